@@ -1,0 +1,154 @@
+"""From the command line to the list of runs it asks for, each checked, before anything is started.
+
+Hydra composes four configurations a second, so each combination of groups is composed once and the plain values of
+its runs are put into copies, by Hydra's own function for that.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from sweeper.config import check_config, resolve_config
+from sweeper.errors import BadInput
+from sweeper.identity import run_name
+from sweeper.overrides import Groups, check_choice, check_option, first_line, is_plain, list_groups, parse_overrides
+
+_HERE = Path(__file__).resolve().parent
+# Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
+CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run that was asked for: its resolved configuration and its directory."""
+
+    config: dict[str, Any]
+    directory: Path
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a command line asks for. `sweep` is true for a multirun, even of one cell."""
+
+    cells: list[Cell]
+    sweep: bool
+    outputs: Path
+
+
+def compose_grid(argv: list[str]) -> Grid:
+    """Expand and check a command line as `sweeper.train` gets it.
+
+    Raises:
+        BadInput: anything in it can't be used; nothing has been started or written.
+    """
+    arguments = get_args_parser().parse_args(argv)
+    overrides = list(arguments.overrides)
+    if arguments.config_dir:
+        if not Path(arguments.config_dir).is_dir():
+            raise BadInput(f"--config-dir {arguments.config_dir}: there is no such folder")
+        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+    with _hydra():
+        return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """Hydra's composing interface on our conf/, cleared again for what comes after."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+        yield
+
+
+class _Expansion:
+    """One command line's way to its cells; holds what is composed already."""
+
+    def __init__(self, config_name: str, overrides: list[str]) -> None:
+        self.config_name = config_name
+        self.asked = parse_overrides(overrides)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        self.groups: Groups = dict(list_groups(_loader_with(hydra.config_loader, overrides)))
+
+    def grid(self, multirun: bool) -> Grid:
+        for override in self.asked:
+            check_choice(override, self.groups)
+        structure = [
+            override.input_line or ""
+            for override in self.asked
+            if not override.is_sweep_override() and not is_plain(override, self.groups)
+        ]
+        hydra = self._compose(structure).hydra
+        multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
+        params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+        axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
+        for override in [*(parse_overrides(params) if multirun else ()), *self.asked]:
+            key = override.get_key_element()
+            axes[key] = [override.input_line or ""]
+            if override.is_sweep_override():
+                if not multirun:
+                    raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
+                if not override.is_discrete_sweep():
+                    raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
+                axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
+        for combination in itertools.product(*axes.values()):
+            config = self._config(list(combination))
+            directory = Path(config["outputs"]) / run_name(config)
+            cells.setdefault(directory, Cell(config, directory))
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]))
+
+    def _config(self, overrides: list[str]) -> dict[str, Any]:
+        """One cell's resolved and checked configuration."""
+        parsed = parse_overrides(overrides)
+        plain = [override for override in parsed if is_plain(override, self.groups)]
+        cfg = copy.deepcopy(self._compose([o.input_line or "" for o in parsed if not is_plain(o, self.groups)]))
+        with open_dict(cfg):
+            hydra = cfg.pop("hydra")
+        for override in plain:
+            check_option(override, cfg, self.groups)
+        try:
+            ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
+            config = resolve_config(cfg, hydra.runtime.choices)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _bad_input(error, overrides) from error
+        check_config(config)
+        return config
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        key = tuple(overrides)
+        if key not in self._composed:
+            try:
+                cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
+            except (HydraException, OmegaConfBaseException) as error:
+                raise _bad_input(error, overrides) from error
+            self._composed[key] = cfg
+        return self._composed[key]
+
+
+def _loader_with(loader: Any, overrides: list[str]) -> Any:
+    """Hydra's configuration loader, with the folders that the command line adds."""
+    search_path = copy.deepcopy(loader.get_search_path())
+    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
+        for path in override.value():
+            search_path.append("command line", str(path).strip("'\""))
+    return ConfigLoaderImpl(search_path)
+
+
+def _bad_input(error: Exception, overrides: list[str]) -> BadInput:
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    key = getattr(cause, "full_key", None)
+    named = [o for o in overrides if key and o.lstrip("+~").split("=")[0] == key]
+    return BadInput(f"{' '.join(named or overrides)}: {first_line(cause)}")

@@ -1,0 +1,197 @@
+"""The typed schema of a run's configuration and its checks. Types here, values in `conf/`; no torch."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from sweeper.errors import BadInput, nearest
+from sweeper.identity import GROUPS, identity_config
+
+DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+NOISE_KINDS = ("none", "symmetric", "pair", "asymmetric", "human")
+SWITCHES = ("auto", "true", "false")
+
+
+@dataclass
+class DeviceConfig:
+    kind: str = MISSING
+    precision: str = MISSING
+    threads: int | None = MISSING
+    compile: str = MISSING
+    deterministic: bool = MISSING
+
+
+@dataclass
+class DatasetConfig:
+    loader: str = MISSING
+    root: str | None = MISSING
+    workers: int | None = MISSING
+    validation_fraction: float = MISSING
+    train_limit: int | None = MISSING
+    test_limit: int | None = MISSING
+    image_size: int | None = MISSING
+    crop_padding: int = MISSING
+    flip: bool = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
+
+
+@dataclass
+class NoiseConfig:
+    kind: str = MISSING
+    rate: float = MISSING
+    seed: int = MISSING
+    own_class: bool = MISSING
+    file: str | None = MISSING
+
+
+@dataclass
+class Config:
+    """Model, optimizer and schedule are `_target_` nodes of any package and therefore free in form."""
+
+    device: DeviceConfig = MISSING
+    dataset: DatasetConfig = MISSING
+    model: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    noise: NoiseConfig = MISSING
+    tracking: Any = MISSING
+    seed: int = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    lr_factor: float = MISSING
+    weight_decay_factor: float = MISSING
+    decay_norms_and_biases: bool = MISSING
+    divergence_loss: float | None = MISSING
+    target_accuracy: float | None = MISSING
+    tag: str | None = MISSING
+    outputs: str = MISSING
+    rerun: bool = MISSING
+    fail_fast: bool = MISSING
+    save_model: bool = MISSING
+    checkpoint_every: int = MISSING
+    record_host: bool = MISSING
+
+
+ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
+
+
+def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+    """A composed configuration as the plain dictionary that everything after Hydra works with.
+
+    Each group's node gets the chosen option's `name`; the factors on learning rate and weight decay are multiplied
+    in and dropped, so a run found through a factor and one with the value written out are the same run.
+    """
+    config: dict[str, Any] = {}
+    for key in cfg:
+        if key != "hydra":
+            node = cfg._get_node(key)
+            plain = OmegaConf.is_config(node)
+            config[str(key)] = OmegaConf.to_container(node, resolve=True) if plain else cfg[key]
+    for group in GROUPS:
+        config[group] = {"name": choices[group], **(config[group] or {})}
+    for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
+        if not _number(factor) or not 0 < factor < math.inf:
+            raise BadInput(f"{key}_factor={factor}: must be a number above 0")
+        value = config["optimizer"].get(key)
+        if factor != 1 and _number(value):
+            config["optimizer"][key] = float(f"{value * factor:.12g}")
+    return config
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Check every value that can be judged without torch.
+
+    Raises:
+        BadInput: a value out of its range; names the option, the value and the range.
+    """
+    _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
+    _at_least(config["device"], {"threads": 1}, "device.")
+    limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
+    _at_least(config["dataset"], limits, "dataset.")
+    _at_least(config["noise"], {"seed": 0}, "noise.")
+    _one_of("device.kind", config["device"]["kind"], DEVICE_KINDS)
+    _one_of("device.precision", config["device"]["precision"], PRECISIONS)
+    _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
+    _one_of("noise.kind", config["noise"]["kind"], NOISE_KINDS)
+    _within("noise.rate", config["noise"]["rate"], 0, 1)
+    _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
+    _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False)
+    _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
+    if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
+        raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric")
+    for group in ("model", "optimizer", "schedule"):
+        if not isinstance(config[group].get("_target_"), str):
+            raise BadInput(f"{group}={config[group]['name']}: its YAML names no `_target_`")
+    _check_optimizer(config["optimizer"])
+    _within("schedule.warmup_fraction", config["schedule"].get("warmup_fraction"), 0, 1)
+    if len(config["tag"] or "") > 100:
+        raise BadInput("tag: longer than 100 characters")
+
+
+def _check_optimizer(optimizer: dict[str, Any]) -> None:
+    """What all optimizers' options of these names mean, whoever wrote them; the rest their constructors check."""
+    _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
+    for name in ("weight_decay", "eps"):
+        if _number(optimizer.get(name)):
+            _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
+    _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
+    for k, beta in enumerate(optimizer.get("betas") or ()):
+        _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _at_least(node: dict[str, Any], lowest: dict[str, int], prefix: str = "") -> None:
+    for name, least in lowest.items():
+        value = node[name]
+        if value is not None and value < least:
+            raise BadInput(f"{prefix}{name}={value}: must be an integer of at least {least}")
+
+
+def _within(name: str, value: Any, low: float, high: float, *, below_ok: bool = True, above_ok: bool = True) -> None:
+    """None is no value and passes. `below_ok` and `above_ok` say whether the ends themselves are allowed."""
+    if value is None:
+        return
+    words = f"{'from' if below_ok else 'above'} {low:g}"
+    if high < math.inf:
+        words += f" {'to' if above_ok else 'and below'} {high:g}"
+    if not _number(value):
+        raise BadInput(f"{name}={value}: must be a number {words}")
+    above = value >= low if below_ok else value > low
+    below = value <= high if above_ok else value < high
+    if not (above and below):
+        raise BadInput(f"{name}={value}: must be {words}")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise BadInput(f"{name}={value}: {nearest(value, choices)}")
+
+
+def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value under its dotted name, e.g. `("optimizer.lr", 0.1)`; lists are values."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def other_circumstances(asked: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
+    """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity."""
+    identity = dict(flat(identity_config(asked)))
+    ignored = ("outputs", "rerun", "fail_fast", "record_host", "checkpoint_every", "dataset.workers")
+    then = dict(flat(recorded))
+    return [
+        f"{name}={then[name]}"
+        for name, value in flat(asked)
+        if name in then and then[name] != value and name not in identity and not name.startswith(ignored)
+    ]

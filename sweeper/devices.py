@@ -1,0 +1,171 @@
+"""Choose CUDA > MPS > CPU, and say what each kind must not do. Torch is imported only by what needs it."""
+
+import ctypes
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as a run uses it.
+
+    `channels_last` is a memory format: faster on CUDA; on MPS batch norm's backward pass was wrong in it.
+    """
+
+    kind: str  # cuda, mps or cpu
+    name: str  # e.g. "NVIDIA H100 80GB HBM3"
+    precision: str  # fp32, bf16 or fp16; weights and optimizer state are always fp32
+    threads: int
+    channels_last: bool
+    compile: bool
+    why: str
+
+    def line(self) -> str:
+        threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.kind == "cpu" else ""
+        return f"device: {self.kind.upper()} ({self.name}), {self.precision}{threads}; {self.why}"
+
+    @property
+    def torch_device(self) -> "torch.device":
+        import torch
+
+        return torch.device(self.kind)
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def probe_kind() -> str:
+    """The kind that `device=auto` will probably be, told in milliseconds and without torch."""
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "mps"
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+        count = ctypes.c_int(0)
+        if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0:
+            return "cuda"
+    except OSError:
+        pass
+    return "cpu"
+
+
+def parallel_runs(kind: str, threads: int | None) -> int:
+    """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
+    kind = probe_kind() if kind == "auto" else kind
+    return max(1, cores() // (threads or 1)) if kind == "cpu" else 1
+
+
+def prepare_process(threads: int) -> None:
+    """Set what torch reads when it is imported. Later calls in the same process change the thread count alone."""
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # an operator MPS lacks runs on the CPU instead
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what device.deterministic=true needs of cuBLAS
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def choose_device(options: dict[str, Any], threads: int) -> Device:
+    """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
+
+    Raises:
+        BadInput: the kind or the precision isn't to be had here.
+    """
+    import torch
+
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    asked = options["kind"]
+    if asked != "auto" and not has[asked]:
+        there = ", ".join(kind for kind in has if has[kind])
+        raise BadInput(f"device={asked}: {_why_not(asked)}; this machine has: {there}. Use device=auto")
+    kind = asked if asked != "auto" else next(k for k in has if has[k])
+    why = (
+        f"device={asked}"
+        if asked != "auto"
+        else {"cuda": "the fastest here", "mps": "no CUDA here"}.get(kind, "neither CUDA nor MPS here")
+    )
+    deterministic = bool(options["deterministic"])
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = kind == "cuda" and not deterministic
+    torch.backends.cudnn.deterministic = deterministic
+    return Device(
+        kind=kind,
+        name=_device_name(kind),
+        precision=_precision(kind, options["precision"]),
+        threads=threads,
+        channels_last=kind == "cuda",
+        compile=str(options["compile"]).lower() == "true" and kind != "mps",
+        why=why,
+    )
+
+
+def _precision(kind: str, asked: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        if asked == "auto":
+            return "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp32"
+        if asked == "bf16" and torch.cuda.get_device_capability() < (8, 0):
+            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp32")
+    if asked == "fp16":
+        raise BadInput("device.precision=fp16: needs loss scaling, which isn't built yet; use bf16 or fp32")
+    return "fp32" if asked == "auto" else asked
+
+
+def _why_not(kind: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        built = torch.version.cuda is not None
+        return "no NVIDIA GPU with a working driver was found" if built else "this build of torch has no CUDA"
+    built = torch.backends.mps.is_built()
+    return "MPS needs macOS 12.3 or later on Apple Silicon" if built else "this build of torch has no MPS"
+
+
+def _device_name(kind: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        return torch.cuda.get_device_name()
+    if kind == "mps":
+        return "Apple Silicon GPU"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes(kind: str) -> int:
+    """Peak of the device's memory in use by this process since `reset_peak_memory`; on the CPU the process's own."""
+    import torch
+
+    if kind == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if kind == "mps":
+        return torch.mps.driver_allocated_memory()  # MPS keeps no peak; the driver's pool only grows
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def synchronize(kind: str) -> None:
+    """Wait until the device has done all it was given, so that a clock tells the truth."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.synchronize()
+    elif kind == "mps":
+        torch.mps.synchronize()

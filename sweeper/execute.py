@@ -1,0 +1,137 @@
+"""One run from its configuration to its record: lock, train, and write down how it ended, whatever happens."""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sweeper.devices import cores, prepare_process
+from sweeper.errors import BadInput, RunFailed
+from sweeper.lock import Locked, LockLost
+from sweeper.progress import Progress, duration, percent
+from sweeper.runs import RunDirectory, find_finished
+from sweeper.stopping import StopSignals, SweepStop
+
+log = logging.getLogger("sweeper")
+
+CHECK_LOCK_EVERY = 10.0  # seconds
+
+
+def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep: bool, overrides: list[str]) -> str:
+    """Train the run, go on with it from its checkpoint, or answer from disk.
+
+    Args:
+        parallel: runs that share this machine's CPU at a time; its cores are shared out among them.
+        overrides: the command line's, for the record.
+
+    Returns:
+        The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped.
+    """
+    sweep = SweepStop.current() if in_sweep else None
+    run = RunDirectory(directory)
+    while True:
+        if sweep is not None and sweep.requested():
+            return "not started"
+        finished = find_finished(directory)
+        if finished is not None and not config["rerun"]:
+            return str(finished["status"])
+        try:
+            with run.lock() as lock:
+                return _train(config, run, lock.check, parallel, sweep, overrides)
+        except LockLost as lost:
+            log.error("%s", lost)
+            return "locked"
+        except Locked as locked:
+            if in_sweep:
+                return "locked"  # the sweep comes back to it after all others
+            log.info("%s: waiting for %s, which trains this run", directory, locked.owner)
+            time.sleep(5)
+
+
+def _train(
+    config: dict[str, Any],
+    run: RunDirectory,
+    check_lock: Callable[[], None],
+    parallel: int,
+    sweep: SweepStop | None,
+    overrides: list[str],
+) -> str:
+    signals = StopSignals(None)
+    threads = config["device"]["threads"] or max(1, cores() // parallel)
+    prepare_process(threads)
+    from sweeper.devices import choose_device
+    from sweeper.engine import Diverged, Stopped, train
+    from sweeper.prepare import load_run_data
+    from sweeper.record import Presence, describe_environment, summarize_rows
+
+    if config["rerun"]:
+        run.set_aside()
+    environment: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    shared = parallel > 1
+    status, error = "failed", None
+    progress = Progress(config["epochs"], quiet=sweep is not None)
+    try:
+        device = choose_device(config["device"], threads)
+        data = load_run_data(config)
+        environment = describe_environment(config, device, data, overrides)
+        run.write_run("running", config, environment)
+        run.write_corrupted_labels(data)
+        log.log(logging.INFO if sweep is None else logging.DEBUG, "%s", device.line())
+        log.log(logging.INFO if sweep is None else logging.DEBUG, "data: %s", data.form)
+        loop = train(config, data, device, run, rows, progress.show)
+        with Presence(device.kind) as presence:
+            checked = time.monotonic()
+            for _ in loop:
+                if signals.received is not None or (sweep is not None and sweep.requested()):
+                    loop.throw(Stopped())
+                if time.monotonic() - checked > CHECK_LOCK_EVERY:
+                    check_lock()
+                    presence.look()
+                    checked = time.monotonic()
+            presence.look()
+            shared = shared or presence.others
+        status = "completed"
+    except Stopped:
+        status = "interrupted"
+    except Diverged as divergence:
+        status, error = "diverged", str(divergence)
+    except LockLost:
+        raise
+    except (BadInput, RunFailed) as failure:
+        error = str(failure)
+    except Exception as failure:  # one failed run must not stop the others; its log has all of it
+        error = f"{type(failure).__name__}: {(str(failure).strip() or 'no message').splitlines()[0]}"
+        log.debug("%s", traceback.format_exc())
+    finally:
+        progress.close()
+    check_lock()
+    result = summarize_rows(rows, config, environment, status, shared)
+    run.write_run(status, config, environment, result, error)
+    if status in ("completed", "diverged"):
+        run.remove_checkpoint()
+    if status == "failed" and sweep is not None and config["fail_fast"]:
+        sweep.request("failed")
+    _tell(run.path, status, error, result)
+    return status
+
+
+def _tell(directory: Path, status: str, error: str | None, result: dict[str, Any]) -> None:
+    """One line about the run's end, at once, whatever runs beside it."""
+    if status == "failed":
+        log.error("%s: failed: %s (more in its train.log)", directory, error)
+    elif status == "diverged":
+        log.warning("%s: diverged: %s", directory, error)
+    elif status == "interrupted":
+        log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
+    else:
+        log.info(
+            "%s: completed, test %s (best %s in epoch %s), %s of training",
+            directory,
+            percent(result["final_test_accuracy"]),
+            percent(result["best_test_accuracy"]),
+            result["best_epoch"],
+            duration(result["train_seconds"]),
+        )

@@ -1,0 +1,69 @@
+"""What makes a run that run: the part of its configuration that determines its result, as a name and a hash."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+# Counted up when the same configuration would train differently, so that old results are never taken for new ones.
+IDENTITY_VERSION = 1
+
+GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking")
+
+# Where and how a run is carried out, and what is kept of it. Everything else is the run's identity.
+NOT_IDENTITY = frozenset(
+    {
+        "device",
+        "tracking",
+        "outputs",
+        "rerun",
+        "fail_fast",
+        "save_model",
+        "checkpoint_every",
+        "target_accuracy",
+        "record_host",
+    }
+)
+NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers", "epochs", "batch_size"})
+
+
+def identity_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a run's resolved configuration that determines its result, in canonical form.
+
+    Options left at null are dropped, so a new option with the default null renames no old run; a float of integer
+    value is written as an integer, so `1` and `1.0` are one run.
+    """
+    chosen = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
+    if "dataset" in chosen:
+        chosen["dataset"] = {k: v for k, v in chosen["dataset"].items() if k not in NOT_IDENTITY_IN_DATASET}
+    canonical: dict[str, Any] = _canonical(chosen)
+    return canonical
+
+
+def run_hash(config: dict[str, Any]) -> str:
+    """Eight hexadecimal digits of SHA-256 over the identity and its version; independent of the order of keys."""
+    text = json.dumps([IDENTITY_VERSION, identity_config(config)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_name(config: dict[str, Any]) -> str:
+    """The run's directory below `outputs`: `<dataset>-<model>/<optimizer>[-<noise>]-seed<k>-<hash8>`."""
+    names = {group: _file_name(config[group]["name"]) for group in ("dataset", "model", "optimizer", "noise")}
+    noise = "" if names["noise"] == "none" else f"-{names['noise']}"
+    folder = f"{names['dataset']}-{names['model']}"
+    return f"{folder}/{names['optimizer']}{noise}-seed{config['seed']}-{run_hash(config)}"
+
+
+def _file_name(choice: str) -> str:
+    """A choice's name as a part of a file name, on any system: no separators, no dots in front, at most 40 long."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", choice).lstrip(".")[:40] or "_"
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _canonical(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,0 +1,209 @@
+"""One owner a run: a lock file with the owner's name and a heartbeat.
+
+Works on shared folders: it relies neither on `flock` nor on clocks in step. The owner rewrites the file with a
+growing counter every few seconds; an observer holds the owner for dead when the counter has stood still for
+`PATIENCE` seconds of the observer's own clock, or at once when the owner was a process of this machine that is gone.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sweeper.files import write_atomically
+
+HEARTBEAT = 5.0  # seconds between two beats
+PATIENCE = 60.0  # seconds without a beat after which an owner elsewhere is held for dead
+
+
+class Locked(Exception):
+    """Another process trains this run. `owner` says which, e.g. `process 4711 on host mini`."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
+
+
+class LockLost(Exception):
+    """Another process took this lock over, e.g. after this one was suspended for long."""
+
+
+class Lock:
+    """A context manager that owns `path` or raises `Locked`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._me = {"owner": uuid.uuid4().hex, "beat": 0, **_this_process()}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
+
+    def __enter__(self) -> "Lock":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while not (self._create() or self._is_mine()):
+            content = _read_bytes(self.path)
+            seen = _parse(content)
+            if seen is not None and is_alive(self.path, seen):
+                raise Locked(describe(seen))
+            if content is not None:
+                self._take_over(content)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._is_mine():
+            self.path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Call before writing a result.
+
+        Raises:
+            LockLost: the file names another owner by now.
+        """
+        if not self._is_mine():
+            raise LockLost(f"{self.path}: another process took this run over; this one leaves it alone")
+
+    def _create(self) -> bool:
+        """Create the lock; False if there is one already."""
+        return _create_exclusively(self.path, json.dumps(self._me))
+
+    def _take_over(self, dead: bytes) -> None:
+        """Replace a dead lock by ours, unless another process is faster.
+
+        One guard file for each dead lock lets one process through at a time, and that one looks again whether the
+        lock is still the dead one; the lock itself is replaced in one step and never missing.
+        """
+        guard = self.path.with_name(f".{self.path.name}-dead-{hashlib.sha256(dead).hexdigest()[:16]}")
+        if not _create_exclusively(guard, self._me["owner"]):
+            deadline = time.monotonic() + PATIENCE
+            while guard.exists() and time.monotonic() < deadline:
+                time.sleep(HEARTBEAT / 5)
+            if time.monotonic() >= deadline:  # its process died in the middle
+                guard.unlink(missing_ok=True)
+            return
+        try:
+            if _read_bytes(self.path) == dead:
+                write_atomically(self.path, json.dumps(self._me).encode())
+        finally:
+            guard.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT):
+            try:
+                if not self._is_mine():
+                    return
+                self._me["beat"] += 1
+                write_atomically(self.path, json.dumps(self._me).encode(), durable=False)
+            except OSError:
+                continue  # a full or unreachable folder: try again with the next beat
+
+    def _is_mine(self) -> bool:
+        seen = read_lock(self.path)
+        return seen is not None and seen.get("owner") == self._me["owner"]
+
+
+def read_lock(path: Path) -> dict[str, Any] | None:
+    """The lock's content; None when there is none or it can't be read."""
+    return _parse(_read_bytes(path))
+
+
+def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
+    """Does the owner seen in the lock still live? At once for this machine's processes.
+
+    For an owner on another machine this watches the counter for up to `PATIENCE` seconds; with `wait=False` it
+    believes the file's age instead, which is right unless the two clocks differ by more than that.
+    """
+    here = _this_process()
+    if (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"]):
+        return process_started(seen.get("pid")) == seen.get("process_started")
+    if not wait:
+        try:
+            return time.time() - path.stat().st_mtime < PATIENCE
+        except OSError:
+            return False
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        now = read_lock(path)
+        if now is None:
+            return False
+        if (now.get("owner"), now.get("beat")) != (seen.get("owner"), seen.get("beat")):
+            return True
+        time.sleep(HEARTBEAT / 5)
+    return False
+
+
+def describe(seen: dict[str, Any]) -> str:
+    return f"process {seen.get('pid')} on host {seen.get('host')}"
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _parse(content: bytes | None) -> dict[str, Any] | None:
+    try:
+        lock = json.loads(content or b"")
+    except ValueError:
+        return None
+    return lock if isinstance(lock, dict) else None
+
+
+def _create_exclusively(path: Path, content: str) -> bool:
+    """Create a file whole, by linking it into place under its name; False if there is one of that name."""
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    beside.write_text(content)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links, e.g. exFAT
+        try:
+            with path.open("x") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def _this_process() -> dict[str, Any]:
+    pid = os.getpid()
+    return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "process_started": process_started(pid)}
+
+
+def _boot() -> str:
+    """Tells this boot of this machine from others of the same host name (containers, cloned images)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def process_started(pid: Any) -> str | None:
+    """When the process started, in the kernel's own unit; "" where only its being can be told; None if it is gone."""
+    if not isinstance(pid, int) or pid <= 0:
+        return None
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if status[0] == "Z" else status[19]
+    except (OSError, IndexError):
+        pass
+    if Path("/proc/self/stat").exists():
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return ""
+    return ""

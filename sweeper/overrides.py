@@ -1,0 +1,97 @@
+"""The command line's overrides, read and checked for misspelt names, with the nearest right one in the error."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.config import flat
+from sweeper.errors import BadInput, nearest
+
+Groups = dict[str, list[str]]  # every config group's choices
+
+
+def parse_overrides(texts: list[str]) -> list[Override]:
+    """Read overrides by Hydra's grammar.
+
+    Raises:
+        BadInput: one that the grammar doesn't know.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for text in texts:
+        try:
+            parsed.extend(parser.parse_overrides([text]))
+        except HydraException as error:
+            hint = "can't be read; quote it" if "=" in text else "options are given as name=value"
+            raise BadInput(f"{text}: {hint} ({first_line(error)})") from error
+    return parsed
+
+
+def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
+    for name in config_loader.list_groups(parent):
+        group = f"{parent}/{name}" if parent else name
+        if choices := config_loader.get_group_options(group):
+            yield group, choices
+        yield from list_groups(config_loader, group)
+
+
+def is_plain(override: Override, groups: Groups) -> bool:
+    """Sets a value of an option that exists already, so it takes part in no defaults list."""
+    key = override.key_or_group
+    added = override.is_add() or override.is_delete()
+    return not (added or key in groups or key.startswith("hydra.") or override.package is not None)
+
+
+def check_choice(override: Override, groups: Groups) -> None:
+    """Check that an override of a group names choices that exist.
+
+    Raises:
+        BadInput: there is no such group or choice.
+    """
+    key = override.key_or_group
+    if key not in groups:
+        if "/" in key:
+            raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, _near(key, groups))}")
+        return
+    if override.is_delete():
+        return
+    values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
+    for value in values:
+        if value is None or isinstance(value, list):  # no choice, or several of a group: Hydra's own forms
+            continue
+        name = str(value).strip("'\"")
+        if name not in groups[key]:
+            raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
+
+
+def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
+    """Check that a plain override names an option of the composed configuration.
+
+    Raises:
+        BadInput: there is no such option.
+    """
+    key = override.key_or_group
+    known = [name for name, _ in flat(OmegaConf.to_container(cfg, resolve=False))]
+    parents = {name.rpartition(".")[0] for name in known}
+    inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
+    if key not in known and key not in parents and not inside_a_value:
+        near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
+        raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _near(key: str, known: Any) -> list[str]:
+    """The names among which a misspelt one is to be looked for: of its own group, if that exists, or the plain ones."""
+    for separator in "./":
+        head, found, _ = key.partition(separator)
+        if found and (inside := [name for name in known if name.startswith(head + separator)]):
+            return inside
+    return [name for name in known if "." not in name]

@@ -1,0 +1,70 @@
+"""What a run stands on, made and checked before it starts: its device, data, model, optimizer and schedule."""
+
+import functools
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sweeper.data import Data, load_data
+from sweeper.devices import choose_device, cores, prepare_process
+from sweeper.errors import BadInput
+
+
+def load_run_data(config: dict[str, Any]) -> Data:
+    """The run's data; runs of one process that follow one another share it."""
+    return _load_data(json.dumps([config["dataset"], config["noise"]], sort_keys=True))
+
+
+@functools.lru_cache(maxsize=1)
+def _load_data(key: str) -> Data:
+    dataset, noise = json.loads(key)
+    return load_data(dataset, noise)
+
+
+def rehearse(configs: list[dict[str, Any]]) -> None:
+    """Find what is wrong with any of these runs before the first one starts.
+
+    Data are downloaded here, once, before parallel runs could do it all at a time.
+
+    Raises:
+        BadInput: the outputs folder can't be written, the device isn't there, a data set, model, optimizer or
+            schedule can't be made.
+    """
+    for outputs in {config["outputs"] for config in configs}:
+        _check_writable(Path(outputs))
+    prepare_process(configs[0]["device"]["threads"] or cores())
+    for options in _distinct(configs, "device"):
+        choose_device(options, threads=1)
+    from sweeper.build import build_model, build_optimizer, build_schedule
+
+    seen: set[str] = set()
+    models: dict[str, Any] = {}
+    for config in configs:
+        parts = [config[key] for key in ("dataset", "noise", "model", "optimizer", "schedule")]
+        if (key := json.dumps(parts, sort_keys=True)) in seen:
+            continue
+        seen.add(key)
+        data = load_run_data(config)
+        if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
+            models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
+        optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
+        build_schedule(config["schedule"], optimizer, total_steps=100)
+
+
+def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in sorted({json.dumps(config[key], sort_keys=True) for config in configs})]
+
+
+def _check_writable(outputs: Path) -> None:
+    try:
+        outputs.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=outputs, prefix=".writable-") as file:
+            file.write(b"x" * 4096)
+            file.flush()
+        free = shutil.disk_usage(outputs).free
+    except OSError as error:
+        raise BadInput(f"outputs={outputs}: {error.strerror or error}; choose another folder by outputs=DIR") from error
+    if free < 50 * 2**20:
+        raise BadInput(f"outputs={outputs}: only {free / 2**20:.0f} MiB are free there; make room or choose another")

@@ -1,0 +1,132 @@
+"""What `run.json` tells of a run beside its configuration: where it was made, and what came of it."""
+
+import contextlib
+import math
+import os
+import platform
+import socket
+import subprocess
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sweeper import __version__
+from sweeper.data import Data
+from sweeper.devices import Device, peak_memory_bytes
+from sweeper.lock import process_started
+
+
+def describe_environment(config: dict[str, Any], device: Device, data: Data, overrides: list[str]) -> dict[str, Any]:
+    """Versions, device and data of a run, and the command that repeats it."""
+    versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    for name in ("torchvision", "hydra-core", "numpy"):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return {
+        "versions": versions,
+        "device": device.kind,
+        "device_name": device.name,
+        "precision": device.precision,
+        "threads": device.threads,
+        "commit": _commit(),
+        "data_digest": data.digest,
+        "data_form": data.form,
+        "image_shape": list(data.image_shape),
+        "num_classes": len(data.classes),
+        "host": socket.gethostname() if config["record_host"] else None,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "overrides": overrides,
+    }
+
+
+def summarize_rows(
+    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool
+) -> dict[str, Any]:
+    """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
+
+    `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
+    alone, without evaluation.
+    """
+    last = rows[-1] if rows else {}
+    completed = status == "completed"
+    seconds = math.fsum(row["train_seconds"] for row in rows)
+    tested = [row for row in rows if row.get("test_accuracy") is not None]
+    validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
+    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equals
+    images = math.fsum(row["train_seconds"] * row["images_per_second"] for row in rows)
+    return {
+        "epochs_done": last.get("epoch", 0),
+        "steps": last.get("step", 0),
+        "final_test_accuracy": last.get("test_accuracy") if completed else None,
+        "best_test_accuracy": best["test_accuracy"] if best else None,
+        "best_epoch": best["epoch"] if best else None,
+        "final_val_accuracy": last.get("val_accuracy") if completed else None,
+        "best_val_accuracy": max(validated, default=None),
+        "final_train_loss": _finite(last.get("train_loss")) if completed else None,
+        "steps_to_target": _steps_to_target(tested, config["target_accuracy"], status),
+        "train_seconds": round(seconds, 6),
+        "images_per_second": round(images / seconds, 1) if seconds else None,
+        "peak_memory_bytes": peak_memory_bytes(environment["device"]) if "device" in environment else None,
+        "shared_device": shared,
+    }
+
+
+def _steps_to_target(tested: list[dict[str, Any]], target: float | None, status: str) -> int | str | None:
+    if target is None:
+        return None
+    reached = next((int(row["step"]) for row in tested if row["test_accuracy"] >= target), None)
+    return "inf" if reached is None and status in ("completed", "diverged") else reached
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _commit() -> str | None:
+    """The commit of the clone that sweeper runs from, with `-dirty` where files differ from it; None elsewhere."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+class Presence:
+    """Tells whether other runs of this user used the same kind of device of this machine at the same time.
+
+    Each run lays a file of its process id into a folder of the system's temporary one while it trains.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.others = False
+        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / kind
+        self._file = self._folder / str(os.getpid())
+
+    def __enter__(self) -> "Presence":
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file.touch()
+        self.look()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def look(self) -> None:
+        with contextlib.suppress(OSError):
+            for file in self._folder.iterdir():
+                if file == self._file:
+                    continue
+                if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
+                    self.others = True
+                else:
+                    file.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""The values in conf/ that are computed: a run's directory, and how many runs go at a time.
+
+Importing this module makes them known to OmegaConf, in a launcher's worker too.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.config import resolve_config
+from sweeper.devices import parallel_runs
+from sweeper.identity import run_name
+from sweeper.runs import find_finished
+
+
+def _config(root: DictConfig) -> dict[str, Any]:
+    return resolve_config(root, root.hydra.runtime.choices)
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    return run_name(_config(_root_))
+
+
+def _hydra_folder(*, _root_: DictConfig) -> str | None:
+    """`.hydra`, or None for a run that is finished: its record must keep telling how it was made."""
+    config = _config(_root_)
+    finished = find_finished(Path(config["outputs"]) / run_name(config)) is not None
+    return None if finished and not config["rerun"] else ".hydra"
+
+
+def _parallel_runs(*, _root_: DictConfig) -> int:
+    return parallel_runs(_root_.device.kind, _root_.device.threads)
+
+
+OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)
+OmegaConf.register_new_resolver("sweeper.hydra_folder", _hydra_folder, replace=True)
+OmegaConf.register_new_resolver("sweeper.parallel_runs", _parallel_runs, replace=True)

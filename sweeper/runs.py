@@ -1,0 +1,208 @@
+"""The run directory: the one owner of its files' names, of how they are written and read back."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.files import write_atomically
+from sweeper.lock import Lock, is_alive, read_lock
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sweeper.data import Data
+
+SCHEMA_VERSION = 1
+
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.csv"
+CHECKPOINT_FILE = "checkpoint.pt"
+WEIGHTS_FILE = "model.safetensors"
+LABELS_FILE = "corrupted_labels.csv"
+LOCK_FILE = "run.lock"
+PREVIOUS_FOLDER = "previous"
+
+STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
+FINISHED = frozenset({"completed", "diverged"})
+
+METRICS = (
+    "epoch",
+    "step",
+    "lr",
+    "train_loss",
+    "train_accuracy",
+    "clean_train_accuracy",
+    "corrupted_train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "train_seconds",
+    "images_per_second",
+)
+
+
+class Damaged(Exception):
+    """A file of a run directory that can't be read as what it is. One line."""
+
+
+class RunDirectory:
+    """One run's files. Nothing is created before something is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self) -> Lock:
+        return Lock(self.path / LOCK_FILE)
+
+    def write_run(
+        self,
+        status: str,
+        config: dict[str, Any],
+        environment: dict[str, Any],
+        result: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write `run.json`. `config["outputs"]` and `dataset.root` are stored relative to the run's directory."""
+        run = {
+            "schema_version": SCHEMA_VERSION,
+            "status": status,
+            "config": self._with_relative_paths(config),
+            "environment": environment,
+            "result": result,
+            "error": error,
+        }
+        self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write `metrics.csv`: one row an epoch, columns as in `METRICS`; None is an empty cell."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, METRICS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self._write(METRICS_FILE, text.getvalue().encode())
+
+    def write_corrupted_labels(self, data: "Data") -> None:
+        """Write which training labels are wrong; no file without label noise.
+
+        `index` is the image's place in the canonical order of the full training set (class, then content).
+        """
+        if data.corrupted is None:
+            return
+        lines = ["index,true_label,given_label"]
+        for k in data.corrupted.nonzero().flatten().tolist():
+            lines.append(f"{data.train_index[k]},{data.true_labels[k]},{data.train.labels[k]}")
+        self._write(LABELS_FILE, ("\n".join(lines) + "\n").encode())
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self._write(CHECKPOINT_FILE, buffer.getvalue())
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The checkpoint, on the CPU; None when there is none.
+
+        Raises:
+            Damaged: there is one, but it isn't whole.
+        """
+        import torch
+
+        path = self.path / CHECKPOINT_FILE
+        if not path.is_file():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever a broken file makes the unpickler raise
+            raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
+        return state
+
+    def remove_checkpoint(self) -> None:
+        (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
+
+    def write_weights(self, model: "nn.Module") -> None:
+        """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
+        from safetensors.torch import save
+
+        self._write(WEIGHTS_FILE, save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}))
+
+    def set_aside(self) -> None:
+        """Keep an earlier result under `previous/<n>/` before the run is trained again."""
+        present = [n for n in (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE) if (self.path / n).exists()]
+        if not present:
+            return
+        numbers = [int(p.name) for p in (self.path / PREVIOUS_FOLDER).glob("*") if p.name.isdecimal()]
+        aside = self.path / PREVIOUS_FOLDER / str(max(numbers, default=0) + 1)
+        aside.mkdir(parents=True)
+        for name in present:
+            os.replace(self.path / name, aside / name)
+        self.remove_checkpoint()
+
+    def _write(self, name: str, content: bytes) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path / name, content)
+
+    def _with_relative_paths(self, config: dict[str, Any]) -> dict[str, Any]:
+        dataset = dict(config["dataset"])
+        if dataset.get("root"):
+            dataset["root"] = relative(Path(dataset["root"]), self.path)
+        return {**config, "outputs": relative(Path(config["outputs"]), self.path), "dataset": dataset}
+
+
+def relative(path: Path, start: Path) -> str:
+    """`path` as seen from `start`, so that a folder of runs can be moved without lying."""
+    return Path(os.path.relpath(path.expanduser().resolve(), start.resolve())).as_posix()
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """`run.json`, parsed and checked in form.
+
+    Raises:
+        Damaged: not there, cut off, no such form, or of a newer schema than this version knows.
+    """
+    path = directory / RUN_FILE
+    try:
+        run = json.loads(path.read_bytes())
+    except OSError as error:
+        raise Damaged(f"{path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path}: not whole JSON") from error
+    if not isinstance(run, dict):
+        raise Damaged(f"{path}: not a run's record")
+    version = run.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise Damaged(f"{path}: of schema {version}, this sweeper reads up to {SCHEMA_VERSION}; update sweeper")
+    in_form = (
+        version == SCHEMA_VERSION
+        and run.get("status") in STATUSES
+        and isinstance(run.get("config"), dict)
+        and isinstance(run.get("environment"), dict)
+        and isinstance(run.get("result"), (dict, type(None)))
+    )
+    if not in_form:
+        raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
+    return run
+
+
+def effective_status(run: dict[str, Any], directory: Path) -> str:
+    """The status as it is now: a `running` run whose owner is gone is `interrupted`."""
+    status: str = run["status"]
+    if status != "running":
+        return status
+    seen = read_lock(directory / LOCK_FILE)
+    alive = seen is not None and is_alive(directory / LOCK_FILE, seen, wait=False)
+    return "running" if alive else "interrupted"
+
+
+def find_finished(directory: Path) -> dict[str, Any] | None:
+    """The record of a finished run in `directory`, or None if there is work to do."""
+    with contextlib.suppress(Damaged):
+        run = read_run(directory)
+        if run["status"] in FINISHED:
+            return run
+    return None

@@ -1,0 +1,77 @@
+"""Asking runs to stop: signals to this process, and one file for all runs of a sweep wherever they run."""
+
+import contextlib
+import os
+import signal
+import time
+import uuid
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # the last two: Slurm's warnings
+VARIABLE = "SWEEPER_SWEEP"
+
+
+class StopSignals:
+    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process at once.
+
+    With `sweep`, which the process that started it gives, a signal stops all of its runs.
+    """
+
+    def __init__(self, sweep: "SweepStop | None" = None) -> None:
+        self.received: int | None = None
+        self._sweep = sweep
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = number
+        if self._sweep is not None:
+            self._sweep.request("interrupted")
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + (self.received or signal.SIGINT)
+
+
+class SweepStop:
+    """A file in the outputs folder: while it is there, no run of this sweep starts and those at work stop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._looked = 0.0
+        self._there = False
+
+    @staticmethod
+    def begin(outputs: Path) -> "SweepStop":
+        """A new sweep; children of this process, and workers that get its environment, belong to it."""
+        os.environ[VARIABLE] = str((outputs / f".stop-{uuid.uuid4().hex[:12]}").resolve())
+        return SweepStop(Path(os.environ[VARIABLE]))
+
+    @staticmethod
+    def current() -> "SweepStop | None":
+        """The sweep that this process works for; None in a single run."""
+        return SweepStop(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None
+
+    def request(self, why: str) -> None:
+        with contextlib.suppress(OSError):
+            self.path.write_text(why)
+
+    def reason(self) -> str | None:
+        try:
+            return self.path.read_text()
+        except OSError:
+            return None
+
+    def requested(self) -> bool:
+        """Looks at the disk twice a second at most."""
+        if not self._there and time.monotonic() - self._looked > 0.5:
+            self._looked = time.monotonic()
+            self._there = self.path.exists()
+        return self._there
+
+    def end(self) -> None:
+        self.path.unlink(missing_ok=True)
+        os.environ.pop(VARIABLE, None)

@@ -1,0 +1,31 @@
+"""Random numbers by key: the same (seed, epoch, purpose) gives the same numbers on every machine.
+
+All of them come from the CPU, so that the order of the data, the augmentation and the initial weights of seed k
+are the same for every optimizer, device and launcher, and after a resume: runs of one seed are paired.
+"""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def stream_seed(*key: object) -> int:
+    """A 63-bit number that belongs to `key`, e.g. `stream_seed(1, 12, "crop")`."""
+    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def numpy_stream(*key: object) -> np.random.Generator:
+    """NumPy's generator for `key`. PCG64's raw stream is fixed by NumPy's compatibility policy."""
+    return np.random.Generator(np.random.PCG64(stream_seed(*key)))
+
+
+def torch_stream(*key: object) -> "torch.Generator":
+    """Torch's CPU generator for `key`."""
+    import torch
+
+    return torch.Generator().manual_seed(stream_seed(*key))

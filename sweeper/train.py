@@ -1,0 +1,160 @@
+"""`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+import sweeper.resolvers  # noqa: F401  conf/ needs them, in every worker
+from sweeper import __version__
+from sweeper.compose import CONF, Cell, Grid, compose_grid
+from sweeper.config import other_circumstances, resolve_config
+from sweeper.errors import BadInput
+from sweeper.execute import execute_run
+from sweeper.identity import run_name
+from sweeper.lock import describe, is_alive, read_lock
+from sweeper.progress import percent
+from sweeper.runs import LOCK_FILE, Damaged, effective_status, find_finished, read_run
+from sweeper.stopping import StopSignals, SweepStop
+
+# Hydra's flags that ask for something else than training.
+_ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+
+
+def main() -> int:
+    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed, 2 bad input,
+    130 or 143 interrupted."""
+    arguments = sys.argv[1:]
+    if "--version" in arguments:
+        print(f"sweeper {__version__}")
+        return 0
+    if any(a.split("=")[0] in _ASKING for a in arguments):
+        _run_hydra()
+        return 0
+    try:
+        grid = compose_grid(arguments)
+        return _carry_out(grid)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+
+
+@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
+def _run_hydra(cfg: DictConfig) -> str:
+    """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
+    hydra_config = HydraConfig.get()
+    config = resolve_config(cfg, hydra_config.runtime.choices)
+    launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
+    parallel = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
+    return execute_run(
+        config,
+        Path(config["outputs"]) / run_name(config),
+        parallel=parallel if parallel > 0 else os.cpu_count() or 1,
+        in_sweep=hydra_config.mode == RunMode.MULTIRUN,
+        overrides=list(hydra_config.overrides.task),
+    )
+
+
+def _carry_out(grid: Grid) -> int:
+    to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
+    done = len(grid.cells) - len(to_do)
+    if not grid.sweep:
+        return _carry_out_one(grid.cells[0], bool(to_do))
+    for cell in grid.cells:
+        if cell not in to_do:
+            _answer(cell)
+    print(f"{len(grid.cells)} runs, {done} of them done already, in {grid.outputs}/", file=sys.stderr)
+    if not to_do:
+        _update_tables(grid.outputs)
+        return 0
+    _rehearse(to_do)
+    stop = SweepStop.begin(grid.outputs)
+    signals = StopSignals(stop)
+    try:
+        _run_hydra()
+        while _wait_for_others(to_do, signals):
+            sys.argv.append("rerun=false")
+            _run_hydra()
+        return _exit_code(to_do, signals, stop.reason())
+    finally:
+        stop.end()
+
+
+def _carry_out_one(cell: Cell, to_do: bool) -> int:
+    if not to_do:
+        _answer(cell)
+        return 0
+    _rehearse([cell])
+    signals = StopSignals()
+    _run_hydra()
+    return _exit_code([cell], signals, None)
+
+
+def _rehearse(cells: list[Cell]) -> None:
+    """Everything that can be found wrong before a run starts: the folder, the device, data, model, optimizer."""
+    from sweeper.prepare import rehearse
+
+    rehearse([cell.config for cell in cells])
+
+
+def _answer(cell: Cell) -> None:
+    """Tell a finished run's result from disk, and where it was made otherwise than now asked for."""
+    run = find_finished(cell.directory)
+    assert run is not None
+    result = run["result"] or {}
+    outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
+    print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    if others := other_circumstances(cell.config, run["config"]):
+        print(f"  it was made with {', '.join(others)}")
+
+
+def _wait_for_others(cells: list[Cell], signals: StopSignals) -> bool:
+    """Wait for runs that other processes train. True when one of them was left unfinished by its owner."""
+    unfinished = False
+    for cell in cells:
+        lock = cell.directory / LOCK_FILE
+        while signals.received is None and (seen := read_lock(lock)) is not None:
+            print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
+            if not is_alive(lock, seen):
+                break
+        unfinished = unfinished or (find_finished(cell.directory) is None and _status(cell) in ("interrupted", None))
+    return unfinished and signals.received is None
+
+
+def _status(cell: Cell) -> str | None:
+    try:
+        return effective_status(read_run(cell.directory), cell.directory)
+    except Damaged:
+        return None
+
+
+def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> int:
+    """From the runs' own records, which hold with every launcher."""
+    statuses = [_status(cell) for cell in cells]
+    if signals.received is not None:
+        return signals.exit_code
+    if "failed" in statuses or reason == "failed":
+        return 1
+    if any(status not in ("completed", "diverged") for status in statuses):
+        return 130
+    return 0
+
+
+def _update_tables(outputs: Path) -> None:
+    from sweeper.callbacks import update_tables
+
+    update_tables(str(outputs))
+
+
+if __name__ == "__main__":
+    # Under the name __main__ the function could not be found again by a launcher's workers.
+    from sweeper.train import main as main_of_module
+
+    sys.exit(main_of_module())

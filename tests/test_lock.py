@@ -1,0 +1,98 @@
+"""One owner a run, also when owners die, on this machine or on another."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sweeper import lock as lock_module
+from sweeper.lock import Lock, Locked, LockLost, is_alive, read_lock
+
+
+@pytest.fixture(autouse=True)
+def fast_clock(monkeypatch):
+    monkeypatch.setattr(lock_module, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(lock_module, "PATIENCE", 0.4)
+
+
+def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path):
+    with Lock(tmp_path / "run.lock"):
+        with pytest.raises(Locked, match=f"process {os.getpid()} on host"), Lock(tmp_path / "run.lock"):
+            pass
+    with Lock(tmp_path / "run.lock"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
+    code = f"import os; from pathlib import Path; from sweeper.lock import Lock; Lock(Path({str(tmp_path / 'run.lock')!r})).__enter__(); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert read_lock(tmp_path / "run.lock") is not None
+    with Lock(tmp_path / "run.lock"):
+        pass
+
+
+def elsewhere(beat: int) -> str:
+    return json.dumps({"owner": "other", "beat": beat, "host": "elsewhere", "boot": "1", "pid": 1, "process_started": "1"})
+
+
+def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_says(tmp_path):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(0))
+    os.utime(path, (0, 0))  # a clock that is decades behind
+    timer = threading.Timer(0.2, path.write_text, [elsewhere(1)])
+    timer.start()
+    with pytest.raises(Locked, match="process 1 on host elsewhere"), Lock(path):
+        pass
+    timer.join()
+
+
+def test_an_owner_elsewhere_is_dead_when_its_counter_stands_still(tmp_path):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(7))
+    assert not is_alive(path, json.loads(elsewhere(7)))
+    with Lock(path):
+        assert read_lock(path)["owner"] != "other"
+
+
+def test_an_owner_whose_lock_was_taken_over_learns_it_before_it_writes(tmp_path):
+    with Lock(tmp_path / "run.lock") as lock:
+        lock.check()
+        (tmp_path / "run.lock").write_text(elsewhere(0))
+        with pytest.raises(LockLost, match="took this run over"):
+            lock.check()
+    assert read_lock(tmp_path / "run.lock")["owner"] == "other"  # and leaves the new owner's lock alone
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"', "\0\0"])
+def test_a_damaged_lock_stops_nobody(tmp_path, content):
+    (tmp_path / "run.lock").write_text(content)
+    with Lock(tmp_path / "run.lock"):
+        pass
+
+
+def test_of_many_at_once_one_gets_it(tmp_path):
+    (tmp_path / "run.lock").write_text(elsewhere(3))  # dead, so that all try to take it over
+    holders, refused, begin, end = [], [], threading.Barrier(8), threading.Event()
+
+    def attempt() -> None:
+        begin.wait()
+        try:
+            with Lock(tmp_path / "run.lock") as lock:
+                holders.append(lock)
+                end.wait(5)
+        except Locked:
+            refused.append(1)
+            if len(refused) == 7:
+                end.set()
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(holders), len(refused)) == (1, 7)
+    assert list(tmp_path.iterdir()) == []
