@@ -168,7 +168,7 @@ def _within(name: str, value: Any, low: float, high: float, *, below_ok: bool = 
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high
     if not (above and below):
-        raise BadInput(f"{name}={value}: must be {words}")
+        raise BadInput(f"{name}={value:g}: must be {words}")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,0 +1,124 @@
+"""What is misspelt or out of range ends in one line that says what to do, before anything is written."""
+
+import pytest
+
+from sweeper.compose import compose_grid
+from sweeper.errors import BadInput
+
+BAD = {
+    "optimzer=adam": "there is no option 'optimzer'; did you mean 'optimizer'?",
+    "optimizer=loin": "there is no such optimizer; did you mean 'lion'?",
+    "dataset=cifar11": "there is no such dataset; did you mean 'cifar10'?",
+    "noise=symetric": "did you mean 'symmetric'?",
+    "experiment=gird": "did you mean 'grid'?",
+    "hydra/launcher=jolib": "did you mean 'joblib'?",
+    "hydra/lancher=joblib": "did you mean 'hydra/launcher'?",
+    "seed=-1": "seed=-1: must be an integer of at least 0",
+    "seed=1.5": "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer",
+    "seed=one": "seed=one: Value 'one' of type 'str' could not be converted to Integer",
+    "seed=1,2,3": "seed=1,2,3: several values are a sweep; add -m",
+    "epochs=0": "epochs=0: must be an integer of at least 1",
+    "batch_size=0": "batch_size=0: must be an integer of at least 1",
+    "epoch=10": "did you mean 'epochs'?",
+    "optimizer.lr=-1": "optimizer.lr=-1: must be above 0",
+    "optimizer.lr=nan": "optimizer.lr=nan: must be above 0",
+    "optimizer.lr=fast": "optimizer.lr=fast: must be a number above 0",
+    "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
+    "optimizer.weight_decay=-1": "optimizer.weight_decay=-1: must be from 0",
+    "optimizer.momentum=1": "optimizer.momentum=1: must be from 0 and below 1",
+    "noise.rate=0.2": "noise=none has no rate; choose e.g. noise=symmetric",
+    "device.precision=bf17": "did you mean 'bf16'?",
+    "device.threads=0": "device.threads=0: must be an integer of at least 1",
+    "device=gpu": "there is no such device",
+    "dataset.train_limit=0": "dataset.train_limit=0: must be an integer of at least 1",
+    "dataset.validation_fraction=1": "dataset.validation_fraction=1: must be from 0 and below 1",
+    "target_accuracy=94": "target_accuracy=94: must be above 0 to 1",
+    "lr_factor=0": "lr_factor=0.0: must be a number above 0",
+    "rerun=perhaps": "rerun=perhaps: Value 'perhaps' is not a valid bool",
+    "optimizer": "options are given as name=value",
+    "tag=[": "can't be read; quote it",
+    "optimizer=1": "optimizer=1: there is no such optimizer; there are: ",
+}
+
+
+@pytest.mark.parametrize("override", BAD)
+def test_bad_input_is_one_line(override, call, tmp_path):
+    code, out, err = call("dataset=digits", override) if not override.startswith("dataset=") else call(override)
+    assert code == 2
+    assert err.startswith("error: ") and err.count("\n") == 1, err
+    assert BAD[override] in err
+    assert out == "" and list(tmp_path.iterdir()) == []
+
+
+def test_noise_rate_above_one_is_refused(call):
+    code, _, err = call("noise=symmetric", "noise.rate=1.5")
+    assert (code, err) == (2, "error: noise.rate=1.5: must be from 0 to 1\n")
+
+
+def test_one_bad_cell_stops_the_whole_sweep_before_it_starts(call, tmp_path):
+    code, _, err = call("-m", "dataset=digits", "optimizer=sgd,adam", "epochs=3,2,0")
+    assert (code, err) == (2, "error: epochs=0: must be an integer of at least 1\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_config_folder_that_is_not_there_is_named(call):
+    code, _, err = call("--config-dir", "nowhere", "optimizer=lion")
+    assert (code, err) == (2, "error: --config-dir nowhere: there is no such folder\n")
+
+
+def test_the_order_of_overrides_makes_no_other_run():
+    overrides = ["optimizer=lion", "seed=3", "noise=symmetric", "noise.rate=0.3", "epochs=7"]
+    forward, backward = compose_grid(overrides), compose_grid(overrides[::-1])
+    assert forward.cells[0].directory == backward.cells[0].directory
+
+
+def test_values_written_differently_are_one_run():
+    lr = [compose_grid(["optimizer=sgd", f"optimizer.lr={text}"]).cells[0] for text in ("0.05", "5e-2", "0.050")]
+    factor = compose_grid(["optimizer=sgd", "lr_factor=0.5"]).cells[0]
+    assert len({cell.directory for cell in [*lr, factor]}) == 1
+    assert factor.config["optimizer"]["lr"] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "epochs"), [("cifar10", "resnet18", 200), ("digits", "cnn", 20), ("mnist", "cnn", 30)]
+)
+def test_a_data_set_brings_its_model_and_epochs_unless_told_otherwise(dataset, model, epochs):
+    config = compose_grid([f"dataset={dataset}"]).cells[0].config
+    assert (config["model"]["name"], config["epochs"]) == (model, epochs)
+    config = compose_grid([f"dataset={dataset}", "model=mlp", "epochs=3"]).cells[0].config
+    assert (config["model"]["name"], config["epochs"]) == ("mlp", 3)
+
+
+def test_the_grid_is_five_optimizers_by_three_seeds():
+    grid = compose_grid(["-m", "experiment=grid", "dataset=digits,cifar10"])
+    assert len(grid.cells) == 30 and grid.sweep
+    assert {cell.config["optimizer"]["name"] for cell in grid.cells} == {"sgd", "adam", "adamw", "lion", "muon"}
+    assert {(cell.config["dataset"]["name"], cell.config["epochs"]) for cell in grid.cells} == {
+        ("digits", 20),
+        ("cifar10", 200),
+    }
+    narrowed = compose_grid(["-m", "experiment=grid", "optimizer=lion"])
+    assert [cell.config["seed"] for cell in narrowed.cells] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("preset", "runs", "epochs"),
+    [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 60, 15)],
+)
+def test_presets(preset, runs, epochs):
+    cells = compose_grid(["-m", f"experiment={preset}"]).cells
+    assert len(cells) == runs
+    assert {(cell.config["epochs"], cell.config["save_model"]) for cell in cells} == {(epochs, False)}
+
+
+def test_a_cell_asked_for_twice_is_one_run():
+    assert len(compose_grid(["-m", "dataset=digits", "seed=1,1,01"]).cells) == 1
+
+
+def test_a_user_adds_groups_by_a_folder(tmp_path):
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
+    config = compose_grid(["--config-dir", str(tmp_path), "optimizer=mine"]).cells[0].config
+    assert (config["optimizer"]["name"], config["optimizer"]["lr"]) == ("mine", 0.3)
+    with pytest.raises(BadInput, match="did you mean 'mine'"):
+        compose_grid(["--config-dir", str(tmp_path), "optimizer=mien"])
