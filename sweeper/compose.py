@@ -142,7 +142,8 @@ def _loader_with(loader: Any, overrides: list[str]) -> Any:
     """Hydra's configuration loader, with the folders that the command line adds."""
     search_path = copy.deepcopy(loader.get_search_path())
     for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
-        for path in override.value():
+        paths = override.value()
+        for path in paths if isinstance(paths, list) else []:
             search_path.append("command line", str(path).strip("'\""))
     return ConfigLoaderImpl(search_path)
 

@@ -95,6 +95,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             config[str(key)] = OmegaConf.to_container(node, resolve=True) if plain else cfg[key]
     for group in GROUPS:
         config[group] = {"name": choices[group], **(config[group] or {})}
+    for recommended in ("epochs", "batch_size"):  # they stand at the top, where the command line may have changed them
+        config["dataset"].pop(recommended, None)
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
         if not _number(factor) or not 0 < factor < math.inf:
             raise BadInput(f"{key}_factor={factor}: must be a number above 0")

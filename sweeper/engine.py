@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from sweeper.augment import Batches, EpochOrder, Evaluation
@@ -53,7 +52,7 @@ def train(
     """
     where = device.torch_device
     model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-    model = model.to(where, memory_format=_memory_format(device))
+    model = model.to(where).to(memory_format=_memory_format(device))
     optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
     batch_size, epochs = config["batch_size"], config["epochs"]
     steps_per_epoch = math.ceil(len(data.train.labels) / batch_size)
@@ -99,6 +98,7 @@ def train(
         row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch, "lr": lr, **meter.metrics(len(batches))}
         bad_step = meter.first_bad_step(config["divergence_loss"])
         if bad_step is None:
+            model.eval()
             row |= {f"test_{k}": v for k, v in evaluate(forward, test, device).items()}
             if val:
                 row |= {f"val_{k}": v for k, v in evaluate(forward, val, device).items()}
@@ -118,9 +118,8 @@ def train(
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Evaluation, device: Device) -> dict[str, float]:
-    """Mean cross-entropy and accuracy in [0, 1] over a split, in evaluation mode."""
-    model.eval()
+def evaluate(model: Callable[..., Any], split: Evaluation, device: Device) -> dict[str, float]:
+    """Mean cross-entropy and accuracy in [0, 1] over a split, of a model in evaluation mode."""
     loss = torch.zeros((), device=device.torch_device)
     correct = torch.zeros((), dtype=torch.int64, device=device.torch_device)
     for images, labels in split.batches():

@@ -58,7 +58,7 @@ def _train(
     sweep: SweepStop | None,
     overrides: list[str],
 ) -> str:
-    signals = StopSignals(None)
+    signals = StopSignals.installed()
     threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
     from sweeper.devices import choose_device

@@ -24,7 +24,7 @@ NOT_IDENTITY = frozenset(
         "record_host",
     }
 )
-NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers", "epochs", "batch_size"})
+NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
 
 
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:

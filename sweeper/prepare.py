@@ -32,8 +32,6 @@ def rehearse(configs: list[dict[str, Any]]) -> None:
         BadInput: the outputs folder can't be written, the device isn't there, a data set, model, optimizer or
             schedule can't be made.
     """
-    for outputs in {config["outputs"] for config in configs}:
-        _check_writable(Path(outputs))
     prepare_process(configs[0]["device"]["threads"] or cores())
     for options in _distinct(configs, "device"):
         choose_device(options, threads=1)
@@ -51,6 +49,8 @@ def rehearse(configs: list[dict[str, Any]]) -> None:
             models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
         optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
         build_schedule(config["schedule"], optimizer, total_steps=100)
+    for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
+        _check_writable(Path(outputs))
 
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

@@ -24,6 +24,13 @@ class StopSignals:
         for number in SIGNALS:
             signal.signal(number, self._receive)
 
+    @classmethod
+    def installed(cls) -> "StopSignals":
+        """This process's own: its driver's if it has one, else new, as in a launcher's worker."""
+        handler = signal.getsignal(signal.SIGTERM)
+        owner = getattr(handler, "__self__", None)
+        return owner if isinstance(owner, cls) else cls()
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
             os._exit(128 + number)
