@@ -83,9 +83,8 @@ def train(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            lr = float(optimizer.param_groups[0]["lr"])
+            meter.add(k, loss, logits, labels, index, schedule.get_last_lr()[0])
             schedule.step()
-            meter.add(k, loss, logits, labels, index)
             try:
                 yield (epoch - 1) * steps_per_epoch + k + 1
             except Stopped:
@@ -95,7 +94,7 @@ def train(
         first_step = 0
         meter.stop(device)
 
-        row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch, "lr": lr, **meter.metrics(len(batches))}
+        row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch, **meter.metrics(len(batches))}
         bad_step = meter.first_bad_step(config["divergence_loss"])
         if bad_step is None:
             model.eval()
@@ -148,6 +147,7 @@ class Meter:
         self.losses = torch.zeros(steps, device=where)  # mean loss of each step
         self.sizes = torch.zeros(steps, device=where)  # images of each step
         self.correct = torch.zeros(2, dtype=torch.int64, device=where)  # on clean and on corrupted labels
+        self.lr: float | torch.Tensor = 0.0  # of the first parameter group in the latest step
         self.seconds = 0.0
         self._started = 0.0
 
@@ -164,9 +164,18 @@ class Meter:
         self.seconds += time.perf_counter() - self._started
 
     @torch.no_grad()
-    def add(self, k: int, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> None:
+    def add(
+        self,
+        k: int,
+        loss: torch.Tensor,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        index: torch.Tensor,
+        lr: float | torch.Tensor,
+    ) -> None:
         self.losses[k] = loss.detach()
         self.sizes[k] = len(labels)
+        self.lr = lr
         right = logits.argmax(1) == labels
         if self.corrupted is None:
             self.correct[0] += right.sum()
@@ -180,6 +189,7 @@ class Meter:
         clean, corrupted = self.correct.tolist()
         n_corrupted = 0 if self.corrupted is None else int(self.corrupted.sum())
         return {
+            "lr": float(self.lr),
             "train_loss": (losses @ sizes).item() / n,
             "train_accuracy": (clean + corrupted) / n,
             "clean_train_accuracy": clean / (n - n_corrupted) if n > n_corrupted else None,
@@ -195,9 +205,10 @@ class Meter:
         return int(bad.nonzero()[0]) + 1 if bad.any() else None
 
     def state_dict(self) -> dict[str, Any]:
-        return {k: getattr(self, k) for k in ("losses", "sizes", "correct", "seconds")}
+        kept = {k: getattr(self, k) for k in ("losses", "sizes", "correct", "seconds")}
+        return {**kept, "lr": float(self.lr)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name in ("losses", "sizes", "correct"):
             getattr(self, name).copy_(state[name])
-        self.seconds = state["seconds"]
+        self.lr, self.seconds = state["lr"], state["seconds"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sweeper.identity import identity_config, run_hash, run_name
 
 CONFIG = {
-    "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None, "epochs": 20},
+    "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},
     "model": {"name": "cnn", "_target_": "sweeper.models.cnn"},
     "optimizer": {"name": "lion", "_target_": "sweeper.optimizers.lion.Lion", "lr": 1e-4, "betas": [0.9, 0.99]},
     "schedule": {"name": "cosine"},

@@ -19,24 +19,32 @@ def fast_clock(monkeypatch):
 
 
 def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path):
-    with Lock(tmp_path / "run.lock"):
-        with pytest.raises(Locked, match=f"process {os.getpid()} on host"), Lock(tmp_path / "run.lock"):
-            pass
+    with (
+        Lock(tmp_path / "run.lock"),
+        pytest.raises(Locked, match=f"process {os.getpid()} on host"),
+        Lock(tmp_path / "run.lock"),
+    ):
+        pass
     with Lock(tmp_path / "run.lock"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
-    code = f"import os; from pathlib import Path; from sweeper.lock import Lock; Lock(Path({str(tmp_path / 'run.lock')!r})).__enter__(); os._exit(9)"
-    subprocess.run([sys.executable, "-c", code], check=False)
+    code = "import os, sys; from pathlib import Path; from sweeper.lock import Lock"
+    subprocess.run(
+        [sys.executable, "-c", code + "; Lock(Path(sys.argv[1])).__enter__(); os._exit(9)", str(tmp_path / "run.lock")],
+        check=False,
+    )
     assert read_lock(tmp_path / "run.lock") is not None
     with Lock(tmp_path / "run.lock"):
         pass
 
 
 def elsewhere(beat: int) -> str:
-    return json.dumps({"owner": "other", "beat": beat, "host": "elsewhere", "boot": "1", "pid": 1, "process_started": "1"})
+    return json.dumps(
+        {"owner": "other", "beat": beat, "host": "elsewhere", "boot": "1", "pid": 1, "process_started": "1"}
+    )
 
 
 def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_says(tmp_path):

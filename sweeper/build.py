@@ -1,0 +1,257 @@
+"""Build a run's model, optimizer and schedule from their configuration nodes.
+
+A node names a class or function of any installed package by `_target_`, the convention of `hydra.utils.instantiate`,
+and its options by keyword; what the run alone knows (`params`, `total_steps`, `num_classes`, ...) is added here.
+A value that is itself a node with `_target_` is built first; with `_partial_: true` it stays a function.
+"""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from sweeper.errors import BadInput, nearest
+from sweeper.streams import stream_seed
+
+NOT_OPTIONS = ("name", "_target_", "_partial_")
+
+
+def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_classes: int, seed: int) -> nn.Module:
+    """The network on the CPU in training mode, its initial weights determined by `seed` alone.
+
+    Its function gets `num_classes`, and `in_channels` and `image_size` (the side of square images) if it names them.
+
+    Args:
+        data_shape: (channels, height, width) of an image.
+
+    Raises:
+        BadInput: it can't be built, or doesn't map images (n, *data_shape) to logits (n, num_classes).
+    """
+    channels, height, width = data_shape
+    target = load_target("model._target_", model["_target_"])
+    given = {"num_classes": num_classes}
+    if _takes(target, "in_channels"):
+        given["in_channels"] = channels
+    if _takes(target, "image_size") and "image_size" not in model:
+        if height != width:
+            raise BadInput(f"model={_name(model)}: takes square images only; these are {height}×{width}")
+        given["image_size"] = height
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(stream_seed(seed, "weights"))
+        built = _call("model", model, target, **given)
+        if not isinstance(built, nn.Module):
+            raise BadInput(
+                f"model={_name(model)}: {model['_target_']} made no torch.nn.Module but {type(built).__name__}"
+            )
+        _check_forward(built, model, data_shape, num_classes)
+    return built
+
+
+def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[int, int, int], num_classes: int) -> None:
+    shape = (2, *data_shape)
+    built.eval()
+    try:
+        with torch.no_grad():
+            logits = built(torch.zeros(shape))
+    except Exception as error:  # any network may fail in any way on images it wasn't made for
+        raise BadInput(f"model={_name(model)}: {model['_target_']} fails on images {shape}: {_line(error)}") from error
+    got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+    if got != (2, num_classes):
+        raise BadInput(
+            f"model={_name(model)}: {model['_target_']} makes {got} of images {shape}; needed are (2, {num_classes})"
+        )
+    built.train()
+
+
+def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and_biases: bool) -> Optimizer:
+    """The optimizer over `model`'s trainable parameters, each in exactly one group.
+
+    Weight decay leaves norms and biases (at most one dimension) alone unless asked. A class with `uses_roles = True`
+    gets groups with a `role`: "hidden" (see `hidden_weights`) or "other".
+
+    Raises:
+        BadInput: it can't be built, has nothing to train, or needs what the training loop doesn't give.
+    """
+    target = load_target("optimizer._target_", optimizer["_target_"])
+    if not any(p.requires_grad for p in model.parameters()):
+        raise BadInput(f"optimizer={_name(optimizer)}: the model has no trainable parameters")
+    hidden: set[torch.Tensor] | None = None
+    if getattr(target, "uses_roles", False):
+        hidden = hidden_weights(model)
+        if not hidden:
+            raise BadInput(
+                f"optimizer={_name(optimizer)}: is for hidden layers, and the model has none between its first and its "
+                "last; choose a deeper model or another optimizer"
+            )
+    decays = "weight_decay" in optimizer or _takes(target, "weight_decay")
+    groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
+    built = _call("optimizer", optimizer, target, groups)
+    if not isinstance(built, Optimizer) or _needs_arguments(built.step):
+        raise BadInput(
+            f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
+            "no arguments, such as a closure"
+        )
+    grouped = [id(p) for group in built.param_groups for p in group["params"]]
+    trainable = [id(p) for p in model.parameters() if p.requires_grad]
+    assert sorted(grouped) == sorted(trainable), "every trainable parameter must be in exactly one group"
+    return built
+
+
+def build_schedule(schedule: dict[str, Any], optimizer: Optimizer, total_steps: int) -> LRScheduler:
+    """The learning rate schedule, to be stepped once after each of `total_steps` training steps.
+
+    Its function gets the optimizer, and `total_steps` if it names it, as torch's `OneCycleLR` does.
+
+    Raises:
+        BadInput: it can't be built, or its step needs what the training loop doesn't give.
+    """
+    target = load_target("schedule._target_", schedule["_target_"])
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            # As a Python number: the schedule then computes on the host and never waits for the device.
+            group.setdefault("initial_lr", float(group["lr"]))
+    given = {"total_steps": total_steps} if _takes(target, "total_steps") and "total_steps" not in schedule else {}
+    built = _call("schedule", schedule, target, optimizer, **given)
+    if not isinstance(built, LRScheduler) or _needs_arguments(built.step):
+        raise BadInput(
+            f"schedule={_name(schedule)}: {schedule['_target_']} isn't an LRScheduler whose step() needs no arguments"
+        )
+    return built
+
+
+def hidden_weights(model: nn.Module) -> set[torch.Tensor]:
+    """Trainable weights of linear layers and convolutions that are neither the first nor the last of them.
+
+    First and last by the order in which the model registers them; last is the last linear layer, the classifier.
+    """
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    layers = [module for module in model.modules() if isinstance(module, kinds)]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    ends = {id(layer.weight) for layer in [*layers[:1], *(linear or layers)[-1:]]} | embeddings
+    return {layer.weight for layer in layers if layer.weight.requires_grad and id(layer.weight) not in ends}
+
+
+def load_target(option: str, path: str) -> Callable[..., Any]:
+    """The class or function at a dotted path such as `torch.optim.SGD`.
+
+    Args:
+        option: where the path stands, for the error's line, e.g. `optimizer._target_`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    parts = path.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise BadInput(f"{option}={path}: must be a dotted path of a class or function, e.g. torch.optim.SGD")
+    found = _import_module(option, path, parts[0])
+    if found is None:
+        raise BadInput(f"{option}={path}: no package {parts[0]!r}; install it, or start from the folder it lies in")
+    for k, part in enumerate(parts[1:], start=1):
+        parent, prefix = found, ".".join(parts[:k])
+        found = getattr(parent, part, None)
+        if found is None and inspect.ismodule(parent):
+            found = _import_module(option, path, f"{prefix}.{part}")
+        if found is None:
+            wanted = callable if part is parts[-1] else inspect.ismodule
+            there = getattr(parent, "__dict__", {})
+            names = [name for name, value in there.items() if wanted(value) and not name.startswith("_")]
+            close = get_close_matches(part, names, n=10, cutoff=0.3)
+            raise BadInput(
+                f"{option}={path}: {prefix} has no {part!r}" + (f"; {nearest(part, close)}" if close else "")
+            )
+    if not callable(found):
+        raise BadInput(f"{option}={path}: is no class or function")
+    target: Callable[..., Any] = found
+    return target
+
+
+def _import_module(option: str, path: str, module: str) -> Any:
+    """The module, or None when there is none of that name."""
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # a user's module may fail in any way while it is imported
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return None
+        raise BadInput(f"{option}={path}: importing {module} failed: {_line(error)}") from error
+
+
+def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: Any, **given: Any) -> Any:
+    """Call `target` with the node's options and what the run gives, both checked against its signature first."""
+    parameters = _parameters(target)[len(args) :]
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    options = {key: value for key, value in node.items() if key not in NOT_OPTIONS}
+    for key in given:
+        if key not in names and not takes_any:
+            raise BadInput(f"{group}={_name(node)}: {node['_target_']} must take the option {key}")
+    for key in options:
+        if key not in names and not takes_any:
+            raise BadInput(
+                f"{group}.{key}: {node['_target_']} takes no such option; {nearest(key, names - set(given))}"
+            )
+    for p in parameters:
+        if p.name in names - set(options) - set(given) and p.default is p.empty:
+            raise BadInput(f"{group}.{p.name}: missing; {node['_target_']} needs a value")
+    options = {key: _build_value(f"{group}.{key}", value) for key, value in options.items()}
+    try:
+        return target(*args, **{**given, **options})
+    except BadInput:
+        raise
+    except Exception as error:  # constructors of any package judge their values in their own ways
+        raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {_line(error)}") from error
+
+
+def _build_value(option: str, value: Any) -> Any:
+    if not isinstance(value, dict) or "_target_" not in value:
+        return value
+    target = load_target(f"{option}._target_", value["_target_"])
+    if value.get("_partial_"):
+        options = {k: _build_value(f"{option}.{k}", v) for k, v in value.items() if k not in NOT_OPTIONS}
+        return functools.partial(target, **options)
+    return _call(option, value, target)
+
+
+def _parameter_groups(model: nn.Module, hidden: set[torch.Tensor] | None, decay_all: bool) -> list[dict[str, Any]]:
+    """At most two groups, with and without weight decay; with roles the hidden weights' groups come first."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            is_hidden = hidden is not None and parameter in hidden
+            groups.setdefault((is_hidden, decay_all or parameter.ndim > 1), []).append(parameter)
+    roles = [{"role": "hidden" if is_hidden else "other"} if hidden is not None else {} for is_hidden, _ in groups]
+    return [
+        {"params": groups[key], **role, **({} if key[1] else {"weight_decay": 0.0})}
+        for key, role in sorted(zip(groups, roles, strict=True), key=lambda pair: pair[0], reverse=True)
+    ]
+
+
+def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(target).parameters.values())
+    except ValueError:  # some built-in functions tell no signature: they take what they are given
+        return [inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)]
+
+
+def _takes(target: Callable[..., Any], name: str) -> bool:
+    return any(p.name == name for p in _parameters(target))
+
+
+def _needs_arguments(method: Callable[..., Any]) -> bool:
+    return any(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in _parameters(method))
+
+
+def _name(node: dict[str, Any]) -> str:
+    return str(node.get("name", node["_target_"]))
+
+
+def _line(error: Exception) -> str:
+    """The error as one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

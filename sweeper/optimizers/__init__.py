@@ -1,0 +1,10 @@
+"""Optimizers that torch lacks, or whose torch version doesn't serve here. Their values live in `conf/optimizer/`.
+
+They step with a few kernels for all parameters at once and never wait for the device: `lr` may be a 0-dim tensor on
+it and the count of steps lives there, so that a step can be part of a CUDA graph. None uses float64, which MPS lacks.
+"""
+
+from sweeper.optimizers.lion import Lion
+from sweeper.optimizers.muon import Muon
+
+__all__ = ["Lion", "Muon"]

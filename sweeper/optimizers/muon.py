@@ -1,0 +1,184 @@
+"""Muon: orthogonalized momentum for the hidden layers' matrices, AdamW for everything else."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.optim.optimizer import Optimizer
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan 2024: the steepest slope at 0 that keeps singular values near 1
+
+
+class Muon(Optimizer):
+    """Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024, kellerjordan.github.io/posts/muon.
+
+    With gradient G of a hidden layer, as a matrix of its outputs by all its inputs, momentum μ and weight decay λ:
+
+        B ← μ B + (1 - μ) G
+        O = newton_schulz(μ B + (1 - μ) G)          (without Nesterov: of B)
+        θ ← θ - lr · (sqrt(max(1, rows / columns)) O + λ θ)
+
+    A convolution's kernel (out, in, kh, kw) is the matrix (out, in · kh · kw). What no hidden layer owns (the first
+    layer, norms, biases, embeddings, the classifier) is trained by AdamW, arXiv 1711.05101, with options of its own.
+    Its groups have their own `lr`, so a schedule scales both.
+
+    Args:
+        params: groups, each with `role` "hidden" or "other". Weights of a hidden group have two dimensions or more.
+        lr: of the hidden groups, above or equal to 0; the spectral norm of an update. All groups' `lr` may be 0-dim
+            tensors on the parameters' device.
+        weight_decay: of the hidden groups, decoupled: a step shrinks the weights by the factor 1 - lr · λ.
+        momentum: in [0, 1).
+        newton_schulz_steps: at least 1.
+        adamw_lr: of the other groups.
+        adamw_betas: both in [0, 1).
+        adamw_weight_decay: of the other groups, decoupled likewise.
+
+    Raises:
+        ValueError: a value out of its range, a group without a role, a hidden weight of one dimension.
+    """
+
+    uses_roles = True  # tells `build_optimizer` that the groups need a `role`
+
+    def __init__(
+        self,
+        params: Sequence[dict[str, Any]],
+        lr: float,
+        weight_decay: float,
+        momentum: float,
+        nesterov: bool,
+        newton_schulz_steps: int,
+        adamw_lr: float,
+        adamw_betas: Sequence[float],
+        adamw_eps: float,
+        adamw_weight_decay: float,
+    ) -> None:
+        hidden: dict[str, Any] = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "newton_schulz_steps": newton_schulz_steps,
+        }
+        other: dict[str, Any] = {
+            "lr": adamw_lr,
+            "weight_decay": adamw_weight_decay,
+            "betas": adamw_betas,
+            "eps": adamw_eps,
+        }
+        for prefix, options in (("", hidden), ("adamw_", other)):
+            for name in {"lr", "weight_decay", "eps"} & set(options):
+                if not options[name] >= 0:
+                    raise ValueError(f"{prefix}{name}={options[name]}: must be at least 0")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum={momentum}: must lie in [0, 1)")
+        if newton_schulz_steps < 1:
+            raise ValueError(f"newton_schulz_steps={newton_schulz_steps}: must be at least 1")
+        if len(adamw_betas) != 2 or not all(0 <= beta < 1 for beta in adamw_betas):
+            raise ValueError(f"adamw_betas={adamw_betas}: must be two numbers in [0, 1)")
+        groups = []
+        for group in params:
+            if not isinstance(group, dict) or group.get("role") not in ("hidden", "other"):
+                raise ValueError("every parameter group needs a role: hidden or other")
+            groups.append({**(hidden if group["role"] == "hidden" else other), **group})
+        super().__init__(groups, defaults=hidden)
+        if any(p.ndim < 2 for group in self.param_groups if group["role"] == "hidden" for p in group["params"]):
+            raise ValueError("a hidden weight must have two dimensions or more")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if params := [p for p in group["params"] if p.grad is not None]:
+                updates = self._muon(group, params) if group["role"] == "hidden" else self._adamw(group, params)
+                if group["weight_decay"]:
+                    torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+                torch._foreach_mul_(updates, group["lr"])
+                torch._foreach_sub_(params, updates)
+        return loss
+
+    def _muon(self, group: dict[str, Any], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        momentum = group["momentum"]
+        grads = [p.grad for p in params if p.grad is not None]
+        buffers = self._state(params, "momentum_buffer")
+        torch._foreach_lerp_(buffers, grads, 1 - momentum)
+        directions = torch._foreach_lerp(grads, buffers, momentum) if group["nesterov"] else buffers
+        return orthogonalize(directions, group["newton_schulz_steps"])
+
+    def _adamw(self, group: dict[str, Any], params: list[torch.Tensor]) -> list[torch.Tensor]:
+        beta1, beta2 = group["betas"]
+        grads = [p.grad for p in params if p.grad is not None]
+        exp_avgs, exp_avg_sqs = self._state(params, "exp_avg"), self._state(params, "exp_avg_sq")
+        # One count serves the group. It isn't named `step`, which torch would leave on the CPU when it loads a state.
+        first = self.state[group["params"][0]]
+        if "steps_done" not in first:
+            first["steps_done"] = torch.zeros((), device=params[0].device)
+        steps = first["steps_done"].add_(1)
+
+        torch._foreach_lerp_(exp_avgs, grads, 1 - beta1)
+        torch._foreach_lerp_(exp_avg_sqs, torch._foreach_mul(grads, grads), 1 - beta2)
+        denominators = torch._foreach_div(exp_avg_sqs, 1 - beta2**steps)
+        torch._foreach_sqrt_(denominators)
+        torch._foreach_add_(denominators, group["eps"])
+        updates = torch._foreach_div(exp_avgs, 1 - beta1**steps)
+        torch._foreach_div_(updates, denominators)
+        return list(updates)
+
+    def _state(self, params: list[torch.Tensor], name: str) -> list[torch.Tensor]:
+        for p in params:
+            if name not in self.state[p]:
+                self.state[p][name] = torch.zeros_like(p)
+        return [self.state[p][name] for p in params]
+
+
+def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.Tensor]:
+    """Each direction's nearest semi-orthogonal matrix, nearly, times sqrt(max(1, rows / columns)).
+
+    Directions of the same shape, lying or standing, go through Newton-Schulz as one batch.
+
+    Args:
+        directions: (out, in, ...) each; returned in the same shapes and dtypes.
+    """
+    results = [torch.empty(0)] * len(directions)
+    batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    matrices = [direction.flatten(1) for direction in directions]
+    for k, matrix in enumerate(matrices):
+        batches[tuple(sorted(matrix.shape))].append(k)
+    for indices in batches.values():
+        lying = torch.stack([matrices[k].mT if _stands(matrices[k]) else matrices[k] for k in indices])
+        for k, result in zip(indices, newton_schulz(lying, steps), strict=True):
+            rows, columns = matrices[k].shape
+            matrix = result.to(matrices[k].dtype) * max(1, rows / columns) ** 0.5
+            results[k] = (matrix.mT if _stands(matrices[k]) else matrix).reshape(directions[k].shape)
+    return results
+
+
+def _stands(matrix: torch.Tensor) -> bool:
+    return matrix.shape[0] > matrix.shape[1]
+
+
+def newton_schulz(matrices: torch.Tensor, steps: int) -> torch.Tensor:
+    """Push all singular values towards 1, to about 0.7 to 1.2 in 5 steps, by X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X.
+
+    Args:
+        matrices: (n, rows, columns) with rows ≤ columns, so that X Xᵀ is the smaller product.
+
+    Returns:
+        (n, rows, columns), bfloat16 where the device computes it fast.
+    """
+    a, b, c = NEWTON_SCHULZ
+    x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)  # no singular value is above 1
+    x = x.to(_matrix_dtype(matrices))
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+def _matrix_dtype(matrices: torch.Tensor) -> torch.dtype:
+    if matrices.is_cuda and torch.cuda.get_device_capability(matrices.device) >= (8, 0):
+        return torch.bfloat16
+    return matrices.dtype
