@@ -2,7 +2,8 @@
 
 A node names a class or function of any installed package by `_target_`, the convention of `hydra.utils.instantiate`,
 and its options by keyword; what the run alone knows (`params`, `total_steps`, `num_classes`, ...) is added here.
-A value that is itself a node with `_target_` is built first; with `_partial_: true` it stays a function.
+A value that is itself a node with `_target_`, or a list of such nodes, is built first; with `_partial_: true` a node
+stays a function.
 """
 
 import functools
@@ -148,7 +149,7 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
     Raises:
         BadInput: there is none.
     """
-    parts = path.split(".")
+    parts = str(path).split(".")  # a nested node comes straight from the user's YAML
     if len(parts) < 2 or not all(part.isidentifier() for part in parts):
         raise BadInput(f"{option}={path}: must be a dotted path of a class or function, e.g. torch.optim.SGD")
     found = _import_module(option, path, parts[0])
@@ -210,6 +211,8 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
 
 
 def _build_value(option: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_build_value(f"{option}[{k}]", item) for k, item in enumerate(value)]
     if not isinstance(value, dict) or "_target_" not in value:
         return value
     target = load_target(f"{option}._target_", value["_target_"])

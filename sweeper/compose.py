@@ -4,13 +4,14 @@ Hydra composes four configurations a second, so each combination of groups is co
 its runs are put into copies, by Hydra's own function for that.
 """
 
+import argparse
 import copy
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -53,7 +54,7 @@ def compose_grid(argv: list[str]) -> Grid:
     Raises:
         BadInput: anything in it can't be used; nothing has been started or written.
     """
-    arguments = get_args_parser().parse_args(argv)
+    arguments = read_command_line(argv)
     overrides = list(arguments.overrides)
     if arguments.config_dir:
         if not Path(arguments.config_dir).is_dir():
@@ -61,6 +62,21 @@ def compose_grid(argv: list[str]) -> Grid:
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
     with _hydra():
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
+
+
+def read_command_line(argv: list[str]) -> argparse.Namespace:
+    """Hydra's flags and the overrides, in whatever order they were typed.
+
+    Raises:
+        BadInput: a flag that Hydra doesn't know.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise BadInput(f"{message}; see python -m sweeper.train --help")
+
+    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
+    return parser.parse_intermixed_args(argv)
 
 
 @contextmanager

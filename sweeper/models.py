@@ -1,7 +1,8 @@
 """Networks for small images. Weights start by torch's defaults, as in the code that the optimizers' values come from.
 
 Each function takes `num_classes` and what it needs of `in_channels` and `image_size` from the data set, and its other
-options from `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes).
+options from `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes). A `width` below
+1 or a negative `depth` raises ValueError: torch itself makes a network of width 0 that learns nothing but biases.
 """
 
 from collections import OrderedDict
@@ -19,6 +20,7 @@ def resnet18(num_classes: int, in_channels: int, width: int) -> nn.Module:
     Args:
         width: channels of the first stage; each later one has twice as many.
     """
+    _check("width", width, least=1)
     return ResNet(num_classes, in_channels, widths=[width, 2 * width, 4 * width, 8 * width], blocks_per_stage=2)
 
 
@@ -27,6 +29,7 @@ def resnet20(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
     272,474 parameters for 10 classes, 3 channels and width 16; the paper's runs use option A, which has 2,752 fewer.
     """
+    _check("width", width, least=1)
     return ResNet(num_classes, in_channels, widths=[width, 2 * width, 4 * width], blocks_per_stage=3)
 
 
@@ -35,6 +38,7 @@ def cnn(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
     24,058 parameters for 10 classes, one channel and width 16.
     """
+    _check("width", width, least=1)
     return nn.Sequential(
         OrderedDict(
             stage1=_conv_norm_relu(in_channels, width),
@@ -49,6 +53,8 @@ def cnn(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
 def mlp(num_classes: int, in_channels: int, image_size: int, width: int, depth: int) -> nn.Module:
     """`depth` hidden layers of `width` units, each with layer norm, which lets one learning rate serve any depth."""
+    _check("width", width, least=1)
+    _check("depth", depth, least=0)
     inputs = in_channels * image_size**2
     hidden = [_linear_norm_relu(inputs if k == 0 else width, width) for k in range(depth)]
     classifier = nn.Linear(width if hidden else inputs, num_classes)
@@ -119,3 +125,8 @@ def _linear_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         OrderedDict(linear=nn.Linear(inputs, outputs), norm=nn.LayerNorm(outputs), relu=nn.ReLU(inplace=True))
     )
+
+
+def _check(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name}={value}: must be at least {least}")

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config import flat
 from sweeper.errors import BadInput, nearest
 
+FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 Groups = dict[str, list[str]]  # every config group's choices
 
 
@@ -70,18 +71,37 @@ def check_choice(override: Override, groups: Groups) -> None:
 
 
 def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
-    """Check that a plain override names an option of the composed configuration.
+    """Check that a plain override names an option of the composed configuration and gives a value of its kind.
 
     Raises:
-        BadInput: there is no such option.
+        BadInput: there is no such option, or a text stands where a number belongs, or the like.
     """
     key = override.key_or_group
-    known = [name for name, _ in flat(OmegaConf.to_container(cfg, resolve=False))]
+    known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
     parents = {name.rpartition(".")[0] for name in known}
     inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
     if key not in known and key not in parents and not inside_a_value:
         near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
         raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
+    if key.partition(".")[0] in FREE_NODES:
+        _check_kind(override, known.get(key))
+
+
+def _check_kind(override: Override, there: Any) -> None:
+    """What a class of any package takes is told by the value that stands in conf/."""
+    given = override.value()
+    if given is None or isinstance(given, dict) or "${" in str(given):
+        return
+    if isinstance(there, bool):
+        fits, words = isinstance(given, bool), "true or false"
+    elif isinstance(there, (int, float)):
+        fits, words = isinstance(given, (int, float)) and not isinstance(given, bool), f"a number, such as {there}"
+    elif isinstance(there, list):
+        fits, words = isinstance(given, list), f"a list, such as {there}"
+    else:
+        return
+    if not fits:
+        raise BadInput(f"{override.input_line}: must be {words}")
 
 
 def first_line(error: BaseException) -> str:

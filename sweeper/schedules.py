@@ -5,7 +5,8 @@ schedulers joined by `SequentialLR` would give the same curves, but that warns i
 recursion adds up rounding errors when `lr` is a float32 tensor.
 
 Steps count from 0 to `total_steps - 1`, each of which has a factor above 0 unless an option asks for 0. Fractions
-are of `total_steps`, in [0, 1]; the warm-up rises linearly to the full rate and always leaves it one step.
+are of `total_steps`, in [0, 1]; the warm-up rises linearly to the full rate and reaches it in the last step at the
+latest. Where warm-up and decay overlap, the lower of the two counts.
 """
 
 import math

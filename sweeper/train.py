@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them, in every worker
 from sweeper import __version__
-from sweeper.compose import CONF, Cell, Grid, compose_grid
+from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
 from sweeper.errors import BadInput
 from sweeper.execute import execute_run
@@ -37,6 +37,9 @@ def main() -> int:
         return 0
     try:
         grid = compose_grid(arguments)
+        overrides = read_command_line(arguments).overrides
+        # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
+        sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
         return _carry_out(grid)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
@@ -70,7 +73,8 @@ def _carry_out(grid: Grid) -> int:
     for cell in grid.cells:
         if cell not in to_do:
             _answer(cell)
-    print(f"{len(grid.cells)} runs, {done} of them done already, in {grid.outputs}/", file=sys.stderr)
+    runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
+    print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
     if not to_do:
         _update_tables(grid.outputs)
         return 0

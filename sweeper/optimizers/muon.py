@@ -72,8 +72,8 @@ class Muon(Optimizer):
                     raise ValueError(f"{prefix}{name}={options[name]}: must be at least 0")
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum={momentum}: must lie in [0, 1)")
-        if newton_schulz_steps < 1:
-            raise ValueError(f"newton_schulz_steps={newton_schulz_steps}: must be at least 1")
+        if not isinstance(newton_schulz_steps, int) or newton_schulz_steps < 1:
+            raise ValueError(f"newton_schulz_steps={newton_schulz_steps}: must be an integer of at least 1")
         if len(adamw_betas) != 2 or not all(0 <= beta < 1 for beta in adamw_betas):
             raise ValueError(f"adamw_betas={adamw_betas}: must be two numbers in [0, 1)")
         groups = []

@@ -1,0 +1,179 @@
+"""`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary on the terminal."""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from sweeper import __version__
+from sweeper.errors import BadInput, nearest
+
+if TYPE_CHECKING:
+    from sweeper.results import Results
+    from sweeper.summary import Summary
+
+FORMATS = {"csv": "results.csv", "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
+MOST_REASONS = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when the tables were written, 2 for bad input."""
+    try:
+        arguments = _parser().parse_args(argv)
+        _print(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) -> str:
+    """Write the tables of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+
+    Args:
+        formats: of `FORMATS`; CSV is always written.
+
+    Returns:
+        What to print: the summary, how many runs there are of each status, and where the tables lie.
+
+    Raises:
+        BadInput: a folder isn't there, has no runs, or can't be written to.
+    """
+    from sweeper.results import read_results, to_frame
+    from sweeper.summary import summarize
+    from sweeper.tables import show, to_csv, to_latex, to_markdown
+
+    results = read_results(outputs)
+    summary = summarize(results.runs)
+    files = {
+        "results.csv": to_csv(results.columns(), (run.values for run in results.runs)),
+        "summary.csv": to_csv(summary.columns(), summary.rows),
+    }
+    if "parquet" in formats:
+        files["results.parquet"] = to_frame(results).to_parquet(index=False)
+    if "markdown" in formats:
+        files["summary.md"] = to_markdown(show(summary))
+    if "latex" in formats:
+        files["summary.tex"] = to_latex(show(summary))
+    folder = Path(into or outputs[0])
+    _write(folder, files)
+    return "\n".join(
+        [*_summary_lines(summary), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sweeper.aggregate",
+        description="Merge run directories into results.csv, one row a run, and summary.csv, one row a configuration "
+        "over its seeds, and print the summary. Runs that still train are taken as they are.",
+    )
+    parser.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
+    parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    parser.add_argument(
+        "--format",
+        default="csv",
+        metavar="FORMAT,…",
+        help="csv, which is always written; parquet (results.parquet), markdown (summary.md), latex (summary.tex)",
+    )
+    parser.add_argument("--version", action="version", version=f"sweeper {__version__}")
+
+    def refuse(message: str) -> NoReturn:
+        raise BadInput(f"{message}; see python -m sweeper.aggregate --help")
+
+    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
+    return parser
+
+
+def _formats(given: str) -> list[str]:
+    formats = [name.strip() for name in given.split(",")]
+    for name in formats:
+        if name not in FORMATS:
+            raise BadInput(f"--format {name}: {nearest(name, FORMATS)}")
+    if "parquet" in formats:
+        from importlib.util import find_spec
+
+        if find_spec("pyarrow") is None:
+            raise BadInput("--format parquet: needs pyarrow; pip install 'optimizer-sweeper[parquet]'")
+    return formats
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    from sweeper.files import write_atomically
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+    except OSError as error:
+        raise BadInput(f"{folder}: the tables can't be written there: {error.strerror}; choose --into DIR") from error
+
+
+def _summary_lines(summary: "Summary") -> Iterator[str]:
+    """The summary as a table, as wide as the terminal, or in a pipe as wide as it needs."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from sweeper.tables import show
+
+    if not summary.rows:
+        return
+    shown = show(summary)
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for name in shown.header:
+        table.add_column(Text(name), overflow="fold", no_wrap=name in ("final", "best"))
+    for k, row in enumerate(shown.rows):
+        table.add_row(*map(Text, row), end_section=k + 1 in shown.sections)
+    console = Console(width=None if terminal else 100_000, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    yield shown.title
+    yield ""
+    yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
+    yield ""
+
+
+def _lines(results: "Results") -> Iterator[str]:
+    """How many runs there are of each status, what is mixed in them, and why some can't be counted on."""
+    from sweeper.runs import STATUSES
+    from sweeper.summary import describe_mixture
+
+    runs = results.runs
+    counts = Counter(run.values["status"] for run in runs)
+    told = ", ".join(
+        f"{counts[status]} {status}" for status in (*STATUSES[1:], STATUSES[0], "damaged") if counts[status]
+    )
+    copies = f"; {results.merged} more were copies of these" if results.merged else ""
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{copies}"
+    if mixture := describe_mixture(runs):
+        yield f"these runs were not all made alike ({mixture}); summary.csv tells in which rows: mixed"
+    if any(run.values.get("best_val_accuracy") is not None for run in runs):
+        yield "some held out validation images: choose among those by best_val_accuracy in results.csv, not by test accuracy"
+    bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
+    for row in bad[:MOST_REASONS]:
+        yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
+    if len(bad) > MOST_REASONS:
+        yield f"and {len(bad) - MOST_REASONS} more in results.csv"
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "replace").decode(encoding), flush=True)
+    except BrokenPipeError:  # its reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Folders of runs as a table: every run a row, none twice and none left out without a word."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.errors import BadInput
+from sweeper.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
+from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = ("run", "status", *FROM_CONFIG, "device", "precision", *FROM_RESULT, "versions_differ", "error")
+
+_NAMED_AS_A_RUN = re.compile(r"-seed\d+-[0-9a-f]{8}$")
+_DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} | {
+    "best_epoch": "Int64",
+    "peak_memory_bytes": "Int64",
+    "epochs": "Int64",
+    "batch_size": "Int64",
+    "shared_device": "boolean",
+    "versions_differ": "boolean",
+}
+
+
+@dataclass
+class Results:
+    """Runs in the table's order. `merged` tells how many more copies of them there were."""
+
+    runs: list[Run]
+    merged: int = 0
+
+    def columns(self) -> list[str]:
+        """`COLUMNS`, then every other config value's dotted name in the order of the alphabet."""
+        others = {name for run in self.runs for name in run.values} - set(COLUMNS)
+        return [*COLUMNS, *sorted(others)]
+
+
+def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]") -> "pandas.DataFrame":
+    """See `sweeper.load_results`. How many copies of runs were merged stands in the table's `attrs["merged"]`.
+
+    Accuracies are in [0, 1], times in seconds; `steps_to_target` is `inf` where the target was never reached.
+
+    Raises:
+        BadInput: a folder isn't there or has no runs.
+    """
+    return to_frame(read_results([outputs] if isinstance(outputs, (str, PathLike)) else outputs))
+
+
+def read_results(folders: "Iterable[str | PathLike[str]]") -> Results:
+    """The runs below the folders; a run that stands in several is taken once, where it is whole and furthest.
+
+    Raises:
+        BadInput: a folder isn't there or has no runs.
+    """
+    runs: list[Run] = []
+    seen: set[str] = set()
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise BadInput(f"{folder}: {'this is no folder' if folder.exists() else 'there is no such folder'}")
+        before = len(runs)
+        runs += _read_folder(str(folder), seen)
+        if len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
+            raise BadInput(f"{folder}: there are no runs in this folder; sweeper.train makes them")
+    kept = _merge(runs)
+    _compare_versions(kept)
+    return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
+
+
+def to_frame(results: Results) -> "pandas.DataFrame":
+    import pandas
+
+    columns = {name: [run.values.get(name) for run in results.runs] for name in results.columns()}
+    frame = pandas.DataFrame({name: _series(name, values) for name, values in columns.items()})
+    frame.attrs["merged"] = results.merged
+    return frame
+
+
+def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
+    """Walk a folder. `seen` has the real paths of all folders walked so far; links are followed last, and to a folder
+    that was seen not at all, so neither a loop nor a folder given twice doubles a run."""
+    pending, links = [(folder, os.path.realpath(folder))], []
+    while pending or links:
+        path, real = pending.pop() if pending else links.pop()
+        if real in seen:
+            continue
+        seen.add(real)
+        name = os.path.relpath(path, folder)
+        try:
+            with os.scandir(path) as scan:
+                entries = list(scan)
+        except FileNotFoundError:
+            continue  # removed while we looked
+        except OSError as error:
+            yield damaged_row(path, name, f"the folder can't be read: {error.strerror or error}")
+            continue
+        is_run = _is_run(path, {entry.name for entry in entries})
+        if is_run:
+            yield read_row(path, name)
+        for entry in entries:
+            if entry.name.startswith(".") or (is_run and entry.name == PREVIOUS_FOLDER):
+                continue
+            if entry.is_symlink():
+                if os.path.isdir(entry.path):
+                    links.append((entry.path, os.path.realpath(entry.path)))
+            elif entry.is_dir():
+                pending.append((entry.path, os.path.join(real, entry.name)))
+
+
+def _is_below(path: str, folder: Path) -> bool:
+    return folder.resolve() in (Path(path).resolve(), *Path(path).resolve().parents)
+
+
+def _is_run(path: str, names: set[str]) -> bool:
+    """A run has a record. One whose record is lost is told by its name or its metrics: others' programs, too, leave
+    `.hydra/` and `checkpoint.pt` behind."""
+    if RUN_FILE in names or _NAMED_AS_A_RUN.search(path):
+        return True
+    if METRICS_FILE not in names or not (file := Path(path, METRICS_FILE)).is_file():
+        return False
+    header = ",".join(METRICS).encode()
+    with file.open("rb") as opened:
+        return opened.read(len(header)) == header
+
+
+def _merge(runs: list[Run]) -> list[Run]:
+    """One row for each run: of the same configuration, seed and data, or, if it can't be read, of the same name."""
+    groups: dict[tuple[str, Any], list[Run]] = {}
+    for run in runs:
+        if run.configuration:
+            groups.setdefault((run.configuration, run.values["seed"]), []).append(run)
+    kept = []
+    for copies in groups.values():
+        first = len(kept)
+        for run in sorted(copies, key=_rank):
+            data = run.conditions.get("data")
+            others = {k.conditions.get("data") for k in kept[first:]}
+            if not others or (data and None not in others and data not in others):
+                kept.append(run)
+    names = {_run_name(run) for run in kept}
+    for run in runs:
+        if not run.configuration and _run_name(run) not in names:
+            kept.append(run)
+            names.add(_run_name(run))
+    return kept
+
+
+def _run_name(run: Run) -> str:
+    """The name that a run's directory has in any folder; one that isn't named as a run stands for itself alone."""
+    name = os.path.basename(os.path.abspath(run.path))
+    return name if _NAMED_AS_A_RUN.search(name) else run.path
+
+
+def _rank(run: Run) -> tuple[int, int, int]:
+    """Smaller is further."""
+    status = run.values["status"]
+    finished = {"completed": 0, "diverged": 1}.get(status, 2)
+    return finished, -run.epochs_done, ("running", "interrupted", "failed").index(status) if finished == 2 else 0
+
+
+def _compare_versions(runs: list[Run]) -> None:
+    """Fill the column `versions_differ`: from the most common versions in the table."""
+    counts = Counter(run.versions for run in runs if run.versions)
+    usual = max(counts, key=lambda versions: (counts[versions], versions), default=())
+    for run in runs:
+        run.values["versions_differ"] = run.versions != usual if run.versions else None
+
+
+def _order(run: Run) -> tuple[Any, ...]:
+    v = run.values
+    if not run.configuration:
+        return (1, v["run"])
+    names = (v["dataset"], v["model"], v["noise"], v["noise_rate"], v["optimizer"], v["lr"] or 0)
+    return (0, *names, run.configuration, v["seed"], v["run"])
+
+
+def _series(name: str, values: list[Any]) -> "pandas.Series":
+    """A column of one kind: its own, or what its values have in common; else all become texts."""
+    import pandas
+
+    kinds = {type(value) for value in values if value is not None}
+    dtype: str = "object"
+    if name in _DTYPES or name in FROM_RESULT:
+        dtype = _DTYPES.get(name, "float64")
+    elif kinds == {bool}:
+        dtype = "boolean"
+    elif kinds == {int} and all(value is None or value < 2**63 for value in values):
+        dtype = "Int64"
+    elif kinds and kinds <= {int, float} and all(value is None or abs(value) < 2**63 for value in values):
+        dtype = "float64"
+    elif kinds - {str}:
+        values = [value if value is None else str(value) for value in values]
+    return pandas.Series(values, dtype=dtype)

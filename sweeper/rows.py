@@ -1,0 +1,181 @@
+"""One run directory as one row of the table. Every value is checked: a record that tells nonsense is a damaged row."""
+
+import json
+import math
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeper.cells import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT, Kind, printable, shortened
+from sweeper.identity import identity_config
+from sweeper.lock import is_alive, read_lock
+from sweeper.metrics import figures_so_far, read_metrics
+from sweeper.runs import LOCK_FILE, METRICS_FILE, RUN_FILE, Damaged, effective_status, read_run
+
+LARGEST_RECORD = 2**24  # bytes
+MOST_VALUES = 1000  # of a configuration
+
+# Columns, where the configuration has them, and what they must be.
+FROM_CONFIG: dict[str, tuple[str, Kind]] = {
+    "dataset": ("dataset.name", TEXT),
+    "model": ("model.name", TEXT),
+    "optimizer": ("optimizer.name", TEXT),
+    "noise": ("noise.name", TEXT),
+    "noise_rate": ("noise.rate", SHARE),
+    "seed": ("seed", SEED),
+    "lr": ("optimizer.lr", NUMBER),
+    "weight_decay": ("optimizer.weight_decay", NUMBER),
+    "epochs": ("epochs", COUNT),
+    "batch_size": ("batch_size", COUNT),
+}
+OPTIONAL = ("noise_rate", "lr", "weight_decay")  # an optimizer of any package may lack them
+
+FROM_RESULT: dict[str, Kind] = {
+    "final_test_accuracy": SHARE,
+    "best_test_accuracy": SHARE,
+    "best_epoch": COUNT,
+    "final_val_accuracy": SHARE,
+    "best_val_accuracy": SHARE,
+    "final_train_loss": NUMBER,
+    "steps_to_target": COUNT,
+    "train_seconds": AMOUNT,
+    "images_per_second": AMOUNT,
+    "peak_memory_bytes": COUNT,
+    "shared_device": FLAG,
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """A row and what stands behind it.
+
+    Attributes:
+        path: its directory.
+        values: the row's cells by column; None is an empty one.
+        configuration: what determines the result, without the seed, as text; "" where it can't be read.
+        conditions: what may change a result without being the run's identity, e.g. `{"precision": "bf16"}`.
+        versions: of sweeper and the libraries; empty where none were recorded.
+    """
+
+    path: str
+    values: dict[str, Any]
+    configuration: str = ""
+    conditions: dict[str, str] = field(default_factory=dict)
+    versions: tuple[tuple[str, str], ...] = ()
+    epochs_done: int = 0
+
+
+def read_row(path: str, name: str) -> Run:
+    """The run in the directory `path` as a row whose `run` is `name`; of status `damaged` if it can't be read."""
+    try:
+        return _read(Path(path), printable(name))
+    except Damaged as damage:
+        reason = str(damage).removeprefix(f"{path}/")
+    except RecursionError:
+        reason = f"{RUN_FILE}: nested too deep"
+    return damaged_row(path, name, reason)
+
+
+def damaged_row(path: str, name: str, reason: str) -> Run:
+    return Run(path, {"run": printable(name), "status": "damaged", "error": shortened(reason)})
+
+
+def _read(directory: Path, name: str) -> Run:
+    try:
+        file = (directory / RUN_FILE).stat()
+    except FileNotFoundError as error:
+        lock = directory / LOCK_FILE
+        if (seen := read_lock(lock)) is not None and is_alive(lock, seen, wait=False):
+            return Run(str(directory), {"run": name, "status": "running"})  # it has just begun
+        raise Damaged(f"there is no {RUN_FILE}") from error
+    except OSError as error:
+        raise Damaged(f"{RUN_FILE}: {error.strerror or error}") from error
+    if not stat.S_ISREG(file.st_mode) or file.st_size > LARGEST_RECORD:  # a pipe would be waited for, for ever
+        raise Damaged(f"{RUN_FILE}: no file, or one of more than {LARGEST_RECORD >> 20} MiB")
+    run = read_run(directory)
+    try:
+        return _row(run, directory, name)
+    except Damaged as damage:
+        raise Damaged(f"{RUN_FILE}: {damage}") from damage
+
+
+def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
+    config, environment, result, error = run["config"], run["environment"], run["result"] or {}, run.get("error")
+    if not isinstance(error, (str, type(None))):
+        raise Damaged(f"error is {error!r:.40}; it must be a text")
+    if not isinstance(config.get("dataset"), dict):
+        raise Damaged("dataset is missing")
+    values = _config_values(config)
+    for column, kind in (("device", DEVICE), ("precision", TEXT)):
+        values[column] = kind.check(f"environment.{column}", environment.get(column))
+    status = effective_status(run, directory)
+    if status in ("running", "interrupted"):
+        target = SHARE.check("target_accuracy", config.get("target_accuracy"))
+        rows, damage = read_metrics(directory / METRICS_FILE)
+        result = {**result, **figures_so_far(rows, target)}
+        error = error or damage
+    values |= _result_values(result, status)
+    values |= {"run": name, "status": status, "error": shortened(error) if error else None}
+    versions = environment.get("versions") or {}
+    if not isinstance(versions, dict):
+        raise Damaged("environment.versions must be texts by name")
+    versions = {str(k): TEXT.check("environment.versions", v) for k, v in versions.items() if v is not None}
+    digest = TEXT.check("environment.data_digest", environment.get("data_digest"))
+    conditions = {
+        "device": values["device"],
+        "precision": values["precision"],
+        "torch": versions.get("torch"),
+        "sweeper": versions.get("sweeper"),
+        "data": digest and digest[:8],
+    }
+    return Run(
+        str(directory),
+        values,
+        sys.intern(json.dumps(identity_config({**config, "seed": None}), sort_keys=True)),
+        {what: value for what, value in conditions.items() if value},
+        tuple(sorted(versions.items())),
+        COUNT.check("result.epochs_done", result.get("epochs_done")) or 0,
+    )
+
+
+def _config_values(config: dict[str, Any]) -> dict[str, Any]:
+    values = dict(_flat(config))
+    if len(values) > MOST_VALUES:
+        raise Damaged(f"config has more than {MOST_VALUES} values")
+    head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
+    for column, value in head.items():
+        if value is None and column not in OPTIONAL:
+            raise Damaged(f"{FROM_CONFIG[column][0]} is missing")
+    head["noise_rate"] = head["noise_rate"] or 0.0
+    return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
+
+
+def _flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value under its dotted name; a list as its JSON."""
+    for key, value in node.items():
+        name = sys.intern(f"{prefix}{key}")  # the same few names in ten thousand rows
+        if len(name) > 200 or not name.isprintable():
+            raise Damaged(f"config has the name {name!r:.40}")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, json.dumps(value) if isinstance(value, list) else value
+
+
+def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:
+    """The figures; final ones only of a completed run, which has them for certain."""
+    never = result.get("steps_to_target") == "inf"
+    if never:
+        result = {**result, "steps_to_target": None}
+    values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
+    if never:
+        values["steps_to_target"] = math.inf
+    if status != "completed":
+        return values | {column: None for column in values if column.startswith("final_")}
+    for column in ("final_test_accuracy", "best_test_accuracy"):
+        if values[column] is None:
+            raise Damaged(f"result.{column} is missing, of a completed run")
+    return values

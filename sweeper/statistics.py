@@ -1,0 +1,36 @@
+"""What a few seeds tell: pure functions of a sequence of numbers, one a seed. No table and no file is known here."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+
+def mean(values: Sequence[float]) -> float:
+    """The arithmetic mean; NaN of nothing."""
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def standard_deviation(values: Sequence[float]) -> float:
+    """The sample's standard deviation, with n - 1 in the denominator; NaN below two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def confidence_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """Student's t interval of the mean, for values that are about normal (Student 1908).
+
+    mean ± t(n - 1, (1 + level) / 2) · s / √n. It knows no bounds: of accuracies near 1 it may end above 1.
+
+    Args:
+        values: in any unit; the interval is in the same.
+        level: in (0, 1).
+
+    Returns:
+        Its two ends; NaN below two values, which tell nothing of their spread.
+    """
+    n = len(values)
+    if n < 2:
+        return math.nan, math.nan
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * standard_deviation(values) / math.sqrt(n)
+    return mean(values) - half, mean(values) + half

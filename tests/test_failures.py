@@ -1,0 +1,204 @@
+"""What goes wrong while runs train, through the real command line: nothing else suffers, and nothing is lost."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import TINY, run_module
+
+USERS_MODEL = """
+import torch
+from torch import nn
+
+
+class Fails(nn.Module):
+    '''Works when it is looked at and fails when it trains.'''
+
+    def __init__(self, num_classes, in_channels):
+        super().__init__()
+        self.linear = nn.Linear(64 * in_channels, num_classes)
+
+    def forward(self, images):
+        if self.training and len(images) > 2:
+            raise RuntimeError("the third layer\\nis on fire")
+        return self.linear(images.flatten(1))
+"""
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def results(outputs: Path) -> dict[str, dict[str, str]]:
+    return {f"{row['model']} {row['lr']}": row for row in rows(outputs / "results.csv")}
+
+
+def metrics(outputs: Path) -> dict[str, list[dict[str, str]]]:
+    times = ("train_seconds", "images_per_second")
+    return {
+        path.parent.name: [{k: v for k, v in row.items() if k not in times} for row in rows(path)]
+        for path in sorted(outputs.glob("*/*/metrics.csv"))
+    }
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def users_folder(tmp_path_factory):
+    """A user's own groups and code, anywhere."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "conf" / "model").mkdir(parents=True)
+    (folder / "conf" / "model" / "fails.yaml").write_text("_target_: users_model.Fails\n_partial_: true\n")
+    (folder / "users_model.py").write_text(USERS_MODEL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mixed(users_folder):
+    """A sweep of one failing, one diverging and one good run."""
+    overrides = ("-m", "--config-dir", "conf", *TINY, "model=mlp,fails", "optimizer.lr=0.1,1e30", "outputs=mixed")
+    return run_module("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder))
+
+
+def test_a_failed_run_stops_no_other(mixed, users_folder):
+    assert mixed.returncode == 1
+    table = results(users_folder / "mixed")
+    assert {name: row["status"] for name, row in table.items()} == {
+        "fails 0.1": "failed",
+        "fails 1e+30": "failed",
+        "mlp 0.1": "completed",
+        "mlp 1e+30": "diverged",
+    }
+
+
+def test_its_reason_is_said_at_once_stands_in_the_table_and_whole_in_its_log(mixed, users_folder):
+    lines = [line for line in mixed.stderr.splitlines() if "failed: RuntimeError: the third layer" in line]
+    assert len(lines) == 2 and "Traceback" not in mixed.stderr
+    row = results(users_folder / "mixed")["fails 0.1"]
+    assert row["error"] == "RuntimeError: the third layer"
+    directory = users_folder / "mixed" / row["run"]
+    log = (directory / "train.log").read_text()
+    assert "Traceback" in log and "is on fire" in log and "users_model.py" in log
+
+
+def test_a_diverged_run_is_a_result(mixed, users_folder):
+    row = results(users_folder / "mixed")["mlp 1e+30"]
+    assert "epoch 1, step" in row["error"] and row["final_test_accuracy"] == ""
+    summary = {(r["model"], r["lr"]): r for r in rows(users_folder / "mixed" / "summary.csv")}
+    assert (summary["mlp", "1e+30"]["n"], summary["mlp", "1e+30"]["n_diverged"]) == ("0", "1")
+    again = run_module("train", *TINY, "model=mlp", "optimizer.lr=1e30", "outputs=mixed", cwd=users_folder)
+    assert again.returncode == 0 and "diverged already" in again.stdout
+
+
+def test_a_failed_run_is_tried_again(mixed, users_folder):
+    (users_folder / "repaired").mkdir()
+    repaired = USERS_MODEL.replace("if self.training", "if False")
+    (users_folder / "repaired" / "users_model.py").write_text(repaired)
+    shutil.copytree(users_folder / "mixed", users_folder / "again")
+    overrides = ("--config-dir", "conf", *TINY, "model=fails", "outputs=again")
+    done = run_module("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder / "repaired"))
+    assert done.returncode == 0, done.stderr
+    runs = [json.loads(p.read_text()) for p in (users_folder / "again").glob("*-fails/*/run.json")]
+    assert sorted((r["status"], r["error"] is None) for r in runs) == [("completed", True), ("failed", False)]
+
+
+def test_fail_fast_starts_nothing_more(users_folder):
+    overrides = ("-m", "--config-dir", "conf", *TINY, "model=fails,mlp", "seed=1,2", "outputs=fast", "fail_fast=true")
+    done = run_module("train", *overrides, "hydra/launcher=basic", cwd=users_folder, PYTHONPATH=str(users_folder))
+    assert done.returncode == 1
+    assert [row["status"] for row in rows(users_folder / "fast" / "results.csv")] == ["failed"]
+
+
+# A run long enough to be caught in the middle, short enough to be trained whole as well.
+LONG = ("dataset=digits", "device=cpu", "device.threads=1", "epochs=40", "dataset.train_limit=600", "model.width=8")
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("untouched")
+    done = run_module("train", "-m", "optimizer=lion,sgd", *LONG, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "outputs"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("launcher", "name"), [("basic", "SIGINT"), ("joblib", "SIGTERM"), ("joblib", "SIGKILL")])
+def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, launcher, name):
+    arguments = ["-m", "optimizer=lion,sgd", *LONG, f"hydra/launcher={launcher}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.train", *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    run = tmp_path / "outputs" / "digits-cnn"
+    while not list(run.glob("*/checkpoint.pt")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    if name == "SIGKILL":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.send_signal(getattr(signal, name))
+    sent = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+    if name != "SIGKILL":
+        assert time.monotonic() - sent < 10
+        assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
+        statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
+        assert "interrupted" in statuses and "running" not in statuses
+    done = run_module("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert metrics(tmp_path / "outputs") == metrics(untouched)
+    for path in untouched.glob("*/*/model.safetensors"):
+        assert (tmp_path / "outputs" / path.relative_to(untouched)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
+def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, untouched, damaged):
+    """The record of an unfinished run is cut; the same command ends it as if it had never been touched."""
+    arguments = ["optimizer=sgd", *LONG]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.train", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    while not (found := list((tmp_path / "outputs").glob("*/*/checkpoint.pt"))):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    file = found[0].with_name(damaged)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    table = run_module("aggregate", "outputs", cwd=tmp_path)
+    assert table.returncode == 0 and len(rows(tmp_path / "outputs" / "results.csv")) == 1
+    done = run_module("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    name = found[0].parent.name
+    assert metrics(tmp_path / "outputs")[name] == metrics(untouched)[name]
+
+
+@pytest.mark.slow
+def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
+    arguments = ["-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic"]
+    command = [sys.executable, "-m", "sweeper.train", *arguments]
+    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert sum(text.count("completed, test") for text in errors) == 2  # each run once, by whichever came first
+    assert metrics(tmp_path / "outputs") == metrics(untouched)
+    assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))

@@ -1,0 +1,406 @@
+"""Lion and Muon equal the papers' equations and the published packages; all ten optimizers keep their golden losses.
+
+After a change that is meant to change losses: `UPDATE_GOLDEN=1 .venv/bin/pytest tests/test_optimizers.py -k golden`.
+"""
+
+import functools
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_build import load_choice
+from torch import nn
+from torch.nn import functional
+
+from sweeper.build import build_model, build_optimizer, build_schedule, load_target
+from sweeper.optimizers import Lion, Muon
+from sweeper.optimizers.muon import orthogonalize
+
+GOLDEN = Path(__file__).parent / "golden" / "optimizers.json"
+OPTIMIZERS = ["sgd", "adam", "adamw", "lion", "muon", "rmsprop", "adagrad", "nadam", "radam", "adafactor"]
+TORCHS = [name for name in OPTIMIZERS if name not in ("lion", "muon")]
+
+# Hidden weights: lying, standing and square matrices, two of one shape lying and standing, and convolutions' kernels.
+HIDDEN = [(6, 10), (10, 6), (7, 7), (6, 10), (8, 4, 3, 3), (4, 8, 1, 1), (40, 4, 3, 3)]
+OTHER = [(5, 3, 3, 3), (8,), (8,), (10, 8), (10,)]
+
+
+class Training:
+    """A tiny network on random images."""
+
+    def __init__(self, optimizer: dict, dtype: torch.dtype, total_steps: int = 10) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.images = torch.randn(32, 1, 8, 8, generator=generator).to(dtype)
+        self.labels = torch.arange(32) % 4
+        self.model = build_model(load_choice("model", "cnn", width=4), (1, 8, 8), num_classes=4, seed=1).to(dtype)
+        self.optimizer = build_optimizer(optimizer, self.model, decay_norms_and_biases=False)
+        self.schedule = build_schedule(load_choice("schedule", "cosine"), self.optimizer, total_steps)
+
+    def step(self) -> float:
+        loss = functional.cross_entropy(self.model(self.images), self.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.item()
+
+    def steps(self, count: int) -> list[float]:
+        return [self.step() for _ in range(count)]
+
+
+def skip_if_missing(name: str) -> None:
+    if not hasattr(torch.optim, "Adafactor") and name == "adafactor":
+        pytest.skip("this torch has no Adafactor")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_golden_losses(name):
+    """In float64, where another machine's rounding doesn't reach the digits that are compared."""
+    skip_if_missing(name)
+    losses = Training(load_choice("optimizer", name), torch.float64).steps(10)
+    golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(json.dumps({**golden, name: losses}, indent=1) + "\n")
+    else:
+        assert losses == pytest.approx(golden[name], rel=1e-8)
+
+
+def changes(name: str) -> list[tuple[str, dict]]:
+    """Each number of the optimizer's YAML halved, each switch turned, each 0 raised."""
+    node = load_choice("optimizer", name)
+    cases = []
+    for option, value in node.items():
+        for k, item in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(item, bool):
+                other = not item
+            elif isinstance(item, (int, float)):
+                other = max(1, item // 2) if isinstance(item, int) else item / 2 or 0.01
+            else:
+                continue
+            changed = [*value[:k], other, *value[k + 1 :]] if isinstance(value, list) else other
+            cases.append((option, {**node, option: changed}))
+    # Too small to be seen in ten losses, or refused: Nesterov takes no dampening, Adafactor's d is at least 1.
+    unseen = {"_partial_", "eps", "adamw_eps", "amsgrad", "dampening", "d"}
+    return [case for case in cases if case[0] not in unseen]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_golden_losses_tell_every_hyperparameter(name):
+    skip_if_missing(name)
+    golden = json.loads(GOLDEN.read_text())[name]
+    assert changes(name)
+    for option, node in changes(name):
+        assert Training(node, torch.float64).steps(10) != pytest.approx(golden, rel=1e-8), option
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_float32_follows_the_golden_losses(name):
+    skip_if_missing(name)
+    golden = json.loads(GOLDEN.read_text())[name]
+    assert Training(load_choice("optimizer", name), torch.float32).steps(10) == pytest.approx(golden, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_torchs_optimizers_get_the_values_of_their_yaml(name):
+    skip_if_missing(name)
+    node = load_choice("optimizer", name)
+    optimizer = Training(node, torch.float32).optimizer
+    assert type(optimizer) is load_target("optimizer._target_", node["_target_"])
+    for group, weight_decay in zip(optimizer.param_groups, (node["weight_decay"], 0.0), strict=True):
+        asked = {k: v for k, v in node.items() if k not in ("name", "_target_", "_partial_")}
+        asked |= {"weight_decay": weight_decay, "initial_lr": asked.pop("lr")}
+        got = {k: list(group[k]) if isinstance(group[k], tuple) else group[k] for k in asked}
+        assert got == asked
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_saved_state_goes_on_bit_for_bit(name):
+    skip_if_missing(name)
+    node = load_choice("optimizer", name)
+    training = Training(node, torch.float32)
+    training.steps(4)
+    parts = ("model", "optimizer", "schedule")
+    file = io.BytesIO()
+    torch.save({part: getattr(training, part).state_dict() for part in parts}, file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    resumed = Training(node, torch.float32)
+    for part in parts:
+        getattr(resumed, part).load_state_dict(state[part])
+    assert resumed.steps(4) == training.steps(4)
+    for ours, theirs in zip(resumed.model.parameters(), training.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def draw(shapes: list[tuple[int, ...]], seed: int, dtype=torch.float32) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(shape, generator=generator, dtype=dtype) for shape in shapes]
+
+
+def parameters(shapes: list[tuple[int, ...]], dtype=torch.float32) -> list[nn.Parameter]:
+    return [nn.Parameter(p) for p in draw(shapes, seed=0, dtype=dtype)]
+
+
+def follow(optimizer: torch.optim.Optimizer, params: list[nn.Parameter], steps: int = 50) -> list[torch.Tensor]:
+    """The parameters after `steps` steps on random gradients that get smaller, at a rate that falls."""
+    full = [group["lr"] for group in optimizer.param_groups]
+    for step in range(steps):
+        for p, grad in zip(params, draw([p.shape for p in params], seed=1 + step, dtype=params[0].dtype), strict=True):
+            p.grad = grad / (1 + step)
+        for group, lr in zip(optimizer.param_groups, full, strict=True):
+            group["lr"] = lr * (1 - step / steps)
+        optimizer.step()
+    return [p.detach() for p in params]
+
+
+def lion(params: list[nn.Parameter], **changed) -> Lion:
+    options = {"lr": 0.003, "betas": [0.9, 0.99], "weight_decay": 0.5, **changed}
+    return Lion(params, **options)
+
+
+def muon(params: list[nn.Parameter], hidden: int, **changed) -> Muon:
+    """The first `hidden` of the parameters are hidden weights."""
+    options = {
+        "lr": 0.02,
+        "weight_decay": 0.5,
+        "momentum": 0.95,
+        "nesterov": True,
+        "newton_schulz_steps": 5,
+        "adamw_lr": 0.003,
+        "adamw_betas": [0.9, 0.95],
+        "adamw_eps": 1e-10,
+        "adamw_weight_decay": 0.2,
+        **changed,
+    }
+    groups = [{"params": params[:hidden], "role": "hidden"}, {"params": params[hidden:], "role": "other"}]
+    return Muon([group for group in groups if group["params"]], **options)
+
+
+def mixed_muon(params: list[nn.Parameter], **changed) -> Muon:
+    return muon(params, len(HIDDEN), **changed)
+
+
+def test_lion_is_lion_pytorchs():
+    import lion_pytorch
+
+    ours, theirs = parameters(HIDDEN + OTHER), parameters(HIDDEN + OTHER)
+    published = lion_pytorch.Lion(theirs, lr=0.003, betas=(0.9, 0.99), weight_decay=0.5)
+    torch.testing.assert_close(follow(lion(ours), ours), follow(published, theirs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_pytorch_optimizers(nesterov, monkeypatch):
+    """Same conventions: momentum by lerp, update times sqrt(max(1, rows / columns)), decoupled decay, AdamW beside it.
+
+    Two differences are removed. Theirs computes Newton-Schulz in bfloat16 on every device, ours on the CPU in the
+    weights' dtype: theirs gets float32. Theirs calls the groups `use_muon` and lets AdamW's values stand in the group.
+    Theirs decays the weights before it computes the update and ours after it, which is the same: the update doesn't
+    look at the weights.
+    """
+    from pytorch_optimizer.optimizer.muon import base
+    from pytorch_optimizer.optimizer.muon import muon as published
+
+    in_float32 = functools.partial(base.zero_power_via_newton_schulz_5, dtype=torch.float32)
+    monkeypatch.setattr(base, "zero_power_via_newton_schulz_5", in_float32)
+    ours, theirs = parameters(HIDDEN + OTHER), parameters(HIDDEN + OTHER)
+    k = len(HIDDEN)
+    groups = [
+        {"params": theirs[:k], "use_muon": True, "lr": 0.02, "weight_decay": 0.5, "nesterov": nesterov},
+        {"params": theirs[k:], "use_muon": False, "lr": 0.003, "weight_decay": 0.2, "betas": (0.9, 0.95), "eps": 1e-10},
+    ]
+    expected = follow(published.Muon(groups, momentum=0.95, ns_steps=5), theirs)
+    torch.testing.assert_close(follow(muon(ours, k, nesterov=nesterov), ours), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_muons_other_part_is_torchs_adamw():
+    ours, theirs = parameters(OTHER), parameters(OTHER)
+    published = torch.optim.AdamW(theirs, lr=0.003, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.2)
+    torch.testing.assert_close(follow(muon(ours, 0), ours), follow(published, theirs), rtol=1e-5, atol=1e-6)
+
+
+class SlowLion:
+    """arXiv 2302.06675, algorithm 2, line by line."""
+
+    def __init__(self, params, lr, betas, weight_decay):
+        self.param_groups = [{"lr": lr}]
+        self.params, self.betas, self.weight_decay = params, betas, weight_decay
+        self.momentum = [torch.zeros_like(p) for p in params]
+
+    def step(self):
+        lr, (beta1, beta2) = self.param_groups[0]["lr"], self.betas
+        for k, p in enumerate(self.params):
+            m, g = self.momentum[k], p.grad
+            c = beta1 * m + (1 - beta1) * g
+            p.data = p.data - lr * (torch.sign(c) + self.weight_decay * p.data)
+            self.momentum[k] = beta2 * m + (1 - beta2) * g
+
+
+class SlowMuon:
+    """Muon's page for the first `hidden` parameters and arXiv 1711.05101, algorithm 2, for the others."""
+
+    def __init__(self, params, hidden, nesterov):
+        self.param_groups = [{"lr": 0.02}, {"lr": 0.003}]
+        self.params, self.hidden, self.nesterov = params, hidden, nesterov
+        self.first = [torch.zeros_like(p) for p in params]  # Muon's momentum, Adam's first moment
+        self.second = [torch.zeros_like(p) for p in params]
+        self.t = 0
+
+    def step(self):
+        self.t += 1
+        for k, p in enumerate(self.params):
+            if k < self.hidden:
+                self.muon(k, p, p.grad, lr=self.param_groups[0]["lr"], mu=0.95, weight_decay=0.5)
+            else:
+                self.adamw(k, p, p.grad, self.param_groups[1]["lr"], beta1=0.9, beta2=0.95, eps=1e-10, weight_decay=0.2)
+
+    def muon(self, k, p, g, lr, mu, weight_decay):
+        self.first[k] = mu * self.first[k] + (1 - mu) * g
+        direction = mu * self.first[k] + (1 - mu) * g if self.nesterov else self.first[k]
+        rows, columns = p.shape[0], p[0].numel()
+        x = direction.reshape(rows, columns)
+        x = x / (x.square().sum().sqrt() + 1e-7)
+        for _ in range(5):
+            xxt = x @ x.T
+            x = 3.4445 * x - 4.7750 * xxt @ x + 2.0315 * xxt @ xxt @ x
+        update = math.sqrt(max(1, rows / columns)) * x.reshape(p.shape)
+        p.data = p.data - lr * (update + weight_decay * p.data)
+
+    def adamw(self, k, p, g, lr, beta1, beta2, eps, weight_decay):
+        self.first[k] = beta1 * self.first[k] + (1 - beta1) * g
+        self.second[k] = beta2 * self.second[k] + (1 - beta2) * g**2
+        m = self.first[k] / (1 - beta1**self.t)
+        v = self.second[k] / (1 - beta2**self.t)
+        p.data = p.data - lr * (m / (v.sqrt() + eps) + weight_decay * p.data)
+
+
+def test_lion_is_the_papers():
+    ours, slow = parameters(HIDDEN + OTHER, torch.float64), parameters(HIDDEN + OTHER, torch.float64)
+    twin = SlowLion(slow, lr=0.003, betas=(0.9, 0.99), weight_decay=0.5)
+    torch.testing.assert_close(follow(lion(ours), ours), follow(twin, slow), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_the_papers(nesterov):
+    ours, slow = parameters(HIDDEN + OTHER, torch.float64), parameters(HIDDEN + OTHER, torch.float64)
+    k = len(HIDDEN)
+    expected = follow(SlowMuon(slow, k, nesterov), slow)
+    found = follow(muon(ours, k, nesterov=nesterov), ours)
+    torch.testing.assert_close(found[:k], expected[:k], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found[k:], expected[k:], rtol=1e-6, atol=1e-7)  # ours counts its steps in float32
+
+
+sides = st.integers(1, 12)
+
+
+@settings(deadline=None)  # the first call imports parts of torch
+@given(sides, sides, st.floats(0.1, 1), st.floats(-3, 3), st.integers(0, 2**30))
+def test_orthogonalize_brings_singular_values_near_1_and_keeps_directions(rows, columns, lowest, magnitude, seed):
+    rank = min(rows, columns)
+    u, v = (torch.linalg.qr(m)[0][:, :rank] for m in draw([(rows, rows), (columns, columns)], seed, torch.float64))
+    singular = torch.linspace(lowest, 1, rank, dtype=torch.float64) * 10**magnitude
+    direction = u @ singular.diag() @ v.T
+    (found,) = orthogonalize([direction], steps=5)
+    inside = u.T @ found @ v / max(1, rows / columns) ** 0.5
+    assert (inside.diagonal() > 0.6).all() and (inside.diagonal() < 1.3).all()
+    torch.testing.assert_close(inside, inside.diagonal().diag())
+    torch.testing.assert_close(u @ (u.T @ found @ v) @ v.T, found)
+
+
+@pytest.mark.parametrize("shape", HIDDEN)
+def test_orthogonalize_keeps_shape_and_treats_a_kernel_as_outputs_by_inputs(shape):
+    (direction,) = draw([shape], seed=3)
+    (found,) = orthogonalize([direction], steps=5)
+    (matrix,) = orthogonalize([direction.reshape(shape[0], -1)], steps=5)
+    assert found.shape == direction.shape and found.dtype == direction.dtype
+    assert torch.equal(found.reshape(matrix.shape), matrix)
+
+
+@settings(deadline=None)  # the first call imports parts of torch
+@given(st.lists(st.sampled_from([*HIDDEN, (1, 5), (5, 1), (1, 1)]), min_size=1, max_size=8), st.integers(0, 2**30))
+def test_orthogonalize_in_batches_is_one_at_a_time(shapes, seed):
+    directions = draw(shapes, seed)
+    together = orthogonalize(directions, steps=5)
+    alone = [orthogonalize([direction], steps=5)[0] for direction in directions]
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_orthogonalize_takes_matrices_of_one_shape_at_once(monkeypatch):
+    from sweeper.optimizers.muon import newton_schulz
+
+    batches = []
+
+    def spy(matrices, steps):
+        batches.append(tuple(matrices.shape))
+        return newton_schulz(matrices, steps)
+
+    monkeypatch.setattr("sweeper.optimizers.muon.newton_schulz", spy)
+    orthogonalize(draw(HIDDEN, seed=0), steps=5)
+    assert sorted(batches) == [(1, 4, 8), (1, 7, 7), (1, 8, 36), (1, 36, 40), (3, 6, 10)]
+
+
+@pytest.mark.parametrize("make", [lion, mixed_muon])
+def test_a_zero_gradient_only_decays_the_weights(make):
+    params = parameters(HIDDEN + OTHER)
+    before = [p.detach().clone() for p in params]
+    optimizer = make(params)
+    for p in params:
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    rates = {p: 1 - g["lr"] * g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    for p, old in zip(params, before, strict=True):
+        torch.testing.assert_close(p.detach(), old * rates[p])
+
+
+@pytest.mark.parametrize("make", [lion, mixed_muon])
+def test_a_parameter_without_a_gradient_stays_until_it_has_one(make):
+    params = parameters(HIDDEN + OTHER)
+    optimizer = make(params)
+    resting = [params[0], params[len(HIDDEN)]]
+    for step in range(2):
+        before = [p.detach().clone() for p in params]
+        for p, grad in zip(params, draw(HIDDEN + OTHER, seed=step), strict=True):
+            p.grad = None if step == 0 and any(p is r for r in resting) else grad
+        optimizer.step()
+        for p, old in zip(params, before, strict=True):
+            assert torch.equal(p, old) == (p.grad is None)
+
+
+@pytest.mark.parametrize(("make", "rates"), [(lion, {"lr": 0.003}), (mixed_muon, {"lr": 0.02, "adamw_lr": 0.003})])
+def test_a_tensor_rate_gives_what_a_float_gives(make, rates):
+    by_float, by_tensor = parameters(HIDDEN + OTHER), parameters(HIDDEN + OTHER)
+    expected = follow(make(by_float, **rates), by_float)
+    found = follow(make(by_tensor, **{name: torch.tensor(rate) for name, rate in rates.items()}), by_tensor)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [lion, mixed_muon])
+def test_a_step_calls_its_closure_with_gradients_on(make):
+    params = parameters(HIDDEN + OTHER)
+
+    def closure():
+        loss = sum(p.square().sum() for p in params)
+        loss.backward()
+        return loss
+
+    before = [p.detach().clone() for p in params]
+    assert make(params).step(closure) > 0
+    assert not any(torch.equal(p, old) for p, old in zip(params, before, strict=True))
+
+
+@pytest.mark.parametrize("groups", [[{"params": [nn.Parameter(torch.zeros(2, 2))]}], [nn.Parameter(torch.zeros(2, 2))]])
+def test_muon_refuses_groups_without_a_role(groups):
+    options = {k: v for k, v in load_choice("optimizer", "muon").items() if k not in ("name", "_target_", "_partial_")}
+    with pytest.raises(ValueError, match="every parameter group needs a role: hidden or other"):
+        Muon(groups, **options)
+
+
+def test_muon_refuses_a_hidden_vector():
+    with pytest.raises(ValueError, match="two dimensions or more"):
+        muon([nn.Parameter(torch.zeros(3))], hidden=1)
