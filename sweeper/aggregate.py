@@ -1,4 +1,4 @@
-"""`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary on the terminal."""
+"""`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary printed."""
 
 import argparse
 import os
@@ -159,7 +159,7 @@ def _lines(results: "Results") -> Iterator[str]:
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); summary.csv tells in which rows: mixed"
     if any(run.values.get("best_val_accuracy") is not None for run in runs):
-        yield "some held out validation images: choose among those by best_val_accuracy in results.csv, not by test accuracy"
+        yield "some held out validation images: choose among these by best_val_accuracy, not by test accuracy"
     bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"

@@ -33,6 +33,7 @@ def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep
     run = RunDirectory(directory)
     while True:
         if sweep is not None and sweep.requested():
+            run.remove_if_never_begun()
             return "not started"
         finished = find_finished(directory)
         if finished is not None and not config["rerun"]:

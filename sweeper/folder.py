@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sweeper.data import RawData
+from sweeper.devices import cores
 from sweeper.errors import BadInput
 from sweeper.files import write_atomically
 
@@ -166,7 +167,7 @@ def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int |
         return all_gray
 
     small = sum(file.size for file in files) < SMALL_FILE * len(files)
-    threads = max(1, workers) if workers is not None else 1 if small else _cores()
+    threads = max(1, workers) if workers is not None else 1 if small else cores()
     with ThreadPoolExecutor(threads) as pool:
         gray = list(pool.map(decode_some, range(0, len(files), FILES_AT_A_TIME)))
     return np.ascontiguousarray(images[..., :1]) if all(gray) else images
@@ -188,8 +189,3 @@ def _read_image(path: Path, side: int | None) -> tuple[np.ndarray, bool]:
         raise
     except Exception as error:  # Pillow's readers raise many kinds for a broken file
         raise BadInput(f"{path}: unreadable image ({error}); replace or remove it") from error
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import BadInput
 from sweeper.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
-from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE
+from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 
 if TYPE_CHECKING:
     import pandas
@@ -85,7 +85,8 @@ def to_frame(results: Results) -> "pandas.DataFrame":
 def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
     """Walk a folder. `seen` has the real paths of all folders walked so far; links are followed last, and to a folder
     that was seen not at all, so neither a loop nor a folder given twice doubles a run."""
-    pending, links = [(folder, os.path.realpath(folder))], []
+    pending = [(folder, os.path.realpath(folder))]
+    links: list[tuple[str, str]] = []
     while pending or links:
         path, real = pending.pop() if pending else links.pop()
         if real in seen:
@@ -118,9 +119,9 @@ def _is_below(path: str, folder: Path) -> bool:
 
 
 def _is_run(path: str, names: set[str]) -> bool:
-    """A run has a record. One whose record is lost is told by its name or its metrics: others' programs, too, leave
-    `.hydra/` and `checkpoint.pt` behind."""
-    if RUN_FILE in names or _NAMED_AS_A_RUN.search(path):
+    """A run has a record. One whose record is lost is told by its name and any other file of a run, or by its metrics:
+    others' programs, too, leave `.hydra/` and `checkpoint.pt` behind. A folder with `.hydra/` alone was never begun."""
+    if RUN_FILE in names or (_NAMED_AS_A_RUN.search(path) and names & RUN_FILES):
         return True
     if METRICS_FILE not in names or not (file := Path(path, METRICS_FILE)).is_file():
         return False
@@ -135,7 +136,7 @@ def _merge(runs: list[Run]) -> list[Run]:
     for run in runs:
         if run.configuration:
             groups.setdefault((run.configuration, run.values["seed"]), []).append(run)
-    kept = []
+    kept: list[Run] = []
     for copies in groups.values():
         first = len(kept)
         for run in sorted(copies, key=_rank):

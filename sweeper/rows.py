@@ -146,6 +146,7 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     if len(values) > MOST_VALUES:
         raise Damaged(f"config has more than {MOST_VALUES} values")
     head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
+    values = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
     for column, value in head.items():
         if value is None and column not in OPTIONAL:
             raise Damaged(f"{FROM_CONFIG[column][0]} is missing")
@@ -154,7 +155,7 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its dotted name; a list as its JSON."""
+    """Every value under its dotted name; a list is a value."""
     for key, value in node.items():
         name = sys.intern(f"{prefix}{key}")  # the same few names in ten thousand rows
         if len(name) > 200 or not name.isprintable():
@@ -162,7 +163,7 @@ def _flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield from _flat(value, f"{name}.")
         else:
-            yield name, json.dumps(value) if isinstance(value, list) else value
+            yield name, value
 
 
 def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:

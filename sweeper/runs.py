@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "corrupted_labels.csv"
 LOCK_FILE = "run.lock"
 PREVIOUS_FOLDER = "previous"
+RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE})
 
 STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
 FINISHED = frozenset({"completed", "diverged"})
@@ -143,6 +145,14 @@ class RunDirectory:
             os.replace(self.path / name, aside / name)
         self.remove_checkpoint()
 
+    def remove_if_never_begun(self) -> None:
+        """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
+        if not any((self.path / name).exists() for name in (*RUN_FILES, PREVIOUS_FOLDER)):
+            shutil.rmtree(self.path / ".hydra", ignore_errors=True)
+            with contextlib.suppress(OSError):  # not empty, or not there
+                self.path.rmdir()
+                self.path.parent.rmdir()
+
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, content)
@@ -182,7 +192,7 @@ def read_run(directory: Path) -> dict[str, Any]:
         and run.get("status") in STATUSES
         and isinstance(run.get("config"), dict)
         and isinstance(run.get("environment"), dict)
-        and isinstance(run.get("result"), (dict, type(None)))
+        and isinstance(run.get("result", ""), (dict, type(None)))
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import hydra
@@ -83,7 +84,7 @@ def _carry_out(grid: Grid) -> int:
     signals = StopSignals(stop)
     try:
         _run_hydra()
-        while _wait_for_others(to_do, signals):
+        while _wait_for_others(to_do, stop):
             sys.argv.append("rerun=false")
             _run_hydra()
         return _exit_code(to_do, signals, stop.reason())
@@ -119,17 +120,19 @@ def _answer(cell: Cell) -> None:
         print(f"  it was made with {', '.join(others)}")
 
 
-def _wait_for_others(cells: list[Cell], signals: StopSignals) -> bool:
+def _wait_for_others(cells: list[Cell], stop: SweepStop) -> bool:
     """Wait for runs that other processes train. True when one of them was left unfinished by its owner."""
     unfinished = False
     for cell in cells:
         lock = cell.directory / LOCK_FILE
-        while signals.received is None and (seen := read_lock(lock)) is not None:
-            print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
-            if not is_alive(lock, seen):
-                break
-        unfinished = unfinished or (find_finished(cell.directory) is None and _status(cell) in ("interrupted", None))
-    return unfinished and signals.received is None
+        told = False
+        while not stop.requested() and (seen := read_lock(lock)) is not None and is_alive(lock, seen):
+            if not told:
+                print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(1)
+        unfinished = unfinished or _status(cell) in ("interrupted", None)
+    return unfinished and not stop.requested()
 
 
 def _status(cell: Cell) -> str | None:

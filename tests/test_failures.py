@@ -104,14 +104,14 @@ def test_a_diverged_run_is_a_result(mixed, users_folder):
 
 
 def test_a_failed_run_is_tried_again(mixed, users_folder):
-    (users_folder / "repaired").mkdir()
-    repaired = USERS_MODEL.replace("if self.training", "if False")
-    (users_folder / "repaired" / "users_model.py").write_text(repaired)
-    shutil.copytree(users_folder / "mixed", users_folder / "again")
-    overrides = ("--config-dir", "conf", *TINY, "model=fails", "outputs=again")
-    done = run_module("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder / "repaired"))
+    repaired = users_folder / "repaired"
+    repaired.mkdir()
+    (repaired / "users_model.py").write_text(USERS_MODEL.replace("if self.training", "if False"))
+    shutil.copytree(users_folder / "mixed", repaired / "outputs")
+    overrides = ("--config-dir", str(users_folder / "conf"), *TINY, "model=fails")
+    done = run_module("train", *overrides, cwd=repaired, PYTHONPATH=str(repaired))
     assert done.returncode == 0, done.stderr
-    runs = [json.loads(p.read_text()) for p in (users_folder / "again").glob("*-fails/*/run.json")]
+    runs = [json.loads(p.read_text()) for p in (repaired / "outputs").glob("*-fails/*/run.json")]
     assert sorted((r["status"], r["error"] is None) for r in runs) == [("completed", True), ("failed", False)]
 
 
