@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+import sweeper.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config import check_config, resolve_config
 from sweeper.errors import BadInput
 from sweeper.identity import run_name
@@ -107,6 +108,8 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
+        if (n_jobs := hydra.launcher.get("n_jobs")) is not None and (not isinstance(n_jobs, int) or n_jobs == 0):
+            raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins

@@ -1,8 +1,11 @@
 """The typed schema of a run's configuration and its checks. Types here, values in `conf/`; no torch."""
 
+import contextlib
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -95,6 +98,9 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             config[str(key)] = OmegaConf.to_container(node, resolve=True) if plain else cfg[key]
     for group in GROUPS:
         config[group] = {"name": choices[group], **(config[group] or {})}
+    if (file := config["noise"]["file"]) is not None:  # the labels are a part of what is trained on, their path isn't
+        with contextlib.suppress(OSError):  # said where the labels are read
+            config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # they stand at the top, where the command line may have changed them
         config["dataset"].pop(recommended, None)
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
@@ -190,7 +196,7 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def other_circumstances(asked: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
     """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity."""
     identity = dict(flat(identity_config(asked)))
-    ignored = ("outputs", "rerun", "fail_fast", "record_host", "checkpoint_every", "dataset.workers")
+    ignored = ("outputs", "rerun", "fail_fast", "record_host", "checkpoint_every", "dataset.workers", "noise.file")
     then = dict(flat(recorded))
     return [
         f"{name}={then[name]}"

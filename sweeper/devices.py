@@ -76,6 +76,13 @@ def prepare_process(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def kinds_here() -> dict[str, bool]:
+    """Each kind, best first, and whether this machine has it."""
+    import torch
+
+    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+
+
 def choose_device(options: dict[str, Any], threads: int) -> Device:
     """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
 
@@ -84,7 +91,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     """
     import torch
 
-    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    has = kinds_here()
     asked = options["kind"]
     if asked != "auto" and not has[asked]:
         there = ", ".join(kind for kind in has if has[kind])
@@ -96,7 +103,8 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
         else {"cuda": "the fastest here", "mps": "no CUDA here"}.get(kind, "neither CUDA nor MPS here")
     )
     deterministic = bool(options["deterministic"])
-    torch.use_deterministic_algorithms(deterministic)
+    if deterministic != torch.are_deterministic_algorithms_enabled():  # setting it costs a second of imports
+        torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = kind == "cuda" and not deterministic
     torch.backends.cudnn.deterministic = deterministic
     return Device(

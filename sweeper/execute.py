@@ -77,7 +77,7 @@ def _train(
     try:
         device = choose_device(config["device"], threads)
         data = load_run_data(config)
-        environment = describe_environment(config, device, data, overrides)
+        environment = describe_environment(config, run.path, device, data, overrides)
         run.write_run("running", config, environment)
         run.write_corrupted_labels(data)
         log.log(logging.INFO if sweep is None else logging.DEBUG, "%s", device.line())

@@ -25,6 +25,7 @@ NOT_IDENTITY = frozenset(
     }
 )
 NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
+NOT_IDENTITY_IN_NOISE = frozenset({"file"})  # its content is: `file_digest`
 
 
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +37,8 @@ def identity_config(config: dict[str, Any]) -> dict[str, Any]:
     chosen = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
     if "dataset" in chosen:
         chosen["dataset"] = {k: v for k, v in chosen["dataset"].items() if k not in NOT_IDENTITY_IN_DATASET}
+    if "noise" in chosen:
+        chosen["noise"] = {k: v for k, v in chosen["noise"].items() if k not in NOT_IDENTITY_IN_NOISE}
     canonical: dict[str, Any] = _canonical(chosen)
     return canonical
 

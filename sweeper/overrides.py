@@ -12,6 +12,7 @@ from sweeper.config import flat
 from sweeper.errors import BadInput, nearest
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
+OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
 Groups = dict[str, list[str]]  # every config group's choices
 
 
@@ -55,6 +56,8 @@ def check_choice(override: Override, groups: Groups) -> None:
         BadInput: there is no such group or choice.
     """
     key = override.key_or_group
+    if override.is_add() and key not in groups and key.partition(".")[0] not in OPEN_NODES:
+        raise BadInput(f"{override.input_line}: nothing reads an added option '{key}'; leave out the +, or the option")
     if key not in groups:
         if "/" in key:
             raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, _near(key, groups))}")

@@ -18,10 +18,14 @@ from sweeper import __version__
 from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
 from sweeper.lock import process_started
+from sweeper.runs import relative
 
 
-def describe_environment(config: dict[str, Any], device: Device, data: Data, overrides: list[str]) -> dict[str, Any]:
+def describe_environment(
+    config: dict[str, Any], directory: Path, device: Device, data: Data, overrides: list[str]
+) -> dict[str, Any]:
     """Versions, device and data of a run, and the command that repeats it."""
+    root = config["dataset"]["root"]
     versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
     for name in ("torchvision", "hydra-core", "numpy"):
         with contextlib.suppress(PackageNotFoundError):
@@ -34,7 +38,7 @@ def describe_environment(config: dict[str, Any], device: Device, data: Data, ove
         "threads": device.threads,
         "commit": _commit(),
         "data_digest": data.digest,
-        "data_form": data.form,
+        "data_form": data.form.replace(root, relative(root, directory)) if root else data.form,
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
         "host": socket.gethostname() if config["record_host"] else None,

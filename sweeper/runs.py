@@ -69,11 +69,11 @@ class RunDirectory:
         result: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """Write `run.json`. `config["outputs"]` and `dataset.root` are stored relative to the run's directory."""
+        """Write `run.json`, with paths relative to the run's directory."""
         run = {
             "schema_version": SCHEMA_VERSION,
             "status": status,
-            "config": self._with_relative_paths(config),
+            "config": with_relative_paths(config, self.path),
             "environment": environment,
             "result": result,
             "error": error,
@@ -157,16 +157,20 @@ class RunDirectory:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, content)
 
-    def _with_relative_paths(self, config: dict[str, Any]) -> dict[str, Any]:
-        dataset = dict(config["dataset"])
-        if dataset.get("root"):
-            dataset["root"] = relative(Path(dataset["root"]), self.path)
-        return {**config, "outputs": relative(Path(config["outputs"]), self.path), "dataset": dataset}
+
+def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """The configuration with its paths as seen from `directory`, so that a folder of runs can be moved."""
+    paths = {"dataset": "root", "noise": "file"}
+    changed = {
+        group: {**config[group], name: relative(config[group][name], directory)}
+        for group, name in paths.items()
+        if config[group].get(name)
+    }
+    return {**config, **changed, "outputs": relative(config["outputs"], directory)}
 
 
-def relative(path: Path, start: Path) -> str:
-    """`path` as seen from `start`, so that a folder of runs can be moved without lying."""
-    return Path(os.path.relpath(path.expanduser().resolve(), start.resolve())).as_posix()
+def relative(path: str, start: Path) -> str:
+    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
 
 
 def read_run(directory: Path) -> dict[str, Any]:

@@ -12,14 +12,15 @@ from omegaconf import DictConfig
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them, in every worker
 from sweeper import __version__
+from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
-from sweeper.runs import LOCK_FILE, Damaged, effective_status, find_finished, read_run
+from sweeper.runs import LOCK_FILE, Damaged, effective_status, find_finished, read_run, with_relative_paths
 from sweeper.stopping import StopSignals, SweepStop
 
 # Hydra's flags that ask for something else than training.
@@ -43,11 +44,35 @@ def main() -> int:
         sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
         return _carry_out(grid)
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
         return 2
+    except RunFailed as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before the runs' own handling of signals began
+        return 130
+
+
+def _train_by_hydra() -> None:
+    """Hand over to Hydra, which shows a traceback for what its launcher couldn't do; we say it in a line.
+
+    Raises:
+        RunFailed: Hydra or its launcher failed outside of any run, e.g. a worker was killed for its memory.
+    """
+    asked_for_all = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print
+    try:
+        _run_hydra()
+    except Exception as error:
+        if asked_for_all:
+            raise
+        raise RunFailed(f"{type(error).__name__}: {error}; HYDRA_FULL_ERROR=1 shows where") from error
+    finally:
+        if not asked_for_all:
+            del os.environ["HYDRA_FULL_ERROR"]
 
 
 @hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
@@ -83,11 +108,14 @@ def _carry_out(grid: Grid) -> int:
     stop = SweepStop.begin(grid.outputs)
     signals = StopSignals(stop)
     try:
-        _run_hydra()
+        _train_by_hydra()
         while _wait_for_others(to_do, stop):
             sys.argv.append("rerun=false")
-            _run_hydra()
+            _train_by_hydra()
         return _exit_code(to_do, signals, stop.reason())
+    except RunFailed:
+        _update_tables(grid.outputs)  # which Hydra does only when its launcher came to an end
+        raise
     finally:
         stop.end()
 
@@ -98,7 +126,7 @@ def _carry_out_one(cell: Cell, to_do: bool) -> int:
         return 0
     _rehearse([cell])
     signals = StopSignals()
-    _run_hydra()
+    _train_by_hydra()
     return _exit_code([cell], signals, None)
 
 
@@ -116,7 +144,7 @@ def _answer(cell: Cell) -> None:
     result = run["result"] or {}
     outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
     print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
-    if others := other_circumstances(cell.config, run["config"]):
+    if others := other_circumstances(with_relative_paths(cell.config, cell.directory), run["config"]):
         print(f"  it was made with {', '.join(others)}")
 
 

@@ -59,7 +59,7 @@ def make_run(
     **config: Any,
 ) -> Path:
     """Write a run of three epochs, the second the best by 0.01; returns its directory."""
-    resolved = make_config(**config)
+    resolved = make_config(**config) | {"outputs": str(outputs)}
     rows = make_rows([accuracy - 0.1, accuracy + 0.01, accuracy])
     recorded = {"versions": VERSIONS, "device": "cpu", "precision": "fp32", "data_digest": "d" * 64}
     result = {

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, run_module
 
+pytestmark = pytest.mark.slow
+
 USERS_MODEL = """
 import torch
 from torch import nn
@@ -134,7 +136,6 @@ def untouched(tmp_path_factory):
     return folder / "outputs"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("launcher", "name"), [("basic", "SIGINT"), ("joblib", "SIGTERM"), ("joblib", "SIGKILL")])
 def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, launcher, name):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, f"hydra/launcher={launcher}"]
@@ -168,7 +169,6 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         assert (tmp_path / "outputs" / path.relative_to(untouched)).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
 def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, untouched, damaged):
     """The record of an unfinished run is cut; the same command ends it as if it had never been touched."""
@@ -192,7 +192,6 @@ def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, u
     assert metrics(tmp_path / "outputs")[name] == metrics(untouched)[name]
 
 
-@pytest.mark.slow
 def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic"]
     command = [sys.executable, "-m", "sweeper.train", *arguments]

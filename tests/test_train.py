@@ -95,6 +95,7 @@ def test_every_run_sees_the_same_wrong_labels_and_their_share_is_exact(runs):
     assert all(row["true_label"] != row["given_label"] for row in table)
 
 
+@pytest.mark.slow
 def test_the_launcher_makes_no_difference(runs, folder):
     """Joblib's workers and one process after another give the same metrics, apart from times."""
     done = run_module("train", *GRID, "hydra/launcher=basic", "outputs=basic", cwd=folder)
@@ -140,6 +141,7 @@ def test_the_trained_model_loads_and_gives_the_recorded_accuracy(runs):
         assert accuracy == pytest.approx(run["result"]["final_test_accuracy"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_with_what_is_new(runs, folder):
     grid = [o.replace("seed=1,2", "seed=1,2,3") for o in GRID]
     before = {d: (d / "run.json").read_bytes() for d in runs.values()}
@@ -150,6 +152,7 @@ def test_a_sweep_goes_on_with_what_is_new(runs, folder):
     assert all((d / "run.json").read_bytes() == content for d, content in before.items())
 
 
+@pytest.mark.slow
 def test_rerun_trains_again_and_keeps_the_earlier_result(folder, runs):
     one = ("optimizer=sgd", "seed=1", *GRID[3:])
     directory = next(d for name, d in runs.items() if name.startswith("sgd-symmetric-seed1"))
@@ -158,3 +161,25 @@ def test_rerun_trains_again_and_keeps_the_earlier_result(folder, runs):
     assert done.returncode == 0, done.stderr
     assert (directory / "previous" / "1" / "run.json").read_bytes() == before
     assert without_times(directory / "metrics.csv") == without_times(directory / "previous" / "1" / "metrics.csv")
+
+
+@pytest.mark.slow
+def test_cifar10_from_a_tree_of_images(tmp_path):
+    """`python -m sweeper.train optimizer=lion dataset=cifar10 dataset.root=…`, on a few made images."""
+    from PIL import Image
+
+    for split, count in (("train", 4), ("test", 2)):
+        for label in range(10):
+            (tmp_path / "tree" / split / f"class{label}").mkdir(parents=True)
+            for k in range(count):
+                color = (25 * label, 40 * k, 100)
+                Image.new("RGB", (32, 32), color).save(tmp_path / "tree" / split / f"class{label}" / f"{k}.png")
+    overrides = ("optimizer=lion", "dataset=cifar10", "dataset.root=tree", "epochs=1", "model.width=4", "device=cpu")
+    done = run_module("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert "data: CIFAR-10 from a tree of images in tree\n" in done.stderr
+    assert "40 training and 20 test images; CIFAR-10 has 50000 and 10000" in done.stderr
+    run = json.loads(next((tmp_path / "outputs" / "cifar10-resnet18").glob("*/run.json")).read_text())
+    assert run["environment"]["data_form"] == "CIFAR-10 from a tree of images in ../../../tree"
+    again = run_module("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    assert "completed already" in again.stdout and "it was made with" not in again.stdout

@@ -1,0 +1,32 @@
+"""`python docs/picture.py OUTPUTS FILE.svg`: the summary of a folder of runs as a picture for the README."""
+
+import re
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from sweeper.results import read_results
+from sweeper.summary import summarize
+from sweeper.tables import show
+
+
+def main(outputs: str, file: str) -> None:
+    shown = show(summarize(read_results([outputs]).runs))
+    table = Table(box=box.SIMPLE_HEAD, title=shown.title, title_justify="left", title_style="")
+    for name in shown.header:
+        table.add_column(name, no_wrap=True)
+    for row in shown.rows:
+        table.add_row(*row)
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(record=True, width=100, file=nowhere, force_terminal=True)
+        console.print(table)
+        picture = console.export_svg(title="make sweep")
+    # Without the fonts that a browser would fetch: any monospaced one does.
+    Path(file).write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,62 @@
+"""A run's figures from its epochs' rows."""
+
+import pytest
+from made_runs import make_rows
+
+from sweeper.record import Presence, summarize_rows
+
+ROWS = make_rows([0.5, 0.9, 0.8])
+
+
+def summarize(status: str = "completed", target: float | None = None, rows: list | None = None) -> dict:
+    return summarize_rows(ROWS if rows is None else rows, {"target_accuracy": target}, {}, status, shared=False)
+
+
+def test_final_and_best_are_both_told():
+    result = summarize()
+    assert (result["final_test_accuracy"], result["best_test_accuracy"], result["best_epoch"]) == (0.8, 0.9, 2)
+    assert (result["epochs_done"], result["steps"], result["train_seconds"]) == (3, 60, 1.5)
+    assert result["images_per_second"] == 2000
+
+
+def test_only_a_completed_run_has_final_figures():
+    for status in ("diverged", "failed", "interrupted"):
+        result = summarize(status)
+        assert result["final_test_accuracy"] is None and result["final_train_loss"] is None
+        assert result["best_test_accuracy"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "steps"),
+    [
+        (None, "completed", None),
+        (0.5, "completed", 20),
+        (0.85, "completed", 40),
+        (0.95, "completed", "inf"),
+        (0.95, "diverged", "inf"),
+        (0.95, "interrupted", None),
+        (0.5, "interrupted", 20),
+    ],
+)
+def test_steps_to_target_are_of_the_first_epoch_that_reaches_it(target, status, steps):
+    assert summarize(status, target)["steps_to_target"] == steps
+
+
+def test_a_run_without_an_epoch_has_no_figures():
+    result = summarize("failed", 0.5, rows=[])
+    assert result["epochs_done"] == 0 and result["best_test_accuracy"] is None and result["images_per_second"] is None
+
+
+def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with Presence("cpu") as alone:
+        assert not alone.others
+        other = alone._folder / "1"  # the first process of this machine lives as long as it does
+        other.touch()
+        alone.look()
+        assert alone.others
+    other.unlink()
+    with Presence("cpu") as again:
+        (again._folder / "999999999").touch()  # a process that is gone
+        again.look()
+        assert not again.others
