@@ -278,10 +278,8 @@ def test_a_reader_that_has_seen_enough_is_no_error(outputs, tmp_path):
 
 
 def test_help_and_version_answer(capsys):
-    for flag, words in (
-        ("--help", "usage: python -m sweeper.aggregate"),
-        ("--version", f"sweeper {sweeper.__version__}"),
-    ):
+    answers = {"--help": "usage: python -m sweeper.aggregate", "--version": f"sweeper {sweeper.__version__}"}
+    for flag, words in answers.items():
         with pytest.raises(SystemExit) as ended:
             main([flag])
         assert ended.value.code == 0

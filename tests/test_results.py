@@ -75,9 +75,9 @@ def test_what_is_no_run_is_passed_over(tmp_path):
     begun_never = directory.with_name("sgd-seed2-0123abcd")
     (begun_never / ".hydra").mkdir(parents=True)
     (begun_never / ".hydra" / "config.yaml").write_text("seed: 2\n")
-    shutil.copytree(directory, tmp_path / ".trash")
-    shutil.copytree(directory, directory / "previous" / "1")
-    change_record(directory / "previous" / "1", config__seed=5)
+    for seed, folder in ((5, tmp_path / ".trash"), (6, directory / "previous" / "1")):
+        shutil.copytree(directory, folder)
+        change_record(folder, config__seed=seed)
     others = tmp_path / "lightning"
     others.mkdir()
     (others / "metrics.csv").write_text("step,loss\n1,2\n")
