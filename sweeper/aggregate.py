@@ -154,8 +154,8 @@ def _lines(results: "Results") -> Iterator[str]:
     told = ", ".join(
         f"{counts[status]} {status}" for status in (*STATUSES[1:], STATUSES[0], "damaged") if counts[status]
     )
-    copies = f"; {results.merged} more were copies of these" if results.merged else ""
-    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{copies}"
+    copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); summary.csv tells in which rows: mixed"
     if any(run.values.get("best_val_accuracy") is not None for run in runs):

@@ -1,6 +1,7 @@
 """`metrics.csv` read back: a run's figures so far, before it has a result of its own."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     Accuracies are in [0, 1]; empty cells are None. A row without its line's end is not whole: its last number may be
     half of one.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         return [], None
     try:
         content = path.read_bytes()

@@ -63,7 +63,8 @@ def read_results(folders: "Iterable[str | PathLike[str]]") -> Results:
     seen: set[str] = set()
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise BadInput(f"{folder}: {'this is no folder' if folder.exists() else 'there is no such folder'}")
+            wrong = "this is no folder" if folder.exists() else "there is no such folder"
+            raise BadInput(f"{folder}: {wrong}; name one that sweeper.train has written runs into")
         before = len(runs)
         runs += _read_folder(str(folder), seen)
         if len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
@@ -84,7 +85,8 @@ def to_frame(results: Results) -> "pandas.DataFrame":
 
 def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
     """Walk a folder. `seen` has the real paths of all folders walked so far; links are followed last, and to a folder
-    that was seen not at all, so neither a loop nor a folder given twice doubles a run."""
+    that was seen not at all, so neither a loop nor a folder given twice doubles a run. The order is that of the names,
+    whatever the file system's is."""
     pending = [(folder, os.path.realpath(folder))]
     links: list[tuple[str, str]] = []
     while pending or links:
@@ -95,7 +97,7 @@ def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
         name = os.path.relpath(path, folder)
         try:
             with os.scandir(path) as scan:
-                entries = list(scan)
+                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)  # the last is taken up first
         except FileNotFoundError:
             continue  # removed while we looked
         except OSError as error:
@@ -123,11 +125,15 @@ def _is_run(path: str, names: set[str]) -> bool:
     others' programs, too, leave `.hydra/` and `checkpoint.pt` behind. A folder with `.hydra/` alone was never begun."""
     if RUN_FILE in names or (_NAMED_AS_A_RUN.search(path) and names & RUN_FILES):
         return True
-    if METRICS_FILE not in names or not (file := Path(path, METRICS_FILE)).is_file():
+    file = os.path.join(path, METRICS_FILE)
+    if METRICS_FILE not in names or not os.path.isfile(file):
         return False
     header = ",".join(METRICS).encode()
-    with file.open("rb") as opened:
-        return opened.read(len(header)) == header
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(len(header)) == header
+    except OSError:  # another program's, which we may not read
+        return False
 
 
 def _merge(runs: list[Run]) -> list[Run]:
@@ -177,7 +183,7 @@ def _order(run: Run) -> tuple[Any, ...]:
     v = run.values
     if not run.configuration:
         return (1, v["run"])
-    names = (v["dataset"], v["model"], v["noise"], v["noise_rate"], v["optimizer"], v["lr"] or 0)
+    names = (v["dataset"], v["model"], v["noise"], v["noise_rate"] or 0, v["optimizer"], v["lr"] or 0)
     return (0, *names, run.configuration, v["seed"], v["run"])
 
 
@@ -186,7 +192,7 @@ def _series(name: str, values: list[Any]) -> "pandas.Series":
     import pandas
 
     kinds = {type(value) for value in values if value is not None}
-    dtype: str = "object"
+    dtype: str | None = None  # as pandas takes texts
     if name in _DTYPES or name in FROM_RESULT:
         dtype = _DTYPES.get(name, "float64")
     elif kinds == {bool}:

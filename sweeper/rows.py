@@ -146,11 +146,16 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     if len(values) > MOST_VALUES:
         raise Damaged(f"config has more than {MOST_VALUES} values")
     head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
-    values = {name: json.dumps(value) if isinstance(value, list) else value for name, value in values.items()}
+    values = {
+        name: shortened(json.dumps(value)) if isinstance(value, list) else value for name, value in values.items()
+    }
     for column, value in head.items():
         if value is None and column not in OPTIONAL:
             raise Damaged(f"{FROM_CONFIG[column][0]} is missing")
-    head["noise_rate"] = head["noise_rate"] or 0.0
+    if head["noise"] == "none":
+        head["noise_rate"] = head["noise_rate"] or 0.0
+    elif values.get("noise.kind") == "human":
+        head["noise_rate"] = None  # the label file's, which its record doesn't tell
     return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
 
 

@@ -102,5 +102,5 @@ def _is_identity(name: str) -> bool:
 
 def _order(row: Row) -> tuple[Any, ...]:
     best = row["final_test_accuracy_mean"]
-    where = (row["dataset"], row["model"], row["noise"], row["noise_rate"])
+    where = (row["dataset"], row["model"], row["noise"], row["noise_rate"] or 0)
     return (*where, -best if best is not None else 0, row["optimizer"], row["lr"] or 0, str(row))

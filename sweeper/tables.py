@@ -9,7 +9,11 @@ from typing import Any
 from sweeper.summary import FIGURES, HEAD, Row, Summary
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
+_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+_LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line's end LaTeX would take them for its options
 _LATEX |= {c: f"\\{c}" for c in "&%$#_{}"}
+# What a spreadsheet takes for a formula at a cell's beginning, in the full width of East Asian keyboards too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass
@@ -97,8 +101,8 @@ def to_latex(shown: Shown) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"  # a spreadsheet would take it for a formula
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
     return value
 
 
@@ -106,7 +110,7 @@ def _words(name: str, row: Row) -> str:
     """A value that all rows share, in the title."""
     value = row[name]
     if name == "noise_rate":
-        return f"rate {text(value)}" if row["noise"] != "none" else ""
+        return f"rate {text(value)}" if value is not None and row["noise"] != "none" else ""
     if name == "noise":
         return "no label noise" if value == "none" else f"{value} label noise"
     if name in ("dataset", "model"):
@@ -121,7 +125,7 @@ def _heading(name: str) -> str:
 
 
 def _in_markdown(cell: str) -> str:
-    return "".join(f"\\{c}" if c in r"\|*_`<>[]" else c for c in cell)
+    return "".join(f"\\{c}" if c in r"\|*_`<>[]~&$#" else c for c in cell)
 
 
 def _in_latex(cell: str) -> str:

@@ -1,0 +1,76 @@
+"""What trains imports no pandas, what reads results imports no torch; each shown in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import make_run
+
+
+def loaded(code: str, cwd: Path) -> set[str]:
+    """Those of the heavy libraries that are imported when `code` has run."""
+    code = f"import sys\n{code}\nprint('loaded:', *({{'torch', 'pandas', 'scipy.stats'}} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "sweeper",
+        "sweeper.aggregate, sweeper.results, sweeper.rows, sweeper.summary, sweeper.tables, sweeper.statistics",
+        "sweeper.compose, sweeper.config, sweeper.overrides, sweeper.identity, sweeper.resolvers, sweeper.callbacks",
+        "sweeper.train",
+    ],
+)
+def test_what_reads_asks_and_checks_imports_no_heavy_library(tmp_path, modules):
+    assert loaded(f"import {modules}", tmp_path) == set()
+
+
+def test_tables_are_made_without_torch_and_csv_without_pandas(tmp_path):
+    make_run(tmp_path / "outputs")
+    aggregate = "from sweeper.aggregate import main; assert main([{}]) == 0"
+    assert loaded(aggregate.format("'--format', 'csv,markdown,latex'"), tmp_path) == set()
+    assert "torch" not in loaded(aggregate.format("'--format', 'parquet'"), tmp_path)
+
+
+def test_a_run_is_trained_without_pandas(tmp_path):
+    """On images of nobody's: scikit-learn, whose the digits are, itself imports pandas where there is one."""
+    code = f"""
+import numpy as np
+import sweeper.datasets
+from sweeper.data import RawData
+
+def load(dataset):
+    images, labels = np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2
+    return RawData(images, labels, images, labels, classes=("a", "b"), form="made", ordered=False)
+
+sweeper.datasets.digits = load
+sys.argv = ["train.py", *{["dataset=digits", "epochs=1", "device=cpu", "device.threads=1", "model=mlp"]}]
+from sweeper.train import main
+assert main() == 0
+import sweeper.weights
+"""
+    assert "pandas" not in loaded(code, tmp_path)
+    assert list(tmp_path.glob("outputs/digits-mlp/*/model.safetensors"))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["optimizer=loin"]], ids=["help", "a typo"])
+def test_a_question_is_answered_without_torch(tmp_path, arguments):
+    code = f"""
+sys.argv = ["train.py", *{arguments}]
+from sweeper.train import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+    assert loaded(code, tmp_path) == set()
