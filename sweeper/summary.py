@@ -54,12 +54,17 @@ def describe_mixture(runs: Iterable[Run]) -> str:
 
     E.g. `device: cpu, cuda; torch: 2.14.0, 2.15.0`.
     """
-    found: dict[str, set[str]] = {}
+    found: dict[tuple[str, str], set[str]] = {}
     for run in runs:
         if run.values["status"] in ("completed", "diverged"):
             for what, value in run.conditions.items():
-                found.setdefault(what, set()).add(value)
-    return "; ".join(f"{what}: {', '.join(sorted(values))}" for what, values in found.items() if len(values) > 1)
+                dataset = run.values["dataset"] if what == "data" else ""  # each data set has content of its own
+                found.setdefault((what, dataset), set()).add(value)
+    return "; ".join(
+        f"{what}{' of ' if dataset else ''}{dataset}: {', '.join(sorted(values))}"
+        for (what, dataset), values in found.items()
+        if len(values) > 1
+    )
 
 
 def _row(group: list[Run], differing: list[str]) -> Row:

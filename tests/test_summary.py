@@ -136,3 +136,12 @@ def test_noise_of_unknown_rate_and_noise_of_a_rate_stand_in_one_table(tmp_path):
     make_run(tmp_path, noise__name="human", noise__kind="human")
     make_run(tmp_path, noise__name="human", noise__kind="symmetric", noise__rate=0.2)
     assert [row["noise_rate"] for row in rows(tmp_path)] == [None, 0.2]
+
+
+def test_two_data_sets_side_by_side_are_no_mixture_but_two_contents_of_one_are(tmp_path):
+    first = {"data_digest": "a" * 64}
+    make_run(tmp_path, environment=first)
+    make_run(tmp_path, dataset__name="mnist", environment={"data_digest": "b" * 64})
+    assert describe_mixture(read_results([tmp_path]).runs) == ""
+    make_run(tmp_path, seed=2, environment={"data_digest": "c" * 64})
+    assert describe_mixture(read_results([tmp_path]).runs) == "data of digits: aaaaaaaa, cccccccc"
