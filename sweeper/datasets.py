@@ -43,7 +43,7 @@ def digits(dataset: dict[str, Any]) -> RawData:
 
 
 def _digits_table() -> np.ndarray:
-    """(1797, 65): 64 pixels from 0 to 16, then the label. Importing scikit-learn for it would cost a second and pandas."""
+    """(1797, 65): 64 pixels from 0 to 16, then the label; without importing scikit-learn, which takes a second."""
     package = importlib.util.find_spec("sklearn")
     assert package is not None and package.origin is not None
     file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"

@@ -35,11 +35,11 @@ def train(
     run: RunDirectory,
     rows: list[Row],
     show: Callable[[Row], None],
-) -> Generator[int, None, None]:
+) -> Generator["torch.cuda.Event | None", None, None]:
     """Train one run to its end, from its checkpoint if there is one.
 
-    Yields the number of the step just done. Writes `metrics.csv` and `checkpoint.pt` as it goes, and
-    `model.safetensors` at the end; `run.json` is its driver's.
+    Yields None after each step, or an event that the device must reach before the next one. Writes `metrics.csv` and
+    `checkpoint.pt` as it goes, and `model.safetensors` at the end; `run.json` is its driver's.
 
     Args:
         rows: empty; gets a row of metrics for each epoch.
@@ -86,7 +86,7 @@ def train(
             meter.add(k, loss, logits, labels, index, schedule.get_last_lr()[0])
             schedule.step()
             try:
-                yield (epoch - 1) * steps_per_epoch + k + 1
+                yield None
             except Stopped:
                 meter.stop(device)
                 save_state(run, parts, rows, data.digest, epoch, k + 1)

@@ -3,9 +3,9 @@
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import cores, prepare_process
 from sweeper.errors import BadInput, RunFailed
@@ -14,16 +14,35 @@ from sweeper.progress import Progress, duration, percent
 from sweeper.runs import RunDirectory, find_finished
 from sweeper.stopping import StopSignals, SweepStop
 
+if TYPE_CHECKING:
+    from torch.cuda import Event
+
 log = logging.getLogger("sweeper")
 
 CHECK_LOCK_EVERY = 10.0  # seconds
 
 
 def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep: bool, overrides: list[str]) -> str:
-    """Train the run, go on with it from its checkpoint, or answer from disk.
+    """Train the run, go on with it from its checkpoint, or answer from disk; see `run_in_steps`."""
+    steps = run_in_steps(config, directory, parallel, in_sweep, overrides)
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            return str(end.value)
+        if event is not None:
+            event.synchronize()
+
+
+def run_in_steps(
+    config: dict[str, Any], directory: Path, parallel: int, in_sweep: bool, overrides: list[str]
+) -> Generator["Event | None", None, str]:
+    """The same as a generator, so that one process can advance several runs in turn.
+
+    Yields None where another run may have its turn, or an event that the device must reach before this one goes on.
 
     Args:
-        parallel: runs that share this machine's CPU at a time; its cores are shared out among them.
+        parallel: runs that share this machine's device at a time; on the CPU its cores are shared out among them.
         overrides: the command line's, for the record.
 
     Returns:
@@ -40,7 +59,7 @@ def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep
             return str(finished["status"])
         try:
             with run.lock() as lock:
-                return _train(config, run, lock.check, parallel, sweep, overrides)
+                return (yield from _train(config, run, lock.check, parallel, sweep, overrides))
         except LockLost as lost:
             log.error("%s", lost)
             return "locked"
@@ -58,7 +77,7 @@ def _train(
     parallel: int,
     sweep: SweepStop | None,
     overrides: list[str],
-) -> str:
+) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
     threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
@@ -74,24 +93,26 @@ def _train(
     shared = parallel > 1
     status, error = "failed", None
     progress = Progress(config["epochs"], quiet=sweep is not None)
+    level = logging.INFO if sweep is None else logging.DEBUG
     try:
         device = choose_device(config["device"], threads)
         data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
         run.write_run("running", config, environment)
         run.write_corrupted_labels(data)
-        log.log(logging.INFO if sweep is None else logging.DEBUG, "%s", device.line())
-        log.log(logging.INFO if sweep is None else logging.DEBUG, "data: %s", data.form)
+        log.log(level, "%s", device.line())
+        log.log(level, "data: %s", data.form)
         loop = train(config, data, device, run, rows, progress.show)
         with Presence(device.kind) as presence:
             checked = time.monotonic()
-            for _ in loop:
+            for event in loop:
                 if signals.received is not None or (sweep is not None and sweep.requested()):
                     loop.throw(Stopped())
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
                     checked = time.monotonic()
+                yield event
             presence.look()
             shared = shared or presence.others
         status = "completed"

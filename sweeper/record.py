@@ -38,7 +38,7 @@ def describe_environment(
         "threads": device.threads,
         "commit": _commit(),
         "data_digest": data.digest,
-        "data_form": data.form.replace(root, relative(root, directory)) if root else data.form,
+        "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
         "host": socket.gethostname() if config["record_host"] else None,
