@@ -1,16 +1,17 @@
 """Batches from a data set that lies on the device as uint8: gather, random crop, flip and normalize in one go."""
 
-from dataclasses import dataclass
+import functools
 
 import torch
 
-from sweeper.data import Data, Split
+from sweeper.data import Data
 from sweeper.streams import torch_stream
 
 
-@dataclass(frozen=True)
 class EpochOrder:
-    """One epoch's random choices, drawn on the CPU and moved to the device; row i belongs to the i-th image trained.
+    """An epoch's random choices on the device; row i belongs to the i-th image trained.
+
+    The tensors stay where they are, for the CUDA graphs that read them; `draw` fills them anew.
 
     Attributes:
         index: int64 (n,), a permutation of the training images.
@@ -18,17 +19,27 @@ class EpochOrder:
         flip: bool (n,), mirror left to right.
     """
 
-    index: torch.Tensor
-    crop: torch.Tensor
-    flip: torch.Tensor
+    def __init__(self, n: int, padding: int, device: torch.device) -> None:
+        self.padding = padding
+        self.index = torch.zeros(n, dtype=torch.int64, device=device)
+        self.crop = torch.zeros(n, 2, dtype=torch.int64, device=device)
+        self.flip = torch.zeros(n, dtype=torch.bool, device=device)
 
-    @staticmethod
-    def draw(seed: int, epoch: int, n: int, padding: int, device: torch.device) -> "EpochOrder":
+    def draw(self, seed: int, epoch: int) -> None:
         """The choices of (seed, epoch): the same for every optimizer, device and launcher, and after a resume."""
-        index = torch.randperm(n, generator=torch_stream(seed, epoch, "order"))
-        crop = torch.randint(0, 2 * padding + 1, (n, 2), generator=torch_stream(seed, epoch, "crop"))
-        flip = torch.rand(n, generator=torch_stream(seed, epoch, "flip")) < 0.5
-        return EpochOrder(index.to(device), crop.to(device), flip.to(device))
+        n = len(self.index)
+        self.index.copy_(torch.randperm(n, generator=torch_stream(seed, epoch, "order")))
+        self.crop.copy_(torch.randint(0, 2 * self.padding + 1, (n, 2), generator=torch_stream(seed, epoch, "crop")))
+        self.flip.copy_(torch.rand(n, generator=torch_stream(seed, epoch, "flip")) < 0.5)
+
+
+@functools.lru_cache(maxsize=2)
+def build_batches(data: Data, padding: int, flip: bool, device: torch.device) -> "Batches":
+    """The training images on the device; runs of one process that train on the same share them."""
+    batches = Batches(data, padding, flip, device)
+    if device.type == "cuda":
+        torch.cuda.synchronize()  # other streams read them too
+    return batches
 
 
 class Batches:
@@ -51,16 +62,21 @@ class Batches:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, order: EpochOrder, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images float32 (b, c, h, w), labels int64 (b,) and their places in the training set, int64 (b,)."""
-        index = order.index[start:stop]
+    def take(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images float32 (b, c, h, w), labels int64 (b,) and their places in the training set, int64 (b,).
+
+        Args:
+            places: int64 (b,), rows of the order.
+        """
+        index = order.index[places]
         if not self.padding and not self.flip:
             return self.normalize(self.images[index]), self.labels[index], index
-        rows = self.rows + order.crop[start:stop, :1]
+        crop = order.crop[places]
+        rows = self.rows + crop[:, :1]
         columns = self.columns.expand(len(index), -1)
         if self.flip:
-            columns = torch.where(order.flip[start:stop, None], columns.flip(1), columns)
-        columns = columns + order.crop[start:stop, 1:]
+            columns = torch.where(order.flip[places][:, None], columns.flip(1), columns)
+        columns = columns + crop[:, 1:]
         cropped = self.images[index[:, None, None, None], self.channels, rows[:, None, :, None], columns[:, None, None]]
         return self.normalize(cropped), self.labels[index], index
 
@@ -74,18 +90,3 @@ class Normalize:
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         return images.float() * self.scale + self.shift
-
-
-class Evaluation:
-    """A split on the device, as normalized batches without augmentation."""
-
-    def __init__(self, split: Split, normalize: Normalize, device: torch.device, batch_size: int = 1000) -> None:
-        self.images, self.labels = split.images.to(device), split.labels.to(device)
-        self.normalize, self.batch_size = normalize, batch_size
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batches(self) -> "list[tuple[torch.Tensor, torch.Tensor]]":
-        """uint8 images and labels, a batch at a time; views, not copies."""
-        return list(zip(self.images.split(self.batch_size), self.labels.split(self.batch_size), strict=True))

@@ -93,7 +93,11 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
             )
     decays = "weight_decay" in optimizer or _takes(target, "weight_decay")
     groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
-    built = _call("optimizer", optimizer, target, groups)
+    on_cuda = next(model.parameters()).is_cuda
+    try:
+        built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
+    except BadInput:
+        built = _call("optimizer", optimizer, target, groups)
     if not isinstance(built, Optimizer) or _needs_arguments(built.step):
         raise BadInput(
             f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
@@ -103,6 +107,13 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     trainable = [id(p) for p in model.parameters() if p.requires_grad]
     assert sorted(grouped) == sorted(trainable), "every trainable parameter must be in exactly one group"
     return built
+
+
+def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict[str, bool]:
+    """Options of torch's optimizers with which their step can be part of a CUDA graph, unless the user chose any."""
+    if any(optimizer.get(name) is not None for name in ("foreach", "fused", "capturable", "differentiable")):
+        return {}
+    return {name: True for name in ("fused", "capturable") if _takes(target, name)}
 
 
 def build_schedule(schedule: dict[str, Any], optimizer: Optimizer, total_steps: int) -> LRScheduler:

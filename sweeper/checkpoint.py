@@ -10,6 +10,9 @@ from sweeper.runs import Damaged, RunDirectory
 
 CHECKPOINT_VERSION = 1
 
+# Options of torch's optimizers that say by which code a step is computed; they depend on the device.
+IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
+
 log = logging.getLogger("sweeper")
 
 
@@ -18,7 +21,7 @@ def save_state(
 ) -> None:
     """Write the checkpoint from which training goes on with step `step` (from 0) of epoch `epoch` (from 1).
 
-    Data order and augmentation are drawn anew from (seed, epoch), so only the layers' own random state is kept.
+    Data order, augmentation and dropout are drawn anew by their keys, so no random state is kept.
     """
     state = {
         "version": CHECKPOINT_VERSION,
@@ -26,8 +29,7 @@ def save_state(
         "epoch": epoch,
         "step": step,
         "rows": rows,
-        "random_state": torch.get_rng_state(),
-        **{name: part.state_dict() for name, part in parts.items()},
+        **{name: _portable_state(part) for name, part in parts.items()},
     }
     run.write_checkpoint(state)
 
@@ -55,8 +57,21 @@ def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, An
             f"{run.path}: the data set has changed since this run began; put the old one back or say rerun=true"
         )
     for name, part in parts.items():
-        part.load_state_dict(state[name])
+        if isinstance(part, torch.optim.Optimizer):
+            for group, own in zip(state[name]["param_groups"], part.param_groups, strict=True):
+                group.update({key: own[key] for key in IMPLEMENTATION if key in own})
+        if name in state:  # a run begun in another precision has no loss scale
+            part.load_state_dict(state[name])
     rows.extend(state["rows"])
-    torch.set_rng_state(state["random_state"])
     log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
     return state["epoch"], state["step"]
+
+
+def _portable_state(part: Any) -> dict[str, Any]:
+    """The part's state with learning rates as numbers: as tensors they belong to one kind of device."""
+    state: dict[str, Any] = part.state_dict()
+    if isinstance(part, torch.optim.Optimizer):
+        state["param_groups"] = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
+    elif isinstance(part, torch.optim.lr_scheduler.LRScheduler):
+        state["_last_lr"] = [float(lr) for lr in state["_last_lr"]]
+    return state

@@ -18,7 +18,7 @@ from sweeper.streams import numpy_stream
 CHUNK = 2000  # images hashed or summed at a time, so that no second copy of the data set is made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
 class RawData:
     """What a loader returns: the whole published data set.
 
@@ -34,13 +34,13 @@ class RawData:
     ordered: bool  # in the published order, which files of human labels refer to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
 class Split:
     images: torch.Tensor  # (n, c, h, w) uint8, contiguous, on the CPU
     labels: torch.Tensor  # (n,) int64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
 class Data:
     """What a run trains on. `train.labels` hold the noise; validation and test labels are the true ones."""
 

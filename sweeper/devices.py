@@ -1,5 +1,6 @@
 """Choose CUDA > MPS > CPU, and say what each kind must not do. Torch is imported only by what needs it."""
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -16,16 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A device as a run uses it.
-
-    `channels_last` is a memory format: faster on CUDA; on MPS batch norm's backward pass was wrong in it.
-    """
+    """A device as a run uses it. Images lie channels last on CUDA alone: on MPS batch norm's backward was wrong so."""
 
     kind: str  # cuda, mps or cpu
     name: str  # e.g. "NVIDIA H100 80GB HBM3"
     precision: str  # fp32, bf16 or fp16; weights and optimizer state are always fp32
     threads: int
-    channels_last: bool
     compile: bool
     why: str
 
@@ -38,6 +35,55 @@ class Device:
         import torch
 
         return torch.device(self.kind)
+
+    @property
+    def memory_format(self) -> "torch.memory_format":
+        import torch
+
+        return torch.channels_last if self.kind == "cuda" else torch.contiguous_format
+
+    @property
+    def graphs(self) -> bool:
+        return self.kind == "cuda"
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The forward pass's context: weights stay fp32, what gains by it is computed in `precision`."""
+        import torch
+
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[self.precision])
+
+
+class Pace:
+    """Keeps the host at most `2 * EVERY` steps ahead of a CUDA device, so that a stop is soon and lanes take turns."""
+
+    EVERY = 8
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._steps = 0
+        self._events: list[torch.cuda.Event] = []
+
+    def after_step(self) -> "torch.cuda.Event | None":
+        """An event to wait for before the next step, or None."""
+        self._steps += 1
+        if self._kind != "cuda" or self._steps % self.EVERY:
+            return None
+        self._events.append(self._record())
+        return self._events.pop(0) if len(self._events) > 2 else None
+
+    def now(self) -> "torch.cuda.Event | None":
+        """The event that the device reaches when all it was given so far is done."""
+        self._events.clear()
+        return self._record() if self._kind == "cuda" else None
+
+    def _record(self) -> "torch.cuda.Event":
+        import torch
+
+        event = torch.cuda.Event(blocking=True)
+        event.record()
+        return event
 
 
 def cores() -> int:
@@ -112,7 +158,6 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
         name=_device_name(kind),
         precision=_precision(kind, options["precision"]),
         threads=threads,
-        channels_last=kind == "cuda",
         compile=str(options["compile"]).lower() == "true" and kind != "mps",
         why=why,
     )
@@ -122,12 +167,13 @@ def _precision(kind: str, asked: str) -> str:
     import torch
 
     if kind == "cuda":
-        if asked == "auto":
-            return "bf16" if torch.cuda.get_device_capability() >= (8, 0) else "fp32"
-        if asked == "bf16" and torch.cuda.get_device_capability() < (8, 0):
-            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp32")
-    if asked == "fp16":
-        raise BadInput("device.precision=fp16: needs loss scaling, which isn't built yet; use bf16 or fp32")
+        capability = torch.cuda.get_device_capability()
+        if asked == "auto":  # tensor cores compute bf16 from 8.0 (Ampere) on, and fp16 from 7.0 (Volta, Turing) on
+            return "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
+        if asked == "bf16" and capability < (8, 0):
+            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp16")
+    elif asked == "fp16":
+        raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
     return "fp32" if asked == "auto" else asked
 
 

@@ -102,7 +102,7 @@ def _train(
         run.write_corrupted_labels(data)
         log.log(level, "%s", device.line())
         log.log(level, "data: %s", data.form)
-        loop = train(config, data, device, run, rows, progress.show)
+        loop = train(config, data, device, run, rows, progress.show, environment)
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for event in loop:

@@ -25,7 +25,7 @@ def configure(*overrides: str) -> dict:
 def start(config: dict, path: Path, rows: list | None = None):
     data = load_run_data(config)
     device = choose_device(config["device"], threads=1)
-    return train(config, data, device, RunDirectory(path), [] if rows is None else rows, lambda row: None)
+    return train(config, data, device, RunDirectory(path), [] if rows is None else rows, lambda row: None, {})
 
 
 def finish(config: dict, path: Path) -> list[dict]:
@@ -94,7 +94,9 @@ def test_every_optimizer_sees_the_same_first_loss(tmp_path):
 
 def test_the_order_of_an_epoch_belongs_to_seed_and_epoch_alone():
     def draw(seed: int, epoch: int) -> EpochOrder:
-        return EpochOrder.draw(seed, epoch, 100, 2, torch.device("cpu"))
+        order = EpochOrder(100, 2, torch.device("cpu"))
+        order.draw(seed, epoch)
+        return order
 
     torch.manual_seed(0)
     first = draw(1, 1)
@@ -110,8 +112,9 @@ def test_augmentation_is_a_crop_of_the_padded_image_mirrored_or_not():
     config = configure("dataset.crop_padding=2", "dataset.flip=true")
     data = load_run_data(config)
     batches = Batches(data, 2, True, torch.device("cpu"))
-    order = EpochOrder.draw(1, 1, len(batches), 2, torch.device("cpu"))
-    images, labels, index = batches.take(order, 10, 40)
+    order = EpochOrder(len(batches), 2, torch.device("cpu"))
+    order.draw(1, 1)
+    images, labels, index = batches.take(order, torch.arange(10, 40))
     padded = torch.nn.functional.pad(data.train.images, [2] * 4)
     for k, (image, label) in enumerate(zip(images, labels, strict=True)):
         place = order.index[10 + k]

@@ -1,0 +1,152 @@
+"""One training step, over tensors that stay where they are, so that a CUDA graph can repeat it."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from sweeper.augment import Batches, EpochOrder
+from sweeper.devices import Device
+from sweeper.meter import Meter
+
+
+class Step:
+    """Gather and augment a batch, forward, backward, update, and meter it. What it reads of the host is constant.
+
+    Where in the epoch it is stands in tensors on the device, which each step moves on.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        batches: Batches,
+        order: EpochOrder,
+        meter: Meter,
+        device: Device,
+        batch_size: int,
+    ) -> None:
+        self.model, self.optimizer, self.device = model, optimizer, device
+        self.batches, self.order, self.meter = batches, order, meter
+        self.batch_size = batch_size
+        self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
+        self._within_batch = torch.arange(batch_size, device=device.torch_device)
+        self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
+        self._next_step = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
+
+    def seek(self, step: int) -> None:
+        """Go to the epoch's step `step`, from 0."""
+        self._next_step.fill_(step)
+        self._next_image.fill_(step * self.batch_size)
+
+    def tensors(self) -> list[torch.Tensor]:
+        """All that a step changes, apart from the optimizer's state, which may not be there yet."""
+        scale = [] if self.loss_scale is None else self.loss_scale.tensors()
+        return [*self.model.state_dict().values(), *self.meter.tensors(), self._next_image, self._next_step, *scale]
+
+    def run(self, size: int) -> None:
+        """A whole step with a batch of `size` images, the host taking part."""
+        self.differentiate(size)
+        self.update()
+
+    def run_alone(self, size: int) -> None:
+        """The same step without the host: what a CUDA graph of it records."""
+        self.differentiate(size)
+        self.update_alone()
+
+    def differentiate(self, size: int) -> None:
+        """All but the optimizer's part: leaves the gradients in the parameters' `grad`."""
+        images, labels, index = self.batches.take(self.order, self._next_image + self._within_batch[:size])
+        # Inside a graph the gradients of the step before are then neither zeroed nor added to.
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.device.autocast():
+            logits = self.model(images.contiguous(memory_format=self.device.memory_format))
+        loss = functional.cross_entropy(logits.float(), labels)
+        (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
+        self.meter.add(self._next_step, loss, logits.argmax(1) == labels, index)
+        self._next_image += size
+        self._next_step += 1
+
+    def update(self) -> None:
+        """The optimizer's part; left out if gradients overflowed under loss scaling."""
+        self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
+        if self.loss_scale is None or not self.loss_scale.unscale(self.optimizer).item():
+            self.optimizer.step()
+        if self.loss_scale is not None:
+            self.loss_scale.update()
+
+    def update_alone(self) -> None:
+        """The same; if gradients overflowed, weights and state are put back as they were, for any optimizer."""
+        self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
+        if self.loss_scale is None:
+            self.optimizer.step()
+            return
+        overflow = self.loss_scale.unscale(self.optimizer) > 0
+        changed = [*self.model.parameters(), *state_tensors(self.optimizer)]
+        before = [tensor.detach().clone() for tensor in changed]
+        self.optimizer.step()
+        with torch.no_grad():
+            for tensor, old in zip(changed, before, strict=True):
+                tensor.copy_(torch.where(overflow, old, tensor))
+        self.loss_scale.update()
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the latest step was left out; waits for the device."""
+        return self.loss_scale is not None and bool(self.loss_scale.overflow.item())
+
+
+class LossScale:
+    """Loss scaling for fp16 (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2), on the device.
+
+    As torch's GradScaler: a step whose gradients overflow is left out and halves the scale; `INTERVAL` steps in a row
+    without overflow double it.
+    """
+
+    INTERVAL = 2000
+    GROWTH, BACKOFF = 2.0, 0.5
+
+    def __init__(self, device: torch.device, initial: float = 2.0**16) -> None:
+        self.scale = torch.full((1,), initial, device=device)
+        self.steps_in_a_row = torch.zeros(1, dtype=torch.int32, device=device)
+        self.overflow = torch.zeros(1, device=device)  # of the latest step: 1 or 0
+
+    def tensors(self) -> list[torch.Tensor]:
+        return [self.scale, self.steps_in_a_row, self.overflow]
+
+    @torch.no_grad()
+    def unscale(self, optimizer: Optimizer) -> torch.Tensor:
+        """Divide the gradients by the scale; returns (1,) 1 where one of them isn't finite, else 0."""
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        self.overflow.zero_()
+        torch._amp_foreach_non_finite_check_and_unscale_(grads, self.overflow, self.scale.reciprocal())
+        return self.overflow
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Halve or double the scale after a step."""
+        torch._amp_update_scale_(
+            self.scale, self.steps_in_a_row, self.overflow, self.GROWTH, self.BACKOFF, self.INTERVAL
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scale": self.scale, "steps_in_a_row": self.steps_in_a_row}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.scale.copy_(state["scale"])
+        self.steps_in_a_row.copy_(state["steps_in_a_row"])
+
+
+def state_tensors(optimizer: Optimizer) -> list[torch.Tensor]:
+    """Every tensor of the optimizer's state."""
+
+    def walk(value: Any) -> list[torch.Tensor]:
+        if isinstance(value, torch.Tensor):
+            return [value]
+        if isinstance(value, dict):
+            value = list(value.values())
+        return [t for item in value for t in walk(item)] if isinstance(value, (list, tuple)) else []
+
+    return walk(list(optimizer.state.values()))
