@@ -94,10 +94,7 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     decays = "weight_decay" in optimizer or _takes(target, "weight_decay")
     groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
     on_cuda = next(model.parameters()).is_cuda
-    try:
-        built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
-    except BadInput:
-        built = _call("optimizer", optimizer, target, groups)
+    built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
     if not isinstance(built, Optimizer) or _needs_arguments(built.step):
         raise BadInput(
             f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
@@ -113,7 +110,15 @@ def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict
     """Options of torch's optimizers with which their step can be part of a CUDA graph, unless the user chose any."""
     if any(optimizer.get(name) is not None for name in ("foreach", "fused", "capturable", "differentiable")):
         return {}
-    return {name: True for name in ("fused", "capturable") if _takes(target, name)}
+    options = {name: True for name in ("fused", "capturable") if _takes(target, name)}
+    if options:
+        probe = nn.Parameter(torch.zeros(1, device="cuda"))
+        probe.grad = torch.zeros_like(probe)
+        try:
+            _call("optimizer", optimizer, target, [probe], **options).step()
+        except (BadInput, RuntimeError):  # e.g. Adagrad takes `fused`, but not on CUDA
+            return {}
+    return options
 
 
 def build_schedule(schedule: dict[str, Any], optimizer: Optimizer, total_steps: int) -> LRScheduler:

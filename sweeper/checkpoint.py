@@ -62,6 +62,8 @@ def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, An
                 group.update({key: own[key] for key in IMPLEMENTATION if key in own})
         if name in state:  # a run begun in another precision has no loss scale
             part.load_state_dict(state[name])
+        if isinstance(part, torch.optim.Optimizer):
+            _lay_like_parameters(part)
     rows.extend(state["rows"])
     log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
     return state["epoch"], state["step"]
@@ -75,3 +77,11 @@ def _portable_state(part: Any) -> dict[str, Any]:
     elif isinstance(part, torch.optim.lr_scheduler.LRScheduler):
         state["_last_lr"] = [float(lr) for lr in state["_last_lr"]]
     return state
+
+
+def _lay_like_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """State from a device with another memory format gets its parameters' own, which fused steps insist on."""
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

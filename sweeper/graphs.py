@@ -71,10 +71,10 @@ class GraphedStep:
             self.step.update()
 
     def _try_out(self, size: int) -> str:
-        """Can the optimizer do without the host? By eager steps that are then undone."""
+        """Can model and optimizer do without the host? By eager steps that are then undone."""
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
-        tier = WHOLE
+        tier = PARTLY  # if the optimizer refuses a tensor as lr
         _use_tensor_rates(optimizer)
         try:
             for _ in range(20):  # until the loss scale fits
@@ -82,11 +82,14 @@ class GraphedStep:
                 if not step.overflowed:
                     break
             before = _host_state(optimizer)
-            _without_waiting(lambda: step.run_alone(size))
-            if _host_state(optimizer) != before:
-                raise RuntimeError("it keeps numbers on the host that change with each step")
-        except Exception as error:  # an optimizer of any package may refuse a tensor as lr in its own way
+            tier = EAGER
+            _without_waiting(lambda: step.differentiate(size))
             tier = PARTLY
+            _without_waiting(step.update_alone)
+            if _host_state(optimizer) != before:
+                raise RuntimeError("the optimizer keeps numbers on the host that change with each step")
+            tier = WHOLE
+        except Exception as error:  # models and optimizers of any package need the host in their own ways
             log.debug("no graph of the whole step: %s", _line(error))
         torch.cuda.synchronize()
         for tensor, value in zip(step.tensors(), saved[0], strict=True):

@@ -58,14 +58,16 @@ class Step:
 
     def differentiate(self, size: int) -> None:
         """All but the optimizer's part: leaves the gradients in the parameters' `grad`."""
-        images, labels, index = self.batches.take(self.order, self._next_image + self._within_batch[:size])
+        # Steps that are tried and undone may go past the epoch's end: the remainder keeps them inside.
+        places = (self._next_image + self._within_batch[:size]) % len(self.batches)
+        images, labels, index = self.batches.take(self.order, places)
         # Inside a graph the gradients of the step before are then neither zeroed nor added to.
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
             logits = self.model(images.contiguous(memory_format=self.device.memory_format))
         loss = functional.cross_entropy(logits.float(), labels)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
-        self.meter.add(self._next_step, loss, logits.argmax(1) == labels, index)
+        self.meter.add(self._next_step % len(self.meter.losses), loss, logits.argmax(1) == labels, index)
         self._next_image += size
         self._next_step += 1
 
@@ -83,7 +85,7 @@ class Step:
         if self.loss_scale is None:
             self.optimizer.step()
             return
-        overflow = self.loss_scale.unscale(self.optimizer) > 0
+        overflow = self.loss_scale.unscale(self.optimizer).squeeze() > 0
         changed = [*self.model.parameters(), *state_tensors(self.optimizer)]
         before = [tensor.detach().clone() for tensor in changed]
         self.optimizer.step()

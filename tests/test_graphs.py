@@ -117,9 +117,10 @@ def test_graphs_give_the_eager_loops_result(optimizer, precision, tmp_path, monk
     assert facts["tier"] in (WHOLE, PARTLY)
     if optimizer in ("sgd", "adam", "adamw", "lion", "muon"):
         assert facts["tier"] == WHOLE
-    assert distance(weights, eager_weights) < (1e-3 if precision == "fp32" else 0.05)
+    # Most are the same to the bit; RMSprop multiplies in another order when its lr is a tensor.
+    assert distance(weights, eager_weights) < (0.03 if optimizer == "rmsprop" else 1e-6)
     for row, eager in zip(rows, eager_rows, strict=True):
-        assert row["train_loss"] == pytest.approx(eager["train_loss"], rel=1e-3 if precision == "fp32" else 0.05)
+        assert row["train_loss"] == pytest.approx(eager["train_loss"], rel=1e-2)
         assert row["lr"] == pytest.approx(eager["lr"], rel=1e-5)
 
 
