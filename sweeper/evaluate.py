@@ -9,7 +9,7 @@ from torch.nn import functional
 from sweeper.augment import Normalize
 from sweeper.data import Split
 from sweeper.devices import Device
-from sweeper.graphs import Graph
+from sweeper.graphs import Graph, never_waits
 
 BATCH_SIZE = 1000
 
@@ -25,16 +25,19 @@ class Evaluation:
         self.model, self.normalize, self.device = model, normalize, device
         self.loss = torch.zeros((), device=device.torch_device)
         self.correct = torch.zeros((), dtype=torch.int64, device=device.torch_device)
-        self._measured = False
+        self._can_be_recorded: bool | None = None  # not known before the first time
         self._graph: Graph | None = None
 
     def measure(self) -> None:
-        if self.device.graphs and self._measured:
+        if self._can_be_recorded:
             self._graph = self._graph or Graph(self._compute)
             self._graph.replay()
-        else:
-            self._compute()
-        self._measured = True
+            return
+        if self._can_be_recorded is None:
+            self._can_be_recorded = self.device.graphs and never_waits(self._compute)
+            if self._can_be_recorded:
+                return
+        self._compute()
 
     def read(self) -> dict[str, float]:
         """Mean cross-entropy, and accuracy in [0, 1], as last measured."""

@@ -180,6 +180,16 @@ def _warm_up(work: Callable[[], None]) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
+def never_waits(work: Callable[[], None]) -> bool:
+    """Run `work`; False if it broke off because the host was to wait for the device in it."""
+    try:
+        _without_waiting(work)
+    except RuntimeError as error:
+        log.debug("no graph: %s", _line(error))
+        return False
+    return True
+
+
 def _without_waiting(work: Callable[[], None]) -> None:
     """Run `work`; RuntimeError if the host waits for the device in it."""
     mode = torch.cuda.get_sync_debug_mode()
