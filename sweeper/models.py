@@ -9,7 +9,8 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+from sweeper.batch_norm import BatchNorm2d
 
 
 def resnet18(num_classes: int, in_channels: int, width: int) -> nn.Module:
@@ -41,10 +42,10 @@ def cnn(num_classes: int, in_channels: int, width: int) -> nn.Module:
     _check("width", width, least=1)
     return nn.Sequential(
         OrderedDict(
-            stage1=_conv_norm_relu(in_channels, width),
-            stage2=_conv_norm_relu(width, 2 * width),
+            stage1=ConvNormRelu(in_channels, width),
+            stage2=ConvNormRelu(width, 2 * width),
             pool2=nn.MaxPool2d(2),
-            stage3=_conv_norm_relu(2 * width, 4 * width),
+            stage3=ConvNormRelu(2 * width, 4 * width),
             pool3=GlobalMeanPool(),
             classifier=nn.Linear(4 * width, num_classes),
         )
@@ -66,7 +67,7 @@ class ResNet(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int, widths: list[int], blocks_per_stage: int) -> None:
         super().__init__()
-        self.stem = _conv_norm_relu(in_channels, widths[0])
+        self.stem = ConvNormRelu(in_channels, widths[0])
         self.stages = nn.Sequential()
         channels = widths[0]
         for k, width in enumerate(widths):
@@ -88,20 +89,34 @@ class BasicBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
+        self.norm1 = BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2 = BatchNorm2d(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
                 OrderedDict(
-                    conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm=nn.BatchNorm2d(out_channels)
+                    conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm=BatchNorm2d(out_channels)
                 )
             )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = functional.relu(self.norm1(self.conv1(x)), inplace=True)
-        return functional.relu(self.norm2(self.conv2(out)) + self.shortcut(x), inplace=True)
+        out = self.norm1(self.conv1(x), relu=True)
+        out = self.norm2(self.conv2(out), residual=self.shortcut(x), relu=True)
+        return out
+
+
+class ConvNormRelu(nn.Module):
+    """A 3×3 convolution, batch norm and ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = BatchNorm2d(out_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.norm(self.conv(x), relu=True)
+        return out
 
 
 class GlobalMeanPool(nn.Module):
@@ -109,16 +124,6 @@ class GlobalMeanPool(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean((2, 3))
-
-
-def _conv_norm_relu(in_channels: int, out_channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-            norm=nn.BatchNorm2d(out_channels),
-            relu=nn.ReLU(inplace=True),
-        )
-    )
 
 
 def _linear_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
