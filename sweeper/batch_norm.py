@@ -28,6 +28,19 @@ class BatchNorm2d(nn.BatchNorm2d):
         y: Tensor = kernels.BatchNorm.apply(x, self.weight, self.bias, residual, self, relu, False)
         return y
 
+    def twice(self, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> tuple[Tensor, Tensor]:
+        """The same for two readers: one y under two names, whose gradients the backward kernel adds as it reads them.
+
+        Given y itself, autograd would add them in a kernel of its own: two reads and a write of the whole activation.
+        """
+        if self.training and self._has_kernels_for(x, residual):
+            from sweeper import kernels
+
+            pair: tuple[Tensor, Tensor] = kernels.BatchNorm.apply(x, self.weight, self.bias, residual, self, relu, True)
+            return pair
+        y = self(x, residual, relu)
+        return y, y
+
     def plain(self, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> Tensor:
         """The same by torch's own operators: what the kernels are held against."""
         out = super().forward(x)

@@ -154,11 +154,18 @@ def test_state_is_that_of_torch():
     assert all(ours[k].dtype == theirs[k].dtype for k in theirs)
 
 
+def test_the_networks_need_no_triton():
+    code = "import sys; sys.modules['triton'] = None; import sweeper.models"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_on_the_cpu_it_is_torchs_operators_bit_for_bit():
     ours, theirs = BatchNorm2d(5), nn.BatchNorm2d(5)
     x, residual = torch.randn(2, 3, 5, 4, 4)
     assert torch.equal(ours(x, residual, relu=True), (theirs(x) + residual).relu())
     assert torch.equal(ours(x), theirs(x))
+    y, same = ours.twice(x, residual)
+    assert same is y and torch.equal(y, theirs(x) + residual)
     assert all(torch.equal(a, b) for a, b in zip(ours.buffers(), theirs.buffers(), strict=True))
 
 
