@@ -105,6 +105,20 @@ def test_the_gradients_of_two_readers_are_added(with_residual, relu):
 
 
 @in_the_interpreter
+def test_a_network_with_the_kernels_is_the_network_without(monkeypatch):
+    from sweeper.models import resnet20
+
+    torch.manual_seed(0)
+    ours = resnet20(10, 3, width=4).to(memory_format=torch.channels_last)
+    twin = copy.deepcopy(ours).double()
+    images = made((2, 3, 8, 8), torch.float32)
+    expected = torch.autograd.grad(twin(images.double()).square().sum(), list(twin.parameters()))
+    monkeypatch.setattr(BatchNorm2d, "_has_kernels_for", BatchNorm2d.suits)
+    actual = torch.autograd.grad(ours(images).square().sum(), list(ours.parameters()))
+    assert_close(actual, expected, torch.bfloat16)  # through 19 layers fp32 itself is no closer to fp64 than 1e-3
+
+
+@in_the_interpreter
 def test_a_mean_far_from_zero_leaves_the_variance_its_digits():
     """A sum of squares in fp32 would leave nothing of a variance of 1 beside a mean of 3,000."""
     x = made((4, 16, 8, 8), torch.float32, mean=3000.0)
