@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from sweeper.batch_norm import BatchNorm2d
+from sweeper.batch_norm import BatchNorm2d, triton_serves
 
 Tensor = torch.Tensor
 Call = Callable[[int], Any]
@@ -48,6 +48,9 @@ def main() -> int:
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("benchmarks.batch_norm: no NVIDIA GPU here", file=sys.stderr)
+        return 2
+    if not triton_serves(torch.device("cuda", torch.cuda.current_device())):
+        print("benchmarks.batch_norm: no Triton, C compiler, Python.h or GPU of 8.0 and later here", file=sys.stderr)
         return 2
     print(torch.cuda.get_device_name(), "torch", torch.__version__, arguments.dtype, "batch", arguments.batch_size)
     shapes = [
