@@ -2,6 +2,9 @@
 
 import functools
 import importlib.util
+import os
+import shutil
+import sysconfig
 
 import torch
 from torch import nn
@@ -28,6 +31,19 @@ class BatchNorm2d(nn.BatchNorm2d):
         y: Tensor = kernels.BatchNorm.apply(x, self.weight, self.bias, residual, self, relu, False)
         return y
 
+    def twice(self, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> tuple[Tensor, Tensor]:
+        """The same for two readers: one y under two names, whose gradients the backward kernel adds as it reads them.
+
+        Given y itself, autograd would add them in a kernel of its own: two reads and a write of the whole activation.
+        """
+        if self.training and self._has_kernels_for(x, residual):
+            from sweeper import kernels
+
+            pair: tuple[Tensor, Tensor] = kernels.BatchNorm.apply(x, self.weight, self.bias, residual, self, relu, True)
+            return pair
+        y = self(x, residual, relu)
+        return y, y
+
     def plain(self, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> Tensor:
         """The same by torch's own operators: what the kernels are held against."""
         out = super().forward(x)
@@ -36,7 +52,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         return functional.relu(out, inplace=True) if relu else out
 
     def _has_kernels_for(self, x: Tensor, residual: Tensor | None) -> bool:
-        if torch.compiler.is_compiling() or not x.is_cuda or not _triton_serves(x.device):
+        if torch.compiler.is_compiling() or not x.is_cuda or not triton_serves(x.device):
             return False
         return self.suits(x, residual)
 
@@ -64,6 +80,10 @@ def _is_matrix(x: Tensor) -> bool:
 
 
 @functools.cache
-def _triton_serves(device: torch.device) -> bool:
-    """Triton is there (there is none for macOS) and the GPU has bf16 (compute capability 8.0)."""
-    return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability(device) >= (8, 0)
+def triton_serves(device: torch.device) -> bool:
+    """Triton is there (there is none for macOS) and has what it builds with, and the GPU has bf16 (8.0 and later)."""
+    compiler = os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang")))
+    headers = os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY") or "", "Python.h"))
+    if importlib.util.find_spec("triton") is None or not compiler or not headers:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -30,8 +30,14 @@ def _tile(row, last_row, column, c, ROWS: tl.constexpr):
 
 
 @triton.jit
-def _load(matrix, offsets, mask, EVICT: tl.constexpr = ""):
-    return tl.load(matrix + offsets, mask=mask, other=0.0, eviction_policy=EVICT).to(tl.float32)
+def _load(matrix, offsets, mask):
+    return tl.load(matrix + offsets, mask=mask, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def _load_last(matrix, offsets, mask):
+    """Load what nobody reads soon, so that the L2 cache keeps other things."""
+    return tl.load(matrix + offsets, mask=mask, other=0.0, eviction_policy="evict_first").to(tl.float32)
 
 
 @triton.jit
@@ -118,9 +124,9 @@ def normalize_kernel(
     last = tl.minimum(first + rows_a_program, m)
     for row in tl.range(first, last, ROWS, num_stages=STAGES):
         offsets, mask = _tile(row, last, column, c, ROWS)
-        out = _load(x, offsets, mask, "evict_first") * scale[None, :] + shift[None, :]
+        out = _load_last(x, offsets, mask) * scale[None, :] + shift[None, :]
         if residual is not None:
-            out += _load(residual, offsets, mask, "evict_first")
+            out += _load_last(residual, offsets, mask)
         if RELU:
             out = tl.where(out <= 0, 0.0, out)  # lets NaN through, unlike a maximum: a diverged run must show
         tl.store(y + offsets, out, mask=mask)
@@ -156,9 +162,9 @@ def gradient_sums_kernel(
         gradient = _load(dy, offsets, mask)
         value = _load(x, offsets, mask)
         if dy2 is not None:
-            gradient += _load(dy2, offsets, mask, "evict_first")
+            gradient += _load_last(dy2, offsets, mask)
         if RELU:
-            out = value * scale[None, :] + shift[None, :] if y is None else _load(y, offsets, mask, "evict_first")
+            out = value * scale[None, :] + shift[None, :] if y is None else _load_last(y, offsets, mask)
             gradient = tl.where(out <= 0, 0.0, gradient)
         if dz is not None:
             tl.store(dz + offsets, gradient, mask=mask)
@@ -193,8 +199,8 @@ def input_gradient_kernel(
     last = tl.minimum(first + rows_a_program, m)
     for row in tl.range(first, last, ROWS, num_stages=STAGES):
         offsets, mask = _tile(row, last, column, c, ROWS)
-        gradient = _load(dz, offsets, mask, "evict_first")
-        value = _load(x, offsets, mask, "evict_first")
+        gradient = _load_last(dz, offsets, mask)
+        value = _load_last(x, offsets, mask)
         if RELU:
             gradient = tl.where(value * scale[None, :] + shift[None, :] <= 0, 0.0, gradient)
         out = (gradient - mean_dz[None, :] - (value - center[None, :]) * slope[None, :]) * scale[None, :]

@@ -79,12 +79,16 @@ class ResNet(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.classifier(self.pool(self.stages(self.stem(images))))
+        x, _ = self.stages(self.stem.twice(images))
+        logits: torch.Tensor = self.classifier(self.pool(x))
         return logits
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut (arXiv 1512.03385, figure 2), with a 1×1 convolution if the shape changes."""
+    """Two 3×3 convolutions and a shortcut (arXiv 1512.03385, figure 2), with a 1×1 convolution if the shape changes.
+
+    It takes and returns its activation twice, for the convolutions and for the shortcut: see `BatchNorm2d.twice`.
+    """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
@@ -100,10 +104,10 @@ class BasicBlock(nn.Module):
                 )
             )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        x, x_too = pair
         out = self.norm1(self.conv1(x), relu=True)
-        out = self.norm2(self.conv2(out), residual=self.shortcut(x), relu=True)
-        return out
+        return self.norm2.twice(self.conv2(out), residual=self.shortcut(x_too), relu=True)
 
 
 class ConvNormRelu(nn.Module):
@@ -117,6 +121,9 @@ class ConvNormRelu(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.norm(self.conv(x), relu=True)
         return out
+
+    def twice(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.norm.twice(self.conv(x), relu=True)
 
 
 class GlobalMeanPool(nn.Module):

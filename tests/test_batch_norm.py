@@ -22,14 +22,14 @@ in_the_interpreter = pytest.mark.skipif(
 )
 
 # Relative to each tensor's largest value: fp32 rounds at 6e-8, fp16 at 5e-4, bf16 at 4e-3.
-TOLERANCE = {torch.float32: 5e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
+TOLERANCE = {torch.float32: 2e-5, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
 RAGGED = [(3, 64, 5, 5), (2, 20, 3, 4), (2, 3, 9, 16), (1, 4, 3, 3)]
 REAL = [(128, 64, 32, 32), (128, 128, 16, 16), (128, 256, 8, 8), (128, 512, 4, 4), (80, 64, 32, 32)]
 WAYS = [(False, False, False), (False, True, False), (True, False, False), (True, True, False), (True, True, True)]
 
 
-def made(shape, dtype, mean=0.0):
-    values = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))) + mean
+def made(shape, dtype, mean=0.0, seed=1):
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + mean
     return values.to(DEVICE, dtype, memory_format=torch.channels_last)
 
 
@@ -66,8 +66,8 @@ def assert_close(ours, theirs, dtype):
 
 
 def check_against_plain(shape, dtype, with_residual, relu, twice=False, mean=0.0):
-    x, dy = made(shape, dtype, mean), made(shape[::-1], dtype).permute(3, 2, 1, 0).contiguous()
-    residual = -made(shape, dtype, 0.1).roll(1, 0) if with_residual else None
+    x, dy = made(shape, dtype, mean), made(shape, dtype, seed=2)
+    residual = made(shape, dtype, seed=3) if with_residual else None
     norm = make_norm(shape[1])
     twin = copy.deepcopy(norm).double()
     run = lambda: results(  # noqa: E731
@@ -90,8 +90,9 @@ def check_against_plain(shape, dtype, with_residual, relu, twice=False, mean=0.0
 @in_the_interpreter
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("with_residual", [False, True])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("shape", RAGGED)
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [*((shape, torch.float32) for shape in RAGGED), (RAGGED[0], torch.bfloat16)]
+)
 def test_kernels_are_the_plain_composition(shape, dtype, with_residual, relu):
     check_against_plain(shape, dtype, with_residual, relu)
 
@@ -101,6 +102,20 @@ def test_kernels_are_the_plain_composition(shape, dtype, with_residual, relu):
 @pytest.mark.parametrize("with_residual", [False, True])
 def test_the_gradients_of_two_readers_are_added(with_residual, relu):
     check_against_plain((3, 20, 5, 5), torch.float32, with_residual, relu, twice=True)
+
+
+@in_the_interpreter
+def test_a_network_with_the_kernels_is_the_network_without(monkeypatch):
+    from sweeper.models import resnet20
+
+    torch.manual_seed(0)
+    ours = resnet20(10, 3, width=4).to(memory_format=torch.channels_last)
+    twin = copy.deepcopy(ours).double()
+    images = made((2, 3, 8, 8), torch.float32)
+    expected = torch.autograd.grad(twin(images.double()).square().sum(), list(twin.parameters()))
+    monkeypatch.setattr(BatchNorm2d, "_has_kernels_for", BatchNorm2d.suits)
+    actual = torch.autograd.grad(ours(images).square().sum(), list(ours.parameters()))
+    assert_close(actual, expected, torch.bfloat16)  # through 19 layers fp32 itself is no closer to fp64 than 1e-3
 
 
 @in_the_interpreter
@@ -135,6 +150,7 @@ def test_evaluation_is_one_kernel(with_residual):
     assert all(torch.equal(before[k], v) for k, v in norm.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="this is the interpreter")
 def test_in_the_interpreter():
     """All tests above, on the CPU."""
@@ -152,11 +168,18 @@ def test_state_is_that_of_torch():
     assert all(ours[k].dtype == theirs[k].dtype for k in theirs)
 
 
+def test_the_networks_need_no_triton():
+    code = "import sys; sys.modules['triton'] = None; import sweeper.models"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_on_the_cpu_it_is_torchs_operators_bit_for_bit():
     ours, theirs = BatchNorm2d(5), nn.BatchNorm2d(5)
     x, residual = torch.randn(2, 3, 5, 4, 4)
     assert torch.equal(ours(x, residual, relu=True), (theirs(x) + residual).relu())
     assert torch.equal(ours(x), theirs(x))
+    y, same = ours.twice(x, residual)
+    assert same is y and torch.equal(y, theirs(x) + residual)
     assert all(torch.equal(a, b) for a, b in zip(ours.buffers(), theirs.buffers(), strict=True))
 
 
@@ -217,10 +240,11 @@ def test_a_training_step_in_a_graph_on_a_gpu():
     x = made((8, 16, 8, 8), torch.float32)
 
     def step(net):
-        with torch.autocast("cuda", dtype=torch.bfloat16):
+        flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with flags, torch.autocast("cuda", dtype=torch.bfloat16):
             y = net[1](net[0](x), residual=x.bfloat16(), relu=True)
-        assert y.dtype == torch.bfloat16
-        return torch.autograd.grad(y.float().square().mean(), list(net.parameters()))
+            assert y.dtype == torch.bfloat16
+            return torch.autograd.grad(y.float().square().mean(), list(net.parameters()))
 
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -228,7 +252,7 @@ def test_a_training_step_in_a_graph_on_a_gpu():
         step(block)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=stream):
         captured = step(block)
     graph.replay()
     graph.replay()

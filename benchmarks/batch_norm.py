@@ -1,0 +1,205 @@
+"""`python -m benchmarks.batch_norm`: microseconds of batch norm with residual and ReLU, forward and backward, on CUDA.
+
+For each activation of ResNet-18 it times torch's operators, the same compiled, and our kernels; each inside a CUDA
+graph of 20 calls over buffers that together exceed the L2 cache. Traffic is what our kernels must move, in passes over
+the activation: two reads of x and a write forward, and five passes backward; with a residual one more forward and two
+more backward. So GB/s above the memory's own tell of reads that the L2 cache served. With two readers y has two
+gradients, which torch adds in a kernel of its own.
+
+`--sweep` times each kernel alone for many sizes of blocks and prints the best, for `sweeper/tiling.py`.
+"""
+
+import argparse
+import functools
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from sweeper.batch_norm import BatchNorm2d, triton_serves
+
+Tensor = torch.Tensor
+Call = Callable[[int], Any]
+
+CALLS = 20  # in a graph
+L2_BYTES = 50_000_000
+STAGES = ((64, 32), (128, 16), (256, 8), (512, 4))  # channels, side
+WAYS = (  # with a residual, ReLU, readers
+    (False, True, 1),
+    (True, True, 1),
+    (False, True, 2),
+    (True, True, 2),
+    (False, False, 1),
+)
+SIZES = {"programs": (128, 512), "columns": (64,), "warps": (4, 16), "rows": (64, 128, 256), "stages": (2, 3)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch_norm", description=__doc__)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--channels", type=int, nargs="*", help="only the stages with so many channels")
+    parser.add_argument("--dtype", choices=["bfloat16", "float16", "float32"], default="bfloat16")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--sweep", action="store_true")
+    parser.add_argument("--seconds", type=float, default=80, help="then ends the sweep, or nothing more is compiled")
+    arguments = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("benchmarks.batch_norm: no NVIDIA GPU here", file=sys.stderr)
+        return 2
+    if not triton_serves(torch.device("cuda", torch.cuda.current_device())):
+        print("benchmarks.batch_norm: no Triton, C compiler, Python.h or GPU of 8.0 and later here", file=sys.stderr)
+        return 2
+    print(torch.cuda.get_device_name(), "torch", torch.__version__, arguments.dtype, "batch", arguments.batch_size)
+    shapes = [
+        (arguments.batch_size, c, side, side)
+        for c, side in STAGES
+        if not arguments.channels or c in arguments.channels
+    ]  # fmt: skip
+    dtype = getattr(torch, arguments.dtype)
+    failed = 0
+    end = time.perf_counter() + arguments.seconds
+    if arguments.sweep:
+        for k, shape in enumerate(shapes):
+            now = time.perf_counter()
+            failed += not survives(sweep, shape, dtype, now + (end - now) / (len(shapes) - k))
+        return int(failed > 0)
+    print(f"{'shape':>18} {'way':>22} {'who':>9} {'µs':>8} {'GB/s':>6} {'torch ÷':>8}")
+    for shape in shapes:
+        for with_residual, relu, readers in WAYS:
+            compiled = relu and not arguments.no_compile and time.perf_counter() < end
+            failed += not survives(compare, shape, dtype, with_residual, relu, readers, compiled)
+    return int(failed > 0)
+
+
+def survives(function: Callable[..., None], *arguments: Any, **options: Any) -> bool:
+    """Call it; an error is printed and the next one gets its turn."""
+    try:
+        function(*arguments, **options)
+        return True
+    except Exception:
+        print(f"{function.__name__}{arguments} failed:", flush=True)
+        traceback.print_exc(limit=-4, file=sys.stdout)
+        return False
+
+
+def compare(
+    shape: Sequence[int], dtype: torch.dtype, with_residual: bool, relu: bool, readers: int, compiled: bool
+) -> None:
+    """Print a line for each implementation."""
+    norm = BatchNorm2d(shape[1]).cuda()
+    xs, dys, others = (made(shape, dtype, gradient=name == "x") for name in ("x", "dy", "dy2"))
+    residuals = made(shape, dtype, gradient=True) if with_residual else None
+
+    def call(forward: Callable[..., Any], k: int) -> Any:
+        x, residual = xs[k % len(xs)], residuals[k % len(xs)] if residuals else None
+        y = forward(x, residual, relu)
+        ys = y if isinstance(y, tuple) else [y.view_as(y) for _ in range(readers)]
+        inputs = [t for t in (x, norm.weight, norm.bias, residual) if t is not None]
+        return torch.autograd.grad(ys, inputs, [dys[k % len(xs)], others[k % len(xs)]][:readers])
+
+    ways: dict[str, Callable[..., Any]] = {"torch": norm.plain}
+    ways["ours"] = norm if readers == 1 else norm.twice
+    if compiled:
+        ways["compiled"] = torch.compile(norm.plain, dynamic=False)
+    passes = 8 + 3 * with_residual + (readers - 1) * (1 if with_residual else 2)
+    moved = passes * xs[0].numel() * xs[0].element_size()
+    way = f"{'+residual ' if with_residual else ''}{'relu' if relu else ''}{' 2 readers' if readers == 2 else ''}"
+    baseline = None
+    for who, forward in ways.items():
+        try:
+            microseconds = time_in_graph(functools.partial(call, forward))
+        except Exception as error:
+            print(f"{'×'.join(map(str, shape)):>18} {way:>22} {who}: {type(error).__name__}: {error}")
+            torch.cuda.synchronize()
+            continue
+        baseline = baseline or microseconds
+        print(
+            f"{'×'.join(map(str, shape)):>18} {way:>22} {who:>9} {microseconds:8.1f} "
+            f"{moved / microseconds / 1e3:6.0f} {baseline / microseconds:8.2f}",
+            flush=True,
+        )
+
+
+def made(shape: Sequence[int], dtype: torch.dtype, gradient: bool = False) -> list[Tensor]:
+    """Random activations, as many as exceed the L2 cache twice, but no more than there are calls."""
+    bytes_each = torch.Size(shape).numel() * dtype.itemsize
+    count = min(CALLS, max(2, 2 * L2_BYTES // bytes_each + 1))
+    one = torch.randn(tuple(shape), device="cuda", dtype=dtype).to(memory_format=torch.channels_last)
+    return [one.clone().requires_grad_(gradient) for _ in range(count)]
+
+
+def time_in_graph(call: Call, repetitions: int = 10) -> float:
+    """Microseconds of one call, the median over replays of a graph of `CALLS` calls."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for k in range(3):
+            call(k)
+    torch.cuda.current_stream().wait_stream(stream)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        for k in range(CALLS):
+            call(k)
+    graph.replay()
+    times = []
+    for _ in range(repetitions):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) * 1000 / CALLS)
+    graph.reset()
+    return sorted(times)[len(times) // 2]
+
+
+def sweep(shape: Sequence[int], dtype: torch.dtype, deadline: float) -> None:
+    """Print the best blocks of each kernel for this shape, found one size after the other, and what they save.
+
+    Timed with residual and ReLU: a kernel of forward in forward alone, one of backward in both.
+    """
+    from sweeper.tiling import BLOCKS
+
+    c = shape[1]
+    norm = BatchNorm2d(c).cuda()
+    xs, residuals = made(shape, dtype, gradient=True), made(shape, dtype, gradient=True)
+    dys = made(shape, dtype)
+
+    def forward(k: int) -> Any:
+        return norm(xs[k % len(xs)], residuals[k % len(xs)], relu=True)
+
+    def both(k: int) -> Any:
+        inputs = (xs[k % len(xs)], residuals[k % len(xs)], norm.weight, norm.bias)
+        return torch.autograd.grad(forward(k), inputs, dys[k % len(xs)])
+
+    calls = {"statistics": forward, "normalize": forward, "gradient_sums": both, "input_gradient": both}
+    for j, (kernel, call) in enumerate(calls.items()):
+        until = time.perf_counter() + (deadline - time.perf_counter()) / (len(calls) - j)
+        best = BLOCKS.get((kernel, c), BLOCKS[kernel])
+        found = {best: time_in_graph(call, 5)}
+        before = found[best]
+        for size, values in SIZES.items():
+            for value in values:
+                BLOCKS[kernel, c] = blocks = best._replace(**{size: value})
+                # More than 64 values a thread and matrix don't fit into registers.
+                if blocks in found or blocks.rows * blocks.columns > 64 * 32 * blocks.warps:
+                    continue
+                if time.perf_counter() > until:
+                    print(f"{shape} {kernel}: out of time at {size}={value}")
+                    break
+                try:
+                    found[blocks] = time_in_graph(call, 5)
+                except Exception as error:
+                    print(f"{shape} {kernel} {blocks}: {type(error).__name__}: {error}")
+                    torch.cuda.synchronize()
+            best = min(found, key=found.__getitem__)
+        BLOCKS[kernel, c] = best
+        print(f'{before:7.1f} → {found[best]:7.1f} µs of {len(found):2}:    ("{kernel}", {c}): {best},', flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
