@@ -74,6 +74,7 @@ class GraphedStep:
         """Can model and optimizer do without the host? By eager steps that are then undone."""
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
+        random_state = torch.cuda.get_rng_state()
         tier = PARTLY  # if the optimizer refuses a tensor as lr
         _use_tensor_rates(optimizer)
         try:
@@ -95,6 +96,7 @@ class GraphedStep:
         for tensor, value in zip(step.tensors(), saved[0], strict=True):
             tensor.copy_(value)
         optimizer.load_state_dict(saved[1])
+        torch.cuda.set_rng_state(random_state)
         optimizer.zero_grad(set_to_none=True)
         if tier == WHOLE:
             _use_tensor_rates(optimizer)
@@ -162,8 +164,10 @@ class _Saved:
         self._tensors = [*step.tensors(), *state_tensors(step.optimizer), *rates]
         self._values = [tensor.clone() for tensor in self._tensors]
         self._numbers = _host_numbers(step.optimizer)
+        self._random_state = torch.cuda.get_rng_state()
 
     def put_back(self) -> None:
+        torch.cuda.set_rng_state(self._random_state)
         for tensor, value in zip(self._tensors, self._values, strict=True):
             tensor.copy_(value)
         for holder, key, value in self._numbers:

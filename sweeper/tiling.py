@@ -34,7 +34,13 @@ BLOCKS: dict[str | tuple[str, int], Blocks] = {
     "statistics": Blocks(),
     "normalize": Blocks(),
     "gradient_sums": Blocks(rows=128),  # more sums and matrices than registers for 256
-    "input_gradient": Blocks(),
+    "input_gradient": Blocks(warps=4),
+    ("statistics", 64): Blocks(warps=4, stages=3),
+    ("statistics", 128): Blocks(warps=4, stages=3),
+    ("statistics", 256): Blocks(warps=4, stages=2),
+    ("normalize", 64): Blocks(warps=16),
+    ("normalize", 128): Blocks(warps=4),
+    ("normalize", 256): Blocks(warps=4),
 }
 
 
