@@ -5,6 +5,7 @@ import functools
 import torch
 
 from sweeper.data import Data
+from sweeper.devices import triton_serves
 from sweeper.streams import torch_stream
 
 
@@ -51,7 +52,8 @@ class Batches:
     def __init__(self, data: Data, padding: int, flip: bool, device: torch.device) -> None:
         self.padding, self.flip = padding, flip
         images = data.train.images.to(device)
-        self.side = images.shape[2:]
+        self.by_kernel = triton_serves(device)
+        self.side = (images.shape[2], images.shape[3])
         self.images = torch.nn.functional.pad(images, [padding] * 4) if padding else images
         self.labels = data.train.labels.to(device)
         self.normalize = Normalize(data, device)
@@ -68,6 +70,18 @@ class Batches:
         Args:
             places: int64 (b,), rows of the order.
         """
+        if self.by_kernel:
+            from sweeper.augment_kernel import take
+
+            chosen = order.index, order.crop, order.flip
+            normalize = self.normalize.scale, self.normalize.shift
+            return take(
+                self.images, self.labels, chosen, places, normalize, self.side, crops=self.padding > 0, flips=self.flip
+            )
+        return self.take_plainly(order, places)
+
+    def take_plainly(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The same by torch's own operators: on other devices, and what the kernel is held against."""
         index = order.index[places]
         if not self.padding and not self.flip:
             return self.normalize(self.images[index]), self.labels[index], index

@@ -1,14 +1,10 @@
 """Batch norm (arXiv 1502.03167) with residual sum and ReLU behind it: kernels of our own on CUDA, torch elsewhere."""
 
-import functools
-import importlib.util
-import os
-import shutil
-import sysconfig
-
 import torch
 from torch import nn
 from torch.nn import functional
+
+from sweeper.devices import triton_serves
 
 Tensor = torch.Tensor
 
@@ -77,13 +73,3 @@ def _is_matrix(x: Tensor) -> bool:
         and 0 < x.numel() < 2**31
         and x.is_contiguous(memory_format=torch.channels_last)
     )
-
-
-@functools.cache
-def triton_serves(device: torch.device) -> bool:
-    """Triton is there (there is none for macOS) and has what it builds with, and the GPU has bf16 (8.0 and later)."""
-    compiler = os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang")))
-    headers = os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY") or "", "Python.h"))
-    if importlib.util.find_spec("triton") is None or not compiler or not headers:
-        return False
-    return torch.cuda.get_device_capability(device) >= (8, 0)

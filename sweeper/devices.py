@@ -2,9 +2,13 @@
 
 import contextlib
 import ctypes
+import functools
+import importlib.util
 import os
 import platform
+import shutil
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +56,13 @@ class Device:
 
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.kind, dtype={"bf16": torch.bfloat16, "fp16": torch.float16}[self.precision])
+        return torch.autocast(self.kind, dtype=self.low_precision)
+
+    @property
+    def low_precision(self) -> "torch.dtype | None":
+        import torch
+
+        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
 
 
 class Pace:
@@ -175,6 +185,18 @@ def _precision(kind: str, asked: str) -> str:
     elif asked == "fp16":
         raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
     return "fp32" if asked == "auto" else asked
+
+
+@functools.cache
+def triton_serves(device: "torch.device") -> bool:
+    """Whether our own kernels run there: CUDA from compute capability 8.0 on, with Triton and what it builds with."""
+    import torch
+
+    compiler = os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang")))
+    headers = os.path.exists(os.path.join(sysconfig.get_config_var("INCLUDEPY") or "", "Python.h"))
+    if device.type != "cuda" or importlib.util.find_spec("triton") is None or not compiler or not headers:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _why_not(kind: str) -> str:

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from sweeper.augment import Batches, EpochOrder
 from sweeper.devices import Device
+from sweeper.low_precision import LowPrecisionWeights
 from sweeper.meter import Meter
 
 
@@ -31,6 +32,9 @@ class Step:
         self.model, self.optimizer, self.device = model, optimizer, device
         self.batches, self.order, self.meter = batches, order, meter
         self.batch_size = batch_size
+        self.low_precision = None
+        if device.graphs and device.low_precision is not None:
+            self.low_precision = LowPrecisionWeights(model, device.low_precision)
         self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
@@ -64,9 +68,11 @@ class Step:
         # Inside a graph the gradients of the step before are then neither zeroed nor added to.
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
-            logits = self.model(images.contiguous(memory_format=self.device.memory_format))
+            logits = (self.low_precision or self.model)(images.contiguous(memory_format=self.device.memory_format))
         loss = functional.cross_entropy(logits.float(), labels)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
+        if self.low_precision is not None:
+            self.low_precision.move_gradients()
         self.meter.add(self._next_step % len(self.meter.losses), loss, logits.argmax(1) == labels, index)
         self._next_image += size
         self._next_step += 1

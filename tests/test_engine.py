@@ -159,3 +159,18 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     RunDirectory(tmp_path).write_checkpoint({**state, "data_digest": "other"})
     with pytest.raises(RunFailed, match="the data set has changed"):
         finish(config, tmp_path)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("padding", "flip"), [(0, False), (0, True), (4, False), (4, True)])
+def test_the_kernel_takes_the_same_batches(padding, flip):
+    data, where = load_run_data(configure()), torch.device("cuda")
+    batches = Batches(data, padding, flip, where)
+    order = EpochOrder(len(batches), padding, where)
+    order.draw(1, 1)
+    places = torch.arange(20, 150, device=where)
+    assert batches.by_kernel
+    images, labels, index = batches.take(order, places)
+    expected = batches.take_plainly(order, places)
+    torch.testing.assert_close(images, expected[0], rtol=1e-6, atol=1e-6)
+    assert torch.equal(labels, expected[1]) and torch.equal(index, expected[2])

@@ -404,3 +404,13 @@ def test_muon_refuses_groups_without_a_role(groups):
 def test_muon_refuses_a_hidden_vector():
     with pytest.raises(ValueError, match="two dimensions or more"):
         muon([nn.Parameter(torch.zeros(3))], hidden=1)
+
+
+def test_the_memory_format_makes_no_difference_to_orthogonalizing():
+    torch.manual_seed(0)
+    kernels = [torch.randn(shape) for shape in [(8, 4, 3, 3), (40, 4, 3, 3), (6, 10, 1, 1), (7, 7)]]
+    plain = orthogonalize(kernels, steps=5)
+    last = [k.to(memory_format=torch.channels_last) if k.ndim == 4 else k for k in kernels]
+    for a, b, kernel in zip(plain, orthogonalize(last, steps=5), last, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+        assert b.stride() == kernel.stride()

@@ -142,43 +142,69 @@ def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.
     Args:
         directions: (out, in, ...) each; returned in the same shapes and dtypes.
     """
-    results = [torch.empty(0)] * len(directions)
+    matrices = [_matrix(direction) for direction in directions]
+    norms = torch._foreach_norm(matrices)
+    results = [torch.empty_like(matrix) for matrix in matrices]
     batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    matrices = [direction.flatten(1) for direction in directions]
     for k, matrix in enumerate(matrices):
         batches[tuple(sorted(matrix.shape))].append(k)
-    for indices in batches.values():
-        lying = torch.stack([matrices[k].mT if _stands(matrices[k]) else matrices[k] for k in indices])
-        for k, result in zip(indices, newton_schulz(lying, steps), strict=True):
-            rows, columns = matrices[k].shape
-            matrix = result.to(matrices[k].dtype) * max(1, rows / columns) ** 0.5
-            results[k] = (matrix.mT if _stands(matrices[k]) else matrix).reshape(directions[k].shape)
-    return results
+    for (rows, columns), indices in batches.items():
+        x = torch.empty((len(indices), rows, columns), dtype=_matrix_dtype(matrices[0]), device=matrices[0].device)
+        torch._foreach_copy_(list(x), [_lying(matrices[k]) for k in indices])
+        x /= torch.stack([norms[k] for k in indices])[:, None, None] + 1e-7  # no singular value is above 1 then
+        x = newton_schulz(x, steps)
+        torch._foreach_copy_([_lying(results[k]) for k in indices], list(x))
+        for k in indices:
+            if _stands(matrices[k]):
+                results[k].mul_((columns / rows) ** 0.5)
+    return [_from_matrix(result, direction) for result, direction in zip(results, directions, strict=True)]
+
+
+def _matrix(direction: torch.Tensor) -> torch.Tensor:
+    """(outputs, inputs), without a copy also of a kernel in channels_last order, by taking its columns in that order.
+
+    The order of columns makes no difference: what is orthogonal stays so, and nearest.
+    """
+    return (direction.permute(0, 2, 3, 1) if _is_channels_last(direction) else direction).flatten(1)
+
+
+def _from_matrix(matrix: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    if not _is_channels_last(like):
+        return matrix.reshape(like.shape)
+    out, inputs, height, width = like.shape
+    return matrix.reshape(out, height, width, inputs).permute(0, 3, 1, 2)
+
+
+def _is_channels_last(kernel: torch.Tensor) -> bool:
+    return kernel.ndim == 4 and not kernel.is_contiguous()
 
 
 def _stands(matrix: torch.Tensor) -> bool:
     return matrix.shape[0] > matrix.shape[1]
 
 
+def _lying(matrix: torch.Tensor) -> torch.Tensor:
+    return matrix.mT if _stands(matrix) else matrix
+
+
 def newton_schulz(matrices: torch.Tensor, steps: int) -> torch.Tensor:
-    """Push all singular values towards 1, to about 0.7 to 1.2 in 5 steps, by X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X.
+    """Push all singular values towards 1, to about 0.7 to 1.2 in 5 steps, by X ← (a I + b X Xᵀ + c (X Xᵀ)²) X.
 
     Args:
-        matrices: (n, rows, columns) with rows ≤ columns, so that X Xᵀ is the smaller product.
-
-    Returns:
-        (n, rows, columns), bfloat16 where the device computes it fast.
+        matrices: (n, rows, columns) of norm at most 1, with rows ≤ columns, so that X Xᵀ is the smaller product.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)  # no singular value is above 1
-    x = x.to(_matrix_dtype(matrices))
+    x = matrices
     for _ in range(steps):
         gram = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        polynomial.diagonal(dim1=1, dim2=2).add_(a)
+        x = polynomial @ x
     return x
 
 
 def _matrix_dtype(matrices: torch.Tensor) -> torch.dtype:
+    """bfloat16 where the device computes it fast."""
     if matrices.is_cuda and torch.cuda.get_device_capability(matrices.device) >= (8, 0):
         return torch.bfloat16
     return matrices.dtype
