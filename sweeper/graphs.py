@@ -11,6 +11,7 @@ A graph is kept only if it repeats what an eager step does; see `_repeats`.
 """
 
 import copy
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -30,11 +31,12 @@ class Graph:
 
     def __init__(self, work: Callable[[], None], pool: Any = None) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream()  # recording is refused on the default stream
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.graph(self._graph, pool=pool, stream=stream):
+        # cuBLAS keeps a workspace for each stream. Cleared before and after, every graph gets one in its own memory:
+        # graphs that are repeated at the same time must not share it.
+        torch._C._cuda_clearCublasWorkspaces()
+        with torch.cuda.graph(self._graph, pool=pool, stream=_side_stream()):
             work()
-        torch.cuda.current_stream().wait_stream(stream)
+        torch._C._cuda_clearCublasWorkspaces()
 
     def replay(self) -> None:
         self._graph.replay()
@@ -175,13 +177,19 @@ class _Saved:
 
 
 def _warm_up(work: Callable[[], None]) -> None:
-    """Twice on a stream of its own, so that libraries choose their kernels and take their memory before a recording."""
-    stream = torch.cuda.Stream()
+    """Twice on the stream of recordings, so that libraries choose their kernels before one."""
+    stream = _side_stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(2):
             work()
     torch.cuda.current_stream().wait_stream(stream)
+
+
+@functools.cache
+def _side_stream() -> torch.cuda.Stream:
+    """Recording is refused on the default stream."""
+    return torch.cuda.Stream()
 
 
 def never_waits(work: Callable[[], None]) -> bool:

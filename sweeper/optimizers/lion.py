@@ -52,13 +52,11 @@ class Lion(Optimizer):
                 self.state[p]["exp_avg"] = torch.zeros_like(p)
         exp_avgs = [self.state[p]["exp_avg"] for p in params]
 
-        updates = torch._foreach_mul(exp_avgs, beta1)
-        torch._foreach_add_(updates, grads, alpha=1 - beta1)
+        updates = torch._foreach_lerp(grads, exp_avgs, beta1)
         torch._foreach_sign_(updates)
         torch._foreach_mul_(updates, lr)
         if group["weight_decay"]:
             torch._foreach_mul_(params, 1 - lr * group["weight_decay"])
         torch._foreach_sub_(params, updates)
 
-        torch._foreach_mul_(exp_avgs, beta2)
-        torch._foreach_add_(exp_avgs, grads, alpha=1 - beta2)
+        torch._foreach_lerp_(exp_avgs, grads, 1 - beta2)

@@ -1,5 +1,6 @@
 """Muon: orthogonalized momentum for the hidden layers' matrices, AdamW for everything else."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +9,8 @@ import torch
 from torch.optim.optimizer import Optimizer
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan 2024: the steepest slope at 0 that keeps singular values near 1
+
+STREAMS = 4  # each takes a workspace of tens of MiB for its products
 
 
 class Muon(Optimizer):
@@ -142,41 +145,69 @@ def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.
     Args:
         directions: (out, in, ...) each; returned in the same shapes and dtypes.
     """
+    directions = [direction if _is_dense(direction) else direction.contiguous() for direction in directions]
     matrices = [_matrix(direction) for direction in directions]
     norms = torch._foreach_norm(matrices)
-    results = [torch.empty_like(matrix) for matrix in matrices]
+    results = [torch.empty_like(direction) for direction in directions]
     batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for k, matrix in enumerate(matrices):
         batches[tuple(sorted(matrix.shape))].append(k)
-    for (rows, columns), indices in batches.items():
+
+    def orthogonalize_batch(shape: tuple[int, ...], indices: list[int]) -> None:
+        rows, columns = shape
         x = torch.empty((len(indices), rows, columns), dtype=_matrix_dtype(matrices[0]), device=matrices[0].device)
         torch._foreach_copy_(list(x), [_lying(matrices[k]) for k in indices])
         x /= torch.stack([norms[k] for k in indices])[:, None, None] + 1e-7  # no singular value is above 1 then
         x = newton_schulz(x, steps)
-        torch._foreach_copy_([_lying(results[k]) for k in indices], list(x))
+        torch._foreach_copy_([_lying(_matrix(results[k])) for k in indices], list(x))
         for k in indices:
             if _stands(matrices[k]):
                 results[k].mul_((columns / rows) ** 0.5)
-    return [_from_matrix(result, direction) for result, direction in zip(results, directions, strict=True)]
+
+    largest_first = sorted(batches.items(), key=lambda item: -len(item[1]) * item[0][0] ** 2 * item[0][1])
+    works = [functools.partial(orthogonalize_batch, shape, indices) for shape, indices in largest_first]
+    _run_side_by_side(works, on_cuda=matrices[0].is_cuda)
+    return results
+
+
+def _run_side_by_side(works: Sequence[Callable[[], None]], on_cuda: bool) -> None:
+    """Do independent works; on CUDA on several streams, since products as small as these leave most of it idle.
+
+    In a graph the streams become branches. What the works read must have been made before, and live until they end.
+    """
+    if not on_cuda:
+        for work in works:
+            work()
+        return
+    current = torch.cuda.current_stream()
+    streams = _side_streams(current.device_index)
+    for stream in streams:
+        stream.wait_stream(current)
+    for k, work in enumerate(works):
+        with torch.cuda.stream(streams[k % len(streams)]):
+            work()
+    for stream in streams:
+        current.wait_stream(stream)
+
+
+@functools.cache
+def _side_streams(device_index: int) -> list[torch.cuda.Stream]:
+    return [torch.cuda.Stream(device_index) for _ in range(STREAMS)]
 
 
 def _matrix(direction: torch.Tensor) -> torch.Tensor:
-    """(outputs, inputs), without a copy also of a kernel in channels_last order, by taking its columns in that order.
+    """(outputs, inputs) as a view; of a kernel in channels_last order with its columns in that order.
 
     The order of columns makes no difference: what is orthogonal stays so, and nearest.
     """
-    return (direction.permute(0, 2, 3, 1) if _is_channels_last(direction) else direction).flatten(1)
+    return (direction if direction.is_contiguous() else direction.permute(0, 2, 3, 1)).flatten(1)
 
 
-def _from_matrix(matrix: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    if not _is_channels_last(like):
-        return matrix.reshape(like.shape)
-    out, inputs, height, width = like.shape
-    return matrix.reshape(out, height, width, inputs).permute(0, 3, 1, 2)
-
-
-def _is_channels_last(kernel: torch.Tensor) -> bool:
-    return kernel.ndim == 4 and not kernel.is_contiguous()
+def _is_dense(direction: torch.Tensor) -> bool:
+    """Contiguous, or a kernel in channels_last order."""
+    return direction.is_contiguous() or (
+        direction.ndim == 4 and direction.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 def _stands(matrix: torch.Tensor) -> bool:
