@@ -50,5 +50,5 @@ def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO)
 
 
 def profile_score(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> float:
-    """The profile's integral from 1 to `largest` over its length: 1 for the fastest on every task, 0 for none solved."""
+    """The profile's integral from 1 to `largest` over its length: 1 if fastest on every task, 0 if none was solved."""
     return sum(max(0.0, largest - r) for r in ratios) / (largest - 1) / len(ratios)
