@@ -49,11 +49,11 @@ def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
     for name, series in _noise_series(tasks).items():
         for figure, title in NOISE_FIGURES.items():
             drawn = []
-            for (optimizer, color), by_rate in series.items():
+            for (optimizer, color), by_rate in sorted(series.items()):
                 points = [(rate, _last_figures(setting, figure, curves)) for rate, setting in sorted(by_rate.items())]
                 drawn.append(_spread(optimizer, color, [(rate, values) for rate, values in points if values]))
             if any(len(one["x"]) > 1 or figure != "final_test_accuracy" for one in drawn if one["x"]):
-                x = {"title": "wrong labels, %"}
+                x = {"title": "wrong labels, %", "from_zero": True}
                 charts.append({"title": f"{name}: {title}", "x": x, "y": {"title": "%"}, "series": drawn})
     return charts
 
@@ -83,8 +83,11 @@ def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
             for name, rates in several.items():
                 best = {lr: max((list(s.final().values()) for s in group), key=mean) for lr, group in _done(rates)}
                 drawn.append(_spread(name, colors[name], [(lr, best[lr]) for lr in sorted(best)]))
-            y = {"title": "final test accuracy, %"}
-            charts.append({"title": task.label, "x": {"title": "lr", "type": "log"}, "y": y, "series": drawn})
+            rates_drawn = sorted({lr for one in drawn for lr in one["x"]})
+            x = {"title": "lr", "type": "log", "ticks": rates_drawn if len(rates_drawn) <= 8 else None}
+            if any(len(one["x"]) > 1 for one in drawn):
+                y = {"title": "final test accuracy, %"}
+                charts.append({"title": task.label, "x": x, "y": y, "series": drawn})
     return charts
 
 
@@ -175,7 +178,8 @@ def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
             texts = [f"seed {row['seed']}" for row in rows]
             one = {"name": f"{setting.optimizer}: {figure}", "color": color, "x": [setting.label] * len(values)}
             series.append({**one, "y": values, "text": texts, "symbol": symbol, "group": figure})
-    return {"title": task.label, "x": {"type": "category"}, "y": {"title": "test accuracy, %"}, "series": series}
+    y = {"title": "test accuracy, %"}
+    return {"title": task.label, "x": {"type": "category"}, "y": y, "series": series, "legend": False}
 
 
 def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict[float, Setting]]]:
@@ -214,8 +218,11 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
     if figure == "final_test_accuracy":
         return list(setting.final().values())
     found = []
+    noisy = bool(setting.config["noise"].get("rate"))
     for run in setting.runs:
-        column = curves[run.path].get(figure)
+        # Without wrong labels all are right.
+        name = "train_accuracy" if figure == "clean_train_accuracy" and not noisy else figure
+        column = curves[run.path].get(name)
         if run.values["status"] == "completed" and column and column[-1] is not None:
             found.append(column[-1])
     return found

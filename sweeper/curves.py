@@ -53,10 +53,9 @@ def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
         return epochs
     kept = set(epochs[:: math.ceil(len(epochs) / most)])
     for curve in curves:
+        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # no row lacks one
         for name in DRAWN:
-            points = [
-                (v, int(e)) for v, e in zip(curve.get(name, ()), curve["epoch"], strict=False) if None not in (v, e)
-            ]
+            points = [(v, epoch) for v, epoch in zip(curve.get(name, ()), places, strict=False) if v is not None]
             if points:
                 kept |= {epoch for _, epoch in (points[0], points[-1], max(points), min(points))}
     return sorted(kept)

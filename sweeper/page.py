@@ -81,10 +81,17 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
     data = {"curves": [t for t in curve_data(tasks, curves, origins) if t["settings"]], "charts": charts}
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
-        "tasks": [{"label": task.label, "verdict": describe_task(task)} for task in tasks],
+        "tasks": [
+            {
+                "label": task.label,
+                "verdict": describe_task(task),
+                "ranking": ranking_table(task),
+                "pairs": pairs_table(task),
+                "rank_seeds": ", ".join(map(str, task.rank_seeds)) if _seeds_differ(task) else "",
+            }
+            for task in tasks
+        ],
         "limits": describe_limits(tasks, runs),
-        "ranking": ranking_table(tasks),
-        "pairs": pairs_table(tasks),
         "has_curves": bool(data["curves"]),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
@@ -100,12 +107,13 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         "differences": differences_table(runs),
         "runs": runs_table(runs, origins),
     }
-    there = {name: view.get(name) for name in ("ranking", "across", "speed", "bad", "differences", "runs")}
+    there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
     shown = {
         **{name: bool(table.rows) for name, table in there.items() if table is not None},
         **{name: bool(charts[name]) for name in charts},
         "curves": view["has_curves"],
         "verdict": True,
+        "ranking": bool(tasks),
     }
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
@@ -159,6 +167,11 @@ def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
         return "Runs that can't be read"
     where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
     return f"Which optimizer is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
+
+
+def _seeds_differ(task: Task) -> bool:
+    """Whether ranks are of fewer seeds than some optimizer has finished."""
+    return any(set(setting.scores()) != set(task.rank_seeds) for setting in task.compared) and bool(task.ranks)
 
 
 def _diverged_settings(tasks: Sequence[Task]) -> str:

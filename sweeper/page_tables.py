@@ -53,76 +53,52 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def ranking_table(tasks: Sequence[Task]) -> PageTable:
-    several = [task.label for task in tasks if task.settings]
-    header = ["rank", "optimizer", "lr", "weight decay", "n", "final, %", "95 % interval", "best, %", "seeds, %"]
-    header += ["diverged", "failed"]
-    table = PageTable(["task", *header] if len(several) > 1 else header)
-    for task in tasks:
-        ranks = dict(zip(map(id, task.compared), task.ranks, strict=False))
-        others = [setting for setting in task.settings if setting not in task.compared]
-        others.sort(key=lambda s: -(s.row["final_test_accuracy_mean"] or 0))
-        for place, setting in enumerate([*task.compared, *others]):
-            row, rank = setting.row, ranks.get(id(setting))
-            shown = Cell("–", "", "number")
-            if rank is not None:
-                between = "" if len(task.rank_seeds) < 2 else f" ({rank.low:g}–{rank.high:g})"
-                shown = Cell(f"{rank.rank:g}{between}", rank.rank, "number")
-            ends = [row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high")]
-            interval = "–" if None in ends else f"{100 * ends[0]:.2f} to {100 * ends[1]:.2f}"
-            final = setting.final()
-            cells = [
-                shown,
-                Cell(setting.label),
-                _number(row["lr"], "g"),
-                _number(row["weight_decay"], "g"),
-                _number(row["n"], "d"),
-                Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
-                Cell(interval, _sort(ends[0]), "number"),
-                Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
-                Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="wide"),
-                _number(row["n_diverged"], "d"),
-                _number(row["n_failed"], "d"),
-            ]
-            if len(several) > 1:
-                cells = [Cell(task.label), *cells]
-            table.rows.append(Line(cells, minor=place >= len(task.compared)))
+def ranking_table(task: Task) -> PageTable:
+    """The compared settings by rank, then the others."""
+    table = PageTable(["rank", "optimizer", "lr", "weight decay", "final", "95 % interval, %", "best", "seeds, %"])
+    counts = [name for name in ("n_diverged", "n_failed") if any(s.row[name] for s in task.settings)]
+    table.header += [name.removeprefix("n_") for name in counts]
+    others = [setting for setting in task.settings if setting not in task.compared]
+    others.sort(key=lambda setting: -(setting.row["final_test_accuracy_mean"] or 0))
+    for place, setting in enumerate([*task.compared, *others]):
+        row, final = setting.row, setting.final()
+        low, high = (row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high"))
+        cells = [
+            _rank(task, place),
+            Cell(setting.label),
+            _number(row["lr"], "g"),
+            _number(row["weight_decay"], "g"),
+            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
+            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
+            Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
+            Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="seeds"),
+            *(_number(row[name], "d") for name in counts),
+        ]
+        table.rows.append(Line(cells, minor=place >= len(task.compared)))
     return table
 
 
-def pairs_table(tasks: Sequence[Task]) -> PageTable:
-    header = [
-        "first",
-        "second",
-        "n",
-        "difference",
-        "95 % interval",
-        "ahead in",
-        "g_z",
-        "p (Holm)",
-        "smallest",
-        "verdict",
-    ]
-    table = PageTable(["task", *header] if len(tasks) > 1 else header)
-    for task in tasks:
-        if task.chosen_by == "test":
-            continue  # chosen on the images they would be compared on
-        for pair in task.pairs:
-            c = pair.comparison
-            smallest = smallest_detectable_difference(c.deviation, c.n)
-            cells = [
-                Cell(pair.a.label),
-                Cell(pair.b.label),
-                _number(c.n, "d"),
-                Cell(points(c.difference), _sort(c.difference), "number"),
-                Cell("–" if math.isnan(c.low) else f"{points(c.low)} to {points(c.high)}", _sort(c.low), "number"),
-                Cell(f"{c.ahead} of {c.n}", c.ahead, "number"),
-                _number(c.effect, ".2f"),
-                Cell(p_words(pair.p), _sort(pair.p), "number"),
-                _number(100 * smallest, ".2f"),
-                Cell(describe_pair(pair), kind="wide"),
-            ]
-            table.rows.append(Line([Cell(task.label), *cells] if len(tasks) > 1 else cells))
+def pairs_table(task: Task) -> PageTable:
+    """Every pair of compared settings; none where they were chosen on the images they would be compared on."""
+    table = PageTable(
+        ["first", "second", "n", "difference", "95 % interval", "ahead in", "g_z", "p (Holm)", "smallest"]
+    )
+    table.header.append("verdict")
+    for pair in task.pairs if task.chosen_by != "test" else ():
+        c = pair.comparison
+        cells = [
+            Cell(pair.a.label),
+            Cell(pair.b.label),
+            _number(c.n, "d"),
+            Cell(points(c.difference), _sort(c.difference), "number"),
+            Cell("–" if math.isnan(c.low) else f"{points(c.low)} to {points(c.high)}", _sort(c.low), "number"),
+            Cell(f"{c.ahead} of {c.n}", c.ahead, "number"),
+            _number(c.effect, ".2f"),
+            Cell(p_words(pair.p), _sort(pair.p), "number"),
+            _number(100 * smallest_detectable_difference(c.deviation, c.n), ".2f"),
+            Cell(describe_pair(pair), kind="wide"),
+        ]
+        table.rows.append(Line(cells))
     return table
 
 
@@ -251,6 +227,14 @@ def _compared_values(run: Run) -> dict[str, str]:
     left_out = _NO_DIFFERENCE | FROM_RESULT.keys()
     values = {name: text(value) for name, value in run.values.items() if name not in left_out and value is not None}
     return values | {name: value for name, value in run.conditions.items() if name not in values}
+
+
+def _rank(task: Task, place: int) -> Cell:
+    if place >= len(task.ranks):
+        return Cell("–", "", "number")
+    rank = task.ranks[place]
+    between = f" ({rank.low:g}–{rank.high:g})" if len(task.rank_seeds) > 1 else ""
+    return Cell(f"{rank.rank:g}{between}", rank.rank, "number")
 
 
 def _compared(task: Task, optimizer: str) -> Setting:

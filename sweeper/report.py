@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     for path in written:
-        print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        print(f"written: {path}")
+    if arguments.figures and len(written) == 1:
+        print("no figures: no run has completed yet")
     return 0
 
 

@@ -80,8 +80,9 @@ class Task:
         return [run for setting in self.settings for run in setting.runs]
 
     def target(self) -> float | None:
-        """The target that all its finished runs were given, fixed before they began; None if there is no such."""
-        targets = {r.values.get("target_accuracy") for r in self.runs() if _is(r, "completed", "diverged")}
+        """The target that all finished runs of `compared` were given before they began; None if there is no such."""
+        finished = [r for s in self.compared for r in s.runs if _is(r, "completed", "diverged")]
+        targets = {run.values.get("target_accuracy") for run in finished}
         return targets.pop() if len(targets) == 1 else None
 
 
@@ -192,7 +193,7 @@ def _compare(task: Task) -> None:
     for setting in task.settings:
         if setting.scores():
             by_optimizer.setdefault(setting.optimizer, []).append(setting)
-    several = any(len(group) > 1 for group in by_optimizer.values())
+    several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_optimizer.values())
     validated = all(
         run.values.get("best_val_accuracy") is not None
         for group in by_optimizer.values()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sweeper.rows import Run
 from sweeper.statistics import smallest_detectable_difference
-from sweeper.studies import Pair, Setting, Task
+from sweeper.studies import FAILED, Pair, Setting, Task
 from sweeper.summary import describe_mixture
 from sweeper.tables import accuracy
 
@@ -64,7 +64,7 @@ def describe_task(task: Task) -> list[str]:
         said += _against_others(task, first)
     else:
         said.append(f"There is one optimizer only: {result}. No other has finished a run, so nothing can be compared.")
-    said += [_divergence(setting) for setting in task.compared if setting.diverged()]
+    said += [_divergence(setting, task.rank_seeds) for setting in task.compared if setting.diverged()]
     if task.chosen_by == "test":
         said.append(
             "Some optimizers were run with several settings and no images were held out for validation, so the best by "
@@ -145,12 +145,12 @@ def _seed_by_seed(pair: Pair) -> str:
     )
 
 
-def _divergence(setting: Setting) -> str:
-    n = len(setting.scores())
-    return (
-        f"{setting.label} diverged in {setting.diverged()} of {n} finished runs and therefore ranks below all that "
-        "never did; its mean is of the others."
-    )
+def _divergence(setting: Setting, rank_seeds: list[int]) -> str:
+    scores = setting.scores()
+    ranked = any(scores[seed] == FAILED for seed in rank_seeds)
+    below = " and therefore ranks below all that never did" if ranked else ""
+    others = "; its mean is of the others" if setting.final() else ""
+    return f"{setting.label} diverged in {setting.diverged()} of {len(scores)} finished runs{below}{others}."
 
 
 def _settings_of(task: Task, optimizer: str) -> list[Setting]:

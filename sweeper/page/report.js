@@ -21,7 +21,7 @@ function layout(chart) {
   const axis = (given = {}) => ({
     title: { text: given.title ?? "", font: { size: 13 } }, type: given.type ?? "-", automargin: true,
     gridcolor: variable("--line"), zerolinecolor: variable("--line"), linecolor: variable("--line"),
-    rangemode: given.from_zero ? "tozero" : "normal", fixedrange: touched, tickfont: { size: 12 },
+    rangemode: given.from_zero ? "tozero" : "normal", exponentformat: "none", tickvals: given.ticks, fixedrange: touched, tickfont: { size: 12 },
   });
   return {
     font: { family: "system-ui, sans-serif", color: variable("--ink") },
@@ -29,7 +29,7 @@ function layout(chart) {
     hoverlabel: { bgcolor: variable("--panel"), bordercolor: variable("--line"), font: { color: variable("--ink") } },
     margin: { l: 48, r: 12, t: 8, b: 44 }, hovermode: "closest", dragmode: touched ? false : "zoom",
     xaxis: axis(chart.x), yaxis: axis(chart.y), showlegend: chart.legend !== false,
-    legend: { orientation: "h", y: -0.18, yanchor: "top", x: 0, font: { size: 12 } }, boxgap: 0.5,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } },
   };
 }
 
@@ -37,8 +37,7 @@ const drawn = new Map(); // element → function that draws it anew
 
 function draw(element, chart, traces) {
   const again = () => Plotly.react(element, traces(), layout(chart),
-    { responsive: true, displaylogo: false, displayModeBar: touched ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+    { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: "reset+autosize" });
   drawn.set(element, again);
   again();
 }
