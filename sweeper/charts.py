@@ -60,7 +60,7 @@ def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
 
 NOISE_FIGURES = {
     "final_test_accuracy": "final test accuracy",
-    "clean_train_accuracy": "accuracy on rightly labelled training images",
+    "clean_train_accuracy": "training accuracy, right labels",
     "corrupted_train_accuracy": "wrong training labels learnt",
 }
 

@@ -25,6 +25,8 @@ STYLE: Any = {  # matplotlib's own type lists every key there is
     "axes.grid": True,
     "grid.alpha": 0.3,
     "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "errorbar.capsize": 2,
     "legend.frameon": False,
     "svg.fonttype": "none",  # texts stay texts
     "text.parse_math": False,  # a name may have a dollar in it
@@ -91,11 +93,11 @@ def _seeds(tasks: Sequence[Task]) -> "Figure":
             final = [100 * value for value in setting.final().values()]
             seeds = setting.final().keys()
             best = [100 * run.values["best_test_accuracy"] for run in setting.runs if run.values["seed"] in seeds]
-            axes.plot([place - 0.12] * len(final), final, "o", color=color, markersize=4)
-            axes.plot([place + 0.12] * len(best), best, "o", color=color, markersize=4, markerfacecolor="none")
+            axes.plot([place - 0.12] * len(final), final, "o", color=color)
+            axes.plot([place + 0.12] * len(best), best, "o", color=color, markerfacecolor="none")
             axes.hlines(mean(final), place - 0.3, place + 0.06, color=color, linewidth=1)
         axes.set_xticks(range(len(shown)), [_label(setting.label, 16) for setting in shown], rotation=30, ha="right")
-        axes.set(title=_label(task.label), ylabel="test accuracy (%): ● final, ○ best")
+        axes.set(title=_label(task.label), ylabel="accuracy (%): ● final, ○ best")
     return figure
 
 
@@ -104,12 +106,10 @@ def _noise(charts: Sequence[dict[str, Any]]) -> "Figure":
     for axes, chart in zip(panels, charts, strict=True):
         for one in chart["series"]:
             color = COLORS[one["color"] % len(COLORS)]
-            spread = {"yerr": one["error"], "capsize": 2}
-            axes.errorbar(
-                one["x"], one["y"], color=color, marker="o", markersize=3, label=_label(one["name"]), **spread
-            )
+            axes.errorbar(one["x"], one["y"], one["error"], color=color, marker="o", label=_label(one["name"]))
         kind, _, figure_name = chart["title"].rpartition(": ")
         axes.set(title=_label(kind), xlabel="wrong labels (%)", ylabel=f"{figure_name} (%)")
+        axes.set_xlim(left=-0.05 * max(x for one in chart["series"] for x in one["x"]))
         _legend(axes)
     return figure
 

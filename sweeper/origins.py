@@ -54,14 +54,14 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
 
 
 def _all_values(config: dict[str, Any]) -> list[str]:
-    """Each group's choice, then each value that determines the result, as overrides in Hydra's grammar."""
+    """Each group's choice, then each value that determines the row, as overrides in Hydra's grammar."""
     chosen = [g for g in GROUPS if g not in NOT_IDENTITY and isinstance(config.get(g), dict)]
     words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]
     for key, value in config.items():
         if key in chosen:
             left_out = NOT_IDENTITY_IN_DATASET if key == "dataset" else frozenset()
             words += [f"{key}.{k}={_value(v)}" for k, v in value.items() if not (k in left_out or k in _OF_THE_CHOICE)]
-        elif key not in NOT_IDENTITY:
+        elif key not in NOT_IDENTITY or key == "target_accuracy":
             words.append(f"{key}={_value(value)}")
     return words
 

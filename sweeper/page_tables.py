@@ -157,7 +157,8 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
             if v.get("shared_device") is not False:
                 shared += 1
                 continue
-            where = f"{origins[run.path].device_name or v.get('device')} {v.get('precision') or ''}".strip()
+            device = origins[run.path].device_name or v.get("device") or "unknown device"
+            where = f"{device} {v.get('precision') or ''}".strip()
             key: tuple[str, ...] = (where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}", v["optimizer"])
             groups.setdefault(key, []).append(run)
     table = PageTable(["device", "task", "optimizer", "runs", "images/s", "s/epoch", "peak memory, MB"])

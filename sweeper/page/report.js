@@ -9,7 +9,7 @@ const onPaper = matchMedia("print");
 const touched = matchMedia("(pointer: coarse)").matches;
 
 // Plotly reads a few HTML tags in its texts, and names come from anywhere.
-const plain = (text, longest = 44) =>
+const plain = (text, longest = innerWidth < 500 ? 24 : 44) =>
   (text.length > longest ? text.slice(0, longest - 1) + "…" : text)
     .replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const isDark = () => darkScheme.matches && !onPaper.matches;
