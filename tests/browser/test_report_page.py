@@ -71,9 +71,8 @@ def test_it_opens_without_an_error_or_a_request(browser, outputs):
 
 
 def test_tables_sort_by_number_both_ways(browser):
-    (button,) = [
-        b for b in browser.find_elements(By.CSS_SELECTOR, "#runs-table th button") if b.text.startswith("final")
-    ]
+    button = browser.find_element(By.CSS_SELECTOR, "#runs-table th:nth-child(4) button")
+    assert button.text.startswith("final")
     button.click()
     rising = column(browser, "runs-table", 3)
     button.click()
@@ -85,11 +84,9 @@ def test_tables_sort_by_number_both_ways(browser):
 
 def test_curves_end_where_the_table_says(browser, results):
     choose(browser, task="0", metric="test_accuracy", against="epoch")
-    traces = browser.execute_script(
-        f"return {CHART}.data.filter((t) => t.meta === 'mean').map((t) => [t.name, t.x.at(-1), t.y.at(-1)])"
-    )
-    assert len(traces) == 5
-    for name, epoch, shown in traces:
+    drawn = traces(browser, "mean")
+    assert len(drawn) == 5
+    for name, x, y in drawn:
         final = [
             100 * float(row["final_test_accuracy"])
             for row in results
@@ -103,9 +100,7 @@ def test_each_seed_stands_on_demand_with_its_peak_though_thinned(browser, result
     choose(browser, task="1", metric="test_accuracy", against="step")
     tick = browser.find_element(By.ID, "curves-each")
     tick.click()
-    traces = browser.execute_script(
-        f"return {CHART}.data.filter((t) => t.meta === 'seed').map((t) => [t.name, t.x, t.y])"
-    )
+    drawn = traces(browser, "seed")
     tick.click()
     noisy = {f"{row['optimizer']}, seed {row['seed']}": row for row in results if row["noise"] != "none"}
     assert {name for name, _, _ in drawn} == set(noisy)
