@@ -84,7 +84,7 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         "tasks": [
             {
                 "label": task.label,
-                "verdict": describe_task(task),
+                "verdict": [_unbroken(sentence) for sentence in describe_task(task)],
                 "ranking": ranking_table(task),
                 "pairs": pairs_table(task),
                 "rank_seeds": ", ".join(map(str, task.rank_seeds)) if _seeds_differ(task) else "",
@@ -167,6 +167,11 @@ def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
         return "Runs that can't be read"
     where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
     return f"Which optimizer is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
+
+
+def _unbroken(sentence: str) -> str:
+    """No line ends within a number with its deviation and unit."""
+    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 
 
 def _seeds_differ(task: Task) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from sweeper.bootstrap import interquartile_mean, probability_of_improvement, stratified_interval
 from sweeper.charts import profile_tables
 from sweeper.origins import Origin
+from sweeper.progress import duration
 from sweeper.rows import Run
 from sweeper.statistics import smallest_detectable_difference
 from sweeper.studies import Setting, Task, differing
@@ -39,18 +40,6 @@ class PageTable:
     @property
     def minor(self) -> bool:
         return any(row.minor for row in self.rows)
-
-
-def percent(share: float | None) -> Cell:
-    return _number(None if share is None else 100 * share, ".2f")
-
-
-def duration(seconds: float) -> str:
-    """As a person reads it: `0.8 s`, `42 s`, `3 min 5 s`, `1 h 12 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def ranking_table(task: Task) -> PageTable:
@@ -208,8 +197,8 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
             Cell(v["run"]),
             Cell(v["status"], kind=v["status"]),
             _number(v.get("seed"), "d"),
-            percent(v.get("final_test_accuracy")),
-            percent(v.get("best_test_accuracy")),
+            _percent(v.get("final_test_accuracy")),
+            _percent(v.get("best_test_accuracy")),
             _number(v.get("best_epoch"), "d"),
             Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
             Cell(origins[run.path].command or "–", kind="command"),
@@ -240,6 +229,10 @@ def _rank(task: Task, place: int) -> Cell:
 
 def _compared(task: Task, optimizer: str) -> Setting:
     return next(setting for setting in task.compared if setting.optimizer == optimizer)
+
+
+def _percent(share: float | None) -> Cell:
+    return _number(None if share is None else 100 * share, ".2f")
 
 
 def _number(value: float | None, form: str) -> Cell:

@@ -87,7 +87,8 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
         said.append(f"These runs were not all made alike ({mixture}), which may move results too.")
     if len({(task.config["epochs"], task.config["batch_size"]) for task in tasks}) > 1:
         said.append("Runs of different length or batch size stand as tasks of their own and are compared with none.")
-    if all(len(_settings_of(task, s.optimizer)) == 1 for task in tasks for s in task.compared):
+    compared = [(task, setting) for task in tasks for setting in task.compared]
+    if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
         said.append(
             "Each optimizer was run with one setting: another learning rate or weight decay may turn the order."
         )

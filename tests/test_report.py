@@ -12,8 +12,6 @@ import pytest
 from made_runs import change_record, make_run, make_study
 
 from sweeper.aggregate import aggregate
-from sweeper.page import to_script_json
-from sweeper.page_tables import duration
 from sweeper.report import main, report
 
 HOSTILE = (
@@ -244,11 +242,6 @@ def test_hostile_names_are_texts(tmp_path, page, name):
     assert json.loads(found.scripts[1])["curves"][0]["settings"]
 
 
-def test_data_cannot_end_their_element():
-    text = to_script_json({"</script>": "<!-- & -->"})
-    assert not set("<>&") & set(text) and json.loads(text) == {"</script>": "<!-- & -->"}
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_any_mixture_of_runs_has_a_page(tmp_path, seed):
     numbers = random.Random(seed)
@@ -274,10 +267,3 @@ def test_any_mixture_of_runs_has_a_page(tmp_path, seed):
     page = Page(path)
     assert len(page.tables["runs-table"]) > 1
     assert not re.search(r"\b(nan|None|inf)\b", page.text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.84, "0.8 s"), (42, "42 s"), (185.2, "3 min 5 s"), (4320, "1 h 12 min"), (59.9, "60 s")]
-)
-def test_times_are_as_people_read_them(seconds, words):
-    assert duration(seconds) == words

@@ -29,6 +29,7 @@ function layout(chart) {
     hoverlabel: { bgcolor: variable("--panel"), bordercolor: variable("--line"), font: { color: variable("--ink") } },
     margin: { l: 48, r: 12, t: 8, b: 44 }, hovermode: "closest", dragmode: touched ? false : "zoom",
     xaxis: axis(chart.x), yaxis: axis(chart.y), showlegend: chart.legend !== false,
+    scattermode: chart.x?.type === "category" ? "group" : "overlay", scattergap: 0.5,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } },
   };
 }
@@ -46,8 +47,8 @@ function seriesTraces(chart) {
   return chart.series.filter((one) => one.x.length).map((one) => ({
     name: plain(one.name), x: chart.x.type === "category" ? one.x.map((v) => plain(v, 26)) : one.x, y: one.y,
     text: one.text?.map((t) => plain(t)), type: "scatter",
-    mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
-    line: { color: color(one.color), width: 2, shape: one.step ? "hv" : "linear", dash: DASHES[Math.floor(one.color / 10) % 6] },
+    offsetgroup: one.group, mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
+    line: { color: color(one.color), width: 2, shape: one.step ? "hv" : "linear", dash: DASHES[(one.step ? one.color : Math.floor(one.color / 10)) % 6] },
     marker: { color: color(one.color), size: one.symbol ? 10 : 7, symbol: one.symbol ?? MARKS[one.color % 10], line: { width: 2, color: color(one.color) } },
     error_y: one.error ? { array: one.error, visible: true, thickness: 1.4, width: 4, color: color(one.color) } : undefined,
     hovertemplate: "%{fullData.name}<br>%{x}: %{y:.2f}" + (one.text ? "<br>%{text}" : "") + "<extra></extra>",

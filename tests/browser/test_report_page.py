@@ -163,7 +163,17 @@ def test_charts_follow_a_change_of_scheme(outputs):
         assert page.execute_script(ink) != before
 
 
-def test_it_prints(browser):
+def test_it_prints_on_white_whatever_the_screen_has(outputs):
+    with open_page(outputs / "report.html", "dark") as page:
+        features = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
+        assert brightness(page.execute_script("return getComputedStyle(document.body).backgroundColor")) == 1
+        assert page.execute_script("return getComputedStyle(document.querySelector('.scroll')).overflowX") == "visible"
+        page.execute_cdp_cmd("Page.printToPDF", {})
+        assert page.execute_script("return [...document.querySelectorAll('details')].every((one) => one.open)")
+
+
+def test_it_makes_a_pdf(browser):
     content = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
     assert content.startswith(b"%PDF") and content.count(b"/Type /Page\n") >= 2
 
