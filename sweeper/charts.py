@@ -8,7 +8,7 @@ from sweeper.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epo
 from sweeper.origins import Origin
 from sweeper.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.statistics import mean, standard_deviation
-from sweeper.studies import Setting, Task, flat
+from sweeper.studies import Setting, Task, flat, is_clean
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
 Curves = Mapping[str, Curve]  # by the run's path
@@ -40,7 +40,8 @@ def seed_charts(tasks: Sequence[Task]) -> list[Chart]:
 
 
 def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
-    """Accuracy against the rate of wrong labels, for each kind of noise that was run at two rates or more.
+    """Accuracy against the rate of wrong labels, for each kind of noise that was run at two rates or more. Human labels
+    have no rate that the configuration knows, and are not among them.
 
     Three charts a kind: final test accuracy, and at the last epoch the accuracy on training images of right label and
     the share of wrong labels learnt.
@@ -170,22 +171,23 @@ def _rounded(value: float | None) -> float | None:
 
 def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
     series: list[dict[str, Any]] = []
-    for setting in task.compared:
+    for place, setting in enumerate(task.compared):
         color, seeds = colors[setting.optimizer], setting.final()
         rows = [run.values for run in setting.runs if run.values["seed"] in seeds]
-        for figure, symbol in (("final", "circle"), ("best", "circle-open")):
+        for figure, symbol, beside in (("final", "circle", -0.12), ("best", "circle-open", 0.12)):
             values = [100 * row[f"{figure}_test_accuracy"] for row in rows]
             texts = [f"seed {row['seed']}" for row in rows]
-            one = {"name": f"{setting.optimizer}: {figure}", "color": color, "x": [setting.label] * len(values)}
-            series.append({**one, "y": values, "text": texts, "symbol": symbol, "group": figure})
+            one = {"name": f"{setting.optimizer}: {figure}", "color": color, "x": [place + beside] * len(values)}
+            series.append({**one, "y": values, "text": texts, "symbol": symbol})
+    x = {"ticks": list(range(len(task.compared))), "labels": [setting.label for setting in task.compared]}
     y = {"title": "test accuracy, %"}
-    return {"title": task.label, "x": {"type": "category"}, "y": y, "series": series, "legend": False}
+    return {"title": task.label, "x": x, "y": y, "series": series, "legend": False}
 
 
 def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict[float, Setting]]]:
     """By kind of noise and all else that tasks share, then by optimizer: its compared setting at each rate."""
     colors = color_of(tasks)
-    clean = [task for task in tasks if not task.config["noise"].get("rate")]
+    clean = [task for task in tasks if is_clean(task.config["noise"])]
     found: dict[str, dict[tuple[str, int], dict[float, Setting]]] = {}
     keys: dict[str, str] = {}
     for task in tasks:
@@ -218,10 +220,10 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
     if figure == "final_test_accuracy":
         return list(setting.final().values())
     found = []
-    noisy = bool(setting.config["noise"].get("rate"))
+    clean = is_clean(setting.config["noise"])
     for run in setting.runs:
         # Without wrong labels all are right.
-        name = "train_accuracy" if figure == "clean_train_accuracy" and not noisy else figure
+        name = "train_accuracy" if figure == "clean_train_accuracy" and clean else figure
         column = curves[run.path].get(name)
         if run.values["status"] == "completed" and column and column[-1] is not None:
             found.append(column[-1])

@@ -170,7 +170,12 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
         status = run.values["status"]
         if status in ("diverged", "failed", "damaged"):
             reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
-            cells = [Cell(run.values["run"]), Cell(status, kind=status), _number(run.epochs_done, "d"), reason]
+            cells = [
+                Cell(run.values["run"]),
+                Cell(status, kind=f"number {status}"),
+                _number(run.epochs_done, "d"),
+                reason,
+            ]
             table.rows.append(Line(cells))
     return table
 
@@ -195,7 +200,7 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
         seconds = v.get("train_seconds")
         cells = [
             Cell(v["run"]),
-            Cell(v["status"], kind=v["status"]),
+            Cell(v["status"], kind=f"number {v['status']}"),
             _number(v.get("seed"), "d"),
             _percent(v.get("final_test_accuracy")),
             _percent(v.get("best_test_accuracy")),

@@ -118,11 +118,17 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
     return sorted(tasks, key=_order)
 
 
+def is_clean(noise: dict[str, Any]) -> bool:
+    """Whether no label is wrong. The rate of human labels is their file's, and the config's stays 0."""
+    return not noise.get("rate") and noise.get("kind") != "human"
+
+
 def noise_words(noise: dict[str, Any]) -> str:
     """E.g. `20 % symmetric label noise`."""
-    if noise.get("name") == "none":
+    if is_clean(noise):
         return "no label noise"
-    return f"{100 * (noise.get('rate') or 0):g} % {noise.get('name')} label noise"
+    rate = f"{100 * noise['rate']:g} % " if noise.get("rate") else ""
+    return f"{rate}{noise.get('name')} label noise"
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, str]:

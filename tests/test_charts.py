@@ -55,7 +55,7 @@ def test_final_stands_beside_best(tmp_path, study):
     make_run(tmp_path, "diverged", seed=2)
     (chart,) = seed_charts(study()[0])
     final, best = chart["series"]
-    assert (final["y"], final["text"]) == ([90.0], ["seed 1"])
+    assert (final["y"], final["text"]) == ([90.0], ["seed 1"]) and chart["x"]["labels"] == ["sgd"]
     assert best["y"] == pytest.approx([91.0])
 
 
@@ -74,6 +74,18 @@ def test_noise_runs_from_clean_labels_on(tmp_path, study):
 def test_one_rate_of_noise_is_no_chart(tmp_path, study):
     make_run(tmp_path, noise=NOISE)
     tasks, curves, _ = study()
+    assert noise_charts(tasks, curves) == []
+
+
+def test_human_labels_are_not_taken_for_clean_ones(tmp_path, study):
+    """Their rate stands as 0 in the configuration."""
+    make_run(tmp_path, noise={"name": "human", "kind": "human", "rate": 0.0, "seed": 0})
+    make_run(tmp_path, noise=NOISE)
+    tasks, curves, _ = study()
+    assert [task.label for task in tasks] == [
+        "digits, cnn, human label noise",
+        "digits, cnn, 40 % symmetric label noise",
+    ]
     assert noise_charts(tasks, curves) == []
 
 

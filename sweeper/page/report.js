@@ -21,7 +21,8 @@ function layout(chart) {
   const axis = (given = {}) => ({
     title: { text: given.title ?? "", font: { size: 13 } }, type: given.type ?? "-", automargin: true,
     gridcolor: variable("--line"), zerolinecolor: variable("--line"), linecolor: variable("--line"),
-    rangemode: given.from_zero ? "tozero" : "normal", exponentformat: "none", tickvals: given.ticks, fixedrange: touched, tickfont: { size: 12 },
+    rangemode: given.from_zero ? "tozero" : "normal", exponentformat: "none", tickvals: given.ticks,
+    ticktext: given.labels?.map((label) => plain(label, 22)), range: given.labels && [-0.5, given.labels.length - 0.5], fixedrange: touched, tickfont: { size: 12 },
   });
   return {
     font: { family: "system-ui, sans-serif", color: variable("--ink") },
@@ -29,7 +30,6 @@ function layout(chart) {
     hoverlabel: { bgcolor: variable("--panel"), bordercolor: variable("--line"), font: { color: variable("--ink") } },
     margin: { l: 48, r: 12, t: 8, b: 44 }, hovermode: "closest", dragmode: touched ? false : "zoom",
     xaxis: axis(chart.x), yaxis: axis(chart.y), showlegend: chart.legend !== false,
-    scattermode: chart.x?.type === "category" ? "group" : "overlay", scattergap: 0.5,
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } },
   };
 }
@@ -45,13 +45,13 @@ function draw(element, chart, traces) {
 
 function seriesTraces(chart) {
   return chart.series.filter((one) => one.x.length).map((one) => ({
-    name: plain(one.name), x: chart.x.type === "category" ? one.x.map((v) => plain(v, 26)) : one.x, y: one.y,
+    name: plain(one.name), x: one.x, y: one.y,
     text: one.text?.map((t) => plain(t)), type: "scatter",
-    offsetgroup: one.group, mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
+    cliponaxis: false, mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
     line: { color: color(one.color), width: 2, shape: one.step ? "hv" : "linear", dash: DASHES[(one.step ? one.color : Math.floor(one.color / 10)) % 6] },
     marker: { color: color(one.color), size: one.symbol ? 10 : 7, symbol: one.symbol ?? MARKS[one.color % 10], line: { width: 2, color: color(one.color) } },
     error_y: one.error ? { array: one.error, visible: true, thickness: 1.4, width: 4, color: color(one.color) } : undefined,
-    hovertemplate: "%{fullData.name}<br>%{x}: %{y:.2f}" + (one.text ? "<br>%{text}" : "") + "<extra></extra>",
+    hovertemplate: `%{fullData.name}<br>${one.symbol ? "" : "%{x}: "}%{y:.2f}${one.text ? "<br>%{text}" : ""}<extra></extra>`,
   }));
 }
 

@@ -111,6 +111,18 @@ def test_each_seed_stands_on_demand_with_its_peak_though_thinned(browser, result
         assert max(y) == pytest.approx(100 * float(row["best_test_accuracy"]), abs=0.005)
 
 
+def test_only_choices_that_there_are_are_offered(browser):
+    """Each optimizer has one setting here, so there is nothing to choose among."""
+    assert browser.find_element(By.ID, "curves-task").is_displayed()
+    assert not browser.find_element(By.ID, "curves-settings").is_displayed()
+    choose(browser, task="0")
+    seconds = browser.find_element(By.CSS_SELECTOR, "#curves-against option[value=seconds]")
+    assert not seconds.is_enabled()  # the diverged run's device has no name
+    choose(browser, task="1")
+    seconds = browser.find_element(By.CSS_SELECTOR, "#curves-against option[value=seconds]")
+    assert seconds.is_enabled()
+
+
 def test_a_diverged_run_is_drawn_by_itself(browser):
     choose(browser, task="0", metric="test_accuracy", against="epoch")
     assert [name for name, _, _ in traces(browser, "seed")] == ["lion, seed 9, diverged"]
