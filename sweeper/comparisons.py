@@ -85,4 +85,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _varies(differences: Sequence[float]) -> bool:
     """Whether they differ by more than the rounding of subtracting floats, e.g. 0.9 - 0.8 and 0.8 - 0.7."""
-    return len(differences) > 1 and max(differences) - min(differences) > 1e-12 * max(map(abs, differences))
+    return len(differences) > 1 and standard_deviation(differences) > 1e-12 * max(map(abs, differences))

@@ -44,6 +44,8 @@ def test_equal_differences_give_no_test():
     found = compare_paired([0.9, 0.8, 0.7], [0.8, 0.7, 0.6])
     assert found.difference == pytest.approx(0.1) and found.ahead == 3
     assert math.isnan(found.p) and math.isnan(found.effect)
+    tiny = compare_paired([0.0, 0.0, 1e-200], [0.0, 0.0, 0.0])  # its square is 0
+    assert math.isnan(tiny.p) and math.isnan(tiny.effect)
 
 
 def test_one_pair_has_a_difference_only():
