@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help sweep test test-fast test-extras lint clean
+.PHONY: help sweep test test-fast test-extras browser lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
@@ -30,8 +30,18 @@ test: lint
 test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -m "not slow and not cuda and not cluster and not browser"
 
-test-extras: $(VENV)/.installed-test
-	$(BIN)/pytest -m "cluster or browser" || [ $$? -eq 5 ]   # 5: none of these are written yet
+$(VENV)/.installed-extras: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'
+	touch $@
+
+test-extras: $(VENV)/.installed-extras browser
+	$(BIN)/pytest -m "cluster or browser"
+
+# Installed where it is missing and may be; else told in a line.
+browser:
+	@command -v chromedriver >/dev/null && command -v chromium >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes chromium chromium-driver >/dev/null; } \
+	|| { echo "the browser tests need chromium and chromedriver: sudo apt-get install chromium chromium-driver" >&2; exit 1; }
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """Run directories as `sweeper.train` leaves them, without training: for tests of what reads them."""
 
 import json
+import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,76 @@ def change_record(directory: Path, **changes: Any) -> None:
             node = node[part]
         node[key] = value
     file.write_text(json.dumps(record))
+
+
+def make_study(
+    outputs: Path,
+    optimizers: tuple[str, ...] = ("adam", "adamw", "lion", "muon", "sgd"),
+    seeds: tuple[int, ...] = (1, 2, 3),
+    rates: tuple[float, ...] = (0.0, 0.2),
+    epochs: int = 40,
+    target: float | None = 0.85,
+) -> None:
+    """Finished runs whose curves look like real ones: accuracy saturates, and under label noise falls again late."""
+    for place, optimizer in enumerate(optimizers):
+        for rate in rates:
+            for seed in seeds:
+                numbers = random.Random(f"{optimizer} {rate} {seed}")
+                rows = [_study_row(epoch, epochs, place, rate, numbers) for epoch in range(1, epochs + 1)]
+                noise = {"name": "none", "kind": "none", "rate": 0.0, "seed": 0}
+                if rate:
+                    noise = {"name": "symmetric", "kind": "symmetric", "rate": rate, "seed": 0}
+                overrides = [f"optimizer={optimizer}", f"seed={seed}", f"noise={noise['name']}", "dataset=digits"]
+                config = make_config(optimizer, seed, epochs=epochs, noise=noise, target_accuracy=target)
+                config["optimizer"]["lr"] = (0.001, 0.001, 0.0002, 0.02, 0.1)[place % 5]
+                write_finished_run(outputs, config, rows, {"overrides": overrides, "device_name": "Some CPU"})
+
+
+def write_finished_run(
+    outputs: Path, config: dict[str, Any], rows: list[dict[str, Any]], environment: dict[str, Any]
+) -> Path:
+    """A completed run whose result is what its rows tell."""
+    best = max(rows, key=lambda row: row["test_accuracy"])
+    target = config["target_accuracy"]
+    reached = [row["step"] for row in rows if target is not None and row["test_accuracy"] >= target]
+    result = {
+        "epochs_done": len(rows),
+        "steps": rows[-1]["step"],
+        "final_test_accuracy": rows[-1]["test_accuracy"],
+        "best_test_accuracy": best["test_accuracy"],
+        "best_epoch": best["epoch"],
+        "final_train_loss": rows[-1]["train_loss"],
+        "steps_to_target": None if target is None else reached[0] if reached else "inf",
+        "train_seconds": sum(row["train_seconds"] for row in rows),
+        "images_per_second": 2000.0,
+        "peak_memory_bytes": 600_000_000,
+        "shared_device": False,
+    }
+    recorded = {"versions": VERSIONS, "device": "cpu", "precision": "fp32", "data_digest": "d" * 64}
+    recorded["started"] = "2025-01-31T12:00:00Z"
+    run = RunDirectory(outputs / run_name(config))
+    run.write_run("completed", config, recorded | environment, result)
+    run.write_metrics(rows)
+    return run.path
+
+
+def _study_row(epoch: int, epochs: int, place: int, rate: float, numbers: random.Random) -> dict[str, Any]:
+    done = epoch / epochs
+    top = 0.93 + 0.006 * place - 0.25 * rate
+    overfit = rate * max(0.0, done - 0.5) * (0.6 - 0.25 * (place == 2))
+    accuracy = top * (1 - math.exp(-(4 + place) * done * 2)) - overfit + numbers.gauss(0, 0.006)
+    learnt = min(1.0, 0.1 + 0.8 * done * (1 - 0.5 * (place == 2)))
+    clean = min(0.999, accuracy + 0.03)
+    return dict.fromkeys(METRICS) | {
+        "epoch": epoch,
+        "step": 20 * epoch,
+        "lr": 0.05 * (1 + math.cos(math.pi * done)),
+        "train_loss": 2.2 * math.exp(-4 * done) + 0.05 + rate + abs(numbers.gauss(0, 0.01)),
+        "train_accuracy": clean * (1 - rate) + rate * learnt if rate else clean,
+        "clean_train_accuracy": clean if rate else None,
+        "corrupted_train_accuracy": learnt if rate else None,
+        "test_loss": 2.2 * math.exp(-4 * done) + 0.2 + overfit * 3,
+        "test_accuracy": min(1.0, max(0.0, accuracy)),
+        "train_seconds": 0.5 + 0.05 * place,
+        "images_per_second": 2000.0,
+    }

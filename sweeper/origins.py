@@ -1,0 +1,83 @@
+"""Where a run came from: its device, when it began, and the one command line that makes it again."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeper.cells import TEXT
+from sweeper.identity import GROUPS, NOT_IDENTITY, NOT_IDENTITY_IN_DATASET
+from sweeper.rows import Run
+from sweeper.runs import Damaged, read_run
+
+# Said on the command line, yet about the place or the day of the run and not about the run.
+_NOT_REPEATED = ("outputs=", "rerun=", "fail_fast=")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:+-]+")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Texts, "" where the record doesn't tell.
+
+    Attributes:
+        started: UTC, e.g. `2025-01-31T12:00:00Z`.
+        command: for a POSIX shell.
+    """
+
+    device_name: str = ""
+    started: str = ""
+    command: str = ""
+
+
+def read_origin(run: Run) -> Origin:
+    """The origin of a run that could be read a moment ago; an empty one if it no longer can."""
+    try:
+        record = read_run(Path(run.path))
+        environment = record["environment"]
+        name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
+        return Origin(name, started, repeat_command(record["config"], environment.get("overrides")))
+    except Damaged:
+        return Origin()
+
+
+def repeat_command(config: dict[str, Any], overrides: Any) -> str:
+    """The command that makes a run again: with the words it was started by, or else with every value written out.
+
+    Args:
+        overrides: as recorded, a list of texts; anything else counts as not recorded, as of a run that failed early.
+    """
+    if not isinstance(overrides, list) or not all(isinstance(word, str) for word in overrides):
+        overrides = list(_all_values(config))
+    words = [word for word in overrides if not word.startswith(_NOT_REPEATED)]
+    return shlex.join(["python", "-m", "sweeper.train", *words])
+
+
+def _all_values(config: dict[str, Any]) -> list[str]:
+    """Each group's choice, then each value that determines the row, as overrides in Hydra's grammar."""
+    chosen = [g for g in GROUPS if g not in NOT_IDENTITY and isinstance(config.get(g), dict)]
+    words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]
+    for key, value in config.items():
+        if key in chosen:
+            left_out = NOT_IDENTITY_IN_DATASET if key == "dataset" else frozenset()
+            words += [f"{key}.{k}={_value(v)}" for k, v in value.items() if not (k in left_out or k in _OF_THE_CHOICE)]
+        elif key not in NOT_IDENTITY or key == "target_accuracy":
+            words.append(f"{key}={_value(value)}")
+    return words
+
+
+_OF_THE_CHOICE = frozenset({"name", "_target_", "_partial_", "loader"})  # the group's choice brings these
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_value(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value)

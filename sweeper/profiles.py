@@ -1,0 +1,54 @@
+"""Performance profiles over tasks by time-to-target, as AlgoPerf defines them (arXiv 2306.07179).
+
+Time is counted in steps. A target that was not reached takes an infinite time and stays in every count.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+
+LARGEST_RATIO = 4.0  # up to which AlgoPerf integrates a profile
+
+Times = Sequence[Sequence[float]]  # (methods, tasks)
+
+
+def time_to_target(seeds: Sequence[float]) -> float:
+    """A method's time on a task: the median over its seeds, as AlgoPerf takes it over studies; in their unit.
+
+    Infinite unless more than half of the seeds reached the target.
+
+    Args:
+        seeds: time of each, `inf` if it never reached the target or diverged; at least one.
+    """
+    return statistics.median(seeds)
+
+
+def performance_ratios(times: Times) -> np.ndarray:
+    """Each method's time over the fastest one's, for each task: (methods, tasks) of at least 1.
+
+    Where no method reached the target, all ratios are infinite.
+    """
+    values = np.array(times, dtype=float)
+    fastest = values.min(axis=0)
+    reached = np.isfinite(values)
+    return np.where(reached, values / np.where(np.isfinite(fastest), fastest, 1.0), math.inf)
+
+
+def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> tuple[list[float], list[float]]:
+    """ρ(τ), the share of tasks that a method solves in at most τ times the fastest method's time, from 1 to `largest`.
+
+    Args:
+        ratios: of one method, one a task, at least one.
+
+    Returns:
+        The τ at which ρ steps, the two ends among them, and ρ from each of them on.
+    """
+    steps = sorted({1.0, largest, *(float(r) for r in ratios if r <= largest)})
+    return steps, [sum(r <= tau for r in ratios) / len(ratios) for tau in steps]
+
+
+def profile_score(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> float:
+    """The profile's integral from 1 to `largest` over its length: 1 if fastest on every task, 0 if none was solved."""
+    return sum(max(0.0, largest - r) for r in ratios) / (largest - 1) / len(ratios)

@@ -1,0 +1,96 @@
+"""`python -m sweeper.report`: folders of runs to `report.html`, one page to pass on, and to figures for a paper."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from sweeper import __version__
+from sweeper.errors import BadInput
+
+PAGE_FILE = "report.html"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when the page was written, 2 for bad input."""
+    try:
+        arguments = _parser().parse_args(argv)
+        written = report(arguments.outputs, arguments.into, arguments.figures)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    for path in written:
+        print(f"written: {path}")
+    if arguments.figures and len(written) == 1:
+        print("no figures: no run has completed yet")
+    return 0
+
+
+def report(outputs: Sequence[str], into: str | None = None, figures: str | None = None) -> list[Path]:
+    """Write the page of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+
+    Args:
+        figures: a folder for the figures, which is made; None for none.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        BadInput: a folder isn't there, has no runs, or can't be written to.
+    """
+    from sweeper.curves import read_curve
+    from sweeper.origins import read_origin
+    from sweeper.page import build_page
+    from sweeper.results import read_results
+    from sweeper.studies import group_tasks
+
+    results = read_results(outputs)
+    tasks = group_tasks(results.runs)
+    readable = [run for run in results.runs if run.configuration]
+    curves = {run.path: read_curve(run) for run in readable}
+    origins = {run.path: read_origin(run) for run in readable}
+    written = [_write(Path(into or outputs[0]) / PAGE_FILE, build_page(results, tasks, curves, origins))]
+    if figures is not None:
+        from sweeper.figures import draw_figures
+
+        written += [_write(Path(figures) / name, content) for name, content in draw_figures(tasks, curves)]
+    return written
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sweeper.report",
+        description=f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
+        "that needs no network. Runs that still train are taken as they are.",
+    )
+    parser.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
+    parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
+    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
+    parser.add_argument("--version", action="version", version=f"sweeper {__version__}")
+
+    def refuse(message: str) -> NoReturn:
+        raise BadInput(f"{message}; see python -m sweeper.report --help")
+
+    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
+    return parser
+
+
+def _write(path: Path, content: bytes) -> Path:
+    from sweeper.files import write_atomically
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise BadInput(f"{path.parent}: {path.name} can't be written there: {error.strerror}") from error
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

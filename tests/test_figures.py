@@ -1,0 +1,40 @@
+"""Figures as files that a paper takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import make_run, make_study
+
+from sweeper.report import report
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    make_study(folder / "outputs", optimizers=("sgd", "_odd $x$ 🐸"), epochs=4)
+    report([str(folder / "outputs")], figures=str(folder / "made" / "here"))
+    return folder / "made" / "here"
+
+
+def test_each_figure_is_a_png_and_an_svg(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{form}" for name in ("curves", "noise", "seeds") for form in ("png", "svg")
+    ]
+    for path in folder.glob("*.png"):
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG") and int.from_bytes(content[16:20], "big") >= 1900  # pixels wide
+
+
+def test_texts_are_texts_and_names_are_not_mathematics(folder):
+    text = (folder / "curves.svg").read_text()
+    assert "test accuracy (%)" in text and "_odd $x$ 🐸" in text and ">sgd<" in text
+
+
+def test_without_results_nothing_is_drawn_and_it_says_so(tmp_path):
+    make_run(tmp_path / "outputs", "failed")
+    command = [sys.executable, "-m", "sweeper.report", "outputs", "--figures", "figures"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("no figures: no run has completed yet\n")
+    assert not Path(tmp_path, "figures").exists()

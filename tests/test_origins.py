@@ -1,0 +1,66 @@
+"""The command that makes a run again gives that run: the same identity, through the real composition."""
+
+import shlex
+
+import pytest
+from made_runs import make_config, make_run
+
+from sweeper.compose import compose_grid
+from sweeper.identity import run_hash
+from sweeper.origins import Origin, read_origin, repeat_command
+from sweeper.results import read_results
+
+
+def composed(command):
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "sweeper.train"]
+    (cell,) = compose_grid(words[3:]).cells
+    return cell.config
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset=digits", "optimizer=lion", "seed=3"],
+        ["dataset=digits", "optimizer=adam", "optimizer.betas=[0.8,0.99]", "noise=symmetric", "noise.rate=0.3"],
+        [
+            "dataset=digits",
+            r"tag='it\'s; $(a) {b}'",
+            "optimizer=sgd",
+            "optimizer.nesterov=false",
+            "dataset.train_limit=10",
+        ],
+        ["dataset=digits", "model=mlp", "schedule=step", "epochs=7", "lr_factor=0.1", "divergence_loss=5.0"],
+    ],
+)
+def test_every_value_written_out_is_the_same_run(words):
+    config = compose_grid(words).cells[0].config
+    again = composed(repeat_command(config, None))
+    assert run_hash(again) == run_hash(config)
+
+
+def test_the_words_it_was_started_by_are_kept_but_for_the_place():
+    words = ["experiment=grid", "dataset=digits", "optimizer=sgd", "seed=2", "outputs=/home/me/runs", "rerun=true"]
+    command = repeat_command(make_config(), words)
+    assert command == "python -m sweeper.train experiment=grid dataset=digits optimizer=sgd seed=2"
+    config = composed(command)
+    assert (config["optimizer"]["name"], config["seed"]) == ("sgd", 2)
+
+
+def test_a_shell_takes_no_word_of_it_for_its_own():
+    command = repeat_command(make_config(), ["tag='$(rm -rf ~)'"])
+    assert shlex.split(command)[-1] == "tag='$(rm -rf ~)'"
+
+
+def test_the_record_is_read_and_may_be_gone(tmp_path):
+    path = make_run(tmp_path, environment={"device_name": "Some GPU", "started": "2025-01-31T12:00:00Z"})
+    (run,) = read_results([tmp_path]).runs
+    assert read_origin(run).device_name == "Some GPU" and "seed=1" in read_origin(run).command
+    (path / "run.json").unlink()
+    assert read_origin(run) == Origin()
+
+
+def test_nonsense_in_the_record_is_an_empty_origin(tmp_path):
+    make_run(tmp_path, environment={"device_name": ["a", "list"]})
+    (run,) = read_results([tmp_path]).runs
+    assert read_origin(run) == Origin()
