@@ -35,6 +35,8 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
 NAMES = ("plain", "tuned", "tuned_compiled", "lightning", "sweeper", "packed")
 EPOCHS = {"plain": 2, "tuned": 3, "tuned_compiled": 3, "lightning": 3, "sweeper": 10, "packed": 10}
 CPU_EPOCHS = {"digits": 10, "cifar10": 3}
+BUDGET, CPU_BUDGET = 350, 1800  # seconds for all
+LARGEST_SHARE = 0.4  # of it that one process may take, so that one that hangs leaves time for others
 COLUMNS = (
     "dataset",
     "model",
@@ -51,16 +53,17 @@ COLUMNS = (
     "torch",
     "date",
 )
-MEASURED = COLUMNS[4:11]
 
 
 def main() -> int:
     arguments = parse_arguments()
     rows: list[dict[str, Any]] = []
+    deadline = time.monotonic() + arguments.budget
     for dataset in arguments.dataset:
         for name in arguments.only:
+            limit_s = min(LARGEST_SHARE * arguments.budget, max(0.0, deadline - time.monotonic()))
             try:
-                rows.append(measure(name, dataset, arguments))
+                rows.append(measure(name, dataset, arguments, limit_s))
             except Failed as failure:
                 print(f"{dataset}, {name}: {failure}", file=sys.stderr, flush=True)
                 continue
@@ -88,7 +91,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--epochs", type=int, help="of each, the first left out; default: by name, a few minutes in all"
     )
-    parser.add_argument("--limit", type=float, default=150, metavar="SECONDS", help="for each; default: %(default)s")
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
     parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
     parser.add_argument("overrides", nargs="*", help="for sweeper alone")
     arguments = parser.parse_args()
@@ -97,6 +100,7 @@ def parse_arguments() -> argparse.Namespace:
     on_gpu = arguments.device == "cuda"
     arguments.only = arguments.only or [n for n in NAMES if on_gpu or n not in ("tuned_compiled", "packed")]
     arguments.dataset = arguments.dataset or (["cifar10"] if on_gpu else ["digits", "cifar10"])
+    arguments.budget = arguments.budget or (BUDGET if on_gpu else CPU_BUDGET)
     if unknown := set(arguments.only) - set(NAMES) or set(arguments.dataset) - set(CPU_EPOCHS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if arguments.epochs is not None and arguments.epochs < 2:
@@ -104,7 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def measure(name: str, dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: float) -> dict[str, Any]:
     """One row.
 
     Raises:
@@ -123,9 +127,9 @@ def measure(name: str, dataset: str, arguments: argparse.Namespace) -> dict[str,
             overrides += ["dataset.train_limit=512", "dataset.test_limit=100"]
     config = compose_grid(overrides).cells[0].config
     if name in ("sweeper", "packed"):
-        result = time_sweeper(name, overrides + arguments.overrides, on_gpu, arguments.limit)
+        result = time_sweeper(name, overrides + arguments.overrides, on_gpu, limit_s)
     else:
-        result = time_loop(name, config, arguments.limit)
+        result = time_loop(name, config, limit_s)
     described = {"dataset": dataset, "model": config["model"]["name"], "batch_size": config["batch_size"], "name": name}
     return {**described, **result, "date": datetime.now(timezone.utc).date().isoformat()}
 
