@@ -1,0 +1,213 @@
+"""`python -m benchmarks.peers`: seconds of a training epoch, of plain loops, Lightning and sweeper, on the same images.
+
+One after another, each in a process of its own on an otherwise idle device:
+
+    plain      two DataLoader workers, PIL transforms, fp32, the loss read at every step
+    tuned      up to 12 workers that stay, pinned memory, bf16, channels_last, no short last batch; on CUDA also
+               compiled: the faster one counts
+    lightning  Lightning's Trainer, bf16-mixed, on the same loader
+    sweeper    one run
+    packed     five runs at a time in one process: sgd, adam, adamw, lion, muon; images/s of all, with evaluation
+
+Seconds are the median over the epochs after the first, of training alone by a synchronized clock; for `packed` they
+are the images of an epoch over images/s. Set-up is the time from the process's start to the end of the first epoch,
+less a later one (less the first where it was faster): imports, data, compilation, capture. Memory is the device's
+peak, on the CPU the training process's own. Sweeper writes no checkpoints here: `checkpoint_every=1` shows their cost.
+
+Without --root the images are made ones of CIFAR-10's shapes; on the CPU, 512 of them. What follows the options are
+overrides for sweeper alone, e.g. device.compile=false.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from benchmarks.sweeps import Failed, last_line, started, time_sweep, total_images_per_second
+from sweeper.compose import compose_grid
+from sweeper.devices import probe_kind
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
+NAMES = ("plain", "tuned", "tuned_compiled", "lightning", "sweeper", "packed")
+EPOCHS = {"plain": 2, "tuned": 3, "tuned_compiled": 3, "lightning": 3, "sweeper": 10, "packed": 10}
+CPU_EPOCHS = {"digits": 10, "cifar10": 3}
+BUDGET, CPU_BUDGET = 350, 1800  # seconds for all
+LARGEST_SHARE = 0.4  # of it that one process may take, so that one that hangs leaves time for others
+COLUMNS = (
+    "dataset",
+    "model",
+    "batch_size",
+    "name",
+    "epochs",
+    "seconds_per_epoch",
+    "images_per_second",
+    "ratio_to_plain",
+    "ratio_to_tuned",
+    "peak_memory_bytes",
+    "setup_seconds",
+    "device",
+    "torch",
+    "date",
+)
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    rows: list[dict[str, Any]] = []
+    deadline = time.monotonic() + arguments.budget
+    for dataset in arguments.dataset:
+        for name in arguments.only:
+            limit_s = min(LARGEST_SHARE * arguments.budget, max(0.0, deadline - time.monotonic()))
+            try:
+                rows.append(measure(name, dataset, arguments, limit_s))
+            except Failed as failure:
+                print(f"{dataset}, {name}: {failure}", file=sys.stderr, flush=True)
+                continue
+            print(progress(rows[-1]), file=sys.stderr, flush=True)
+    add_ratios(rows)
+    print_tables(rows)
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    return 0 if rows else 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = lambda text: text.split(",")  # noqa: E731
+    parser.add_argument("--only", type=names, help=f"of {','.join(NAMES)}")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--dataset", type=names, help="cifar10 (ResNet-18), digits (a small CNN), or both")
+    parser.add_argument("--root", help="the folder of CIFAR-10's real files")
+    parser.add_argument("--batch-size", type=int, help="default: the data set's own")
+    parser.add_argument(
+        "--epochs", type=int, help="of each, the first left out; default: by name, a few minutes in all"
+    )
+    parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
+    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    parser.add_argument("overrides", nargs="*", help="for sweeper alone")
+    arguments = parser.parse_args()
+    if arguments.device == "auto":
+        arguments.device = probe_kind()
+    on_gpu = arguments.device == "cuda"
+    arguments.only = arguments.only or [n for n in NAMES if on_gpu or n not in ("tuned_compiled", "packed")]
+    arguments.dataset = arguments.dataset or (["cifar10"] if on_gpu else ["digits", "cifar10"])
+    arguments.budget = arguments.budget or (BUDGET if on_gpu else CPU_BUDGET)
+    if unknown := set(arguments.only) - set(NAMES) or set(arguments.dataset) - set(CPU_EPOCHS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if arguments.epochs is not None and arguments.epochs < 2:
+        parser.error("--epochs: at least 2, of which the first is left out")
+    return arguments
+
+
+def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: float) -> dict[str, Any]:
+    """One row.
+
+    Raises:
+        Failed: its process failed or took too long.
+    """
+    on_gpu = arguments.device == "cuda"
+    overrides = [f"dataset={dataset}", f"device={arguments.device}"]
+    overrides.append(f"epochs={arguments.epochs or (EPOCHS[name] if on_gpu else CPU_EPOCHS[dataset])}")
+    if arguments.batch_size:
+        overrides.append(f"batch_size={arguments.batch_size}")
+    if dataset == "cifar10":
+        overrides.append(
+            f"dataset.root={arguments.root}" if arguments.root else "dataset.loader=benchmarks.made.cifar10_shapes"
+        )
+        if not on_gpu:
+            overrides += ["dataset.train_limit=512", "dataset.test_limit=100"]
+    config = compose_grid(overrides).cells[0].config
+    if name in ("sweeper", "packed"):
+        result = time_sweeper(name, overrides + arguments.overrides, on_gpu, limit_s)
+    else:
+        result = time_loop(name, config, limit_s)
+    described = {"dataset": dataset, "model": config["model"]["name"], "batch_size": config["batch_size"], "name": name}
+    return {**described, **result, "date": datetime.now(timezone.utc).date().isoformat()}
+
+
+def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, Any]:
+    """One of `benchmarks.loops`, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.loops", name]
+    pipes = {key: subprocess.PIPE for key in ("stdin", "stdout", "stderr")}
+    with started(command, text=True, **pipes) as process:
+        request = json.dumps({"config": config, "launched": time.time()})
+        try:
+            out, err = process.communicate(request, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"stopped after {limit_s:.0f} s") from None
+    if process.returncode != 0:
+        raise Failed(last_line(err))
+    result: dict[str, Any] = json.loads(last_line(out))
+    return result
+
+
+def time_sweeper(name: str, overrides: list[str], on_gpu: bool, limit_s: float) -> dict[str, Any]:
+    """One run, or five packed, from the files that they write."""
+    if on_gpu:
+        overrides = ["device.compile=true", *overrides]
+    if name == "packed":
+        overrides = [
+            "-m",
+            f"optimizer={','.join(OPTIMIZERS)}",
+            "hydra/launcher=packed",
+            f"hydra.launcher.lanes={len(OPTIMIZERS)}",
+            *overrides,
+        ]
+    runs, _ = time_sweep(overrides, limit_s)
+    first = runs[0]
+    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
+    images_per_second = images / first.train_seconds if name == "sweeper" else total_images_per_second(runs, images)
+    return {
+        "device": first.record["environment"]["device_name"],
+        "torch": first.record["environment"]["versions"]["torch"],
+        "epochs": len(first.rows) - 1,
+        "seconds_per_epoch": images / images_per_second,
+        "images_per_second": images_per_second,
+        "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
+        "setup_seconds": max(run.began for run in runs),
+    }
+
+
+def add_ratios(rows: list[dict[str, Any]]) -> None:
+    """Of images/s, to the plain and to the faster tuned loop on the same data; none where that is missing."""
+    for row in rows:
+        speeds = {r["name"]: r["images_per_second"] for r in rows if r["dataset"] == row["dataset"]}
+        tuned = max((speeds[name] for name in ("tuned", "tuned_compiled") if name in speeds), default=None)
+        row["ratio_to_plain"] = row["images_per_second"] / speeds["plain"] if "plain" in speeds else None
+        row["ratio_to_tuned"] = row["images_per_second"] / tuned if tuned else None
+
+
+def print_tables(rows: list[dict[str, Any]]) -> None:
+    """A Markdown table for each data set."""
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        chosen = [row for row in rows if row["dataset"] == dataset]
+        first = chosen[0]
+        print(
+            f"\n{dataset}, {first['model']}, batch size {first['batch_size']}: {first['device']}, torch "
+            f"{first['torch']}, {first['date']}\n"
+        )
+        print("| | s/epoch | images/s | ÷ plain | ÷ tuned | peak MB | set-up s |")
+        print("|---|---|---|---|---|---|---|")
+        for row in chosen:
+            ratios = ["" if row[key] is None else f"{row[key]:.2f}" for key in ("ratio_to_plain", "ratio_to_tuned")]
+            print(
+                f"| {row['name']} | {row['seconds_per_epoch']:.3f} | {row['images_per_second']:,.0f} | "
+                f"{' | '.join(ratios)} | {row['peak_memory_bytes'] / 1e6:,.0f} | {row['setup_seconds']:.1f} |"
+            )
+
+
+def progress(row: dict[str, Any]) -> str:
+    return f"{row['dataset']}, {row['name']}: {row['seconds_per_epoch']:.3f} s/epoch"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

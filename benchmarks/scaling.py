@@ -1,0 +1,176 @@
+"""`python -m benchmarks.scaling`: how sweeper's speed on one GPU grows with lanes, batch sizes and runs.
+
+    lanes    1 to 8 runs at a time, as many runs as lanes, optimizers mixed
+    batches  one run, batch sizes 128 to 1024
+    setup    two runs, one after the other in one process
+    runs     a whole sweep's command, tables at its end included; not by default: 15 runs take minutes
+
+Each row is one `python -m sweeper.train …` of ResNet-18 on made images of CIFAR-10's shapes, watched from outside.
+Images/s are of all its runs together, evaluation after each epoch included, while all of them train; s/epoch is of
+training alone by the run's own clock, median without the first epoch. Set-up is the time to the end of a run's first
+epoch less a later one (less the first where it was faster), counted from the process's start, and for the second run
+of `setup` from the first run's last epoch. What follows the options are overrides for sweeper, e.g. batch_size=256.
+"""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from benchmarks.sweeps import Failed, TimedRun, time_sweep, total_images_per_second
+from sweeper.devices import probe_kind
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
+PARTS = ("lanes", "batches", "setup", "runs")
+COLUMNS = (
+    "part",
+    "lanes",
+    "runs",
+    "batch_size",
+    "epochs",
+    "images_per_second",
+    "seconds_per_epoch",
+    "setup_seconds",
+    "second_setup_seconds",
+    "peak_memory_bytes",
+    "command_seconds",
+    "device",
+    "torch",
+    "date",
+)
+CPU_SMALL = ("dataset.train_limit=256", "dataset.test_limit=100", "model.width=8")
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    rows: list[dict[str, Any]] = []
+    deadline = time.monotonic() + arguments.budget
+    print("| part | lanes | runs | batch | images/s | s/epoch | set-up s | second set-up s | peak MB | command s |")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    for part, values in plan(arguments):
+        try:
+            rows.append(measure(part, values, arguments, max(0.0, deadline - time.monotonic())))
+        except Failed as failure:
+            print(f"{part} {values}: {failure}", file=sys.stderr, flush=True)
+            continue
+        print(table_line(rows[-1]), flush=True)
+    if rows:
+        print(f"\n{rows[0]['device']}, torch {rows[0]['torch']}, {rows[0]['date']}")
+    if arguments.csv:
+        with open(arguments.csv, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    return 0 if rows else 1
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="setup,batches,lanes", help=f"of {','.join(PARTS)}; default: %(default)s")
+    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
+    parser.add_argument("--lanes", type=integers, default="1,2,3,4,5,8", help="default: %(default)s")
+    parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
+    parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
+    parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
+    parser.add_argument("--budget", type=float, default=350, metavar="SECONDS", help="for all; default: %(default)s")
+    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    parser.add_argument("overrides", nargs="*", help="for sweeper")
+    arguments = parser.parse_args()
+    arguments.only = arguments.only.split(",")
+    if unknown := set(arguments.only) - set(PARTS):
+        parser.error(f"--only: unknown: {', '.join(sorted(unknown))}")
+    if arguments.epochs < 3:
+        parser.error("--epochs: at least 3")
+    if arguments.device == "auto":
+        arguments.device = probe_kind()
+    return arguments
+
+
+def integers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row's part and values, the cheap ones first."""
+    for part in arguments.only:
+        if part == "setup":
+            yield part, {"lanes": 1, "runs": 2}
+        elif part == "batches":
+            yield from ((part, {"lanes": 1, "runs": 1, "batch_size": size}) for size in arguments.batch_sizes)
+        elif part == "lanes":
+            yield from ((part, {"lanes": lanes, "runs": lanes}) for lanes in arguments.lanes)
+        else:
+            yield part, {"lanes": arguments.sweep_lanes, "runs": arguments.runs}
+
+
+def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, limit_s: float) -> dict[str, Any]:
+    """One row.
+
+    Raises:
+        Failed: its command failed or took too long.
+    """
+    overrides = [
+        "dataset=cifar10",
+        "dataset.loader=benchmarks.made.cifar10_shapes",
+        f"device={arguments.device}",
+        f"epochs={arguments.epochs}",
+        *(["device.compile=true"] if arguments.device == "cuda" else CPU_SMALL),
+        *([f"batch_size={values['batch_size']}"] if "batch_size" in values else []),
+        *grid(values["runs"]),
+        *launcher(values["lanes"]),
+        *arguments.overrides,
+    ]
+    runs, seconds = time_sweep(["-m", *overrides], limit_s)
+    first = runs[0]
+    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
+    together = len(runs) == values["lanes"]
+    return {
+        "part": part,
+        **values,
+        "batch_size": first.record["config"]["batch_size"],
+        "epochs": arguments.epochs,
+        "images_per_second": total_images_per_second(runs, images) if together else None,
+        "seconds_per_epoch": first.train_seconds,
+        "setup_seconds": runs[min(values["lanes"], len(runs)) - 1].began,
+        "second_setup_seconds": second_setup(runs) if part == "setup" else None,
+        "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
+        "command_seconds": seconds,
+        "device": first.record["environment"]["device_name"],
+        "torch": first.record["environment"]["versions"]["torch"],
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+
+
+def grid(runs: int) -> list[str]:
+    """Overrides for so many runs: as many optimizers as divide them, and seeds."""
+    optimizers = max(k for k in range(1, len(OPTIMIZERS) + 1) if runs % k == 0)
+    seeds = range(1, runs // optimizers + 1)
+    return [f"optimizer={','.join(OPTIMIZERS[:optimizers])}", f"seed={','.join(map(str, seeds))}"]
+
+
+def launcher(lanes: int) -> list[str]:
+    """Hydra's own, which runs one after another in its process, or ours."""
+    return ["hydra/launcher=basic"] if lanes == 1 else ["hydra/launcher=packed", f"hydra.launcher.lanes={lanes}"]
+
+
+def second_setup(runs: list[TimedRun]) -> float:
+    return runs[1].began - runs[0].ends[-1]
+
+
+def table_line(row: dict[str, Any]) -> str:
+    cells = [row["part"], *(str(row[key]) for key in ("lanes", "runs", "batch_size"))]
+    cells.append("" if row["images_per_second"] is None else f"{row['images_per_second']:,.0f}")
+    cells += [f"{row['seconds_per_epoch']:.3f}", f"{row['setup_seconds']:.1f}"]
+    cells.append("" if row["second_setup_seconds"] is None else f"{row['second_setup_seconds']:.1f}")
+    cells += [f"{row['peak_memory_bytes'] / 1e6:,.0f}", f"{row['command_seconds']:.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

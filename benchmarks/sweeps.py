@@ -1,0 +1,130 @@
+"""A sweep as a user starts it, `python -m sweeper.train …`, watched from outside: when which run's epoch was done."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOK_EVERY = 0.005  # seconds
+# Evaluation after each epoch belongs to what is timed; files that the figures aren't about do not.
+QUIET = ("save_model=false", "checkpoint_every=100000", "record_host=false")
+
+
+class Failed(Exception):
+    """A process that was to be timed failed or took too long; says why in one line."""
+
+
+@dataclass
+class TimedRun:
+    """One run: its rows, when each was written, in seconds since the sweep's process was started, and its record."""
+
+    ends: list[float] = field(default_factory=list)
+    rows: list[dict[str, str]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def train_seconds(self) -> float:
+        """Of a training epoch by the run's own clock, without evaluation; median, the first left out."""
+        return statistics.median(float(row["train_seconds"]) for row in self.rows[1:])
+
+    @property
+    def epoch_seconds(self) -> float:
+        """From one epoch's end to the next, evaluation included; median."""
+        return statistics.median(np.diff(self.ends))
+
+    @property
+    def began(self) -> float:
+        """When its set-up was done: its first epoch's end less a later epoch, or less the first where it was faster."""
+        faster = max(0.0, self.train_seconds - float(self.rows[0]["train_seconds"]))
+        return self.ends[0] - (self.epoch_seconds - faster)
+
+
+def time_sweep(overrides: list[str], limit_s: float) -> tuple[list[TimedRun], float]:
+    """Run it in a temporary folder. Returns its runs by the time of their first epoch, and the command's seconds.
+
+    Raises:
+        Failed: the command failed, or took longer than `limit_s`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        outputs = Path(folder) / "outputs"
+        command = [sys.executable, "-m", "sweeper.train", *QUIET, *overrides, f"outputs={outputs}"]
+        began, began_clock = time.time(), time.perf_counter()
+        with log.open("w") as file, started(command, stdout=file, stderr=file) as process:
+            runs: dict[Path, TimedRun] = {}
+            seen: dict[Path, int] = {}
+            while True:
+                over = process.poll() is not None  # asked first: what was written before the end is then read
+                look(outputs, runs, seen, began)
+                if over:
+                    break
+                if time.perf_counter() - began_clock > limit_s:
+                    raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
+                time.sleep(LOOK_EVERY)
+            seconds = time.perf_counter() - began_clock
+        for path, run in runs.items():
+            run.record = json.loads((path.parent / "run.json").read_text())
+        bad = [run.record["error"] for run in runs.values() if run.record["status"] != "completed"]
+        if process.returncode != 0 or bad or not runs:
+            raise Failed(f"exit code {process.returncode}: {bad[0] if bad else last_line(log.read_text())}")
+    return sorted(runs.values(), key=lambda run: run.ends[0]), seconds
+
+
+def look(outputs: Path, runs: dict[Path, TimedRun], seen: dict[Path, int], began: float) -> None:
+    """Note which metrics files have new rows. A file is written whole after each epoch: its time is that row's."""
+    for path in outputs.glob("*/*/metrics.csv"):
+        with contextlib.suppress(FileNotFoundError):
+            written = path.stat().st_mtime_ns
+            if seen.get(path) == written:
+                continue
+            seen[path] = written
+            rows = list(csv.DictReader(path.read_text().splitlines()))
+            if rows:
+                run = runs.setdefault(path, TimedRun())
+                # Rows between two looks share their time; epochs are far longer than that.
+                run.ends += [written / 1e9 - began] * (len(rows) - len(run.rows))
+                run.rows = rows
+
+
+def total_images_per_second(runs: list[TimedRun], images: int) -> float:
+    """Of all runs together, evaluation included, while all of them train: from the last one's first epoch on until
+    the first of them ends.
+
+    Raises:
+        Failed: there is no such time.
+    """
+    begin, end = max(run.ends[0] for run in runs), min(run.ends[-1] for run in runs)
+    if begin >= end:
+        raise Failed("the runs never trained all at a time: more epochs are needed")
+    # An epoch in which the window begins or ends counts by its share of time.
+    done = [np.diff(np.interp([begin, end], run.ends, range(len(run.ends))))[0] for run in runs]
+    return float(sum(done)) * images / (end - begin)
+
+
+@contextlib.contextmanager
+def started(command: list[str], **options: Any) -> Any:
+    """A process in the repository's folder, ended with all it has started."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no output"])[-1]
