@@ -1,0 +1,63 @@
+"""Where a lane's work goes: on CUDA a stream and random numbers of its own, elsewhere the process as it is."""
+
+import contextlib
+import gc
+from types import TracebackType
+
+import torch
+
+
+class Host:
+    """CPU and MPS, which serve one run at a time."""
+
+    several = False
+
+    def place(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def synchronize(self) -> None: ...
+
+    def free_memory(self) -> None: ...
+
+
+class Cuda:
+    """This process's GPU."""
+
+    several = True
+
+    def place(self) -> contextlib.AbstractContextManager[None]:
+        return _Lane()
+
+    def synchronize(self) -> None:
+        """Wait until the GPU has done all it was given by all lanes."""
+        with contextlib.suppress(RuntimeError):  # a lost device is met by the next step, whose run can tell it
+            torch.cuda.synchronize()
+
+    def free_memory(self) -> None:
+        """Give a run's memory back for others; what it held may hang in cycles of Python's objects."""
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+class _Lane:
+    """While it is entered, work goes to its stream and random numbers go on where they stopped in it.
+
+    Without the second, dropout would draw otherwise in a run beside others than in one alone.
+    """
+
+    def __init__(self) -> None:
+        self._stream = torch.cuda.stream(torch.cuda.Stream())
+        self._random: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def __enter__(self) -> None:
+        if self._random is not None:
+            torch.set_rng_state(self._random[0])
+            torch.cuda.set_rng_state(self._random[1])
+        self._stream.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # of a lost device, which the error itself tells
+            self._stream.__exit__(kind, error, where)
+        self._random = torch.get_rng_state(), torch.cuda.get_rng_state()
