@@ -7,7 +7,6 @@ its runs are put into copies, by Hydra's own function for that.
 import argparse
 import copy
 import itertools
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,10 +127,7 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        launcher = hydra.runtime.choices["hydra/launcher"]
-        if launcher == "packed" and len({json.dumps(c.config["device"], sort_keys=True) for c in cells.values()}) > 1:
-            raise BadInput("hydra/launcher=packed: its runs share a process, so give device and its options one value")
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher)
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), hydra.runtime.choices["hydra/launcher"])
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

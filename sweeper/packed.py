@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, run_job, setup_globals
 from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.faults import DeviceLost, NoRoom
 from sweeper.gpus import on_each_gpu, visible_gpus
@@ -65,7 +65,7 @@ def _device_kind(launcher: "PackedLauncher", overrides: Sequence[str]) -> str:
     """cuda, mps or cpu, the same for all runs."""
     from sweeper.devices import kinds_here
 
-    kind = str(_configure(launcher, overrides, 0).device.kind)
+    kind = str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto"))
     return next(kind for kind, there in kinds_here().items() if there) if kind == "auto" else kind
 
 
@@ -144,7 +144,7 @@ class _Surroundings:
                 handler.close()
 
 
-def _within(surroundings: _Surroundings, steps: Steps[str]) -> Generator[Any, None, str]:
+def _within(surroundings: _Surroundings, steps: Steps[Any]) -> Steps[Any]:
     """`steps`, each taken in its surroundings."""
     try:
         while True:
@@ -152,7 +152,7 @@ def _within(surroundings: _Surroundings, steps: Steps[str]) -> Generator[Any, No
                 try:
                     event = next(steps)
                 except StopIteration as end:
-                    return str(end.value)
+                    return end.value
             yield event
     finally:
         with surroundings:
