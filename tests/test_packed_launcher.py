@@ -128,7 +128,7 @@ sys.exit(main())
 """
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)
 # Long enough to be caught in the middle, short enough to be trained whole as well.
-LONG = ("dataset=digits", "device=cpu", "device.threads=1", "epochs=20", "dataset.train_limit=600", "model.width=8")
+LONG = ("dataset=digits", "device=cpu", "device.threads=1", "epochs=16", "dataset.train_limit=300", "model.width=8")
 USERS_MODEL = """
 import os
 import time
@@ -252,14 +252,15 @@ def test_runs_in_turn_give_the_same_and_each_its_own_log(basic, tmp_path):
             for text in (log.read_text(), (tmp_path / "outputs" / log.relative_to(basic)).read_text())
         ]
         assert lines[0] == lines[1] and len(lines[0]) == 3
-    assert all(run["result"]["shared_device"] for run in records(tmp_path / "outputs").values())
+    shared = [run["result"]["shared_device"] for run in records(tmp_path / "outputs").values()]
+    assert sorted(shared) == [False, True, True, True]  # the fourth begins when the three have ended
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, processes):
     """One process with two lanes, and two as for two GPUs."""
-    arguments = ["-m", "optimizer=lion,sgd", "seed=1,2", *LONG, *PACKED, "hydra.launcher.lanes=2"]
+    arguments = ["-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2"]
     environment = {"SWEEPER_SIMULATED_GPUS": str(processes)}
     process = subprocess.Popen(
         [sys.executable, "-c", INTERLEAVED, *arguments],
@@ -287,12 +288,12 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, proc
 
 @pytest.mark.slow
 def test_two_packed_processes_share_a_sweep(tmp_path):
-    arguments = ["-m", "optimizer=lion,sgd", "seed=1,2", *LONG, *PACKED, "hydra.launcher.lanes=2"]
+    arguments = ["-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2"]
     command = [sys.executable, "-c", INTERLEAVED, *arguments]
     both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
-    assert sum(text.count("completed, test") for text in errors) == 4  # each run once, by whichever came first
+    assert sum(text.count("completed, test") for text in errors) == 3  # each run once, by whichever came first
     assert {run["status"] for run in records(tmp_path / "outputs").values()} == {"completed"}
     assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))
 
@@ -312,7 +313,7 @@ def test_of_several_gpus_each_has_a_process_and_none_trains_a_run_twice(users_fo
 
 @pytest.mark.slow
 def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
-    arguments = ["-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4,5,6", *PACKED]
+    arguments = ["-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4", *PACKED]
     user = with_user(users_folder)
     process = subprocess.Popen(
         [sys.executable, "-m", "sweeper.train", *arguments, "epochs=10"],
@@ -328,7 +329,7 @@ def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "error: BrokenProcessPool" in errors and "Traceback" not in errors
-    assert errors.count("completed, test") == 5  # the one at work there can be taken up again
+    assert errors.count("completed, test") == 3  # the one at work there can be taken up again
     again = run_module("train", *arguments, "epochs=10", **with_user(users_folder))
     assert again.returncode == 0 and again.stderr.count("completed, test") == 1
 
