@@ -46,6 +46,8 @@ class Device(Protocol):
 
     def synchronize(self) -> None: ...
 
+    def collect(self) -> None: ...
+
     def free_memory(self) -> None: ...
 
 
@@ -145,16 +147,19 @@ class Lanes(Generic[T]):
 
     def _end(self, lane: Lane[T], outcome: T | Exception) -> None:
         self.outcomes[lane.number] = outcome
+        self._leave(lane)
+
+    def _leave(self, lane: Lane[T]) -> None:
         self.lanes.remove(lane)
         self._places.append(lane.place)
+        self.device.collect()
 
     def _make_room(self, lane: Lane[T], full: NoRoom) -> None:
         """Go on with fewer lanes, and with this run when one of them is free."""
         if len(self.lanes) == 1:  # nothing of ours takes its room, so it would never have more
             self._end(lane, full)
             return
-        self.lanes.remove(lane)
-        self._places.append(lane.place)
+        self._leave(lane)
         self._put_back.append((lane.number, lane.begin))
         self.limit = min(self.limit, len(self.lanes))
         self.device.free_memory()

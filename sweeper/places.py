@@ -17,6 +17,8 @@ class Host:
 
     def synchronize(self) -> None: ...
 
+    def collect(self) -> None: ...
+
     def free_memory(self) -> None: ...
 
 
@@ -33,8 +35,12 @@ class Cuda:
         with contextlib.suppress(RuntimeError):  # a lost device is met by the next step, whose run can tell it
             torch.cuda.synchronize()
 
+    def collect(self) -> None:
+        """Let go of what an ended run held: cycles of Python's objects hold memory that the next one may need."""
+        gc.collect()
+
     def free_memory(self) -> None:
-        """Give a run's memory back for others; what it held may hang in cycles of Python's objects."""
+        """Give all that nobody holds back to the driver."""
         gc.collect()
         torch.cuda.empty_cache()
 

@@ -245,6 +245,9 @@ class Model:
         self.now += self.owed
         self.owed = 0.0
 
+    def collect(self):
+        pass
+
     def free_memory(self):
         self.synchronize()
 
