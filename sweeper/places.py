@@ -48,17 +48,21 @@ class Cuda:
 class _Lane:
     """While it is entered, work goes to its stream and random numbers go on where they stopped in it.
 
-    Without the second, dropout would draw otherwise in a run beside others than in one alone.
+    Without the second, dropout would draw otherwise in a run beside others than in one alone. The GPU's generator gets
+    another state object instead of another state: graphs read their numbers' offset from the one they were captured
+    with while they run, so that two lanes must not write into the same.
     """
 
     def __init__(self) -> None:
         self._stream = torch.cuda.stream(torch.cuda.Stream())
-        self._random: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        self._state = self._generator.clone_state()
+        self._host_state = torch.get_rng_state()
 
     def __enter__(self) -> None:
-        if self._random is not None:
-            torch.set_rng_state(self._random[0])
-            torch.cuda.set_rng_state(self._random[1])
+        self._before = torch.get_rng_state(), self._generator.graphsafe_get_state()
+        torch.set_rng_state(self._host_state)
+        self._generator.graphsafe_set_state(self._state)
         self._stream.__enter__()
 
     def __exit__(
@@ -66,4 +70,6 @@ class _Lane:
     ) -> None:
         with contextlib.suppress(RuntimeError):  # of a lost device, which the error itself tells
             self._stream.__exit__(kind, error, where)
-        self._random = torch.get_rng_state(), torch.cuda.get_rng_state()
+        self._host_state = torch.get_rng_state()
+        torch.set_rng_state(self._before[0])
+        self._generator.graphsafe_set_state(self._before[1])

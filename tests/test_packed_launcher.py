@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from conftest import TINY, run_module
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
 
@@ -94,6 +96,27 @@ def test_runs_in_turn_keep_their_own_configuration_environment_and_log(two_lanes
             lines = (Path(tmpdir) / str(a) / "a_module.log").read_text().splitlines()
             assert [line.rpartition("- ")[2] for line in lines] == [f"run {a} step {k}" for k in range(3)]
             assert (Path(tmpdir) / str(a) / ".hydra" / "overrides.yaml").read_text() == f"- +a={a}\n"
+
+
+class Notes(Callback):
+    """What Hydra tells of runs, with the steps that were taken by then."""
+
+    trace: ClassVar[list] = []
+    told: ClassVar[list] = []
+
+    def on_job_start(self, config, **kwargs):
+        self.told.append(("start", config.a, len(self.trace)))
+
+    def on_job_end(self, config, job_return, **kwargs):
+        self.told.append(("end", config.a, len(self.trace), job_return.return_value))
+
+
+def test_callbacks_hear_of_a_runs_end_when_it_has_ended(two_lanes, hydra_sweep_runner, tmpdir):
+    Notes.trace.clear()
+    Notes.told.clear()
+    notes = f"+hydra.callbacks.notes._target_={__name__}.Notes"
+    with sweep(hydra_sweep_runner, in_steps(Notes.trace), tmpdir, "+a=0,1", notes):
+        assert Notes.told == [("start", 0, 0), ("start", 1, 1), ("end", 0, 6, 0), ("end", 1, 6, 1)]
 
 
 def test_an_exception_in_one_run_leaves_the_others_alone(two_lanes, hydra_sweep_runner, tmpdir):
@@ -348,6 +371,17 @@ def test_a_lost_device_is_said_in_a_line_and_no_run_failed_by_it(users_folder):
     done = interleaved(*arguments, "hydra.launcher.lanes=4", **with_user(users_folder))
     assert done.returncode == 0, done.stderr
     assert [run["status"] for run in records(users_folder / "outputs").values()] == ["completed"] * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sweep", [(), ("-m", "seed=1,2", "hydra/launcher=basic")], ids=["one run", "basic launcher"])
+def test_a_lost_device_is_told_from_a_failed_run_by_other_launchers_too(users_folder, sweep):
+    done = run_module("train", "--config-dir", "conf", *TINY, "model=LosesTheDevice", *sweep, **with_user(users_folder))
+    assert done.returncode == 1
+    assert done.stderr.count("error: the GPU is lost to this process") == 1 and "Traceback" not in done.stderr
+    table = run_module("aggregate", "outputs", cwd=users_folder)
+    assert table.returncode == 0
+    assert {row["status"] for row in rows(users_folder / "outputs" / "results.csv")} == {"interrupted"}
 
 
 @pytest.mark.slow
