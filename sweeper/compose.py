@@ -47,6 +47,7 @@ class Grid:
     cells: list[Cell]
     sweep: bool
     outputs: Path
+    launcher: str
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -108,8 +109,7 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
-        if (n_jobs := hydra.launcher.get("n_jobs")) is not None and (not isinstance(n_jobs, int) or n_jobs == 0):
-            raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
+        _check_launcher(hydra.launcher)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
@@ -127,7 +127,7 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]))
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), hydra.runtime.choices["hydra/launcher"])
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
@@ -155,6 +155,18 @@ class _Expansion:
                 raise _bad_input(error, overrides) from error
             self._composed[key] = cfg
         return self._composed[key]
+
+
+def _check_launcher(launcher: DictConfig) -> None:
+    n_jobs, lanes = launcher.get("n_jobs"), launcher.get("lanes")
+    if n_jobs is not None and (not _is_integer(n_jobs) or n_jobs == 0):
+        raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
+    if "lanes" in launcher and lanes != "auto" and (not _is_integer(lanes) or lanes < 1):
+        raise BadInput(f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _loader_with(loader: Any, overrides: list[str]) -> Any:

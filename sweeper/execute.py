@@ -1,5 +1,6 @@
 """One run from its configuration to its record: lock, train, and write down how it ended, whatever happens."""
 
+import contextlib
 import logging
 import time
 import traceback
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import cores, prepare_process
 from sweeper.errors import BadInput, RunFailed
+from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.runs import RunDirectory, find_finished
@@ -16,6 +18,9 @@ from sweeper.stopping import StopSignals, SweepStop
 
 if TYPE_CHECKING:
     from torch.cuda import Event
+
+    from sweeper.data import Data
+    from sweeper.devices import Device
 
 log = logging.getLogger("sweeper")
 
@@ -31,7 +36,8 @@ def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep
         except StopIteration as end:
             return str(end.value)
         if event is not None:
-            event.synchronize()
+            with contextlib.suppress(RuntimeError):  # a lost device: the run meets the same error at its next step
+                event.synchronize()
 
 
 def run_in_steps(
@@ -47,6 +53,10 @@ def run_in_steps(
 
     Returns:
         The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped.
+
+    Raises:
+        DeviceLost: the device answers no more; the run can go on from its checkpoint in another process.
+        NoRoom: its memory is full, of other runs of this process too; it can go on when they are fewer.
     """
     sweep = SweepStop.current() if in_sweep else None
     run = RunDirectory(directory)
@@ -91,7 +101,9 @@ def _train(
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     shared = parallel > 1
-    status, error = "failed", None
+    status, error, memory_full = "failed", None, False
+    device: Device | None = None
+    data: Data | None = None
     progress = Progress(config["epochs"], quiet=sweep is not None)
     level = logging.INFO if sweep is None else logging.DEBUG
     try:
@@ -125,13 +137,22 @@ def _train(
     except (BadInput, RunFailed) as failure:
         error = str(failure)
     except Exception as failure:  # one failed run must not stop the others; its log has all of it
-        error = f"{type(failure).__name__}: {(str(failure).strip() or 'no message').splitlines()[0]}"
         log.debug("%s", traceback.format_exc())
+        raise_if_lost(failure)
+        memory_full = is_out_of_memory(failure)
+        error = f"{type(failure).__name__}: {(str(failure).strip() or 'no message').splitlines()[0]}"
     finally:
         progress.close()
     check_lock()
+    beside_others = memory_full and Presence.runs_here() > 0
+    if beside_others:
+        status, error = "interrupted", None
     result = summarize_rows(rows, config, environment, status, shared)
+    if memory_full and not beside_others and data is not None and device is not None:
+        error = explain_out_of_memory(config, data, device)
     run.write_run(status, config, environment, result, error)
+    if beside_others:
+        raise NoRoom(f"{run.path}: out of memory beside {Presence.runs_here()} others")
     if status in ("completed", "diverged"):
         run.remove_checkpoint()
     if status == "failed" and sweep is not None and config["fail_fast"]:

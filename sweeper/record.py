@@ -10,7 +10,7 @@ import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -104,28 +104,41 @@ def _commit() -> str | None:
 
 
 class Presence:
-    """Tells whether other runs of this user used the same kind of device of this machine at the same time.
+    """Tells whether other runs of this user used the same device of this machine at the same time.
 
-    Each run lays a file of its process id into a folder of the system's temporary one while it trains.
+    Each process lays a file of its id into a folder of the system's temporary one while it trains.
     """
+
+    _here: ClassVar[list["Presence"]] = []  # this process's runs at work
 
     def __init__(self, kind: str) -> None:
         self.others = False
-        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / kind
+        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / _device_key(kind)
         self._file = self._folder / str(os.getpid())
+
+    @classmethod
+    def runs_here(cls) -> int:
+        """How many runs this process has at work."""
+        return len(cls._here)
 
     def __enter__(self) -> "Presence":
         with contextlib.suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._file.touch()
+        self._here.append(self)
         self.look()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with contextlib.suppress(OSError):
-            self._file.unlink(missing_ok=True)
+        self._here.remove(self)
+        if not self._here:
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
 
     def look(self) -> None:
+        if len(self._here) > 1:
+            for run in self._here:
+                run.others = True
         with contextlib.suppress(OSError):
             for file in self._folder.iterdir():
                 if file == self._file:
@@ -134,3 +147,10 @@ class Presence:
                     self.others = True
                 else:
                     file.unlink(missing_ok=True)
+
+
+def _device_key(kind: str) -> str:
+    """The kind, and of several GPUs which one: runs on two of them share nothing."""
+    if kind != "cuda":
+        return kind
+    return f"cuda-{getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), 'uuid', '')}"  # torch 2.5

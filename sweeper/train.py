@@ -3,7 +3,9 @@
 import os
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,8 +17,9 @@ from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
+from sweeper.devices import probe_kind
 from sweeper.errors import BadInput, RunFailed
-from sweeper.execute import execute_run
+from sweeper.execute import execute_run, run_in_steps
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
@@ -67,7 +70,7 @@ def _train_by_hydra() -> None:
     try:
         _run_hydra()
     except Exception as error:
-        if asked_for_all:
+        if asked_for_all or isinstance(error, RunFailed):
             raise
         raise RunFailed(f"{type(error).__name__}: {error}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
@@ -75,20 +78,32 @@ def _train_by_hydra() -> None:
             del os.environ["HYDRA_FULL_ERROR"]
 
 
-@hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")
-def _run_hydra(cfg: DictConfig) -> str:
+def run_one(cfg: DictConfig) -> str:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
+    return execute_run(**_what_to_run(cfg))
+
+
+def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
+    """What the launcher `packed` calls instead: the same as a generator of steps."""
+    return run_in_steps(**_what_to_run(cfg))
+
+
+run_one.in_steps = _run_one_in_steps  # type: ignore[attr-defined]  # by which `packed` knows a task it can interleave
+_run_hydra = hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run_one)
+
+
+def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     hydra_config = HydraConfig.get()
     config = resolve_config(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
     parallel = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
-    return execute_run(
-        config,
-        Path(config["outputs"]) / run_name(config),
-        parallel=parallel if parallel > 0 else os.cpu_count() or 1,
-        in_sweep=hydra_config.mode == RunMode.MULTIRUN,
-        overrides=list(hydra_config.overrides.task),
-    )
+    return {
+        "config": config,
+        "directory": Path(config["outputs"]) / run_name(config),
+        "parallel": parallel if parallel > 0 else os.cpu_count() or 1,
+        "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
+        "overrides": list(hydra_config.overrides.task),
+    }
 
 
 def _carry_out(grid: Grid) -> int:
@@ -105,6 +120,8 @@ def _carry_out(grid: Grid) -> int:
         _update_tables(grid.outputs)
         return 0
     _rehearse(to_do)
+    if advice := _faster_launcher(grid.launcher, to_do):
+        print(advice, file=sys.stderr)
     stop = SweepStop.begin(grid.outputs)
     signals = StopSignals(stop)
     try:
@@ -135,6 +152,14 @@ def _rehearse(cells: list[Cell]) -> None:
     from sweeper.prepare import rehearse
 
     rehearse([cell.config for cell in cells])
+
+
+def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
+    """One line for a sweep that leaves a GPU half idle by the default launcher; None where there is nothing better."""
+    kind = to_do[0].config["device"]["kind"]
+    if launcher != "local" or len(to_do) < 2 or (probe_kind() if kind == "auto" else kind) != "cuda":
+        return None
+    return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
 
 
 def _answer(cell: Cell) -> None:

@@ -29,6 +29,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.aggregate, sweeper.results, sweeper.rows, sweeper.summary, sweeper.tables, sweeper.statistics",
         "sweeper.compose, sweeper.config, sweeper.overrides, sweeper.identity, sweeper.resolvers, sweeper.callbacks",
         "sweeper.train",
+        "hydra_plugins.sweeper_packed_launcher, sweeper.packed, sweeper.lanes, sweeper.gpus, sweeper.faults",
     ],
 )
 def test_what_reads_asks_and_checks_imports_no_heavy_library(tmp_path, modules):

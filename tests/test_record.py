@@ -60,3 +60,14 @@ def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
         (again._folder / "999999999").touch()  # a process that is gone
         again.look()
         assert not again.others
+
+
+def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with Presence("cpu") as first:
+        assert Presence.runs_here() == 1 and not first.others
+        with Presence("cpu") as second:
+            assert Presence.runs_here() == 2
+        assert first.others and second.others  # known at once, and kept when the other is gone
+        assert first._file.exists()
+    assert Presence.runs_here() == 0 and not first._file.exists()

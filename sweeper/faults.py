@@ -1,0 +1,112 @@
+"""What a GPU can do to a run: too little memory, with an estimate of what fits, and a device that is lost."""
+
+import contextlib
+import gc
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sweeper.errors import RunFailed
+
+if TYPE_CHECKING:
+    from sweeper.data import Data
+    from sweeper.devices import Device
+
+_NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
+
+class NoRoom(Exception):
+    """The device's memory doesn't hold this run beside the others of this process; it can go on when they are fewer."""
+
+
+class DeviceLost(RunFailed):
+    """The device answers this process no more. No run's fault: each goes on from its checkpoint in a new process."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Is it the device's memory that ran out, by torch's own name for it or by what the driver or a library said?"""
+    import torch
+
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+def raise_if_lost(error: Exception) -> None:
+    """Tell an error after which the device is gone for this process from one that only this run has.
+
+    Raises:
+        DeviceLost: `error` is the device's, and it doesn't answer since.
+    """
+    if isinstance(error, RuntimeError) and "CUDA error" in str(error) and not device_answers():
+        raise DeviceLost(
+            f"the GPU is lost to this process ({str(error).splitlines()[0]}); "
+            "no run failed by it, the same command goes on from the checkpoints"
+        ) from None
+
+
+def device_answers() -> bool:
+    """False after an error that CUDA keeps for good: every later call in this process gets it too."""
+    import torch
+
+    if not torch.cuda.is_initialized():
+        return True
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return False
+    return True
+
+
+def explain_out_of_memory(config: dict[str, Any], data: "Data", device: "Device") -> str:
+    """One line, with the batch size that would fit where that can be found out."""
+    asked = config["batch_size"]
+    fits = None
+    if device.kind == "cuda":
+        with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
+            free, peak = _measure(config, data, device)
+            fits = fitting_batch_size(peak, free, asked)
+    advice = f"about batch_size={fits} would fit" if fits else "choose a smaller batch_size or model"
+    return f"out of memory with batch_size={asked}, alone on the {device.kind.upper()} device; {advice}"
+
+
+def fitting_batch_size(peak: Callable[[int], int], free: int, asked: int) -> int | None:
+    """The batch size whose step needs nine tenths of `free` bytes; None when not even one image fits.
+
+    Args:
+        peak: bytes that a step of so many images needs at most; measured at two small sizes, linear beyond.
+        asked: the size that didn't fit; the estimate stays below it.
+    """
+    small = max(1, asked // 16)
+    low, high = peak(small), peak(2 * small)
+    per_image = max(1.0, (high - low) / small)
+    fits = min(int((0.9 * free - (low - small * per_image)) / per_image), asked - 1)
+    return (fits // 8 * 8 or fits) if fits > 0 else None
+
+
+def _measure(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
+    """Bytes that are free for a run beside its data, and the peak of one eager step as a function of its images."""
+    import torch
+    from torch.nn import functional
+
+    from sweeper.build import build_model, build_optimizer
+
+    gc.collect()
+    torch.cuda.empty_cache()
+    splits = [data.train, data.test, *([data.val] if data.val else [])]
+    free = torch.cuda.mem_get_info()[0] - sum(split.images.nbytes for split in splits)
+    where = device.torch_device
+
+    def peak(images: int) -> int:
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
+        model = model.to(where).to(memory_format=device.memory_format)
+        optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
+        batch = torch.rand(images, *data.image_shape, device=where).contiguous(memory_format=device.memory_format)
+        with device.autocast():
+            logits = model(batch)
+        functional.cross_entropy(logits.float(), torch.zeros(images, dtype=torch.int64, device=where)).backward()
+        optimizer.step()
+        return torch.cuda.max_memory_allocated() - before
+
+    return free, peak

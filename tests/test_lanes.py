@@ -1,0 +1,382 @@
+"""Whose turn it is: the scheduler over made-up runs, with events, a clock and a device that tests move."""
+
+import pytest
+
+from sweeper.faults import DeviceLost, NoRoom
+from sweeper.lanes import Lane, Lanes
+from sweeper.places import Host
+
+
+class FakeDevice(Host):
+    """Serves several runs; notes what is asked of it."""
+
+    several = True
+
+    def __init__(self):
+        self.freed = 0
+
+    def free_memory(self):
+        self.freed += 1
+
+
+class FakeEvent:
+    """Is reached after `asked` questions, or when somebody waits for it."""
+
+    def __init__(self, name, asked, waited):
+        self.name, self.asked, self.waited = name, asked, waited
+
+    def query(self):
+        self.asked -= 1
+        return self.asked < 0
+
+    def synchronize(self):
+        self.waited.append(self.name)
+        self.asked = 0
+
+
+class Lost:
+    """An event of a device that is gone."""
+
+    def query(self):
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    synchronize = query
+
+
+def steps_of(name, length, trace, error=None):
+    """A run of `length` steps that writes each into `trace`, and ends with its name or with `error`."""
+
+    def begin():
+        for k in range(length):
+            trace.append(f"{name}{k}")
+            yield None
+        if error is not None:
+            raise error
+        return name
+
+    return begin
+
+
+def run(begins, limit, device=None):
+    scheduler = Lanes(iter(enumerate(begins)), device or FakeDevice(), limit)
+    return scheduler.run(), scheduler
+
+
+def test_lanes_take_turns_and_a_free_one_takes_the_next_run():
+    trace = []
+    outcomes, _ = run([steps_of("a", 3, trace), steps_of("b", 1, trace), steps_of("c", 2, trace)], 2)
+    assert trace == ["a0", "b0", "a1", "a2", "c0", "c1"]  # b ends in its second turn, then c begins
+    assert outcomes == {0: "a", 1: "b", 2: "c"}
+
+
+def test_a_device_that_serves_one_run_gets_one_at_a_time():
+    trace = []
+    run([steps_of("a", 2, trace), steps_of("b", 2, trace)], 2, Host())
+    assert trace == ["a0", "a1", "b0", "b1"]
+    trace.clear()
+    run([steps_of("a", 2, trace), steps_of("b", 2, trace)], "auto", Host())
+    assert trace == ["a0", "a1", "b0", "b1"]
+
+
+def test_runs_are_begun_only_when_a_lane_is_free():
+    begun, trace = [], []
+
+    def starts():
+        for k, name in enumerate("abc"):
+            begun.append((name, len(trace)))
+            yield k, steps_of(name, 2, trace)
+
+    Lanes(starts(), FakeDevice(), 1).run()
+    assert begun == [("a", 0), ("b", 2), ("c", 4)]
+
+
+def test_an_exception_in_one_lane_leaves_the_others_alone():
+    trace, error = [], ValueError("broken")
+    outcomes, _ = run([steps_of("a", 1, trace, error), steps_of("b", 3, trace), steps_of("c", 1, trace)], 2)
+    assert outcomes == {0: error, 1: "b", 2: "c"}
+    assert trace == ["a0", "b0", "b1", "b2", "c0"]
+
+
+def test_a_lane_that_waits_for_the_device_is_passed_over():
+    trace, waited = [], []
+
+    def waiting():
+        trace.append("w0")
+        yield FakeEvent("w", asked=2, waited=waited)
+        trace.append("w1")
+
+    run([waiting, steps_of("a", 5, trace)], 2)
+    assert trace == ["w0", "a0", "a1", "a2", "w1", "a3", "a4"]
+    assert waited == []
+
+
+def test_when_all_wait_the_one_that_waits_longest_goes_on_first():
+    trace, waited = [], []
+
+    def waiting(name, lengths):
+        def begin():
+            for k, asked in enumerate(lengths):
+                trace.append(f"{name}{k}")
+                yield FakeEvent(f"{name}{k}", asked, waited)
+
+        return begin
+
+    # b's second event is younger than a's first, so a is waited for although b asked first in the list.
+    run([waiting("b", [0, 99, 99]), waiting("a", [99, 99])], 2)
+    assert waited[0] == "a0"
+    assert waited == ["a0", "b1", "a1", "b2"]
+
+
+def test_an_event_of_a_lost_device_lets_its_run_meet_the_error_itself():
+    def meets_it():
+        yield Lost()
+        raise DeviceLost("gone")
+
+    with pytest.raises(DeviceLost):
+        run([meets_it], 1)
+
+
+def test_a_lost_device_closes_all_runs_where_they_stand():
+    closed, trace = [], []
+
+    def long():
+        try:
+            while True:
+                yield None
+        finally:
+            closed.append("long")
+
+    def loses():
+        yield None
+        raise DeviceLost("gone")
+
+    begins = [long, loses, steps_of("never", 1, trace)]
+    scheduler = Lanes(iter(enumerate(begins)), FakeDevice(), 2)
+    with pytest.raises(DeviceLost):
+        scheduler.run()
+    assert closed == ["long"] and trace == [] and scheduler.outcomes == {}
+
+
+def test_a_run_that_cannot_be_closed_keeps_no_other_from_it():
+    closed = []
+
+    def stubborn():
+        try:
+            yield None
+            yield None
+        finally:
+            raise RuntimeError("CUDA error")
+
+    def long():
+        try:
+            while True:
+                yield None
+        finally:
+            closed.append("long")
+
+    def loses():
+        yield None
+        raise DeviceLost("gone")
+
+    with pytest.raises(DeviceLost):
+        run([loses, stubborn, long], 3)
+    assert closed == ["long"]
+
+
+# Memory
+
+
+def needs_room(name, trace, at_work, room):
+    """A run that fits only beside fewer than `room` others."""
+
+    def begin():
+        at_work.add(name)
+        try:
+            for k in range(3):
+                if len(at_work) > room:
+                    raise NoRoom(f"{name}: out of memory")
+                trace.append(f"{name}{k}")
+                yield None
+        finally:
+            at_work.discard(name)
+        return name
+
+    return begin
+
+
+def test_without_room_there_are_fewer_lanes_and_the_run_comes_again(capsys):
+    trace, at_work, device = [], set(), FakeDevice()
+    outcomes, scheduler = run([needs_room(name, trace, at_work, 2) for name in "abcd"], 3, device)
+    assert outcomes == {0: "a", 1: "b", 2: "c", 3: "d"}
+    assert scheduler.limit == 2 and device.freed == 1
+    assert trace[:4] == ["a0", "b0", "a1", "b1"]
+    assert trace.count("c0") == 1
+    assert capsys.readouterr().err == "c: out of memory: going on with 2 at a time\n"
+
+
+def test_alone_a_run_without_room_is_not_tried_for_ever():
+    def never_fits():
+        raise NoRoom("x")
+        yield None
+
+    outcomes, _ = run([never_fits], 1)
+    assert isinstance(outcomes[0], NoRoom)
+
+
+# lanes=auto
+
+
+class Model:
+    """A device that does `speed[n]` steps a second with n lanes at work, the steps of all lanes alike.
+
+    Its clock moves with the steps; the host runs ahead of it and is told so by `synchronize`.
+    """
+
+    several = True
+
+    def __init__(self, speed, ahead=0.05):
+        self.speed, self.ahead, self.now, self.owed = speed, ahead, 0.0, 0.0
+        self.at_work = []  # names in the order of the latest steps
+
+    def place(self):
+        return Host().place()
+
+    def synchronize(self):
+        self.now += self.owed
+        self.owed = 0.0
+
+    def collect(self):
+        pass
+
+    def free_memory(self):
+        self.synchronize()
+
+    def clock(self):
+        self.now += 1e-4  # the host's own time
+        return self.now
+
+    def step(self, name, cost=1.0):
+        self.at_work = [*self.at_work[-11:], name]
+        lanes_at_work = len(set(self.at_work[-6:]))
+        self.owed += cost / self.speed[min(lanes_at_work, len(self.speed) - 1)]
+        if self.owed > self.ahead:  # seconds by which the host may run ahead
+            self.synchronize()
+
+
+def auto(model, count, length, cost=lambda k: 1.0):
+    trace = []
+
+    def begin(k):
+        def steps():
+            for i in range(length):
+                model.step(k, cost(k))
+                trace.append((k, i))
+                yield None
+            return k
+
+        return steps
+
+    scheduler = Lanes(((k, begin(k)) for k in range(count)), model, "auto", model.clock)
+    limits = []
+    fill, try_out = scheduler._fill, scheduler._try_out
+
+    def fill_and_note():
+        limits.append(scheduler.limit)
+        return fill()
+
+    def try_out_and_note():
+        found = try_out()
+        trace.append(None)  # the trial ends here
+        return found
+
+    scheduler._fill, scheduler._try_out = fill_and_note, try_out_and_note
+    return scheduler.run(), scheduler, trace, limits
+
+
+@pytest.mark.parametrize(
+    ("speed", "best"),
+    [
+        ((0, 100, 119, 124, 129, 129, 125), 4),  # as an H100 was measured, in the same proportions
+        ((0, 100, 101, 101, 101, 101, 101), 1),  # one run fills the device
+        ((0, 100, 150, 151, 152, 152, 152), 2),  # within 2 % of the best
+        ((0, 100, 200, 300, 400, 500, 600), 6),
+    ],
+)
+def test_auto_keeps_the_fewest_lanes_within_two_per_cent_of_the_best(speed, best, capsys):
+    outcomes, scheduler, trace, limits = auto(Model(speed), count=7, length=2500)
+    assert max(limits) == 6 and limits[-1] == best == scheduler.limit
+    assert f"lanes=auto: {best} at a time, {speed[best] / speed[1]:.1f}" in capsys.readouterr().err
+    assert outcomes == {k: k for k in range(7)}
+    trial = trace.index(None)
+    assert {run for run, _ in trace[trial + 1 : trial + 101]} == set(range(best))  # the surplus lanes pause
+    for k in range(7):  # and go on: every step is taken once, in order
+        assert [step[1] for step in trace if step and step[0] == k] == list(range(2500))
+
+
+def test_auto_weighs_steps_by_what_they_take_alone():
+    """A second lane with ten times as long steps makes fewer steps a second, and yet the device does more."""
+    costs = [1.0, 10.0, 10.0]
+    outcomes, scheduler, _, _ = auto(Model((0, 1000, 1300, 1300)), 3, 20_000, lambda k: costs[k])
+    assert scheduler.limit == 2 and len(outcomes) == 3
+
+
+def test_auto_measures_the_device_and_not_the_host_that_runs_ahead():
+    model = Model((0, 100, 100, 100), ahead=1e9)
+    scheduler = Lanes(iter(()), model, "auto", model.clock)
+    lane = Lane(0, None, iter(lambda: model.step(0), object()), Host().place())
+    scheduler.lanes.append(lane)
+    assert scheduler._throughput([lane]) == pytest.approx(100, rel=0.02)
+
+
+def test_auto_ends_with_the_runs(capsys):
+    outcomes, _, _, limits = auto(Model((0, 100, 150, 200)), count=2, length=800)
+    assert outcomes == {0: 0, 1: 1}
+    assert max(limits) == 3  # a third lane found no run
+    assert "lanes=auto: 2 at a time, 1.5" in capsys.readouterr().err
+
+
+def test_auto_stays_with_what_it_has_when_runs_are_too_short_to_be_timed(capsys):
+    outcomes, scheduler, _, _ = auto(Model((0, 100, 100, 100)), count=100, length=100)  # a second each
+    assert len(outcomes) == 100 and scheduler.limit == 1 and capsys.readouterr().err == ""
+
+
+def test_auto_tries_no_more_lanes_than_the_memory_holds():
+    model, at_work = Model((0, 100, 200, 300, 400)), set()
+
+    def begin(name):
+        def steps():
+            at_work.add(name)
+            try:
+                for _ in range(3000):
+                    if len(at_work) > 2:
+                        raise NoRoom(f"{name}: out of memory")
+                    model.step(name)
+                    yield None
+            finally:
+                at_work.discard(name)
+            return name
+
+        return steps
+
+    scheduler = Lanes(((k, begin(k)) for k in range(5)), model, "auto", model.clock)
+    assert scheduler.run() == {k: k for k in range(5)}
+    assert scheduler.limit == 2
+
+
+def test_a_failure_in_the_trial_leaves_the_others_alone():
+    model = Model((0, 100, 150, 150))
+
+    def fails():
+        for _ in range(50):
+            model.step("f")
+            yield None
+        raise ValueError("broken")
+
+    def good():
+        for _ in range(2000):
+            model.step("g")
+            yield None
+        return "good"
+
+    outcomes = Lanes(iter(enumerate([good, fails])), model, "auto", model.clock).run()
+    assert outcomes[0] == "good" and isinstance(outcomes[1], ValueError)
