@@ -77,7 +77,7 @@ class Config:
     rerun: bool = MISSING
     fail_fast: bool = MISSING
     save_model: bool = MISSING
-    checkpoint_every: int = MISSING
+    checkpoint_every: int | None = MISSING
     record_host: bool = MISSING
 
 

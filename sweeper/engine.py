@@ -1,6 +1,7 @@
 """The training loop, written as a generator that yields after every step, so that its driver can stop it there."""
 
 import math
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -19,6 +20,9 @@ from sweeper.step import Step
 from sweeper.streams import stream_seed
 
 Row = dict[str, Any]
+
+# Seconds of work that a process killed without warning loses at most, if no `checkpoint_every` was chosen.
+CHECKPOINT_AFTER = 60.0
 
 
 class Stopped(Exception):
@@ -53,7 +57,7 @@ def train(
         Stopped: thrown in by the driver.
         RunFailed: the checkpoint was made on other data.
     """
-    seed, epochs, batch_size = config["seed"], config["epochs"], config["batch_size"]
+    seed, epochs, batch_size, every = (config[k] for k in ("seed", "epochs", "batch_size", "checkpoint_every"))
     where = device.torch_device
     model = build_model(config["model"], data.image_shape, len(data.classes), seed)
     model = model.to(where).to(memory_format=device.memory_format)
@@ -75,6 +79,7 @@ def train(
         parts["loss_scale"] = step.loss_scale
     first_epoch, done = load_state(run, parts, rows, data.digest)
     run.write_metrics(rows)
+    saved = time.monotonic()
 
     for epoch in range(first_epoch, epochs + 1):
         order.draw(seed, epoch)
@@ -90,6 +95,11 @@ def train(
                 schedule.step()
                 done += 1
                 yield pace.after_step()
+                if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
+                    meter.clock.stop()
+                    save_state(run, parts, rows, data.digest, epoch, done)
+                    meter.clock.start()
+                    saved = time.monotonic()
             meter.clock.stop()
             model.eval()
             for evaluation in evaluations.values():
@@ -115,7 +125,7 @@ def train(
             bad_step += (epoch - 1) * len(sizes)
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
-        if epoch < epochs and epoch % config["checkpoint_every"] == 0:
+        if every is not None and epoch % every == 0 and epoch < epochs:
             save_state(run, parts, rows, data.digest, epoch + 1, done)
     if config["save_model"]:
         run.write_weights(model)

@@ -52,7 +52,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped_bit_for_bit(optimizer, 
 
 
 def test_a_run_killed_between_checkpoints_equals_one_that_was_not(tmp_path):
-    config = configure("optimizer=adamw", "epochs=3")
+    config = configure("optimizer=adamw", "epochs=3", "checkpoint_every=1")
     whole = finish(config, tmp_path / "whole")
     loop = start(config, tmp_path / "killed")
     for _ in itertools.islice(loop, 8):  # the first epoch's checkpoint is written; the second is lost in the middle
@@ -174,3 +174,15 @@ def test_the_kernel_takes_the_same_batches(padding, flip):
     expected = batches.take_plainly(order, places)
     torch.testing.assert_close(images, expected[0], rtol=1e-6, atol=1e-6)
     assert torch.equal(labels, expected[1]) and torch.equal(index, expected[2])
+
+
+def test_a_run_killed_within_an_epoch_goes_on_from_its_latest_minute(tmp_path, monkeypatch):
+    config = configure("optimizer=adamw", "noise=symmetric", "epochs=3")
+    whole = finish(config, tmp_path / "whole")
+    monkeypatch.setattr("sweeper.engine.CHECKPOINT_AFTER", 0.0)
+    loop = start(config, tmp_path / "killed")
+    for _ in itertools.islice(loop, 5):
+        pass
+    loop.close()
+    assert RunDirectory(tmp_path / "killed").load_checkpoint()["step"] == 4
+    assert finish(config, tmp_path / "killed") == whole

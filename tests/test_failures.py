@@ -125,7 +125,15 @@ def test_fail_fast_starts_nothing_more(users_folder):
 
 
 # A run long enough to be caught in the middle, short enough to be trained whole as well.
-LONG = ("dataset=digits", "device=cpu", "device.threads=1", "epochs=24", "dataset.train_limit=600", "model.width=8")
+LONG = (
+    "dataset=digits",
+    "device=cpu",
+    "device.threads=1",
+    "epochs=24",
+    "dataset.train_limit=600",
+    "model.width=8",
+    "checkpoint_every=1",
+)
 
 
 @pytest.fixture(scope="module")

@@ -150,7 +150,15 @@ sys.exit(main())
 """
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)
 # Long enough to be caught in the middle, short enough to be trained whole as well.
-LONG = ("dataset=digits", "device=cpu", "device.threads=1", "epochs=16", "dataset.train_limit=300", "model.width=8")
+LONG = (
+    "dataset=digits",
+    "device=cpu",
+    "device.threads=1",
+    "epochs=40",
+    "dataset.train_limit=300",
+    "model.width=8",
+    "checkpoint_every=1",
+)
 USERS_MODEL = """
 import os
 import time
