@@ -14,12 +14,15 @@ are the images of an epoch over images/s. Set-up is the time from the process's 
 less a later one (less the first where it was faster): imports, data, compilation, capture. Memory is the device's
 peak, on the CPU the training process's own. Sweeper writes no checkpoints here: `checkpoint_every=1` shows their cost.
 
+On a machine that other work shares, --rounds 3 measures all in turn three times and takes the fastest of each.
+
 Without --root the images are made ones of CIFAR-10's shapes; on the CPU, 512 of them. What follows the options are
 overrides for sweeper alone, e.g. device.compile=false.
 """
 
 import argparse
 import csv
+import itertools
 import json
 import subprocess
 import sys
@@ -57,17 +60,20 @@ COLUMNS = (
 
 def main() -> int:
     arguments = parse_arguments()
-    rows: list[dict[str, Any]] = []
+    best: dict[tuple[str, str], dict[str, Any]] = {}
     deadline = time.monotonic() + arguments.budget
-    for dataset in arguments.dataset:
-        for name in arguments.only:
-            limit_s = min(LARGEST_SHARE * arguments.budget, max(0.0, deadline - time.monotonic()))
-            try:
-                rows.append(measure(name, dataset, arguments, limit_s))
-            except Failed as failure:
-                print(f"{dataset}, {name}: {failure}", file=sys.stderr, flush=True)
-                continue
-            print(progress(rows[-1]), file=sys.stderr, flush=True)
+    for dataset, _, name in itertools.product(arguments.dataset, range(arguments.rounds), arguments.only):
+        limit_s = min(LARGEST_SHARE * arguments.budget, max(0.0, deadline - time.monotonic()))
+        try:
+            row = measure(name, dataset, arguments, limit_s)
+        except Failed as failure:
+            print(f"{dataset}, {name}: {failure}", file=sys.stderr, flush=True)
+            continue
+        print(f"{dataset}, {name}: {row['seconds_per_epoch']:.3f} s/epoch", file=sys.stderr, flush=True)
+        key = dataset, name
+        if key not in best or row["seconds_per_epoch"] < best[key]["seconds_per_epoch"]:
+            best[key] = row
+    rows = list(best.values())
     add_ratios(rows)
     print_tables(rows)
     if arguments.csv:
@@ -91,6 +97,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--epochs", type=int, help="of each, the first left out; default: by name, a few minutes in all"
     )
+    parser.add_argument("--rounds", type=int, default=1, help="all in turn so often; the fastest of each counts")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
     parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
     parser.add_argument("overrides", nargs="*", help="for sweeper alone")
@@ -203,10 +210,6 @@ def print_tables(rows: list[dict[str, Any]]) -> None:
                 f"| {row['name']} | {row['seconds_per_epoch']:.3f} | {row['images_per_second']:,.0f} | "
                 f"{' | '.join(ratios)} | {row['peak_memory_bytes'] / 1e6:,.0f} | {row['setup_seconds']:.1f} |"
             )
-
-
-def progress(row: dict[str, Any]) -> str:
-    return f"{row['dataset']}, {row['name']}: {row['seconds_per_epoch']:.3f} s/epoch"
 
 
 if __name__ == "__main__":
