@@ -17,7 +17,7 @@ peak, on the CPU the training process's own. Sweeper writes no checkpoints here:
 On a machine that other work shares, --rounds 3 measures all in turn three times and takes the fastest of each.
 
 Without --root the images are made ones of CIFAR-10's shapes; on the CPU, 512 of them. What follows the options are
-overrides for sweeper alone, e.g. device.compile=false.
+overrides for sweeper alone, e.g. device.compile=true.
 """
 
 import argparse
@@ -134,7 +134,7 @@ def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: flo
             overrides += ["dataset.train_limit=512", "dataset.test_limit=100"]
     config = compose_grid(overrides).cells[0].config
     if name in ("sweeper", "packed"):
-        result = time_sweeper(name, overrides + arguments.overrides, on_gpu, limit_s)
+        result = time_sweeper(name, overrides + arguments.overrides, limit_s)
     else:
         result = time_loop(name, config, limit_s)
     described = {"dataset": dataset, "model": config["model"]["name"], "batch_size": config["batch_size"], "name": name}
@@ -157,10 +157,8 @@ def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, An
     return result
 
 
-def time_sweeper(name: str, overrides: list[str], on_gpu: bool, limit_s: float) -> dict[str, Any]:
+def time_sweeper(name: str, overrides: list[str], limit_s: float) -> dict[str, Any]:
     """One run, or five packed, from the files that they write."""
-    if on_gpu:
-        overrides = ["device.compile=true", *overrides]
     if name == "packed":
         overrides = [
             "-m",

@@ -125,6 +125,8 @@ def prepare_process(threads: int) -> None:
     """Set what torch reads when it is imported. Later calls in the same process change the thread count alone."""
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # an operator MPS lacks runs on the CPU instead
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what device.deterministic=true needs of cuBLAS
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "optimizer-sweeper" / "inductor"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))  # torch's own default is lost when /tmp is emptied
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import torch

@@ -64,7 +64,8 @@ def explain_out_of_memory(config: dict[str, Any], data: "Data", device: "Device"
     if device.kind == "cuda":
         with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
             free, peak = _measure(config, data, device)
-            fits = fitting_batch_size(peak, free, asked)
+            # A graph keeps the memory of its step, and the short last batch is tried eagerly beside it.
+            fits = fitting_batch_size(peak, free // 2, asked)
     advice = f"about batch_size={fits} would fit" if fits else "choose a smaller batch_size or model"
     return f"out of memory with batch_size={asked}, alone on the {device.kind.upper()} device; {advice}"
 

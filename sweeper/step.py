@@ -1,5 +1,6 @@
 """One training step, over tensors that stay where they are, so that a CUDA graph can repeat it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,9 +33,12 @@ class Step:
         self.model, self.optimizer, self.device = model, optimizer, device
         self.batches, self.order, self.meter = batches, order, meter
         self.batch_size = batch_size
+        self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else model
         self.low_precision = None
-        if device.graphs and device.low_precision is not None:
-            self.low_precision = LowPrecisionWeights(model, device.low_precision)
+        if (
+            device.graphs and device.low_precision is not None and not device.compile
+        ):  # a compiled model casts by itself
+            self.forward = self.low_precision = LowPrecisionWeights(model, device.low_precision)
         self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
@@ -68,7 +72,7 @@ class Step:
         # Inside a graph the gradients of the step before are then neither zeroed nor added to.
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
-            logits = (self.low_precision or self.model)(images.contiguous(memory_format=self.device.memory_format))
+            logits = self.forward(images.contiguous(memory_format=self.device.memory_format))
         loss = functional.cross_entropy(logits.float(), labels)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
         if self.low_precision is not None:
