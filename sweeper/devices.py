@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A device as a run uses it. Images lie channels last on CUDA alone: on MPS batch norm's backward was wrong so."""
+    """A device as a run uses it. Images lie channels last, but on MPS, where batch norm's backward was wrong so."""
 
     kind: str  # cuda, mps or cpu
     name: str  # e.g. "NVIDIA H100 80GB HBM3"
@@ -44,7 +44,7 @@ class Device:
     def memory_format(self) -> "torch.memory_format":
         import torch
 
-        return torch.channels_last if self.kind == "cuda" else torch.contiguous_format
+        return torch.contiguous_format if self.kind == "mps" else torch.channels_last
 
     @property
     def graphs(self) -> bool:
