@@ -25,10 +25,10 @@ sweep: $(VENV)/.installed
 	$(BIN)/python -m sweeper.train -m experiment=grid dataset=digits
 
 test: lint
-	$(BIN)/pytest -m "not cuda and not cluster and not browser" --durations=8
+	$(BIN)/pytest -n auto --dist loadscope -m "not cuda and not cluster and not browser" --durations=8
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/pytest -m "not slow and not cuda and not cluster and not browser"
+	$(BIN)/pytest -n auto --dist loadscope -m "not slow and not cuda and not cluster and not browser"
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

@@ -54,15 +54,15 @@ def train_on_pretended(config: dict, path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.mps, "synchronize", lambda: None)
     data, run = load_run_data(config), RunDirectory(path)
     device = dataclasses.replace(choose_device(config["device"], threads=1), kind="mps")
-    assert (device.precision, device.channels_last, device.compile) == ("fp32", False, False)
+    assert (device.precision, device.memory_format, device.compile) == ("fp32", torch.contiguous_format, False)
     rows: list[dict] = []
     with pretended_mps() as mps:
-        loop = train(config, data, device, run, [], lambda row: None)
+        loop = train(config, data, device, run, [], lambda row: None, {})
         for _ in itertools.islice(loop, 2):
             pass
         with pytest.raises(Stopped):
             loop.throw(Stopped())
-        for _ in train(config, data, device, run, rows, lambda row: None):
+        for _ in train(config, data, device, run, rows, lambda row: None, {}):
             pass
     return mps, rows
 
@@ -117,11 +117,11 @@ def test_the_pretended_device_trains_as_the_cpu_does(tmp_path, monkeypatch):
     config = configure("optimizer=adamw", "noise=symmetric")
     on_cpu: list[dict] = []
     device = choose_device(config["device"], threads=1)
-    for _ in train(config, load_run_data(config), device, RunDirectory(tmp_path / "cpu"), on_cpu, lambda row: None):
+    for _ in train(config, load_run_data(config), device, RunDirectory(tmp_path / "cpu"), on_cpu, lambda row: None, {}):
         pass
     mps, pretended = train_on_pretended(config, tmp_path / "mps", monkeypatch)
-    assert [row["train_loss"] for row in pretended] == [row["train_loss"] for row in on_cpu]
-    assert [row["test_loss"] for row in pretended] == [row["test_loss"] for row in on_cpu]
+    losses = [[row[f"{kind}_loss"] for row in rows for kind in ("train", "test")] for rows in (pretended, on_cpu)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)  # the CPU lays images otherwise, and so adds otherwise
     assert {"aten::convolution", "aten::native_batch_norm", "aten::convolution_backward"} <= mps.operators
 
 
