@@ -239,6 +239,14 @@ def peak_memory_bytes(kind: str) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
+def reset_peak_memory(kind: str) -> None:
+    """Begin anew, for a run that has the process to itself. The CPU's peak is the process's for good."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
 def synchronize(kind: str) -> None:
     """Wait until the device has done all it was given, so that a clock tells the truth."""
     import torch

@@ -91,7 +91,7 @@ def _train(
     signals = StopSignals.installed()
     threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
-    from sweeper.devices import choose_device
+    from sweeper.devices import choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
     from sweeper.record import Presence, describe_environment, summarize_rows
@@ -114,6 +114,8 @@ def _train(
         run.write_corrupted_labels(data)
         log.log(level, "%s", device.line())
         log.log(level, "data: %s", data.form)
+        if Presence.runs_here() == 0:
+            reset_peak_memory(device.kind)
         loop = train(config, data, device, run, rows, progress.show, environment)
         with Presence(device.kind) as presence:
             checked = time.monotonic()

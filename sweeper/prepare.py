@@ -17,7 +17,7 @@ def load_run_data(config: dict[str, Any]) -> Data:
     return _load_data(json.dumps([config["dataset"], config["noise"]], sort_keys=True))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)  # the runs of a grid with and without label noise take turns
 def _load_data(key: str) -> Data:
     dataset, noise = json.loads(key)
     return load_data(dataset, noise)

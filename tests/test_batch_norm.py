@@ -168,6 +168,7 @@ def test_state_is_that_of_torch():
     assert all(ours[k].dtype == theirs[k].dtype for k in theirs)
 
 
+@pytest.mark.slow
 def test_the_networks_need_no_triton():
     code = "import sys; sys.modules['triton'] = None; import sweeper.models"
     subprocess.run([sys.executable, "-c", code], check=True)

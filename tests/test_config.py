@@ -101,6 +101,7 @@ def test_the_grid_is_five_optimizers_by_three_seeds():
     assert [cell.config["seed"] for cell in narrowed.cells] == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "runs", "epochs"),
     [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 60, 15)],

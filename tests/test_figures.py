@@ -9,6 +9,8 @@ from made_runs import make_run, make_study
 
 from sweeper.report import report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -43,6 +43,7 @@ def test_tables_are_made_without_torch_and_csv_without_pandas(tmp_path):
     assert "torch" not in loaded(aggregate.format("'--format', 'parquet'"), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_without_pandas(tmp_path):
     code = f"""
 sys.argv = ["train.py", *{["dataset=digits", "epochs=1", "device=cpu", "device.threads=1", "model=mlp"]}]

@@ -27,6 +27,8 @@ from sweeper.engine import Stopped, train
 from sweeper.prepare import load_run_data
 from sweeper.runs import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 # Four steps an epoch, the last one short.
 SMALL = (*TINY, "dataset.train_limit=30", "dataset.test_limit=20", "batch_size=8", "dataset.validation_fraction=0.1")
 COLORED = ("dataset=cifar10", "dataset.loader=test_mps_contract.colored_images", "model=cnn")
@@ -77,19 +79,16 @@ def objections_to(tmp_path, monkeypatch):
     return objections
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", choices("optimizer"))
 def test_every_optimizer_uses_only_what_mps_has(optimizer, objections_to):
     assert objections_to(f"optimizer={optimizer}") == []  # 8 steps: radam changes its rule at the 6th
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("schedule", choices("schedule"))
 def test_every_schedule_uses_only_what_mps_has(schedule, objections_to):
     assert objections_to(f"schedule={schedule}") == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("noise", choices("noise"))
 def test_every_noise_uses_only_what_mps_has(noise, objections_to, tmp_path):
     labels = tmp_path / "labels.csv"
@@ -100,14 +99,12 @@ def test_every_noise_uses_only_what_mps_has(noise, objections_to, tmp_path):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("padding", [0, 2])
 @pytest.mark.parametrize("flip", ["false", "true"])
 def test_every_augmentation_uses_only_what_mps_has(padding, flip, objections_to):
     assert objections_to(*COLORED, "epochs=1", f"dataset.crop_padding={padding}", f"dataset.flip={flip}") == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_model_uses_only_what_mps_has(model, objections_to):
     assert objections_to(f"model={model}", "model.width=8", "optimizer=muon", "epochs=1") == []
