@@ -188,9 +188,13 @@ def test_wandb_keeps_each_point_once_offline_after_a_resumption(tmp_path, warnin
     track(tmp_path, "wandb", **options)
     assert not warnings
     (file,) = tmp_path.rglob("*.wandb")  # the record of the interrupted part is replaced
+    until = time.monotonic() + 20  # a process of its own writes it
+    while not (records := read_wandb(file)) or not records[-1].HasField("exit"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
     points = [
         (record.history.step.num, float(item.value_json))
-        for record in read_wandb(file)
+        for record in records
         if record.HasField("history")
         for item in record.history.item
         if list(item.nested_key) == ["test_accuracy"]
