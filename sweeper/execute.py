@@ -15,6 +15,7 @@ from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.runs import RunDirectory, find_finished
 from sweeper.stopping import StopSignals, SweepStop
+from sweeper.sweep_show import is_shown
 from sweeper.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -179,7 +180,8 @@ def _tell(directory: Path, status: str, error: str | None, result: dict[str, Any
     elif status == "interrupted":
         log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
     else:
-        log.info(
+        log.log(
+            logging.DEBUG if is_shown() else logging.INFO,
             "%s: completed, test %s (best %s in epoch %s), %s of training",
             directory,
             percent(result["final_test_accuracy"]),

@@ -10,7 +10,7 @@ from made_runs import make_config, make_rows
 
 from sweeper import tracking
 from sweeper.runs import RunDirectory
-from sweeper.tracking import Tracking, TrackedRun
+from sweeper.tracking import TrackedRun, Tracking
 
 ROWS = make_rows([0.25, 0.5, 0.75])
 RESULT = {"final_test_accuracy": 0.75, "best_epoch": 3, "steps_to_target": "inf", "shared_device": False}
@@ -174,7 +174,11 @@ def test_mlflow_reads_each_point_once_after_a_resumption(tmp_path, monkeypatch, 
     points = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "test_accuracy")]
     assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
     assert run.data.metrics["final_test_accuracy"] == 0.75
-    assert (run.data.params["optimizer.lr"], run.data.tags["status"], run.info.status) == ("0.1", "completed", "FINISHED")
+    assert (run.data.params["optimizer.lr"], run.data.tags["status"], run.info.status) == (
+        "0.1",
+        "completed",
+        "FINISHED",
+    )
     assert run.info.run_name.startswith("digits-cnn/sgd-seed1-")
 
 
@@ -208,9 +212,11 @@ def read_wandb(file) -> list:
 
     content, place, records = file.read_bytes(), 7, []
     assert len(content) < 2**15
-    while place < len(content):
+    while place + 7 <= len(content):
         _, length, kind = struct.unpack_from("<IHB", content, place)
-        assert kind == 1  # a whole record
+        assert kind == 1  # not a part of one
+        if place + 7 + length > len(content):  # being written
+            break
         record = wandb_internal_pb2.Record()
         record.ParseFromString(content[place + 7 : place + 7 + length])
         records.append(record)

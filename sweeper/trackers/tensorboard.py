@@ -1,7 +1,7 @@
 """TensorBoard's event files, in the folder `tensorboard/` of each run."""
 
 import shutil
-from typing import Any
+from typing import Any, cast
 
 from sweeper.config import flat
 from sweeper.runs import METRICS
@@ -17,7 +17,7 @@ class TensorBoard:
 
         folder = run.directory / "tensorboard"
         shutil.rmtree(folder, ignore_errors=True)  # a resumed run tells all its rows again
-        self._writer: Any = SummaryWriter(str(folder))
+        self._writer = cast("Any", SummaryWriter(str(folder)))
         values = {name: value for name, value in flat(run.config) if isinstance(value, (bool, int, float, str))}
         for summary in hparams(values, {"test_accuracy": None}):
             self._writer.file_writer.add_summary(summary)

@@ -1,7 +1,7 @@
 """Weights & Biases: by default offline, in the folder `wandb/` of each run, to be uploaded by `wandb sync`."""
 
 import shutil
-from typing import Any
+from typing import Any, cast
 
 from sweeper.errors import BadInput, nearest
 from sweeper.runs import METRICS
@@ -27,7 +27,7 @@ class WandB:
         self._run: Any = wandb.init(
             project=project,
             entity=entity,
-            mode=mode,  # type: ignore[arg-type]
+            mode=cast("Any", mode),
             id=run.key,
             name=run.name,
             group=run.name.rpartition("-seed")[0],
