@@ -36,7 +36,7 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
     shown, rest = (runs, []) if len(runs) <= room else (runs[: room - 1], runs[room - 1 :])
     lines: list[RenderableType] = [_table(shown, width)]
     if rest:
-        lines.append(Text(f"and {_told(rest)}", style="dim"))
+        lines.append(_dim(f"and {_told(rest)}"))
     return Group(*lines, *below)
 
 
