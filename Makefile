@@ -9,7 +9,7 @@ help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
-	@echo "make test-extras  what needs a browser, Slurm, Ray or a notebook"
+	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
 $(VENV)/.installed: pyproject.toml
@@ -25,17 +25,17 @@ sweep: $(VENV)/.installed
 	$(BIN)/python -m sweeper.train -m experiment=grid dataset=digits
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadscope -m "not cuda and not cluster and not browser" --durations=8
+	$(BIN)/pytest -n auto --dist loadscope -m "not cuda and not cluster and not browser and not tracker" --durations=8
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/pytest -n auto --dist loadscope -m "not slow and not cuda and not cluster and not browser"
+	$(BIN)/pytest -n auto --dist loadscope -m "not slow and not cuda and not cluster and not browser and not tracker"
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'
 	touch $@
 
 test-extras: $(VENV)/.installed-extras browser
-	$(BIN)/pytest -m "cluster or browser"
+	$(BIN)/pytest -m "cluster or browser or tracker"
 
 # Installed where it is missing and may be; else told in a line.
 browser:

@@ -15,6 +15,8 @@ from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.runs import RunDirectory, find_finished
 from sweeper.stopping import StopSignals, SweepStop
+from sweeper.sweep_show import is_shown
+from sweeper.tracking import Tracking
 
 if TYPE_CHECKING:
     from torch.cuda import Event
@@ -68,8 +70,8 @@ def run_in_steps(
         if finished is not None and not config["rerun"]:
             return str(finished["status"])
         try:
-            with run.lock() as lock:
-                return (yield from _train(config, run, lock.check, parallel, sweep, overrides))
+            with run.lock() as lock, Tracking(config, run) as tracking:
+                return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking))
         except LockLost as lost:
             log.error("%s", lost)
             return "locked"
@@ -87,6 +89,7 @@ def _train(
     parallel: int,
     sweep: SweepStop | None,
     overrides: list[str],
+    tracking: Tracking,
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
     threads = config["device"]["threads"] or max(1, cores() // parallel)
@@ -105,18 +108,24 @@ def _train(
     device: Device | None = None
     data: Data | None = None
     progress = Progress(config["epochs"], quiet=sweep is not None)
+
+    def show(row: dict[str, Any]) -> None:
+        progress.show(row)
+        tracking.epoch(rows)
+
     level = logging.INFO if sweep is None else logging.DEBUG
     try:
         device = choose_device(config["device"], threads)
         data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
         run.write_run("running", config, environment)
+        tracking.start()
         run.write_corrupted_labels(data)
         log.log(level, "%s", device.line())
         log.log(level, "data: %s", data.form)
         if Presence.runs_here() == 0:
             reset_peak_memory(device.kind)
-        loop = train(config, data, device, run, rows, progress.show, environment)
+        loop = train(config, data, device, run, rows, show, environment)
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for event in loop:
@@ -153,6 +162,7 @@ def _train(
     if memory_full and not beside_others and data is not None and device is not None:
         error = explain_out_of_memory(config, data, device)
     run.write_run(status, config, environment, result, error)
+    tracking.end(rows, status, result)
     if beside_others:
         raise NoRoom(f"{run.path}: out of memory beside {Presence.runs_here()} others")
     if status in ("completed", "diverged"):
@@ -172,7 +182,8 @@ def _tell(directory: Path, status: str, error: str | None, result: dict[str, Any
     elif status == "interrupted":
         log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
     else:
-        log.info(
+        log.log(
+            logging.DEBUG if is_shown() else logging.INFO,
             "%s: completed, test %s (best %s in epoch %s), %s of training",
             directory,
             percent(result["final_test_accuracy"]),

@@ -38,7 +38,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._me = {"owner": uuid.uuid4().hex, "beat": 0, **_this_process()}
+        self._me = {"owner": uuid.uuid4().hex, "beat": 0, **this_process()}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
 
@@ -119,7 +119,7 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     For an owner on another machine this watches the counter for up to `PATIENCE` seconds; with `wait=False` it
     believes the file's age instead, which is right unless the two clocks differ by more than that.
     """
-    here = _this_process()
+    here = this_process()
     if (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"]):
         return process_started(seen.get("pid")) == seen.get("process_started")
     if not wait:
@@ -176,7 +176,8 @@ def _create_exclusively(path: Path, content: str) -> bool:
     return True
 
 
-def _this_process() -> dict[str, Any]:
+def this_process() -> dict[str, Any]:
+    """Which process this is, as `is_alive` looks for it later."""
     pid = os.getpid()
     return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "process_started": process_started(pid)}
 

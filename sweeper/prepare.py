@@ -36,6 +36,10 @@ def rehearse(configs: list[dict[str, Any]]) -> None:
     for options in _distinct(configs, "device"):
         choose_device(options, threads=1)
     from sweeper.build import build_model, build_optimizer, build_schedule
+    from sweeper.tracking import check_tracking, prepare_tracking
+
+    for options in _distinct(configs, "tracking"):
+        check_tracking(options)
 
     seen: set[str] = set()
     models: dict[str, Any] = {}
@@ -51,6 +55,8 @@ def rehearse(configs: list[dict[str, Any]]) -> None:
         build_schedule(config["schedule"], optimizer, total_steps=100)
     for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
         _check_writable(Path(outputs))
+        for options in _distinct(configs, "tracking"):
+            prepare_tracking(options, Path(outputs).expanduser().resolve())
 
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Performance profiles over tasks by time-to-target, as AlgoPerf defines them (arXiv 2306.07179).
 
-Time is counted in steps. A target that was not reached takes an infinite time and stays in every count.
+Time is counted in steps. A target that was not reached takes an infinite time and stays in every count. Two things
+are ours: AlgoPerf counts seconds on one kind of machine, and to a target on validation images.
 """
 
 import math
@@ -9,15 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LARGEST_RATIO = 4.0  # up to which AlgoPerf integrates a profile
+LARGEST_RATIO = 4.0  # r_max, up to which AlgoPerf integrates a profile; slower than that counts as not solved
 
 Times = Sequence[Sequence[float]]  # (methods, tasks)
 
 
 def time_to_target(seeds: Sequence[float]) -> float:
-    """A method's time on a task: the median over its seeds, as AlgoPerf takes it over studies; in their unit.
+    """A method's time on a task: the median over its seeds, in their unit.
 
-    Infinite unless more than half of the seeds reached the target.
+    AlgoPerf takes it over five studies, each of which is the fastest of its tuning trials, or without tuning one run;
+    a seed here is such a study. Infinite unless more than half of the seeds reached the target.
 
     Args:
         seeds: time of each, `inf` if it never reached the target or diverged; at least one.
@@ -50,5 +52,8 @@ def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO)
 
 
 def profile_score(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> float:
-    """The profile's integral from 1 to `largest` over its length: 1 if fastest on every task, 0 if none was solved."""
+    """AlgoPerf's benchmark score: the profile's integral from 1 to `largest`, over `largest` - 1.
+
+    1 if fastest on every task, 0 if none was solved within `largest` times the fastest one's time.
+    """
     return sum(max(0.0, largest - r) for r in ratios) / (largest - 1) / len(ratios)

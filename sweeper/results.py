@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -53,8 +53,14 @@ def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]")
     return to_frame(read_results([outputs] if isinstance(outputs, (str, PathLike)) else outputs))
 
 
-def read_results(folders: "Iterable[str | PathLike[str]]") -> Results:
+def read_results(
+    folders: "Iterable[str | PathLike[str]]", read: Callable[[str, str], Run] = read_row, none_ok: bool = False
+) -> Results:
     """The runs below the folders; a run that stands in several is taken once, where it is whole and furthest.
+
+    Args:
+        read: reads one run, as `rows.read_row` does.
+        none_ok: a folder may have no runs yet.
 
     Raises:
         BadInput: a folder isn't there or has no runs.
@@ -66,8 +72,8 @@ def read_results(folders: "Iterable[str | PathLike[str]]") -> Results:
             wrong = "this is no folder" if folder.exists() else "there is no such folder"
             raise BadInput(f"{folder}: {wrong}; name one that sweeper.train has written runs into")
         before = len(runs)
-        runs += _read_folder(str(folder), seen)
-        if len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
+        runs += _read_folder(str(folder), seen, read)
+        if not none_ok and len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
             raise BadInput(f"{folder}: there are no runs in this folder; sweeper.train makes them")
     kept = _merge(runs)
     _compare_versions(kept)
@@ -83,7 +89,7 @@ def to_frame(results: Results) -> "pandas.DataFrame":
     return frame
 
 
-def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
+def _read_folder(folder: str, seen: set[str], read: Callable[[str, str], Run]) -> Iterator[Run]:
     """Walk a folder. `seen` has the real paths of all folders walked so far; links are followed last, and to a folder
     that was seen not at all, so neither a loop nor a folder given twice doubles a run. The order is that of the names,
     whatever the file system's is."""
@@ -105,7 +111,7 @@ def _read_folder(folder: str, seen: set[str]) -> Iterator[Run]:
             continue
         is_run = _is_run(path, {entry.name for entry in entries})
         if is_run:
-            yield read_row(path, name)
+            yield read(path, name)
         for entry in entries:
             if entry.name.startswith(".") or (is_run and entry.name == PREVIOUS_FOLDER):
                 continue

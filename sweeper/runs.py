@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ CHECKPOINT_FILE = "checkpoint.pt"
 WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "corrupted_labels.csv"
 LOCK_FILE = "run.lock"
+TRACKING_FILE = "tracking.key"
 PREVIOUS_FOLDER = "previous"
-RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE})
+RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
 
 STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
 FINISHED = frozenset({"completed", "diverged"})
@@ -133,9 +135,21 @@ class RunDirectory:
 
         self._write(WEIGHTS_FILE, save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}))
 
+    def tracking_key(self) -> str | None:
+        """By which a tracker knows this run again; None if none was told of it."""
+        with contextlib.suppress(OSError, ValueError):
+            key = (self.path / TRACKING_FILE).read_text().strip()
+            return key if re.fullmatch("[0-9a-f]{12}", key) else None
+        return None
+
+    def write_tracking_key(self, key: str) -> str:
+        self._write(TRACKING_FILE, f"{key}\n".encode())
+        return key
+
     def set_aside(self) -> None:
         """Keep an earlier result under `previous/<n>/` before the run is trained again."""
-        present = [n for n in (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE) if (self.path / n).exists()]
+        kept = (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
+        present = [name for name in kept if (self.path / name).exists()]
         if not present:
             return
         numbers = [int(p.name) for p in (self.path / PREVIOUS_FOLDER).glob("*") if p.name.isdecimal()]

@@ -79,6 +79,11 @@ class SweepStop:
             self._there = self.path.exists()
         return self._there
 
+    @property
+    def key(self) -> str:
+        """Tells this sweep from others."""
+        return self.path.name.removeprefix(".stop-")
+
     def end(self) -> None:
         self.path.unlink(missing_ok=True)
         os.environ.pop(VARIABLE, None)

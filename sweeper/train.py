@@ -25,6 +25,8 @@ from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
 from sweeper.runs import LOCK_FILE, Damaged, effective_status, find_finished, read_run, with_relative_paths
 from sweeper.stopping import StopSignals, SweepStop
+from sweeper.sweep_show import end_show, show_sweep
+from sweeper.sweeps import remove_sweep, write_sweep
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -124,16 +126,22 @@ def _carry_out(grid: Grid) -> int:
         print(advice, file=sys.stderr)
     stop = SweepStop.begin(grid.outputs)
     signals = StopSignals(stop)
+    plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
+    write_sweep(grid.outputs, stop.key, plan)
     try:
+        show_sweep(grid.outputs)
         _train_by_hydra()
         while _wait_for_others(to_do, stop):
             sys.argv.append("rerun=false")
+            show_sweep(grid.outputs)
             _train_by_hydra()
         return _exit_code(to_do, signals, stop.reason())
     except RunFailed:
         _update_tables(grid.outputs)  # which Hydra does only when its launcher came to an end
         raise
     finally:
+        end_show()
+        remove_sweep(grid.outputs, stop.key)
         stop.end()
 
 

@@ -1,0 +1,33 @@
+"""TensorBoard's event files, in the folder `tensorboard/` of each run."""
+
+import shutil
+from typing import Any, cast
+
+from sweeper.config import flat
+from sweeper.runs import METRICS
+from sweeper.tracking import Row, TrackedRun
+
+
+class TensorBoard:
+    package = "tensorboard"
+
+    def __init__(self, run: TrackedRun) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard.summary import hparams
+
+        folder = run.directory / "tensorboard"
+        shutil.rmtree(folder, ignore_errors=True)  # a resumed run tells all its rows again
+        self._writer = cast("Any", SummaryWriter(str(folder)))
+        values = {name: value for name, value in flat(run.config) if isinstance(value, (bool, int, float, str))}
+        for summary in hparams(values, {"test_accuracy": None}):
+            self._writer.file_writer.add_summary(summary)
+
+    def log(self, row: Row) -> None:
+        for name in METRICS:
+            if name != "step" and row.get(name) is not None:
+                self._writer.add_scalar(name, row[name], row["step"])
+        self._writer.flush()
+
+    def finish(self, status: str, result: Row) -> None:
+        self._writer.add_text("status", status)
+        self._writer.close()
