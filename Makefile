@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help sweep test test-fast test-extras browser lint clean
+.PHONY: help sweep test test-fast test-extras faults browser lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
 	@echo "make test-extras  what needs a browser, Slurm, Ray or a notebook"
+	@echo "make faults       the long forms: kills, damaged files, full disks; a quarter of an hour or more"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
 $(VENV)/.installed: pyproject.toml
@@ -25,10 +26,13 @@ sweep: $(VENV)/.installed
 	$(BIN)/python -m sweeper.train -m experiment=grid dataset=digits
 
 test: lint
-	$(BIN)/pytest -m "not cuda and not cluster and not browser" --durations=8
+	$(BIN)/pytest -m "not cuda and not cluster and not browser and not faults" --durations=8
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/pytest -m "not slow and not cuda and not cluster and not browser"
+	$(BIN)/pytest -m "not slow and not cuda and not cluster and not browser and not faults"
+
+faults: $(VENV)/.installed-test
+	$(BIN)/pytest tests/faults -m faults --durations=8
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

@@ -80,5 +80,6 @@ class SweepStop:
         return self._there
 
     def end(self) -> None:
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
         os.environ.pop(VARIABLE, None)
