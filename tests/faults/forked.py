@@ -37,8 +37,9 @@ class Command:
             os.kill(pid, signal.SIGKILL) if pid is not None else os.killpg(self._pid, signal.SIGKILL)
 
     def processes(self) -> list[int]:
-        """The command's processes, its workers included."""
-        return sorted(pid for pid in _all_processes() if _group(pid) == self._pid)
+        """The command's processes with its workers; without joblib's own watchers, whose death it tells at length."""
+        group = [pid for pid in _all_processes() if _group(pid) == self._pid]
+        return sorted(pid for pid in group if b"resource_tracker" not in _command_line(pid))
 
     def wait(self, seconds: float | None = None) -> int | None:
         """The exit code, -9 of a killed one; None when it is still at work after so many seconds."""
@@ -98,6 +99,12 @@ def _run(module: str, arguments: list[str], cwd: str, log: str, patch: str) -> N
 
 def _all_processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _command_line(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _group(pid: int) -> int | None:
