@@ -147,7 +147,7 @@ def _train(
         error = str(failure)
     except OSError as failure:
         log.debug("%s", traceback.format_exc())
-        error = say_what_failed(failure)
+        error = say_what_failed(failure).removeprefix(f"{run.path}/")
     except Exception as failure:  # one failed run must not stop the others; its log has all of it
         log.debug("%s", traceback.format_exc())
         raise_if_lost(failure)

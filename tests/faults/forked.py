@@ -63,9 +63,11 @@ def start(module: str, *arguments: object, cwd: Path, log: Path, patch: str = ""
     return Command(process, log)
 
 
-def run(module: str, *arguments: object, cwd: Path, patch: str = "", seconds: float = 120) -> tuple[int, str]:
-    """The same to its end: exit code and what it printed."""
-    command = start(module, *arguments, cwd=cwd, log=cwd / f".log-{os.urandom(4).hex()}", patch=patch)
+def run(
+    module: str, *arguments: object, cwd: Path, patch: str = "", seconds: float = 120, log: Path | None = None
+) -> tuple[int, str]:
+    """The same to its end: exit code and what it printed. `log` is where that lies meanwhile."""
+    command = start(module, *arguments, cwd=cwd, log=log or cwd / f".log-{os.urandom(4).hex()}", patch=patch)
     code = command.wait(seconds)
     if code is None:
         command.kill()

@@ -32,6 +32,12 @@ draw = EpochOrder.draw
 EpochOrder.draw = lambda self, seed, epoch: time.sleep(600) if epoch == 4 else draw(self, seed, epoch)
 """
 
+# A lock with a byte flipped may name an owner on another machine, which is watched for a minute.
+IMPATIENT = """
+from sweeper import lock
+lock.HEARTBEAT, lock.PATIENCE = 0.2, 1.0
+"""
+
 OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "corrupted_labels.csv", "model.safetensors", "run.lock")
 OF_A_RUN += ("train.log", ".hydra/config.yaml")
 OF_THE_FOLDER = ("results.csv", "summary.csv", "report.html", "multirun.yaml")
@@ -111,10 +117,10 @@ def damage(half_done: Path, folder: Path, name: str, kind: str, numbers: random.
     KINDS[kind](numbers.choice(files), numbers)
     said = []
     for module, arguments in (("aggregate", ()), ("report", ()), ("train", SWEEP)):
-        code, text = run(module, *arguments, cwd=folder, seconds=60)
+        code, text = run(module, *arguments, cwd=folder, seconds=60, patch=IMPATIENT)
         assert "Traceback" not in text and "Logging error" not in text, text
         assert code in (0, 1, 2), (code, text)
-        assert code == 0 or [line for line in text.splitlines() if line.startswith("error: ")], text
+        assert code == 0 or [k for k in text.splitlines() if k.startswith("error: ") or ": failed: " in k], text
         said.append(text)
     for directory in (folder / "outputs").glob("*/*/"):
         with contextlib.suppress(BadInput):
@@ -127,9 +133,11 @@ def check(half_done: Path, untouched, folder: Path, name: str, kind: str, number
     if code != 0:
         assert kind == "a directory", said  # in whose place nothing can be written before it is taken away
         return
-    kept = {k: v for k, v in untouched.items() if not (k.endswith(name) and k.startswith("digits"))}
-    now = outcome(folder / "outputs")
-    assert {k: now.get(k) for k in kept} == kept, said
+    # A finished run's own file may stay as it is; its record is what tells of it.
+    left_out = name if name in OF_A_RUN else ""
+    assert outcome(folder / "outputs", left_out) == {k: v for k, v in untouched.items() if Path(k).name != left_out}, (
+        said
+    )
 
 
 @pytest.mark.slow

@@ -34,12 +34,14 @@ def table(path: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k not in NOT_COMPARED} for row in csv.DictReader(file)]
 
 
-def outcome(outputs: Path) -> dict[str, object]:
-    """All that must be the same: of each run its metrics and, to the bit, its weights and labels; and the tables."""
-    told: dict[str, object] = {
-        str(path.relative_to(outputs)): table(path) for path in sorted(outputs.rglob("*.csv")) if path.is_file()
-    }
-    return told | {str(p.relative_to(outputs)): p.read_bytes() for p in sorted(outputs.rglob("*.safetensors"))}
+def outcome(outputs: Path, without: str = "") -> dict[str, object]:
+    """All that must be the same: of each run its metrics and, to the bit, its weights and labels; and the tables.
+
+    Files of the name `without` are left out.
+    """
+    files = [path for path in sorted(outputs.rglob("*.*")) if path.name != without]
+    told: dict[str, object] = {str(p.relative_to(outputs)): table(p) for p in files if p.suffix == ".csv"}
+    return told | {str(p.relative_to(outputs)): p.read_bytes() for p in files if p.suffix == ".safetensors"}
 
 
 def check_whole(outputs: Path) -> dict[Path, int]:
