@@ -2,14 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+HERE := not cuda and not cluster and not browser and not tracker and not faults
 
-.PHONY: help sweep test test-fast test-extras browser lint clean
+.PHONY: help sweep test test-fast test-extras faults browser lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
+	@echo "make faults       the long forms: kills, damaged files, full disks; a quarter of an hour or more"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
 $(VENV)/.installed: pyproject.toml
@@ -25,10 +27,13 @@ sweep: $(VENV)/.installed
 	$(BIN)/python -m sweeper.train -m experiment=grid dataset=digits
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadscope -m "not cuda and not cluster and not browser and not tracker" --durations=8
+	$(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" --durations=8
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/pytest -n auto --dist loadscope -m "not slow and not cuda and not cluster and not browser and not tracker"
+	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
+
+faults: $(VENV)/.installed-test
+	$(BIN)/pytest tests/faults -m faults --durations=8
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

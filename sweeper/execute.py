@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sweeper.devices import cores, prepare_process
 from sweeper.errors import BadInput, RunFailed
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
+from sweeper.files import say_what_failed
 from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.runs import RunDirectory, find_finished
@@ -58,6 +59,7 @@ def run_in_steps(
 
     Raises:
         DeviceLost: the device answers no more; the run can go on from its checkpoint in another process.
+        RunFailed: its files can't be written any more, so not even its record tells.
         NoRoom: its memory is full, of other runs of this process too; it can go on when they are fewer.
     """
     sweep = SweepStop.current() if in_sweep else None
@@ -66,11 +68,13 @@ def run_in_steps(
         if sweep is not None and sweep.requested():
             run.remove_if_never_begun()
             return "not started"
-        finished = find_finished(directory)
-        if finished is not None and not config["rerun"]:
+        if not config["rerun"] and (finished := find_finished(directory)) is not None:
             return str(finished["status"])
         try:
             with run.lock() as lock, Tracking(config, run) as tracking:
+                run.tidy()
+                if not config["rerun"] and (finished := find_finished(directory)) is not None:
+                    return str(finished["status"])  # its owner came to its end while we waited for the lock
                 return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking))
         except LockLost as lost:
             log.error("%s", lost)
@@ -80,6 +84,11 @@ def run_in_steps(
                 return "locked"  # the sweep comes back to it after all others
             log.info("%s: waiting for %s, which trains this run", directory, locked.owner)
             time.sleep(5)
+        except OSError as failure:
+            reason = f"{say_what_failed(failure)}; when it can be written, the same command goes on from what is whole"
+            if in_sweep:  # which comes to its end first
+                log.error("%s: failed: %s", directory, reason)
+            raise RunFailed(reason) from failure
 
 
 def _train(
@@ -147,6 +156,9 @@ def _train(
         raise
     except (BadInput, RunFailed) as failure:
         error = str(failure)
+    except OSError as failure:
+        log.debug("%s", traceback.format_exc())
+        error = say_what_failed(failure).removeprefix(f"{run.path}/")
     except Exception as failure:  # one failed run must not stop the others; its log has all of it
         log.debug("%s", traceback.format_exc())
         raise_if_lost(failure)

@@ -1,9 +1,15 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and files read with suspicion."""
 
 import contextlib
+import errno
 import os
+import re
+import stat
+import time
 import uuid
 from pathlib import Path
+
+_LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
 
 
 def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
@@ -13,7 +19,7 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
         durable: also wait until the content is on the disk, so that it outlives a power cut.
 
     Raises:
-        OSError: the folder can't be written or is full; `path` is as it was.
+        OSError: the folder can't be written or is full; `path` is as it was, and is the error's `filename`.
     """
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
@@ -23,7 +29,45 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # a full disk's error names no file, others the one beside
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def read_file(path: Path, most: int | None = None) -> bytes:
+    """A file's content. A pipe or a device in its place, which would be waited for or never end, isn't read.
+
+    Args:
+        most: bytes; a larger file isn't read.
+
+    Raises:
+        OSError: it isn't there, is no file, is too large or can't be read.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a file", str(path))
+        if most is not None and status.st_size > most:
+            raise OSError(errno.EFBIG, f"of more than {most >> 20} MiB", str(path))
+        return file.read()
+
+
+def remove_leftovers(folder: Path, names: frozenset[str], older_than: float = 0.0) -> None:
+    """Remove what killed writers of the files `names` left beside them, if it is older than so many seconds."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            left = _LEFT_BEHIND.fullmatch(path.name)
+            if left and left["name"] in names and time.time() - path.lstat().st_mtime >= older_than:
+                path.unlink(missing_ok=True)
+
+
+def say_what_failed(error: OSError) -> str:
+    """A line: the file and the reason."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

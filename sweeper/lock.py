@@ -5,20 +5,24 @@ growing counter every few seconds; an observer holds the owner for dead when the
 `PATIENCE` seconds of the observer's own clock, or at once when the owner was a process of this machine that is gone.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import socket
+import stat
 import threading
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
-from sweeper.files import write_atomically
+from sweeper.files import read_file, write_atomically
 
 HEARTBEAT = 5.0  # seconds between two beats
 PATIENCE = 60.0  # seconds without a beat after which an owner elsewhere is held for dead
+
+_held: set[str] = set()  # the owners of this process, so that a lock it couldn't remove doesn't stop itself
 
 
 class Locked(Exception):
@@ -34,7 +38,7 @@ class LockLost(Exception):
 
 
 class Lock:
-    """A context manager that owns `path` or raises `Locked`."""
+    """A context manager that owns `path` or raises `Locked`, or OSError where no lock can be written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,6 +48,18 @@ class Lock:
 
     def __enter__(self) -> "Lock":
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        _held.add(self._me["owner"])
+        try:
+            self._acquire()
+        except BaseException as error:
+            _held.discard(self._me["owner"])
+            if isinstance(error, OSError):
+                error.filename, error.filename2 = str(self.path), None
+            raise
+        self._thread.start()
+        return self
+
+    def _acquire(self) -> None:
         while not (self._create() or self._is_mine()):
             content = _read_bytes(self.path)
             seen = _parse(content)
@@ -51,14 +67,14 @@ class Lock:
                 raise Locked(describe(seen))
             if content is not None:
                 self._take_over(content)
-        self._thread.start()
-        return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
         self._thread.join()
-        if self._is_mine():
-            self.path.unlink(missing_ok=True)
+        _held.discard(self._me["owner"])
+        with contextlib.suppress(OSError):  # a folder that is read-only by now: the lock stays behind and is dead
+            if self._is_mine():
+                self.path.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Call before writing a result.
@@ -104,13 +120,16 @@ class Lock:
                 continue  # a full or unreachable folder: try again with the next beat
 
     def _is_mine(self) -> bool:
-        seen = read_lock(self.path)
+        seen = _parse(_read_bytes(self.path))
         return seen is not None and seen.get("owner") == self._me["owner"]
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
     """The lock's content; None when there is none or it can't be read."""
-    return _parse(_read_bytes(path))
+    try:
+        return _parse(_read_bytes(path))
+    except OSError:
+        return None
 
 
 def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
@@ -121,6 +140,8 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     """
     here = this_process()
     if (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"]):
+        if seen.get("pid") == here["pid"]:
+            return str(seen.get("owner")) in _held
         return process_started(seen.get("pid")) == seen.get("process_started")
     if not wait:
         try:
@@ -143,16 +164,29 @@ def describe(seen: dict[str, Any]) -> str:
 
 
 def _read_bytes(path: Path) -> bytes | None:
+    """None where there is no lock; nothing of a thing that is no file, e.g. a dangling link, which stops nobody.
+
+    Raises:
+        OSError: there is a file, and it can't be read at the moment or by this user.
+    """
     try:
-        return path.read_bytes()
-    except OSError:
-        return None
+        return read_file(path)
+    except OSError as error:
+        try:
+            kind = path.lstat().st_mode
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(kind):
+            return b""
+        if isinstance(error, FileNotFoundError):  # it has come since
+            return _read_bytes(path)
+        raise
 
 
 def _parse(content: bytes | None) -> dict[str, Any] | None:
     try:
         lock = json.loads(content or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return lock if isinstance(lock, dict) else None
 
@@ -160,17 +194,17 @@ def _parse(content: bytes | None) -> dict[str, Any] | None:
 def _create_exclusively(path: Path, content: str) -> bool:
     """Create a file whole, by linking it into place under its name; False if there is one of that name."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    beside.write_text(content)
     try:
-        os.link(beside, path)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links, e.g. exFAT
+        beside.write_text(content)
         try:
-            with path.open("x") as file:
-                file.write(content)
+            os.link(beside, path)
         except FileExistsError:
             return False
+        except OSError:  # a file system without hard links, e.g. exFAT
+            with path.open("x") as file:
+                file.write(content)
+    except FileExistsError:
+        return False
     finally:
         beside.unlink(missing_ok=True)
     return True

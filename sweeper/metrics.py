@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.cells import NUMBER, SHARE
+from sweeper.files import read_file
 from sweeper.runs import METRICS, METRICS_FILE, Damaged
 
 Row = dict[str, float | None]
@@ -20,7 +21,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     if not os.path.isfile(path):
         return [], None
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         return [], f"{METRICS_FILE}: {error.strerror or error}"
     lines = content.decode(errors="replace").split("\n")

@@ -2,23 +2,29 @@
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.files import write_atomically
-from sweeper.lock import Lock, is_alive, read_lock
+from sweeper.files import read_file, remove_leftovers, write_atomically
+from sweeper.lock import Lock, Locked, is_alive, read_lock
 
 if TYPE_CHECKING:
     from torch import nn
 
     from sweeper.data import Data
 
+# Of `run.json`. Whoever counts it up adds below how a record of the version before is read.
 SCHEMA_VERSION = 1
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from this version to the next
+
+LARGEST_RECORD = 2**24  # bytes of `run.json`
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.csv"
@@ -107,7 +113,7 @@ class RunDirectory:
 
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        self._write(CHECKPOINT_FILE, buffer.getvalue())
+        self._write(CHECKPOINT_FILE, with_checksum(buffer.getvalue()))
 
     def load_checkpoint(self) -> dict[str, Any] | None:
         """The checkpoint, on the CPU; None when there is none.
@@ -121,8 +127,9 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever a broken file makes the unpickler raise
+            content = without_checksum(read_file(path))
+            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever a foreign file makes the unpickler raise
             raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
         return state
 
@@ -167,9 +174,40 @@ class RunDirectory:
                 self.path.rmdir()
                 self.path.parent.rmdir()
 
+    def tidy(self) -> None:
+        """Remove what an owner that was killed left behind. To be called by the lock's owner."""
+        remove_leftovers(self.path, RUN_FILES)
+        if find_finished(self.path) is not None:  # killed after its last word
+            self.remove_checkpoint()
+
+    def tidy_finished(self) -> None:
+        """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
+        left = any((self.path / name).exists() for name in (CHECKPOINT_FILE, LOCK_FILE))
+        seen = read_lock(self.path / LOCK_FILE)
+        if left and not (seen is not None and is_alive(self.path / LOCK_FILE, seen, wait=False)):
+            with contextlib.suppress(OSError, Locked), self.lock():
+                self.tidy()
+
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, content)
+
+
+def with_checksum(content: bytes) -> bytes:
+    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def without_checksum(content: bytes) -> bytes:
+    """The content that `with_checksum` was given.
+
+    Raises:
+        Damaged: the two don't fit.
+    """
+    content, checksum = content[:-64], content[-64:]
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise Damaged("its checksum tells otherwise")
+    return content
 
 
 def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
@@ -188,14 +226,14 @@ def relative(path: str, start: Path) -> str:
 
 
 def read_run(directory: Path) -> dict[str, Any]:
-    """`run.json`, parsed and checked in form.
+    """`run.json`, parsed, brought to this version's schema and checked in form.
 
     Raises:
         Damaged: not there, cut off, no such form, or of a newer schema than this version knows.
     """
     path = directory / RUN_FILE
     try:
-        run = json.loads(path.read_bytes())
+        run = json.loads(read_file(path, LARGEST_RECORD))
     except OSError as error:
         raise Damaged(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -205,8 +243,9 @@ def read_run(directory: Path) -> dict[str, Any]:
     version = run.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise Damaged(f"{path}: of schema {version}, this sweeper reads up to {SCHEMA_VERSION}; update sweeper")
+    run = _migrate(run)
     in_form = (
-        version == SCHEMA_VERSION
+        run.get("schema_version") == SCHEMA_VERSION
         and run.get("status") in STATUSES
         and isinstance(run.get("config"), dict)
         and isinstance(run.get("environment"), dict)
@@ -214,6 +253,15 @@ def read_run(directory: Path) -> dict[str, Any]:
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
+    return run
+
+
+def _migrate(run: dict[str, Any]) -> dict[str, Any]:
+    """An older record as this version would have written it; as it is where no step knows it."""
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):  # no such record
+        while run.get("schema_version") in MIGRATIONS:
+            version = run["schema_version"]
+            run = {**MIGRATIONS[version](run), "schema_version": version + 1}
     return run
 
 

@@ -85,5 +85,6 @@ class SweepStop:
         return self.path.name.removeprefix(".stop-")
 
     def end(self) -> None:
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
         os.environ.pop(VARIABLE, None)

@@ -20,10 +20,19 @@ from sweeper.config import other_circumstances, resolve_config
 from sweeper.devices import probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
+from sweeper.files import say_what_failed
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
-from sweeper.runs import LOCK_FILE, Damaged, effective_status, find_finished, read_run, with_relative_paths
+from sweeper.runs import (
+    LOCK_FILE,
+    Damaged,
+    RunDirectory,
+    effective_status,
+    find_finished,
+    read_run,
+    with_relative_paths,
+)
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import end_show, show_sweep
 from sweeper.sweeps import remove_sweep, write_sweep
@@ -52,7 +61,7 @@ def main() -> int:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
         return 2
     except RunFailed as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
@@ -74,7 +83,8 @@ def _train_by_hydra() -> None:
     except Exception as error:
         if asked_for_all or isinstance(error, RunFailed):
             raise
-        raise RunFailed(f"{type(error).__name__}: {error}; HYDRA_FULL_ERROR=1 shows where") from error
+        what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
         if not asked_for_all:
             del os.environ["HYDRA_FULL_ERROR"]
@@ -174,6 +184,7 @@ def _answer(cell: Cell) -> None:
     """Tell a finished run's result from disk, and where it was made otherwise than now asked for."""
     run = find_finished(cell.directory)
     assert run is not None
+    RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
     outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
     print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")

@@ -1,0 +1,35 @@
+"""`train.log`: a run's log, which never costs the run that it tells of."""
+
+import logging
+import sys
+
+
+class RunLog(logging.FileHandler):
+    """Hydra's `job_logging` makes it. What can't be written, on a full disk or where no file can be, is left out; the
+    console says that once."""
+
+    _said = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)  # opens the file at the first record
+        except OSError as error:
+            self._leave_out(error)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._leave_out(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:  # what was left to be written
+            self._leave_out(error)
+
+    def _leave_out(self, error: OSError) -> None:
+        if not self._said:
+            self._said = True
+            print(f"{self.baseFilename}: {error.strerror}; the log is left out", file=sys.stderr, flush=True)

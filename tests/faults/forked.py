@@ -1,0 +1,116 @@
+"""The command lines as forks of one process that has imported torch and pandas already.
+
+A cold start takes three seconds of imports, in which a kill can hit nothing of ours; forked, `train.main` composes,
+trains and writes within its first tenths. From the fork on everything is as a user has it: arguments, folder, a
+process group of its own, signals, launchers, workers (which joblib starts cold) and the files.
+"""
+
+import atexit
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine"]
+PRELOAD += ["sweeper.prepare", "sweeper.results", "sweeper.page", "hydra.core.plugins", "forked"]
+
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(PRELOAD)
+
+
+@dataclass
+class Command:
+    """One command line at work. `log` gets what it prints."""
+
+    process: multiprocessing.process.BaseProcess
+    log: Path
+
+    def kill(self, pid: int | None = None) -> None:
+        """SIGKILL to one process of the command, or, by default, to all of them at once; gone already is well."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL) if pid is not None else os.killpg(self._pid, signal.SIGKILL)
+
+    def processes(self) -> list[int]:
+        """The command's processes with its workers; without joblib's own watchers, whose death it tells at length."""
+        group = [pid for pid in _all_processes() if _group(pid) == self._pid]
+        return sorted(pid for pid in group if b"resource_tracker" not in _command_line(pid))
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """The exit code, -9 of a killed one; None when it is still at work after so many seconds."""
+        self.process.join(seconds)
+        return self.process.exitcode
+
+    @property
+    def _pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+def start(module: str, *arguments: object, cwd: Path, log: Path, patch: str = "") -> Command:
+    """`python -m sweeper.<module> …` in `cwd`; `patch` is code run before it, for what can't be done from outside."""
+    process = _server.Process(target=_run, args=(module, [str(a) for a in arguments], str(cwd), str(log), patch))
+    process.start()
+    return Command(process, log)
+
+
+def run(
+    module: str, *arguments: object, cwd: Path, patch: str = "", seconds: float = 120, log: Path | None = None
+) -> tuple[int, str]:
+    """The same to its end: exit code and what it printed. `log` is where that lies meanwhile."""
+    command = start(module, *arguments, cwd=cwd, log=log or cwd / f".log-{os.urandom(4).hex()}", patch=patch)
+    code = command.wait(seconds)
+    if code is None:
+        command.kill()
+        raise AssertionError(f"still at work after {seconds} s: {module} {arguments}\n{command.text}")
+    text = command.text
+    command.log.unlink(missing_ok=True)
+    return code, text
+
+
+def _run(module: str, arguments: list[str], cwd: str, log: str, patch: str) -> None:
+    os.setsid()
+    os.chdir(cwd)
+    to_log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(to_log, 1)
+    os.dup2(to_log, 2)
+    sys.stdin = open(os.devnull)  # noqa: SIM115  for the process's life
+    sys.argv = [module, *arguments]
+    code = 99
+    try:
+        exec(patch, {})
+        code = importlib.import_module(f"sweeper.{module}").main()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        threading._shutdown()  # what an interpreter does at its end and a fork doesn't: joblib dismisses its workers
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _all_processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _command_line(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None

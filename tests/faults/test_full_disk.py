@@ -1,0 +1,154 @@
+"""No room, no quota, read-only: one clear line and exit code 1, what was written stays whole, and work goes on later.
+
+By errors put in at the writing of each file, and, where one may mount, on a small real disk filled to the page.
+"""
+
+import errno
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from forked import run
+from test_kill import SEED, check_clean, outcome
+
+EPOCHS = 6
+SWEEP = ("-m", "optimizer=sgd,lion", "noise=symmetric", "noise.rate=0.2", "dataset=digits", "dataset.train_limit=300")
+SWEEP += ("dataset.test_limit=100", "model=mlp", "model.width=16", f"epochs={EPOCHS}", "device=cpu", "device.threads=1")
+SWEEP += ("checkpoint_every=1", "hydra/launcher=basic")
+
+# Lets `after` writings of a file through; all later ones fail. Its lock is made by linking, all else by fsync.
+FAILING = """
+import os
+from sweeper import files
+written = 0
+def check(path):
+    global written
+    if os.path.basename(path).startswith(".{name}-"):
+        written += 1
+        if written > {after}:
+            raise OSError({number}, os.strerror({number}))
+fsync, link = os.fsync, os.link
+os.fsync = lambda file: (check(os.readlink(f"/proc/self/fd/{{file}}")), fsync(file))
+def failing_link(source, target):
+    check(source)
+    link(source, target)
+os.link = failing_link
+"""
+
+# A small disk has less than a sweep asks for before it starts.
+SMALL_IS_ENOUGH = """
+from sweeper import prepare
+prepare._check_writable = lambda outputs: None
+"""
+
+REASONS = {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system"}
+REASONS[errno.EDQUOT] = "Disk quota exceeded"
+WRITTEN = {"run.json": 4, "metrics.csv": 2 * EPOCHS, "checkpoint.pt": 2 * EPOCHS - 2, "model.safetensors": 2}
+WRITTEN |= {"corrupted_labels.csv": 2, "run.lock": 2}
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("untouched")
+    code, text = run("train", *SWEEP, cwd=folder)
+    assert code == 0, text
+    return outcome(folder / "outputs")
+
+
+def check(folder: Path, untouched, code: int, text: str, reason: str) -> None:
+    """After a failure: the words, the code, and that the same command goes on as if nothing had been."""
+    assert code == 1 and "Traceback" not in text and "Logging error" not in text, text
+    lines = [line for line in text.splitlines() if reason in line]
+    assert 1 <= len([line for line in lines if line.startswith(("outputs/", "error: "))]) <= 3, (
+        text
+    )  # one a run, and all
+    assert len([line for line in text.splitlines() if line.startswith("error: ")]) <= 1, text
+    code, text = run("train", *SWEEP, cwd=folder)
+    assert code == 0, text
+    for log in folder.rglob("train.log"):
+        assert "begins anew" not in log.read_text()
+    assert outcome(folder / "outputs") == untouched
+    check_clean(folder / "outputs")
+
+
+def fail(folder: Path, untouched, name: str, number: int, after: int) -> None:
+    patch = FAILING.format(name=name, number=number, after=after)
+    code, text = run("train", *SWEEP, cwd=folder, patch=patch)
+    check(folder, untouched, code, text, REASONS[number])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "number", "after"), [("checkpoint.pt", errno.ENOSPC, 3), ("run.json", errno.EROFS, 1)]
+)
+def test_a_run_that_can_not_write_says_so_and_goes_on_later(tmp_path, untouched, name, number, after):
+    """The short form."""
+    fail(tmp_path, untouched, name, number, after)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["aggregate", "report"])
+def test_tables_that_can_not_be_written_stay_as_they_were(tmp_path, module):
+    """Nothing else can be lost of them; they are made anew from the runs."""
+    outputs = tmp_path / "outputs"
+    subprocess.run(["cp", "-r", Path(__file__).parent.parent / "golden" / "outputs", outputs], check=True)
+    name = {"aggregate": "results.csv", "report": "report.html"}[module]
+    (outputs / name).write_text("what was there")
+    for number, reason in REASONS.items():
+        code, text = run(module, cwd=tmp_path, patch=FAILING.format(name=name, number=number, after=0))
+        assert code == 2 and text.startswith("error: ") and text.count("\n") == 1 and reason in text, text
+        assert (outputs / name).read_text() == "what was there"
+        assert not list(outputs.glob(f".{name}-*"))
+    assert run(module, cwd=tmp_path)[0] == 0
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", WRITTEN)
+def test_no_writing_may_fail_unheard(tmp_path, untouched, name):
+    """The long form: each writing of each file of a run fails once, in one of the three ways."""
+    numbers = random.Random(f"{SEED} {name}")
+    for after in range(WRITTEN[name]):
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        fail(folder, untouched, name, numbers.choice(list(REASONS)), after)
+    print(f"{name}: each of its {WRITTEN[name]} writings failed once: nothing lost", file=sys.__stderr__, flush=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MiB; skipped where one may not mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small disk can't be mounted here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.faults
+def test_a_disk_that_fills_up_at_any_page(small_disk, untouched):
+    """A real full disk, with each number of free pages from none until all fits."""
+    tried = 0
+    for pages in range(200):
+        folder = small_disk / "work"
+        folder.mkdir()
+        ballast = small_disk / "ballast"
+        free = os.statvfs(small_disk)
+        ballast.write_bytes(bytes(max(0, free.f_bavail - pages) * free.f_frsize))
+        log = folder.parent.parent / "log"
+        code, text = run("train", *SWEEP, cwd=folder, patch=SMALL_IS_ENOUGH, log=log)
+        if code == 0:
+            break
+        ballast.unlink()
+        tried += 1
+        assert code == 1 and "No space left" in text and "Traceback" not in text, (pages, text)
+        code, text = run("train", *SWEEP, cwd=folder, patch=SMALL_IS_ENOUGH, log=log)
+        assert code == 0, text
+        assert outcome(folder / "outputs") == untouched
+        subprocess.run(["rm", "-r", folder], check=True)
+    assert tried > 20
+    print(f"a real disk: full at {tried} numbers of free pages: nothing lost", file=sys.__stderr__, flush=True)
