@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 HERE := not cuda and not cluster and not browser and not tracker and not faults
 
-.PHONY: help sweep test test-fast test-extras faults browser lint clean
+.PHONY: help sweep test test-fast test-cuda test-extras faults browser lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
+	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks; a quarter of an hour or more"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
@@ -38,6 +39,9 @@ faults: $(VENV)/.installed-test
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'
 	touch $@
+
+test-cuda: $(VENV)/.installed-test
+	$(BIN)/pytest -m cuda
 
 test-extras: $(VENV)/.installed-extras browser
 	$(BIN)/pytest -m "cluster or browser or tracker"

@@ -78,7 +78,11 @@ def read_command_line(argv: list[str]) -> argparse.Namespace:
         raise BadInput(f"{message}; see python -m sweeper.train --help")
 
     parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
-    return parser.parse_intermixed_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
+    for flag in ("config_path", "experimental_rerun"):
+        if getattr(arguments, flag, None):
+            parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
+    return arguments
 
 
 @contextmanager

@@ -149,7 +149,8 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
         if _number(optimizer.get(name)):
             _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
     _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
-    for k, beta in enumerate(optimizer.get("betas") or ()):
+    betas = optimizer.get("betas")
+    for k, beta in enumerate(betas if isinstance(betas, (list, tuple)) else ()):
         _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
 
 

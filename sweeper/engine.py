@@ -17,7 +17,7 @@ from sweeper.graphs import GraphedStep
 from sweeper.meter import Meter
 from sweeper.runs import RunDirectory
 from sweeper.step import Step
-from sweeper.streams import stream_seed
+from sweeper.streams import seed_layers, stream_seed
 
 Row = dict[str, Any]
 
@@ -90,7 +90,7 @@ def train(
         meter.clock.start()
         try:
             while done < len(sizes):
-                torch.manual_seed(stream_seed(seed, epoch, done, "layers"))  # what dropout draws from
+                seed_layers(stream_seed(seed, epoch, done, "layers"))
                 run_step(sizes[done])
                 schedule.step()
                 done += 1

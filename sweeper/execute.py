@@ -64,6 +64,7 @@ def run_in_steps(
     """
     sweep = SweepStop.current() if in_sweep else None
     run = RunDirectory(directory)
+    told = False
     while True:
         if sweep is not None and sweep.requested():
             run.remove_if_never_begun()
@@ -82,8 +83,12 @@ def run_in_steps(
         except Locked as locked:
             if in_sweep:
                 return "locked"  # the sweep comes back to it after all others
-            log.info("%s: waiting for %s, which trains this run", directory, locked.owner)
-            time.sleep(5)
+            if not told:
+                log.info("%s: waiting for %s, which trains this run", directory, locked.owner)
+                told = True
+            if StopSignals.installed().received is not None:
+                return "locked"
+            time.sleep(1)
         except OSError as failure:
             reason = f"{say_what_failed(failure)}; when it can be written, the same command goes on from what is whole"
             if in_sweep:  # which comes to its end first
@@ -109,7 +114,7 @@ def _train(
     from sweeper.record import Presence, describe_environment, summarize_rows
 
     if config["rerun"]:
-        run.set_aside()
+        run.set_aside_if_ended()
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     shared = parallel > 1
@@ -138,6 +143,8 @@ def _train(
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for event in loop:
+                if signals.received is not None and sweep is not None:
+                    sweep.request("interrupted")  # a worker's signal, too, is for the whole sweep
                 if signals.received is not None or (sweep is not None and sweep.requested()):
                     loop.throw(Stopped())
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:

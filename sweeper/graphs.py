@@ -7,7 +7,8 @@ How far is found by trying, never by an optimizer's name:
   after the graph.
 - `eager`: the model needs the host, too.
 
-A graph is kept only if it repeats what an eager step does; see `_repeats`.
+A graph of the whole step is kept only if it repeats what an eager step does; see `_repeats`. What a model decides on
+the host without looking at the device, e.g. by Python's random numbers, stays as it was recorded.
 """
 
 import copy
@@ -77,6 +78,7 @@ class GraphedStep:
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
+        numbers = {key: value for key, value in vars(optimizer).items() if isinstance(value, (bool, int, float))}
         tier = PARTLY  # if the optimizer refuses a tensor as lr
         _use_tensor_rates(optimizer)
         try:
@@ -92,12 +94,15 @@ class GraphedStep:
             if _host_state(optimizer) != before:
                 raise RuntimeError("the optimizer keeps numbers on the host that change with each step")
             tier = WHOLE
+        except torch.OutOfMemoryError:
+            raise
         except Exception as error:  # models and optimizers of any package need the host in their own ways
             log.debug("no graph of the whole step: %s", _line(error))
         torch.cuda.synchronize()
         for tensor, value in zip(step.tensors(), saved[0], strict=True):
             tensor.copy_(value)
         optimizer.load_state_dict(saved[1])
+        vars(optimizer).update(numbers)
         torch.cuda.set_rng_state(random_state)
         optimizer.zero_grad(set_to_none=True)
         if tier == WHOLE:

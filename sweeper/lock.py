@@ -140,8 +140,8 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     """
     here = this_process()
     if (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"]):
-        if seen.get("pid") == here["pid"]:
-            return str(seen.get("owner")) in _held
+        if seen.get("pid") == here["pid"] and "owner" in seen:
+            return str(seen["owner"]) in _held
         return process_started(seen.get("pid")) == seen.get("process_started")
     if not wait:
         try:

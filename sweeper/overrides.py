@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import flat
 from sweeper.errors import BadInput, nearest
+from sweeper.identity import GROUPS
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
@@ -66,6 +67,8 @@ def check_choice(override: Override, groups: Groups) -> None:
         return
     values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
     for value in values:
+        if value is None and key in GROUPS:
+            raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")
         if value is None or isinstance(value, list):  # no choice, or several of a group: Hydra's own forms
             continue
         name = str(value).strip("'\"")

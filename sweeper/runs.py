@@ -138,9 +138,14 @@ class RunDirectory:
 
     def write_weights(self, model: "nn.Module") -> None:
         """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
+        import torch
         from safetensors.torch import save
 
-        self._write(WEIGHTS_FILE, save({k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}))
+        # Copies: tied weights share memory, which the format refuses.
+        weights = {
+            k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in model.state_dict().items()
+        }
+        self._write(WEIGHTS_FILE, save(weights))
 
     def tracking_key(self) -> str | None:
         """By which a tracker knows this run again; None if none was told of it."""
@@ -152,6 +157,13 @@ class RunDirectory:
     def write_tracking_key(self, key: str) -> str:
         self._write(TRACKING_FILE, f"{key}\n".encode())
         return key
+
+    def set_aside_if_ended(self) -> None:
+        """Before the run is trained again; one that was interrupted in being so goes on instead."""
+        with contextlib.suppress(Damaged):
+            if read_run(self.path)["status"] in ("running", "interrupted"):
+                return
+        self.set_aside()
 
     def set_aside(self) -> None:
         """Keep an earlier result under `previous/<n>/` before the run is trained again."""

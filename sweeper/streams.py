@@ -5,6 +5,7 @@ are the same for every optimizer, device and launcher, and after a resume: runs 
 """
 
 import hashlib
+import random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,3 +30,12 @@ def torch_stream(*key: object) -> "torch.Generator":
     import torch
 
     return torch.Generator().manual_seed(stream_seed(*key))
+
+
+def seed_layers(seed: int) -> None:
+    """Seed what layers may draw from while they train: torch's generators, on the device too, Python's and NumPy's."""
+    import torch
+
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)

@@ -123,3 +123,18 @@ def test_a_user_adds_groups_by_a_folder(tmp_path):
     assert (config["optimizer"]["name"], config["optimizer"]["lr"]) == ("mine", 0.3)
     with pytest.raises(BadInput, match="did you mean 'mine'"):
         compose_grid(["--config-dir", str(tmp_path), "optimizer=mien"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("optimizer=null",), "a run needs a choice of optimizer"),
+        (("--config-path", "elsewhere"), "--config-path isn't for this command; --config-dir adds groups"),
+        (("+foo=1",), "nothing reads an added option 'foo'"),
+        (("-m", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"), "must be the number of parallel runs"),
+    ],
+)
+def test_what_could_not_be_carried_out_is_refused(arguments, words, call, tmp_path):
+    code, _, err = call("dataset=digits", *arguments)
+    assert code == 2 and words in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,7 @@ from torch import nn
 
 
 class CountsOnTheHost(torch.optim.SGD):
-    """Steps only every second time, by a number that a recording can't see change."""
+    """Steps only every third time, by a number that a recording can't see change."""
 
     def __init__(self, params, lr, weight_decay=0.0):
         super().__init__(params, lr=lr, weight_decay=weight_decay)
@@ -33,7 +33,7 @@ class CountsOnTheHost(torch.optim.SGD):
 
     def step(self, closure=None):
         self.count += 1
-        if self.count % 2 == 0:
+        if self.count % 3 == 0:
             super().step(closure)
 
 

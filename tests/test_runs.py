@@ -123,3 +123,19 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     with pytest.raises(Damaged):
         RunDirectory(tmp_path).load_checkpoint()
     assert not (tmp_path / "hacked").exists()
+
+
+def test_tied_weights_can_be_written(tmp_path):
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    RunDirectory(tmp_path).write_weights(model)
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(("status", "aside"), [("completed", True), ("failed", True), ("interrupted", False)])
+def test_a_run_that_was_interrupted_in_its_rerun_goes_on(tmp_path, status, aside):
+    directory = make_run(tmp_path, status)
+    RunDirectory(directory).set_aside_if_ended()
+    assert (directory / "previous").exists() == aside
