@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sweeper.errors import BadInput
 from sweeper.identity import run_name
@@ -21,6 +21,7 @@ from sweeper.runs import RunDirectory, with_relative_paths
 log = logging.getLogger("sweeper")
 
 PATIENCE = 30.0  # seconds in which a tracker must take a run's last rows
+PATIENCE_AFTERWARDS = 1.0  # once one of this process did not
 
 Row = dict[str, Any]
 
@@ -96,6 +97,8 @@ def prepare_tracking(options: dict[str, Any], outputs: Path) -> None:
 class Tracking:
     """One run's tracker, or none. A context: left early, it lets the tracker go."""
 
+    _one_hung: ClassVar[bool] = False
+
     def __init__(self, config: dict[str, Any], run: RunDirectory) -> None:
         self._config, self._run = config, run
         self._told = 0  # rows
@@ -141,9 +144,11 @@ class Tracking:
             return
         self._rows.put((status, result))
         self._rows.put(None)
-        self._thread.join(PATIENCE)
+        patience = PATIENCE_AFTERWARDS if Tracking._one_hung else PATIENCE
+        self._thread.join(patience)
         if self._thread.is_alive():
-            self._fail(TimeoutError(f"no answer in {PATIENCE:.0f} s"))
+            Tracking._one_hung = True
+            self._fail(TimeoutError(f"no answer in {patience:.0f} s"))
         self._warn()
 
     def _work(self, make: Any, run: TrackedRun) -> None:
