@@ -7,6 +7,7 @@ its runs are put into copies, by Hydra's own function for that.
 import argparse
 import copy
 import itertools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,17 @@ import sweeper.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config import check_config, resolve_config
 from sweeper.errors import BadInput
 from sweeper.identity import run_name
-from sweeper.overrides import Groups, check_choice, check_option, first_line, is_plain, list_groups, parse_overrides
+from sweeper.overrides import (
+    MOST_RUNS,
+    Groups,
+    check_choice,
+    check_option,
+    first_line,
+    is_plain,
+    list_groups,
+    parse_overrides,
+    sweep_values,
+)
 
 _HERE = Path(__file__).resolve().parent
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
@@ -125,7 +136,9 @@ class _Expansion:
                     raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
                 if not override.is_discrete_sweep():
                     raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
-                axes[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+                axes[key] = [f"{key}={value}" for value in sweep_values(override)]
+        if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
+            raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
         for combination in itertools.product(*axes.values()):
             config = self._config(list(combination))

@@ -120,6 +120,8 @@ def check_config(config: dict[str, Any]) -> None:
     """
     _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
     _at_least(config["device"], {"threads": 1}, "device.")
+    if config["seed"] >= 10**100:  # it is a part of the run's name
+        raise BadInput("seed: must be an integer of at most 100 digits")
     limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
     _at_least(config["dataset"], limits, "dataset.")
     _at_least(config["noise"], {"seed": 0}, "noise.")

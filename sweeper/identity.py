@@ -28,6 +28,10 @@ NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
 NOT_IDENTITY_IN_NOISE = frozenset({"file"})  # its content is: `file_digest`
 
 
+# Names that are devices on Windows, with anything behind a dot too.
+_RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+
+
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a run's resolved configuration that determines its result, in canonical form.
 
@@ -59,7 +63,8 @@ def run_name(config: dict[str, Any]) -> str:
 
 def _file_name(choice: str) -> str:
     """A choice's name as a part of a file name, on any system: no separators, no dots in front, at most 40 long."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", choice).lstrip(".")[:40] or "_"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", choice).lstrip(".")[:40].rstrip(".") or "_"
+    return f"_{name}" if _RESERVED.fullmatch(name.partition(".")[0]) else name
 
 
 def _canonical(value: Any) -> Any:

@@ -1,10 +1,11 @@
 """The command line's overrides, read and checked for misspelt names, with the nearest right one in the error."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,6 +15,7 @@ from sweeper.identity import GROUPS
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
+MOST_RUNS = 100_000  # of one sweep; a quarter of an hour of composing
 Groups = dict[str, list[str]]  # every config group's choices
 
 
@@ -27,8 +29,9 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     parsed = []
     for text in texts:
         try:
+            text.encode()  # bytes that were no text
             parsed.extend(parser.parse_overrides([text]))
-        except HydraException as error:
+        except (HydraException, ValueError, RecursionError) as error:
             hint = "can't be read; quote it" if "=" in text else "options are given as name=value"
             raise BadInput(f"{text}: {hint} ({first_line(error)})") from error
     return parsed
@@ -50,6 +53,20 @@ def is_plain(override: Override, groups: Groups) -> bool:
     return not (added or key in groups or key.startswith("hydra.") or override.package is not None)
 
 
+def sweep_values(override: Override) -> list[str]:
+    """A sweep's values as they would be typed one by one.
+
+    Raises:
+        BadInput: they are more than `MOST_RUNS`, as of a range with a slip in it.
+    """
+    swept = override.value()
+    if isinstance(swept, RangeSweep):
+        start, stop, step = (float(x) if x is not None else math.nan for x in (swept.start, swept.stop, swept.step))
+        if not step or not (stop - start) / step <= MOST_RUNS:
+            raise BadInput(f"{override.input_line}: more than {MOST_RUNS:,} values")
+    return list(override.sweep_string_iterator())
+
+
 def check_choice(override: Override, groups: Groups) -> None:
     """Check that an override of a group names choices that exist.
 
@@ -59,13 +76,15 @@ def check_choice(override: Override, groups: Groups) -> None:
     key = override.key_or_group
     if override.is_add() and key not in groups and key.partition(".")[0] not in OPEN_NODES:
         raise BadInput(f"{override.input_line}: nothing reads an added option '{key}'; leave out the +, or the option")
+    if override.is_delete() and key.partition(".")[0] not in OPEN_NODES:
+        raise BadInput(f"{override.input_line}: every option and group is needed; give it a value instead")
     if key not in groups:
         if "/" in key:
             raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, _near(key, groups))}")
         return
     if override.is_delete():
         return
-    values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [override.value()]
+    values = sweep_values(override) if override.is_sweep_override() else [override.value()]
     for value in values:
         if value is None and key in GROUPS:
             raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")

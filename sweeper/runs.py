@@ -34,6 +34,8 @@ LABELS_FILE = "corrupted_labels.csv"
 LOCK_FILE = "run.lock"
 TRACKING_FILE = "tracking.key"
 PREVIOUS_FOLDER = "previous"
+HYDRAS_FILES = (".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log")
+HYDRAS_SWEEP_FILE = "multirun.yaml"
 RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
 
 STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
@@ -164,6 +166,12 @@ class RunDirectory:
             if read_run(self.path)["status"] in ("running", "interrupted"):
                 return
         self.set_aside()
+
+    def remove_links(self) -> None:
+        """Take away links where Hydra is going to write: it would write through them, to anybody's files."""
+        for path in (self.path / name for name in HYDRAS_FILES):
+            if path.is_symlink():
+                path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
         """Keep an earlier result under `previous/<n>/` before the run is trained again."""

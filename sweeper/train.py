@@ -25,6 +25,7 @@ from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
 from sweeper.runs import (
+    HYDRAS_SWEEP_FILE,
     LOCK_FILE,
     Damaged,
     RunDirectory,
@@ -170,6 +171,11 @@ def _rehearse(cells: list[Cell]) -> None:
     from sweeper.prepare import rehearse
 
     rehearse([cell.config for cell in cells])
+    for cell in cells:
+        RunDirectory(cell.directory).remove_links()
+    for outputs in {cell.directory.parent.parent for cell in cells}:
+        if (outputs / HYDRAS_SWEEP_FILE).is_symlink():
+            (outputs / HYDRAS_SWEEP_FILE).unlink(missing_ok=True)
 
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:

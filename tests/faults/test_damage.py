@@ -68,6 +68,17 @@ def make_directory(path: Path) -> None:
     (path / "file").write_text("something of somebody's")
 
 
+def somebodys_file(path: Path) -> Path:
+    """A file outside of the outputs folder, which nobody may write to through a link."""
+    while path.name != "outputs":
+        path = path.parent
+    file = path.with_name("somebody's")
+    file.write_text(SOMEBODYS)
+    return file
+
+
+SOMEBODYS = "a line of somebody's\n"
+
 KINDS: dict[str, Callable[[Path, random.Random], None]] = {
     "truncated": truncate,
     "flipped": flip_bytes,
@@ -77,7 +88,7 @@ KINDS: dict[str, Callable[[Path, random.Random], None]] = {
     "other JSON": in_its_place(lambda path: path.write_text('{"schema_version": 1, "owner": ["x"], "pid": "1"}')),
     "a dangling link": in_its_place(lambda path: path.symlink_to("gone")),
     "a link to itself": in_its_place(lambda path: path.symlink_to(path.name)),
-    "a link elsewhere": in_its_place(lambda path: path.symlink_to("/etc/passwd")),
+    "a link elsewhere": in_its_place(lambda path: path.symlink_to(somebodys_file(path))),
     "a directory": in_its_place(make_directory),
     "a pipe": in_its_place(os.mkfifo),
 }
@@ -122,6 +133,8 @@ def damage(half_done: Path, folder: Path, name: str, kind: str, numbers: random.
         assert code in (0, 1, 2), (code, text)
         assert code == 0 or [k for k in text.splitlines() if k.startswith("error: ") or ": failed: " in k], text
         said.append(text)
+    for file in folder.glob("somebody's"):
+        assert file.read_text() == SOMEBODYS
     for directory in (folder / "outputs").glob("*/*/"):
         with contextlib.suppress(BadInput):
             sweeper.load_model(directory)
@@ -134,7 +147,7 @@ def check(half_done: Path, untouched, folder: Path, name: str, kind: str, number
         assert kind == "a directory", said  # in whose place nothing can be written before it is taken away
         return
     # A finished run's own file may stay as it is; its record is what tells of it.
-    left_out = name if name in OF_A_RUN else ""
+    left_out = name if name in OF_A_RUN or kind == "a directory" else ""
     assert outcome(folder / "outputs", left_out) == {k: v for k, v in untouched.items() if Path(k).name != left_out}, (
         said
     )
