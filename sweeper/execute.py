@@ -114,7 +114,7 @@ def _train(
     from sweeper.record import Presence, describe_environment, summarize_rows
 
     if config["rerun"]:
-        run.set_aside_if_ended()
+        run.set_aside()
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     shared = parallel > 1

@@ -160,13 +160,6 @@ class RunDirectory:
         self._write(TRACKING_FILE, f"{key}\n".encode())
         return key
 
-    def set_aside_if_ended(self) -> None:
-        """Before the run is trained again; one that was interrupted in being so goes on instead."""
-        with contextlib.suppress(Damaged):
-            if read_run(self.path)["status"] in ("running", "interrupted"):
-                return
-        self.set_aside()
-
     def remove_links(self) -> None:
         """Take away links where Hydra is going to write: it would write through them, to anybody's files."""
         for path in (self.path / name for name in HYDRAS_FILES):
@@ -174,7 +167,10 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
-        """Keep an earlier result under `previous/<n>/` before the run is trained again."""
+        """Keep an earlier result under `previous/<n>/` before a run is trained again; one interrupted in that goes on."""
+        with contextlib.suppress(Damaged):
+            if read_run(self.path)["status"] in ("running", "interrupted"):
+                return
         kept = (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
         present = [name for name in kept if (self.path / name).exists()]
         if not present:

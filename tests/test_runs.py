@@ -137,5 +137,5 @@ def test_tied_weights_can_be_written(tmp_path):
 @pytest.mark.parametrize(("status", "aside"), [("completed", True), ("failed", True), ("interrupted", False)])
 def test_a_run_that_was_interrupted_in_its_rerun_goes_on(tmp_path, status, aside):
     directory = make_run(tmp_path, status)
-    RunDirectory(directory).set_aside_if_ended()
+    RunDirectory(directory).set_aside()
     assert (directory / "previous").exists() == aside
