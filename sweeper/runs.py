@@ -167,7 +167,7 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:
-        """Keep an earlier result under `previous/<n>/` before a run is trained again; one interrupted in that goes on."""
+        """Keep an earlier result under `previous/<n>/` before another; one interrupted in being made goes on."""
         with contextlib.suppress(Damaged):
             if read_run(self.path)["status"] in ("running", "interrupted"):
                 return
