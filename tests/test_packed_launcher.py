@@ -257,9 +257,12 @@ def basic(tmp_path_factory):
     return folder / "outputs"
 
 
+# Runs of other tests, which use the CPU at the same time, are kept out of sight by a temporary folder of one's own.
+
+
 @pytest.mark.slow
 def test_a_sweep_on_the_cpu_is_the_same_as_by_the_basic_launcher(basic, tmp_path):
-    done = run_module("train", *GRID, "hydra.launcher.lanes=3", cwd=tmp_path)
+    done = run_module("train", *GRID, "hydra.launcher.lanes=3", cwd=tmp_path, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("hydra.launcher.lanes=3: on CPU it is 1") == 1
     assert metrics(tmp_path / "outputs") == metrics(basic)
@@ -270,7 +273,7 @@ def test_a_sweep_on_the_cpu_is_the_same_as_by_the_basic_launcher(basic, tmp_path
 
 @pytest.mark.slow
 def test_runs_in_turn_give_the_same_and_each_its_own_log(basic, tmp_path):
-    done = interleaved(*GRID, "hydra.launcher.lanes=3", cwd=tmp_path)
+    done = interleaved(*GRID, "hydra.launcher.lanes=3", cwd=tmp_path, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("completed, test") == 4
     assert metrics(tmp_path / "outputs") == metrics(basic)
