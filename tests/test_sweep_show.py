@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from conftest import TINY
+from made_runs import make_run
 from test_watch import Terminal
 
 from sweeper import sweep_show
@@ -23,7 +24,6 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_sweep_on_a_terminal_shows_its_runs_and_the_failed_ones_reason(folder):
-    """Two processes: one run fails, the other doesn't."""
     (folder / "failing.py").write_text(
         "import torch\n"
         "class Failing(torch.optim.SGD):\n"
@@ -33,7 +33,16 @@ def test_a_sweep_on_a_terminal_shows_its_runs_and_the_failed_ones_reason(folder)
     config = folder / "mine" / "optimizer"
     config.mkdir(parents=True)
     (config / "failing.yaml").write_text("_target_: failing.Failing\n_partial_: true\nlr: 0.1\n")
-    command = [*SWEEP[:3], "--config-dir", "mine", "-m", "optimizer=sgd,failing", "model=mlp", *TINY]
+    command = [
+        *SWEEP[:3],
+        "--config-dir",
+        "mine",
+        "-m",
+        "optimizer=sgd,failing",
+        "model=mlp",
+        *TINY,
+        "hydra/launcher=basic",
+    ]
     path = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     terminal = Terminal(*command, PYTHONPATH=path)
     terminal.read_until(None, 120)
@@ -58,6 +67,23 @@ def test_an_interrupted_sweep_leaves_the_terminal_as_it_was(folder):
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", text)
     assert "interrupted after epoch" in plain and "1 waiting, 1 interrupted" in plain and "Traceback" not in plain
     assert text.rindex("\x1b[?25h") < text.index("written: ")
+
+
+def test_lines_of_other_processes_stand_above_the_table(folder):
+    code = """
+import subprocess, sys
+from pathlib import Path
+from sweeper import sweep_show
+sweep_show.show_sweep(Path("outputs"))
+subprocess.run([sys.executable, "-c", "import sys; print('[red]from another', file=sys.stderr)"], check=True)
+sweep_show.end_show()
+print("the end")
+"""
+    make_run(folder / "outputs", "failed", error="no memory")
+    terminal = Terminal(sys.executable, "-c", code)
+    text = terminal.read_until(None)
+    assert terminal.process.wait() == 0
+    assert text.index("[red]from another") < text.rindex("no memory") < text.index("the end")
 
 
 def test_lines_reach_the_terminal_when_the_table_is_gone(folder):
