@@ -32,7 +32,7 @@ test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -m "not slow and not cuda and not cluster and not browser and not faults"
 
 faults: $(VENV)/.installed-test
-	$(BIN)/pytest tests/faults -m faults --durations=8
+	$(BIN)/pytest tests/faults -m faults -s
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'
