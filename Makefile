@@ -34,7 +34,7 @@ test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
 
 faults: $(VENV)/.installed-test
-	$(BIN)/pytest tests/faults -m faults --durations=8
+	$(BIN)/pytest tests/faults -m faults -s
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

@@ -7,7 +7,6 @@ import errno
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,9 @@ SWEEP = ("-m", "optimizer=sgd,lion", "noise=symmetric", "noise.rate=0.2", "datas
 SWEEP += ("dataset.test_limit=100", "model=mlp", "model.width=16", f"epochs={EPOCHS}", "device=cpu", "device.threads=1")
 SWEEP += ("checkpoint_every=1", "hydra/launcher=basic")
 
-# Lets `after` writings of a file through; all later ones fail. Its lock is made by linking, all else by fsync.
+# Lets `after` writings of a file through; all later ones fail. All end with fsync but a new lock.
 FAILING = """
-import os
-from sweeper import files
+import os, pathlib
 written = 0
 def check(path):
     global written
@@ -30,12 +28,12 @@ def check(path):
         written += 1
         if written > {after}:
             raise OSError({number}, os.strerror({number}))
-fsync, link = os.fsync, os.link
+fsync, write_text = os.fsync, pathlib.Path.write_text
 os.fsync = lambda file: (check(os.readlink(f"/proc/self/fd/{{file}}")), fsync(file))
-def failing_link(source, target):
-    check(source)
-    link(source, target)
-os.link = failing_link
+def failing_write_text(path, *arguments):
+    check(path)
+    return write_text(path, *arguments)
+pathlib.Path.write_text = failing_write_text
 """
 
 # A small disk has less than a sweep asks for before it starts.
@@ -65,7 +63,7 @@ def check(folder: Path, untouched, code: int, text: str, reason: str) -> None:
     assert 1 <= len([line for line in lines if line.startswith(("outputs/", "error: "))]) <= 3, (
         text
     )  # one a run, and all
-    assert len([line for line in text.splitlines() if line.startswith("error: ")]) <= 1, text
+    assert len([line for line in text.splitlines() if line.startswith("error: ")]) <= 2, text  # the tables' own
     code, text = run("train", *SWEEP, cwd=folder)
     assert code == 0, text
     for log in folder.rglob("train.log"):
@@ -114,7 +112,7 @@ def test_no_writing_may_fail_unheard(tmp_path, untouched, name):
         folder = tmp_path / str(after)
         folder.mkdir()
         fail(folder, untouched, name, numbers.choice(list(REASONS)), after)
-    print(f"{name}: each of its {WRITTEN[name]} writings failed once: nothing lost", file=sys.__stderr__, flush=True)
+    print(f"{name}: each of its {WRITTEN[name]} writings failed once: nothing lost")
 
 
 @pytest.fixture
@@ -141,14 +139,15 @@ def test_a_disk_that_fills_up_at_any_page(small_disk, untouched):
         ballast.write_bytes(bytes(max(0, free.f_bavail - pages) * free.f_frsize))
         log = folder.parent.parent / "log"
         code, text = run("train", *SWEEP, cwd=folder, patch=SMALL_IS_ENOUGH, log=log)
-        if code == 0:
+        assert "Traceback" not in text, (pages, text)
+        if "No space left" not in text:
             break
+        assert code == 1 or (code == 0 and "the tables can't be written there" in text), (pages, text)
         ballast.unlink()
         tried += 1
-        assert code == 1 and "No space left" in text and "Traceback" not in text, (pages, text)
         code, text = run("train", *SWEEP, cwd=folder, patch=SMALL_IS_ENOUGH, log=log)
         assert code == 0, text
         assert outcome(folder / "outputs") == untouched
         subprocess.run(["rm", "-r", folder], check=True)
     assert tried > 20
-    print(f"a real disk: full at {tried} numbers of free pages: nothing lost", file=sys.__stderr__, flush=True)
+    print(f"a real disk: full at {tried} numbers of free pages: nothing lost")

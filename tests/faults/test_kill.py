@@ -8,7 +8,6 @@ import csv
 import json
 import os
 import random
-import sys
 import time
 from pathlib import Path
 
@@ -171,6 +170,4 @@ def test_a_few_kills_change_nothing(tmp_path, untouched, case, times):
 def test_two_hundred_kills_change_nothing(tmp_path, untouched, case):
     """The long form: 200 kills over the four ways in which runs are started."""
     killer = kill_again_and_again(tmp_path, untouched, case, LONG[case])
-    print(
-        f"{case}: {killer.kills} kills in {killer.rounds} rounds, seed {SEED}: lost 0, doubled 0", file=sys.__stderr__
-    )
+    print(f"{case}: {killer.kills} kills in {killer.rounds} rounds, seed {SEED}: lost 0, doubled 0")
