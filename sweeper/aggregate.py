@@ -1,14 +1,13 @@
 """`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary printed."""
 
-import argparse
 import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from sweeper import __version__
+from sweeper.command import Parser, exit_code_of
 from sweeper.errors import BadInput, nearest
 
 if TYPE_CHECKING:
@@ -21,18 +20,12 @@ MOST_REASONS = 10
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 when the tables were written, 2 for bad input."""
-    try:
+
+    def command() -> None:
         arguments = _parser().parse_args(argv)
         _print(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+
+    return exit_code_of(command)
 
 
 def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) -> str:
@@ -70,13 +63,12 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sweeper.aggregate",
-        description="Merge run directories into results.csv, one row a run, and summary.csv, one row a configuration "
+def _parser() -> Parser:
+    parser = Parser(
+        "aggregate",
+        "Merge run directories into results.csv, one row a run, and summary.csv, one row a configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
-    parser.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
     parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
     parser.add_argument(
         "--format",
@@ -84,12 +76,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FORMAT,…",
         help="csv, which is always written; parquet (results.parquet), markdown (summary.md), latex (summary.tex)",
     )
-    parser.add_argument("--version", action="version", version=f"sweeper {__version__}")
-
-    def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.aggregate --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
     return parser
 
 

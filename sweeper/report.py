@@ -1,12 +1,10 @@
 """`python -m sweeper.report`: folders of runs to `report.html`, one page to pass on, and to figures for a paper."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from sweeper import __version__
+from sweeper.command import Parser, exit_code_of
 from sweeper.errors import BadInput
 
 PAGE_FILE = "report.html"
@@ -14,22 +12,16 @@ PAGE_FILE = "report.html"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 when the page was written, 2 for bad input."""
-    try:
+
+    def command() -> None:
         arguments = _parser().parse_args(argv)
         written = report(arguments.outputs, arguments.into, arguments.figures)
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    for path in written:
-        print(f"written: {path}")
-    if arguments.figures and len(written) == 1:
-        print("no figures: no run has completed yet")
-    return 0
+        for path in written:
+            print(f"written: {path}")
+        if arguments.figures and len(written) == 1:
+            print("no figures: no run has completed yet")
+
+    return exit_code_of(command)
 
 
 def report(outputs: Sequence[str], into: str | None = None, figures: str | None = None) -> list[Path]:
@@ -63,21 +55,14 @@ def report(outputs: Sequence[str], into: str | None = None, figures: str | None 
     return written
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sweeper.report",
-        description=f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
+def _parser() -> Parser:
+    parser = Parser(
+        "report",
+        f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
         "that needs no network. Runs that still train are taken as they are.",
     )
-    parser.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
     parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
     parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
-    parser.add_argument("--version", action="version", version=f"sweeper {__version__}")
-
-    def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.report --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
     return parser
 
 

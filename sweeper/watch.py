@@ -12,17 +12,15 @@
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
 
-import argparse
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from sweeper import __version__
-from sweeper.errors import BadInput
+from sweeper.command import Parser, exit_code_of
 
 if TYPE_CHECKING:
     from sweeper.sightings import Overview, Watcher
@@ -33,20 +31,17 @@ SHARE = 0.1  # of the time may be spent on looking: the runs need the machine
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0, by Ctrl-C too, which is how it is ended; 2 for bad input."""
-    try:
+
+    def command() -> None:
         arguments = _parser().parse_args(argv)
-        watch(arguments.outputs, arguments.once, arguments.json)
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # its reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        pass
-    return 0
+        try:
+            watch(arguments.outputs, arguments.once, arguments.json)
+        except BrokenPipeError:  # its reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:
+            pass
+
+    return exit_code_of(command)
 
 
 def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> None:
@@ -133,22 +128,15 @@ def _utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m sweeper.watch",
-        description="A live table of runs: status, epoch, accuracy, speed, time left; the sweep's progress and end; "
+def _parser() -> Parser:
+    parser = Parser(
+        "watch",
+        "A live table of runs: status, epoch, accuracy, speed, time left; the sweep's progress and end; "
         "this machine's memory and load. Read from the run directories, so with any launcher and from any machine that "
         "sees them. Ctrl-C ends it. Without a terminal it prints once.",
     )
-    parser.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
     parser.add_argument("--once", action="store_true", help="print every run once and end")
     parser.add_argument("--json", action="store_true", help="print one JSON document, for programs, and end")
-    parser.add_argument("--version", action="version", version=f"sweeper {__version__}")
-
-    def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.watch --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
     return parser
 
 
