@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sweeper.batch_norm import BatchNorm2d
+from sweeper.convolution import Conv3x3
 
 
 def resnet18(num_classes: int, in_channels: int, width: int) -> nn.Module:
@@ -115,7 +116,7 @@ class ConvNormRelu(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv = Conv3x3(in_channels, out_channels)
         self.norm = BatchNorm2d(out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
