@@ -201,14 +201,15 @@ def _compare(task: Task) -> None:
             by_optimizer.setdefault(setting.optimizer, []).append(setting)
     several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_optimizer.values())
     validated = all(
-        run.values.get("best_val_accuracy") is not None
+        run.values.get("final_val_accuracy") is not None
         for group in by_optimizer.values()
         for setting in group
         for run in setting.runs
         if _is(run, "completed")
     )
     task.chosen_by = ("validation" if validated else "test") if several else ""
-    figure = "best_val_accuracy" if validated else "final_test_accuracy"
+    # The final one of both, as final accuracies are compared: the best of all epochs flatters a curve that is noisy.
+    figure = "final_val_accuracy" if validated else "final_test_accuracy"
     compared = [max(group, key=lambda setting: _quality(setting, figure)) for group in by_optimizer.values()]
     compared.sort(key=lambda setting: _quality(setting, "final_test_accuracy"), reverse=True)
     seeds = sorted(set.intersection(*(set(setting.scores()) for setting in compared))) if compared else []

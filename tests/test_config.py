@@ -104,7 +104,7 @@ def test_the_grid_is_five_optimizers_by_three_seeds():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "runs", "epochs"),
-    [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 60, 15)],
+    [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 45, 8)],
 )
 def test_presets(preset, runs, epochs):
     cells = compose_grid(["-m", f"experiment={preset}"]).cells

@@ -64,7 +64,7 @@ def test_validation_images_choose_where_there_are_any(tmp_path, tasks):
     """The setting of lower test accuracy, since its validation accuracy is higher."""
     for lr, accuracy, validation in ((0.1, 0.8, 0.9), (0.01, 0.9, 0.7)):
         run = make_run(tmp_path, accuracy=accuracy, optimizer__lr=lr)
-        change_record(run, result__best_val_accuracy=validation)
+        change_record(run, result__final_val_accuracy=validation, result__best_val_accuracy=1 - validation)
     (task,) = tasks()
     assert task.chosen_by == "validation" and task.compared[0].label == "sgd, lr 0.1"
 
