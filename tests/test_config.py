@@ -138,3 +138,12 @@ def test_what_could_not_be_carried_out_is_refused(arguments, words, call, tmp_pa
     code, _, err = call("dataset=digits", *arguments)
     assert code == 2 and words in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quick", "milestone", "final", "robustness"])
+def test_a_preset_cut_short_has_whole_seeds_of_all_optimizers(preset):
+    cells = compose_grid(["-m", f"experiment={preset}"]).cells
+    first = [cell.config["optimizer"]["name"] for cell in cells if cell.config["seed"] == 1]
+    assert {cell.config["seed"] for cell in cells[: len(first)]} == {1}
+    assert len(set(first)) == 5 and len(cells) == 3 * len(first)
