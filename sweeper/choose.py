@@ -92,20 +92,30 @@ def describe_choice(task: Task, options: list[str]) -> str:
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = [s for s in task.settings if s.optimizer == setting.optimizer]
-        done = [s for s in tried if s.scores()]
-        some = f"{len(done)} of " if len(done) < len(tried) else ""
-        lines += [f"{setting.optimizer}:  # {100 * _accuracy(setting):.2f} %, the best of {some}{len(tried)} trials"]
+        done = sum(bool(s.scores()) for s in tried)
+        some = f"{done} of " if done < len(tried) else ""
+        percent = f"{100 * validation_accuracy(setting):.2f} %"
+        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{len(tried)} trials"]
+        edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
-            values = [_values(s, options)[name] for s in done]
-            edges = {}
-            if isinstance(value, (int, float)) and len(set(values)) > 1:
-                edges = {max(values): "highest", min(values): "lowest"}
-            edge = f"  # the {edges[value]} tried: a better one may lie beyond" if value in edges else ""
+            edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
             lines += [f"  {name}: {_yaml(value)}{edge}"]
     return "\n".join([*lines, ""])
 
 
-def _accuracy(setting: Setting) -> float:
+def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
+    """Of a chosen setting's values those that are the `highest` or the `lowest` of the optimizer's finished trials."""
+    done = [_values(s, options) for s in task.settings if s.optimizer == chosen.optimizer and s.scores()]
+    found = {}
+    for name, value in _values(chosen, options).items():
+        values = [trial[name] for trial in done]
+        if isinstance(value, (int, float)) and min(values) < max(values) and value in (min(values), max(values)):
+            found[name] = "highest" if value == max(values) else "lowest"
+    return found
+
+
+def validation_accuracy(setting: Setting) -> float:
+    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
     return mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["status"] == "completed"])
 
 
@@ -114,7 +124,7 @@ def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
     return [
         {"optimizer": setting.optimizer, **_values(setting, options), "chosen": setting.label in chosen}
         | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed")}
-        | {"final_val_accuracy": _accuracy(setting) if setting.final() else None}
+        | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
         for setting in task.settings
     ]
 
