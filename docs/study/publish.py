@@ -152,8 +152,8 @@ def _search(searched: Results) -> str:
     header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
     words = (
         "Beyond a value at the grid's edge may lie a better one. Every trial is in "
-        "[tuning/search.csv](tuning/search.csv). These commands make them again, with every value written out, since the "
-        "defaults are the chosen ones now:"
+        "[tuning/search.csv](tuning/search.csv). These commands make them again, with every value written out, since "
+        "the defaults are the chosen ones now:"
     )
     return "\n\n".join([table(header, rows), words, "\n".join(f"    {command}" for command in commands)])
 
