@@ -51,16 +51,9 @@ def tree(tmp_path_factory):
 )
 def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
     small = (f"dataset.root={tree}", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
-    done = run_module(
-        "train",
-        "-m",
-        f"experiment={preset}",
-        "dataset=cifar100",
-        narrowed,
-        *small,
-        cwd=tmp_path,
-        XDG_CACHE_HOME=str(tree / "cache"),
-    )
+    preset_words = (f"experiment={preset}", "dataset=cifar100", *narrowed)
+    cache = str(tree / "cache")
+    done = run_module("train", "-m", *preset_words, *small, cwd=tmp_path, XDG_CACHE_HOME=cache)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "outputs" / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
