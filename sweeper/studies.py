@@ -168,7 +168,7 @@ def _order(task: Task) -> tuple[Any, ...]:
 
 
 def _label_tasks(tasks: list[Task]) -> None:
-    """Data set, model and noise; the length of training and anything else only where it sets tasks apart."""
+    """Data set, model and noise; the length of training, then anything else, only as far as it sets tasks apart."""
     alike: dict[str, list[Task]] = {}
     for task in tasks:
         dataset, model = task.config["dataset"]["name"], task.config["model"]["name"]
@@ -176,7 +176,9 @@ def _label_tasks(tasks: list[Task]) -> None:
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():
         flats = [flat(task.config) for task in group]
-        for name in differing(flats):
+        for name in sorted(differing(flats), key=lambda name: name != "epochs"):
+            if len({task.label for task in group}) == len(group):
+                break
             for task, values in zip(group, flats, strict=True):
                 value = values.get(name, "–")
                 task.label += f", {value} epochs" if name == "epochs" else f", {name} {value}"

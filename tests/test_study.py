@@ -1,15 +1,20 @@
 """The study in `docs/study/`: what is published is what its runs give, and it is made by one command."""
 
 import importlib.util
+import json
 import re
+import shlex
 import shutil
 
 import pytest
+import yaml
 from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study
+from omegaconf import OmegaConf
 
 from sweeper.aggregate import aggregate
 from sweeper.choose import choose
+from sweeper.compose import compose_grid
 from sweeper.errors import BadInput
 
 STUDY = REPOSITORY / "docs" / "study"
@@ -43,7 +48,11 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
         assert (STUDY / name).read_bytes() == (tmp_path / name).read_bytes()
     if (STUDY / "tuning").exists():
         choose([str(STUDY / "tuning" / "runs")], str(tmp_path))
-        assert (STUDY / "tuning" / "search.csv").read_bytes() == (tmp_path / "search.csv").read_bytes()
+        for name in ("search.csv", "chosen.yaml"):
+            assert (STUDY / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
+        for optimizer, values in yaml.safe_load((tmp_path / "chosen.yaml").read_text()).items():
+            defaults = OmegaConf.load(REPOSITORY / "conf" / "optimizer" / f"{optimizer}.yaml")
+            assert values.items() <= dict(defaults).items(), f"{optimizer}: conf/ has other values than were chosen"
     page, summary = load_publish().blocks(STUDY)
     assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in (page | summary).items()}
 
@@ -54,6 +63,21 @@ def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
     for file in files:
         if file.name == "run.json":
             assert '"host": null' in file.read_text()
+
+
+@pytest.mark.slow
+def test_the_published_commands_are_those_of_the_published_runs():
+    """The search's, which write every value out, and each run's own, which rely on the defaults of conf/."""
+    for command in re.findall(
+        r"^    python -m sweeper\.train (.*)$", marked(STUDY / "README.md")["search"], re.MULTILINE
+    ):
+        for cell in compose_grid(shlex.split(command)).cells:
+            assert (STUDY / "tuning" / "runs" / cell.directory.relative_to("outputs")).is_dir(), command
+    for file in STUDY.glob("runs/*/*/run.json"):
+        overrides = json.loads(file.read_text())["environment"]["overrides"]
+        words = [word for word in overrides if not word.startswith("outputs=")]
+        (cell,) = compose_grid(words).cells
+        assert cell.directory.name == file.parent.name
 
 
 @pytest.fixture
