@@ -22,7 +22,7 @@ BAD = {
     "epoch=10": "did you mean 'epochs'?",
     "optimizer.lr=-1": "optimizer.lr=-1: must be above 0",
     "optimizer.lr=nan": "optimizer.lr=nan: must be above 0",
-    "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.1",
+    "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",
     "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     "optimizer.weight_decay=-1": "optimizer.weight_decay=-1: must be from 0",
     "optimizer.momentum=1": "optimizer.momentum=1: must be from 0 and below 1",

@@ -35,7 +35,7 @@ def marked(file):
 def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
     """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte."""
     pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
-    assert pages.keys() == {"results", "search", "limits", "cost", "study"}
+    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "study"}
     if not list(STUDY.glob("runs/*/*/run.json")):
         assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
             "README.md",
@@ -84,7 +84,10 @@ def test_the_published_commands_are_those_of_the_published_runs():
 def study(tmp_path):
     """An empty study and a README, as they are before the first runs."""
     (tmp_path / "study").mkdir()
-    for name, places in (("study/README.md", ("results", "search", "limits", "cost")), ("README.md", ("study",))):
+    for name, places in (
+        ("study/README.md", ("results", "search", "limits", "cost", "speed")),
+        ("README.md", ("study",)),
+    ):
         text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
         (tmp_path / name).write_text(f"Before.\n{text}\nAfter.\n")
     return tmp_path / "study"
@@ -102,6 +105,7 @@ def test_one_command_publishes_runs(tmp_path, study, capsys):
     make_study(tmp_path / "outputs", optimizers=("lion", "sgd"), epochs=4)
     make_run(tmp_path / "outputs", "interrupted", seed=9)
     make_search(tmp_path / "tuning")
+    make_run(tmp_path / "outputs", tag="alone", optimizer="muon")
     (tmp_path / "outputs" / "digits-cnn" / "notes.txt").write_text("mine")
     publish = load_publish().publish
     outputs = [str(tmp_path / "outputs"), str(tmp_path / "tuning")]
@@ -118,6 +122,7 @@ def test_one_command_publishes_runs(tmp_path, study, capsys):
     assert "optimizer.lr=0.03,0.1,0.3" in page["search"]
     assert "| search | 3 | 9 | 0.3 |" in page["cost"]
     assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
+    assert page["speed"].strip().endswith("| muon | 0.50 | 2 |  |")
     summary = marked(tmp_path / "README.md")["study"]
     assert "docs/study/figures/curves.png" in summary and "20 % symmetric label noise, 4 epochs**: First" in summary
     files = [*study.rglob("*.csv"), study / "README.md", tmp_path / "README.md"]
@@ -131,6 +136,13 @@ def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):
     with pytest.raises(BadInput, match="tells the host's name; train with record_host=false"):
         load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
     assert not (study / "runs").exists()
+
+
+def test_seconds_of_a_shared_device_are_not_published(tmp_path, study):
+    make_run(tmp_path / "outputs")
+    change_record(make_run(tmp_path / "outputs", tag="alone"), result__shared_device=True)
+    with pytest.raises(BadInput, match="it shared its device"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
 
 
 def test_a_page_without_places_is_refused(tmp_path, study):

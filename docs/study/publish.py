@@ -1,9 +1,10 @@
 """`python docs/study/publish.py [OUTPUTS …]`: finished runs into `docs/study/`, and all that is made of them.
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, of the others into `runs/`. Then writes the tables, the page, the figures and the search's
-choice, and fills what stands between `<!-- name -->` and `<!-- /name -->` in the study's page and in the README, so
-that no number there is typed. Without OUTPUTS it does the second part alone.
+out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
+others into `runs/`. Then writes the tables, the page, the figures and the search's choice, and fills what stands between
+`<!-- name -->` and `<!-- /name -->` in the study's page and in the README, so that no number there is typed. Without
+OUTPUTS it does the second part alone.
 """
 
 import re
@@ -12,10 +13,12 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 
 from sweeper.aggregate import aggregate
 from sweeper.choose import at_edge, choose, chosen_settings, searched_options, the_search, validation_accuracy
 from sweeper.errors import BadInput
+from sweeper.metrics import read_metrics
 from sweeper.origins import read_origin
 from sweeper.page_tables import PageTable, pairs_table, ranking_table
 from sweeper.report import report
@@ -60,9 +63,10 @@ def take_over(run: Run, study: Path) -> None:
         return
     if read_run(Path(run.path))["environment"].get("host"):
         raise BadInput(f"{run.path}: its record tells the host's name; train with record_host=false")
-    held_out = run.values.get("dataset.validation_fraction")
+    part = "tuning/runs" if run.values.get("dataset.validation_fraction") else "runs"
+    part = "alone/runs" if run.values.get("tag") == "alone" else part
     path = Path(run.path)
-    to = study / ("tuning/runs" if held_out else "runs") / path.parent.name / path.name
+    to = study / part / path.parent.name / path.name
     to.mkdir(parents=True, exist_ok=True)
     for name in (RUN_FILE, METRICS_FILE):
         shutil.copyfile(path / name, to / name)
@@ -72,12 +76,15 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     """What belongs between the marks of the study's page, and of the README: Markdown by name."""
     results = read_results([study / "runs"])
     tasks = group_tasks(results.runs)
-    searched = read_results([study / "tuning" / "runs"]) if (study / "tuning").is_dir() else None
+    searched, alone = (
+        read_results([study / part / "runs"]) if (study / part).is_dir() else None for part in ("tuning", "alone")
+    )
     page = {
         "results": "\n\n".join([*(f"### {_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
         "search": _search(searched) if searched else "",
         "cost": _cost({"search": searched, "study": results}),
+        "speed": _speed(alone) if alone else "",
     }
     clean = [task for task in tasks if is_clean(task.config["noise"])]
     main = max(clean or tasks, key=lambda task: task.config["epochs"])
@@ -171,6 +178,18 @@ def _cost(parts: dict[str, Results | None]) -> str:
         epochs = sum(run.epochs_done for run in results.runs)
         rows.append([name, str(len(seconds)), f"{epochs:,}", minutes, devices])
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
+
+
+def _speed(alone: Results) -> str:
+    """Seconds of an epoch's training, the first epoch left out: kernels are chosen in it."""
+    rows = []
+    for run in alone.runs:
+        if run.values.get("shared_device") is not False:
+            raise BadInput(f"{run.path}: it shared its device, so its seconds tell nothing; train it again, alone")
+        timed = [row["train_seconds"] for row in read_metrics(Path(run.path) / METRICS_FILE)[0][1:]]
+        epoch = median(seconds for seconds in timed if seconds is not None)
+        rows.append((epoch, [run.values["optimizer"], f"{epoch:.2f}", str(len(timed)), read_origin(run).device_name]))
+    return table(["optimizer", "seconds an epoch", "epochs timed", "device"], [row for _, row in sorted(rows)])
 
 
 if __name__ == "__main__":
