@@ -2,8 +2,8 @@
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
 out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
-others into `runs/`. Then writes the tables, the page, the figures and the search's choice, and fills what stands between
-`<!-- name -->` and `<!-- /name -->` in the study's page and in the README, so that no number there is typed. Without
+others into `runs/`. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
+between `<!-- name -->` and `<!-- /name -->` in the study's page and the README: no number there is typed. Without
 OUTPUTS it does the second part alone.
 """
 
