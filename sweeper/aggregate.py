@@ -144,8 +144,8 @@ def _lines(results: "Results") -> Iterator[str]:
     yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); summary.csv tells in which rows: mixed"
-    if any(run.values.get("best_val_accuracy") is not None for run in runs):
-        yield "some held out validation images: choose among these by best_val_accuracy, not by test accuracy"
+    if any(run.values.get("final_val_accuracy") is not None for run in runs):
+        yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
     bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"

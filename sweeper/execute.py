@@ -111,10 +111,11 @@ def _train(
     from sweeper.devices import choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
-    from sweeper.record import Presence, describe_environment, summarize_rows
+    from sweeper.record import DeviceTime, Presence, describe_environment, summarize_rows
 
     if config["rerun"]:
         run.set_aside()
+    device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     shared = parallel > 1
@@ -132,6 +133,7 @@ def _train(
         device = choose_device(config["device"], threads)
         data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
+        environment["device_seconds"] = device_time.count()
         run.write_run("running", config, environment)
         tracking.start()
         run.write_corrupted_labels(data)
@@ -147,6 +149,7 @@ def _train(
                     sweep.request("interrupted")  # a worker's signal, too, is for the whole sweep
                 if signals.received is not None or (sweep is not None and sweep.requested()):
                     loop.throw(Stopped())
+                device_time.count()
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
@@ -177,6 +180,8 @@ def _train(
     beside_others = memory_full and Presence.runs_here() > 0
     if beside_others:
         status, error = "interrupted", None
+    if environment:
+        environment["device_seconds"] = device_time.count()
     result = summarize_rows(rows, config, environment, status, shared)
     if memory_full and not beside_others and data is not None and device is not None:
         error = explain_out_of_memory(config, data, device)

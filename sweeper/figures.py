@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people of any colour vision tell apart, and the page's further two.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
 PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
+EARLY = 0.1  # share of the epochs whose steep rise the curves' axis leaves out: it would press what differs into a line
 STYLE: Any = {  # matplotlib's own type lists every key there is
     "font.size": 8,
+    "axes.titlesize": "medium",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -54,6 +57,7 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
     figure, panels = _panels(len(tasks))
     colors = color_of(tasks)
     for axes, task in zip(panels, tasks, strict=True):
+        late: list[float] = []
         for setting in sorted(task.compared, key=lambda setting: setting.optimizer):
             color = COLORS[colors[setting.optimizer] % len(COLORS)]
             epochs, middle, spread = _test_accuracy(setting, curves)
@@ -61,7 +65,10 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
                 axes.plot(epochs, middle, color=color, label=_label(setting.label))
                 low, high = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
                 axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0)
-        axes.set(title=_label(task.label), xlabel="epoch", ylabel="test accuracy (%)")
+                late += [low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1]]
+        axes.set(title=_title(task.label), xlabel="epoch", ylabel="test accuracy (%)")
+        if late:
+            axes.set_ylim(bottom=max(0.0, min(late) - 0.05 * (100 - min(late))))
         _legend(axes)
     return figure
 
@@ -97,7 +104,7 @@ def _seeds(tasks: Sequence[Task]) -> "Figure":
             axes.plot([place + 0.12] * len(best), best, "o", color=color, markerfacecolor="none")
             axes.hlines(mean(final), place - 0.3, place + 0.06, color=color, linewidth=1)
         axes.set_xticks(range(len(shown)), [_label(setting.label, 16) for setting in shown], rotation=30, ha="right")
-        axes.set(title=_label(task.label), ylabel="accuracy (%): ● final, ○ best")
+        axes.set(title=_title(task.label), ylabel="accuracy (%): ● final, ○ best")
     return figure
 
 
@@ -108,7 +115,7 @@ def _noise(charts: Sequence[dict[str, Any]]) -> "Figure":
             color = COLORS[one["color"] % len(COLORS)]
             axes.errorbar(one["x"], one["y"], one["error"], color=color, marker="o", label=_label(one["name"]))
         kind, _, figure_name = chart["title"].rpartition(": ")
-        axes.set(title=_label(kind), xlabel="wrong labels (%)", ylabel=f"{figure_name} (%)")
+        axes.set(title=_title(kind), xlabel="wrong labels (%)", ylabel=f"{figure_name} (%)")
         axes.set_xlim(left=-0.05 * max(x for one in chart["series"] for x in one["x"]))
         _legend(axes)
     return figure
@@ -127,6 +134,10 @@ def _panels(count: int) -> "tuple[Figure, list[Axes]]":
 def _legend(axes: "Axes") -> None:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=7)
+
+
+def _title(text: str) -> str:
+    return "\n".join(textwrap.wrap(_label(text, 96), 50))
 
 
 def _label(text: str, longest: int = 48) -> str:

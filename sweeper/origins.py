@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.cells import TEXT
+from sweeper.cells import AMOUNT, TEXT
 from sweeper.identity import GROUPS, NOT_IDENTITY, NOT_IDENTITY_IN_DATASET
 from sweeper.rows import Run
 from sweeper.runs import Damaged, read_run
@@ -23,11 +23,13 @@ class Origin:
     Attributes:
         started: UTC, e.g. `2025-01-31T12:00:00Z`.
         command: for a POSIX shell.
+        device_seconds: what the run cost of its device, its share where several ran at once; None if not recorded.
     """
 
     device_name: str = ""
     started: str = ""
     command: str = ""
+    device_seconds: float | None = None
 
 
 def read_origin(run: Run) -> Origin:
@@ -36,7 +38,8 @@ def read_origin(run: Run) -> Origin:
         record = read_run(Path(run.path))
         environment = record["environment"]
         name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
-        return Origin(name, started, repeat_command(record["config"], environment.get("overrides")))
+        cost = AMOUNT.check("device_seconds", environment.get("device_seconds"))
+        return Origin(name, started, repeat_command(record["config"], environment.get("overrides")), cost)
     except Damaged:
         return Origin()
 

@@ -23,6 +23,7 @@ from sweeper.page_tables import (
     runs_table,
     speed_table,
 )
+from sweeper.progress import duration
 from sweeper.results import Results
 from sweeper.runs import STATUSES
 from sweeper.studies import Task
@@ -148,6 +149,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("tasks", "; ".join(f"{task.label} ({task.config['epochs']} epochs)" for task in tasks)),
         ("seeds", _few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
+        ("device time", _device_time(list(origins.values()))),
         ("begun", _period(started)),
         ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
     ]
@@ -159,6 +161,12 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         "facts": [(name, text) for name, text in facts if text],
         "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
     }
+
+
+def _device_time(origins: Sequence[Origin]) -> str:
+    """What all runs cost together; "" where some don't tell."""
+    seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
+    return f"{duration(sum(seconds))}, with set-up and evaluation" if len(seconds) == len(origins) else ""
 
 
 def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:

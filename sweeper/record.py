@@ -18,7 +18,7 @@ from sweeper import __version__
 from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
 from sweeper.lock import process_started
-from sweeper.runs import relative
+from sweeper.runs import Damaged, read_run, relative
 
 
 def describe_environment(
@@ -147,6 +147,25 @@ class Presence:
                     self.others = True
                 else:
                     file.unlink(missing_ok=True)
+
+
+class DeviceTime:
+    """Seconds of its device that a run has cost from its beginning on, set-up and evaluation included: of a second in
+    which n runs share the device each counts 1/n. What a process killed without warning had counted is lost."""
+
+    def __init__(self, directory: Path, parallel: int) -> None:
+        self.seconds = 0.0
+        self._parallel = parallel
+        self._last = time.perf_counter()
+        with contextlib.suppress(Damaged, TypeError, ValueError):  # a run that goes on has counted already
+            self.seconds = max(0.0, float(read_run(directory)["environment"].get("device_seconds") or 0))
+
+    def count(self) -> float:
+        """Take in the time since the last call. Returns the seconds in all."""
+        now = time.perf_counter()
+        self.seconds += (now - self._last) / max(self._parallel, Presence.runs_here(), 1)
+        self._last = now
+        return round(self.seconds, 3)
 
 
 def _device_key(kind: str) -> str:

@@ -13,13 +13,15 @@ VARIABLE = "SWEEPER_SWEEP"
 
 
 class StopSignals:
-    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process at once.
+    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process at once,
+    but not a SIGTERM within a second of the first: `timeout` sends one to its child and one to the child's group.
 
     With `sweep`, which the process that started it gives, a signal stops all of its runs.
     """
 
     def __init__(self, sweep: "SweepStop | None" = None) -> None:
         self.received: int | None = None
+        self._when = 0.0
         self._sweep = sweep
         for number in SIGNALS:
             signal.signal(number, self._receive)
@@ -32,9 +34,11 @@ class StopSignals:
         return owner if isinstance(owner, cls) else cls()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if number == self.received == signal.SIGTERM and time.monotonic() - self._when < 1:
+            return
         if self.received is not None:
             os._exit(128 + number)
-        self.received = number
+        self.received, self._when = number, time.monotonic()
         if self._sweep is not None:
             self._sweep.request("interrupted")
 

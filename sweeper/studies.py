@@ -168,7 +168,7 @@ def _order(task: Task) -> tuple[Any, ...]:
 
 
 def _label_tasks(tasks: list[Task]) -> None:
-    """Data set, model and noise; the length of training and anything else only where it sets tasks apart."""
+    """Data set, model and noise; the length of training, then anything else, only as far as it sets tasks apart."""
     alike: dict[str, list[Task]] = {}
     for task in tasks:
         dataset, model = task.config["dataset"]["name"], task.config["model"]["name"]
@@ -176,7 +176,9 @@ def _label_tasks(tasks: list[Task]) -> None:
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():
         flats = [flat(task.config) for task in group]
-        for name in differing(flats):
+        for name in sorted(differing(flats), key=lambda name: name != "epochs"):
+            if len({task.label for task in group}) == len(group):
+                break
             for task, values in zip(group, flats, strict=True):
                 value = values.get(name, "–")
                 task.label += f", {value} epochs" if name == "epochs" else f", {name} {value}"
@@ -201,14 +203,15 @@ def _compare(task: Task) -> None:
             by_optimizer.setdefault(setting.optimizer, []).append(setting)
     several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_optimizer.values())
     validated = all(
-        run.values.get("best_val_accuracy") is not None
+        run.values.get("final_val_accuracy") is not None
         for group in by_optimizer.values()
         for setting in group
         for run in setting.runs
         if _is(run, "completed")
     )
     task.chosen_by = ("validation" if validated else "test") if several else ""
-    figure = "best_val_accuracy" if validated else "final_test_accuracy"
+    # The final one of both, as final accuracies are compared: the best of all epochs flatters a curve that is noisy.
+    figure = "final_val_accuracy" if validated else "final_test_accuracy"
     compared = [max(group, key=lambda setting: _quality(setting, figure)) for group in by_optimizer.values()]
     compared.sort(key=lambda setting: _quality(setting, "final_test_accuracy"), reverse=True)
     seeds = sorted(set.intersection(*(set(setting.scores()) for setting in compared))) if compared else []

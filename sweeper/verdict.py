@@ -19,7 +19,7 @@ LEVEL = 0.05
 
 def points(share: float) -> str:
     """A difference of accuracies in percentage points, e.g. `+1.25`."""
-    return "–" if math.isnan(share) else f"{100 * share:+.2f}".replace("-", "−")
+    return "–" if math.isnan(share) else f"{round(100 * share, 2) + 0.0:+.2f}".replace("-", "−")  # no −0.00
 
 
 def p_words(p: float) -> str:

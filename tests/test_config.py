@@ -22,7 +22,7 @@ BAD = {
     "epoch=10": "did you mean 'epochs'?",
     "optimizer.lr=-1": "optimizer.lr=-1: must be above 0",
     "optimizer.lr=nan": "optimizer.lr=nan: must be above 0",
-    "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.1",
+    "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",
     "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     "optimizer.weight_decay=-1": "optimizer.weight_decay=-1: must be from 0",
     "optimizer.momentum=1": "optimizer.momentum=1: must be from 0 and below 1",
@@ -104,7 +104,7 @@ def test_the_grid_is_five_optimizers_by_three_seeds():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "runs", "epochs"),
-    [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 60, 15)],
+    [("quick", 15, 10), ("milestone", 15, 50), ("final", 15, 200), ("robustness", 30, 100), ("tune", 45, 8)],
 )
 def test_presets(preset, runs, epochs):
     cells = compose_grid(["-m", f"experiment={preset}"]).cells
@@ -138,3 +138,12 @@ def test_what_could_not_be_carried_out_is_refused(arguments, words, call, tmp_pa
     code, _, err = call("dataset=digits", *arguments)
     assert code == 2 and words in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quick", "milestone", "final", "robustness"])
+def test_a_preset_cut_short_has_whole_seeds_of_all_optimizers(preset):
+    cells = compose_grid(["-m", f"experiment={preset}"]).cells
+    first = [cell.config["optimizer"]["name"] for cell in cells if cell.config["seed"] == 1]
+    assert {cell.config["seed"] for cell in cells[: len(first)]} == {1}
+    assert len(set(first)) == 5 and len(cells) == 3 * len(first)

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from made_runs import make_run, make_study
 
+from sweeper.curves import read_curve
+from sweeper.figures import _curves
 from sweeper.report import report
+from sweeper.results import read_results
+from sweeper.studies import group_tasks
 
 pytestmark = pytest.mark.slow
 
@@ -40,3 +44,15 @@ def test_without_results_nothing_is_drawn_and_it_says_so(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.endswith("no figures: no run has completed yet\n")
     assert not Path(tmp_path, "figures").exists()
+
+
+def test_the_curves_axis_shows_what_differs_late(tmp_path):
+    """Curves rise from below 50 % to above 90 %; a long name of a task takes two lines and is not cut."""
+    make_study(tmp_path, optimizers=("sgd", "lion"), rates=(0.0,))
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    tasks[0].label = "a data set of a long name, a model of a long name, 20 % symmetric label noise"
+    curves = {run.path: read_curve(run) for run in tasks[0].runs()}
+    (axes,) = _curves(tasks, curves).axes
+    first = min(curve["test_accuracy"][0] for curve in curves.values())
+    assert 100 * first < 50 < axes.get_ylim()[0] < 90
+    assert axes.get_title().count("\n") == 1 and axes.get_title().endswith("noise")

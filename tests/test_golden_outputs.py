@@ -68,9 +68,14 @@ def test_its_runs_are_answered_and_the_interrupted_one_goes_on(outputs):
     """Identities and checkpoints are those of then."""
     arguments = ["dataset=digits", "dataset.train_limit=200", "dataset.test_limit=100", "model=mlp", "model.width=4"]
     arguments += ["epochs=3", "device=cpu", "device.threads=1", "hydra/launcher=basic"]
-    done = run_module("train", "-m", "optimizer=sgd,lion", *arguments, cwd=outputs.parent)
+    sgd = ("optimizer=sgd", "optimizer.lr=0.1", "optimizer.weight_decay=0.0005")  # the defaults of then
+    done = run_module("train", "-m", *sgd, *arguments, cwd=outputs.parent)
     assert done.returncode == 0, done.stderr
-    assert "sgd-seed1-aa0de7a3: completed already" in done.stdout and "2 runs, 1 done already" in done.stderr
+    assert "sgd-seed1-aa0de7a3: completed already" in done.stdout and "1 run, 1 done already" in done.stderr
+    lion = ("optimizer=lion", "optimizer.lr=0.0002", "optimizer.weight_decay=1.5")
+    done = run_module("train", "-m", *lion, *arguments, cwd=outputs.parent)
+    assert done.returncode == 0, done.stderr
+    assert "1 run, 0 done already" in done.stderr
     (log,) = outputs.glob("*/lion*/train.log")
     assert "going on from the checkpoint: epoch 3, step 0" in log.read_text()
     assert {row["status"] for row in cells(outputs)} == {"completed", "diverged"}

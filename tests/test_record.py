@@ -1,9 +1,9 @@
 """A run's figures from its epochs' rows."""
 
 import pytest
-from made_runs import make_rows
+from made_runs import make_rows, make_run
 
-from sweeper.record import Presence, summarize_rows
+from sweeper.record import DeviceTime, Presence, summarize_rows
 
 ROWS = make_rows([0.5, 0.9, 0.8])
 
@@ -71,3 +71,24 @@ def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monke
         assert first.others and second.others  # known at once, and kept when the other is gone
         assert first._file.exists()
     assert Presence.runs_here() == 0 and not first._file.exists()
+
+
+def test_runs_that_share_a_device_share_its_seconds(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("sweeper.record.time.perf_counter", lambda: now[0])
+    alone, beside = DeviceTime(tmp_path / "a", 1), DeviceTime(tmp_path / "b", 1)
+    now[0] += 5
+    assert (alone.count(), alone.count()) == (5, 5)
+    with Presence("cpu"), Presence("cpu"):
+        now[0] += 4
+        assert (alone.count(), beside.count()) == (7, 4.5)
+    assert DeviceTime(tmp_path / "c", 3).count() == 0
+    in_three_processes = DeviceTime(tmp_path / "c", 3)
+    now[0] += 6
+    assert in_three_processes.count() == 2
+
+
+@pytest.mark.parametrize(("recorded", "before"), [(30.5, 30.5), (None, 0), ("much", 0), (-1, 0), ([1], 0)])
+def test_a_run_that_goes_on_counts_on(tmp_path, recorded, before):
+    run = make_run(tmp_path, "interrupted", environment={"device_seconds": recorded})
+    assert DeviceTime(run, 1).count() == pytest.approx(before, abs=0.1)

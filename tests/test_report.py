@@ -212,6 +212,14 @@ def test_shared_devices_have_no_speed(tmp_path, page):
     assert found.tables["speed-table"][1][3] == "1" and "1 others shared it" in found.text
 
 
+def test_what_the_study_cost_is_told_if_every_run_tells(tmp_path, page):
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed, environment={"device_seconds": 75.0})
+    assert "device time2 min 30 s, with set-up and evaluation" in page().text.replace("device time ", "device time")
+    make_run(tmp_path, seed=3)
+    assert "device time" not in page().text
+
+
 def test_half_written_runs(tmp_path, page):
     metrics = make_run(tmp_path, "interrupted", seed=1) / "metrics.csv"
     metrics.write_bytes(metrics.read_bytes()[:-20])

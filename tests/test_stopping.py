@@ -47,3 +47,18 @@ def test_a_second_signal_ends_the_process_at_once():
         signal.raise_signal(signal.SIGINT)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+
+
+@pytest.mark.parametrize(("pause", "code"), [(0, 0), (2, 143)])
+def test_a_termination_sent_twice_at_once_is_one(monkeypatch, pause, code):
+    """As `timeout 60 python -m sweeper.train …` sends it."""
+    now = [100.0]
+    monkeypatch.setattr("sweeper.stopping.time.monotonic", lambda: now[0])
+    child = os.fork()
+    if child == 0:
+        StopSignals()
+        signal.raise_signal(signal.SIGTERM)
+        now[0] += pause
+        signal.raise_signal(signal.SIGTERM)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code

@@ -37,6 +37,19 @@ def test_runs_of_another_length_batch_noise_or_data_are_another_task(tmp_path, t
     assert labels[-1] == "digits, cnn, 20 % pair label noise"
 
 
+def test_a_task_is_named_by_no_more_than_sets_it_apart(tmp_path, tasks):
+    """Without wrong labels it doesn't matter to a reader how there could have been some."""
+    make_run(tmp_path, epochs=9)
+    make_run(tmp_path, noise={"name": "symmetric", "kind": "symmetric", "rate": 0.0, "seed": 0})
+    assert [task.label for task in tasks()] == [
+        "digits, cnn, no label noise, 9 epochs",
+        "digits, cnn, no label noise, 3 epochs",
+    ]
+    make_run(tmp_path)
+    labels = [task.label for task in tasks()]
+    assert len(set(labels)) == 3 and "digits, cnn, no label noise, 3 epochs, noise.kind none" in labels
+
+
 def test_a_run_that_failed_before_its_data_was_read_is_of_the_same_task(tmp_path, tasks):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, "failed", seed=2, environment={"data_digest": None})
@@ -64,7 +77,7 @@ def test_validation_images_choose_where_there_are_any(tmp_path, tasks):
     """The setting of lower test accuracy, since its validation accuracy is higher."""
     for lr, accuracy, validation in ((0.1, 0.8, 0.9), (0.01, 0.9, 0.7)):
         run = make_run(tmp_path, accuracy=accuracy, optimizer__lr=lr)
-        change_record(run, result__best_val_accuracy=validation)
+        change_record(run, result__final_val_accuracy=validation, result__best_val_accuracy=1 - validation)
     (task,) = tasks()
     assert task.chosen_by == "validation" and task.compared[0].label == "sgd, lr 0.1"
 

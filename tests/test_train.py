@@ -72,6 +72,7 @@ def test_run_json_tells_what_where_and_how_well(runs):
     assert run["environment"]["device"] == "cpu" and run["environment"]["precision"] == "fp32"
     assert len(run["environment"]["data_digest"]) == 64 and run["environment"]["versions"]["torch"]
     assert run["result"]["epochs_done"] == 2 and run["result"]["shared_device"] is True
+    assert run["environment"]["device_seconds"] > 0
     assert 0 < run["result"]["final_test_accuracy"] <= run["result"]["best_test_accuracy"] <= 1
 
 

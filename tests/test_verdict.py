@@ -1,11 +1,13 @@
 """The words: no claim that the seeds don't allow, and each limit named."""
 
+import math
+
 import pytest
 from made_runs import make_run
 
 from sweeper.results import read_results
 from sweeper.studies import group_tasks
-from sweeper.verdict import describe_limits, describe_pair, describe_task
+from sweeper.verdict import describe_limits, describe_pair, describe_task, points
 
 SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003)
 
@@ -94,3 +96,7 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
     assert "1 run is not finished" in text and "1 run is failed or damaged" in text
     assert "device: cpu, cuda" in text and "different length" in text
     assert "another learning rate" in text and "One data set" in text
+
+
+def test_nothing_is_not_below_nothing():
+    assert [points(share) for share in (-1e-9, 0.0, -0.0125, math.nan)] == ["+0.00", "+0.00", "−1.25", "–"]

@@ -1,0 +1,199 @@
+"""`python docs/study/publish.py [OUTPUTS …]`: finished runs into `docs/study/`, and all that is made of them.
+
+Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
+out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
+others into `runs/`. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
+between `<!-- name -->` and `<!-- /name -->` in the study's page and the README: no number there is typed. Without
+OUTPUTS it does the second part alone.
+"""
+
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+
+from sweeper.aggregate import aggregate
+from sweeper.choose import at_edge, choose, chosen_settings, searched_options, the_search, validation_accuracy
+from sweeper.errors import BadInput
+from sweeper.metrics import read_metrics
+from sweeper.origins import read_origin
+from sweeper.page_tables import PageTable, pairs_table, ranking_table
+from sweeper.report import report
+from sweeper.results import Results, read_results
+from sweeper.rows import Run
+from sweeper.runs import METRICS_FILE, RUN_FILE, read_run
+from sweeper.studies import Task, group_tasks, is_clean
+from sweeper.verdict import describe_limits, describe_task
+
+STUDY = Path(__file__).resolve().parent
+README = STUDY.parent.parent / "README.md"
+FIGURES = {
+    "curves": "Test accuracy by epoch: mean and standard deviation over seeds",
+    "seeds": "Final and best test accuracy of each seed",
+    "noise": "Accuracy by the share of wrong labels",
+}
+
+
+def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
+    """See above. `study` has a README.md with the places to fill; so has `readme`.
+
+    Raises:
+        BadInput: a run tells its host, a file has no such place, or there are no runs.
+    """
+    for run in read_results(outputs).runs if outputs else ():
+        take_over(run, study)
+    runs, tuning = study / "runs", study / "tuning"
+    print(aggregate([str(runs)], str(study), ["csv"]))
+    report([str(runs)], str(study), str(study / "figures"))
+    if tuning.is_dir():
+        choose([str(tuning / "runs")], str(tuning))
+        aggregate([str(tuning / "runs")], str(tuning), ["csv"])
+    page, summary = blocks(study)
+    fill(study / "README.md", page)
+    fill(readme, summary)
+
+
+def take_over(run: Run, study: Path) -> None:
+    """Copy a finished run's record and curve; of one that isn't finished say that it is left out."""
+    if run.values["status"] not in ("completed", "diverged"):
+        print(f"left out: {run.path} ({run.values['status']})", file=sys.stderr)
+        return
+    if read_run(Path(run.path))["environment"].get("host"):
+        raise BadInput(f"{run.path}: its record tells the host's name; train with record_host=false")
+    part = "tuning/runs" if run.values.get("dataset.validation_fraction") else "runs"
+    part = "alone/runs" if run.values.get("tag") == "alone" else part
+    path = Path(run.path)
+    to = study / part / path.parent.name / path.name
+    to.mkdir(parents=True, exist_ok=True)
+    for name in (RUN_FILE, METRICS_FILE):
+        shutil.copyfile(path / name, to / name)
+
+
+def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What belongs between the marks of the study's page, and of the README: Markdown by name."""
+    results = read_results([study / "runs"])
+    tasks = group_tasks(results.runs)
+    searched, alone = (
+        read_results([study / part / "runs"]) if (study / part).is_dir() else None for part in ("tuning", "alone")
+    )
+    page = {
+        "results": "\n\n".join([*(f"### {_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
+        "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
+        "search": _search(searched) if searched else "",
+        "cost": _cost({"search": searched, "study": results}),
+        "speed": _speed(alone) if alone else "",
+    }
+    clean = [task for task in tasks if is_clean(task.config["noise"])]
+    main = max(clean or tasks, key=lambda task: task.config["epochs"])
+    parts = ["## What came of it", f"**{_title(main)}**", _ranking(main), " ".join(describe_task(main))]
+    parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
+    for task in tasks:
+        if not is_clean(task.config["noise"]):
+            parts += [f"**{_title(task)}**: {' '.join(describe_task(task))}"]
+    parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
+    return page, {"study": "\n\n".join(parts)}
+
+
+def fill(file: Path, places: dict[str, str]) -> None:
+    text = file.read_text(encoding="utf-8")
+    for name, content in places.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not place.search(text):
+            raise BadInput(f"{file}: has no lines '<!-- {name} -->' and '<!-- /{name} -->' to write between")
+        between = f"\n{content}\n\n" if content else ""
+        text = place.sub(lambda found, between=between: f"{found[1]}{between}{found[2]}", text)
+    file.write_text(text, encoding="utf-8")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def _title(task: Task) -> str:
+    return task.label if "epochs" in task.label else f"{task.label}, {task.config['epochs']} epochs"
+
+
+def _task(task: Task) -> str:
+    parts = [_ranking(task), " ".join(describe_task(task))]
+    pairs = pairs_table(task)
+    return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
+
+
+def _figures(study: Path) -> str:
+    there = [name for name in FIGURES if (study / "figures" / f"{name}.png").is_file()]
+    words = (
+        "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). A row a "
+        "configuration: [summary.csv](summary.csv)."
+    )
+    return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
+
+
+def _ranking(task: Task) -> str:
+    return _shown(ranking_table(task))
+
+
+def _shown(of: PageTable) -> str:
+    return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])
+
+
+def _search(searched: Results) -> str:
+    """What was chosen, and the commands that search again, with every value written out: the defaults have changed."""
+    task = the_search(group_tasks(searched.runs), ["tuning/runs"])
+    options = searched_options(task)
+    rows, commands = [], []
+    for chosen in chosen_settings(task):
+        values = [f"{chosen.config['optimizer'].get(name, '–')}" for name in options]
+        edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
+        tried = [setting for setting in task.settings if setting.optimizer == chosen.optimizer]
+        rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
+        words = [f"optimizer={chosen.optimizer}", "lr_factor=1", "weight_decay_factor=1"]
+        for name in options:
+            grid = sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
+            words += [f"optimizer.{name}={','.join(map(str, grid))}"] if grid else []
+        words += [f"dataset={task.config['dataset']['name']}", f"epochs={task.config['epochs']}"]
+        commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", "experiment=tune", *words]))
+    header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
+    words = (
+        "Beyond a value at the grid's edge may lie a better one. Every trial is in "
+        "[tuning/search.csv](tuning/search.csv). These commands make them again, with every value written out, since "
+        "the defaults are the chosen ones now:"
+    )
+    return "\n\n".join([table(header, rows), words, "\n".join(f"    {command}" for command in commands)])
+
+
+def _cost(parts: dict[str, Results | None]) -> str:
+    rows = []
+    for name, results in parts.items():
+        if results is None:
+            continue
+        origins = [read_origin(run) for run in results.runs]
+        seconds = [origin.device_seconds for origin in origins]
+        known = [s for s in seconds if s is not None]
+        minutes = f"{sum(known) / 60:.1f}" if len(known) == len(seconds) else "not recorded"
+        devices = ", ".join(sorted({origin.device_name for origin in origins if origin.device_name}))
+        epochs = sum(run.epochs_done for run in results.runs)
+        rows.append([name, str(len(seconds)), f"{epochs:,}", minutes, devices])
+    return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
+
+
+def _speed(alone: Results) -> str:
+    """Seconds of an epoch's training, the first epoch left out: kernels are chosen in it."""
+    rows = []
+    for run in alone.runs:
+        if run.values.get("shared_device") is not False:
+            raise BadInput(f"{run.path}: it shared its device, so its seconds tell nothing; train it again, alone")
+        timed = [row["train_seconds"] for row in read_metrics(Path(run.path) / METRICS_FILE)[0][1:]]
+        epoch = median(seconds for seconds in timed if seconds is not None)
+        rows.append((epoch, [run.values["optimizer"], f"{epoch:.2f}", str(len(timed)), read_origin(run).device_name]))
+    return table(["optimizer", "seconds an epoch", "epochs timed", "device"], [row for _, row in sorted(rows)])
+
+
+if __name__ == "__main__":
+    try:
+        publish(sys.argv[1:], STUDY, README)
+    except BadInput as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,168 @@
+"""`python -m sweeper.choose`: of a search over hyperparameters, the best setting of each optimizer by validation."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeper.command import Parser, exit_code_of
+from sweeper.errors import BadInput
+from sweeper.files import write_atomically
+from sweeper.results import read_results
+from sweeper.statistics import mean
+from sweeper.studies import Setting, Task, differing, flat, group_tasks
+from sweeper.tables import to_csv
+
+SEARCH_FILE = "search.csv"
+CHOSEN_FILE = "chosen.yaml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when a choice was made, 2 for bad input."""
+
+    def command() -> None:
+        arguments = _parser().parse_args(argv)
+        print(choose(arguments.outputs, arguments.into, arguments.write), end="")
+
+    return exit_code_of(command)
+
+
+def choose(outputs: Sequence[str], into: str | None = None, write: str | None = None) -> str:
+    """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
+
+    Writes `search.csv`, every trial, and `chosen.yaml` into the folder `into`; None: the first of `outputs`.
+
+    Args:
+        write: a folder of optimizers' YAML files, such as `conf/optimizer`, that get the chosen values.
+
+    Returns:
+        What to print: `chosen.yaml`.
+
+    Raises:
+        BadInput: there isn't one search among the runs, or `write` has no place for a value.
+    """
+    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    options = searched_options(task)
+    folder = Path(into or outputs[0])
+    columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "final_val_accuracy", "chosen"]
+    text = describe_choice(task, options)
+    files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
+    if write is not None:
+        source = f"tuned: {(folder / SEARCH_FILE).as_posix()}"
+        for setting in chosen_settings(task):
+            file = Path(write) / f"{setting.optimizer}.yaml"
+            files[file] = _with_values(file, _values(setting, options), source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in files.items():
+        write_atomically(file, content)
+    return text
+
+
+def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
+    where = ", ".join(outputs)
+    searches = [task for task in tasks if task.chosen_by == "validation"]
+    if len(searches) == 1:
+        return searches[0]
+    if searches:
+        labels = "; ".join(task.label for task in searches)
+        raise BadInput(f"{where}: there are several searches ({labels}); name a folder that has one of them")
+    raise BadInput(
+        f"{where}: no optimizer has several completed settings with validation images held out; "
+        "search by experiment=tune, or with dataset.validation_fraction=0.1"
+    )
+
+
+def searched_options(task: Task) -> list[str]:
+    """The optimizers' options that were searched over, e.g. `["lr", "weight_decay"]`."""
+    configs: dict[str, list[dict[str, str]]] = {}
+    for setting in task.settings:
+        configs.setdefault(setting.optimizer, []).append(flat(setting.config["optimizer"]))
+    return sorted({name for group in configs.values() for name in differing(group)})
+
+
+def chosen_settings(task: Task) -> list[Setting]:
+    """One for each optimizer that has completed a trial, in the order of their names."""
+    return sorted((s for s in task.compared if s.final()), key=lambda setting: setting.optimizer)
+
+
+def describe_choice(task: Task, options: list[str]) -> str:
+    """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
+    lines = [f"# {task.label}, {task.config['epochs']} epochs: of each optimizer's trials the one of highest final"]
+    lines += ["# accuracy on validation images, which are held out from training and are no test images."]
+    for setting in chosen_settings(task):
+        tried = [s for s in task.settings if s.optimizer == setting.optimizer]
+        done = sum(bool(s.scores()) for s in tried)
+        some = f"{done} of " if done < len(tried) else ""
+        percent = f"{100 * validation_accuracy(setting):.2f} %"
+        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{len(tried)} trials"]
+        edges = at_edge(task, setting, options)
+        for name, value in _values(setting, options).items():
+            edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
+            lines += [f"  {name}: {_yaml(value)}{edge}"]
+    return "\n".join([*lines, ""])
+
+
+def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
+    """Of a chosen setting's values those that are the `highest` or the `lowest` of the optimizer's finished trials."""
+    done = [_values(s, options) for s in task.settings if s.optimizer == chosen.optimizer and s.scores()]
+    found = {}
+    for name, value in _values(chosen, options).items():
+        values = [trial[name] for trial in done]
+        if isinstance(value, (int, float)) and min(values) < max(values) and value in (min(values), max(values)):
+            found[name] = "highest" if value == max(values) else "lowest"
+    return found
+
+
+def validation_accuracy(setting: Setting) -> float:
+    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
+    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["status"] == "completed"])
+
+
+def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
+    chosen = {setting.label for setting in chosen_settings(task)}
+    return [
+        {"optimizer": setting.optimizer, **_values(setting, options), "chosen": setting.label in chosen}
+        | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed")}
+        | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
+        for setting in task.settings
+    ]
+
+
+def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
+    return {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
+
+
+def _with_values(file: Path, values: dict[str, Any], source: str) -> bytes:
+    """An optimizer's YAML with other values, each with its source in a comment; all else stays as it is."""
+    if not file.is_file():
+        raise BadInput(f"{file}: there is no such file; --write wants a folder of <optimizer>.yaml")
+    text = file.read_text(encoding="utf-8")
+    for name, value in values.items():
+        line = re.compile(rf"^{re.escape(name)}:[^#\n]*(?:# *(.*?)(?:; )?(?:tuned: .*)?)?$", re.MULTILINE)
+        if (found := line.search(text)) is None:
+            raise BadInput(f"{file}: has no line '{name}: …' to write to; add one")
+        comment = f"{found[1]}; {source}" if found[1] else source
+        text = f"{text[: found.start()]}{f'{name}: {_yaml(value)}':<24}# {comment}{text[found.end() :]}"
+    return text.encode()
+
+
+def _yaml(value: Any) -> str:
+    """As YAML reads it back to the same: without a dot 6e-05 would be a text."""
+    digits = str(value)
+    return digits.replace("e", ".0e", 1) if isinstance(value, float) and "." not in digits else digits
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "choose",
+        "Of a search such as experiment=tune, choose each optimizer's setting of highest final validation accuracy. "
+        f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
+    )
+    parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")
+    parser.add_argument("--write", metavar="DIR", help="also put the values into DIR/<optimizer>.yaml")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The study in `docs/study/`: what is published is what its runs give, and it is made by one command."""
+
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from made_runs import change_record, make_run, make_study
+from omegaconf import OmegaConf
+
+from sweeper.aggregate import aggregate
+from sweeper.choose import choose
+from sweeper.compose import compose_grid
+from sweeper.errors import BadInput
+
+STUDY = REPOSITORY / "docs" / "study"
+
+
+def load_publish():
+    spec = importlib.util.spec_from_file_location("publish", STUDY / "publish.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def marked(file):
+    """What stands between a file's marks, by their name."""
+    return dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", file.read_text(), re.DOTALL))
+
+
+def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
+    """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte."""
+    pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
+    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "study"}
+    if not list(STUDY.glob("runs/*/*/run.json")):
+        assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
+            "README.md",
+            "publish.py",
+            "__pycache__",
+        }
+        return
+    aggregate([str(STUDY / "runs")], str(tmp_path), ["csv"])
+    for name in ("results.csv", "summary.csv"):
+        assert (STUDY / name).read_bytes() == (tmp_path / name).read_bytes()
+    if (STUDY / "tuning").exists():
+        choose([str(STUDY / "tuning" / "runs")], str(tmp_path))
+        for name in ("search.csv", "chosen.yaml"):
+            assert (STUDY / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
+        for optimizer, values in yaml.safe_load((tmp_path / "chosen.yaml").read_text()).items():
+            defaults = OmegaConf.load(REPOSITORY / "conf" / "optimizer" / f"{optimizer}.yaml")
+            assert values.items() <= dict(defaults).items(), f"{optimizer}: conf/ has other values than were chosen"
+    page, summary = load_publish().blocks(STUDY)
+    assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in (page | summary).items()}
+
+
+def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
+    files = [path for path in STUDY.rglob("*") if path.is_file() and "runs" in path.parts]
+    assert {path.name for path in files} <= {"run.json", "metrics.csv"}
+    for file in files:
+        if file.name == "run.json":
+            assert '"host": null' in file.read_text()
+
+
+@pytest.mark.slow
+def test_the_published_commands_are_those_of_the_published_runs():
+    """The search's, which write every value out, and each run's own, which rely on the defaults of conf/."""
+    for command in re.findall(
+        r"^    python -m sweeper\.train (.*)$", marked(STUDY / "README.md")["search"], re.MULTILINE
+    ):
+        for cell in compose_grid(shlex.split(command)).cells:
+            assert (STUDY / "tuning" / "runs" / cell.directory.relative_to("outputs")).is_dir(), command
+    for file in STUDY.glob("runs/*/*/run.json"):
+        overrides = json.loads(file.read_text())["environment"]["overrides"]
+        words = [word for word in overrides if not word.startswith("outputs=")]
+        (cell,) = compose_grid(words).cells
+        assert cell.directory.name == file.parent.name
+
+
+@pytest.fixture
+def study(tmp_path):
+    """An empty study and a README, as they are before the first runs."""
+    (tmp_path / "study").mkdir()
+    for name, places in (
+        ("study/README.md", ("results", "search", "limits", "cost", "speed")),
+        ("README.md", ("study",)),
+    ):
+        text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
+        (tmp_path / name).write_text(f"Before.\n{text}\nAfter.\n")
+    return tmp_path / "study"
+
+
+def make_search(outputs):
+    for k, lr in enumerate((0.03, 0.1, 0.3)):
+        dataset = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
+        run = make_run(outputs, dataset=dataset, optimizer__lr=lr, environment={"device_seconds": 6.0})
+        change_record(run, result__final_val_accuracy=0.7 + 0.1 * k)
+
+
+@pytest.mark.slow
+def test_one_command_publishes_runs(tmp_path, study, capsys):
+    make_study(tmp_path / "outputs", optimizers=("lion", "sgd"), epochs=4)
+    make_run(tmp_path / "outputs", "interrupted", seed=9)
+    make_search(tmp_path / "tuning")
+    make_run(tmp_path / "outputs", tag="alone", optimizer="muon")
+    (tmp_path / "outputs" / "digits-cnn" / "notes.txt").write_text("mine")
+    publish = load_publish().publish
+    outputs = [str(tmp_path / "outputs"), str(tmp_path / "tuning")]
+    publish(outputs, study, tmp_path / "README.md")
+    assert "left out:" in capsys.readouterr().err
+    assert len(list(study.glob("runs/digits-cnn/*/run.json"))) == 12
+    assert {path.name for path in study.glob("runs/*/*/*")} == {"run.json", "metrics.csv"}
+    for name in ("results.csv", "summary.csv", "report.html", "tuning/search.csv", "figures/noise.svg"):
+        assert (study / name).is_file(), name
+    page = marked(study / "README.md")
+    assert "### digits, cnn, no label noise, 4 epochs" in page["results"]
+    assert "(figures/noise.png)" in page["results"] and "3 seeds" in page["results"]
+    assert "| sgd | 0.3 | 90.00 | 3 | highest lr |" in page["search"]
+    assert "optimizer.lr=0.03,0.1,0.3" in page["search"]
+    assert "| search | 3 | 9 | 0.3 |" in page["cost"]
+    assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
+    assert page["speed"].strip().endswith("| muon | 0.50 | 2 |  |")
+    summary = marked(tmp_path / "README.md")["study"]
+    assert "docs/study/figures/curves.png" in summary and "20 % symmetric label noise, 4 epochs**: First" in summary
+    files = [*study.rglob("*.csv"), study / "README.md", tmp_path / "README.md"]
+    before = {path: path.read_bytes() for path in files}
+    publish([], study, tmp_path / "README.md")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):
+    make_run(tmp_path / "outputs", environment={"host": "somebodys-laptop"})
+    with pytest.raises(BadInput, match="tells the host's name; train with record_host=false"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    assert not (study / "runs").exists()
+
+
+def test_seconds_of_a_shared_device_are_not_published(tmp_path, study):
+    make_run(tmp_path / "outputs")
+    change_record(make_run(tmp_path / "outputs", tag="alone"), result__shared_device=True)
+    with pytest.raises(BadInput, match="it shared its device"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+
+
+def test_a_page_without_places_is_refused(tmp_path, study):
+    make_run(tmp_path / "outputs")
+    shutil.copy(REPOSITORY / "LICENSE", study / "README.md")
+    with pytest.raises(BadInput, match="has no lines '<!-- results -->'"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
