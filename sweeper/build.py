@@ -22,6 +22,7 @@ from sweeper.errors import BadInput, nearest
 from sweeper.streams import stream_seed
 
 NOT_OPTIONS = ("name", "_target_", "_partial_")
+EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # what `conf/` names and who installs it
 
 
 def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_classes: int, seed: int) -> nn.Module:
@@ -95,7 +96,8 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
     on_cuda = next(model.parameters()).is_cuda
     built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
-    if not isinstance(built, Optimizer) or _needs_arguments(built.step):
+    needs_closure = getattr(built, "needs_closure", False)  # the loop gives it: `Step.again`
+    if not isinstance(built, Optimizer) or (_needs_arguments(built.step) and not needs_closure):
         raise BadInput(
             f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
             "no arguments, such as a closure"
@@ -170,7 +172,9 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
         raise BadInput(f"{option}={path}: must be a dotted path of a class or function, e.g. torch.optim.SGD")
     found = _import_module(option, path, parts[0])
     if found is None:
-        raise BadInput(f"{option}={path}: no package {parts[0]!r}; install it, or start from the folder it lies in")
+        extra = EXTRAS.get(parts[0])
+        how = f"pip install 'optimizer-sweeper[{extra}]', or '.[{extra}]' from a clone" if extra else "install it"
+        raise BadInput(f"{option}={path}: no package {parts[0]!r}; {how}, or start from the folder it lies in")
     for k, part in enumerate(parts[1:], start=1):
         parent, prefix = found, ".".join(parts[:k])
         found = getattr(parent, part, None)

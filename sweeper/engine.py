@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from sweeper.augment import EpochOrder, build_batches
+from sweeper.averaging import as_judged, begin_training
 from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.checkpoint import load_state, save_state
 from sweeper.data import Data
@@ -78,6 +79,7 @@ def train(
     if step.loss_scale is not None:
         parts["loss_scale"] = step.loss_scale
     first_epoch, done = load_state(run, parts, rows, data.digest)
+    begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
 
@@ -101,9 +103,9 @@ def train(
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
-            model.eval()
-            for evaluation in evaluations.values():
-                evaluation.measure()
+            with as_judged(model, optimizer, step):
+                for evaluation in evaluations.values():
+                    evaluation.measure()
             yield pace.now()
         except Stopped:
             meter.clock.stop()
@@ -128,4 +130,5 @@ def train(
         if every is not None and epoch % every == 0 and epoch < epochs:
             save_state(run, parts, rows, data.digest, epoch + 1, done)
     if config["save_model"]:
-        run.write_weights(model)
+        with as_judged(model, optimizer, step):
+            run.write_weights(model)

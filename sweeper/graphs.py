@@ -5,7 +5,7 @@ How far is found by trying, never by an optimizer's name:
 - `whole step`: everything is one graph; the learning rate lies in a tensor that the schedule fills.
 - `forward and backward`: the optimizer needs the host, e.g. for a step count that is a Python number; it steps eagerly
   after the graph.
-- `eager`: the model needs the host, too.
+- `eager`: the model needs the host, too, or the optimizer does and computes gradients anew within its step.
 
 A graph of the whole step is kept only if it repeats what an eager step does; see `_repeats`. What a model decides on
 the host without looking at the device, e.g. by Python's random numbers, stays as it was recorded.
@@ -79,7 +79,7 @@ class GraphedStep:
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
         numbers = {key: value for key, value in vars(optimizer).items() if isinstance(value, (bool, int, float))}
-        tier = PARTLY  # if the optimizer refuses a tensor as lr
+        tier = partly = EAGER if step.needs_closure else PARTLY  # if the optimizer refuses a tensor as lr
         _use_tensor_rates(optimizer)
         try:
             for _ in range(20):  # until the loss scale fits
@@ -89,7 +89,7 @@ class GraphedStep:
             before = _host_state(optimizer)
             tier = EAGER
             _without_waiting(lambda: step.differentiate(size))
-            tier = PARTLY
+            tier = partly
             _without_waiting(step.update_alone)
             if _host_state(optimizer) != before:
                 raise RuntimeError("the optimizer keeps numbers on the host that change with each step")
@@ -114,7 +114,7 @@ class GraphedStep:
         if self.tier == WHOLE and not self._record_tier(WHOLE, self.step.run_alone, size):
             self._graphs.clear()
             _use_number_rates(self.step.optimizer)
-            self.tier = PARTLY
+            self.tier = EAGER if self.step.needs_closure else PARTLY
         if self.tier == PARTLY and not self._record_tier(PARTLY, self.step.differentiate, size):
             self._graphs.clear()
             self.tier = EAGER

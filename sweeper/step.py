@@ -1,6 +1,6 @@
 """One training step, over tensors that stay where they are, so that a CUDA graph can repeat it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from sweeper.augment import Batches, EpochOrder
 from sweeper.devices import Device
+from sweeper.errors import BadInput
 from sweeper.low_precision import LowPrecisionWeights
 from sweeper.meter import Meter
 
@@ -40,6 +41,12 @@ class Step:
         ):  # a compiled model casts by itself
             self.forward = self.low_precision = LowPrecisionWeights(model, device.low_precision)
         self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
+        self.needs_closure = bool(getattr(optimizer, "needs_closure", False))
+        if self.needs_closure and self.loss_scale is not None:
+            raise BadInput(
+                "device.precision=fp16: this optimizer computes gradients anew within its step, which loss scaling "
+                "doesn't serve; use device.precision=fp32, or bf16 where the GPU has it"
+            )
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
         self._next_step = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
@@ -68,24 +75,65 @@ class Step:
         """All but the optimizer's part: leaves the gradients in the parameters' `grad`."""
         # Steps that are tried and undone may go past the epoch's end: the remainder keeps them inside.
         places = (self._next_image + self._within_batch[:size]) % len(self.batches)
-        images, labels, index = self.batches.take(self.order, places)
+        self._images, self._labels, index = self.batches.take(self.order, places)
+        labels = self._labels
+        loss, logits = self._backward(labels)
+        self.meter.add(self._next_step % len(self.meter.losses), loss, logits.argmax(1) == labels, index)
+        self._next_image += size
+        self._next_step += 1
+
+    def _backward(self, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and logits of the batch at hand, gradients left in place; None: labels drawn as the model's guess."""
         # Inside a graph the gradients of the step before are then neither zeroed nor added to.
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
-            logits = self.forward(images.contiguous(memory_format=self.device.memory_format))
+            logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
+        if labels is None:
+            labels = logits.detach().float().softmax(1).multinomial(1).squeeze(1)
         loss = functional.cross_entropy(logits.float(), labels)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
         if self.low_precision is not None:
             self.low_precision.move_gradients()
-        self.meter.add(self._next_step % len(self.meter.losses), loss, logits.argmax(1) == labels, index)
-        self._next_image += size
-        self._next_step += 1
+        return loss, logits
+
+    def again(self, guess: bool = False) -> torch.Tensor:
+        """The closure of optimizers with `needs_closure`: loss and gradients of the same batch at the present weights.
+
+        Running statistics of the model stay as the step's first pass left them.
+
+        Args:
+            guess: take labels drawn from the model's own probabilities instead of the batch's.
+        """
+        buffers = list(self.model.buffers())
+        kept = [buffer.clone() for buffer in buffers]
+        with torch.enable_grad():
+            loss, _ = self._backward(None if guess else self._labels)
+        with torch.no_grad():
+            for buffer, before in zip(buffers, kept, strict=True):
+                buffer.copy_(before)
+        return loss.detach()
+
+    def _step_optimizer(self) -> None:
+        if self.needs_closure:
+            self.optimizer.step(self.again)  # type: ignore[arg-type]
+        else:
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def forward_batches(self, count: int) -> Iterator[None]:
+        """Send the epoch's first `count` batches through the model as it is; yields before each."""
+        for start in range(0, min(count * self.batch_size, len(self.batches)), self.batch_size):
+            yield
+            places = start + self._within_batch[: len(self.batches) - start]
+            images, _, _ = self.batches.take(self.order, places)
+            with self.device.autocast():
+                self.forward(images.contiguous(memory_format=self.device.memory_format))
 
     def update(self) -> None:
         """The optimizer's part; left out if gradients overflowed under loss scaling."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
         if self.loss_scale is None or not self.loss_scale.unscale(self.optimizer).item():
-            self.optimizer.step()
+            self._step_optimizer()
         if self.loss_scale is not None:
             self.loss_scale.update()
 
@@ -93,7 +141,7 @@ class Step:
         """The same; if gradients overflowed, weights and state are put back as they were, for any optimizer."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
         if self.loss_scale is None:
-            self.optimizer.step()
+            self._step_optimizer()
             return
         overflow = self.loss_scale.unscale(self.optimizer).squeeze() > 0
         changed = [*self.model.parameters(), *state_tensors(self.optimizer)]

@@ -36,7 +36,11 @@ def finish(config: dict, path: Path) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "lion", "muon"])
+RESUMED = ("sgd", "adam", "lion", "muon", "sam", "sophia", "soap", "adan", "lamb", "prodigy")
+RESUMED += ("schedule_free_sgd", "schedule_free_adamw")
+
+
+@pytest.mark.parametrize("optimizer", RESUMED)
 def test_a_resumed_run_equals_one_that_was_never_stopped_bit_for_bit(optimizer, tmp_path):
     config = configure(f"optimizer={optimizer}", "noise=symmetric", "noise.rate=0.2")
     whole = finish(config, tmp_path / "whole")

@@ -17,6 +17,7 @@ from sweeper.runs import RunDirectory
 pytestmark = pytest.mark.cuda
 
 OPTIMIZERS = ["sgd", "adam", "adamw", "lion", "muon", "rmsprop", "adagrad", "nadam", "radam", "adafactor"]
+MORE = ["sam", "sophia", "soap", "adan", "lamb", "prodigy", "schedule_free_sgd", "schedule_free_adamw"]
 TIMES = ("train_seconds", "images_per_second")
 
 USERS_CODE = '''
@@ -122,6 +123,25 @@ def test_graphs_give_the_eager_loops_result(optimizer, precision, tmp_path, monk
     for row, eager in zip(rows, eager_rows, strict=True):
         assert row["train_loss"] == pytest.approx(eager["train_loss"], rel=1e-2)
         assert row["lr"] == pytest.approx(eager["lr"], rel=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimizer", MORE)
+def test_optimizers_of_other_packages_and_other_kinds_give_the_eager_loops_result(
+    optimizer, precision, tmp_path, monkeypatch
+):
+    if optimizer not in ("sam", "sophia"):
+        pytest.importorskip("schedulefree" if optimizer.startswith("schedule_free") else "pytorch_optimizer")
+    config = configure(
+        f"optimizer={optimizer}", f"device.precision={precision}", "device.deterministic=true", "epochs=3"
+    )
+    rows, weights, facts = run(config, tmp_path / "graphs")
+    monkeypatch.setattr(Device, "graphs", False)
+    eager_rows, eager_weights, _ = run(config, tmp_path / "eager")
+    print(optimizer, precision, facts["tier"], distance(weights, eager_weights))
+    assert facts["tier"] == {"sam": WHOLE, "sophia": EAGER}.get(optimizer, facts["tier"])
+    assert distance(weights, eager_weights) < 1e-3
+    assert [row["lr"] for row in rows] == pytest.approx([row["lr"] for row in eager_rows], rel=1e-5)
 
 
 @pytest.mark.parametrize(("optimizer", "tier"), [("CountsOnTheHost", PARTLY), ("Waits", PARTLY)])

@@ -320,6 +320,17 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, proc
 
 
 @pytest.mark.slow
+def test_optimizers_of_every_kind_train_packed_as_alone(tmp_path):
+    names = "sam,sophia,soap,adan,lamb,prodigy,schedule_free_sgd,schedule_free_adamw"
+    arguments = ["-m", f"optimizer={names}", *TINY]
+    done = interleaved(*arguments, *PACKED, "hydra.launcher.lanes=4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    alone = run_module("train", *arguments, "outputs=alone", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    assert len(metrics(tmp_path / "outputs")) == 8 and metrics(tmp_path / "outputs") == metrics(tmp_path / "alone")
+
+
+@pytest.mark.slow
 def test_two_packed_processes_share_a_sweep(tmp_path):
     arguments = ["-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2"]
     command = [sys.executable, "-c", INTERLEAVED, *arguments]

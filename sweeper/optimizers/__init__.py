@@ -6,5 +6,7 @@ it and the count of steps lives there, so that a step can be part of a CUDA grap
 
 from sweeper.optimizers.lion import Lion
 from sweeper.optimizers.muon import Muon
+from sweeper.optimizers.sam import SAM
+from sweeper.optimizers.sophia import Sophia
 
-__all__ = ["Lion", "Muon"]
+__all__ = ["SAM", "Lion", "Muon", "Sophia"]
