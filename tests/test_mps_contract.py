@@ -19,6 +19,7 @@ import pytest
 import torch
 from conftest import TINY
 from pretended_mps import MPS, PretendedMps, has_mps_kernel, pretended_mps
+from test_zoo import SMALL as SMALL_MODELS
 
 from sweeper.compose import CONF, compose_grid
 from sweeper.data import RawData
@@ -107,7 +108,8 @@ def test_every_augmentation_uses_only_what_mps_has(padding, flip, objections_to)
 
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_model_uses_only_what_mps_has(model, objections_to):
-    assert objections_to(f"model={model}", "model.width=8", "optimizer=muon", "epochs=1") == []
+    small = [f"model.{name}={value}" for name, value in SMALL_MODELS.get(model, {"width": 8}).items()]
+    assert objections_to(f"model={model}", *small, "optimizer=muon", "epochs=1") == []
 
 
 def test_the_pretended_device_trains_as_the_cpu_does(tmp_path, monkeypatch):
