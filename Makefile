@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HERE := not cuda and not cluster and not browser and not tracker and not faults
+HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults
 
 .PHONY: help sweep test test-fast test-cuda test-extras faults browser lint clean
 
@@ -44,7 +44,7 @@ test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
 test-extras: $(VENV)/.installed-extras browser
-	$(BIN)/pytest -m "cluster or browser or tracker"
+	$(BIN)/pytest -m "cluster or browser or tracker or notebook"
 
 # Installed where it is missing and may be; else told in a line.
 browser:
