@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -12,11 +13,13 @@ from pathlib import Path
 _LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
 
 
-def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Path | None = None) -> None:
     """Write beside `path`, then rename: a reader sees the old file or the new one, never a half.
 
     Args:
         durable: also wait until the content is on the disk, so that it outlives a power cut.
+        keep: where the old file goes, in place of what is there. Killed between the two renamings, a writer leaves
+            it there and nothing at `path`.
 
     Raises:
         OSError: the folder can't be written or is full; `path` is as it was, and is the error's `filename`.
@@ -28,6 +31,9 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+        if keep is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, keep)
         os.replace(beside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -53,6 +59,23 @@ def read_file(path: Path, most: int | None = None) -> bytes:
         if most is not None and status.st_size > most:
             raise OSError(errno.EFBIG, f"of more than {most >> 20} MiB", str(path))
         return file.read()
+
+
+def with_checksum(content: bytes) -> bytes:
+    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def without_checksum(content: bytes) -> bytes:
+    """The content that `with_checksum` was given.
+
+    Raises:
+        ValueError: the two don't fit.
+    """
+    content, checksum = content[:-64], content[-64:]
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise ValueError("its checksum tells otherwise")
+    return content
 
 
 def remove_leftovers(folder: Path, names: frozenset[str], older_than: float = 0.0) -> None:

@@ -37,8 +37,8 @@ from sweeper import lock
 lock.HEARTBEAT, lock.PATIENCE = 0.2, 1.0
 """
 
-OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "corrupted_labels.csv", "model.safetensors", "run.lock")
-OF_A_RUN += ("train.log", ".hydra/config.yaml")
+OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "checkpoint.previous.pt", "corrupted_labels.csv", "run.lock")
+OF_A_RUN += ("model.safetensors", "train.log", ".hydra/config.yaml")
 OF_THE_FOLDER = ("results.csv", "summary.csv", "report.html", "multirun.yaml")
 
 

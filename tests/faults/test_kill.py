@@ -53,15 +53,15 @@ def check_whole(outputs: Path) -> dict[Path, int]:
     for path in outputs.glob("*/*/metrics.csv"):
         text = path.read_text()
         assert text.endswith("\n") and {line.count(",") for line in text.splitlines()} == {len(METRICS) - 1}
-    for path in outputs.glob("*/*/checkpoint.pt"):
-        assert RunDirectory(path.parent).load_checkpoint() is not None
+    for path in outputs.glob("*/*/checkpoint*.pt"):
+        assert RunDirectory(path.parent).load_checkpoint(path.name) is not None
     return finished
 
 
 def check_clean(outputs: Path) -> None:
     """Nothing is left of those that were killed: no lock, no checkpoint, no temporary file in a run's directory."""
     left = [p for d in outputs.glob("*/*/") for p in d.iterdir() if p.name.startswith(".") and p.name != ".hydra"]
-    left += [*outputs.rglob("run.lock"), *outputs.rglob("checkpoint.pt")]
+    left += [*outputs.rglob("run.lock"), *outputs.rglob("checkpoint*.pt")]
     assert left == []
 
 
@@ -99,7 +99,7 @@ class Killer:
             self.kills += 1
         assert "Traceback" not in command.text, command.text
         for path in outputs.glob("*/*/train.log"):
-            assert "begins anew" not in path.read_text(), "a checkpoint was lost"
+            assert "not a whole checkpoint" not in path.read_text(), "a checkpoint was lost"
         assert outcome(outputs) == self.expected
         run("train", *self.arguments, f"outputs={outputs.name}", cwd=self.folder)  # answers, and tidies up
         check_clean(outputs)
