@@ -116,6 +116,13 @@ def test_a_cell_asked_for_twice_is_one_run():
     assert len(compose_grid(["-m", "dataset=digits", "seed=1,1,01"]).cells) == 1
 
 
+def test_a_pattern_is_all_the_choices_that_fit():
+    optimizers = [cell.config["optimizer"]["name"] for cell in compose_grid(["-m", "optimizer=glob(*m)"]).cells]
+    assert optimizers == ["adam", "nadam", "radam"]
+    kept = compose_grid(["-m", "optimizer=glob([ad*,s*],exclude=*w)", "dataset=digits"]).cells
+    assert [cell.config["optimizer"]["name"] for cell in kept] == ["adafactor", "adagrad", "adam", "sgd"]
+
+
 def test_a_user_adds_groups_by_a_folder(tmp_path):
     (tmp_path / "optimizer").mkdir()
     (tmp_path / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
@@ -131,6 +138,11 @@ def test_a_user_adds_groups_by_a_folder(tmp_path):
         (("optimizer=null",), "a run needs a choice of optimizer"),
         (("--config-path", "elsewhere"), "--config-path isn't for this command; --config-dir adds groups"),
         (("+foo=1",), "nothing reads an added option 'foo'"),
+        (("-m", "optimizer=glob(x*)"), "no choice of optimizer fits; there are: adafactor, "),
+        (("-m", "seed=glob(*)"), "no choice of seed fits; there are none"),
+        (("optimizer=glob(*)",), "several values are a sweep; add -m"),
+        (("device=interval(0,1)",), "give the values one by one, e.g. device=1,2,3"),
+        (("-m", "optimizer.lr=interval(0,1)"), "give the values one by one, e.g. optimizer.lr=1,2,3"),
         (("-m", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"), "must be the number of parallel runs"),
     ],
 )

@@ -11,7 +11,7 @@ import sys
 import traceback
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from sweeper import train
@@ -21,6 +21,7 @@ from sweeper.metrics import read_metrics
 from sweeper.runs import METRICS, Damaged, read_run
 
 every = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+every["phases"] = [Phase.explicit, Phase.generate, Phase.shrink]
 SHORT = settings(max_examples=4, derandomize=True, **every)
 LONG = settings(max_examples=1000, print_blob=True, **every)
 
@@ -113,6 +114,8 @@ def check_typed(typed: list[str], multirun: bool) -> None:
 @example(["seed=range(1,1000000000)"], True)
 @example(["seed=range(1,5,0)"], True)
 @example(["~seed"], False)
+@example(["device=glob(*)"], True)
+@example(["device=interval(0,1)"], False)
 def test_some_command_lines(checks_only, typed, multirun):
     check_typed(typed, multirun)
 
