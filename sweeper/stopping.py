@@ -43,6 +43,10 @@ class StopSignals:
         return 128 + (self.received or signal.SIGINT)
 
 
+def stop_file(outputs: Path, key: str) -> Path:
+    return outputs / f".stop-{key}"
+
+
 class SweepStop:
     """A file in the outputs folder: while it is there, no run of this sweep starts and those at work stop."""
 
@@ -54,7 +58,7 @@ class SweepStop:
     @staticmethod
     def begin(outputs: Path) -> "SweepStop":
         """A new sweep; children of this process, and workers that get its environment, belong to it."""
-        os.environ[VARIABLE] = str((outputs / f".stop-{uuid.uuid4().hex[:12]}").resolve())
+        os.environ[VARIABLE] = str(stop_file(outputs, uuid.uuid4().hex[:12]).resolve())
         return SweepStop(Path(os.environ[VARIABLE]))
 
     @staticmethod

@@ -35,16 +35,17 @@ from sweeper.runs import (
     with_relative_paths,
 )
 from sweeper.stopping import StopSignals, SweepStop
+from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
-from sweeper.sweeps import remove_sweep, write_sweep
+from sweeper.sweeps import remove_sweep, tidy_folder, write_sweep
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
 def main() -> int:
-    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed, 2 bad input,
-    130 or 143 interrupted."""
+    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
+    written, 2 bad input, 130 or 143 interrupted."""
     arguments = sys.argv[1:]
     if "--version" in arguments:
         print(f"sweeper {__version__}")
@@ -122,6 +123,7 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
 def _carry_out(grid: Grid) -> int:
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
+    tidy_folder(grid.outputs)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do))
     for cell in grid.cells:
@@ -130,8 +132,7 @@ def _carry_out(grid: Grid) -> int:
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
     if not to_do:
-        _update_tables(grid.outputs)
-        return 0
+        return 0 if update_tables(str(grid.outputs)) else 1
     _rehearse(to_do)
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
@@ -146,14 +147,15 @@ def _carry_out(grid: Grid) -> int:
             sys.argv.append("rerun=false")
             show_sweep(grid.outputs)
             _train_by_hydra()
-        return _exit_code(to_do, signals, stop.reason())
+        written = update_tables(str(grid.outputs))
+        return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
     except RunFailed:
-        _update_tables(grid.outputs)  # which Hydra does only when its launcher came to an end
+        update_tables(str(grid.outputs))
         raise
     finally:
         end_show()
+        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
         remove_sweep(grid.outputs, stop.key)
-        stop.end()
 
 
 def _carry_out_one(cell: Cell, to_do: bool) -> int:
@@ -230,12 +232,6 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> i
     if any(status not in ("completed", "diverged") for status in statuses):
         return 130
     return 0
-
-
-def _update_tables(outputs: Path) -> None:
-    from sweeper.callbacks import update_tables
-
-    update_tables(str(outputs))
 
 
 if __name__ == "__main__":
