@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine"]
-PRELOAD += ["sweeper.prepare", "sweeper.results", "sweeper.page", "hydra.core.plugins", "forked"]
+PRELOAD += [
+    "sweeper.prepare",
+    "sweeper.results",
+    "sweeper.page",
+    "sweeper.aggregate",
+    "sweeper.report",
+    "sweeper.watch",
+]
+PRELOAD += ["hydra.core.plugins", "forked"]
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(PRELOAD)

@@ -17,7 +17,7 @@ from forked import Command, run, start
 from sweeper.runs import METRICS, RunDirectory
 
 SEED = int(os.environ.get("FAULTS_SEED", "20250131"))
-
+SIZE = float(os.environ.get("FAULTS_SIZE", "1"))  # of the long forms, e.g. 0.1 for a tenth of all kills and damages
 
 TRAINED = ("dataset=digits", "dataset.train_limit=300", "dataset.test_limit=100", "model=mlp", "model.width=16")
 TRAINED += ("epochs=30", "device=cpu", "device.threads=1", "checkpoint_every=1")
@@ -171,5 +171,5 @@ def test_a_few_kills_change_nothing(tmp_path, untouched, case, times):
 @pytest.mark.parametrize("case", CASES)
 def test_two_hundred_kills_change_nothing(tmp_path, untouched, case):
     """The long form: 200 kills over the four ways in which runs are started."""
-    killer = kill_again_and_again(tmp_path, untouched, case, LONG[case])
+    killer = kill_again_and_again(tmp_path, untouched, case, round(LONG[case] * SIZE))
     print(f"{case}: {killer.kills} kills in {killer.rounds} rounds, seed {SEED}: lost 0, doubled 0")
