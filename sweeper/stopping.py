@@ -1,6 +1,7 @@
 """Asking runs to stop: signals to this process, and one file for all runs of a sweep wherever they run."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import time
@@ -13,7 +14,7 @@ VARIABLE = "SWEEPER_SWEEP"
 
 
 class StopSignals:
-    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process at once.
+    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process and its workers at once.
 
     With `sweep`, which the process that started it gives, a signal stops all of its runs.
     """
@@ -33,6 +34,9 @@ class StopSignals:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
+            for worker in multiprocessing.active_children():  # a launcher's, which would go on or wait for more
+                with contextlib.suppress(OSError):
+                    os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]  # it was started
             os._exit(128 + number)
         self.received = number
         if self._sweep is not None:

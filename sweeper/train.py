@@ -17,7 +17,7 @@ from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
-from sweeper.devices import probe_kind
+from sweeper.devices import cores, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import say_what_failed
@@ -38,6 +38,8 @@ from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
 from sweeper.sweeps import remove_sweep, tidy_folder, write_sweep
+
+RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do, for its launcher's workers
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -110,14 +112,20 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     hydra_config = HydraConfig.get()
     config = resolve_config(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
-    parallel = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
+    n_jobs = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
     return {
         "config": config,
         "directory": Path(config["outputs"]) / run_name(config),
-        "parallel": parallel if parallel > 0 else os.cpu_count() or 1,
+        "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE) or n_jobs)),
         "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
         "overrides": list(hydra_config.overrides.task),
     }
+
+
+def runs_at_a_time(n_jobs: int, runs: int) -> int:
+    """How many runs of a sweep share the machine: joblib's `n_jobs`, of which -1 is every core and -2 all but one."""
+    workers = n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
+    return max(1, min(workers, runs))
 
 
 def _carry_out(grid: Grid) -> int:
@@ -136,6 +144,7 @@ def _carry_out(grid: Grid) -> int:
     _rehearse(to_do)
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
+    os.environ[RUNS_VARIABLE] = str(len(to_do))
     stop = SweepStop.begin(grid.outputs)
     signals = StopSignals(stop)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
@@ -154,6 +163,7 @@ def _carry_out(grid: Grid) -> int:
         raise
     finally:
         end_show()
+        os.environ.pop(RUNS_VARIABLE, None)
         stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
         remove_sweep(grid.outputs, stop.key)
 
@@ -196,7 +206,8 @@ def _answer(cell: Cell) -> None:
     result = run["result"] or {}
     outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
     print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
-    if others := other_circumstances(with_relative_paths(cell.config, cell.directory), run["config"]):
+    asked = with_relative_paths(cell.config, cell.directory)
+    if others := other_circumstances(asked, run, probe_kind()):
         print(f"  it was made with {', '.join(others)}")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from sweeper.compose import compose_grid
+from sweeper.config import other_circumstances
 from sweeper.errors import BadInput
 
 BAD = {
@@ -150,3 +151,18 @@ def test_what_could_not_be_carried_out_is_refused(arguments, words, call, tmp_pa
     code, _, err = call("dataset=digits", *arguments)
     assert code == 2 and words in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_a_run_was_made_is_what_was_used_and_not_what_was_asked_for():
+    asked = compose_grid(["dataset=digits"]).cells[0].config
+    run = {"config": asked, "environment": {"device": "cuda", "precision": "bf16", "threads": 4}}
+    assert other_circumstances(asked, run, "cpu") == ["device.kind=cuda"]
+    assert other_circumstances(asked, run, "cuda") == []
+
+    def otherwise(*overrides: str) -> list[str]:
+        return other_circumstances(compose_grid(["dataset=digits", *overrides]).cells[0].config, run, "cuda")
+
+    assert otherwise("device.precision=bf16", "device.threads=4", "device.kind=cuda") == []
+    assert otherwise("device.precision=fp32", "device.threads=1") == ["device.precision=bf16", "device.threads=4"]
+    assert otherwise("device=cpu") == ["device.kind=cuda"]
+    assert otherwise("optimizer=lion", "record_host=false") == []  # another run altogether; and no matter
