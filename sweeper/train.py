@@ -1,5 +1,6 @@
 """`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
 
+import contextlib
 import os
 import sys
 import time
@@ -222,15 +223,20 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop) -> bool:
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        unfinished = unfinished or _status(cell) in ("interrupted", None)
+        unfinished = unfinished or _recorded_status(cell) in ("running", "interrupted", None)  # by no one any more
     return unfinished and not stop.requested()
 
 
 def _status(cell: Cell) -> str | None:
-    try:
+    with contextlib.suppress(Damaged):
         return effective_status(read_run(cell.directory), cell.directory)
-    except Damaged:
-        return None
+    return None
+
+
+def _recorded_status(cell: Cell) -> str | None:
+    with contextlib.suppress(Damaged):
+        return str(read_run(cell.directory)["status"])
+    return None
 
 
 def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> int:
