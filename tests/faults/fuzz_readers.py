@@ -4,6 +4,7 @@ Bytes are changed wherever a change leads into a line of a reader that was not r
 reader's name are libFuzzer's: new inputs are written into the first folder. `make fuzz` is ten minutes of it.
 """
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,8 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["sweeper", "json"]):
-        pass
+        for name in ("rows", "curves", "origins"):
+            importlib.import_module(f"sweeper.{name}")
 
 from sweeper.cells import printable
 from sweeper.curves import read_curve
