@@ -61,10 +61,11 @@ def test_a_process_that_is_killed_is_told_with_what_to_do(tmp_path, capfd, monke
 @pytest.mark.slow
 def test_a_sweep_without_its_tables_has_not_ended_well(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(KILLED.format("aggregate"))
-    path = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     arguments = ("-m", *TINY, "model=mlp", "epochs=1")
-    done = run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=path)
+    done = run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1 and "outputs: the tables are not up to date (killed by SIGKILL)" in done.stderr
-    assert run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=path).returncode == 1  # nothing to do but them
+    assert (
+        run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path)).returncode == 1
+    )  # nothing to do but them
     assert run_module("train", *arguments, cwd=tmp_path).returncode == 0
     assert (tmp_path / "outputs" / "results.csv").exists()
