@@ -165,9 +165,9 @@ class RunDirectory:
         return key
 
     def remove_links(self) -> None:
-        """Take away links where Hydra is going to write: it would write through them, to anybody's files."""
+        """Take away links and pipes where Hydra is going to write, to anybody's files or for ever."""
         for path in (self.path / name for name in HYDRAS_FILES):
-            if path.is_symlink():
+            if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
                 path.unlink(missing_ok=True)
 
     def set_aside(self) -> None:

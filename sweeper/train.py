@@ -133,6 +133,8 @@ def _carry_out(grid: Grid) -> int:
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
     tidy_folder(grid.outputs)
+    for cell in grid.cells:  # Hydra opens the log of each
+        RunDirectory(cell.directory).remove_links()
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do))
     for cell in grid.cells:
@@ -184,8 +186,6 @@ def _rehearse(cells: list[Cell]) -> None:
     from sweeper.prepare import rehearse
 
     rehearse([cell.config for cell in cells])
-    for cell in cells:
-        RunDirectory(cell.directory).remove_links()
     for outputs in {cell.directory.parent.parent for cell in cells}:
         if (outputs / HYDRAS_SWEEP_FILE).is_symlink():
             (outputs / HYDRAS_SWEEP_FILE).unlink(missing_ok=True)
