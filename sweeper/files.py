@@ -98,6 +98,12 @@ def without_checksum(content: bytes) -> bytes:
     return content
 
 
+def clear_way(path: Path) -> None:
+    """Take away a link or a pipe where another program will write: to anybody's file, or for ever."""
+    if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
+        path.unlink(missing_ok=True)
+
+
 def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0.0) -> None:
     """Remove what killed writers of the files `names` left beside them, if it is older than so many seconds."""
     with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.files import read_file, remove_leftovers, with_checksum, without_checksum, write_atomically
+from sweeper.files import clear_way, read_file, remove_leftovers, with_checksum, without_checksum, write_atomically
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 
 if TYPE_CHECKING:
@@ -165,10 +165,9 @@ class RunDirectory:
         return key
 
     def remove_links(self) -> None:
-        """Take away links and pipes where Hydra is going to write, to anybody's files or for ever."""
-        for path in (self.path / name for name in HYDRAS_FILES):
-            if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
-                path.unlink(missing_ok=True)
+        """Take away links and pipes where Hydra is going to write."""
+        for name in HYDRAS_FILES:
+            clear_way(self.path / name)
 
     def set_aside(self) -> None:
         """Keep an earlier result under `previous/<n>/` before another; one interrupted in being made goes on."""

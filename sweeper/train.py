@@ -21,7 +21,7 @@ from sweeper.config import other_circumstances, resolve_config
 from sweeper.devices import cores, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
-from sweeper.files import say_what_failed
+from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.progress import percent
@@ -133,6 +133,7 @@ def _carry_out(grid: Grid) -> int:
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
     tidy_folder(grid.outputs)
+    clear_way(grid.outputs / HYDRAS_SWEEP_FILE)
     for cell in grid.cells:  # Hydra opens the log of each
         RunDirectory(cell.directory).remove_links()
     if not grid.sweep:
@@ -186,9 +187,6 @@ def _rehearse(cells: list[Cell]) -> None:
     from sweeper.prepare import rehearse
 
     rehearse([cell.config for cell in cells])
-    for outputs in {cell.directory.parent.parent for cell in cells}:
-        if (outputs / HYDRAS_SWEEP_FILE).is_symlink():
-            (outputs / HYDRAS_SWEEP_FILE).unlink(missing_ok=True)
 
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
