@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.aggregate import FORMATS
 from sweeper.files import remove_leftovers, write_atomically
 from sweeper.lock import is_alive, is_here, this_process
 from sweeper.metrics import read_metrics
+from sweeper.report import PAGE_FILE
 from sweeper.runs import METRICS_FILE
 from sweeper.stopping import stop_file
 
 PATTERN = ".sweep-*.json"
 MOST_BYTES = 2**26
-TABLE_FILES = frozenset({"results.csv", "summary.csv", "results.parquet", "summary.md", "summary.tex", "report.html"})
+TABLE_FILES = (*FORMATS.values(), "summary.csv", PAGE_FILE)
 LONG_AGO = 3600.0  # seconds in which every writing of a file, and every stopping of a sweep, has come to its end
 
 
@@ -88,9 +90,8 @@ def tidy_folder(outputs: Path) -> None:
     with contextlib.suppress(OSError):
         for sweep in read_sweeps(outputs):
             if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
-                stop_file(outputs, sweep.path.name.removeprefix(".sweep-").removesuffix(".json")).unlink(
-                    missing_ok=True
-                )
+                key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
+                stop_file(outputs, key).unlink(missing_ok=True)
                 sweep.path.unlink(missing_ok=True)
         own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
         remove_leftovers(outputs, {*TABLE_FILES, "stop", "writable", *own}, LONG_AGO)

@@ -24,6 +24,7 @@ from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
+from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent
 from sweeper.runs import (
     HYDRAS_SWEEP_FILE,
@@ -117,7 +118,7 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     return {
         "config": config,
         "directory": Path(config["outputs"]) / run_name(config),
-        "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE) or n_jobs)),
+        "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE, MOST_RUNS))),
         "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
         "overrides": list(hydra_config.overrides.task),
     }

@@ -218,7 +218,9 @@ def test_the_default_launcher_is_known_by_its_name():
     assert compose_grid(["-m", *TINY, "hydra/launcher=packed"]).launcher == "packed"
 
 
-@pytest.mark.parametrize(("n_jobs", "runs", "at_a_time"), [(4, 9, 4), (4, 2, 2), (-1, 9, 8), (-2, 9, 7), (-1, 3, 3)])
+@pytest.mark.parametrize(
+    ("n_jobs", "runs", "at_a_time"), [(4, 9, 4), (4, 2, 2), (-1, 9, 8), (-2, 9, 7), (-1, 3, 3), (1, 9, 1)]
+)
 def test_runs_share_the_cores_with_those_that_there_are(monkeypatch, n_jobs, runs, at_a_time):
     monkeypatch.setattr(train, "cores", lambda: 8)
     assert train.runs_at_a_time(n_jobs, runs) == at_a_time
