@@ -179,11 +179,9 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.send_signal(getattr(signal, name))
-    sent = time.monotonic()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)  # with the tables; tests/faults/test_signals.py times the stop
     assert "Traceback" not in errors
     if name != "SIGKILL":
-        assert time.monotonic() - sent < 10
         assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
         statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
         assert "interrupted" in statuses and "running" not in statuses
