@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults
 
-.PHONY: help sweep test test-fast test-cuda test-extras faults browser lint clean
+.PHONY: help sweep test test-fast test-cuda test-extras faults fuzz browser lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
@@ -12,7 +12,8 @@ help:
 	@echo "make test-fast    the part of the tests that takes less than a minute"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
-	@echo "make faults       the long forms: kills, damaged files, full disks; a quarter of an hour or more"
+	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
+	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
 $(VENV)/.installed: pyproject.toml
@@ -34,7 +35,7 @@ test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
 
 faults: $(VENV)/.installed-test
-	$(BIN)/pytest tests/faults -m faults -s
+	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'
@@ -51,6 +52,13 @@ browser:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes chromium chromium-driver >/dev/null; } \
 	|| { echo "the browser tests need chromium and chromedriver: sudo apt-get install chromium chromium-driver" >&2; exit 1; }
+
+# Five minutes a reader; what is found lies in crash-* here. New inputs go to a folder that is thrown away.
+fuzz: $(VENV)/.installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'
+	for reader in run_json metrics_csv; do \
+		new=$$(mktemp -d) && $(BIN)/python tests/faults/fuzz_readers.py $$reader $$new tests/faults/corpus/$$reader \
+			-max_total_time=300 -print_final_stats=1 -verbosity=0 && rm -r $$new || exit 1; done
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

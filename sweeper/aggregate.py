@@ -93,12 +93,11 @@ def _formats(given: str) -> list[str]:
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    from sweeper.files import write_atomically
+    from sweeper.files import write_together
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_atomically(folder / name, content)
+        write_together({folder / name: content for name, content in files.items()})
     except OSError as error:
         raise BadInput(f"{folder}: the tables can't be written there: {error.strerror}; choose --into DIR") from error
 

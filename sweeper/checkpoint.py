@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from sweeper.errors import RunFailed
-from sweeper.runs import Damaged, RunDirectory
+from sweeper.runs import CHECKPOINT_FILES, Damaged, RunDirectory
 
 CHECKPOINT_VERSION = 1
 
@@ -37,20 +37,13 @@ def save_state(
 def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], digest: str) -> tuple[int, int]:
     """Put the run's checkpoint into `parts` and `rows`; returns (epoch, step) to go on with, (1, 0) without one.
 
-    A checkpoint that isn't whole is left behind with a line in the log: the run begins anew.
+    Of a checkpoint that isn't whole the log has a line: the run goes on from the one before it, or begins anew.
 
     Raises:
         RunFailed: it was made on other data than `digest` tells.
     """
-    try:
-        state = run.load_checkpoint()
-    except Damaged as error:
-        log.warning("%s; the run begins anew", error)
-        return 1, 0
+    state = _load_latest(run)
     if state is None:
-        return 1, 0
-    if state.get("version") != CHECKPOINT_VERSION:
-        log.warning("%s: a checkpoint of another version of sweeper; the run begins anew", run.path)
         return 1, 0
     if state["data_digest"] != digest:
         raise RunFailed(
@@ -67,6 +60,27 @@ def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, An
     rows.extend(state["rows"])
     log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
     return state["epoch"], state["step"]
+
+
+def _load_latest(run: RunDirectory) -> dict[str, Any] | None:
+    """The latest checkpoint that can be read. A later one that can't is taken away, so as to replace no whole one."""
+    damaged: dict[str, str] = {}
+    for name in CHECKPOINT_FILES:
+        try:
+            state = run.load_checkpoint(name)
+        except Damaged as damage:
+            damaged[name] = str(damage)
+            continue
+        if state is not None and state.get("version") != CHECKPOINT_VERSION:
+            damaged[name] = f"{run.path / name}: of another version of sweeper"
+        elif state is not None:
+            for reason in damaged.values():
+                log.warning("%s; the run goes on from the one before it", reason)
+            run.remove_checkpoints(*damaged)
+            return state
+    for reason in damaged.values():
+        log.warning("%s; the run begins anew", reason)
+    return None
 
 
 def _portable_state(part: Any) -> dict[str, Any]:

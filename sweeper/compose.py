@@ -134,9 +134,7 @@ class _Expansion:
             if override.is_sweep_override():
                 if not multirun:
                     raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
-                if not override.is_discrete_sweep():
-                    raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
-                axes[key] = [f"{key}={value}" for value in sweep_values(override)]
+                axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run

@@ -18,6 +18,7 @@ DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 NOISE_KINDS = ("none", "symmetric", "pair", "asymmetric", "human")
 SWITCHES = ("auto", "true", "false")
+USED = {"device.kind": "device", "device.precision": "precision", "device.threads": "threads"}  # in the environment
 
 
 @dataclass
@@ -196,13 +197,39 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def other_circumstances(asked: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
-    """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity."""
+def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
+    """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity.
+
+    Of the device counts what was used, not what was asked for then.
+
+    Args:
+        asked: the configuration, with its paths as the run's record has them.
+        run: the record.
+        here: the kind of device that `auto` is on this machine.
+    """
+    used = {name: run["environment"].get(key) for name, key in USED.items()}
+    then = dict(flat(run["config"])) | {name: value for name, value in used.items() if value is not None}
+    now = dict(flat(asked))
+    if now["device.kind"] == "auto":
+        now["device.kind"] = here
     identity = dict(flat(identity_config(asked)))
-    ignored = ("outputs", "rerun", "fail_fast", "record_host", "checkpoint_every", "dataset.workers", "noise.file")
-    then = dict(flat(recorded))
+    ignored = (
+        "device.name",
+        "outputs",
+        "rerun",
+        "fail_fast",
+        "record_host",
+        "checkpoint_every",
+        "dataset.workers",
+        "noise.file",
+    )
+    left_open = {name for name in USED if now[name] in ("auto", None)}  # it would be what it was, or as good
     return [
         f"{name}={then[name]}"
-        for name, value in flat(asked)
-        if name in then and then[name] != value and name not in identity and not name.startswith(ignored)
+        for name, value in now.items()
+        if name in then
+        and then[name] != value
+        and name not in identity
+        and name not in left_open
+        and not name.startswith(ignored)
     ]

@@ -190,7 +190,7 @@ def _train(
     if beside_others:
         raise NoRoom(f"{run.path}: out of memory beside {Presence.runs_here()} others")
     if status in ("completed", "diverged"):
-        run.remove_checkpoint()
+        run.remove_checkpoints()
     if status == "failed" and sweep is not None and config["fail_fast"]:
         sweep.request("failed")
     _tell(run.path, status, error, result)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sweeper.data import Data
     from sweeper.devices import Device
 
-_NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+_NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
 
 
 class NoRoom(Exception):
@@ -23,10 +23,10 @@ class DeviceLost(RunFailed):
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Is it the device's memory that ran out, by torch's own name for it or by what the driver or a library said?"""
+    """Is it the memory that ran out, by torch's or Python's name for it or by what the driver or a library said?"""
     import torch
 
-    if isinstance(error, torch.cuda.OutOfMemoryError):
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 

@@ -2,25 +2,51 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
 import time
 import uuid
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
 
 
-def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Path | None = None) -> None:
     """Write beside `path`, then rename: a reader sees the old file or the new one, never a half.
 
     Args:
         durable: also wait until the content is on the disk, so that it outlives a power cut.
+        keep: where the old file goes, in place of what is there. Killed between the two renamings, a writer leaves
+            it there and nothing at `path`.
 
     Raises:
         OSError: the folder can't be written or is full; `path` is as it was, and is the error's `filename`.
     """
+    with _beside(path, content, durable) as beside:
+        if keep is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, keep)
+        os.replace(beside, path)
+
+
+def write_together(contents: dict[Path, bytes]) -> None:
+    """Write files that belong together. All are on the disk before the first takes its place.
+
+    Raises:
+        OSError: as of `write_atomically`; where the folder is full or can't be written, all are as they were.
+    """
+    with contextlib.ExitStack() as stack:
+        written = {path: stack.enter_context(_beside(path, content)) for path, content in contents.items()}
+        for path, beside in written.items():
+            os.replace(beside, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
+    """A file beside `path` with the content, to be renamed while it is entered; after an error it isn't there."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
         with beside.open("wb") as file:
@@ -28,11 +54,11 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(beside, path)
+        yield beside
     except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # a full disk's error names no file, others the one beside
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):  # a full disk's error names no file
             error.filename, error.filename2 = str(path), None
         raise
 
@@ -55,7 +81,30 @@ def read_file(path: Path, most: int | None = None) -> bytes:
         return file.read()
 
 
-def remove_leftovers(folder: Path, names: frozenset[str], older_than: float = 0.0) -> None:
+def with_checksum(content: bytes) -> bytes:
+    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def without_checksum(content: bytes) -> bytes:
+    """The content that `with_checksum` was given.
+
+    Raises:
+        ValueError: the two don't fit.
+    """
+    content, checksum = content[:-64], content[-64:]
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise ValueError("its checksum tells otherwise")
+    return content
+
+
+def clear_way(path: Path) -> None:
+    """Take away a link or a pipe where another program will write: to anybody's file, or for ever."""
+    if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
+        path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0.0) -> None:
     """Remove what killed writers of the files `names` left beside them, if it is older than so many seconds."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():

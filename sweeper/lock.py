@@ -138,9 +138,8 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     For an owner on another machine this watches the counter for up to `PATIENCE` seconds; with `wait=False` it
     believes the file's age instead, which is right unless the two clocks differ by more than that.
     """
-    here = this_process()
-    if (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"]):
-        if seen.get("pid") == here["pid"] and "owner" in seen:
+    if is_here(seen):
+        if seen.get("pid") == os.getpid() and "owner" in seen:
             return str(seen["owner"]) in _held
         return process_started(seen.get("pid")) == seen.get("process_started")
     if not wait:
@@ -150,13 +149,20 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
             return False
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        now = read_lock(path)
-        if now is None:
-            return False
-        if (now.get("owner"), now.get("beat")) != (seen.get("owner"), seen.get("beat")):
-            return True
+        with contextlib.suppress(OSError):  # a shared folder that can't be read for a moment tells nothing
+            now = _parse(_read_bytes(path))
+            if now is None:
+                return False
+            if (now.get("owner"), now.get("beat")) != (seen.get("owner"), seen.get("beat")):
+                return True
         time.sleep(HEARTBEAT / 5)
     return False
+
+
+def is_here(seen: dict[str, Any]) -> bool:
+    """Whether the process seen is or was one of this machine since it was started."""
+    here = this_process()
+    return (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"])
 
 
 def describe(seen: dict[str, Any]) -> str:

@@ -164,9 +164,12 @@ def _human_labels(
     if file is None:
         raise BadInput("noise=human: noise.file is missing; it must hold one integer label a line, in published order")
     if original_index is None:
+        advice = "choose another noise, or a data set that torchvision downloads"
+        if dataset_name.startswith("cifar"):
+            advice = "use torchvision's files instead of a tree of images (leave dataset.root at null)"
         raise BadInput(
             f"noise=human: dataset={dataset_name} was not read in its published order, so the labels of noise.file "
-            "don't fit; use torchvision's files instead of a tree of images (leave dataset.root at null)"
+            f"don't fit; {advice}"
         )
     return load_human_labels(Path(file), original_size, len(classes))[original_index]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -53,13 +53,21 @@ def is_plain(override: Override, groups: Groups) -> bool:
     return not (added or key in groups or key.startswith("hydra.") or override.package is not None)
 
 
-def sweep_values(override: Override) -> list[str]:
+def sweep_values(override: Override, groups: Groups) -> list[str]:
     """A sweep's values as they would be typed one by one.
 
     Raises:
-        BadInput: they are more than `MOST_RUNS`, as of a range with a slip in it.
+        BadInput: they can't be told one by one, or a pattern fits none, or they are more than `MOST_RUNS`, as of a
+            range with a slip in it.
     """
+    key = override.key_or_group
+    if not override.is_discrete_sweep():
+        raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
     swept = override.value()
+    if isinstance(swept, Glob):
+        if fitting := swept.filter(groups.get(key, [])):
+            return fitting
+        raise BadInput(f"{override.input_line}: no choice of {key} fits; {nearest('', groups.get(key, []))}")
     if isinstance(swept, RangeSweep):
         start, stop, step = (float(x) if x is not None else math.nan for x in (swept.start, swept.stop, swept.step))
         if not step or not (stop - start) / step <= MOST_RUNS:
@@ -84,7 +92,7 @@ def check_choice(override: Override, groups: Groups) -> None:
         return
     if override.is_delete():
         return
-    values = sweep_values(override) if override.is_sweep_override() else [override.value()]
+    values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]
     for value in values:
         if value is None and key in GROUPS:
             raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")

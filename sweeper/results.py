@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.cells import printable
 from sweeper.errors import BadInput
 from sweeper.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
 from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
@@ -58,6 +59,8 @@ def read_results(
 ) -> Results:
     """The runs below the folders; a run that stands in several is taken once, where it is whole and furthest.
 
+    Of several folders, each row's cell `outputs` names its own as it was given here.
+
     Args:
         read: reads one run, as `rows.read_row` does.
         none_ok: a folder may have no runs yet.
@@ -67,12 +70,16 @@ def read_results(
     """
     runs: list[Run] = []
     seen: set[str] = set()
-    for folder in map(Path, folders):
+    places = list(map(Path, folders))
+    for folder in places:
         if not folder.is_dir():
             wrong = "this is no folder" if folder.exists() else "there is no such folder"
             raise BadInput(f"{folder}: {wrong}; name one that sweeper.train has written runs into")
         before = len(runs)
         runs += _read_folder(str(folder), seen, read)
+        if len(set(places)) > 1:
+            for run in runs[before:]:
+                run.values["outputs"] = printable(str(folder))
         if not none_ok and len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
             raise BadInput(f"{folder}: there are no runs in this folder; sweeper.train makes them")
     kept = _merge(runs)

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import hashlib
 import io
 import json
 import os
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.files import read_file, remove_leftovers, write_atomically
+from sweeper.files import clear_way, read_file, remove_leftovers, with_checksum, without_checksum, write_atomically
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ LARGEST_RECORD = 2**24  # bytes of `run.json`
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.csv"
-CHECKPOINT_FILE = "checkpoint.pt"
+CHECKPOINT_FILES = ("checkpoint.pt", "checkpoint.previous.pt")  # the latest, and the one before it
 WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "corrupted_labels.csv"
 LOCK_FILE = "run.lock"
@@ -36,7 +35,7 @@ TRACKING_FILE = "tracking.key"
 PREVIOUS_FOLDER = "previous"
 HYDRAS_FILES = (".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log")
 HYDRAS_SWEEP_FILE = "multirun.yaml"
-RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, CHECKPOINT_FILE, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
+RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, *CHECKPOINT_FILES, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
 
 STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
 FINISHED = frozenset({"completed", "diverged"})
@@ -111,32 +110,37 @@ class RunDirectory:
         self._write(LABELS_FILE, ("\n".join(lines) + "\n").encode())
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint; the one before it is kept beside, in case a disk spoils what was whole when written."""
         import torch
 
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        self._write(CHECKPOINT_FILE, with_checksum(buffer.getvalue()))
+        latest, before = (self.path / name for name in CHECKPOINT_FILES)
+        latest.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(latest, with_checksum(buffer.getvalue()), keep=before)
 
-    def load_checkpoint(self) -> dict[str, Any] | None:
-        """The checkpoint, on the CPU; None when there is none.
+    def load_checkpoint(self, name: str = CHECKPOINT_FILES[0]) -> dict[str, Any] | None:
+        """A checkpoint, on the CPU; None when there is none of this name.
 
         Raises:
             Damaged: there is one, but it isn't whole.
         """
         import torch
 
-        path = self.path / CHECKPOINT_FILE
+        path = self.path / name
         if not path.is_file():
             return None
         try:
             content = without_checksum(read_file(path))
-            state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
         except Exception as error:  # whatever a foreign file makes the unpickler raise
             raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
         return state
 
-    def remove_checkpoint(self) -> None:
-        (self.path / CHECKPOINT_FILE).unlink(missing_ok=True)
+    def remove_checkpoints(self, *names: str) -> None:
+        """These of `CHECKPOINT_FILES`; all of them if none is named."""
+        for name in names or CHECKPOINT_FILES:
+            (self.path / name).unlink(missing_ok=True)
 
     def write_weights(self, model: "nn.Module") -> None:
         """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
@@ -161,10 +165,9 @@ class RunDirectory:
         return key
 
     def remove_links(self) -> None:
-        """Take away links where Hydra is going to write: it would write through them, to anybody's files."""
-        for path in (self.path / name for name in HYDRAS_FILES):
-            if path.is_symlink():
-                path.unlink(missing_ok=True)
+        """Take away links and pipes where Hydra is going to write."""
+        for name in HYDRAS_FILES:
+            clear_way(self.path / name)
 
     def set_aside(self) -> None:
         """Keep an earlier result under `previous/<n>/` before another; one interrupted in being made goes on."""
@@ -180,7 +183,7 @@ class RunDirectory:
         aside.mkdir(parents=True)
         for name in present:
             os.replace(self.path / name, aside / name)
-        self.remove_checkpoint()
+        self.remove_checkpoints()
 
     def remove_if_never_begun(self) -> None:
         """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
@@ -194,11 +197,11 @@ class RunDirectory:
         """Remove what an owner that was killed left behind. To be called by the lock's owner."""
         remove_leftovers(self.path, RUN_FILES)
         if find_finished(self.path) is not None:  # killed after its last word
-            self.remove_checkpoint()
+            self.remove_checkpoints()
 
     def tidy_finished(self) -> None:
         """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
-        left = any((self.path / name).exists() for name in (CHECKPOINT_FILE, LOCK_FILE))
+        left = any((self.path / name).exists() for name in (*CHECKPOINT_FILES, LOCK_FILE))
         seen = read_lock(self.path / LOCK_FILE)
         if left and not (seen is not None and is_alive(self.path / LOCK_FILE, seen, wait=False)):
             with contextlib.suppress(OSError, Locked), self.lock():
@@ -207,23 +210,6 @@ class RunDirectory:
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / name, content)
-
-
-def with_checksum(content: bytes) -> bytes:
-    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
-    return content + hashlib.sha256(content).hexdigest().encode()
-
-
-def without_checksum(content: bytes) -> bytes:
-    """The content that `with_checksum` was given.
-
-    Raises:
-        Damaged: the two don't fit.
-    """
-    content, checksum = content[:-64], content[-64:]
-    if hashlib.sha256(content).hexdigest().encode() != checksum:
-        raise Damaged("its checksum tells otherwise")
-    return content
 
 
 def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Asking runs to stop: signals to this process, and one file for all runs of a sweep wherever they run."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import time
@@ -13,7 +14,7 @@ VARIABLE = "SWEEPER_SWEEP"
 
 
 class StopSignals:
-    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process at once,
+    """Catches the signals of `SIGNALS` from when it is made; a second one ends the process and its workers at once,
     but not a SIGTERM within a second of the first: `timeout` sends one to its child and one to the child's group.
 
     With `sweep`, which the process that started it gives, a signal stops all of its runs.
@@ -37,6 +38,9 @@ class StopSignals:
         if number == self.received == signal.SIGTERM and time.monotonic() - self._when < 1:
             return
         if self.received is not None:
+            for worker in multiprocessing.active_children():  # a launcher's, which would go on or wait for more
+                with contextlib.suppress(OSError):
+                    os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]  # it was started
             os._exit(128 + number)
         self.received, self._when = number, time.monotonic()
         if self._sweep is not None:
@@ -45,6 +49,10 @@ class StopSignals:
     @property
     def exit_code(self) -> int:
         return 128 + (self.received or signal.SIGINT)
+
+
+def stop_file(outputs: Path, key: str) -> Path:
+    return outputs / f".stop-{key}"
 
 
 class SweepStop:
@@ -58,7 +66,7 @@ class SweepStop:
     @staticmethod
     def begin(outputs: Path) -> "SweepStop":
         """A new sweep; children of this process, and workers that get its environment, belong to it."""
-        os.environ[VARIABLE] = str((outputs / f".stop-{uuid.uuid4().hex[:12]}").resolve())
+        os.environ[VARIABLE] = str(stop_file(outputs, uuid.uuid4().hex[:12]).resolve())
         return SweepStop(Path(os.environ[VARIABLE]))
 
     @staticmethod

@@ -9,18 +9,24 @@ time, so that it is compared with other files' times by one clock.
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.files import write_atomically
-from sweeper.lock import is_alive, this_process
+from sweeper.aggregate import FORMATS
+from sweeper.files import remove_leftovers, write_atomically
+from sweeper.lock import is_alive, is_here, this_process
 from sweeper.metrics import read_metrics
+from sweeper.report import PAGE_FILE
 from sweeper.runs import METRICS_FILE
+from sweeper.stopping import stop_file
 
 PATTERN = ".sweep-*.json"
 MOST_BYTES = 2**26
+TABLE_FILES = (*FORMATS.values(), "summary.csv", PAGE_FILE)
+LONG_AGO = 3600.0  # seconds in which every writing of a file, and every stopping of a sweep, has come to its end
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,19 @@ class Planned:
 
 @dataclass(frozen=True)
 class Sweep:
-    """`began` is in seconds since 1970, by the clock of the folder's file system; `alive`: its process is at work."""
+    """A sweep that is told of.
+
+    Attributes:
+        began: in seconds since 1970, by the clock of the folder's file system.
+        alive: its process is at work; of one on another machine that is known for its first minute only.
+        here: its process is or was one of this machine.
+    """
 
     path: Path
     began: float
     runs: tuple[Planned, ...]
     alive: bool
+    here: bool
 
 
 def sweep_file(outputs: Path, key: str) -> Path:
@@ -54,14 +67,11 @@ def sweep_file(outputs: Path, key: str) -> Path:
 
 
 def write_sweep(outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]]) -> None:
-    """Tell of a sweep that begins; those whose process ended without a word are forgotten.
+    """Tell of a sweep that begins.
 
     Args:
         runs: directory, epochs, and whether it begins anew whatever is there.
     """
-    for sweep in read_sweeps(outputs):
-        if not sweep.alive:
-            sweep.path.unlink(missing_ok=True)
     planned = {
         Path(os.path.relpath(directory, outputs)).as_posix(): [
             epochs,
@@ -72,6 +82,19 @@ def write_sweep(outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]])
     }
     with contextlib.suppress(OSError):  # a sweep does without
         write_atomically(sweep_file(outputs, key), json.dumps({**this_process(), "runs": planned}).encode())
+
+
+def tidy_folder(outputs: Path) -> None:
+    """Remove what commands that were killed have left in the folder of all runs."""
+    now = time.time()
+    with contextlib.suppress(OSError):
+        for sweep in read_sweeps(outputs):
+            if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
+                key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
+                stop_file(outputs, key).unlink(missing_ok=True)
+                sweep.path.unlink(missing_ok=True)
+        own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
+        remove_leftovers(outputs, {*TABLE_FILES, "stop", "writable", *own}, LONG_AGO)
 
 
 def remove_sweep(outputs: Path, key: str) -> None:
@@ -100,7 +123,7 @@ def _read(path: Path) -> Sweep:
         if not all(isinstance(n, int) and 0 <= n < 2**31 for n in (epochs, done)) or "\0" in name:
             raise ValueError(name)
         runs.append(Planned(os.path.normpath(os.path.join(folder, name)), epochs, min(done, epochs), anew is True))
-    return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False))
+    return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_here(content))
 
 
 def _dictionary(value: Any) -> dict[str, Any]:

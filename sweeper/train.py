@@ -1,5 +1,6 @@
 """`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
 
+import contextlib
 import os
 import sys
 import time
@@ -17,12 +18,13 @@ from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
-from sweeper.devices import probe_kind
+from sweeper.devices import cores, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
-from sweeper.files import say_what_failed
+from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name
 from sweeper.lock import describe, is_alive, read_lock
+from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent
 from sweeper.runs import (
     HYDRAS_SWEEP_FILE,
@@ -35,16 +37,19 @@ from sweeper.runs import (
     with_relative_paths,
 )
 from sweeper.stopping import StopSignals, SweepStop
+from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
-from sweeper.sweeps import remove_sweep, write_sweep
+from sweeper.sweeps import remove_sweep, tidy_folder, write_sweep
+
+RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do, for its launcher's workers
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
 def main() -> int:
-    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed, 2 bad input,
-    130 or 143 interrupted."""
+    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
+    written, 2 bad input, 130 or 143 interrupted."""
     arguments = sys.argv[1:]
     if "--version" in arguments:
         print(f"sweeper {__version__}")
@@ -109,19 +114,29 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     hydra_config = HydraConfig.get()
     config = resolve_config(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
-    parallel = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
+    n_jobs = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
     return {
         "config": config,
         "directory": Path(config["outputs"]) / run_name(config),
-        "parallel": parallel if parallel > 0 else os.cpu_count() or 1,
+        "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE, MOST_RUNS))),
         "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
         "overrides": list(hydra_config.overrides.task),
     }
 
 
+def runs_at_a_time(n_jobs: int, runs: int) -> int:
+    """How many runs of a sweep share the machine: joblib's `n_jobs`, of which -1 is every core and -2 all but one."""
+    workers = n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
+    return max(1, min(workers, runs))
+
+
 def _carry_out(grid: Grid) -> int:
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
+    tidy_folder(grid.outputs)
+    clear_way(grid.outputs / HYDRAS_SWEEP_FILE)
+    for cell in grid.cells:  # Hydra opens the log of each
+        RunDirectory(cell.directory).remove_links()
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do))
     for cell in grid.cells:
@@ -130,11 +145,11 @@ def _carry_out(grid: Grid) -> int:
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
     if not to_do:
-        _update_tables(grid.outputs)
-        return 0
+        return 0 if update_tables(str(grid.outputs)) else 1
     _rehearse(to_do)
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
+    os.environ[RUNS_VARIABLE] = str(len(to_do))
     stop = SweepStop.begin(grid.outputs)
     signals = StopSignals(stop)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
@@ -146,14 +161,16 @@ def _carry_out(grid: Grid) -> int:
             sys.argv.append("rerun=false")
             show_sweep(grid.outputs)
             _train_by_hydra()
-        return _exit_code(to_do, signals, stop.reason())
+        written = update_tables(str(grid.outputs))
+        return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
     except RunFailed:
-        _update_tables(grid.outputs)  # which Hydra does only when its launcher came to an end
+        update_tables(str(grid.outputs))
         raise
     finally:
         end_show()
+        os.environ.pop(RUNS_VARIABLE, None)
+        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
         remove_sweep(grid.outputs, stop.key)
-        stop.end()
 
 
 def _carry_out_one(cell: Cell, to_do: bool) -> int:
@@ -171,11 +188,6 @@ def _rehearse(cells: list[Cell]) -> None:
     from sweeper.prepare import rehearse
 
     rehearse([cell.config for cell in cells])
-    for cell in cells:
-        RunDirectory(cell.directory).remove_links()
-    for outputs in {cell.directory.parent.parent for cell in cells}:
-        if (outputs / HYDRAS_SWEEP_FILE).is_symlink():
-            (outputs / HYDRAS_SWEEP_FILE).unlink(missing_ok=True)
 
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
@@ -194,7 +206,8 @@ def _answer(cell: Cell) -> None:
     result = run["result"] or {}
     outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
     print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
-    if others := other_circumstances(with_relative_paths(cell.config, cell.directory), run["config"]):
+    asked = with_relative_paths(cell.config, cell.directory)
+    if others := other_circumstances(asked, run, probe_kind()):
         print(f"  it was made with {', '.join(others)}")
 
 
@@ -209,15 +222,20 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop) -> bool:
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        unfinished = unfinished or _status(cell) in ("interrupted", None)
+        unfinished = unfinished or _recorded_status(cell) in ("running", "interrupted", None)  # by no one any more
     return unfinished and not stop.requested()
 
 
 def _status(cell: Cell) -> str | None:
-    try:
+    with contextlib.suppress(Damaged):
         return effective_status(read_run(cell.directory), cell.directory)
-    except Damaged:
-        return None
+    return None
+
+
+def _recorded_status(cell: Cell) -> str | None:
+    with contextlib.suppress(Damaged):
+        return str(read_run(cell.directory)["status"])
+    return None
 
 
 def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> int:
@@ -230,12 +248,6 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> i
     if any(status not in ("completed", "diverged") for status in statuses):
         return 130
     return 0
-
-
-def _update_tables(outputs: Path) -> None:
-    from sweeper.callbacks import update_tables
-
-    update_tables(str(outputs))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ TINY = ("dataset=digits", "dataset.train_limit=300", "epochs=2", "device=cpu", "
 
 
 def run_module(module: str, *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m sweeper.<module> …` in `cwd`, with its output as text."""
+    """`python -m sweeper.<module> …` in `cwd`, with its output as text; a PYTHONPATH goes before the present one."""
+    if "PYTHONPATH" in environment and "PYTHONPATH" in os.environ:
+        environment["PYTHONPATH"] += os.pathsep + os.environ["PYTHONPATH"]
     command = [sys.executable, "-m", f"sweeper.{module}", *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False

@@ -35,6 +35,7 @@ def make_config(optimizer: str = "sgd", seed: int = 1, **changes: Any) -> dict[s
         "tag": None,
         "outputs": "outputs",
         "rerun": False,
+        "record_host": True,
     }
     for name, value in changes.items():
         node, _, key = name.rpartition("__")

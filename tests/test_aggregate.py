@@ -221,7 +221,7 @@ def test_a_folder_that_can_not_be_written_is_named(aggregate, outputs, monkeypat
         raise PermissionError(13, "Permission denied")
 
     before = tree(outputs)
-    monkeypatch.setattr("sweeper.files.write_atomically", refuse)
+    monkeypatch.setattr("sweeper.files.write_together", refuse)
     message = "outputs: the tables can't be written there: Permission denied; choose --into DIR"
     assert aggregate() == (2, "", f"error: {message}\n")
     assert tree(outputs) == before

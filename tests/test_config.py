@@ -3,6 +3,7 @@
 import pytest
 
 from sweeper.compose import compose_grid
+from sweeper.config import other_circumstances
 from sweeper.errors import BadInput
 
 BAD = {
@@ -116,6 +117,13 @@ def test_a_cell_asked_for_twice_is_one_run():
     assert len(compose_grid(["-m", "dataset=digits", "seed=1,1,01"]).cells) == 1
 
 
+def test_a_pattern_is_all_the_choices_that_fit():
+    optimizers = [cell.config["optimizer"]["name"] for cell in compose_grid(["-m", "optimizer=glob(*m)"]).cells]
+    assert optimizers == ["adam", "nadam", "radam"]
+    kept = compose_grid(["-m", "optimizer=glob([ad*,s*],exclude=*w)", "dataset=digits"]).cells
+    assert [cell.config["optimizer"]["name"] for cell in kept] == ["adafactor", "adagrad", "adam", "sgd"]
+
+
 def test_a_user_adds_groups_by_a_folder(tmp_path):
     (tmp_path / "optimizer").mkdir()
     (tmp_path / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
@@ -131,6 +139,11 @@ def test_a_user_adds_groups_by_a_folder(tmp_path):
         (("optimizer=null",), "a run needs a choice of optimizer"),
         (("--config-path", "elsewhere"), "--config-path isn't for this command; --config-dir adds groups"),
         (("+foo=1",), "nothing reads an added option 'foo'"),
+        (("-m", "optimizer=glob(x*)"), "no choice of optimizer fits; there are: adafactor, "),
+        (("-m", "seed=glob(*)"), "no choice of seed fits; there are none"),
+        (("optimizer=glob(*)",), "several values are a sweep; add -m"),
+        (("device=interval(0,1)",), "give the values one by one, e.g. device=1,2,3"),
+        (("-m", "optimizer.lr=interval(0,1)"), "give the values one by one, e.g. optimizer.lr=1,2,3"),
         (("-m", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"), "must be the number of parallel runs"),
     ],
 )
@@ -147,3 +160,18 @@ def test_a_preset_cut_short_has_whole_seeds_of_all_optimizers(preset):
     first = [cell.config["optimizer"]["name"] for cell in cells if cell.config["seed"] == 1]
     assert {cell.config["seed"] for cell in cells[: len(first)]} == {1}
     assert len(set(first)) == 5 and len(cells) == 3 * len(first)
+
+
+def test_how_a_run_was_made_is_what_was_used_and_not_what_was_asked_for():
+    asked = compose_grid(["dataset=digits"]).cells[0].config
+    run = {"config": asked, "environment": {"device": "cuda", "precision": "bf16", "threads": 4}}
+    assert other_circumstances(asked, run, "cpu") == ["device.kind=cuda"]
+    assert other_circumstances(asked, run, "cuda") == []
+
+    def otherwise(*overrides: str) -> list[str]:
+        return other_circumstances(compose_grid(["dataset=digits", *overrides]).cells[0].config, run, "cuda")
+
+    assert otherwise("device.precision=bf16", "device.threads=4", "device.kind=cuda") == []
+    assert otherwise("device.precision=fp32", "device.threads=1") == ["device.precision=bf16", "device.threads=4"]
+    assert otherwise("device=cpu") == ["device.kind=cuda"]
+    assert otherwise("optimizer=lion", "record_host=false") == []  # another run altogether; and no matter

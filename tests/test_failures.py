@@ -31,6 +31,13 @@ class Fails(nn.Module):
         if self.training and len(images) > 2:
             raise RuntimeError("the third layer\\nis on fire")
         return self.linear(images.flatten(1))
+
+
+class Huge(Fails):
+    def forward(self, images):
+        if self.training and len(images) > 2:
+            torch.empty(10**15)
+        return self.linear(images.flatten(1))
 """
 
 
@@ -117,6 +124,16 @@ def test_a_failed_run_is_tried_again(mixed, users_folder):
     assert sorted((r["status"], r["error"] is None) for r in runs) == [("completed", True), ("failed", False)]
 
 
+def test_memory_that_ran_out_on_the_host_is_the_runs_own_failure(users_folder):
+    (users_folder / "conf" / "model" / "huge.yaml").write_text("_target_: users_model.Huge\n_partial_: true\n")
+    overrides = ("-m", "--config-dir", "conf", *TINY, "model=huge,mlp", "outputs=huge", "hydra/launcher=basic")
+    done = run_module("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    reasons = {row["model"]: row["error"] for row in rows(users_folder / "huge" / "results.csv")}
+    words = "out of memory with batch_size=64, alone on the CPU device; choose a smaller batch_size or model"
+    assert reasons == {"huge": words, "mlp": ""}
+
+
 def test_fail_fast_starts_nothing_more(users_folder):
     overrides = ("-m", "--config-dir", "conf", *TINY, "model=fails,mlp", "seed=1,2", "outputs=fast", "fail_fast=true")
     done = run_module("train", *overrides, "hydra/launcher=basic", cwd=users_folder, PYTHONPATH=str(users_folder))
@@ -162,11 +179,9 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.send_signal(getattr(signal, name))
-    sent = time.monotonic()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)  # with the tables; tests/faults/test_signals.py times the stop
     assert "Traceback" not in errors
     if name != "SIGKILL":
-        assert time.monotonic() - sent < 10
         assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
         statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
         assert "interrupted" in statuses and "running" not in statuses

@@ -16,6 +16,8 @@ LOST = "CUDA error: device-side assert triggered\nCUDA kernel errors might be re
         (RuntimeError("CUDA error: out of memory"), True),  # the driver's, e.g. where a graph is made
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 18.00 GB)"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes."), True),
+        (MemoryError(), True),
         (RuntimeError(LOST), False),
         (ValueError("out of memory"), False),  # a user's own
     ],

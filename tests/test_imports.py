@@ -28,7 +28,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper",
         "sweeper.aggregate, sweeper.results, sweeper.rows, sweeper.summary, sweeper.tables, sweeper.statistics",
         "sweeper.compose, sweeper.config, sweeper.overrides, sweeper.identity, sweeper.resolvers, sweeper.callbacks",
-        "sweeper.train",
+        "sweeper.train, sweeper.sweep_end",
         "sweeper.choose",
         "sweeper.watch, sweeper.sightings, sweeper.watch_table, sweeper.machine, sweeper.sweeps, sweeper.sweep_show",
         "sweeper.tracking, sweeper.trackers.tensorboard, sweeper.trackers.mlflow, sweeper.trackers.wandb",

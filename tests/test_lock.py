@@ -58,6 +58,23 @@ def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_say
     timer.join()
 
 
+def test_a_folder_that_can_not_be_read_for_a_moment_makes_no_owner_dead(tmp_path, monkeypatch):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(0))
+    read, broken = lock_module.read_file, []
+
+    def stale_at_first(file):
+        if len(broken) < 3:
+            broken.append(file)
+            raise OSError(116, "Stale file handle")
+        path.write_text(elsewhere(1))
+        return read(file)
+
+    monkeypatch.setattr(lock_module, "read_file", stale_at_first)
+    assert is_alive(path, json.loads(elsewhere(0)))
+    assert len(broken) == 3
+
+
 def test_an_owner_elsewhere_is_dead_when_its_counter_stands_still(tmp_path):
     path = tmp_path / "run.lock"
     path.write_text(elsewhere(7))

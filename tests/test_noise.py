@@ -175,6 +175,7 @@ def test_label_files_that_do_not_fit_are_refused(tmp_path, content, message):
         ("human", {}, "noise.file is missing"),
         ("human", {"file": "no/such.csv"}, "noise.file=no/such.csv: No such file"),
         ("human", {"file": "a.csv", "original_index": None}, "not read in its published order"),
+        ("human", {"file": "a.csv", "original_index": None}, "choose another noise, or a data set that torchvision"),
         ("human", {"file": "a.csv", "rate": 0.2}, "noise.rate=0.2: the rate of noise=human is its file's"),
         ("pair", {"own_class": True}, "noise.own_class=true: noise=pair"),
         ("symmetric", {"file": "a.csv"}, "noise.file=a.csv: noise=symmetric reads no file"),

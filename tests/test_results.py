@@ -168,7 +168,7 @@ def test_of_a_run_in_two_folders_the_whole_and_furthest_counts(tmp_path, k, reve
     best = read_results([tmp_path / "a"]).runs[0]
     folders = [tmp_path / "a", tmp_path / "b"]
     results = read_results(reversed(folders) if reverse else folders)
-    assert [run.values for run in results.runs] == [best.values]
+    assert [run.values for run in results.runs] == [best.values | {"outputs": str(tmp_path / "a")}]
     assert results.merged == 1
 
 
@@ -286,6 +286,7 @@ def test_load_results_takes_one_folder_or_several(tmp_path, monkeypatch):
     assert sweeper.load_results(tmp_path / "more").optimizer.tolist() == ["lion"]
     both = sweeper.load_results(["outputs", tmp_path / "more"])
     assert both.optimizer.tolist() == ["lion", "sgd"]
+    assert both["outputs"].tolist() == [str(tmp_path / "more"), "outputs"]  # where each stands
     assert both.attrs["merged"] == 0
     assert sweeper.load_results(["outputs", "outputs"]).equals(sweeper.load_results())
 

@@ -139,3 +139,24 @@ def test_a_run_that_was_interrupted_in_its_rerun_goes_on(tmp_path, status, aside
     directory = make_run(tmp_path, status)
     RunDirectory(directory).set_aside()
     assert (directory / "previous").exists() == aside
+
+
+def test_files_that_belong_together_are_written_all_or_none(tmp_path, monkeypatch):
+    old, new = ({tmp_path / name: content for name in ("results.csv", "summary.csv")} for content in (b"old", b"new"))
+    files.write_together(old)
+    fsync, written = os.fsync, []
+
+    def full_at_the_second(descriptor: int) -> None:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(descriptor)
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full_at_the_second)
+        with pytest.raises(OSError, match="No space left") as failure:
+            files.write_together(new)
+    assert failure.value.filename == str(tmp_path / "summary.csv")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old
+    files.write_together(new)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == new

@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 
 import pytest
 from made_runs import make_run
 
-from sweeper.sweeps import read_sweeps, remove_sweep, sweep_file, write_sweep
+from sweeper.stopping import stop_file
+from sweeper.sweeps import read_sweeps, remove_sweep, sweep_file, tidy_folder, write_sweep
 
 
 def test_a_sweep_tells_its_runs_and_what_of_them_is_done(tmp_path):
@@ -21,13 +23,50 @@ def test_a_sweep_tells_its_runs_and_what_of_them_is_done(tmp_path):
     assert read_sweeps(tmp_path) == []
 
 
-def test_one_whose_process_is_gone_is_not_alive_and_forgotten_by_the_next(tmp_path):
-    write_sweep(tmp_path, "old", [])
-    content = json.loads(sweep_file(tmp_path, "old").read_text())
-    sweep_file(tmp_path, "old").write_text(json.dumps(content | {"process_started": "1"}))
-    assert [sweep.alive for sweep in read_sweeps(tmp_path)] == [False]
-    write_sweep(tmp_path, "new", [])
-    assert [sweep.path.name for sweep in read_sweeps(tmp_path)] == [".sweep-new.json"]
+def change(outputs, key, **values):
+    content = json.loads(sweep_file(outputs, key).read_text())
+    sweep_file(outputs, key).write_text(json.dumps(content | values))
+
+
+def names(outputs):
+    return sorted(path.name for path in outputs.iterdir())
+
+
+def test_one_whose_process_is_gone_is_not_alive_and_forgotten_by_the_next_command(tmp_path):
+    for key in ("old", "new"):
+        write_sweep(tmp_path, key, [])
+        stop_file(tmp_path, key).touch()
+    change(tmp_path, "old", process_started="1")
+    assert {sweep.path.name: sweep.alive for sweep in read_sweeps(tmp_path)} == {
+        ".sweep-old.json": False,
+        ".sweep-new.json": True,
+    }
+    tidy_folder(tmp_path)
+    assert names(tmp_path) == [".stop-new", ".sweep-new.json"]
+
+
+def test_one_of_another_machine_is_forgotten_after_a_day(tmp_path):
+    write_sweep(tmp_path, "far", [])
+    change(tmp_path, "far", host="elsewhere")
+    now = time.time()
+    for age, left in ((300, [".sweep-far.json"]), (90_000, [])):
+        os.utime(sweep_file(tmp_path, "far"), (now - age, now - age))
+        tidy_folder(tmp_path)
+        assert names(tmp_path) == left
+
+
+def test_what_killed_writers_left_is_removed_after_an_hour_and_nothing_else(tmp_path):
+    left = [".results.csv-0123abcd", ".report.html-0123abcd", ".stop-0123456789ab", ".writable-a1_b2c3d"]
+    left += ["..sweep-0123456789ab.json-0123abcd"]
+    others = [".results.csv", ".mine.csv-0123abcd", "results.csv-0123abcd", ".results.csv-x"]
+    for name in [*left, *others]:
+        (tmp_path / name).touch()
+    tidy_folder(tmp_path)
+    assert names(tmp_path) == sorted([*left, *others])
+    for name in [*left, *others]:
+        os.utime(tmp_path / name, (0, 0))
+    tidy_folder(tmp_path)
+    assert names(tmp_path) == sorted(others)
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,11 @@ class Hanging(Remembering):
         self.free.wait(20)
 
 
-def make_tracking(tmp_path, name, **options) -> tuple[Tracking, RunDirectory]:
+def make_tracking(tmp_path, name, record_host=True, **options) -> tuple[Tracking, RunDirectory]:
     node = {"name": name, **options}
     if name in ("Remembering", "Failing", "Hanging"):
         node["_target_"] = f"test_tracking.{name}"
-    config = make_config(tracking=node, outputs=str(tmp_path))
+    config = make_config(tracking=node, outputs=str(tmp_path), record_host=record_host)
     run = RunDirectory(tmp_path / "digits-cnn" / "sgd-seed1-00000000")
     return Tracking(config, run), run
 
@@ -162,6 +162,36 @@ def test_tensorboard_reads_each_point_once_after_a_resumption(tmp_path):
     assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
     assert {"train_loss", "lr", "images_per_second"} <= set(events.Tags()["scalars"])
     assert "val_accuracy" not in events.Tags()["scalars"]  # the run has none
+
+
+def tells_host(tmp_path, monkeypatch, name, record_host, **options) -> bool:
+    """Whether this machine's name stands in what a tracker leaves, as a file's name or in it."""
+    host = "of-this-machine-alone"
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    track(tmp_path / str(record_host), name, record_host=record_host, **options)
+    time.sleep(0.5)  # a process of its own may still write
+    files = [path for path in (tmp_path / str(record_host)).rglob("*") if path.is_file()]
+    assert files
+    return any(host in path.name or host.encode() in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("record_host", [True, False])
+def test_tensorboard_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
+    pytest.importorskip("tensorboard")
+    target = {"_target_": "sweeper.trackers.tensorboard.TensorBoard"}
+    assert tells_host(tmp_path, monkeypatch, "tensorboard", record_host, **target) is record_host
+    assert not warnings
+
+
+@pytest.mark.tracker
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("record_host", [True, False])
+def test_wandb_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
+    pytest.importorskip("wandb")
+    options = {"_target_": "sweeper.trackers.wandb.WandB", "project": "sweeper", "entity": None, "mode": "offline"}
+    assert tells_host(tmp_path, monkeypatch, "wandb", record_host, **options) is record_host
+    assert not warnings
 
 
 @pytest.mark.tracker

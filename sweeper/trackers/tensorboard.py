@@ -1,20 +1,27 @@
 """TensorBoard's event files, in the folder `tensorboard/` of each run."""
 
 import shutil
+import socket
+from types import SimpleNamespace
 from typing import Any, cast
 
 from sweeper.config import flat
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 
+# In place of the module `socket`, of which the writer puts this machine's name into its files' names.
+_NAMELESS = SimpleNamespace(gethostname=lambda: "host")
+
 
 class TensorBoard:
     package = "tensorboard"
 
     def __init__(self, run: TrackedRun) -> None:
+        from tensorboard.summary.writer import event_file_writer
         from torch.utils.tensorboard import SummaryWriter
         from torch.utils.tensorboard.summary import hparams
 
+        event_file_writer.socket = cast("Any", socket if run.config["record_host"] else _NAMELESS)
         folder = run.directory / "tensorboard"
         shutil.rmtree(folder, ignore_errors=True)  # a resumed run tells all its rows again
         self._writer = cast("Any", SummaryWriter(str(folder)))

@@ -35,7 +35,13 @@ class WandB:
             dir=str(run.directory),
             resume="allow" if mode == "online" else None,
             reinit="create_new",  # several runs may share this process
-            settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False),
+            settings=wandb.Settings(
+                console="off",
+                silent=True,
+                disable_git=True,
+                save_code=False,
+                host=None if run.config["record_host"] else "host",  # None: this machine's name
+            ),
         )
 
     def log(self, row: Row) -> None:

@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine"]
-PRELOAD += ["sweeper.prepare", "sweeper.results", "sweeper.page", "hydra.core.plugins", "forked"]
+PRELOAD += [
+    "sweeper.prepare",
+    "sweeper.results",
+    "sweeper.page",
+    "sweeper.aggregate",
+    "sweeper.report",
+    "sweeper.watch",
+]
+PRELOAD += ["hydra.core.plugins", "forked"]
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(PRELOAD)
@@ -34,11 +42,11 @@ class Command:
     def kill(self, pid: int | None = None) -> None:
         """SIGKILL to one process of the command, or, by default, to all of them at once; gone already is well."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL) if pid is not None else os.killpg(self._pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL) if pid is not None else os.killpg(self.pid, signal.SIGKILL)
 
     def processes(self) -> list[int]:
         """The command's processes with its workers; without joblib's own watchers, whose death it tells at length."""
-        group = [pid for pid in _all_processes() if _group(pid) == self._pid]
+        group = [pid for pid in _all_processes() if _group(pid) == self.pid]
         return sorted(pid for pid in group if b"resource_tracker" not in _command_line(pid))
 
     def wait(self, seconds: float | None = None) -> int | None:
@@ -47,7 +55,7 @@ class Command:
         return self.process.exitcode
 
     @property
-    def _pid(self) -> int:
+    def pid(self) -> int:
         assert self.process.pid is not None
         return self.process.pid
 

@@ -1,25 +1,34 @@
 """Whatever became of a file, every command takes the run up again or says in a line what is wrong, and never trips.
 
-A sweep of two runs, one completed and one killed in its middle, is copied, one file is damaged, and the same sweep,
-`aggregate` and `report` are run as a user would (as forks, see `forked.py`).
+A sweep of eight runs, four completed and four killed in their middle, is copied, in each of its runs one file is
+damaged, and `aggregate`, `report`, `watch --once` and the same sweep are run one after the other (in a fork, see
+`forked.py`).
 """
 
 import contextlib
 import os
 import random
+import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from forked import run, start
-from test_kill import SEED, outcome, table
+from test_kill import SEED, SIZE, outcome
 
 import sweeper
 from sweeper.errors import BadInput
 
-SWEEP = ("-m", "optimizer=sgd,lion", "noise=symmetric", "noise.rate=0.2", "dataset=digits", "dataset.train_limit=300")
+SWEEP = (
+    "-m",
+    "optimizer=sgd,lion",
+    "seed=1,2,3,4",
+    "noise=symmetric",
+    "noise.rate=0.2",
+    "dataset=digits",
+    "dataset.train_limit=300",
+)
 SWEEP += ("dataset.test_limit=100", "model=mlp", "model.width=16", "epochs=6", "device=cpu", "device.threads=1")
 SWEEP += ("checkpoint_every=1", "hydra/launcher=basic")
 
@@ -28,7 +37,12 @@ STOP_IN_EPOCH_4 = """
 import time
 from sweeper.augment import EpochOrder
 draw = EpochOrder.draw
-EpochOrder.draw = lambda self, seed, epoch: time.sleep(600) if epoch == 4 else draw(self, seed, epoch)
+def stop(self, seed, epoch):
+    if epoch == 4:
+        print("in the fourth epoch", flush=True)
+        time.sleep(600)
+    draw(self, seed, epoch)
+EpochOrder.draw = stop
 """
 
 # A lock with a byte flipped may name an owner on another machine, which is watched for a minute.
@@ -37,8 +51,20 @@ from sweeper import lock
 lock.HEARTBEAT, lock.PATIENCE = 0.2, 1.0
 """
 
-OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "corrupted_labels.csv", "model.safetensors", "run.lock")
-OF_A_RUN += ("train.log", ".hydra/config.yaml")
+# The three that read, before the sweep, and at its end without Python's start, which takes seconds.
+READ = """
+from sweeper import aggregate, report, train, watch
+def call(module, *arguments):
+    code = module.main(arguments)
+    print(f"exit code {code} of {module.__name__}", flush=True)
+    return code
+for module, arguments in ((aggregate, ()), (report, ()), (watch, ("--once",))):
+    call(module, *arguments)
+train.update_tables = lambda outputs: call(aggregate, outputs) == call(report, outputs) == 0
+"""
+
+OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "checkpoint.previous.pt", "corrupted_labels.csv", "run.lock")
+OF_A_RUN += ("model.safetensors", "train.log", ".hydra/config.yaml")
 OF_THE_FOLDER = ("results.csv", "summary.csv", "report.html", "multirun.yaml")
 
 
@@ -105,51 +131,63 @@ def untouched(tmp_path_factory):
 def half_done(tmp_path_factory):
     """The outputs of the sweep when sgd is completed and lion was killed in its fourth epoch; with tables and page."""
     folder = tmp_path_factory.mktemp("half")
-    lion = [word.replace("sgd,", "") for word in SWEEP]
     for module, arguments in (("train", [w.replace(",lion", "") for w in SWEEP]), ("report", ["outputs"])):
         code, text = run(module, *arguments, cwd=folder)
         assert code == 0, text
-    command = start("train", *lion, cwd=folder, log=folder / "log", patch=STOP_IN_EPOCH_4)
-    while len(command.text) < 10_000 and not any(len(table(p)) == 3 for p in folder.rglob("lion*/metrics.csv")):
-        assert command.wait(0.02) is None, command.text
-    while not list(folder.rglob("lion*/checkpoint.pt")):
-        time.sleep(0.02)
-    time.sleep(0.1)  # its third checkpoint
-    command.kill()
-    command.wait()
+    for seed in (1, 2, 3, 4):
+        lion = [word.replace("sgd,", "").replace("1,2,3,4", str(seed)) for word in SWEEP]
+        command = start("train", *lion, cwd=folder, log=folder / f"log{seed}", patch=STOP_IN_EPOCH_4)
+        while not command.text.endswith("in the fourth epoch\n"):
+            assert command.wait(0.02) is None, command.text
+        command.kill()
+        command.wait()
     return folder / "outputs"
 
 
-def damage(half_done: Path, folder: Path, name: str, kind: str, numbers: random.Random) -> tuple[int, list[str]]:
-    """Copy the sweep, damage one file in it, and run all commands. Returns the code of `train` and what all said."""
+def damage(half_done: Path, folder: Path, name: str, kind: str, numbers: random.Random) -> tuple[int, int, str]:
+    """Copy the sweep, damage this file in each run, and run all commands.
+
+    None ends in a traceback, and each that doesn't end well says so in a line.
+
+    Returns:
+        How many files were damaged, the code of `train`, and what all said.
+    """
     shutil.copytree(half_done, folder / "outputs", symlinks=True)
     files = [folder / "outputs" / name] if name in OF_THE_FOLDER else sorted((folder / "outputs").glob(f"*/*/{name}"))
-    KINDS[kind](numbers.choice(files), numbers)
-    said = []
-    for module, arguments in (("aggregate", ()), ("report", ()), ("train", SWEEP)):
-        code, text = run(module, *arguments, cwd=folder, seconds=60, patch=IMPATIENT)
-        assert "Traceback" not in text and "Logging error" not in text, text
-        assert code in (0, 1, 2), (code, text)
-        assert code == 0 or [k for k in text.splitlines() if k.startswith("error: ") or ": failed: " in k], text
-        said.append(text)
+    for file in files:
+        KINDS[kind](file, numbers)
+    code, text = run("train", *SWEEP, cwd=folder, seconds=60, patch=IMPATIENT + READ)
+    assert "Traceback" not in text and "Logging error" not in text, text
+    parts = re.split(r"exit code (\d+) of sweeper\.(\w+)\n", f"{text}exit code {code} of sweeper.train\n")
+    said = list(zip(parts[2::3], map(int, parts[1::3]), parts[0::3], strict=False))
+    assert [module for module, _, _ in said[:3]] == ["aggregate", "report", "watch"] and said[-1][0] == "train", text
+    for module, ended, words in said:
+        assert ended in (0, 2) or (ended, module) == (1, "train"), text
+        whole = text if module == "train" else words
+        assert ended == 0 or re.search("^error: .|: failed: .", whole, re.MULTILINE), text
     for file in folder.glob("somebody's"):
         assert file.read_text() == SOMEBODYS
     for directory in (folder / "outputs").glob("*/*/"):
         with contextlib.suppress(BadInput):
             sweeper.load_model(directory)
-    return code, said
+    return len(files), code, text
 
 
-def check(half_done: Path, untouched, folder: Path, name: str, kind: str, numbers: random.Random) -> None:
-    code, said = damage(half_done, folder, name, kind, numbers)
+def check(half_done: Path, untouched, folder: Path, name: str, kind: str, numbers: random.Random) -> int:
+    """Returns how many files were damaged."""
+    tried, code, text = damage(half_done, folder, name, kind, numbers)
     if code != 0:
-        assert kind == "a directory", said  # in whose place nothing can be written before it is taken away
-        return
-    # A finished run's own file may stay as it is; its record is what tells of it.
+        assert kind == "a directory", text  # in whose place nothing can be written before it is taken away
+        return tried
+    # A finished run's own file may stay as it is; its record is what tells of it, and is believed if it is in form.
+    if (name, kind) == ("run.json", "flipped"):
+        untouched = {path: content for path, content in untouched.items() if path not in OF_THE_FOLDER}
+        for path in ("results.csv", "summary.csv"):
+            (folder / "outputs" / path).unlink()
     left_out = name if name in OF_A_RUN or kind == "a directory" else ""
-    assert outcome(folder / "outputs", left_out) == {k: v for k, v in untouched.items() if Path(k).name != left_out}, (
-        said
-    )
+    expected = {path: content for path, content in untouched.items() if Path(path).name != left_out}
+    assert outcome(folder / "outputs", left_out) == expected, text
+    return tried
 
 
 @pytest.mark.slow
@@ -160,6 +198,7 @@ def check(half_done: Path, untouched, folder: Path, name: str, kind: str, number
         ("checkpoint.pt", "flipped"),
         ("run.lock", "a link to itself"),
         ("train.log", "a directory"),
+        (".hydra/config.yaml", "a pipe"),
     ],
 )
 def test_a_few_damaged_files_trip_nobody(tmp_path, half_done, untouched, name, kind):
@@ -167,19 +206,19 @@ def test_a_few_damaged_files_trip_nobody(tmp_path, half_done, untouched, name, k
     check(half_done, untouched, tmp_path, name, kind, random.Random(f"{SEED} {name} {kind}"))
 
 
-TIMES = {"truncated": 50, "flipped": 10}
+TIMES = {"truncated": round(50 * SIZE), "flipped": round(10 * SIZE)}
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", (*OF_A_RUN, *OF_THE_FOLDER))
 def test_damaged_files_trip_nobody(tmp_path, half_done, untouched, name):
-    """The long form: each file truncated at 50 places, with bytes flipped 10 times, and replaced by all else."""
-    tried = 0
+    """The long form: each file of a run cut off at 50 places, with bytes flipped 10 times, and replaced by all else."""
+    tried = dict.fromkeys(KINDS, 0)
     for kind in KINDS:
-        for k in range(TIMES.get(kind, 1)):
-            folder = tmp_path / f"{kind} {k}"
+        while tried[kind] < (TIMES.get(kind, 1) if name in OF_A_RUN else 1):
+            folder = tmp_path / f"{kind} {tried[kind]}"
             folder.mkdir()
-            check(half_done, untouched, folder, name, kind, random.Random(f"{SEED} {name} {kind} {k}"))
+            numbers = random.Random(f"{SEED} {name} {kind} {tried[kind]}")
+            tried[kind] += check(half_done, untouched, folder, name, kind, numbers)
             shutil.rmtree(folder)
-            tried += 1
-    print(f"{name}: {tried} damaged, seed {SEED}: none ended in a traceback")
+    print(f"{name}: {sum(tried.values())} damaged, {tried['truncated']} of them cut off, seed {SEED}: no traceback")

@@ -9,18 +9,20 @@ import io
 import os
 import sys
 import traceback
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from fuzz_readers import READERS, check_metrics, check_record
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from sweeper import train
 from sweeper.compose import compose_grid
 from sweeper.config import flat
-from sweeper.metrics import read_metrics
-from sweeper.runs import METRICS, Damaged, read_run
+from sweeper.runs import METRICS
 
 every = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+every["phases"] = [Phase.explicit, Phase.generate, Phase.shrink]
 SHORT = settings(max_examples=4, derandomize=True, **every)
 LONG = settings(max_examples=1000, print_blob=True, **every)
 
@@ -113,6 +115,8 @@ def check_typed(typed: list[str], multirun: bool) -> None:
 @example(["seed=range(1,1000000000)"], True)
 @example(["seed=range(1,5,0)"], True)
 @example(["~seed"], False)
+@example(["device=glob(*)"], True)
+@example(["device=interval(0,1)"], False)
 def test_some_command_lines(checks_only, typed, multirun):
     check_typed(typed, multirun)
 
@@ -123,21 +127,6 @@ def test_some_command_lines(checks_only, typed, multirun):
 @example(["dataset=digits", f"seed={','.join(map(str, range(1000)))}"], True)
 def test_many_command_lines(checks_only, typed, multirun):
     check_typed(typed, multirun)
-
-
-def check_records(folder, content: bytes) -> None:
-    (folder / "run.json").write_bytes(content)
-    try:
-        assert read_run(folder)["status"]
-    except Damaged as damage:
-        assert "\n" not in str(damage)
-
-
-def check_metrics(folder, content: bytes) -> None:
-    (folder / "metrics.csv").write_bytes(content)
-    rows, damage = read_metrics(folder / "metrics.csv")
-    assert damage is None or "\n" not in damage
-    assert all(set(row) == set(METRICS) for row in rows)
 
 
 HEADER = ",".join(METRICS).encode() + b"\n"
@@ -157,13 +146,19 @@ metrics_bytes = st.binary(max_size=300) | st.lists(lines, max_size=4).map(
 @settings(SHORT, max_examples=100)
 @given(record_bytes, metrics_bytes)
 def test_some_contents_of_files(tmp_path, record, metrics):
-    check_records(tmp_path, record)
+    check_record(tmp_path, record)
     check_metrics(tmp_path, metrics)
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parent / "corpus").glob("*/*")), ids=lambda file: file.name)
+def test_what_the_fuzzer_has_found_is_read(tmp_path, file):
+    """The inputs from which `make fuzz` begins, which reach each line of the readers that it has reached."""
+    READERS[file.parent.name](tmp_path, file.read_bytes())
 
 
 @pytest.mark.faults
 @settings(LONG, max_examples=20_000)
 @given(record_bytes, metrics_bytes)
 def test_many_contents_of_files(tmp_path, record, metrics):
-    check_records(tmp_path, record)
+    check_record(tmp_path, record)
     check_metrics(tmp_path, metrics)
