@@ -1,4 +1,4 @@
-"""What a GPU can do to a run: too little memory, with an estimate of what fits, and a device that is lost."""
+"""What a device can do to a run: too little memory, with an estimate of what fits, and a GPU that is lost."""
 
 import contextlib
 import gc
@@ -61,11 +61,11 @@ def explain_out_of_memory(config: dict[str, Any], data: "Data", device: "Device"
     """One line, with the batch size that would fit where that can be found out."""
     asked = config["batch_size"]
     fits = None
-    if device.kind == "cuda":
-        with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
-            free, peak = _measure(config, data, device)
-            # A graph keeps the memory of its step, and the short last batch is tried eagerly beside it.
-            fits = fitting_batch_size(peak, free // 2, asked)
+    with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
+        free, peak = _measure(config, data, device) if device.kind == "cuda" else _measure_host(config, data, device)
+        # A graph keeps the memory of its step, and the short last batch is tried eagerly beside it; on the host
+        # gradients and what they are computed of live at a time.
+        fits = fitting_batch_size(peak, free // 2, asked)
     advice = f"about batch_size={fits} would fit" if fits else "choose a smaller batch_size or model"
     return f"out of memory with batch_size={asked}, alone on the {device.kind.upper()} device; {advice}"
 
@@ -111,3 +111,37 @@ def _measure(config: dict[str, Any], data: "Data", device: "Device") -> tuple[in
         return torch.cuda.max_memory_allocated() - before
 
     return free, peak
+
+
+def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
+    """Bytes that the machine has left, and what a step keeps for its gradients as a function of its images."""
+    import psutil
+    import torch
+    from torch.nn import functional
+
+    from sweeper.build import build_model
+
+    gc.collect()
+    model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
+    model = model.to(device.torch_device).to(memory_format=device.memory_format)
+    states = 4 * sum(p.nbytes for p in model.parameters())  # weights, gradients and two numbers of the optimizer
+
+    def peak(images: int) -> int:
+        kept: dict[int, int] = {}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        batch = torch.rand(images, *data.image_shape, device=device.torch_device)
+        batch = batch.contiguous(memory_format=device.memory_format)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), device.autocast():
+            loss = functional.cross_entropy(
+                model(batch).float(), torch.zeros(images, dtype=torch.int64).to(batch.device)
+            )
+        size = states + sum(kept.values())
+        del loss  # until here it kept the tensors alive, and so their addresses apart
+        return size
+
+    return psutil.virtual_memory().available, peak

@@ -1,5 +1,8 @@
 """What a GPU can do to a run, told apart, and the batch size that fits."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -69,3 +72,23 @@ def test_the_batch_size_that_fits_follows_from_two_small_ones(fixed, per_image, 
 
     assert fitting_batch_size(peak, free, asked) == fits
     assert max(tried) <= max(2, asked // 8)
+
+
+def test_on_the_host_too_a_batch_size_is_named_that_fits(monkeypatch):
+    import psutil
+    from conftest import TINY
+
+    from sweeper.compose import compose_grid
+    from sweeper.devices import choose_device
+    from sweeper.prepare import load_run_data
+
+    config = compose_grid([*TINY, "model=cnn", "batch_size=4096"]).cells[0].config
+    data, device = load_run_data(config), choose_device(config["device"], threads=1)
+    _, peak = faults._measure_host(config, data, device)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * peak(1000)))
+    line = faults.explain_out_of_memory(config, data, device)
+    (fits,) = re.findall(
+        r"^out of memory with batch_size=4096, alone on the CPU device; about batch_size=(\d+) would fit$", line
+    )
+    assert 850 <= int(fits) <= 904  # nine tenths of what 1,000 images need
+    assert peak(int(fits)) < peak(1000)
