@@ -8,6 +8,7 @@ import argparse
 import copy
 import itertools
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them
@@ -37,6 +38,9 @@ from sweeper.overrides import (
     parse_overrides,
     sweep_values,
 )
+
+# Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
 _HERE = Path(__file__).resolve().parent
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
@@ -59,6 +63,7 @@ class Grid:
     sweep: bool
     outputs: Path
     launcher: str
+    launcher_options: dict[str, Any]
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -125,6 +130,7 @@ class _Expansion:
         ]
         hydra = self._compose(structure).hydra
         _check_launcher(hydra.launcher)
+        launcher_options: Any = OmegaConf.to_container(hydra.launcher, resolve=True)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
@@ -142,7 +148,8 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), hydra.runtime.choices["hydra/launcher"])
+        launcher = hydra.runtime.choices["hydra/launcher"]
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, launcher_options)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

@@ -1,4 +1,4 @@
-"""The values in conf/ that are computed: a run's directory, and how many runs go at a time.
+"""The values in conf/ that are computed: a run's directory, how many runs go at a time, and what one needs.
 
 Importing this module makes them known to OmegaConf, in a launcher's worker too.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import resolve_config
-from sweeper.devices import parallel_runs
+from sweeper.devices import parallel_runs, probe_kind
 from sweeper.identity import run_name
 from sweeper.runs import find_finished
 
@@ -33,6 +33,17 @@ def _parallel_runs(*, _root_: DictConfig) -> int:
     return parallel_runs(_root_.device.kind, _root_.device.threads)
 
 
+def _threads_a_run(*, _root_: DictConfig) -> int:
+    return int(_root_.device.threads or 1)
+
+
+def _gpus_a_run(*, _root_: DictConfig) -> int:
+    kind = probe_kind() if _root_.device.kind == "auto" else _root_.device.kind
+    return 1 if kind == "cuda" else 0
+
+
 OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)
 OmegaConf.register_new_resolver("sweeper.hydra_folder", _hydra_folder, replace=True)
 OmegaConf.register_new_resolver("sweeper.parallel_runs", _parallel_runs, replace=True)
+OmegaConf.register_new_resolver("sweeper.threads_a_run", _threads_a_run, replace=True)
+OmegaConf.register_new_resolver("sweeper.gpus_a_run", _gpus_a_run, replace=True)

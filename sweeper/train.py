@@ -147,6 +147,10 @@ def _carry_out(grid: Grid) -> int:
     if not to_do:
         return 0 if update_tables(str(grid.outputs)) else 1
     _rehearse(to_do)
+    if grid.launcher == "ray":
+        from sweeper.ray_cluster import connect
+
+        connect(grid.launcher_options)
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
     os.environ[RUNS_VARIABLE] = str(len(to_do))
