@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults
 
-.PHONY: help sweep test test-fast test-cuda test-extras faults fuzz browser lint clean
+.PHONY: help sweep test test-fast test-cuda test-extras faults fuzz browser lint clean ray-test
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
@@ -43,6 +43,9 @@ $(VENV)/.installed-extras: $(VENV)/.installed-test
 
 test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
+
+ray-test: $(VENV)/.installed-extras
+	$(BIN)/pytest -m cluster tests/clusters/test_ray.py
 
 test-extras: $(VENV)/.installed-extras browser
 	$(BIN)/pytest -m "cluster or browser or tracker or notebook"

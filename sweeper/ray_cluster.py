@@ -6,10 +6,12 @@ Hydra's launcher, which comes after it, uses the connection that is there.
 import importlib.util
 import logging
 import os
+import socket
 from typing import Any
 
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, RunFailed
 
+FOLDER = "SWEEPER_FOLDER"
 INSTALL = "pip install 'optimizer-sweeper[ray]', or '.[ray]' from a clone"
 
 
@@ -28,8 +30,13 @@ def connect(launcher: dict[str, Any]) -> None:
     import ray
 
     options = dict(launcher["ray"]["init"])
+    # A node's workers start in the folder that the node was started in, and know nothing of this command's modules.
+    surroundings = {FOLDER: os.getcwd(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment = {"env_vars": surroundings, "worker_process_setup_hook": "sweeper.ray_cluster.enter_folder"}
+    options.setdefault("runtime_env", environment)
     address = options.get("address")
     try:
+        _knock(str(address or "").removeprefix("ray://"))
         if not ray.is_initialized():
             ray.init(**{"logging_level": logging.ERROR, **options})
     except Exception as error:  # gRPC, sockets and Ray itself each have their own
@@ -41,6 +48,21 @@ def connect(launcher: dict[str, Any]) -> None:
     except BadInput:
         ray.shutdown()
         raise
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would wait long, and then end the process."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def enter_folder() -> None:
+    """In a worker, before its first run: go to the folder of the command, to which its paths are relative."""
+    folder = os.environ[FOLDER]
+    if not os.path.isdir(folder):
+        raise RunFailed(f"{folder}: this node doesn't see the folder; start the sweep in one that all nodes share")
+    os.chdir(folder)
 
 
 def _check(needed: dict[str, Any], nodes: list[dict[str, float]]) -> None:

@@ -421,9 +421,7 @@ def test_a_run_that_has_no_room_alone_fails_in_a_line(users_folder):
     done = run_module("train", *arguments, **with_user(users_folder), ROOM="0")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     (run,) = records(users_folder / "outputs").values()
-    assert run["error"] == (
-        "out of memory with batch_size=64, alone on the CPU device; about batch_size=56 would fit"
-    )
+    assert run["error"] == ("out of memory with batch_size=64, alone on the CPU device; about batch_size=56 would fit")
 
 
 @pytest.mark.slow
