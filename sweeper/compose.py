@@ -19,7 +19,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them
@@ -53,12 +53,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a command line asks for. `sweep` is true for a multirun, even of one cell."""
+    """What a command line asks for. `sweep` is true for a multirun, even of one cell; `jobs` is joblib's n_jobs, None
+    where it isn't a number or there is none."""
 
     cells: list[Cell]
     sweep: bool
     outputs: Path
     launcher: str
+    jobs: int | None = None
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -144,7 +146,10 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), hydra.runtime.choices["hydra/launcher"])
+        computed = OmegaConf.is_interpolation(hydra.launcher, "n_jobs")  # from options that aren't composed here
+        jobs = None if computed else hydra.launcher.get("n_jobs")
+        launcher = hydra.runtime.choices["hydra/launcher"]
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, jobs)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
