@@ -35,14 +35,15 @@ def forecast(
     device = to_do[0].cell.config["device"]
     kind = probe_kind() if device["kind"] == "auto" else device["kind"]
     jobs = _jobs(grid.jobs, parallel_runs(kind, device["threads"]))
-    sides = sorted({1, jobs} if kind == "cpu" and grid.sweep else {1})
+    sides = sorted({1, jobs} if grid.sweep else {1})
     probed: dict[int, Probed] = {}
     for n in sides:
         threads = device["threads"] or max(1, cores() // n)
         each = seconds / len(sides) / len(kinds)
         what = f"{len(kinds)} kind{'s' * (len(kinds) != 1)} of run"
         print(f"timing {what}, {n} at a time: about {each * len(kinds):.0f} s and set-up", file=sys.stderr, flush=True)
-        probed[n] = probe(list(kinds.values()), n, threads, each, min(len(to_do), MOST) if grid.sweep else 0)
+        pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
+        probed[n] = probe(list(kinds.values()), min(n, len(to_do)), threads, each, pack)
     timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
     alone = timings[1]
     return {

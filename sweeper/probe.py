@@ -94,10 +94,10 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _tell(answers, {"device": device.kind, "line": device.line(), "startup_seconds": seconds, "gpus": gpus})
     for config in configs:
         data = _load(config)
-        first = time_epochs(config, part_of(data, FIRST[0] * config["batch_size"], FIRST[1]), device, 2, data, True)
+        first = time_first(config, data, device)
         _tell(answers, {"ready": True})
         sys.stdin.readline()
-        _tell(answers, dataclasses.asdict(_time(config, data, device, first, task["seconds"])))
+        _tell(answers, dataclasses.asdict(time_within(task["seconds"], config, data, device, first)))
     if task["pack"] and device.kind == "cuda":
         lanes, gain = _pack(configs, device, task["pack"])
         _tell(answers, {"lanes": lanes, "gain": gain})
@@ -117,7 +117,13 @@ def _load(config: dict[str, Any]) -> "Data":
     return load_run_data({**config, "dataset": dataset})
 
 
-def _time(config: dict[str, Any], data: "Data", device: "Device", first: Timing, seconds: float) -> Timing:
+def time_first(config: dict[str, Any], data: "Data", device: "Device") -> Timing:
+    """A rough timing by a few steps, by which to choose what `time_within` times; and a checkpoint's size."""
+    part = part_of(data, FIRST[0] * config["batch_size"], FIRST[1])
+    return time_epochs(config, part, device, epochs=2, whole=data, stop=True)
+
+
+def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
     """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch."""
     fits = seconds / first.epoch_seconds
     if fits >= 3:

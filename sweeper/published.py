@@ -3,7 +3,6 @@
 Without torch, and without reading an image: for what asks before a sweep.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ class Published:
         shape: (channels, height, width).
         megabytes: of the download; 0 for what is installed with a package.
         files: below the root, of which one must be there.
+        torchvision: its class there.
     """
 
     images: tuple[int, int]
@@ -26,6 +26,7 @@ class Published:
     classes: int
     megabytes: int
     files: tuple[str, ...]
+    torchvision: str = ""
 
 
 _MNIST_FILES = "raw/train-images-idx3-ubyte"
@@ -33,16 +34,16 @@ _MNIST_FILES = "raw/train-images-idx3-ubyte"
 PUBLISHED = {
     "sweeper.datasets.digits": Published((1438, 359), (1, 8, 8), 10, 0, ()),
     "sweeper.datasets.cifar10": Published(
-        (50_000, 10_000), (3, 32, 32), 10, 170, ("cifar-10-batches-py/data_batch_1", "train")
+        (50_000, 10_000), (3, 32, 32), 10, 170, ("cifar-10-batches-py/data_batch_1", "train"), "CIFAR10"
     ),
     "sweeper.datasets.cifar100": Published(
-        (50_000, 10_000), (3, 32, 32), 100, 169, ("cifar-100-python/train", "train")
+        (50_000, 10_000), (3, 32, 32), 100, 169, ("cifar-100-python/train", "train"), "CIFAR100"
     ),
-    "sweeper.datasets.mnist": Published((60_000, 10_000), (1, 28, 28), 10, 12, (f"MNIST/{_MNIST_FILES}",)),
+    "sweeper.datasets.mnist": Published((60_000, 10_000), (1, 28, 28), 10, 12, (f"MNIST/{_MNIST_FILES}",), "MNIST"),
     "sweeper.datasets.fashion_mnist": Published(
-        (60_000, 10_000), (1, 28, 28), 10, 31, (f"FashionMNIST/{_MNIST_FILES}",)
+        (60_000, 10_000), (1, 28, 28), 10, 31, (f"FashionMNIST/{_MNIST_FILES}",), "FashionMNIST"
     ),
-    "sweeper.datasets.svhn": Published((73_257, 26_032), (3, 32, 32), 10, 246, ("train_32x32.mat",)),
+    "sweeper.datasets.svhn": Published((73_257, 26_032), (3, 32, 32), 10, 246, ("train_32x32.mat",), "SVHN"),
 }
 
 
@@ -53,9 +54,3 @@ def is_present(dataset: dict[str, Any]) -> bool:
         return True
     root = Path(dataset["root"] or DOWNLOADS).expanduser()
     return any((root / file).exists() or (root / f"{file}.gz").exists() for file in published.files)
-
-
-def names() -> Iterator[str]:
-    """The published sets by the names of their groups, e.g. `cifar10`."""
-    for path in PUBLISHED:
-        yield path.rpartition(".")[2]
