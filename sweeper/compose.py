@@ -146,8 +146,9 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        computed = OmegaConf.is_interpolation(hydra.launcher, "n_jobs")  # from options that aren't composed here
-        jobs = None if computed else hydra.launcher.get("n_jobs")
+        # An interpolation is computed from options that aren't read yet, such as device.threads.
+        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
+        jobs = hydra.launcher.n_jobs if counted else None
         launcher = hydra.runtime.choices["hydra/launcher"]
         return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, jobs)
 

@@ -134,21 +134,26 @@ def _judge(kind: str, answer: dict[str, Any], cpu: dict[str, Any] | None, memory
         why = answer["error"] + ("" if kind == "cpu" else "; device=cpu trains meanwhile")
         return {**_absent(kind, why), "present": True, "works": False}
     losses = answer["losses"]
-    differs = {}
-    if cpu is not None and cpu["losses"] is not None:
-        right = cpu["losses"]["fp32"][0]
-        differs = {precision: abs(values[0] - right) / right for precision, values in losses.items()}
+    right = cpu["losses"]["fp32"][0] if cpu is not None and cpu["works"] else None
+    differs = {
+        precision: abs(values[0] - right) / right
+        for precision, values in losses.items()
+        if right is not None and values and math.isfinite(values[0])
+    }
     wrong = [f"{precision}: {_fault(values)}" for precision, values in losses.items() if _fault(values)]
     wrong += [
         f"{precision}: the loss differs by {100 * by:.2g} % from the CPU's"
         for precision, by in differs.items()
-        if not by <= AGREES[precision]
+        if by > AGREES[precision]
     ]
     fits = answer["batch_size_that_fits"]
     advice = checkup.batch_size_for(memory_bytes) if fits is None else min(256, 2 ** int(math.log2(max(1, fits))))
     return {
         **_absent(kind, "; ".join(wrong)),
         **answer,
+        "losses": {
+            precision: [v if math.isfinite(v) else None for v in values] for precision, values in losses.items()
+        },
         "present": True,
         "works": not wrong,
         "why": "; ".join(wrong) or None,

@@ -60,7 +60,7 @@ def _device(device: dict[str, Any]) -> list[tuple[str, str]]:
     if device["why"]:
         told.append(("", f"    {device['why']}"))
     for precision, losses in device["losses"].items():
-        shown = " → ".join(f"{loss:.3f}" for loss in losses)
+        shown = " → ".join("–" if loss is None else f"{loss:.3f}" for loss in losses)
         differs = (device["differs_from_cpu"] or {}).get(precision)
         beside = "" if differs is None else f"; {100 * differs:.2g} % from the CPU's in the first one"
         told.append(("", f"    {precision}: training loss of three epochs of digits {shown}{beside}"))

@@ -62,9 +62,13 @@ def epochs_within(costs: Sequence[Cost], at_a_time: int, beside: float, within: 
     return low
 
 
-def kept_bytes(runs: Sequence[tuple[int, int]]) -> int:
-    """What a sweep leaves on the disk. `runs`: each one's epochs and bytes of weights (0 by save_model=false)."""
-    fixed, each = PAGE_BYTES
+def kept_bytes(runs: Sequence[tuple[int, int]], page: bool = True) -> int:
+    """What runs leave on the disk, with the tables and the page of a sweep.
+
+    Args:
+        runs: each one's epochs and bytes of weights (0 by save_model=false).
+    """
+    fixed, each = PAGE_BYTES if page else (0, 0)
     return fixed + sum(each + RUN_FILES_BYTES + epochs * METRICS_ROW_BYTES + weights for epochs, weights in runs)
 
 
@@ -78,5 +82,5 @@ def read_duration(text: str) -> float:
     spelt = "".join(f"{number}{unit}" for number, unit in parts)
     seconds = sum(float(number) * _UNITS.get(unit, 1) for number, unit in parts)
     if not seconds or spelt != re.sub(r"\s", "", text.lower()):
-        raise BadInput(f"--within {text}: must be a time above 0, such as 5h, 90min or 1h30m")
+        raise BadInput(f"--within {text or 'needs a value'}: must be a time above 0, such as 5h, 90min or 1h30m")
     return seconds

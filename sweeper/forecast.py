@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import cores, parallel_runs, probe_kind
@@ -40,8 +39,6 @@ def forecast(
     for n in sides:
         threads = device["threads"] or max(1, cores() // n)
         each = seconds / len(sides) / len(kinds)
-        what = f"{len(kinds)} kind{'s' * (len(kinds) != 1)} of run"
-        print(f"timing {what}, {n} at a time: about {each * len(kinds):.0f} s and set-up", file=sys.stderr, flush=True)
         pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
         probed[n] = probe(list(kinds.values()), min(n, len(to_do)), threads, each, pack)
     timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
@@ -150,7 +147,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         checkpoints.append(timing.checkpoint_bytes)
     folder = grid.outputs.expanduser().absolute()
     free = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
-    needed = kept_bytes(kept)
+    needed = kept_bytes(kept, page=grid.sweep)
     # A new checkpoint is written beside the old one.
     while_training = 2 * sum(sorted(checkpoints, reverse=True)[: max(1, at_a_time)])
     return {

@@ -106,7 +106,7 @@ def _tell_within(document: dict[str, Any], show: Any) -> None:
 def _disk_line(disk: dict[str, Any], outputs: str) -> str:
     kept, checkpoints, free = (size(disk[f"{name}_bytes"]) for name in ("kept", "while_training", "free"))
     line = f"disk: {kept} in {outputs}/, {checkpoints} more for checkpoints while it trains; {free} are free"
-    return line if disk["enough"] else f"{line}: NOT ENOUGH; make room, or say save_model=false or outputs=DIR"
+    return line if disk["enough"] else f"{line}: NOT ENOUGH; make room, or choose another folder by outputs=DIR"
 
 
 def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from sweeper.data import Data, Split
     from sweeper.devices import Device
 
-FIRST = (2, 200)  # steps and test images of the first try, which tells how much can be timed
+FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 3, 16, 50  # of the first try, which tells how much can be timed
+LEAST_TEST = 200  # images that are evaluated at least where an epoch is too long to be timed
 MOST_EPOCHS = 20
 
 
@@ -118,20 +119,25 @@ def _load(config: dict[str, Any]) -> "Data":
 
 
 def time_first(config: dict[str, Any], data: "Data", device: "Device") -> Timing:
-    """A rough timing by a few steps, by which to choose what `time_within` times; and a checkpoint's size."""
-    part = part_of(data, FIRST[0] * config["batch_size"], FIRST[1])
+    """A rough timing by a few small steps, by which to choose what `time_within` times; and a checkpoint's size."""
+    config = {**config, "batch_size": min(FIRST_BATCH, config["batch_size"])}
+    part = part_of(data, FIRST_STEPS * config["batch_size"], FIRST_TEST)
     return time_epochs(config, part, device, epochs=2, whole=data, stop=True)
 
 
 def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
-    """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch."""
+    """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch, of one step at least.
+
+    Args:
+        first: tells how long an epoch may take.
+    """
     fits = seconds / first.epoch_seconds
     if fits >= 3:
         timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
     else:
-        steps = max(FIRST[0], round(fits / 3 * math.ceil(len(data.train.labels) / config["batch_size"])))
-        images = max(FIRST[1], round(fits / 3 * len(data.test.labels)))
-        timing = time_epochs(config, part_of(data, steps * config["batch_size"], images), device, 3, whole=data)
+        steps = max(1, round(fits / 2 * math.ceil(len(data.train.labels) / config["batch_size"])))
+        images = max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
+        timing = time_epochs(config, part_of(data, steps * config["batch_size"], images), device, 2, whole=data)
     return dataclasses.replace(timing, checkpoint_bytes=first.checkpoint_bytes)
 
 

@@ -51,7 +51,9 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
     with _processes(at_a_time, json.dumps(task)) as processes:
         found = [_answer(process) for process in processes]
         timings = []
-        for _ in configs:
+        for config in configs:
+            what = f"{config['dataset']['name']}-{config['model']['name']} {config['optimizer']['name']}"
+            print(f"timing {what}, {at_a_time} at a time", file=sys.stderr, flush=True)
             for process in processes:
                 _answer(process)  # it is ready
             for process in processes:

@@ -17,7 +17,7 @@ from sweeper.devices import choose_device, cores, kinds_here, prepare_process, t
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
 SPEED_SECONDS = 6.0
 # Of ResNet-18 on made images: batch size, and images of an epoch. On the CPU a step of 128 images takes too long.
-SIZES = {"cuda": (128, 12_800), "mps": (128, 12_800), "cpu": (16, 640)}
+SIZES = {"cuda": (128, 12_800), "mps": (128, 12_800), "cpu": (32, 640)}
 MOST_IMAGES = 4096  # larger batches aren't looked for
 
 
@@ -92,15 +92,14 @@ def _resnet(kind: str) -> tuple[float, int | None]:
     """Images trained a second by ResNet-18, and on CUDA the batch size that fits."""
     from sweeper.faults import fitting_batch_size, measure_memory
     from sweeper.prepare import load_run_data
-    from sweeper.probe import part_of, time_epochs, time_within
+    from sweeper.probe import time_first, time_within
 
     batch_size, images = SIZES[kind]
-    limits = f"dataset.train_limit={images}", f"dataset.test_limit={2 * batch_size}"
+    limits = f"dataset.train_limit={images}", "dataset.test_limit=50"
     config = _configure(kind, "auto", "dataset=cifar10", *limits, f"batch_size={batch_size}")
     config["dataset"] |= {"loader": "sweeper.made.made_images", "made_of": config["dataset"]["loader"]}
     data, device = load_run_data(config), choose_device(config["device"], cores())
-    first = time_epochs(config, part_of(data, 2 * batch_size, 2 * batch_size), device, epochs=2, whole=data)
-    timing = time_within(SPEED_SECONDS, config, data, device, first)
+    timing = time_within(SPEED_SECONDS, config, data, device, time_first(config, data, device))
     fits = None
     if kind == "cuda":
         with contextlib.suppress(Exception):  # an estimate; the training above worked without it
