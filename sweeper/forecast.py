@@ -88,7 +88,7 @@ def _launchers(
     On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
     """
     one, jobs = probed[1], max(probed)
-    begin = composing + one.startup_seconds
+    begin = composing + one.startup_seconds + sum(timing.first_seconds for timing in timings[1].values())
     tables = TABLES * one.startup_seconds
     joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
     gpus = max(1, one.gpus)

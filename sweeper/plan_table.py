@@ -115,6 +115,7 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
         show("elsewhere: no speed of this model and image size is known in conf/speeds.yaml")
         return
     table = _table(("elsewhere", False), ("time", True), ("images/s", True), ("", False), ("source", False))
+    table.columns[0].no_wrap = True
     for row in rows:
         kind = "measured" if row["measured"] else "reported"
         table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", kind, row["source"])

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sweeper.devices import choose_device, peak_memory_bytes, prepare_process, reset_peak_memory
 from sweeper.errors import BadInput
+from sweeper.faults import explain_out_of_memory, is_out_of_memory
 from sweeper.gpus import visible_gpus
 from sweeper.published import is_present
 
@@ -45,6 +46,7 @@ class Timing:
         train_seconds: of an epoch's training alone.
         other_seconds: of an epoch: evaluation, drawing the order, writing the metrics.
         setup_seconds: of a run, once the data lie in memory: building, the first step, its last files.
+        first_seconds: more for the first run of its kind in a process: kernels are chosen and built.
         images: of an epoch's training.
         image: (channels, height, width).
         memory_bytes: the device's peak; on the CPU the process's.
@@ -57,6 +59,7 @@ class Timing:
     train_seconds: float
     other_seconds: float
     setup_seconds: float
+    first_seconds: float
     images: int
     image: tuple[int, int, int]
     memory_bytes: int
@@ -95,10 +98,16 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _tell(answers, {"device": device.kind, "line": device.line(), "startup_seconds": seconds, "gpus": gpus})
     for config in configs:
         data = _load(config)
-        first = time_first(config, data, device)
-        _tell(answers, {"ready": True})
-        sys.stdin.readline()
-        _tell(answers, dataclasses.asdict(time_within(task["seconds"], config, data, device, first)))
+        try:
+            first = time_first(config, data, device)
+            _tell(answers, {"ready": True})
+            sys.stdin.readline()
+            timing = time_within(task["seconds"], config, data, device, first)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise BadInput(explain_out_of_memory(config, data, device)) from error
+            raise
+        _tell(answers, dataclasses.asdict(timing))
     if task["pack"] and device.kind == "cuda":
         lanes, gain = _pack(configs, device, task["pack"])
         _tell(answers, {"lanes": lanes, "gain": gain})
@@ -138,7 +147,8 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
         steps = max(1, round(fits / 2 * math.ceil(len(data.train.labels) / config["batch_size"])))
         images = max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
         timing = time_epochs(config, part_of(data, steps * config["batch_size"], images), device, 2, whole=data)
-    return dataclasses.replace(timing, checkpoint_bytes=first.checkpoint_bytes)
+    more = max(0.0, first.setup_seconds - timing.setup_seconds)
+    return dataclasses.replace(timing, checkpoint_bytes=first.checkpoint_bytes, first_seconds=more)
 
 
 def part_of(data: "Data", train: int, test: int) -> "Data":
@@ -201,6 +211,7 @@ def time_epochs(
         train_seconds=training / part,
         other_seconds=(wall - training) * len(whole.test.labels) / len(data.test.labels),
         setup_seconds=max(0.0, walls[0] - wall) + ended - ends[-1],
+        first_seconds=0.0,
         images=images,
         image=whole.image_shape,
         memory_bytes=peak_memory_bytes(device.kind),

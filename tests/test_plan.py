@@ -1,5 +1,6 @@
 """`sweeper.plan` through its command line: what is counted, what is reckoned from given timings, and a real probe."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ GRID = ("-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2", "epochs=10", "
 
 
 def timing(train: float = 1.0, other: float = 0.5, **changes: object) -> Timing:
-    values = {"setup_seconds": 2.0, "images": 1438, "image": (1, 8, 8), "memory_bytes": 10**9}
+    values = {"setup_seconds": 2.0, "first_seconds": 0.0, "images": 1438, "image": (1, 8, 8), "memory_bytes": 10**9}
     values |= {"weights_bytes": 10**6, "checkpoint_bytes": 3 * 10**6, "part": 1.0, "data": "made"}
     return Timing(train_seconds=train, other_seconds=other, **{**values, **changes})
 
@@ -68,6 +69,12 @@ def test_a_sweep_is_counted_and_reckoned(plan):
     assert document["launchers"][0]["launcher"] == "local" and local["chosen"] and not basic["chosen"]
     # Two kinds of run are timed, alone with all cores, and two at a time with half of them each.
     assert plan.asked == [(2, 1, 4, 4), (2, 2, 2, 0)]
+
+
+def test_what_the_first_run_of_a_kind_takes_more_counts_once(plan, monkeypatch):
+    before = launcher(plan(*GRID)[1], "basic")["seconds"]
+    monkeypatch.setitem(globals(), "timing", functools.partial(timing, first_seconds=7.0))
+    assert launcher(plan(*GRID)[1], "basic")["seconds"] - before == pytest.approx(2 * 7.0, abs=3)  # two optimizers
 
 
 def test_presets_are_taken_as_train_takes_them(plan):

@@ -1,6 +1,7 @@
 """The timing probe: the engine's own loop on parts of the data, on the CPU, a pretended MPS and pretended lanes."""
 
 import dataclasses
+import io
 import json
 import math
 import subprocess
@@ -123,6 +124,17 @@ def test_processes_at_the_same_time_are_asked_by_lines():
     found = ask([config], at_a_time=2, threads=1, seconds=0.2, pack=2)
     assert (found.device, found.lanes, found.gain) == ("cpu", 1, 1.0)  # a CPU packs nothing
     assert found.timings[0].images == 300 and 0 < found.startup_seconds < 120
+
+
+def test_memory_that_runs_out_is_said_with_what_to_do(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(probe, "time_first", full)
+    config, _, _ = prepare()
+    task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
+    with pytest.raises(BadInput, match=r"out of memory with batch_size=64, .*choose a smaller batch_size or model"):
+        probe._carry_out(task, io.StringIO())
 
 
 def test_what_can_not_be_made_is_bad_input_and_what_breaks_is_said():
