@@ -84,7 +84,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             name,
             str(way["at_a_time"]),
             duration(way["seconds"]),
-            *([f"{way['fit']} runs"] if asked else []),
+            *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
             ", ".join(remark),
         )
     return table
