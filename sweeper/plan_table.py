@@ -59,7 +59,7 @@ def _work_table(document: dict[str, Any]) -> Table:
         table.add_row(
             *(printable(str(kind[name])) for name in named),
             str(kind["runs"]),
-            *(f"{kind['epoch_seconds'][side]:.3g}" for side in sides),
+            *(_seconds(kind["epoch_seconds"][side]) for side in sides),
             f"{kind['images_per_second'][speed] * int(speed):,.0f}",
             size(kind["memory_bytes"]),
         )
@@ -128,6 +128,10 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
 
 def _differ(work: list[dict[str, Any]], name: str) -> bool:
     return len({kind[name] for kind in work}) > 1
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def size(n: float) -> str:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from sweeper.data import Data, Split
     from sweeper.devices import Device
 
-FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 3, 16, 50  # of the first try, which tells how much can be timed
-LEAST_TEST = 200  # images that are evaluated at least where an epoch is too long to be timed
+FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 2, 16, 20  # of the first try, which tells how much can be timed
+LEAST_TEST = 100  # images that are evaluated at least where an epoch is too long to be timed
 MOST_EPOCHS = 20
 
 
