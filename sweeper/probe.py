@@ -86,6 +86,8 @@ def main() -> int:
         line = (str(error).strip() or "no message").splitlines()[0]
         _tell(answers, {"error": f"{type(error).__name__}: {line}", "bad_input": False})
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -67,15 +68,25 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
 @contextlib.contextmanager
 def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "sweeper.probe"]
-    with contextlib.ExitStack() as stack:
-        processes = []
+    processes: list[subprocess.Popen[str]] = []
+    try:
         for _ in range(n):
-            process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            processes.append(process)
-            _write(process, task)
+            # A session of its own: Ctrl-C is for us, who tell them.
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+            processes.append(subprocess.Popen(command, text=True, **pipes))
+            _write(processes[-1], task)
         yield processes
+    except BaseException:
+        for process in processes:
+            process.send_signal(signal.SIGINT)  # they take their temporary folders with them
+        raise
+    finally:
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            with process, contextlib.suppress(BrokenPipeError):  # closes the pipes
+                pass
 
 
 def _write(process: subprocess.Popen[str], text: str) -> None:

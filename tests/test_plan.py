@@ -2,8 +2,11 @@
 
 import functools
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -242,3 +245,18 @@ def test_what_can_not_be_made_is_one_line(tmp_path):
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and last.startswith("error: optimizer._target_=torch.optim.Sgd: ") and "SGD" in last
     assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path):
+    command = [sys.executable, "-m", "sweeper.plan", *TINY, "--probe-seconds=600"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
+        until = time.monotonic() + 60
+        while not list(tmp_path.iterdir()) and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+    assert (process.returncode, error) == (130, "")
+    assert list(tmp_path.iterdir()) == []
