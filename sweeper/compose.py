@@ -57,13 +57,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """What a command line asks for. `sweep` is true for a multirun, even of one cell."""
+    """What a command line asks for. `sweep` is true for a multirun, even of one cell; `jobs` is joblib's n_jobs, None
+    where it isn't a number or there is none."""
 
     cells: list[Cell]
     sweep: bool
     outputs: Path
     launcher: str
     launcher_options: dict[str, Any]
+    jobs: int | None = None
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -148,8 +150,11 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
+        # An interpolation is computed from options that aren't read yet, such as device.threads.
+        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
+        jobs = hydra.launcher.n_jobs if counted else None
         launcher = hydra.runtime.choices["hydra/launcher"]
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, launcher_options)
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, launcher_options, jobs)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

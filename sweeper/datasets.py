@@ -15,10 +15,9 @@ from sweeper.data import RawData, keyed_order
 from sweeper.errors import BadInput
 from sweeper.folder import load_tree
 from sweeper.lock import Lock, Locked
+from sweeper.published import DOWNLOADS
 
 log = logging.getLogger("sweeper")
-
-DOWNLOADS = "data"  # below the current folder, where torchvision's files lie when dataset.root is null
 
 
 def digits(dataset: dict[str, Any]) -> RawData:

@@ -153,7 +153,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     asked = options["kind"]
     if asked != "auto" and not has[asked]:
         there = ", ".join(kind for kind in has if has[kind])
-        raise BadInput(f"device={asked}: {_why_not(asked)}; this machine has: {there}. Use device=auto")
+        raise BadInput(f"device={asked}: {why_not(asked)}; this machine has: {there}. Use device=auto")
     kind = asked if asked != "auto" else next(k for k in has if has[k])
     why = (
         f"device={asked}"
@@ -201,7 +201,8 @@ def triton_serves(device: "torch.device") -> bool:
     return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-def _why_not(kind: str) -> str:
+def why_not(kind: str) -> str:
+    """Why torch has no device of that kind here, in words."""
     import torch
 
     if kind == "cuda":

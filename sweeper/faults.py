@@ -62,7 +62,9 @@ def explain_out_of_memory(config: dict[str, Any], data: "Data", device: "Device"
     asked = config["batch_size"]
     fits = None
     with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
-        free, peak = _measure(config, data, device) if device.kind == "cuda" else _measure_host(config, data, device)
+        free, peak = (
+            measure_memory(config, data, device) if device.kind == "cuda" else _measure_host(config, data, device)
+        )
         # A graph keeps the memory of its step, and the short last batch is tried eagerly beside it; on the host
         # gradients and what they are computed of live at a time.
         fits = fitting_batch_size(peak, free // 2, asked)
@@ -84,7 +86,7 @@ def fitting_batch_size(peak: Callable[[int], int], free: int, asked: int) -> int
     return (fits // 8 * 8 or fits) if fits > 0 else None
 
 
-def _measure(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
+def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
     """Bytes that are free for a run beside its data, and the peak of one eager step as a function of its images."""
     import torch
     from torch.nn import functional

@@ -83,6 +83,7 @@ class Lanes(Generic[T]):
         self.starts, self.device, self.clock = starts, device, clock
         self.auto = lanes == "auto" and device.several
         self.limit = int(lanes) if lanes != "auto" and device.several else 1
+        self.gain: float | None = None  # by the trial: how many times as fast as one after another
         self.lanes: list[Lane[T]] = []  # the first `limit` are at work, any others pause
         self.outcomes: dict[int, T | Exception] = {}
         self._put_back: deque[tuple[int, Callable[[], Steps[T]]]] = deque()
@@ -178,6 +179,7 @@ class Lanes(Generic[T]):
         if not gains or self.clock() >= give_up:  # runs too short to be timed
             return self.limit
         fewest = min(n for n in gains if gains[n] >= NEAR * max(gains.values()))
+        self.gain = gains[fewest]
         print(
             f"lanes=auto: {fewest} at a time, {gains[fewest]:.2f} times as fast as one after another",
             file=sys.stderr,

@@ -31,6 +31,8 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.train, sweeper.sweep_end",
         "sweeper.choose",
         "sweeper.watch, sweeper.sightings, sweeper.watch_table, sweeper.machine, sweeper.sweeps, sweeper.sweep_show",
+        "sweeper.doctor, sweeper.doctor_table, sweeper.checkup, sweeper.trial",
+        "sweeper.plan, sweeper.plan_table, sweeper.forecast, sweeper.timings, sweeper.probe, sweeper.speeds",
         "sweeper.tracking, sweeper.trackers.tensorboard, sweeper.trackers.mlflow, sweeper.trackers.wandb",
         "hydra_plugins.sweeper_packed_launcher, sweeper.packed, sweeper.lanes, sweeper.gpus, sweeper.faults",
     ],

@@ -1,0 +1,162 @@
+"""`python -m sweeper.plan -m …`: what `sweeper.train -m …` would do, how long it takes, and by which launcher.
+
+Nothing is trained but a short probe, in processes of their own and in temporary folders; nothing is downloaded: made
+images take the place of data that aren't here. Where all runs are done already, nothing is timed and torch isn't
+imported.
+"""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sweeper import __version__
+from sweeper.cells import printable
+from sweeper.errors import BadInput, RunFailed
+from sweeper.estimate import read_duration
+
+if TYPE_CHECKING:
+    from sweeper.compose import Cell, Grid
+
+HELP = """\
+usage: python -m sweeper.plan [-m] [--within TIME] [--probe-seconds N] [--json] [overrides of sweeper.train]
+
+What `python -m sweeper.train` would do with the same overrides, presets too: how many runs, how many are done already,
+seconds an epoch by a short timing probe, the time by launcher, memory, disk, and what other devices would need.
+Trains nothing else, writes nothing, downloads nothing.
+
+  --within TIME       also tell what fits in a time such as 5h, 90min or 1h30m
+  --probe-seconds N   to spend on timing, set-up and warm-up aside (default: 30)
+  --json              print one JSON document, for programs
+  --version           print sweeper's version
+
+Exit codes: 0; 1 if the disk is too full for the sweep or a probe failed; 2 for bad input; 130 by Ctrl-C.
+"""
+PROBE_SECONDS = 30.0
+_OWN = ("--within", "--probe-seconds")
+_ASKING = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run that was asked for: `state` is done, half-done or to do; `left` are the epochs it still needs."""
+
+    cell: "Cell"
+    state: str
+    left: int
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code, as told by `--help`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if {"--help", "-h"} & set(arguments):
+        print(HELP, end="")
+        return 0
+    if "--version" in arguments:
+        print(f"sweeper {__version__}")
+        return 0
+    try:
+        return _plan(arguments)
+    except BadInput as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 2
+    except RunFailed as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _plan(arguments: list[str]) -> int:
+    from sweeper.compose import compose_grid
+
+    own, overrides = _split(arguments)
+    within = read_duration(own["--within"]) if "--within" in own else None
+    probe_seconds = _seconds(own.get("--probe-seconds"))
+    began = time.perf_counter()
+    grid = compose_grid(overrides)
+    composing = time.perf_counter() - began
+    runs = [standing(cell) for cell in grid.cells]
+    to_do = [run for run in runs if run.left]
+    document = describe_runs(grid, runs)
+    if to_do:
+        from sweeper.forecast import forecast
+
+        document |= forecast(grid, runs, probe_seconds, within, composing)
+    if "--json" in own:
+        print(json.dumps(document, indent=1))
+    else:
+        from sweeper.plan_table import print_plan
+
+        print_plan(document)
+    return 0 if not to_do or document["disk"]["enough"] else 1
+
+
+def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """This command's own options, and what is sweeper.train's."""
+    own: dict[str, str] = {}
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, has_value, value = argument.partition("=")
+        if name in _OWN:
+            own[name] = value if has_value else next(left, "")
+        elif name == "--json" and not has_value:
+            own[name] = ""
+        elif name in _ASKING:
+            raise BadInput(f"{name}: is for python -m sweeper.train; see python -m sweeper.plan --help")
+        else:
+            rest.append(argument)
+    return own, rest
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return PROBE_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 3600:
+        raise BadInput(f"--probe-seconds {text}: must be a number of seconds above 0, at most 3600")
+    return seconds
+
+
+def standing(cell: "Cell") -> Standing:
+    """What is there of a run, from its directory alone."""
+    from sweeper.metrics import read_metrics
+    from sweeper.runs import CHECKPOINT_FILES, METRICS_FILE, Damaged, find_finished, read_run
+
+    epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
+    if not cell.config["rerun"] and find_finished(cell.directory) is not None:
+        return Standing(cell, "done", 0)
+    if not any((cell.directory / name).is_file() for name in CHECKPOINT_FILES):
+        return Standing(cell, "to do", epochs)
+    done = len(read_metrics(cell.directory / METRICS_FILE)[0])
+    try:
+        stopped = read_run(cell.directory)["status"] == "interrupted"
+    except Damaged:
+        stopped = False
+    if every and not stopped:  # killed: what came after the last checkpoint is lost
+        done = done // every * every
+    return Standing(cell, "half-done", max(1, epochs - done))
+
+
+def describe_runs(grid: "Grid", runs: list[Standing]) -> dict[str, Any]:
+    states = [run.state for run in runs]
+    return {
+        "outputs": str(grid.outputs),
+        "runs": len(runs),
+        "done": states.count("done"),
+        "half_done": states.count("half-done"),
+        "to_do": states.count("to do"),
+        "epochs": sum(run.cell.config["epochs"] for run in runs),
+        "epochs_left": sum(run.left for run in runs),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What `sweeper.doctor` tries on a device, in a process of its own: one that is broken may hang, or end the process.
+
+`python -m sweeper.trial look` prints as one JSON document which kinds torch sees here and why it doesn't see others,
+`python -m sweeper.trial cuda` (or `mps`, `cpu`) what a short training there came to, see `try_device`.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sweeper.devices import choose_device, cores, kinds_here, prepare_process, triton_serves, why_not
+
+LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
+SPEED_SECONDS = 6.0
+# Of ResNet-18 on made images: batch size, and images of an epoch. On the CPU a step of 128 images takes too long.
+SIZES = {"cuda": (128, 12_800), "mps": (128, 12_800), "cpu": (32, 640)}
+MOST_IMAGES = 4096  # larger batches aren't looked for
+
+
+def main() -> int:
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' words are no answers
+    kind = sys.argv[1]
+    prepare_process(cores())
+    try:
+        found = look() if kind == "look" else try_device(kind)
+    except Exception as error:  # a device fails in its own ways
+        line = (str(error).strip() or "no message").splitlines()[0]
+        found = {"error": f"{type(error).__name__}: {line}"}
+    answer.write(json.dumps(found))
+    answer.close()
+    return 0
+
+
+def look() -> dict[str, Any]:
+    """For each kind None where torch has it, or in words why not."""
+    return {kind: None if there else why_not(kind) for kind, there in kinds_here().items()}
+
+
+def try_device(kind: str) -> dict[str, Any]:
+    """Train for a moment on a device.
+
+    Returns:
+        name: of the device, in words.
+        precision: that a run gets by `device.precision=auto`.
+        losses: {precision: the mean training loss of each of three epochs}, of fp32 and of the above.
+        images_per_second: of ResNet-18 on 32×32 images, its evaluation left out.
+        batch_size_that_fits: of ResNet-18, measured; None where that can't be.
+        kernels: on CUDA, whether our own run there; None elsewhere.
+    """
+    usual = _configure(kind, "auto")
+    device = choose_device(usual["device"], cores())
+    losses = {precision: learn(_configure(kind, precision)) for precision in dict.fromkeys(["fp32", device.precision])}
+    speed, fits = _resnet(kind)
+    return {
+        "name": device.name,
+        "precision": device.precision,
+        "losses": losses,
+        "images_per_second": speed,
+        "batch_size_that_fits": fits,
+        "kernels": triton_serves(device.torch_device) if kind == "cuda" else None,
+    }
+
+
+def learn(config: dict[str, Any]) -> list[float]:
+    """The mean training loss of each epoch of a run by the engine's loop, in a temporary folder."""
+    from sweeper.engine import Diverged, train
+    from sweeper.prepare import load_run_data
+    from sweeper.runs import RunDirectory
+
+    data, device = load_run_data(config), choose_device(config["device"], cores())
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="sweeper-doctor-") as folder, contextlib.suppress(Diverged):
+        for event in train(config, data, device, RunDirectory(Path(folder)), rows, lambda row: None, {}):
+            if event is not None:
+                event.synchronize()
+    return [float(row["train_loss"]) for row in rows]
+
+
+def _configure(kind: str, precision: str, *overrides: str) -> dict[str, Any]:
+    from sweeper.compose import compose_grid
+
+    asked = [*(overrides or LEARN), f"device={kind}", f"device.precision={precision}", "save_model=false"]
+    return compose_grid(asked).cells[0].config
+
+
+def _resnet(kind: str) -> tuple[float, int | None]:
+    """Images trained a second by ResNet-18, and on CUDA the batch size that fits."""
+    from sweeper.faults import fitting_batch_size, measure_memory
+    from sweeper.prepare import load_run_data
+    from sweeper.probe import time_first, time_within
+
+    batch_size, images = SIZES[kind]
+    limits = f"dataset.train_limit={images}", "dataset.test_limit=50"
+    config = _configure(kind, "auto", "dataset=cifar10", *limits, f"batch_size={batch_size}")
+    config["dataset"] |= {"loader": "sweeper.made.made_images", "made_of": config["dataset"]["loader"]}
+    data, device = load_run_data(config), choose_device(config["device"], cores())
+    timing = time_within(SPEED_SECONDS, config, data, device, time_first(config, data, device))
+    fits = None
+    if kind == "cuda":
+        with contextlib.suppress(Exception):  # an estimate; the training above worked without it
+            free, peak = measure_memory(config, data, device)
+            fits = fitting_batch_size(peak, free // 2, MOST_IMAGES)  # as where memory ran out
+    return round(timing.images / timing.train_seconds, 1), fits
+
+
+if __name__ == "__main__":
+    sys.exit(main())

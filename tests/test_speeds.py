@@ -1,0 +1,30 @@
+"""`conf/speeds.yaml`: every speed has its source, names what exists, and gives the time it is meant to give."""
+
+import pytest
+
+from sweeper.compose import CONF
+from sweeper.speeds import load_speeds, speeds_of
+
+
+def test_every_entry_names_what_exists_and_its_source():
+    for speed in load_speeds():
+        assert (CONF / "model" / f"{speed.model}.yaml").is_file(), speed
+        assert all((CONF / "optimizer" / f"{name}.yaml").is_file() for name in speed.optimizers), speed
+        assert speed.images_per_second > 0 and len(speed.image) == 3
+        assert speed.source.startswith("docs/performance.md" if speed.measured else "users' reports"), speed
+
+
+def test_the_time_is_that_of_its_source():
+    speeds = {speed.device: speed for speed in speeds_of("resnet18", (3, 32, 32))}
+    epochs = 200 * 50_000
+    assert 1.5 <= speeds["NVIDIA T4 (Colab)"].seconds([("sgd", epochs)]) / 3600 <= 2
+    assert speeds["Apple M2"].seconds([("sgd", epochs)]) / 3600 == pytest.approx(5, rel=0.01)
+    h100 = speeds["NVIDIA H100, one run at a time"]
+    assert h100.seconds([("sgd", 50_000)]) == pytest.approx(0.93, rel=0.01)
+    assert h100.seconds([("sgd", 50_000), ("muon", 50_000)]) == pytest.approx(0.93 + 1.26 + 0.036, rel=0.01)
+
+
+def test_the_fastest_comes_first_and_unknown_work_has_no_speed():
+    found = [speed.images_per_second for speed in speeds_of("resnet18", (3, 32, 32))]
+    assert found == sorted(found, reverse=True) and len(found) >= 4
+    assert speeds_of("resnet18", (3, 64, 64)) == speeds_of("mlp", (3, 32, 32)) == []

@@ -1,0 +1,48 @@
+"""What `sweeper.doctor` tries on a device, on the CPU and on a pretended MPS."""
+
+import pytest
+import torch
+from pretended_mps import MPS, pretended_mps
+
+from sweeper import trial
+from sweeper.devices import Device, choose_device, kinds_here
+
+pytestmark = pytest.mark.slow
+
+
+def test_learning_falls_and_is_the_same_each_time():
+    config = trial._configure("cpu", "fp32")
+    first = trial.learn(config)
+    assert len(first) == 3 and first[2] < first[1] < first[0] and trial.learn(config) == first
+
+
+def test_bf16_learns_nearly_the_same():
+    fp32, bf16 = (trial.learn(trial._configure("cpu", precision)) for precision in ("fp32", "bf16"))
+    assert 0 < abs(fp32[0] - bf16[0]) / fp32[0] < 0.02
+
+
+def test_a_run_that_diverges_tells_its_losses():
+    config = trial._configure("cpu", "fp32", *trial.LEARN, "optimizer.lr=1e30")
+    assert len(trial.learn(config)) == 1
+
+
+def test_a_pretended_mps_agrees_with_the_cpu(monkeypatch):
+    expected = trial.learn(trial._configure("cpu", "fp32"))
+    monkeypatch.setattr(
+        Device, "torch_device", property(lambda self: MPS if self.kind == "mps" else torch.device("cpu"))
+    )
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: None)
+    monkeypatch.setattr("sweeper.devices.kinds_here", lambda: {"cuda": False, "mps": True, "cpu": True})
+    config = trial._configure("mps", "auto")
+    assert choose_device(config["device"], 1).kind == "mps"
+    with pretended_mps() as mps:
+        losses = trial.learn(config)
+    # Images lie otherwise there, so sums are rounded otherwise, and training lets such differences grow.
+    assert losses[0] == pytest.approx(expected[0], rel=1e-4) and losses[2] == pytest.approx(expected[2], rel=0.05)
+    assert mps.objections() == []
+
+
+def test_every_kind_that_is_not_here_has_a_reason():
+    found = trial.look()
+    assert set(found) == {"cuda", "mps", "cpu"} and found["cpu"] is None
+    assert all((reason is None) == kinds_here()[kind] for kind, reason in found.items())
