@@ -13,7 +13,10 @@ from sweeper.progress import duration
 def print_plan(document: dict[str, Any]) -> None:
     """Print what `sweeper.plan` found, in the columns of the terminal or in 110."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
-    show = console.print
+
+    def show(what: Any = "") -> None:
+        console.print(what, soft_wrap=isinstance(what, str))  # a line of text stays one, for who searches in it
+
     runs, left = document["runs"], document["epochs_left"]
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
     epochs = f"{left:,} of {document['epochs']:,} epochs left"
