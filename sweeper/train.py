@@ -98,7 +98,11 @@ def _train_by_hydra() -> None:
 
 def run_one(cfg: DictConfig) -> str:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
-    return execute_run(**_what_to_run(cfg))
+    status = execute_run(**_what_to_run(cfg))
+    sweep = SweepStop.current()
+    if status == "interrupted" and not (sweep is not None and sweep.requested()):
+        StopSignals.installed().requeue()
+    return status
 
 
 def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
