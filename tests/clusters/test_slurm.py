@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 GRID = (*TINY, "model=mlp", "optimizer=adam,sgd", "seed=1,2")
 # Long enough to be stopped in the middle: some 20 s on one core.
-LONG = ("dataset=digits", "model=cnn", "dataset.train_limit=600", "epochs=40", "device=cpu", "device.threads=1")
+LONG = ("dataset=digits", "model=cnn", "dataset.train_limit=600", "epochs=150", "device=cpu", "device.threads=1")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
 # Differ between two trainings of the same run.
 MEASURED = {"train_seconds", "images_per_second", "peak_memory_bytes", "shared_device", "versions_differ"}
@@ -48,13 +48,6 @@ def queue(cluster, monkeypatch):
 def start_sweep(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sweeper.train", "-m", *map(str, arguments)]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_until(true, what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"after {seconds} s not yet: {what}"
-        time.sleep(0.2)
 
 
 def epochs_done(outputs: Path) -> list[int]:
@@ -105,15 +98,20 @@ def jobs(queue, state: str) -> list[str]:
     return queue.run("squeue", "--noheader", "--array", "--format=%i", f"--states={state}").split()
 
 
-def begun(outputs: Path, runs: int):
-    return lambda: len(epochs_done(outputs)) == runs and min(epochs_done(outputs)) >= 3
+def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int) -> None:
+    """Until so many runs are in the middle."""
+    deadline = time.monotonic() + 90
+    while len(epochs_done(outputs)) < runs or min(epochs_done(outputs)) < 3:
+        assert sweep.poll() is None, sweep.communicate()[0]
+        assert time.monotonic() < deadline, f"after 90 s only {epochs_done(outputs)} epochs"
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("warning", ["USR2", "TERM"])
 def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
     """SIGUSR2 is what Slurm sends before a time limit, SIGTERM what it may send before a preemption."""
     sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
-    wait_until(begun(tmp_path / "outputs", 2), "three epochs of each run")
+    wait_for_epochs(sweep, tmp_path / "outputs", 2)
     preempted = jobs(queue, "RUNNING")[0]
     queue.run("scancel", f"--signal={warning}", preempted)
     told, _ = sweep.communicate(timeout=180)
@@ -140,10 +138,10 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
 def test_a_node_killed_in_the_middle(queue, tmp_path):
     """Slurm itself queues its job again; meanwhile the other node goes on."""
     sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
-    wait_until(begun(tmp_path / "outputs", 2), "three epochs of each run")
+    wait_for_epochs(sweep, tmp_path / "outputs", 2)
     queue.kill_node("node2")
     done = epochs_done(tmp_path / "outputs")
-    assert max(done) < 40, "killed too late for this test"
+    assert max(done) < 150, "killed too late for this test"
     told, _ = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, told
     queue.start_node("node2")
@@ -155,7 +153,7 @@ def test_scancel_of_one_run_and_of_all(queue, tmp_path):
     """A cancelled run is no one's any more: the others end, and the same command goes on."""
     command = (*LONG, "seed=1,2", *SLURM)
     sweep = start_sweep(*command, cwd=tmp_path)
-    wait_until(begun(tmp_path / "outputs", 2), "three epochs of each run")
+    wait_for_epochs(sweep, tmp_path / "outputs", 2)
     cancelled = jobs(queue, "RUNNING")[0]
     queue.run("scancel", cancelled)
     told, _ = sweep.communicate(timeout=180)
@@ -170,9 +168,9 @@ def test_scancel_of_one_run_and_of_all(queue, tmp_path):
 
 def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     """Ctrl-C: what runs writes its checkpoint, what waits is taken back, the same command goes on."""
-    command = (*LONG, "epochs=20", "seed=1,2,3,4,5,6", *SLURM, "hydra.launcher.array_parallelism=2")
+    command = (*LONG, "epochs=100", "seed=1,2,3,4,5,6", *SLURM, "hydra.launcher.array_parallelism=2")
     sweep = start_sweep(*command, cwd=tmp_path)
-    wait_until(begun(tmp_path / "outputs", 2), "three epochs of two runs")
+    wait_for_epochs(sweep, tmp_path / "outputs", 2)
     sweep.send_signal(2)
     told, _ = sweep.communicate(timeout=90)
     assert sweep.returncode == 130, told
@@ -180,4 +178,4 @@ def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     assert len(epochs_done(tmp_path / "outputs")) < 6
     again = run_module("train", "-m", *command, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=20", "seed=1,2,3,4,5,6")
+    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=100", "seed=1,2,3,4,5,6")
