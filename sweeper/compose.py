@@ -19,7 +19,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them
@@ -37,6 +37,7 @@ from sweeper.overrides import (
     parse_overrides,
     sweep_values,
 )
+from sweeper.slurm import check_options
 
 _HERE = Path(__file__).resolve().parent
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
@@ -59,6 +60,7 @@ class Grid:
     sweep: bool
     outputs: Path
     launcher: str
+    launcher_options: dict[str, Any]
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -124,7 +126,8 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
-        _check_launcher(hydra.launcher)
+        launcher = _launcher_options(hydra.launcher)
+        _check_launcher(launcher)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
@@ -142,7 +145,8 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory))
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), hydra.runtime.choices["hydra/launcher"])
+        choice = hydra.runtime.choices["hydra/launcher"]
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
@@ -172,11 +176,23 @@ class _Expansion:
         return self._composed[key]
 
 
-def _check_launcher(launcher: DictConfig) -> None:
+def _launcher_options(launcher: DictConfig) -> dict[str, Any]:
+    """As they stand before a run is known, so a value made of a run's stays as it is written."""
+    options: dict[str, Any] = {}
+    for key in launcher:
+        try:
+            options[str(key)] = launcher[key]
+        except OmegaConfBaseException:
+            options[str(key)] = OmegaConf.to_container(launcher, resolve=False)[key]  # type: ignore[index]
+    return options
+
+
+def _check_launcher(launcher: dict[str, Any]) -> None:
+    check_options(launcher)
     n_jobs, lanes = launcher.get("n_jobs"), launcher.get("lanes")
     if n_jobs is not None and (not _is_integer(n_jobs) or n_jobs == 0):
         raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
-    if "lanes" in launcher and lanes != "auto" and (not _is_integer(lanes) or lanes < 1):
+    if "lanes" in launcher and lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
         raise BadInput(f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1")
 
 

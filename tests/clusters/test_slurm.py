@@ -126,7 +126,7 @@ def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
 def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
     """Slurm looks at limits twice a minute and counts in minutes, so this one warns from 10 s on."""
     limit = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=50")
-    runs = (*LONG, "seed=1,", "epochs=400")
+    runs = (*LONG, "seed=1", "epochs=400")
     sweep = start_sweep(*runs, *SLURM, *limit, cwd=tmp_path)
     told, _ = sweep.communicate(timeout=300)
     assert sweep.returncode == 0, told
