@@ -26,7 +26,7 @@ def check_options(launcher: dict[str, Any]) -> None:
     target = str(launcher.get("_target_"))
     if not target.startswith(_PLUGIN):
         return
-    if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+    if not _is_installed():
         name = "slurm" if is_slurm(launcher) else "slurm_local"
         raise BadInput(f"hydra/launcher={name}: its package isn't installed; pip install 'optimizer-sweeper[slurm]'")
     least = {"timeout_min": 1, "cpus_per_task": 1, "mem_gb": 1, "array_parallelism": 1}
@@ -106,3 +106,7 @@ def _ask(*command: str) -> tuple[int, str, str]:
         return 1, "", f"no answer from {command[0]} in 60 s"
     last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     return done.returncode, done.stdout, last.removeprefix(f"{command[0]}: ").removeprefix("error: ")
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TINY, run_module
+from conftest import REPOSITORY, TINY, run_module
 from slurm import Slurm, Unavailable
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -179,3 +179,46 @@ def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     again = run_module("train", "-m", *command, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=100", "seed=1,2,3,4,5,6")
+
+
+def test_one_sweep_shared_by_packed_jobs(queue, tmp_path, monkeypatch):
+    """The example file: two jobs of the same sweep, one of them warned in the middle and queued again."""
+    monkeypatch.setenv("PYTHON", sys.executable)
+    runs = (*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
+    outputs = tmp_path / "outputs"
+    submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", f"--chdir={tmp_path}"]
+    job = queue.run(*submit, REPOSITORY / "docs" / "slurm.sh", *runs).strip()
+    deadline = time.monotonic() + 90
+    while len(epochs_done(outputs)) < 2 or min(epochs_done(outputs)) < 3:
+        assert time.monotonic() < deadline and jobs(queue, "PENDING,RUNNING"), "\n".join(
+            log.read_text() for log in tmp_path.glob("slurm-*.log")
+        )
+        time.sleep(0.2)
+    queue.run("scancel", "--signal=USR1", f"{job}_1")
+    while jobs(queue, "PENDING,RUNNING,COMPLETING,CONFIGURING"):
+        assert time.monotonic() < deadline + 120, jobs(queue, "all")
+        time.sleep(0.5)
+    told = [log.read_text() for log in sorted(tmp_path.glob("slurm-*.log"))]
+    assert len(told) == 2
+    assert "interrupted after epoch" in told[0]
+    assert all("6 runs: 6 completed" in text for text in told), told
+    done = [f"{directory.parent.name}: completed" for directory in outputs.glob("*/*/run.json")]
+    assert all("".join(told).count(line) == 1 for line in done)  # nobody did another one's
+    assert results(outputs) == plain(tmp_path / "plain", *runs)
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("partition=mian", "hydra.launcher.partition=mian: there is no such partition; did you mean 'main'?"),
+        ("gpus_per_node=1", "hydra.launcher.gpus_per_node=1: no node of the default partition has more than 0"),
+        ("timeout_min=61", "hydra.launcher.timeout_min=61: the default partition gives 60 at most"),
+        ("cpus_per_task=9", "sbatch refuses --time=60 --cpus-per-task=9: allocation failure: Requested node"),
+    ],
+)
+def test_what_the_cluster_lacks_is_told_before_anything_is_queued(queue, call, option, line):
+    code, _, err = call("-m", *GRID, "hydra/launcher=slurm", f"hydra.launcher.{option}")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("error: ") and line in err.splitlines()[-1]
+    assert jobs(queue, "all") == []
+    assert not Path("outputs").exists()
