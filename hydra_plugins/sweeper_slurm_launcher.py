@@ -50,9 +50,15 @@ if importlib.util.find_spec("submitit") and importlib.util.find_spec("hydra_plug
 
     class SlurmLauncher(submitit_launcher.SlurmLauncher):
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+            from sweeper import slurm
             from sweeper.slurm_queue import wait_in_queue
 
-            return wait_in_queue(lambda: super(SlurmLauncher, self).launch(job_overrides, initial_job_idx))
+            wanted = slurm.to_queue
+            numbered = enumerate(job_overrides, initial_job_idx)
+            queued = [overrides for number, overrides in numbered if wanted is None or number in wanted]
+            if not queued:
+                return []
+            return wait_in_queue(lambda: super(SlurmLauncher, self).launch(queued, initial_job_idx))
 
     class SlurmLocalLauncher(submitit_launcher.LocalLauncher):
         """The same without Slurm: each run a process of this machine, all at once."""

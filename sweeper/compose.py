@@ -46,10 +46,11 @@ CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run that was asked for: its resolved configuration and its directory."""
+    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
 
     config: dict[str, Any]
     directory: Path
+    number: int
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,10 @@ class _Expansion:
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
-        for combination in itertools.product(*axes.values()):
+        for number, combination in enumerate(itertools.product(*axes.values())):
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
-            cells.setdefault(directory, Cell(config, directory))
+            cells.setdefault(directory, Cell(config, directory, number))
         choice = hydra.runtime.choices["hydra/launcher"]
         return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher)
 

@@ -11,6 +11,8 @@ from sweeper.errors import BadInput, nearest
 _PLUGIN = "hydra_plugins.sweeper_slurm_launcher."
 _OF_SBATCH = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node")
 
+to_queue: set[int] | None = None  # numbers of the sweep's runs that aren't finished: only they get a place in the queue
+
 
 def is_slurm(launcher: dict[str, Any]) -> bool:
     """Whether a launcher's options are those of `hydra/launcher=slurm`."""

@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import sweeper.resolvers  # noqa: F401  conf/ needs them, in every worker
+import sweeper.resolvers  # conf/ needs them, in every worker
+import sweeper.slurm
 from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
@@ -154,6 +155,7 @@ def _carry_out(grid: Grid) -> int:
     by_slurm = is_slurm(grid.launcher_options)
     if by_slurm:
         check_cluster(grid.launcher_options)
+        sweeper.slurm.to_queue = {cell.number for cell in to_do}
     _rehearse(to_do, elsewhere=by_slurm)
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)

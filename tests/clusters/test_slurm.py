@@ -161,8 +161,10 @@ def test_scancel_of_one_run_and_of_all(queue, tmp_path):
     assert "interrupted" in told
     assert "Requeued" not in logs(tmp_path / "outputs")
     assert jobs(queue, "all") == [] or cancelled not in jobs(queue, "PENDING,RUNNING")
+    started = logs(tmp_path / "outputs").count("Starting with")
     again = run_module("train", "-m", *command, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+    assert logs(tmp_path / "outputs").count("Starting with") == started + 1  # the finished run isn't queued
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "seed=1,2")
 
 
