@@ -7,7 +7,7 @@
 # others' and goes on with what they leave. Options of sbatch's stand before the file's name and win over those here.
 #SBATCH --job-name=sweeper
 #SBATCH --array=1-8
-#SBATCH --time=4:00:00
+#SBATCH --time=1:00:00
 #SBATCH --cpus-per-task=2
 #SBATCH --requeue
 #SBATCH --signal=USR1@120

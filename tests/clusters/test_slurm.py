@@ -188,7 +188,7 @@ def test_one_sweep_shared_by_packed_jobs(queue, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHON", sys.executable)
     runs = (*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
     outputs = tmp_path / "outputs"
-    submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", f"--chdir={tmp_path}"]
+    submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", "--time=30", f"--chdir={tmp_path}"]
     job = queue.run(*submit, REPOSITORY / "docs" / "slurm.sh", *runs).strip()
     deadline = time.monotonic() + 90
     while len(epochs_done(outputs)) < 2 or min(epochs_done(outputs)) < 3:
@@ -222,5 +222,5 @@ def test_what_the_cluster_lacks_is_told_before_anything_is_queued(queue, call, o
     code, _, err = call("-m", *GRID, "hydra/launcher=slurm", f"hydra.launcher.{option}")
     assert code == 2
     assert err.splitlines()[-1].startswith("error: ") and line in err.splitlines()[-1]
-    assert jobs(queue, "all") == []
+    assert jobs(queue, "PENDING,RUNNING") == []
     assert not Path("outputs").exists()
