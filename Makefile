@@ -46,10 +46,10 @@ test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
 test-extras: $(VENV)/.installed-extras browser slurm
-	$(BIN)/pytest -m "cluster or browser or tracker or notebook"
+	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook"
 
 slurm-test: $(VENV)/.installed-extras slurm
-	$(BIN)/pytest tests/clusters/test_slurm.py -m "cluster" -rs --durations=0
+	$(BIN)/pytest tests/clusters/test_slurm.py -m cluster -rs --durations=0
 
 # Installed where it is missing and may be; else told in a line.
 browser:

@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY, TINY, run_module
 from slurm import Slurm, Unavailable
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = pytest.mark.cluster
 
 GRID = (*TINY, "model=mlp", "optimizer=adam,sgd", "seed=1,2")
 # Long enough to be stopped in the middle: some 20 s on one core.
@@ -107,7 +107,7 @@ def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int) -> N
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("warning", ["USR2", "TERM"])
+@pytest.mark.parametrize("warning", ["USR2", pytest.param("TERM", marks=pytest.mark.slow)])
 def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
     """SIGUSR2 is what Slurm sends before a time limit, SIGTERM what it may send before a preemption."""
     sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
@@ -123,6 +123,7 @@ def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "seed=1,2")
 
 
+@pytest.mark.slow
 def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
     """Slurm looks at limits twice a minute and counts in minutes, so this one warns from 10 s on."""
     limit = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=50")
@@ -168,6 +169,7 @@ def test_scancel_of_one_run_and_of_all(queue, tmp_path):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "seed=1,2")
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     """Ctrl-C: what runs writes its checkpoint, what waits is taken back, the same command goes on."""
     command = (*LONG, "epochs=100", "seed=1,2,3,4,5,6", *SLURM, "hydra.launcher.array_parallelism=2")
@@ -183,12 +185,12 @@ def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=100", "seed=1,2,3,4,5,6")
 
 
-def test_one_sweep_shared_by_packed_jobs(queue, tmp_path, monkeypatch):
+def test_one_sweep_shared_by_packed_jobs(queue, tmp_path):
     """The example file: two jobs of the same sweep, one of them warned in the middle and queued again."""
-    monkeypatch.setenv("PYTHON", sys.executable)
     runs = (*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
     outputs = tmp_path / "outputs"
-    submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", "--time=30", f"--chdir={tmp_path}"]
+    submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", "--time=30"]
+    submit += [f"--chdir={tmp_path}", f"--export=ALL,PYTHON={sys.executable}"]
     job = queue.run(*submit, REPOSITORY / "docs" / "slurm.sh", *runs).strip()
     deadline = time.monotonic() + 90
     while len(epochs_done(outputs)) < 2 or min(epochs_done(outputs)) < 3:
@@ -204,8 +206,8 @@ def test_one_sweep_shared_by_packed_jobs(queue, tmp_path, monkeypatch):
     assert len(told) == 2
     assert "interrupted after epoch" in told[0]
     assert all("6 runs: 6 completed" in text for text in told), told
-    done = [f"{directory.parent.name}: completed" for directory in outputs.glob("*/*/run.json")]
-    assert all("".join(told).count(line) == 1 for line in done)  # nobody did another one's
+    done = [f"{record.parent.name}: completed, test" for record in outputs.glob("*/*/run.json")]
+    assert [("".join(told)).count(line) for line in done] == [1] * 6  # nobody did another one's
     assert results(outputs) == plain(tmp_path / "plain", *runs)
 
 
