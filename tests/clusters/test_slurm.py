@@ -98,10 +98,10 @@ def jobs(queue, state: str) -> list[str]:
     return queue.run("squeue", "--noheader", "--array", "--format=%i", f"--states={state}").split()
 
 
-def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int) -> None:
+def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int, epochs: int = 3) -> None:
     """Until so many runs are in the middle."""
     deadline = time.monotonic() + 90
-    while len(epochs_done(outputs)) < runs or min(epochs_done(outputs)) < 3:
+    while len(epochs_done(outputs)) < runs or min(epochs_done(outputs)) < epochs:
         assert sweep.poll() is None, sweep.communicate()[0]
         assert time.monotonic() < deadline, f"after 90 s only {epochs_done(outputs)} epochs"
         time.sleep(0.2)
@@ -138,16 +138,17 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
 
 def test_a_node_killed_in_the_middle(queue, tmp_path):
     """Slurm itself queues its job again; meanwhile the other node goes on."""
-    sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
-    wait_for_epochs(sweep, tmp_path / "outputs", 2)
+    a_node_each = ("hydra.launcher.cpus_per_task=2", "checkpoint_every=5")
+    sweep = start_sweep(*LONG, "epochs=300", "seed=1,2", *SLURM, *a_node_each, cwd=tmp_path)
+    wait_for_epochs(sweep, tmp_path / "outputs", 2, epochs=10)
+    assert sorted(queue.run("squeue", "--noheader", "--format=%N").split()) == ["node1", "node2"]
     queue.kill_node("node2")
-    done = epochs_done(tmp_path / "outputs")
-    assert max(done) < 150, "killed too late for this test"
     told, _ = sweep.communicate(timeout=240)
     assert sweep.returncode == 0, told
     queue.start_node("node2")
     queue.wait_for_nodes(60)
-    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "seed=1,2")
+    assert logs(tmp_path / "outputs").count("going on from the checkpoint") == 1
+    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=300", "seed=1,2")
 
 
 def test_scancel_of_one_run_and_of_all(queue, tmp_path):
