@@ -138,8 +138,8 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
 
 def test_a_node_killed_in_the_middle(queue, tmp_path):
     """Slurm itself queues its job again; meanwhile the other node goes on."""
-    a_node_each = ("hydra.launcher.cpus_per_task=2", "checkpoint_every=5")
-    sweep = start_sweep(*LONG, "epochs=300", "seed=1,2", *SLURM, *a_node_each, cwd=tmp_path)
+    runs = (*LONG, "epochs=300", "checkpoint_every=5", "seed=1,2")
+    sweep = start_sweep(*runs, *SLURM, "hydra.launcher.cpus_per_task=2", cwd=tmp_path)
     wait_for_epochs(sweep, tmp_path / "outputs", 2, epochs=10)
     assert sorted(queue.run("squeue", "--noheader", "--format=%N").split()) == ["node1", "node2"]
     queue.kill_node("node2")
@@ -148,7 +148,7 @@ def test_a_node_killed_in_the_middle(queue, tmp_path):
     queue.start_node("node2")
     queue.wait_for_nodes(60)
     assert logs(tmp_path / "outputs").count("going on from the checkpoint") == 1
-    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=300", "seed=1,2")
+    assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *runs)
 
 
 def test_scancel_of_one_run_and_of_all(queue, tmp_path):
