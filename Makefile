@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults
 
-.PHONY: help sweep test test-fast test-cuda test-extras faults fuzz browser lint clean ray-test
+.PHONY: help sweep test test-fast test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
+	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
@@ -44,17 +45,26 @@ $(VENV)/.installed-extras: $(VENV)/.installed-test
 test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
+test-extras: $(VENV)/.installed-extras browser slurm
+	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook"
+
+slurm-test: $(VENV)/.installed-extras slurm
+	$(BIN)/pytest tests/clusters/test_slurm.py -m cluster -rs --durations=0
+
 ray-test: $(VENV)/.installed-extras
 	$(BIN)/pytest -m cluster tests/clusters/test_ray.py
-
-test-extras: $(VENV)/.installed-extras browser
-	$(BIN)/pytest -m "cluster or browser or tracker or notebook"
 
 # Installed where it is missing and may be; else told in a line.
 browser:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes chromium chromium-driver >/dev/null; } \
 	|| { echo "the browser tests need chromium and chromedriver: sudo apt-get install chromium chromium-driver" >&2; exit 1; }
+
+# The same; without it those tests are skipped with the reason.
+slurm:
+	@{ command -v slurmctld && command -v munged; } >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends slurm-wlm munge >/dev/null; } \
+	|| echo "the Slurm tests need Slurm: sudo apt-get install slurm-wlm munge" >&2
 
 # Five minutes a reader; what is found lies in crash-* here. New inputs go to a folder that is thrown away.
 fuzz: $(VENV)/.installed-test

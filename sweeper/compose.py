@@ -38,6 +38,7 @@ from sweeper.overrides import (
     parse_overrides,
     sweep_values,
 )
+from sweeper.slurm import check_options
 
 # Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
@@ -49,10 +50,11 @@ CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
 
 @dataclass(frozen=True)
 class Cell:
-    """One run that was asked for: its resolved configuration and its directory."""
+    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
 
     config: dict[str, Any]
     directory: Path
+    number: int
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
-        _check_launcher(hydra.launcher)
-        launcher_options: Any = OmegaConf.to_container(hydra.launcher, resolve=True)
+        launcher = _launcher_options(hydra.launcher)
+        _check_launcher(launcher)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
@@ -146,15 +148,15 @@ class _Expansion:
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
-        for combination in itertools.product(*axes.values()):
+        for number, combination in enumerate(itertools.product(*axes.values())):
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
-            cells.setdefault(directory, Cell(config, directory))
+            cells.setdefault(directory, Cell(config, directory, number))
         # An interpolation is computed from options that aren't read yet, such as device.threads.
         counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
         jobs = hydra.launcher.n_jobs if counted else None
-        launcher = hydra.runtime.choices["hydra/launcher"]
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), launcher, launcher_options, jobs)
+        choice = hydra.runtime.choices["hydra/launcher"]
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher, jobs)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
@@ -184,11 +186,23 @@ class _Expansion:
         return self._composed[key]
 
 
-def _check_launcher(launcher: DictConfig) -> None:
+def _launcher_options(launcher: DictConfig) -> dict[str, Any]:
+    """As they stand before a run is known, so a value made of a run's stays as it is written."""
+    options: dict[str, Any] = {}
+    for key in launcher:
+        try:
+            options[str(key)] = launcher[key]
+        except OmegaConfBaseException:
+            options[str(key)] = OmegaConf.to_container(launcher, resolve=False)[key]  # type: ignore[index]
+    return options
+
+
+def _check_launcher(launcher: dict[str, Any]) -> None:
+    check_options(launcher)
     n_jobs, lanes = launcher.get("n_jobs"), launcher.get("lanes")
     if n_jobs is not None and (not _is_integer(n_jobs) or n_jobs == 0):
         raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
-    if "lanes" in launcher and lanes != "auto" and (not _is_integer(lanes) or lanes < 1):
+    if "lanes" in launcher and lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
         raise BadInput(f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1")
 
 

@@ -145,7 +145,7 @@ def _train(
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for event in loop:
-                if signals.received is not None and sweep is not None:
+                if signals.received is not None and sweep is not None and not signals.of_one_job:
                     sweep.request("interrupted")  # a worker's signal, too, is for the whole sweep
                 if signals.received is not None or (sweep is not None and sweep.requested()):
                     loop.throw(Stopped())

@@ -23,17 +23,20 @@ def _load_data(key: str) -> Data:
     return load_data(dataset, noise)
 
 
-def rehearse(configs: list[dict[str, Any]]) -> None:
+def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     """Find what is wrong with any of these runs before the first one starts.
 
     Data are downloaded here, once, before parallel runs could do it all at a time.
+
+    Args:
+        elsewhere: the runs have other machines than this one, so its devices don't matter.
 
     Raises:
         BadInput: the outputs folder can't be written, the device isn't there, a data set, model, optimizer or
             schedule can't be made.
     """
     prepare_process(configs[0]["device"]["threads"] or cores())
-    for options in _distinct(configs, "device"):
+    for options in [] if elsewhere else _distinct(configs, "device"):
         choose_device(options, threads=1)
     from sweeper.build import build_model, build_optimizer, build_schedule
     from sweeper.tracking import check_tracking, prepare_tracking

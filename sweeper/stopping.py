@@ -4,12 +4,16 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # the last two: Slurm's warnings
+WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # Slurm's, before a time limit
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *WARNINGS)
 VARIABLE = "SWEEPER_SWEEP"
 
 
@@ -24,8 +28,7 @@ class StopSignals:
         self.received: int | None = None
         self._when = 0.0
         self._sweep = sweep
-        for number in SIGNALS:
-            signal.signal(number, self._receive)
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
 
     @classmethod
     def installed(cls) -> "StopSignals":
@@ -34,8 +37,35 @@ class StopSignals:
         owner = getattr(handler, "__self__", None)
         return owner if isinstance(owner, cls) else cls()
 
+    @property
+    def of_one_job(self) -> bool:
+        """Whether this process is a job of submitit's: it alone is queued again, and its sweep goes on meanwhile."""
+        return self._submitit_handler() is not None
+
+    def requeue(self) -> None:
+        """After a stop: hand the signal on to submitit, which queues this job again and ends the process, unless it was
+        cancelled.
+
+        A warning before the time limit is SIGUSR2; SIGTERM comes before a preemption, too, and when Slurm ends the job.
+        """
+        handler = self._submitit_handler()
+        if handler is not None and self.received in (signal.SIGTERM, *WARNINGS) and _is_to_go_on():
+            handler(self.received, None)
+
+    def _submitit_handler(self) -> Callable[[int, FrameType | None], None] | None:
+        """What submitit does at a warning; it was there before this, under whatever signal it was told to await."""
+        for handler in self._before.values():
+            owner = getattr(handler, "__self__", None)
+            if (requeue := getattr(owner, "checkpoint_and_try_requeue", None)) is not None:
+                return cast(Callable[[int, FrameType | None], None], requeue)
+        return None
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if number == self.received == signal.SIGTERM and time.monotonic() - self._when < 1:
+            return
+        if (
+            self.received is not None and self.of_one_job
+        ):  # one stop by Slurm comes as several signals, SIGKILL the last
             return
         if self.received is not None:
             for worker in multiprocessing.active_children():  # a launcher's, which would go on or wait for more
@@ -49,6 +79,16 @@ class StopSignals:
     @property
     def exit_code(self) -> int:
         return 128 + (self.received or signal.SIGINT)
+
+
+def _is_to_go_on() -> bool:
+    """Whether Slurm still has this job running: one that it ends is marked before its signals are sent."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None or os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
+        return True
+    command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return answer.stdout.strip() == "RUNNING"
 
 
 def stop_file(outputs: Path, key: str) -> Path:

@@ -13,7 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import sweeper.resolvers  # noqa: F401  conf/ needs them, in every worker
+import sweeper.resolvers  # conf/ needs them, in every worker
+import sweeper.slurm
 from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
@@ -36,6 +37,7 @@ from sweeper.runs import (
     read_run,
     with_relative_paths,
 )
+from sweeper.slurm import check_cluster, is_slurm
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
@@ -98,7 +100,11 @@ def _train_by_hydra() -> None:
 
 def run_one(cfg: DictConfig) -> str:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
-    return execute_run(**_what_to_run(cfg))
+    status = execute_run(**_what_to_run(cfg))
+    sweep = SweepStop.current()
+    if status == "interrupted" and not (sweep is not None and sweep.requested()):
+        StopSignals.installed().requeue()
+    return status
 
 
 def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
@@ -146,11 +152,15 @@ def _carry_out(grid: Grid) -> int:
     print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
     if not to_do:
         return 0 if update_tables(str(grid.outputs)) else 1
-    _rehearse(to_do)
+    by_slurm = is_slurm(grid.launcher_options)
+    if by_slurm:
+        check_cluster(grid.launcher_options)
+        sweeper.slurm.to_queue = {cell.number for cell in to_do}
     if grid.launcher == "ray":
         from sweeper.ray_cluster import connect
 
         connect(grid.launcher_options)
+    _rehearse(to_do, elsewhere=by_slurm or grid.launcher == "ray")
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
     os.environ[RUNS_VARIABLE] = str(len(to_do))
@@ -161,7 +171,7 @@ def _carry_out(grid: Grid) -> int:
     try:
         show_sweep(grid.outputs)
         _train_by_hydra()
-        while _wait_for_others(to_do, stop):
+        while _wait_for_others(to_do, stop, by_slurm):
             sys.argv.append("rerun=false")
             show_sweep(grid.outputs)
             _train_by_hydra()
@@ -187,11 +197,11 @@ def _carry_out_one(cell: Cell, to_do: bool) -> int:
     return _exit_code([cell], signals, None)
 
 
-def _rehearse(cells: list[Cell]) -> None:
+def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
     """Everything that can be found wrong before a run starts: the folder, the device, data, model, optimizer."""
     from sweeper.prepare import rehearse
 
-    rehearse([cell.config for cell in cells])
+    rehearse([cell.config for cell in cells], elsewhere)
 
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
@@ -215,8 +225,11 @@ def _answer(cell: Cell) -> None:
         print(f"  it was made with {', '.join(others)}")
 
 
-def _wait_for_others(cells: list[Cell], stop: SweepStop) -> bool:
-    """Wait for runs that other processes train. True when one of them was left unfinished by its owner."""
+def _wait_for_others(cells: list[Cell], stop: SweepStop, by_slurm: bool) -> bool:
+    """Wait for runs that other processes train. True when one of them was left unfinished by its owner.
+
+    By Slurm an unfinished run that nobody was seen to train is one that was cancelled there, and not begun again.
+    """
     unfinished = False
     for cell in cells:
         lock = cell.directory / LOCK_FILE
@@ -226,7 +239,8 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop) -> bool:
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        unfinished = unfinished or _recorded_status(cell) in ("running", "interrupted", None)  # by no one any more
+        left = _recorded_status(cell) in ("running", "interrupted", None)  # by no one any more
+        unfinished = unfinished or (left and (told or not by_slurm))
     return unfinished and not stop.requested()
 
 

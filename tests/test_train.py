@@ -206,7 +206,7 @@ def test_a_sweep_on_one_gpu_is_told_of_the_faster_launcher(monkeypatch, launcher
     from sweeper.compose import Cell
 
     monkeypatch.setattr(train, "probe_kind", lambda: found)
-    to_do = [Cell({"device": {"kind": asked}}, Path(str(k))) for k in range(runs)]
+    to_do = [Cell({"device": {"kind": asked}}, Path(str(k)), k) for k in range(runs)]
     line = train._faster_launcher(launcher, to_do)
     assert (line is not None) == advised
     assert line is None or "hydra/launcher=packed" in line
