@@ -104,6 +104,7 @@ def test_a_grid_gives_the_tables_of_a_local_sweep(address, tmp_path):
     assert table(tmp_path / "outputs") == table(tmp_path / "local") and len(table(tmp_path / "local")) == 4
 
 
+@pytest.mark.slow
 def test_a_killed_worker_and_a_killed_node_lose_nothing(address, tmp_path):
     with node(f"--address={address}") as second:
         process = start(tmp_path, *on_ray(address, *RUNS, *LONG))

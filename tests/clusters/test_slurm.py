@@ -107,7 +107,8 @@ def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int, epoc
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("warning", ["USR2", pytest.param("TERM", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("warning", ["USR2", "TERM"])
 def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
     """SIGUSR2 is what Slurm sends before a time limit, SIGTERM what it may send before a preemption."""
     sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
@@ -136,6 +137,7 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *runs)
 
 
+@pytest.mark.slow
 def test_a_node_killed_in_the_middle(queue, tmp_path):
     """Slurm itself queues its job again; meanwhile the other node goes on."""
     runs = (*LONG, "epochs=300", "checkpoint_every=5", "seed=1,2")
@@ -151,6 +153,7 @@ def test_a_node_killed_in_the_middle(queue, tmp_path):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *runs)
 
 
+@pytest.mark.slow
 def test_scancel_of_one_run_and_of_all(queue, tmp_path):
     """A cancelled run is no one's any more: the others end, and the same command goes on."""
     command = (*LONG, "seed=1,2", *SLURM)
@@ -186,6 +189,7 @@ def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *LONG, "epochs=100", "seed=1,2,3,4,5,6")
 
 
+@pytest.mark.slow
 def test_one_sweep_shared_by_packed_jobs(queue, tmp_path):
     """The example file: two jobs of the same sweep, one of them warned in the middle and queued again."""
     runs = (*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
