@@ -49,10 +49,10 @@ test-extras: $(VENV)/.installed-extras browser slurm
 	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook"
 
 slurm-test: $(VENV)/.installed-extras slurm
-	$(BIN)/pytest tests/clusters/test_slurm.py -m cluster -rs --durations=0
+	$(BIN)/pytest tests/clusters/test_on_slurm.py -m cluster -rs --durations=0
 
 ray-test: $(VENV)/.installed-extras
-	$(BIN)/pytest -m cluster tests/clusters/test_ray.py
+	$(BIN)/pytest -m cluster tests/clusters/test_on_ray.py
 
 # Installed where it is missing and may be; else told in a line.
 browser:

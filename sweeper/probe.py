@@ -15,6 +15,7 @@ import itertools
 import json
 import math
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -80,9 +81,11 @@ def main() -> int:
     try:
         _carry_out(task, answers)
     except BadInput as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who hears of the error tells all to end, and this one is ending
         _tell(answers, {"error": str(error), "bad_input": True})
         return 2
     except Exception as error:  # models, optimizers and devices fail in their own ways
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         line = (str(error).strip() or "no message").splitlines()[0]
         _tell(answers, {"error": f"{type(error).__name__}: {line}", "bad_input": False})
         return 1

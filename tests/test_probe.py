@@ -133,7 +133,7 @@ def test_memory_that_runs_out_is_said_with_what_to_do(monkeypatch):
     monkeypatch.setattr(probe, "time_first", full)
     config, _, _ = prepare()
     task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
-    with pytest.raises(BadInput, match=r"out of memory with batch_size=64, .*choose a smaller batch_size or model"):
+    with pytest.raises(BadInput, match=r"out of memory with batch_size=64, .*about batch_size=56 would fit"):
         probe._carry_out(task, io.StringIO())
 
 

@@ -91,10 +91,10 @@ def checks_only(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train, "_carry_out", lambda grid: 0)
     monkeypatch.setattr(train, "_run_hydra", lambda: None)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
 
 
 def check_typed(typed: list[str], multirun: bool) -> None:
-    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         code, errors = call_main(["-m", *typed] if multirun else typed)
     except Exception:
