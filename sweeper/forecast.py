@@ -88,14 +88,15 @@ def _launchers(
     On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
     """
     one, jobs = probed[1], max(probed)
-    begin = composing + one.startup_seconds + sum(timing.first_seconds for timing in timings[1].values())
-    tables = TABLES * one.startup_seconds
+    first = sum(timing.first_seconds for timing in timings[1].values())
+    begin = composing + one.start_seconds + one.load_seconds + first
+    tables = TABLES * one.start_seconds
     joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
     gpus = max(1, one.gpus)
     # Name, runs at a time, places that the runs take in turn, timed so many at a time, gain, seconds beside the runs.
     # Runs that are packed share their GPU, so together they are as one that is faster.
     ways: list[tuple[str, int, int, int, float, float]] = [
-        (joblib, jobs, jobs, jobs, 1.0, begin + probed[jobs].startup_seconds + tables),
+        (joblib, jobs, jobs, jobs, 1.0, begin + probed[jobs].start_seconds + probed[jobs].load_seconds + tables),
         ("basic", 1, 1, 1, 1.0, begin + tables),
         ("packed", one.lanes * gpus, gpus, 1, one.gain, begin + tables),
     ]

@@ -2,7 +2,7 @@
 
 The process reads one JSON document, its task, from standard input, and writes one JSON document a line:
 
-- `{"device": …, "line": …, "startup_seconds": …, "gpus": …}` once the first data lie in memory;
+- `{"device": …, "line": …, "start_seconds": …, "load_seconds": …, "gpus": …}` once the first data lie in memory;
 - for each of the task's configurations `{"ready": true}`, after which it waits for a line, so that several processes
   are timed at the same time, and then a `Timing` as a dictionary;
 - `{"lanes": …, "gain": …}` at the end, on CUDA, if it is asked to pack;
@@ -98,9 +98,10 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     prepare_process(task["threads"])
     configs: list[dict[str, Any]] = task["configs"]
     device = choose_device(configs[0]["device"], task["threads"])
+    started, gpus = time.time(), len(visible_gpus(device.kind))
     _load(configs[0])
-    seconds, gpus = time.time() - task["began"], len(visible_gpus(device.kind))
-    _tell(answers, {"device": device.kind, "line": device.line(), "startup_seconds": seconds, "gpus": gpus})
+    seconds = {"start_seconds": started - task["began"], "load_seconds": time.time() - started}
+    _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
     for config in configs:
         data = _load(config)
         try:

@@ -21,7 +21,8 @@ class Probed:
     Attributes:
         device: cuda, mps or cpu.
         line: the device in words.
-        startup_seconds: of a process until its device is chosen and its data lie in memory.
+        start_seconds: of a process until its device is chosen.
+        load_seconds: until its data lie in memory, from then on.
         gpus: NVIDIA GPUs that are visible.
         timings: one for each configuration.
         lanes, gain: on CUDA, by the launcher `packed`: runs at a time, and how many times as fast in total.
@@ -29,7 +30,8 @@ class Probed:
 
     device: str
     line: str
-    startup_seconds: float
+    start_seconds: float
+    load_seconds: float
     gpus: int
     timings: list[Timing]
     lanes: int = 1
@@ -61,8 +63,8 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
                 _write(process, "")
             timings.append(_slowest([Timing(**_answer(process)) for process in processes]))
         packed = _answer(processes[0]) if pack and found[0]["device"] == "cuda" else {}
-    startup = max(answer.pop("startup_seconds") for answer in found)
-    return Probed(**found[0], startup_seconds=startup, timings=timings, **packed)
+    slowest = {name: max(answer[name] for answer in found) for name in ("start_seconds", "load_seconds")}
+    return Probed(**{**found[0], **slowest}, timings=timings, **packed)
 
 
 @contextlib.contextmanager
