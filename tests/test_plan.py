@@ -43,7 +43,9 @@ def plan(tmp_path, monkeypatch, capsys):
 
         def probe(configs, at_a_time, threads, seconds, pack):
             asked.append((len(configs), at_a_time, threads, pack))
-            return Probed(kind, "device: a device", 3.0, 1.0, found.pop("gpus", 0), [timing() for _ in configs], **found)
+            return Probed(
+                kind, "device: a device", 3.0, 1.0, found.pop("gpus", 0), [timing() for _ in configs], **found
+            )
 
         monkeypatch.setattr(forecast, "probe", probe)
         monkeypatch.setattr(forecast, "probe_kind", lambda: kind)
