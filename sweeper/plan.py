@@ -137,7 +137,7 @@ def standing(cell: "Cell") -> Standing:
         return Standing(cell, "to do", epochs)
     done = len(read_metrics(cell.directory / METRICS_FILE)[0])
     try:
-        stopped = read_run(cell.directory)["status"] == "interrupted"
+        stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
     except Damaged:
         stopped = False
     if every and not stopped:  # killed: what came after the last checkpoint is lost
