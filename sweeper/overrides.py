@@ -62,7 +62,9 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
     """
     key = override.key_or_group
     if not override.is_discrete_sweep():
-        raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
+        raise BadInput(
+            f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3; experiment=search takes intervals"
+        )
     swept = override.value()
     if isinstance(swept, Glob):
         if fitting := swept.filter(groups.get(key, [])):

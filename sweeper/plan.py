@@ -79,6 +79,9 @@ def _plan(arguments: list[str]) -> int:
     began = time.perf_counter()
     grid = compose_grid(overrides)
     composing = time.perf_counter() - began
+    if grid.search is not None:
+        like = "plan one trial of each by lr_factor=1 weight_decay_factor=1 hydra/sweeper=basic, and multiply"
+        raise BadInput(f"a search's runs aren't known before it: {like}")
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]
     document = describe_runs(grid, runs)

@@ -52,20 +52,26 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
         for status in ("completed", "pruned", "diverged")
     }
     epochs = sum(trial.last_step or 0 for trial in all_of_it)
-    best = best_trial(all_of_it)
     found = ["–", "–", "–"]
     edges: list[str] = []
-    if best is not None:
-        typed = {d.name: d.typed(best.params[d.name]) for d in trials.search.dimensions}
-        config: dict[str, Any] = trials.search.trial(optimizer, typed)[0].config["optimizer"]
-        found = [percent(best.value), str(config.get("lr", "–")), str(config.get("weight_decay", "–"))]
-        edges = [f"{d.name} {end}" for d in trials.search.dimensions if (end := d.at_edge(typed[d.name]))]
+    completed = [t for t in all_of_it if t.user_attrs.get(STATUS) == "completed" and t.value is not None]
+    tied = [t for t in completed if t.value == max(t.value or 0.0 for t in completed)]
+    configs = [(_best_first(options := _options(trials, optimizer, t)), options, t) for t in tied]
+    if configs:
+        _, options, best = min(configs, key=lambda entry: entry[0])
+        found = [percent(best.value), str(options.get("lr", "–")), str(options.get("weight_decay", "–"))]
+        typed = {d: d.typed(best.params[d.name]) for d in trials.search.dimensions}
+        edges = [f"{d.name} {end}" for d, value in typed.items() if (end := d.at_edge(value))]
     return [optimizer, *found, str(len(all_of_it)), *map(str, counts.values()), str(epochs), ", ".join(edges)]
 
 
-def best_trial(trials: "list[FrozenTrial]") -> "FrozenTrial | None":
-    """Of the completed ones the first of highest final validation accuracy."""
-    from sweeper.search_trials import STATUS
+def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str, Any]:
+    """The optimizer's, as the trial's run has them."""
+    typed = {d.name: d.typed(trial.params[d.name]) for d in trials.search.dimensions}
+    options: dict[str, Any] = trials.search.trial(optimizer, typed)[0].config["optimizer"]
+    return options
 
-    completed = [trial for trial in trials if trial.user_attrs.get(STATUS) == "completed" and trial.value is not None]
-    return max(completed, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+
+def _best_first(options: dict[str, Any]) -> tuple[float, str]:
+    """Of equally good trials that of the least learning rate, as `sweeper.choose` takes it."""
+    return float(options.get("lr") or 0.0), str(options.get("weight_decay"))
