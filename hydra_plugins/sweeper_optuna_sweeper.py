@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, OmegaConf
 
 
 @dataclass
@@ -35,22 +32,19 @@ class OptunaSweeperConf:
 ConfigStore.instance().store(group="hydra/sweeper", name="optuna_schema", node=OptunaSweeperConf, provider="sweeper")
 
 
-class OptunaSweeper(Sweeper):
-    """Carries out the search that `sweeper.train` has read and checked."""
+class OptunaSweeper(BasicSweeper):
+    """Carries out the search that `sweeper.train` has read and checked; where it has read none, a grid."""
 
-    def __init__(self, **options: Any) -> None:
-        self.config: DictConfig | None = None
-        self.launcher: Launcher | None = None
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+    def __init__(self, params: dict[str, str] | None, **options: Any) -> None:
+        super().__init__(None, params)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sweeper.search import carry_on
+        from sweeper.search import carry_on, is_at_work
 
+        if not is_at_work():
+            given = {argument.partition("=")[0] for argument in arguments}
+            self.params = {key: value for key, value in self.params.items() if key not in given}
+            return super().sweep(arguments)
         assert self.config is not None and self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)

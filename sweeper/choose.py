@@ -96,9 +96,8 @@ def describe_choice(task: Task, options: list[str]) -> str:
         done = sum(bool(s.scores()) for s in tried) + pruned
         some = f"{done} of " if done < len(tried) else ""
         percent = f"{100 * validation_accuracy(setting):.2f} %"
-        lines += [
-            f"{setting.optimizer}:  # {percent}, the best of {some}{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
-        ]
+        told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
+        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{told}"]
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
@@ -107,7 +106,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
 
 
 def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
-    """Of a chosen setting's values those that are the `highest` or the `lowest` of the optimizer's trials, unfinished ones aside."""
+    """Of a chosen setting's values those that are the `highest` or the `lowest` of all the optimizer's that ended."""
     tried = [s for s in task.settings if s.optimizer == chosen.optimizer and (s.scores() or _is_pruned(s))]
     done = [_values(s, options) for s in tried]
     found = {}
@@ -165,7 +164,8 @@ def _yaml(value: Any) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "choose",
-        "Of a search such as experiment=tune or experiment=search, choose each optimizer's setting of highest final validation accuracy. "
+        "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
+        "validation accuracy. "
         f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
     )
     parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")

@@ -157,7 +157,8 @@ class _Expansion:
         counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
         jobs = hydra.launcher.n_jobs if counted else None
         choice = hydra.runtime.choices["hydra/launcher"]
-        if search is not None:
+        # One run with all its values told, as a trial's record names it, is that run and no search.
+        if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
             asked = self._search(axes, dimensions, search)
             outputs = Path(asked.corners[0].config["outputs"])
             return Grid(asked.corners, True, outputs, choice, launcher, jobs, asked)

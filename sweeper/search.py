@@ -127,10 +127,15 @@ def trials_at_once(grid: "Grid", search: Search) -> int:
     return max(1, min(-(-jobs // len(search.bases)), search.options["startup_trials"]))
 
 
+def is_at_work() -> bool:
+    """Whether this process carries a search out."""
+    return _at_work is not None
+
+
 def carry_on(launch: Launch) -> list[Sequence[Any]]:
     """All batches that are not done; what Hydra's sweeper does. Returns what the launcher gave for each."""
     work = _at_work
-    assert work is not None, "hydra/sweeper=optuna is carried out by sweeper.train alone"
+    assert work is not None
     returns: list[Sequence[Any]] = []
     budget, first_job = work.search.options["trials"], 0
     for start in range(0, budget, work.at_once):

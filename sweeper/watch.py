@@ -7,7 +7,8 @@
   `counts` (runs by status), `epochs_done`, `epochs`, `seconds_elapsed`, `seconds_left`, `ends` (UTC).
 - `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
   `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` (of the latest epoch), `best_test_accuracy`,
-  `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`, `device`, `precision`.
+  `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`,
+  `device`, `precision`.
 - `machine`, the one that reads: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
