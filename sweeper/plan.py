@@ -80,7 +80,7 @@ def _plan(arguments: list[str]) -> int:
     grid = compose_grid(overrides)
     composing = time.perf_counter() - began
     if grid.search is not None:
-        like = "plan one trial of each by lr_factor=1 weight_decay_factor=1 hydra/sweeper=basic, and multiply"
+        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"
         raise BadInput(f"a search's runs aren't known before it: {like}")
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]

@@ -22,6 +22,7 @@ from sweeper.runs import LOCK_FILE, METRICS_FILE, Damaged, RunDirectory, find_fi
 from sweeper.search_space import Search
 from sweeper.search_table import search_table
 from sweeper.search_trials import SEARCH_DATABASE, STATUS, Trials
+from sweeper.slurm import check_cluster, is_slurm
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
@@ -77,7 +78,9 @@ def carry_out_search(
         BadInput: the storage can't be used, or another process is at work on it.
     """
     global _at_work  # noqa: PLW0603  # a process has one
-    grid.outputs.mkdir(parents=True, exist_ok=True)
+    begun = (grid.outputs / SEARCH_DATABASE).exists()
+    if not begun:  # first: what fails here leaves no folder behind
+        _prepare(grid, rehearse)
     try:
         with Lock(grid.outputs / SEARCH_LOCK):
             trials = Trials(grid.outputs / SEARCH_DATABASE, search)
@@ -89,7 +92,8 @@ def carry_out_search(
                 written = update_tables(str(grid.outputs))
                 print(search_table(trials, str(grid.outputs)))
                 return 0 if written else 1
-            rehearse(grid.cells, grid.launcher in ("slurm", "ray"))
+            if begun:
+                _prepare(grid, rehearse)
             at_once = trials_at_once(grid, search)
             os.environ[RUNS_VARIABLE] = str(at_once * len(told))
             stop = SweepStop.begin(grid.outputs)
@@ -113,6 +117,18 @@ def carry_out_search(
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
         raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
+
+
+def _prepare(grid: "Grid", rehearse: "Callable[[list[Cell], bool], None]") -> None:
+    """Find what is wrong before a run starts, with the cluster too if there is one."""
+    by_slurm = is_slurm(grid.launcher_options)
+    if by_slurm:
+        check_cluster(grid.launcher_options)
+    if grid.launcher == "ray":
+        from sweeper.ray_cluster import connect
+
+        connect(grid.launcher_options)
+    rehearse(grid.cells, by_slurm or grid.launcher == "ray")
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:

@@ -192,6 +192,33 @@ def test_what_makes_no_search_is_refused_in_a_line(call, tmp_path, words, error)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_train_is_found_before_anything_is_written(call, tmp_path):
+    code, _, told = call(*BASIC, "dataset=folder", "dataset.root=nowhere")
+    assert code == 2 and told.startswith("error: ") and told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_of_a_search_is_refused_with_what_tells_it(capsys):
+    from sweeper.plan import main
+
+    assert main([*BASIC]) == 2
+    assert "plan a trial of each optimizer by experiment=tune" in capsys.readouterr().err
+
+
+def test_two_searches_at_once_are_refused(tmp_path, call):
+    (tmp_path / "outputs").mkdir()
+    command = "import sys, time\nfrom pathlib import Path\nfrom sweeper.lock import Lock\n"
+    command += "with Lock(Path('outputs/search.lock')):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    process = subprocess.Popen([sys.executable, "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "held\n"
+        code, _, told = call(*BASIC)
+        assert code == 2 and "carries out a search here; wait for it" in told
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_without_optuna_the_extra_is_named(call, monkeypatch):
     import importlib.metadata
 
