@@ -30,7 +30,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.compose, sweeper.config, sweeper.overrides, sweeper.identity, sweeper.resolvers, sweeper.callbacks",
         "sweeper.train, sweeper.sweep_end",
         "sweeper.choose",
-        "sweeper.search, sweeper.search_space, sweeper.search_trials, sweeper.pruning, hydra_plugins.sweeper_optuna_sweeper",
+        "sweeper.search, sweeper.search_trials, sweeper.pruning, hydra_plugins.sweeper_optuna_sweeper",
         "sweeper.watch, sweeper.sightings, sweeper.watch_table, sweeper.machine, sweeper.sweeps, sweeper.sweep_show",
         "sweeper.doctor, sweeper.doctor_table, sweeper.checkup, sweeper.trial",
         "sweeper.plan, sweeper.plan_table, sweeper.forecast, sweeper.timings, sweeper.probe, sweeper.speeds",
