@@ -45,7 +45,7 @@ def choose(outputs: Sequence[str], into: str | None = None, write: str | None = 
     task = the_search(group_tasks(read_results(outputs).runs), outputs)
     options = searched_options(task)
     folder = Path(into or outputs[0])
-    columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "final_val_accuracy", "chosen"]
+    columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     text = describe_choice(task, options)
     files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
     if write is not None:
@@ -69,7 +69,7 @@ def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
         raise BadInput(f"{where}: there are several searches ({labels}); name a folder that has one of them")
     raise BadInput(
         f"{where}: no optimizer has several completed settings with validation images held out; "
-        "search by experiment=tune, or with dataset.validation_fraction=0.1"
+        "search by experiment=tune or experiment=search, or with dataset.validation_fraction=0.1"
     )
 
 
@@ -92,10 +92,12 @@ def describe_choice(task: Task, options: list[str]) -> str:
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = [s for s in task.settings if s.optimizer == setting.optimizer]
-        done = sum(bool(s.scores()) for s in tried)
+        pruned = sum(_is_pruned(s) for s in tried)
+        done = sum(bool(s.scores()) for s in tried) + pruned
         some = f"{done} of " if done < len(tried) else ""
         percent = f"{100 * validation_accuracy(setting):.2f} %"
-        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{len(tried)} trials"]
+        told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
+        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{told}"]
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
@@ -104,8 +106,9 @@ def describe_choice(task: Task, options: list[str]) -> str:
 
 
 def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
-    """Of a chosen setting's values those that are the `highest` or the `lowest` of the optimizer's finished trials."""
-    done = [_values(s, options) for s in task.settings if s.optimizer == chosen.optimizer and s.scores()]
+    """Of a chosen setting's values those that are the `highest` or the `lowest` of all the optimizer's that ended."""
+    tried = [s for s in task.settings if s.optimizer == chosen.optimizer and (s.scores() or _is_pruned(s))]
+    done = [_values(s, options) for s in tried]
     found = {}
     for name, value in _values(chosen, options).items():
         values = [trial[name] for trial in done]
@@ -119,11 +122,16 @@ def validation_accuracy(setting: Setting) -> float:
     return mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["status"] == "completed"])
 
 
+def _is_pruned(setting: Setting) -> bool:
+    """By a search, and not trained to its end since."""
+    return bool(setting.row["n_pruned"]) and not setting.scores()
+
+
 def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
     chosen = {setting.label for setting in chosen_settings(task)}
     return [
         {"optimizer": setting.optimizer, **_values(setting, options), "chosen": setting.label in chosen}
-        | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed")}
+        | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed", "n_pruned")}
         | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
         for setting in task.settings
     ]
@@ -156,7 +164,8 @@ def _yaml(value: Any) -> str:
 def _parser() -> Parser:
     parser = Parser(
         "choose",
-        "Of a search such as experiment=tune, choose each optimizer's setting of highest final validation accuracy. "
+        "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
+        "validation accuracy. "
         f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
     )
     parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")

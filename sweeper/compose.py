@@ -9,9 +9,9 @@ import copy
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +38,7 @@ from sweeper.overrides import (
     parse_overrides,
     sweep_values,
 )
+from sweeper.search_space import Dimension, Search, check_base, check_search, check_space, is_search, read_dimension
 from sweeper.slurm import check_options
 
 # Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
@@ -60,7 +61,7 @@ class Cell:
 @dataclass(frozen=True)
 class Grid:
     """What a command line asks for. `sweep` is true for a multirun, even of one cell; `jobs` is joblib's n_jobs, None
-    where it isn't a number or there is none."""
+    where it isn't a number or there is none. Of a search `cells` are the corners of its space."""
 
     cells: list[Cell]
     sweep: bool
@@ -68,6 +69,7 @@ class Grid:
     launcher: str
     launcher_options: dict[str, Any]
     jobs: int | None = None
+    search: Search | None = None
 
 
 def compose_grid(argv: list[str]) -> Grid:
@@ -137,14 +139,29 @@ class _Expansion:
         _check_launcher(launcher)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+        search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
+        dimensions: dict[str, Dimension] = {}
         axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
         for override in [*(parse_overrides(params) if multirun else ()), *self.asked]:
             key = override.get_key_element()
             axes[key] = [override.input_line or ""]
+            dimensions.pop(key, None)
             if override.is_sweep_override():
                 if not multirun:
                     raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
+                if search is not None and key != "optimizer":
+                    dimensions[key] = read_dimension(override, self.groups)
+                    continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
+        # An interpolation is computed from options that aren't read yet, such as device.threads.
+        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
+        jobs = hydra.launcher.n_jobs if counted else None
+        choice = hydra.runtime.choices["hydra/launcher"]
+        # One run with all its values told, as a trial's record names it, is that run and no search.
+        if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
+            asked = self._search(axes, dimensions, search)
+            outputs = Path(asked.corners[0].config["outputs"])
+            return Grid(asked.corners, True, outputs, choice, launcher, jobs, asked)
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
@@ -152,11 +169,31 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory, number))
-        # An interpolation is computed from options that aren't read yet, such as device.threads.
-        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
-        jobs = hydra.launcher.n_jobs if counted else None
-        choice = hydra.runtime.choices["hydra/launcher"]
         return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher, jobs)
+
+    def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
+        """A search over `dimensions` for each optimizer; what else `axes` have is the same for all."""
+        check_space(dimensions)
+        optimizers = {text.partition("=")[2]: text for text in axes.pop("optimizer", [])}
+        if not optimizers:
+            default = str(self._compose([]).hydra.runtime.choices["optimizer"])
+            optimizers = {default: f"optimizer={default}"}
+        fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
+
+        def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
+            overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
+            config = self._config(overrides)
+            hydras = ("hydra.", "hydra/")  # which Hydra itself hands on to every run
+            return (
+                Cell(config, Path(config["outputs"]) / run_name(config), 0),
+                [text for text in overrides if not text.lstrip("+~").startswith(hydras)],
+            )
+
+        search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, [], trial)
+        bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}
+        check_base(next(iter(bases.values())))
+        ends = [{d.name: d.ends()[end] for d in search.dimensions} for end in (0, 1)]
+        return replace(search, bases=bases, corners=[trial(o, values)[0] for o in optimizers for values in ends])
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

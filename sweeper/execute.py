@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, rais
 from sweeper.files import say_what_failed
 from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
+from sweeper.pruning import why_pruned
 from sweeper.runs import RunDirectory, find_finished
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import is_shown
@@ -30,9 +31,16 @@ log = logging.getLogger("sweeper")
 CHECK_LOCK_EVERY = 10.0  # seconds
 
 
-def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep: bool, overrides: list[str]) -> str:
+def execute_run(
+    config: dict[str, Any],
+    directory: Path,
+    parallel: int,
+    in_sweep: bool,
+    overrides: list[str],
+    bars: Sequence[float | None] | None = None,
+) -> str:
     """Train the run, go on with it from its checkpoint, or answer from disk; see `run_in_steps`."""
-    steps = run_in_steps(config, directory, parallel, in_sweep, overrides)
+    steps = run_in_steps(config, directory, parallel, in_sweep, overrides, bars)
     while True:
         try:
             event = next(steps)
@@ -44,7 +52,12 @@ def execute_run(config: dict[str, Any], directory: Path, parallel: int, in_sweep
 
 
 def run_in_steps(
-    config: dict[str, Any], directory: Path, parallel: int, in_sweep: bool, overrides: list[str]
+    config: dict[str, Any],
+    directory: Path,
+    parallel: int,
+    in_sweep: bool,
+    overrides: list[str],
+    bars: Sequence[float | None] | None = None,
 ) -> Generator["Event | None", None, str]:
     """The same as a generator, so that one process can advance several runs in turn.
 
@@ -53,6 +66,7 @@ def run_in_steps(
     Args:
         parallel: runs that share this machine's device at a time; on the CPU its cores are shared out among them.
         overrides: the command line's, for the record.
+        bars: of a search's run, for each epoch the best validation accuracy below which it is pruned.
 
     Returns:
         The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped.
@@ -76,7 +90,7 @@ def run_in_steps(
                 run.tidy()
                 if not config["rerun"] and (finished := find_finished(directory)) is not None:
                     return str(finished["status"])  # its owner came to its end while we waited for the lock
-                return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking))
+                return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking, bars))
         except LockLost as lost:
             log.error("%s", lost)
             return "locked"
@@ -104,6 +118,7 @@ def _train(
     sweep: SweepStop | None,
     overrides: list[str],
     tracking: Tracking,
+    bars: Sequence[float | None] | None,
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
     threads = config["device"]["threads"] or max(1, cores() // parallel)
@@ -120,6 +135,8 @@ def _train(
     rows: list[dict[str, Any]] = []
     shared = parallel > 1
     status, error, memory_full = "failed", None, False
+    pruned: str | None = None
+    judged = 0  # rows
     device: Device | None = None
     data: Data | None = None
     progress = Progress(config["epochs"], quiet=sweep is not None)
@@ -149,6 +166,10 @@ def _train(
                     sweep.request("interrupted")  # a worker's signal, too, is for the whole sweep
                 if signals.received is not None or (sweep is not None and sweep.requested()):
                     loop.throw(Stopped())
+                if bars is not None and len(rows) > judged:
+                    judged = len(rows)
+                    if (pruned := why_pruned([row["val_accuracy"] for row in rows], bars)) is not None:
+                        loop.throw(Stopped())
                 device_time.count()
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
@@ -159,7 +180,7 @@ def _train(
             shared = shared or presence.others
         status = "completed"
     except Stopped:
-        status = "interrupted"
+        status, error = ("pruned", pruned) if pruned is not None else ("interrupted", None)
     except Diverged as divergence:
         status, error = "diverged", str(divergence)
     except LockLost:
@@ -203,6 +224,8 @@ def _tell(directory: Path, status: str, error: str | None, result: dict[str, Any
         log.error("%s: failed: %s (more in its train.log)", directory, error)
     elif status == "diverged":
         log.warning("%s: diverged: %s", directory, error)
+    elif status == "pruned":
+        log.log(logging.DEBUG if is_shown() else logging.INFO, "%s: %s", directory, error)
     elif status == "interrupted":
         log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
     else:

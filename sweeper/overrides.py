@@ -62,7 +62,8 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
     """
     key = override.key_or_group
     if not override.is_discrete_sweep():
-        raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3")
+        only = "only a search takes intervals, see experiment=search"
+        raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3; {only}")
     swept = override.value()
     if isinstance(swept, Glob):
         if fitting := swept.filter(groups.get(key, [])):

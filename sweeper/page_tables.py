@@ -45,7 +45,7 @@ class PageTable:
 def ranking_table(task: Task) -> PageTable:
     """The compared settings by rank, then the others."""
     table = PageTable(["rank", "optimizer", "lr", "weight decay", "final", "95 % interval, %", "best", "seeds, %"])
-    counts = [name for name in ("n_diverged", "n_failed") if any(s.row[name] for s in task.settings)]
+    counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]
     others.sort(key=lambda setting: -(setting.row["final_test_accuracy_mean"] or 0))
@@ -168,7 +168,7 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
     table = PageTable(["run", "status", "epochs", "reason"])
     for run in runs:
         status = run.values["status"]
-        if status in ("diverged", "failed", "damaged"):
+        if status in ("diverged", "pruned", "failed", "damaged"):
             reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
             cells = [
                 Cell(run.values["run"]),

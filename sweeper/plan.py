@@ -79,6 +79,9 @@ def _plan(arguments: list[str]) -> int:
     began = time.perf_counter()
     grid = compose_grid(overrides)
     composing = time.perf_counter() - began
+    if grid.search is not None:
+        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"
+        raise BadInput(f"a search's runs aren't known before it: {like}")
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]
     document = describe_runs(grid, runs)
@@ -137,7 +140,7 @@ def standing(cell: "Cell") -> Standing:
         return Standing(cell, "to do", epochs)
     done = len(read_metrics(cell.directory / METRICS_FILE)[0])
     try:
-        stopped = read_run(cell.directory)["status"] == "interrupted"
+        stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
     except Damaged:
         stopped = False
     if every and not stopped:  # killed: what came after the last checkpoint is lost

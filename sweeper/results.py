@@ -181,7 +181,11 @@ def _rank(run: Run) -> tuple[int, int, int]:
     """Smaller is further."""
     status = run.values["status"]
     finished = {"completed": 0, "diverged": 1}.get(status, 2)
-    return finished, -run.epochs_done, ("running", "interrupted", "failed").index(status) if finished == 2 else 0
+    return (
+        finished,
+        -run.epochs_done,
+        ("running", "pruned", "interrupted", "failed").index(status) if finished == 2 else 0,
+    )
 
 
 def _compare_versions(runs: list[Run]) -> None:

@@ -37,7 +37,7 @@ HYDRAS_FILES = (".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/ove
 HYDRAS_SWEEP_FILE = "multirun.yaml"
 RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, *CHECKPOINT_FILES, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
 
-STATUSES = ("running", "completed", "diverged", "failed", "interrupted")
+STATUSES = ("running", "completed", "diverged", "failed", "interrupted", "pruned")
 FINISHED = frozenset({"completed", "diverged"})
 
 METRICS = (

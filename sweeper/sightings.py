@@ -17,9 +17,9 @@ from sweeper.rows import Run, read_row
 from sweeper.runs import METRICS_FILE, RUN_FILE
 from sweeper.sweeps import Planned, Sweep, read_sweeps
 
-SETTLED = frozenset({"completed", "diverged", "failed"})
+SETTLED = frozenset({"completed", "diverged", "failed", "pruned"})
 # As they are shown: what goes on first, what needs a look next.
-STATUSES = ("running", "waiting", "failed", "damaged", "interrupted", "diverged", "completed")
+STATUSES = ("running", "waiting", "failed", "damaged", "interrupted", "diverged", "pruned", "completed")
 SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision")
 RECENT = 5  # epochs whose speed is taken for that of the next ones
 
@@ -163,7 +163,7 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
     """A run of a sweep at work; what an earlier command left of it is not yet its state."""
     if seen is None:
         seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), "waiting", 0, planned.epochs)
-    elif seen.changed < sweep.began and (planned.anew or seen.status in ("failed", "damaged", "interrupted")):
+    elif seen.changed < sweep.began and (planned.anew or seen.status in ("failed", "damaged", "interrupted", "pruned")):
         seen = Sighting(seen.run, "waiting", planned.done, planned.epochs, settings=seen.settings)
     seen.in_sweep = True
     return seen

@@ -11,7 +11,7 @@ from sweeper.rows import Run
 from sweeper.statistics import confidence_interval, mean, standard_deviation
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
-COUNTS = ("n", "n_diverged", "n_failed")
+COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")
 FIGURES = ("final_test_accuracy", "best_test_accuracy")
 STATISTICS = ("mean", "std", "ci95_low", "ci95_high")
 
@@ -72,7 +72,8 @@ def _row(group: list[Run], differing: list[str]) -> Row:
     statuses = [run.values["status"] for run in group]
     row = {name: first.get(name) for name in (*HEAD, *differing)}
     row |= {"n": statuses.count("completed"), "n_diverged": statuses.count("diverged")}
-    row |= {"n_failed": statuses.count("failed"), "mixed": describe_mixture(group) or None}
+    row |= {"n_failed": statuses.count("failed"), "n_pruned": statuses.count("pruned")}
+    row |= {"mixed": describe_mixture(group) or None}
     for figure in FIGURES:
         values = [run.values[figure] for run in group if run.values["status"] == "completed"]
         found = (mean(values), standard_deviation(values), *confidence_interval(values))

@@ -40,7 +40,7 @@ def show(summary: Summary) -> Shown:
     rows = summary.rows
     varying = [name for name in HEAD if name == "optimizer" or len({row[name] for row in rows}) > 1]
     columns = ["optimizer", *(name for name in varying if name != "optimizer"), *summary.differing]
-    counts = [name for name in ("n_diverged", "n_failed") if any(row[name] for row in rows)]
+    counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     where = [tuple(row[name] for name in ("dataset", "model", "noise", "noise_rate")) for row in rows]
     shared = ", ".join(filter(None, (_words(name, rows[0]) for name in HEAD if rows and name not in varying)))
     return Shown(

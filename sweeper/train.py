@@ -37,13 +37,12 @@ from sweeper.runs import (
     read_run,
     with_relative_paths,
 )
+from sweeper.search import RUNS_VARIABLE, carry_out_search
 from sweeper.slurm import check_cluster, is_slurm
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
 from sweeper.sweeps import remove_sweep, tidy_folder, write_sweep
-
-RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do, for its launcher's workers
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -127,6 +126,7 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
         "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE, MOST_RUNS))),
         "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
         "overrides": list(hydra_config.overrides.task),
+        "bars": hydra_config.sweeper.get("prune_below"),
     }
 
 
@@ -143,6 +143,8 @@ def _carry_out(grid: Grid) -> int:
     clear_way(grid.outputs / HYDRAS_SWEEP_FILE)
     for cell in grid.cells:  # Hydra opens the log of each
         RunDirectory(cell.directory).remove_links()
+    if grid.search is not None:
+        return carry_out_search(grid, grid.search, _rehearse, _train_by_hydra, _exit_code)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do))
     for cell in grid.cells:
@@ -160,7 +162,7 @@ def _carry_out(grid: Grid) -> int:
         from sweeper.ray_cluster import connect
 
         connect(grid.launcher_options)
-    _rehearse(to_do, elsewhere=by_slurm or grid.launcher == "ray")
+    _rehearse(to_do, by_slurm or grid.launcher == "ray")
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
     os.environ[RUNS_VARIABLE] = str(len(to_do))
@@ -263,7 +265,7 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> i
         return signals.exit_code
     if "failed" in statuses or reason == "failed":
         return 1
-    if any(status not in ("completed", "diverged") for status in statuses):
+    if any(status not in ("completed", "diverged", "pruned") for status in statuses):
         return 130
     return 0
 

@@ -15,7 +15,7 @@ from sweeper.progress import duration, percent
 from sweeper.sightings import Overview, Sighting
 
 COLORS = {"running": "cyan", "failed": "red", "damaged": "red", "diverged": "magenta", "interrupted": "yellow"}
-COLORS |= {"waiting": "dim", "completed": "green"}
+COLORS |= {"waiting": "dim", "pruned": "blue", "completed": "green"}
 FEWEST_ROWS = 3
 MOST_REASONS = 3
 

@@ -10,7 +10,7 @@ from made_runs import make_run
 
 def loaded(code: str, cwd: Path) -> set[str]:
     """Those of the heavy libraries that are imported when `code` has run."""
-    code = f"import sys\n{code}\nprint('loaded:', *({{'torch', 'pandas', 'scipy.stats'}} & set(sys.modules)))"
+    code = f"import sys\n{code}\nprint('loaded:', *({{'torch', 'pandas', 'scipy.stats', 'optuna'}} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=cwd,
@@ -30,6 +30,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.compose, sweeper.config, sweeper.overrides, sweeper.identity, sweeper.resolvers, sweeper.callbacks",
         "sweeper.train, sweeper.sweep_end",
         "sweeper.choose",
+        "sweeper.search, sweeper.search_trials, sweeper.pruning, hydra_plugins.sweeper_optuna_sweeper",
         "sweeper.watch, sweeper.sightings, sweeper.watch_table, sweeper.machine, sweeper.sweeps, sweeper.sweep_show",
         "sweeper.doctor, sweeper.doctor_table, sweeper.checkup, sweeper.trial",
         "sweeper.plan, sweeper.plan_table, sweeper.forecast, sweeper.timings, sweeper.probe, sweeper.speeds",

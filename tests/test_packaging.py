@@ -44,7 +44,7 @@ def test_nothing_lies_at_the_top_but_the_package_and_hydras_plugin(installed):
     assert (installed / "sweeper" / "conf" / "optimizer" / "lion.yaml").is_file()
     # Without an __init__.py: other packages' plugins lie in a folder of this name too.
     plugins = sorted(path.name for path in (installed / "hydra_plugins").iterdir())
-    assert plugins == ["sweeper_packed_launcher.py", "sweeper_slurm_launcher.py"]
+    assert plugins == ["sweeper_optuna_sweeper.py", "sweeper_packed_launcher.py", "sweeper_slurm_launcher.py"]
 
 
 def test_it_trains_from_any_folder_with_a_users_own_groups(installed, tmp_path):

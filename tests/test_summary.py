@@ -20,7 +20,7 @@ def test_the_table_has_the_promised_columns(tmp_path):
     make_run(tmp_path, schedule__power=1)
     make_run(tmp_path, schedule__power=2)
     assert ",".join(summarize(read_results([tmp_path]).runs).columns()) == (
-        "dataset,model,optimizer,noise,noise_rate,lr,weight_decay,epochs,batch_size,n,n_diverged,n_failed,"
+        "dataset,model,optimizer,noise,noise_rate,lr,weight_decay,epochs,batch_size,n,n_diverged,n_failed,n_pruned,"
         "final_test_accuracy_mean,final_test_accuracy_std,final_test_accuracy_ci95_low,final_test_accuracy_ci95_high,"
         "best_test_accuracy_mean,best_test_accuracy_std,best_test_accuracy_ci95_low,best_test_accuracy_ci95_high,"
         "schedule.power,mixed"

@@ -1,0 +1,52 @@
+"""`hydra/sweeper=optuna`: trials asked of Optuna in batches, each carried out by whatever launcher is chosen.
+
+Of our own since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every module of
+`hydra_plugins` in every program that uses it, so this one imports nothing heavy.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+
+@dataclass
+class OptunaSweeperConf:
+    """conf/ says each one's meaning and value."""
+
+    _target_: str = MISSING
+    params: dict[str, str] | None = MISSING
+    trials: int = MISSING
+    trials_at_once: int | None = MISSING
+    startup_trials: int = MISSING
+    prune: bool = MISSING
+    warmup_epochs: int = MISSING
+    sampler: str = MISSING
+    seed: int = MISSING
+    prune_below: list[float | None] | None = MISSING
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="optuna_schema", node=OptunaSweeperConf, provider="sweeper")
+
+
+class OptunaSweeper(BasicSweeper):
+    """Carries out the search that `sweeper.train` has read and checked; where it has read none, a grid."""
+
+    def __init__(self, params: dict[str, str] | None, **options: Any) -> None:
+        super().__init__(None, params)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from sweeper.search import carry_on, is_at_work
+
+        if not is_at_work():
+            given = {argument.partition("=")[0] for argument in arguments}
+            self.params = {key: value for key, value in self.params.items() if key not in given}
+            return super().sweep(arguments)
+        assert self.config is not None and self.launcher is not None
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        return carry_on(self.launcher.launch)

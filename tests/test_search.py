@@ -1,0 +1,274 @@
+"""A search by Optuna through the real command line: equal budgets, pruning, resumption, and what is refused."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from conftest import run_module
+
+from sweeper.pruning import median_bars, why_pruned
+from sweeper.search_space import Dimension
+
+TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=3", "device=cpu", "device.threads=1")
+SEARCH = ("-m", "experiment=search", "optimizer=sgd,adam", *TINY, "hydra.sweeper.startup_trials=1")
+BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
+
+
+def trials(outputs):
+    """What the storage holds of each study's trials, in their order."""
+    import optuna
+
+    storage = f"sqlite:///{outputs / 'search.db'}"
+    return {
+        name: [
+            (t.state.name, t.params, t.values, t.intermediate_values, t.user_attrs)
+            for t in optuna.load_study(study_name=name, storage=storage).trials
+        ]
+        for name in optuna.get_all_study_names(storage)
+    }
+
+
+def records(outputs):
+    return {path.parent.name: json.loads(path.read_text()) for path in outputs.glob("*/*/run.json")}
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("untouched")
+    done = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=done.stdout)
+
+
+@pytest.mark.slow
+def test_each_optimizer_has_the_same_budget_and_begins_at_the_same_factors(untouched):
+    found = trials(untouched.outputs)
+    assert sorted(name.split("/")[1].split("-")[0] for name in found) == ["adam", "sgd"]
+    adam, sgd = (found[name] for name in sorted(found))
+    assert len(adam) == len(sgd) == 4 and len(records(untouched.outputs)) == 8
+    assert [trial[1] for trial in adam[:1]] == [trial[1] for trial in sgd[:1]]
+    assert len({str(trial[1]) for trial in sgd}) == 4
+
+
+@pytest.mark.slow
+def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(untouched, tmp_path):
+    pruned = {name: record for name, record in records(untouched.outputs).items() if record["status"] == "pruned"}
+    assert pruned and len(pruned) == sum(
+        t[0] == "PRUNED" for study in trials(untouched.outputs).values() for t in study
+    )
+    with (untouched.outputs / "results.csv").open() as file:
+        rows = {row["run"].split("/")[1]: row for row in csv.DictReader(file)}
+    with (untouched.outputs / "summary.csv").open() as file:
+        summary = list(csv.DictReader(file))
+    assert sum(int(row["n_pruned"]) for row in summary) == len(pruned)
+    assert all(row["final_test_accuracy_mean"] == "" for row in summary if row["n_pruned"] == "1")
+    for name, record in pruned.items():
+        assert rows[name]["status"] == "pruned" and rows[name]["final_test_accuracy"] == ""
+        assert "pruned after epoch 2" in record["error"] == rows[name]["error"]
+        assert "prune_below" not in json.dumps(record)
+        assert list(untouched.outputs.glob(f"*/{name}/checkpoint.pt"))
+    name, record = next(iter(pruned.items()))
+    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
+    done = run_module("train", *record["environment"]["overrides"], cwd=tmp_path)
+    assert done.returncode == 0 and "going on from the checkpoint: epoch 3, step 1" in done.stderr
+    assert records(tmp_path / "outputs")[name]["status"] == "completed"
+
+
+@pytest.mark.slow
+def test_of_more_trials_only_the_additional_ones_are_carried_out(untouched, tmp_path):
+    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
+    before = trials(untouched.outputs)
+    more = run_module("train", *BASIC, "hydra.sweeper.trials=5", cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    after = trials(tmp_path / "outputs")
+    assert {name: study[:4] for name, study in after.items()} == before
+    assert {len(study) for study in after.values()} == {5}
+    fewer = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
+    assert fewer.returncode == 2 and "sgd has had 5 trials already; equal budgets need 5 or more" in fewer.stderr
+
+
+@pytest.mark.slow
+def test_a_search_killed_anywhere_has_the_same_trials_in_the_end(untouched, tmp_path):
+    arguments = [*BASIC, "hydra.sweeper.trials=4"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.train", *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len(records(tmp_path / "outputs")) < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors and process.returncode == -9
+    done = run_module("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert trials(tmp_path / "outputs") == trials(untouched.outputs)
+    assert {n: r["status"] for n, r in records(tmp_path / "outputs").items()} == {
+        n: r["status"] for n, r in records(untouched.outputs).items()
+    }
+
+
+@pytest.mark.slow
+def test_a_lost_storage_is_made_again_from_the_runs(untouched, tmp_path):
+    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
+    (tmp_path / "outputs" / "search.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 200)
+    damaged = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
+    assert damaged.returncode == 2 and damaged.stderr.count("\n") == 1
+    assert "outputs/search.db: can't be used as a search's storage" in damaged.stderr
+    (tmp_path / "outputs" / "search.db").unlink()
+    again = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
+    assert again.returncode == 0 and "completed, test" not in again.stderr
+    assert trials(tmp_path / "outputs") == trials(untouched.outputs)
+
+
+@pytest.mark.slow
+def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
+    """Also where test accuracies say otherwise."""
+    for path in untouched.outputs.glob("*/*/run.json"):
+        record = json.loads(path.read_text())
+        if record["status"] == "completed":
+            record["result"]["final_test_accuracy"] = 1 - record["result"]["final_val_accuracy"]
+            path.write_text(json.dumps(record))
+    done = run_module("choose", "outputs", cwd=untouched.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "of 4 trials" in done.stdout and "pruned" in done.stdout
+    chosen = yaml.safe_load(done.stdout)
+    for optimizer, values in chosen.items():
+        accuracies = {
+            r["config"]["optimizer"]["lr"]: r["result"]["final_val_accuracy"]
+            for r in records(untouched.outputs).values()
+            if r["status"] == "completed" and r["config"]["optimizer"]["name"] == optimizer
+        }
+        assert accuracies[values["lr"]] == max(accuracies.values())
+        assert f"{optimizer:<11}{100 * max(accuracies.values()):.2f} %" in untouched.told
+        assert str(values["lr"]) in untouched.told and str(values["weight_decay"]) in untouched.told
+
+
+@pytest.mark.slow
+def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path):
+    command = [word for word in SEARCH if not word.startswith("optimizer=")]
+    command += ["optimizer=sgd", "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3"]
+    command += ["weight_decay_factor=tag(log, interval(1, 1e9))", "epochs=1", "hydra.sweeper.trials=4"]
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    done = run_module("train", *command, *joblib, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (study,) = trials(tmp_path / "outputs").values()
+    statuses = [trial[4]["sweeper.status"] for trial in study]
+    assert len(study) == 4 and "diverged" in statuses
+    assert all(trial[2] == [0.0] for trial, status in zip(study, statuses, strict=True) if status == "diverged")
+    assert {trial[1]["optimizer.momentum"] for trial in study} <= {"0.9", "0.8"}
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("lr_factor=interval(10,0.1)",), "the lower end comes first and is below the upper one"),
+        (("lr_factor=tag(log,interval(0,1))",), "on a log scale the lower end must be above 0"),
+        (("lr_factor=tag(lag,interval(1,2))",), "the one tag of an interval is log"),
+        (("seed=1,2",), "seed=1,2: a search has one value of seed; only options of the optimizer"),
+        (("dataset.validation_fraction=0",), "a search chooses by validation images alone; hold some out"),
+        (("optimizer.lr=interval(0.1,1)",), "optimizer.lr and lr_factor are both searched over; fix one of them"),
+        (("lr_factor=1", "weight_decay_factor=1"), "nothing to search over; give e.g. 'lr_factor=tag(log"),
+        (("hydra.sweeper.trials=0",), "hydra.sweeper.trials=0: must be an integer of at least 1"),
+        (("hydra.sweeper.sampler=tpo",), "did you mean 'tpe'?"),
+        (("rerun=true",), "rerun=true: a search goes on with the runs that are there; begin another by tag=NAME"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_makes_no_search_is_refused_in_a_line(call, tmp_path, words, error):
+    code, _, told = call(*BASIC, *words)
+    assert code == 2 and error in told and told.startswith("error: ") and told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_train_is_found_before_anything_is_written(call, tmp_path):
+    code, _, told = call(*BASIC, "dataset=folder", "dataset.root=nowhere")
+    assert code == 2 and told.startswith("error: ") and told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plan_of_a_search_is_refused_with_what_tells_it(capsys):
+    from sweeper.plan import main
+
+    assert main([*BASIC]) == 2
+    assert "plan a trial of each optimizer by experiment=tune" in capsys.readouterr().err
+
+
+def test_two_searches_at_once_are_refused(tmp_path, call):
+    (tmp_path / "outputs").mkdir()
+    command = "import sys, time\nfrom pathlib import Path\nfrom sweeper.lock import Lock\n"
+    command += "with Lock(Path('outputs/search.lock')):\n    print('held', flush=True)\n    time.sleep(60)\n"
+    process = subprocess.Popen([sys.executable, "-c", command], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "held\n"
+        code, _, told = call(*BASIC)
+        assert code == 2 and "carries out a search here; wait for it" in told
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_without_optuna_the_extra_is_named(call, monkeypatch):
+    import importlib.metadata
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    code, _, told = call(*BASIC)
+    assert code == 2 and "pip install 'optimizer-sweeper[tune]'" in told and told.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_another_space_or_other_rules_under_the_same_study_are_refused(untouched):
+    for word, told in (
+        ("lr_factor=interval(1,2)", "begun with lr_factor tag(log,interval(0.1,10)), not interval(1,2)"),
+        ("hydra.sweeper.warmup_epochs=2", "begun with warmup_epochs 1, not 2"),
+    ):
+        done = run_module("train", *BASIC, "hydra.sweeper.trials=4", word, cwd=untouched.folder)
+        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1
+    assert sqlite3.connect(untouched.outputs / "search.db").execute("select count(*) from trials").fetchone() == (8,)
+
+
+def test_the_bars_stop_what_optunas_median_pruner_stops():
+    import random
+
+    import optuna
+
+    numbers = random.Random(0)
+    for _ in range(30):
+        curves = [{epoch: numbers.random() for epoch in range(1, 6)} for _ in range(numbers.randrange(1, 8))]
+        study = optuna.create_study(direction="maximize")
+        for curve in curves:
+            study.add_trial(optuna.trial.create_trial(value=curve[5], intermediate_values=curve))
+        run = [numbers.random() * 0.8 for _ in range(5)]
+        bars = median_bars(curves, 5, startup_trials=3, warmup_epochs=1)
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2)
+        stops = []
+        for epochs in range(1, 5):
+            so_far = dict(enumerate(run[:epochs], 1))
+            trial = optuna.trial.create_trial(
+                state=optuna.trial.TrialState.RUNNING, intermediate_values=so_far, value=None
+            )
+            stops.append(pruner.prune(study, trial))
+        first = stops.index(True) + 1 if True in stops else None
+        reason = why_pruned(run, bars)
+        assert reason is None if first is None else f"after epoch {first}:" in reason
+
+
+def test_a_value_is_typed_within_its_interval_and_its_edge_is_told():
+    factor = Dimension("lr_factor", "", 0.1, 10.0, log=True)
+    assert [factor.typed(v) for v in (0.1, 0.123456, 9.99999)] == ["0.1", "0.1235", "10.0"]
+    assert [factor.at_edge(v) for v in ("0.11", "1.0", "9.5")] == ["low", "", "high"]
+    assert Dimension("optimizer.x", "", 1, 5, integer=True).typed(3) == "3"
