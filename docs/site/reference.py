@@ -27,12 +27,18 @@ RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU
 
 # What others' code meets: read by mkdocstrings, module by module.
 PUBLIC = {
-    "In a program": ["sweeper.load_results", "sweeper.load_model", "sweeper.errors"],
-    "What your own code has to be": ["sweeper.data.RawData", "sweeper.tracking.Tracker", "sweeper.tracking.TrackedRun"],
-    "Optimizers": [f"sweeper.optimizers.{name}" for name in ("Lion", "Muon", "SAM", "Sophia")],
-    "Models": ["sweeper.models", "sweeper.zoo"],
-    "Schedules": ["sweeper.schedules"],
-    "Statistics": ["sweeper.statistics", "sweeper.comparisons", "sweeper.bootstrap", "sweeper.profiles"],
+    "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.errors": ("BadInput", "RunFailed")},
+    "What your own code has to be": {"sweeper.data": ("RawData",), "sweeper.tracking": ("Tracker", "TrackedRun")},
+    "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
+    "Models": {
+        "sweeper.models": ("resnet18", "resnet20", "cnn", "mlp"),
+        "sweeper.zoo": ("wide_resnet", "densenet", "mobilenet", "vit_tiny"),
+    },
+    "Schedules": {"sweeper.schedules": ("constant", "cosine", "step", "wsd")},
+    "Statistics": {
+        "sweeper.statistics": ("confidence_interval", "smallest_detectable_difference"),
+        "sweeper.comparisons": ("compare_paired", "hedges_g", "holm"),
+    },
 }
 
 
@@ -57,23 +63,22 @@ def commands() -> str:
 
 def configuration() -> str:
     """Every group's choices, and every option with its type, default and comment."""
+    plain = {keys: option for keys, option in read_choice(CONF / "config.yaml", CONF).items() if keys[0] != "hydra"}
     parts = [
         "# Configuration\n\nEvery option by the name that sets it on the command line, as in `optimizer.lr=0.1`. Made of "
         "[conf/config.yaml](../../conf/config.yaml), the files beside it, and the types in "
         "[sweeper/config.py](../../sweeper/config.py).",
         "## Options of a run",
-        _options(read_choice(CONF / "config.yaml", CONF), "", schema.Config),
+        _options(plain, "", schema.Config),
     ]
-    groups = [name for name in _groups() if not name.startswith("hydra/")] + ["hydra/launcher"]
-    for group in groups:
-        parts.append(f"## `{group}`")
+    primary = (CONF / "config.yaml").read_text()
+    for group, default in re.findall(r"^  - (?:override )?([a-z]+|hydra/launcher): (\w+)", primary, re.MULTILINE):
+        parts += [f"## `{group}`", f"Default: `{default}`." if default != "null" else ""]
         prefix = {"experiment": "", "hydra/launcher": "hydra.launcher."}.get(group, f"{group}.")
         for path in sorted((CONF / group).glob("*.yaml")):
             parts += [f"### `{group}={path.stem}`", read_head(path)]
             parts.append(_options(read_choice(path, CONF / group), prefix, TYPES.get(group)))
-        if group == "hydra/launcher":
-            parts += ["### `hydra/launcher=packed`", _packed()]
-    return "\n\n".join(filter(None, parts))
+    return "\n\n".join(filter(None, [*parts, "### `hydra/launcher=packed`", _packed()]))
 
 
 def columns() -> str:
@@ -92,7 +97,7 @@ def columns() -> str:
     parts += [
         "## `results.csv`",
         "A row a run.",
-        _table(("column", "must be", ""), (_result(n, meanings) for n in COLUMNS)),
+        _table(("column", "form", ""), (_result(n, meanings) for n in COLUMNS)),
     ]
     parts += ["Then every other value of the configuration by its dotted name, in the order of the alphabet."]
     parts += ["## `summary.csv`", "A row a configuration, over its seeds."]
@@ -115,15 +120,10 @@ def columns() -> str:
 
 def python() -> str:
     parts = ["# Python\n\nFrom the docstrings."]
-    for title, names in PUBLIC.items():
-        parts += [f"## {title}", *(f"::: {name}" for name in names)]
+    for title, modules in PUBLIC.items():
+        parts.append(f"## {title}")
+        parts += [f"::: {module}.{name}" for module, names in modules.items() for name in names]
     return "\n\n".join(parts)
-
-
-def _groups() -> list[str]:
-    """In the order of the primary configuration."""
-    text = (CONF / "config.yaml").read_text()
-    return re.findall(r"^  - (\w+):", text, re.MULTILINE)
 
 
 def _options(options: Options, prefix: str, typed: type | None) -> str:
