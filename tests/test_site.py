@@ -24,26 +24,23 @@ def build(repository: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def lay(folder: Path) -> Path:
+    """A copy of docs/, with what its pages are made of and link to around it."""
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ROOT.iterdir():
+        if path.name not in ("docs", "build"):
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
 @pytest.fixture
 def copy(tmp_path):
-    """The repository's files that the pages are made of."""
-    left_out = shutil.ignore_patterns("runs", "report.html", "__pycache__")
-    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=left_out)
-    for path in ROOT.iterdir():
-        if path.name not in ("docs", "build", ".git"):
-            (tmp_path / path.name).symlink_to(path)
-    for name in ("runs", "report.html"):
-        (tmp_path / "docs" / "study" / name).symlink_to(ROOT / "docs" / "study" / name)
-    return tmp_path
+    return lay(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("repository")
-    for path in ROOT.iterdir():
-        if path.name not in ("docs", "build", ".git"):
-            (folder / path.name).symlink_to(path)
-    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = lay(tmp_path_factory.mktemp("repository"))
     done = build(folder)
     assert done.returncode == 0, done.stdout
     return folder / "build" / "docs"
