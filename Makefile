@@ -84,7 +84,7 @@ docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 pythons: $(VENV)/.installed-test
-	$(BIN)/python tests/on_pythons.py
+	$(BIN)/python tests/on_pythons.py "not slow and $(HERE)"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
-"""The wheel in an empty environment of each declared Python that is installed here: `make pythons`.
+"""The wheel in an empty environment of each declared Python that is installed here: `make pythons`, which names the tests.
 
 Looks for `python3.10` and so on in the search path and among pyenv's. Each gets a new environment below build/pythons/,
-the wheel with what it depends on, one run, a sweep of four, the tables, and the tests that take no time.
+the wheel with what it depends on, one run, a sweep of four, the tables, and those tests.
 """
 
 import os
@@ -22,10 +22,9 @@ COMMANDS = (
     ("sweeper.report",),
     ("sweeper.train", "--help"),
 )
-FAST = "not slow and not cuda and not cluster and not browser and not tracker and not notebook and not faults and not site"
 
 
-def main() -> int:
+def main(tests: str) -> int:
     declared = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
     shutil.rmtree(FOLDER, ignore_errors=True)
     build = [sys.executable, "-m", "build", "--wheel", "--outdir", FOLDER, ROOT]
@@ -39,7 +38,7 @@ def main() -> int:
             continue
         started = time.monotonic()
         try:
-            words = try_python(interpreter, wheel, FOLDER / version)
+            words = try_python(interpreter, wheel, FOLDER / version, tests)
         except subprocess.CalledProcessError as error:
             wrong += 1
             words = f"FAILED: {' '.join(map(str, error.cmd))}\n{(error.stdout or '')[-3000:]}"
@@ -53,8 +52,11 @@ def find_interpreter(version: str) -> str | None:
     return next((path for path in found if path and _answers(path)), None)
 
 
-def try_python(interpreter: str, wheel: Path, folder: Path) -> str:
-    """What was run there, in a line.
+def try_python(interpreter: str, wheel: Path, folder: Path, tests: str) -> str:
+    """What came of it, in a line.
+
+    Args:
+        tests: which of them, as pytest's -m takes it.
 
     Raises:
         CalledProcessError: something failed; its output is in `stdout`.
@@ -68,9 +70,9 @@ def try_python(interpreter: str, wheel: Path, folder: Path) -> str:
     rows = (work / "outputs" / "results.csv").read_text().count("\n") - 1
     assert rows == 5, f"{rows} rows in the table of 5 runs"
     _call(work, python, "-m", "pip", "install", "--quiet", f"{wheel}[test]")
-    tests = _call(ROOT, folder / "bin" / "pytest", "-p", "no:cacheprovider", "-m", FAST)
+    passed = _call(ROOT, folder / "bin" / "pytest", "-p", "no:cacheprovider", "-m", tests)
     versions = "import sys, torch; print(sys.version.split()[0], 'torch', torch.__version__)"
-    return f"Python {_call(work, python, '-c', versions).strip()}, 5 runs; tests: {tests.strip().splitlines()[-1]}"
+    return f"Python {_call(work, python, '-c', versions).strip()}, 5 runs; tests: {passed.strip().splitlines()[-1]}"
 
 
 def _answers(path: str) -> bool:
@@ -88,4 +90,4 @@ def _call(folder: Path, *command: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

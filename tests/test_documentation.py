@@ -18,7 +18,8 @@ DOCS = REPOSITORY / "docs"
 COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^\n]*:\n\n```\w+\n(.*?)```", re.DOTALL)
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
-SHORT = ("device=cpu", "device.threads=1", "epochs=1", "dataset.train_limit=100")  # in place of what the page says
+# In place of what a page says, to take seconds: in one process, on a few images.
+SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
 REFUSED = ("optimizer=lino",)  # shown for its error
 EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]

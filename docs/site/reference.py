@@ -65,8 +65,8 @@ def configuration() -> str:
     """Every group's choices, and every option with its type, default and comment."""
     plain = {keys: option for keys, option in read_choice(CONF / "config.yaml", CONF).items() if keys[0] != "hydra"}
     parts = [
-        "# Configuration\n\nEvery option by the name that sets it on the command line, as in `optimizer.lr=0.1`. Made of "
-        "[conf/config.yaml](../../conf/config.yaml), the files beside it, and the types in "
+        "# Configuration\n\nEvery option by the name that sets it on the command line, as in `optimizer.lr=0.1`. Made "
+        "of [conf/config.yaml](../../conf/config.yaml), the files beside it, and the types in "
         "[sweeper/config.py](../../sweeper/config.py).",
         "## Options of a run",
         _options(plain, "", schema.Config),
