@@ -1,4 +1,4 @@
-"""The wheel in an empty environment of each declared Python that is installed here: `make pythons`, which names the tests.
+"""The wheel in an empty environment of each declared Python that is installed here: `make pythons`, which names tests.
 
 Looks for `python3.10` and so on in the search path and among pyenv's. Each gets a new environment below build/pythons/,
 the wheel with what it depends on, one run, a sweep of four, the tables, and those tests.
