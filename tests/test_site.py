@@ -79,6 +79,13 @@ def test_nothing_is_loaded_from_elsewhere(site):
         assert LOADED.findall(page.read_text()) == [], page
 
 
+def test_no_mark_of_a_list_or_a_block_is_left_in_a_paragraph(site):
+    """Lists of code and paragraphs want four spaces here, and blank lines around what is in them."""
+    for page in set(site.rglob("*.html")) - {site / "study" / "report.html"}:
+        for paragraph in re.findall(r"<p>(.*?)</p>", page.read_text(), re.DOTALL):
+            assert not re.search(r"\n\s*(?:- |\d+\. |\||```|~~~)", paragraph), f"{page}: {paragraph}"
+
+
 def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
     from sweeper.results import COLUMNS
     from sweeper.runs import METRICS
