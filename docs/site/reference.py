@@ -25,10 +25,11 @@ CONF = ROOT / "conf"
 TYPES = {"device": schema.DeviceConfig, "dataset": schema.DatasetConfig, "noise": schema.NoiseConfig}
 RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU
 
-# What others' code meets: read by mkdocstrings, module by module.
+YOURS = "What your own code has to be"
+# What others' code meets: names by module.
 PUBLIC = {
     "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.errors": ("BadInput", "RunFailed")},
-    "What your own code has to be": {"sweeper.data": ("RawData",), "sweeper.tracking": ("Tracker", "TrackedRun")},
+    YOURS: {"sweeper.data": ("RawData",), "sweeper.tracking": ("Tracker", "TrackedRun")},
     "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
     "Models": {
         "sweeper.models": ("resnet18", "resnet20", "cnn", "mlp"),
@@ -53,7 +54,7 @@ def commands() -> str:
     """Each command of pyproject.toml with what it says of itself."""
     scripts = re.findall(r'^(sweeper-\w+) = "sweeper\.(\w+):main"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     parts = ["# Commands\n\nWhat each says by `--help`. In a word, as a script that pip installs, or as a module."]
-    environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
     for script, module in scripts:
         command = [sys.executable, "-m", f"sweeper.{module}", "--help"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
@@ -122,7 +123,8 @@ def python() -> str:
     parts = ["# Python\n\nFrom the docstrings."]
     for title, modules in PUBLIC.items():
         parts.append(f"## {title}")
-        parts += [f"::: {module}.{name}" for module, names in modules.items() for name in names]
+        with_source = "\n    options: {show_source: true}" if title == YOURS else ""  # its fields are told by comments
+        parts += [f"::: {module}.{name}{with_source}" for module, names in modules.items() for name in names]
     return "\n\n".join(parts)
 
 

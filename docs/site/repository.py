@@ -81,7 +81,7 @@ def _shown(path: Path) -> str:
     text = path.read_text()
     if path.suffix == ".md":
         return text
-    title = f"# `{path.relative_to(ROOT).as_posix()}`\n\n"
+    title = f"---\nsearch: {{exclude: true}}\n---\n\n# `{path.relative_to(ROOT).as_posix()}`\n\n"
     if path.suffix == ".ipynb":
         cells = [("".join(cell["source"]), cell["cell_type"]) for cell in json.loads(text)["cells"]]
         return title + "\n\n".join(_fenced(cell, "python") if kind == "code" else cell for cell, kind in cells)
