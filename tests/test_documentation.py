@@ -1,5 +1,6 @@
 """What the tutorial and the how-to pages tell to write and to type works, page by page in an empty folder."""
 
+import json
 import os
 import re
 import shlex
@@ -20,6 +21,14 @@ FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^\n]*:\n\n```\w+\n(.*?)```", re.DO
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
 # In place of what a page says, to take seconds: in one process, on a few images.
 SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
+# Every command in one process, which imports torch once.
+ONE_AFTER_ANOTHER = """
+import importlib, json, sys
+for (module, arguments), code in zip(*json.loads(sys.argv[1])):
+    sys.argv = [f"{module}.py", *arguments]
+    got = importlib.import_module(f"sweeper.{module}").main()
+    assert got == code, f"{module} {arguments}: exit code {got}"
+"""
 REFUSED = ("optimizer=lino",)  # shown for its error
 EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
 PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
@@ -49,25 +58,20 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     make_pictures(tmp_path / "pictures")
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *words]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-
+    todo = [(module, arguments) for module, arguments in commands(page) if module != "doctor"]  # half a minute
     if page.stem == "tables":  # it reads what others have made
-        run("-m", "sweeper.train", "-m", "dataset=digits", "model=mlp", "seed=1,2", "epochs=1", "device=cpu")
-    for module, arguments in commands(page):
-        if module == "doctor":  # half a minute; its own test's
-            continue
-        done = run("-m", f"sweeper.{module}", *arguments, *(SHORT if module == "train" else ()))
-        expected = 2 if any(word in REFUSED for word in arguments) else 0
-        assert done.returncode == expected, f"{module} {arguments}\n{done.stdout}{done.stderr}"
-        assert "Error" not in done.stdout + done.stderr
+        todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
+    lines = [(module, [*arguments, *(SHORT if module == "train" else ())]) for module, arguments in todo]
+    expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
     for program in PROGRAM.findall(text):
         (first,) = list(tmp_path.glob("outputs/digits-cnn/adam-seed1-*"))[:1] or [tmp_path]
-        done = run("-c", re.sub(r"outputs/digits-cnn/adam-seed1-\w+", str(first), program))
-        assert done.returncode == 0, done.stderr
+        shortened = re.sub(r"outputs/digits-cnn/adam-seed1-\w+", str(first), program)
+        done = subprocess.run([sys.executable, "-c", shortened], cwd=tmp_path, env=environment, check=False)
+        assert done.returncode == 0
 
 
 @pytest.mark.parametrize("page", EXPLAINED, ids=lambda page: page.stem)
