@@ -74,9 +74,10 @@ def test_data_sets_that_are_missing_come_with_a_command(tmp_path, monkeypatch):
 
 def test_extras_are_those_of_the_package_and_told_by_a_command():
     text = (REPOSITORY / "pyproject.toml").read_text()
+    package = "." if REPOSITORY in checkup.Path(checkup.__file__).parents[1:2] else "optimizer-sweeper"
     for extra in extras():
         assert f"\n{extra['name']} = [" in text
-        assert extra["command"] == f"pip install '.[{extra['name']}]'"
+        assert extra["command"] == f"pip install '{package}[{extra['name']}]'"
         assert extra["present"] == (importlib.util.find_spec(checkup.EXTRAS[extra["name"]][0]) is not None)
 
 
