@@ -79,9 +79,9 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
-# The variable silences an advertisement of the theme's.
+# Not --quiet, with which warnings are no errors. The variable silences an advertisement of the theme's.
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 pythons: $(VENV)/.installed-test
 	$(BIN)/python tests/on_pythons.py "not slow and $(HERE)"

@@ -17,8 +17,9 @@ LOADED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="((?:https
 
 
 def build(repository: Path) -> subprocess.CompletedProcess[str]:
-    """What MkDocs says of it, all in `stderr`."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", "docs/site/mkdocs.yml"]
+    """By the very command of `make docs`. What MkDocs says is all in `stderr`."""
+    line = re.search(r"^\t.*\$\(BIN\)/mkdocs (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    command = [sys.executable, "-m", "mkdocs", *line[1].split()]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
     return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
 
