@@ -27,7 +27,7 @@ COMMANDS = (
 def main(tests: str) -> int:
     declared = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
     shutil.rmtree(FOLDER, ignore_errors=True)
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", FOLDER, ROOT]
+    build = [sys.executable, "-m", "build", "--outdir", FOLDER, ROOT]  # the wheel by way of the sdist
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     (wheel,) = FOLDER.glob("*.whl")
     wrong = 0
