@@ -7,6 +7,7 @@ the wheel with what it depends on, one run, a sweep of four, the tables, and tho
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -90,4 +91,6 @@ def _call(folder: Path, *command: object) -> str:
 
 
 if __name__ == "__main__":
+    # A shell leaves SIGINT ignored for what it starts in the background, and the tests of Ctrl-C would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1]))
