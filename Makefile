@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults
+HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults and not site
 
-.PHONY: help sweep test test-fast test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint clean
+.PHONY: help sweep test test-fast test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint docs pythons clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
@@ -15,6 +15,8 @@ help:
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
+	@echo "make docs         the documentation as a site, build/docs/index.html; a broken link is an error"
+	@echo "make pythons      the wheel in an empty environment of each Python here: minutes, and 6 GB for each"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
 $(VENV)/.installed: pyproject.toml
@@ -45,8 +47,8 @@ $(VENV)/.installed-extras: $(VENV)/.installed-test
 test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
-test-extras: $(VENV)/.installed-extras browser slurm
-	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook"
+test-extras: $(VENV)/.installed-extras browser slurm docs
+	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook or site"
 
 slurm-test: $(VENV)/.installed-extras slurm
 	$(BIN)/pytest tests/clusters/test_on_slurm.py -m cluster -rs --durations=0
@@ -72,6 +74,17 @@ fuzz: $(VENV)/.installed-test
 	for reader in run_json metrics_csv; do \
 		new=$$(mktemp -d) && $(BIN)/python tests/faults/fuzz_readers.py $$reader $$new tests/faults/corpus/$$reader \
 			-max_total_time=300 -print_final_stats=1 -verbosity=0 && rm -r $$new || exit 1; done
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+# Not --quiet, with which warnings are no errors. The variable silences an advertisement of the theme's.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
+pythons: $(VENV)/.installed-test
+	$(BIN)/python tests/on_pythons.py "not slow and $(HERE)"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

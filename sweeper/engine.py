@@ -111,7 +111,7 @@ def train(
             meter.clock.stop()
             save_state(run, parts, rows, data.digest, epoch, done)
             raise
-        facts["tier"] = getattr(run_step, "tier", None) or "eager"
+        facts["tier"] = getattr(run_step, "tier", None) or "eager"  # how much of a step is one CUDA graph
 
         row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics()}
         bad_step = meter.first_bad_step(config["divergence_loss"])

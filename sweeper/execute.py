@@ -150,7 +150,7 @@ def _train(
         device = choose_device(config["device"], threads)
         data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
-        environment["device_seconds"] = device_time.count()
+        environment["device_seconds"] = device_time.count()  # what it cost of its device, its share if several ran
         run.write_run("running", config, environment)
         tracking.start()
         run.write_corrupted_labels(data)

@@ -35,15 +35,15 @@ def describe_environment(
         "device": device.kind,
         "device_name": device.name,
         "precision": device.precision,
-        "threads": device.threads,
-        "commit": _commit(),
-        "data_digest": data.digest,
+        "threads": device.threads,  # on the CPU
+        "commit": _commit(),  # of the clone that sweeper ran from; null elsewhere
+        "data_digest": data.digest,  # SHA-256 of all images and labels, however they were stored
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
         "host": socket.gethostname() if config["record_host"] else None,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "overrides": overrides,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; begun or resumed
+        "overrides": overrides,  # the words that give this run again
     }
 
 

@@ -17,7 +17,16 @@ from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_F
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("run", "status", *FROM_CONFIG, "device", "precision", *FROM_RESULT, "versions_differ", "error")
+COLUMNS = (
+    "run",  # its directory, as seen from the folder of all runs
+    "status",  # running, completed, diverged, failed, interrupted, or damaged: its record can't be read
+    *FROM_CONFIG,
+    "device",  # cuda, mps or cpu
+    "precision",  # fp32, bf16 or fp16
+    *FROM_RESULT,
+    "versions_differ",  # made by other versions of the libraries than most rows here
+    "error",  # the reason of a failure, a divergence or a damage, in a line
+)
 
 _NAMED_AS_A_RUN = re.compile(r"-seed\d+-[0-9a-f]{8}$")
 _DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} | {

@@ -33,17 +33,17 @@ FROM_CONFIG: dict[str, tuple[str, Kind]] = {
 OPTIONAL = ("noise_rate", "lr", "weight_decay")  # an optimizer of any package may lack them
 
 FROM_RESULT: dict[str, Kind] = {
-    "final_test_accuracy": SHARE,
-    "best_test_accuracy": SHARE,
-    "best_epoch": COUNT,
-    "final_val_accuracy": SHARE,
+    "final_test_accuracy": SHARE,  # after the last epoch; only of completed runs, as all that is final
+    "best_test_accuracy": SHARE,  # the highest of all epochs
+    "best_epoch": COUNT,  # the first that reached it
+    "final_val_accuracy": SHARE,  # on the images held out by dataset.validation_fraction
     "best_val_accuracy": SHARE,
     "final_train_loss": NUMBER,
-    "steps_to_target": COUNT,
-    "train_seconds": AMOUNT,
-    "images_per_second": AMOUNT,
-    "peak_memory_bytes": COUNT,
-    "shared_device": FLAG,
+    "steps_to_target": COUNT,  # to the first epoch that reached target_accuracy; inf: never; empty: no target was set
+    "train_seconds": AMOUNT,  # of training alone, without evaluation
+    "images_per_second": AMOUNT,  # trained in those seconds
+    "peak_memory_bytes": COUNT,  # of the device; on the CPU of the process
+    "shared_device": FLAG,  # other runs used the device meanwhile: its seconds are compared with none
 }
 
 

@@ -41,19 +41,19 @@ STATUSES = ("running", "completed", "diverged", "failed", "interrupted", "pruned
 FINISHED = frozenset({"completed", "diverged"})
 
 METRICS = (
-    "epoch",
-    "step",
-    "lr",
-    "train_loss",
-    "train_accuracy",
-    "clean_train_accuracy",
-    "corrupted_train_accuracy",
+    "epoch",  # from 1
+    "step",  # steps done at the epoch's end
+    "lr",  # of the epoch's last step
+    "train_loss",  # mean over the epoch's batches, as they were trained on
+    "train_accuracy",  # the same; of images with wrong labels, by these labels
+    "clean_train_accuracy",  # of the training images whose label is right
+    "corrupted_train_accuracy",  # share of the images with a wrong label that are told as that label: memorization
     "val_loss",
-    "val_accuracy",
+    "val_accuracy",  # on the images held out by dataset.validation_fraction; empty without them
     "test_loss",
     "test_accuracy",
-    "train_seconds",
-    "images_per_second",
+    "train_seconds",  # of training alone, without evaluation
+    "images_per_second",  # trained
 )
 
 

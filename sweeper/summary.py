@@ -11,9 +11,9 @@ from sweeper.rows import Run
 from sweeper.statistics import confidence_interval, mean, standard_deviation
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
-COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")
+COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # seeds; the completed ones, n, alone have a part in the figures
 FIGURES = ("final_test_accuracy", "best_test_accuracy")
-STATISTICS = ("mean", "std", "ci95_low", "ci95_high")
+STATISTICS = ("mean", "std", "ci95_low", "ci95_high")  # over the seeds; the last two are Student's t interval
 
 Row = dict[str, Any]
 
@@ -31,7 +31,13 @@ class Summary:
 
     def columns(self) -> list[str]:
         figures = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
-        return [*HEAD, *COUNTS, *figures, *self.differing, "mixed"]
+        return [
+            *HEAD,
+            *COUNTS,
+            *figures,
+            *self.differing,  # other values that rows of the same choices differ in, by their dotted names
+            "mixed",  # what isn't the runs' identity and differs between them all the same, such as the device
+        ]
 
 
 def summarize(runs: Iterable[Run]) -> Summary:

@@ -7,6 +7,8 @@ import os
 import shlex
 import shutil
 
+from conftest import REPOSITORY
+
 from sweeper import checkup
 from sweeper.checkup import batch_size_for, datasets, extras, outputs_folder, versions
 
@@ -71,10 +73,11 @@ def test_data_sets_that_are_missing_come_with_a_command(tmp_path, monkeypatch):
 
 
 def test_extras_are_those_of_the_package_and_told_by_a_command():
-    text = (checkup.Path(checkup.__file__).parent.parent / "pyproject.toml").read_text()
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    package = "." if REPOSITORY in checkup.Path(checkup.__file__).parents[1:2] else "optimizer-sweeper"
     for extra in extras():
         assert f"\n{extra['name']} = [" in text
-        assert extra["command"] == f"pip install '.[{extra['name']}]'"
+        assert extra["command"] == f"pip install '{package}[{extra['name']}]'"
         assert extra["present"] == (importlib.util.find_spec(checkup.EXTRAS[extra["name"]][0]) is not None)
 
 

@@ -147,11 +147,12 @@ def test_a_record_that_is_none_is_a_damaged_row(tmp_path, content):
 
 def test_a_deep_configuration_is_a_damaged_row(tmp_path):
     directory = make_run(tmp_path)
-    deep = '{"a":' * 900 + "1" + "}" * 900
+    depth = 100_000  # more than any Python's parser follows
+    deep = '{"a":' * depth + "1" + "}" * depth
     file = directory / "run.json"
     file.write_text(file.read_text().replace('"tag": null', f'"tag": {deep}'))
     assert row(directory)["status"] == "damaged"
-    file.write_text(file.read_text().replace(deep, "[" * 900 + "]" * 900))
+    file.write_text(file.read_text().replace(deep, "[" * depth + "]" * depth))
     assert row(directory)["status"] == "damaged"
 
 

@@ -1,5 +1,6 @@
 """The study in `docs/study/`: what is published is what its runs give, and it is made by one command."""
 
+import csv
 import importlib.util
 import json
 import re
@@ -33,7 +34,8 @@ def marked(file):
 
 
 def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
-    """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte."""
+    """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte. But the ends of
+    intervals: SciPy 1.15 has a t quantile of other last digits than 1.18."""
     pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
     assert pages.keys() == {"results", "search", "limits", "cost", "speed", "study"}
     if not list(STUDY.glob("runs/*/*/run.json")):
@@ -44,8 +46,11 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
         }
         return
     aggregate([str(STUDY / "runs")], str(tmp_path), ["csv"])
-    for name in ("results.csv", "summary.csv"):
-        assert (STUDY / name).read_bytes() == (tmp_path / name).read_bytes()
+    assert (STUDY / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+    published, made = (list(csv.reader((f / "summary.csv").read_text().splitlines())) for f in (STUDY, tmp_path))
+    for row, now in zip(published, made, strict=True):
+        for name, cell, value in zip(published[0], row, now, strict=True):
+            assert cell == value or ("ci95" in name and float(cell) == pytest.approx(float(value), rel=1e-9)), name
     if (STUDY / "tuning").exists():
         choose([str(STUDY / "tuning" / "runs")], str(tmp_path))
         for name in ("search.csv", "chosen.yaml"):
