@@ -17,7 +17,7 @@ from sweeper.compose import compose_grid
 
 DOCS = REPOSITORY / "docs"
 COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
-FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^\n]*:\n\n```\w+\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
 # In place of what a page says, to take seconds: in one process, on a few images.
 SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
