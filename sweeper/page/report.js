@@ -55,6 +55,7 @@ function seriesTraces(chart) {
   }));
 }
 
+// Its element, to be drawn once all stand in their grid, which gives them their width.
 function addChart(place, chart) {
   const figure = document.createElement("figure");
   const caption = document.createElement("figcaption");
@@ -63,12 +64,13 @@ function addChart(place, chart) {
   element.className = "chart";
   figure.append(caption, element);
   place.append(figure);
-  draw(element, chart, () => seriesTraces(chart));
+  return element;
 }
 
 for (const [name, charts] of Object.entries(DATA.charts)) {
   const place = document.getElementById(`${name}-charts`);
-  if (place) for (const chart of charts) addChart(place, chart);
+  const elements = place ? charts.map((chart) => addChart(place, chart)) : [];
+  elements.forEach((element, k) => draw(element, charts[k], () => seriesTraces(charts[k])));
 }
 
 // Learning curves: mean and standard deviation over the completed seeds, at epochs that all of them have.

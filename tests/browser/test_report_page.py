@@ -221,3 +221,11 @@ def test_runs_that_tell_nothing_have_a_page_too(tmp_path):
     report([str(tmp_path)])
     with open_page(tmp_path / "report.html") as page:
         assert page.get_log("browser") == [] and "no memory" in page.find_element(By.TAG_NAME, "main").text
+
+
+def test_every_chart_fits_its_place(browser):
+    places = browser.find_elements(By.CSS_SELECTOR, ".charts > figure")
+    beside = [place for place in places if place.rect["x"] > places[0].rect["x"]]
+    assert beside, "some stand side by side"
+    for place in places:
+        assert place.find_element(By.CSS_SELECTOR, ".main-svg").rect["width"] <= place.rect["width"] + 1
