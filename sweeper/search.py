@@ -94,7 +94,12 @@ def carry_out_search(
                 return 0 if written else 1
             if begun:
                 _prepare(grid, rehearse)
-            at_once = trials_at_once(grid, search)
+            at_once = trials.at_once(lambda: trials_at_once(grid, search))
+            if at_once > 1:
+                print(f"{at_once} trials of each optimizer are asked for at once", file=sys.stderr)
+            if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
+                why = "usual values lie outside of the space, so its first trial is drawn like the others"
+                print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
             os.environ[RUNS_VARIABLE] = str(at_once * len(told))
             stop = SweepStop.begin(grid.outputs)
             signals = StopSignals(stop)
@@ -132,10 +137,8 @@ def _prepare(grid: "Grid", rehearse: "Callable[[list[Cell], bool], None]") -> No
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:
-    """Of one optimizer. By itself as many as keep joblib's processes at work, but no more than are drawn blindly
-    anyway: values that are asked for at once can't learn from one another."""
-    if (asked := search.options["trials_at_once"]) is not None:
-        return int(asked)
+    """Of one optimizer, where no number was asked for: as many as keep joblib's processes at work, but no more than are
+    drawn blindly anyway, since values that are asked for at once can't learn from one another."""
     if "joblib" not in str(grid.launcher_options.get("_target_")):
         return 1
     device = grid.cells[0].config["device"]
@@ -213,7 +216,7 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
     elif _recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
         status = "pruned"
     if status:
-        work.trials.tell(asked.optimizer, asked.number, status, curve, value)
+        work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
     return bool(status)
 
 
