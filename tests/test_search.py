@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -23,7 +24,24 @@ from sweeper.search_trials import Trials
 
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=3", "device=cpu", "device.threads=1")
 SEARCH = ("-m", "experiment=search", "optimizer=sgd,adam", *TINY, "hydra.sweeper.startup_trials=1")
+JOBLIB = (*SEARCH, "optimizer=sgd", "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3", "epochs=1")
+JOBLIB += ("weight_decay_factor=tag(log, interval(2, 1e9))", "hydra.sweeper.trials=2", "hydra.sweeper.trials_at_once=2")
+JOBLIB += ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
+
+# Searches one after another in one process, which imports torch once.
+IN_ONE_PROCESS = """
+import json, os, sys
+from sweeper import search, train
+search.update_tables = train.update_tables = lambda outputs: True  # which nobody reads
+for folder, arguments in json.loads(sys.argv[1]):
+    os.chdir(folder)
+    for stream, name in ((1, "told"), (2, "errors")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
+    sys.argv = ["train.py", *arguments]
+    assert train.main() == 0
+    sys.stdout.flush()
+"""
 
 
 def trials(outputs):
@@ -47,9 +65,49 @@ def records(outputs):
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("untouched")
-    done = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=folder)
+    done = run_module("train", *BASIC, "hydra.sweeper.trials=3", cwd=folder)
     assert done.returncode == 0, done.stderr
     return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=done.stdout)
+
+
+@pytest.fixture(scope="module")
+def gone_on(untouched, tmp_path_factory):
+    """What another command makes of a copy of the search, or of one that was killed; and a search by joblib."""
+    root = tmp_path_factory.mktemp("gone_on")
+    names = ("lost", "more", "pruned", "killed", "joblib")
+    folders = {name: SimpleNamespace(folder=root / name, outputs=root / name / "outputs") for name in names}
+    for name in ("lost", "more", "pruned"):
+        shutil.copytree(untouched.outputs, folders[name].outputs)
+    (folders["lost"].outputs / "search.db").unlink()
+    for name in ("killed", "joblib"):
+        folders[name].folder.mkdir()
+    kill_a_search(folders["killed"].folder)
+    pruned = next(r for r in records(untouched.outputs).values() if r["status"] == "pruned")
+    words = {
+        "lost": [*BASIC, "optimizer=sgd", "hydra.sweeper.trials=3"],
+        "more": [*BASIC, "optimizer=sgd", "hydra.sweeper.trials=4"],
+        "pruned": [*pruned["environment"]["overrides"], "hydra/launcher=basic"],
+        "killed": [*BASIC, "hydra.sweeper.trials=3"],
+        "joblib": JOBLIB,
+    }
+    todo = json.dumps([(str(folders[name].folder), words[name]) for name in names])
+    done = subprocess.run([sys.executable, "-c", IN_ONE_PROCESS, todo], check=False)
+    for found in folders.values():
+        found.told, found.errors = ((found.folder / name).read_text() for name in ("told", "errors"))
+        assert done.returncode == 0, found.errors
+    return SimpleNamespace(**folders)
+
+
+def kill_a_search(folder):
+    """When half of its runs are there."""
+    command = [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=2"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(records(folder / "outputs")) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors and process.returncode == -9
 
 
 @pytest.mark.slow
@@ -57,15 +115,15 @@ def test_each_optimizer_has_the_same_budget_and_begins_at_the_same_factors(untou
     found = trials(untouched.outputs)
     assert sorted(name.split("/")[1].split("-")[0] for name in found) == ["adam", "sgd"]
     adam, sgd = (found[name] for name in sorted(found))
-    assert len(adam) == len(sgd) == 4 and len(records(untouched.outputs)) == 8
+    assert len(adam) == len(sgd) == 3 and len(records(untouched.outputs)) == 6
     assert adam[0][1] == sgd[0][1] == {"lr_factor": 1, "weight_decay_factor": 1}
-    assert adam[1][1] == sgd[1][1] and len({str(trial[1]) for trial in sgd}) == 4
+    assert adam[1][1] == sgd[1][1] and len({str(trial[1]) for trial in sgd}) == 3
     for study in found:  # named by the run at the usual values, which is its first one
         assert records(untouched.outputs)[study.split("/")[1]]["status"] == "completed"
 
 
 @pytest.mark.slow
-def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(untouched, tmp_path):
+def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(untouched, gone_on):
     pruned = {name: record for name, record in records(untouched.outputs).items() if record["status"] == "pruned"}
     assert pruned and len(pruned) == sum(
         t[0] == "PRUNED" for study in trials(untouched.outputs).values() for t in study
@@ -81,53 +139,34 @@ def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when
         assert "pruned after epoch 2" in record["error"] == rows[name]["error"]
         assert "prune_below" not in json.dumps(record)
         assert list(untouched.outputs.glob(f"*/{name}/checkpoint.pt"))
-    name, record = next(iter(pruned.items()))
-    shutil.copytree(untouched.outputs, tmp_path / "outputs")
-    done = run_module("train", *record["environment"]["overrides"], cwd=tmp_path)
-    assert done.returncode == 0 and "going on from the checkpoint: epoch 3, step 1" in done.stderr
-    assert records(tmp_path / "outputs")[name]["status"] == "completed"
+    assert "going on from the checkpoint: epoch 3, step 1" in gone_on.pruned.errors
+    after = records(gone_on.pruned.outputs)
+    assert [after[name]["status"] for name in pruned].count("completed") == 1
 
 
 @pytest.mark.slow
-def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=3"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while len(records(tmp_path / "outputs")) < 4:
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors and process.returncode == -9
-    done = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert trials(tmp_path / "outputs") == trials(untouched.outputs)
-    assert {n: r["status"] for n, r in records(tmp_path / "outputs").items()} == {
+def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, gone_on):
+    assert trials(gone_on.killed.outputs) == trials(untouched.outputs)
+    assert {n: r["status"] for n, r in records(gone_on.killed.outputs).items()} == {
         n: r["status"] for n, r in records(untouched.outputs).items()
     }
 
 
 @pytest.mark.slow
-def test_a_lost_storage_is_made_again_from_the_runs_and_of_more_trials_only_the_additional_ones_are_trained(
-    untouched, tmp_path
-):
-    """Of one optimizer: that the other has had fewer is told."""
-    shutil.copytree(untouched.outputs, tmp_path / "outputs")
-    (tmp_path / "outputs" / "search.db").unlink()
-    again = run_module("train", *BASIC, "optimizer=sgd", "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert again.returncode == 0 and "completed, test" not in again.stderr
-    (sgd,) = trials(tmp_path / "outputs").items()
+def test_a_lost_storage_is_made_again_from_the_runs(untouched, gone_on):
+    assert "completed, test" not in gone_on.lost.errors
+    (sgd,) = trials(gone_on.lost.outputs).items()
     assert sgd in trials(untouched.outputs).items()
-    shutil.copy(untouched.outputs / "search.db", tmp_path / "outputs")
-    more = run_module("train", *BASIC, "optimizer=sgd", "hydra.sweeper.trials=5", cwd=tmp_path)
-    assert more.returncode == 0, more.stderr
-    assert "4 done already" in more.stderr and len(records(tmp_path / "outputs")) == 9
-    assert trials(tmp_path / "outputs")[sgd[0]][:4] == sgd[1]
-    assert "NOT equal: adam 4, sgd 5 trials; the same command with optimizer=adam hydra.sweeper.trials=5" in more.stdout
+
+
+@pytest.mark.slow
+def test_of_more_trials_only_the_additional_ones_are_carried_out_and_unequal_budgets_are_told(untouched, gone_on):
+    assert "3 done already" in gone_on.more.errors and len(records(gone_on.more.outputs)) == 7
+    adam, sgd = sorted(trials(untouched.outputs))
+    after = trials(gone_on.more.outputs)
+    assert after[sgd][:3] == trials(untouched.outputs)[sgd] and [len(after[adam]), len(after[sgd])] == [3, 4]
+    equal = "the same command with optimizer=adam hydra.sweeper.trials=4 makes them so"
+    assert f"budgets are NOT equal: adam 3, sgd 4 trials; {equal}" in gone_on.more.told
     assert "NOT equal" not in untouched.told
 
 
@@ -141,7 +180,7 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
             path.write_text(json.dumps(record))
     done = run_module("choose", "outputs", cwd=untouched.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "of 4 trials" in done.stdout and "pruned" in done.stdout
+    assert "of 3 trials" in done.stdout and "pruned" in done.stdout
     chosen = yaml.safe_load(done.stdout)
     for optimizer, values in chosen.items():
         accuracies = {
@@ -155,20 +194,14 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
 
 
 @pytest.mark.slow
-def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path):
-    command = [word for word in SEARCH if not word.startswith("optimizer=")]
-    command += ["optimizer=sgd", "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3"]
-    command += ["weight_decay_factor=tag(log, interval(2, 1e9))", "epochs=1", "hydra.sweeper.trials=3"]
-    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.trials_at_once=2")
-    done = run_module("train", *command, *joblib, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "2 trials of each optimizer are asked for at once" in done.stderr
-    assert "sgd: usual values lie outside of the space, so its first trial is drawn" in done.stderr
-    (study,) = trials(tmp_path / "outputs").values()
+def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(gone_on):
+    assert "2 trials of each optimizer are asked for at once" in gone_on.joblib.errors
+    assert "sgd: usual values lie outside of the space, so its first trial is drawn" in gone_on.joblib.errors
+    (study,) = trials(gone_on.joblib.outputs).values()
     statuses = [trial[4]["sweeper.status"] for trial in study]
-    assert len(study) == 3 and "diverged" in statuses
+    assert len(study) == 2 and "diverged" in statuses
     assert all(trial[2] == [0.0] for trial, status in zip(study, statuses, strict=True) if status == "diverged")
-    assert [trial[4]["sweeper.epochs"] for trial in study] == [1, 1, 1]
+    assert [trial[4]["sweeper.epochs"] for trial in study] == [1, 1]
     assert {trial[1]["optimizer.momentum"] for trial in study} <= {"0.9", "0.8"}
 
 
@@ -239,7 +272,7 @@ def test_without_optuna_the_extra_is_named(call, monkeypatch):
         (("lr_factor=1",), "begun with lr_factor searched over, tag(log,interval(0.1,10))"),
         (("optimizer=sgd", "optimizer.momentum=0.8,0.9"), "begun with optimizer.momentum not searched over"),
         (("hydra.sweeper.warmup_epochs=2",), "begun with warmup_epochs 1, not 2"),
-        (("hydra.sweeper.trials=3",), "sgd has had 4 trials already; equal budgets need 4 or more"),
+        (("hydra.sweeper.trials=2",), "sgd has had 3 trials already; equal budgets need 3 or more"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
 )
@@ -249,10 +282,10 @@ def test_another_space_other_rules_or_fewer_trials_under_the_same_study_are_refu
 ):
     (tmp_path / "outputs").mkdir()
     shutil.copy(untouched.outputs / "search.db", tmp_path / "outputs")
-    code, _, told = call(*BASIC, "hydra.sweeper.trials=4", *words)
+    code, _, told = call(*BASIC, "hydra.sweeper.trials=3", *words)
     assert code == 2 and error in told and told.count("\n") == 1
     with contextlib.closing(sqlite3.connect(tmp_path / "outputs" / "search.db")) as storage:
-        assert storage.execute("select count(*) from trials").fetchone() == (8,)
+        assert storage.execute("select count(*) from trials").fetchone() == (6,)
 
 
 def test_a_damaged_storage_is_refused_in_a_line(tmp_path, call):
@@ -300,7 +333,6 @@ def test_usual_values_are_those_without_the_search_and_none_if_one_lies_outside(
     monkeypatch.chdir(tmp_path)
     fixed = ("optimizer=adamw", "weight_decay_factor=2", "optimizer.weight_decay=interval(0, 1)")
     for lr, first in (
-        ("lr_factor=0.5,1.0", "1.0"),
         ("lr_factor=int(interval(1, 3))", "1"),
         ("lr_factor=interval(2, 3)", None),
     ):
@@ -317,9 +349,8 @@ def test_the_size_of_a_batch_stays_whatever_the_machine_unless_another_is_asked_
     sgd, adam = (compose_grid([*SEARCH, f"optimizer={name}"]).search for name in ("sgd", "adam"))
     assert Trials(tmp_path / "search.db", sgd).at_once(lambda: 3) == 3
     assert Trials(tmp_path / "search.db", adam).at_once(lambda: 5) == 3
-    asked = compose_grid([*SEARCH, "optimizer=sgd", "hydra.sweeper.trials_at_once=2"]).search
+    asked = dataclasses.replace(sgd, options={**sgd.options, "trials_at_once": 2})
     assert Trials(tmp_path / "search.db", asked).at_once(lambda: 5) == 2
-    assert Trials(tmp_path / "search.db", sgd).at_once(lambda: 5) == 2
 
 
 def test_a_first_trial_that_was_not_begun_when_all_was_killed_is_begun(monkeypatch, tmp_path):
