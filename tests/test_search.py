@@ -29,18 +29,22 @@ JOBLIB += ("weight_decay_factor=tag(log, interval(2, 1e9))", "hydra.sweeper.tria
 JOBLIB += ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
 
-# Searches one after another in one process, which imports torch once.
+# Commands one after another in one process, which imports torch once; of each a line of its folder and its words.
 IN_ONE_PROCESS = """
 import json, os, sys
 from sweeper import search, train
-search.update_tables = train.update_tables = lambda outputs: True  # which nobody reads
-for folder, arguments in json.loads(sys.argv[1]):
+answers = os.fdopen(os.dup(1), "w")
+update_tables = search.update_tables
+for line in sys.stdin:
+    folder, arguments, tables = json.loads(line)
     os.chdir(folder)
     for stream, name in ((1, "told"), (2, "errors")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
+    search.update_tables = train.update_tables = update_tables if tables else lambda outputs: True
     sys.argv = ["train.py", *arguments]
-    assert train.main() == 0
+    code = train.main()
     sys.stdout.flush()
+    print(code, file=answers, flush=True)
 """
 
 
@@ -63,51 +67,28 @@ def records(outputs):
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("untouched")
-    done = run_module("train", *BASIC, "hydra.sweeper.trials=3", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=done.stdout)
+def carry_out():
+    """Carries out a command in a folder. Returns what it told on stdout and on stderr."""
+    command = [sys.executable, "-c", IN_ONE_PROCESS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def call_in(folder, *words, tables=False):
+            process.stdin.write(f"{json.dumps([str(folder), words, tables])}\n")
+            process.stdin.flush()
+            code = process.stdout.readline()
+            told, errors = ((folder / name).read_text() for name in ("told", "errors"))
+            assert code == "0\n", errors
+            return told, errors
+
+        yield call_in
+        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def gone_on(untouched, tmp_path_factory):
-    """What another command makes of a copy of the search, or of one that was killed; and a search by joblib."""
-    root = tmp_path_factory.mktemp("gone_on")
-    names = ("lost", "more", "pruned", "killed", "joblib")
-    folders = {name: SimpleNamespace(folder=root / name, outputs=root / name / "outputs") for name in names}
-    for name in ("lost", "more", "pruned"):
-        shutil.copytree(untouched.outputs, folders[name].outputs)
-    (folders["lost"].outputs / "search.db").unlink()
-    for name in ("killed", "joblib"):
-        folders[name].folder.mkdir()
-    kill_a_search(folders["killed"].folder)
-    pruned = next(r for r in records(untouched.outputs).values() if r["status"] == "pruned")
-    words = {
-        "lost": [*BASIC, "optimizer=sgd", "hydra.sweeper.trials=3"],
-        "more": [*BASIC, "optimizer=sgd", "hydra.sweeper.trials=4"],
-        "pruned": [*pruned["environment"]["overrides"], "hydra/launcher=basic"],
-        "killed": [*BASIC, "hydra.sweeper.trials=3"],
-        "joblib": JOBLIB,
-    }
-    todo = json.dumps([(str(folders[name].folder), words[name]) for name in names])
-    done = subprocess.run([sys.executable, "-c", IN_ONE_PROCESS, todo], check=False)
-    for found in folders.values():
-        found.told, found.errors = ((found.folder / name).read_text() for name in ("told", "errors"))
-        assert done.returncode == 0, found.errors
-    return SimpleNamespace(**folders)
-
-
-def kill_a_search(folder):
-    """When half of its runs are there."""
-    command = [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=2"]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while len(records(folder / "outputs")) < 3:
-        assert process.poll() is None
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert "Traceback" not in errors and process.returncode == -9
+def untouched(tmp_path_factory, carry_out):
+    folder = tmp_path_factory.mktemp("untouched")
+    told, _ = carry_out(folder, *BASIC, "hydra.sweeper.trials=3", tables=True)
+    return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=told)
 
 
 @pytest.mark.slow
@@ -123,7 +104,9 @@ def test_each_optimizer_has_the_same_budget_and_begins_at_the_same_factors(untou
 
 
 @pytest.mark.slow
-def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(untouched, gone_on):
+def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(
+    untouched, tmp_path, carry_out
+):
     pruned = {name: record for name, record in records(untouched.outputs).items() if record["status"] == "pruned"}
     assert pruned and len(pruned) == sum(
         t[0] == "PRUNED" for study in trials(untouched.outputs).values() for t in study
@@ -139,34 +122,51 @@ def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when
         assert "pruned after epoch 2" in record["error"] == rows[name]["error"]
         assert "prune_below" not in json.dumps(record)
         assert list(untouched.outputs.glob(f"*/{name}/checkpoint.pt"))
-    assert "going on from the checkpoint: epoch 3, step 1" in gone_on.pruned.errors
-    after = records(gone_on.pruned.outputs)
-    assert [after[name]["status"] for name in pruned].count("completed") == 1
+    name, record = next(iter(pruned.items()))
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
+    _, errors = carry_out(tmp_path, *record["environment"]["overrides"], "hydra/launcher=basic")
+    assert "going on from the checkpoint: epoch 3, step 1" in errors
+    assert records(tmp_path / "outputs")[name]["status"] == "completed"
 
 
 @pytest.mark.slow
-def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, gone_on):
-    assert trials(gone_on.killed.outputs) == trials(untouched.outputs)
-    assert {n: r["status"] for n, r in records(gone_on.killed.outputs).items()} == {
+def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, tmp_path, carry_out):
+    command = [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(records(tmp_path / "outputs")) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors and process.returncode == -9
+    carry_out(tmp_path, *BASIC, "hydra.sweeper.trials=3")
+    assert trials(tmp_path / "outputs") == trials(untouched.outputs)
+    assert {n: r["status"] for n, r in records(tmp_path / "outputs").items()} == {
         n: r["status"] for n, r in records(untouched.outputs).items()
     }
 
 
 @pytest.mark.slow
-def test_a_lost_storage_is_made_again_from_the_runs(untouched, gone_on):
-    assert "completed, test" not in gone_on.lost.errors
-    (sgd,) = trials(gone_on.lost.outputs).items()
-    assert sgd in trials(untouched.outputs).items()
+def test_a_lost_storage_is_made_again_from_the_runs(untouched, tmp_path, carry_out):
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
+    (tmp_path / "outputs" / "search.db").unlink()
+    _, errors = carry_out(tmp_path, *BASIC, "hydra.sweeper.trials=3")
+    assert "completed, test" not in errors
+    assert trials(tmp_path / "outputs") == trials(untouched.outputs)
 
 
 @pytest.mark.slow
-def test_of_more_trials_only_the_additional_ones_are_carried_out_and_unequal_budgets_are_told(untouched, gone_on):
-    assert "3 done already" in gone_on.more.errors and len(records(gone_on.more.outputs)) == 7
-    adam, sgd = sorted(trials(untouched.outputs))
-    after = trials(gone_on.more.outputs)
-    assert after[sgd][:3] == trials(untouched.outputs)[sgd] and [len(after[adam]), len(after[sgd])] == [3, 4]
+def test_of_more_trials_only_the_additional_ones_are_carried_out_and_unequal_budgets_are_told(
+    untouched, tmp_path, carry_out
+):
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
+    told, errors = carry_out(tmp_path, *BASIC, "optimizer=sgd", "hydra.sweeper.trials=4")
+    assert "3 done already" in errors and len(records(tmp_path / "outputs")) == 7
+    before, after = trials(untouched.outputs), trials(tmp_path / "outputs")
+    adam, sgd = sorted(before)
+    assert after[adam] == before[adam] and after[sgd][:3] == before[sgd] and len(after[sgd]) == 4
     equal = "the same command with optimizer=adam hydra.sweeper.trials=4 makes them so"
-    assert f"budgets are NOT equal: adam 3, sgd 4 trials; {equal}" in gone_on.more.told
+    assert f"budgets are NOT equal: adam 3, sgd 4 trials; {equal}" in told
     assert "NOT equal" not in untouched.told
 
 
@@ -194,10 +194,11 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
 
 
 @pytest.mark.slow
-def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(gone_on):
-    assert "2 trials of each optimizer are asked for at once" in gone_on.joblib.errors
-    assert "sgd: usual values lie outside of the space, so its first trial is drawn" in gone_on.joblib.errors
-    (study,) = trials(gone_on.joblib.outputs).values()
+def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path, carry_out):
+    _, errors = carry_out(tmp_path, *JOBLIB)
+    assert "2 trials of each optimizer are asked for at once" in errors
+    assert "sgd: usual values lie outside of the space, so its first trial is drawn" in errors
+    (study,) = trials(tmp_path / "outputs").values()
     statuses = [trial[4]["sweeper.status"] for trial in study]
     assert len(study) == 2 and "diverged" in statuses
     assert all(trial[2] == [0.0] for trial, status in zip(study, statuses, strict=True) if status == "diverged")
