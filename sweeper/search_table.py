@@ -3,25 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from sweeper.progress import percent
+from sweeper.search_space import FACTORS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from sweeper.search_trials import Trials
 
-HEADER = (
-    "optimizer",
-    "validation",
-    "lr",
-    "weight decay",
-    "trials",
-    "completed",
-    "pruned",
-    "diverged",
-    "open",
-    "epochs",
-    "edge",
-)
+FOUND = ("optimizer", "validation", "lr", "weight decay")  # then what else was searched over
+BUDGET = ("trials", "completed", "pruned", "diverged", "open", "epochs", "edge")
 WORDS = "the best trial of each optimizer by final validation accuracy; test accuracy had no part in it"
 
 
@@ -32,7 +22,7 @@ def search_table(trials: "Trials", outputs: str) -> str:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in HEADER:
+    for name in (*FOUND, *(name.removeprefix("optimizer.") for name in _further(trials)), *BUDGET):
         table.add_column(name, no_wrap=True)
     for optimizer in trials.search.bases:
         table.add_row(*_row(trials, optimizer))
@@ -57,7 +47,7 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
     counts = [*map(statuses.count, ("completed", "pruned", "diverged")), len(asked) - len(ended)]
     # Two trials of the same values, as choices give them, are one run.
     epochs = {str(_typed(trials, trial)): trial.user_attrs.get(EPOCHS, trial.last_step or 0) for trial in ended}
-    found = ["–", "–", "–"]
+    found = ["–"] * (3 + len(_further(trials)))
     edges: list[str] = []
     if completed := _completed(trials, optimizer):
         highest = max(trial.value or 0.0 for trial in completed)
@@ -65,8 +55,15 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
         options, best = min(tied, key=lambda entry: _best_first(entry[0]))
         found = [percent(best.value), str(options.get("lr", "–")), str(options.get("weight_decay", "–"))]
         typed = _typed(trials, best)
+        found += [typed[name] for name in _further(trials)]
         edges = [f"{d.name} {end}" for d in trials.search.dimensions if (end := d.at_edge(typed[d.name]))]
     return [optimizer, *found, str(len(asked)), *map(str, counts), str(sum(epochs.values())), ", ".join(edges)]
+
+
+def _further(trials: "Trials") -> list[str]:
+    """The options that were searched over, beside learning rate and weight decay."""
+    shown = {*FACTORS, *FACTORS.values()}
+    return [dimension.name for dimension in trials.search.dimensions if dimension.name not in shown]
 
 
 def _completed(trials: "Trials", optimizer: str) -> "list[FrozenTrial]":

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -195,7 +196,8 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
 
 @pytest.mark.slow
 def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path, carry_out):
-    _, errors = carry_out(tmp_path, *JOBLIB)
+    told, errors = carry_out(tmp_path, *JOBLIB)
+    assert re.search(r"^optimizer +validation +lr +weight decay +momentum +trials", told, re.MULTILINE)
     assert "2 trials of each optimizer are asked for at once" in errors
     assert "sgd: usual values lie outside of the space, so its first trial is drawn" in errors
     (study,) = trials(tmp_path / "outputs").values()
