@@ -38,7 +38,16 @@ from sweeper.overrides import (
     parse_overrides,
     sweep_values,
 )
-from sweeper.search_space import Dimension, Search, check_base, check_search, check_space, is_search, read_dimension
+from sweeper.search_space import (
+    FACTORS,
+    Dimension,
+    Search,
+    check_base,
+    check_search,
+    check_space,
+    is_search,
+    read_dimension,
+)
 from sweeper.slurm import check_options
 
 # Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
@@ -189,11 +198,20 @@ class _Expansion:
                 [text for text in overrides if not text.lstrip("+~").startswith(hydras)],
             )
 
-        search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, [], trial)
+        search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, {}, [], trial)
         bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}
         check_base(next(iter(bases.values())))
+        usual = {optimizer: self._usual([*fixed, text], search.dimensions) for optimizer, text in optimizers.items()}
         ends = [{d.name: d.ends()[end] for d in search.dimensions} for end in (0, 1)]
-        return replace(search, bases=bases, corners=[trial(o, values)[0] for o in optimizers for values in ends])
+        corners = [trial(optimizer, values)[0] for optimizer in optimizers for values in ends]
+        return replace(search, bases=bases, usual=usual, corners=corners)
+
+    def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
+        """The values that an optimizer has if none is searched for; none if any lies outside of its dimension."""
+        ones = {factor: 1.0 for factor in FACTORS}  # a fixed factor isn't multiplied into an option twice
+        config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
+        values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
+        return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

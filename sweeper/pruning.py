@@ -1,8 +1,7 @@
 """Pruning by the median: which of a search's runs are stopped early, from validation accuracies alone.
 
 The rule is that of Optuna's MedianPruner (Vizier's median stopping rule, Golovin et al. 2017, section 3.2.2). A run's
-bars are fixed before it begins, so a run that is resumed, or trained
-on another machine, is judged as it would have been.
+bars are fixed before it begins, so a run that is resumed or trained on another machine is judged as it would have been.
 """
 
 import statistics

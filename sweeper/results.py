@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "run",  # its directory, as seen from the folder of all runs
-    "status",  # running, completed, diverged, failed, interrupted, or damaged: its record can't be read
+    "status",  # running, completed, diverged, pruned, failed, interrupted, or damaged: its record can't be read
     *FROM_CONFIG,
     "device",  # cuda, mps or cpu
     "precision",  # fp32, bf16 or fp16

@@ -277,6 +277,13 @@ def effective_status(run: dict[str, Any], directory: Path) -> str:
     return "running" if alive else "interrupted"
 
 
+def recorded_status(directory: Path) -> str | None:
+    """As it was last written; None where there is no record that can be read."""
+    with contextlib.suppress(Damaged):
+        return str(read_run(directory)["status"])
+    return None
+
+
 def find_finished(directory: Path) -> dict[str, Any] | None:
     """The record of a finished run in `directory`, or None if there is work to do."""
     with contextlib.suppress(Damaged):

@@ -4,7 +4,6 @@ A batch has the trials of the same numbers of every optimizer. It is asked for b
 after its last, and judged by the batches before it; so stopping anywhere changes nothing in what the search finds.
 """
 
-import contextlib
 import os
 import sys
 import time
@@ -18,11 +17,10 @@ from sweeper.errors import BadInput, RunFailed
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 from sweeper.metrics import read_metrics
 from sweeper.pruning import median_bars, why_pruned
-from sweeper.runs import LOCK_FILE, METRICS_FILE, Damaged, RunDirectory, find_finished, read_run
+from sweeper.runs import LOCK_FILE, METRICS_FILE, RunDirectory, find_finished, recorded_status
 from sweeper.search_space import Search
 from sweeper.search_table import search_table
 from sweeper.search_trials import SEARCH_DATABASE, STATUS, Trials
-from sweeper.slurm import check_cluster, is_slurm
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import update_tables
 from sweeper.sweep_show import end_show, show_sweep
@@ -63,14 +61,14 @@ _at_work: _AtWork | None = None
 def carry_out_search(
     grid: "Grid",
     search: Search,
-    rehearse: "Callable[[list[Cell], bool], None]",
+    prepare: "Callable[[Grid, list[Cell]], None]",
     train: Callable[[], None],
     exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
 ) -> int:
     """Begin the search or go on with it, and show what it found. Returns the command's exit code.
 
     Args:
-        rehearse: finds what is wrong with runs before they start; told whether they have other machines.
+        prepare: finds what is wrong with runs before they start.
         train: hands over to Hydra, whose sweeper calls `carry_on`.
         exit_code: of the runs' records.
 
@@ -80,7 +78,7 @@ def carry_out_search(
     global _at_work  # noqa: PLW0603  # a process has one
     begun = (grid.outputs / SEARCH_DATABASE).exists()
     if not begun:  # first: what fails here leaves no folder behind
-        _prepare(grid, rehearse)
+        prepare(grid, grid.cells)
     try:
         with Lock(grid.outputs / SEARCH_LOCK):
             trials = Trials(grid.outputs / SEARCH_DATABASE, search)
@@ -93,8 +91,13 @@ def carry_out_search(
                 print(search_table(trials, str(grid.outputs)))
                 return 0 if written else 1
             if begun:
-                _prepare(grid, rehearse)
-            at_once = trials_at_once(grid, search)
+                prepare(grid, grid.cells)
+            at_once = trials.at_once(lambda: trials_at_once(grid, search))
+            if at_once > 1:
+                print(f"{at_once} trials of each optimizer are asked for at once", file=sys.stderr)
+            if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
+                why = "usual values lie outside of the space, so its first trial is drawn like the others"
+                print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
             os.environ[RUNS_VARIABLE] = str(at_once * len(told))
             stop = SweepStop.begin(grid.outputs)
             signals = StopSignals(stop)
@@ -119,23 +122,9 @@ def carry_out_search(
         raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
 
 
-def _prepare(grid: "Grid", rehearse: "Callable[[list[Cell], bool], None]") -> None:
-    """Find what is wrong before a run starts, with the cluster too if there is one."""
-    by_slurm = is_slurm(grid.launcher_options)
-    if by_slurm:
-        check_cluster(grid.launcher_options)
-    if grid.launcher == "ray":
-        from sweeper.ray_cluster import connect
-
-        connect(grid.launcher_options)
-    rehearse(grid.cells, by_slurm or grid.launcher == "ray")
-
-
 def trials_at_once(grid: "Grid", search: Search) -> int:
-    """Of one optimizer. By itself as many as keep joblib's processes at work, but no more than are drawn blindly
-    anyway: values that are asked for at once can't learn from one another."""
-    if (asked := search.options["trials_at_once"]) is not None:
-        return int(asked)
+    """Of one optimizer, where no number was asked for: as many as keep joblib's processes at work, but no more than are
+    drawn blindly anyway, since values that are asked for at once can't learn from one another."""
     if "joblib" not in str(grid.launcher_options.get("_target_")):
         return 1
     device = grid.cells[0].config["device"]
@@ -210,10 +199,10 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
         status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
         if status == "completed" and value is None:  # a record from elsewhere
             status = "diverged"
-    elif _recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+    elif recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
         status = "pruned"
     if status:
-        work.trials.tell(asked.optimizer, asked.number, status, curve, value)
+        work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
     return bool(status)
 
 
@@ -226,12 +215,6 @@ def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
             waited = True
             time.sleep(1)
     return waited
-
-
-def _recorded_status(directory: Path) -> str | None:
-    with contextlib.suppress(Damaged):
-        return str(read_run(directory)["status"])
-    return None
 
 
 def _typed(bars: list[float | None] | None) -> str:

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.errors import BadInput, nearest
-from sweeper.overrides import Groups, sweep_values
+from sweeper.overrides import Groups, parse_overrides, sweep_values
 
 if TYPE_CHECKING:
     from sweeper.compose import Cell
@@ -41,6 +41,18 @@ class Dimension:
             return str(value)
         return str(int(value)) if self.integer else repr(min(max(float(f"{value:.4g}"), self.low), self.high))
 
+    def value(self, typed: str) -> Any:
+        """As Optuna has it."""
+        return typed if self.choices else int(typed) if self.integer else float(typed)
+
+    def usual(self, value: Any) -> str | None:
+        """An option's usual value as it would be typed; None if it lies outside."""
+        if self.choices:
+            values = {text: parse_overrides([f"{self.name}={text}"])[0].value() for text in self.choices}
+            return next((text for text in self.choices if values[text] == value), None)
+        inside = isinstance(value, (int, float)) and self.low <= value <= self.high
+        return self.typed(value) if inside else None
+
     def at_edge(self, typed: str) -> str:
         """`low` or `high` for a value in the outer twentieth of the interval; "" elsewhere."""
         if self.choices:
@@ -58,6 +70,7 @@ class Search:
     Attributes:
         options: of `hydra.sweeper`, checked.
         bases: for each optimizer its run at the options' usual values, by which its study is named.
+        usual: for each optimizer these values as they would be typed, its first trial; none if any lies outside.
         corners: runs at the ends of the space, to be checked before anything starts.
         trial: the run of an optimizer at values as they would be typed, and its overrides.
     """
@@ -65,6 +78,7 @@ class Search:
     dimensions: tuple[Dimension, ...]
     options: dict[str, Any]
     bases: "dict[str, Cell]"
+    usual: dict[str, dict[str, str]]
     corners: "list[Cell]"
     trial: "Callable[[str, Mapping[str, str]], tuple[Cell, list[str]]]"
 
@@ -143,7 +157,7 @@ def check_base(cell: "Cell") -> None:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")
     if cell.config["rerun"]:
-        raise BadInput("rerun=true: a search goes on with the runs that are there; begin another by tag=NAME")
+        raise BadInput("rerun=true: a search goes on with the runs that are there; begin another by outputs=DIR")
 
 
 def _typed(override: Override, groups: Groups) -> list[str]:

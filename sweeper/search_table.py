@@ -3,35 +3,26 @@
 from typing import TYPE_CHECKING, Any
 
 from sweeper.progress import percent
+from sweeper.search_space import FACTORS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from sweeper.search_trials import Trials
 
-HEADER = (
-    "optimizer",
-    "validation",
-    "lr",
-    "weight decay",
-    "trials",
-    "completed",
-    "pruned",
-    "diverged",
-    "epochs",
-    "edge",
-)
+FOUND = ("optimizer", "validation", "lr", "weight decay")  # then what else was searched over
+BUDGET = ("trials", "completed", "pruned", "diverged", "open", "epochs", "edge")
 WORDS = "the best trial of each optimizer by final validation accuracy; test accuracy had no part in it"
 
 
 def search_table(trials: "Trials", outputs: str) -> str:
-    """The table as text. `epochs` are all that the optimizer's trials trained; `edge` names options whose best value
-    lies in the outer twentieth of its interval, so that a better one may lie beyond."""
+    """The table as text. `open` trials failed or were stopped, `epochs` are all that the others trained; `edge` names
+    options whose best value lies in the outer twentieth of its interval, so that a better one may lie beyond."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in HEADER:
+    for name in (*FOUND, *(name.removeprefix("optimizer.") for name in _further(trials)), *BUDGET):
         table.add_column(name, no_wrap=True)
     for optimizer in trials.search.bases:
         table.add_row(*_row(trials, optimizer))
@@ -39,39 +30,62 @@ def search_table(trials: "Trials", outputs: str) -> str:
     with console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().strip("\n").splitlines()]
-    choose = f"python -m sweeper.choose {outputs} writes them as YAML, with --write conf/optimizer as defaults"
-    return "\n".join(["", WORDS, "", *lines, "", choose])
+    last = trials.inequalities()
+    if any(not trial.state.is_finished() for optimizer in trials.search.bases for trial in trials.of(optimizer)):
+        last.append("open trials failed or were stopped; the same command goes on with them")
+    if any(_completed(trials, optimizer) for optimizer in trials.search.bases):
+        last.append(f"python -m sweeper.choose {outputs} writes them as YAML, with --write conf/optimizer as defaults")
+    return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
 
 def _row(trials: "Trials", optimizer: str) -> list[str]:
+    from sweeper.search_trials import EPOCHS, STATUS
+
+    asked = trials.of(optimizer)
+    ended = [trial for trial in asked if trial.state.is_finished()]
+    statuses = [trial.user_attrs.get(STATUS) for trial in ended]
+    counts = [*map(statuses.count, ("completed", "pruned", "diverged")), len(asked) - len(ended)]
+    # Two trials of the same values, as choices give them, are one run.
+    epochs = {str(_typed(trials, trial)): trial.user_attrs.get(EPOCHS, trial.last_step or 0) for trial in ended}
+    found = ["–"] * (3 + len(_further(trials)))
+    edges: list[str] = []
+    if completed := _completed(trials, optimizer):
+        highest = max(trial.value or 0.0 for trial in completed)
+        tied = [(_options(trials, optimizer, trial), trial) for trial in completed if trial.value == highest]
+        options, best = min(tied, key=lambda entry: _best_first(entry[0]))
+        found = [percent(best.value), str(options.get("lr", "–")), str(options.get("weight_decay", "–"))]
+        typed = _typed(trials, best)
+        found += [typed[name] for name in _further(trials)]
+        edges = [f"{d.name} {end}" for d in trials.search.dimensions if (end := d.at_edge(typed[d.name]))]
+    return [optimizer, *found, str(len(asked)), *map(str, counts), str(sum(epochs.values())), ", ".join(edges)]
+
+
+def _further(trials: "Trials") -> list[str]:
+    """The options that were searched over, beside learning rate and weight decay."""
+    shown = {*FACTORS, *FACTORS.values()}
+    return [dimension.name for dimension in trials.search.dimensions if dimension.name not in shown]
+
+
+def _completed(trials: "Trials", optimizer: str) -> "list[FrozenTrial]":
     from sweeper.search_trials import STATUS
 
-    all_of_it = trials.of(optimizer)
-    counts = {
-        status: sum(trial.user_attrs.get(STATUS) == status for trial in all_of_it if trial.state.is_finished())
-        for status in ("completed", "pruned", "diverged")
-    }
-    epochs = sum(trial.last_step or 0 for trial in all_of_it)
-    found = ["–", "–", "–"]
-    edges: list[str] = []
-    completed = [t for t in all_of_it if t.user_attrs.get(STATUS) == "completed" and t.value is not None]
-    tied = [t for t in completed if t.value == max(t.value or 0.0 for t in completed)]
-    configs = [(_best_first(options := _options(trials, optimizer, t)), options, t) for t in tied]
-    if configs:
-        _, options, best = min(configs, key=lambda entry: entry[0])
-        found = [percent(best.value), str(options.get("lr", "–")), str(options.get("weight_decay", "–"))]
-        typed = {d: d.typed(best.params[d.name]) for d in trials.search.dimensions}
-        edges = [f"{d.name} {end}" for d, value in typed.items() if (end := d.at_edge(value))]
-    return [optimizer, *found, str(len(all_of_it)), *map(str, counts.values()), str(epochs), ", ".join(edges)]
+    return [t for t in trials.of(optimizer) if t.user_attrs.get(STATUS) == "completed" and t.value is not None]
+
+
+def _typed(trials: "Trials", trial: "FrozenTrial") -> dict[str, str]:
+    return {d.name: d.typed(trial.params[d.name]) for d in trials.search.dimensions}
 
 
 def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str, Any]:
     """The optimizer's, as the trial's run has them."""
-    typed = {d.name: d.typed(trial.params[d.name]) for d in trials.search.dimensions}
-    options: dict[str, Any] = trials.search.trial(optimizer, typed)[0].config["optimizer"]
+    options: dict[str, Any] = trials.search.trial(optimizer, _typed(trials, trial))[0].config["optimizer"]
     return options
 
 
 def _best_first(options: dict[str, Any]) -> tuple[float, str]:
-    """Of equally good trials that of the least learning rate, as `sweeper.choose` takes it."""
-    return float(options.get("lr") or 0.0), str(options.get("weight_decay"))
+    """Of equally good trials `sweeper.choose` takes the first by learning rate, then by label."""
+    from sweeper.studies import flat
+
+    return float(options.get("lr") or 0.0), ", ".join(
+        f"{name} {value}" for name, value in sorted(flat(options).items())
+    )

@@ -35,6 +35,7 @@ from sweeper.runs import (
     effective_status,
     find_finished,
     read_run,
+    recorded_status,
     with_relative_paths,
 )
 from sweeper.search import RUNS_VARIABLE, carry_out_search
@@ -144,7 +145,7 @@ def _carry_out(grid: Grid) -> int:
     for cell in grid.cells:  # Hydra opens the log of each
         RunDirectory(cell.directory).remove_links()
     if grid.search is not None:
-        return carry_out_search(grid, grid.search, _rehearse, _train_by_hydra, _exit_code)
+        return carry_out_search(grid, grid.search, _prepare, _train_by_hydra, _exit_code)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do))
     for cell in grid.cells:
@@ -154,15 +155,9 @@ def _carry_out(grid: Grid) -> int:
     print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
     if not to_do:
         return 0 if update_tables(str(grid.outputs)) else 1
-    by_slurm = is_slurm(grid.launcher_options)
-    if by_slurm:
-        check_cluster(grid.launcher_options)
+    _prepare(grid, to_do)
+    if by_slurm := is_slurm(grid.launcher_options):
         sweeper.slurm.to_queue = {cell.number for cell in to_do}
-    if grid.launcher == "ray":
-        from sweeper.ray_cluster import connect
-
-        connect(grid.launcher_options)
-    _rehearse(to_do, by_slurm or grid.launcher == "ray")
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
     os.environ[RUNS_VARIABLE] = str(len(to_do))
@@ -197,6 +192,17 @@ def _carry_out_one(cell: Cell, to_do: bool) -> int:
     signals = StopSignals()
     _train_by_hydra()
     return _exit_code([cell], signals, None)
+
+
+def _prepare(grid: Grid, cells: list[Cell]) -> None:
+    """Everything that can be found wrong before a sweep's runs start; first the cluster, if there is one."""
+    if by_slurm := is_slurm(grid.launcher_options):
+        check_cluster(grid.launcher_options)
+    if grid.launcher == "ray":
+        from sweeper.ray_cluster import connect
+
+        connect(grid.launcher_options)
+    _rehearse(cells, by_slurm or grid.launcher == "ray")
 
 
 def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
@@ -241,7 +247,7 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, by_slurm: bool) -> bool
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        left = _recorded_status(cell) in ("running", "interrupted", None)  # by no one any more
+        left = recorded_status(cell.directory) in ("running", "interrupted", None)  # by no one any more
         unfinished = unfinished or (left and (told or not by_slurm))
     return unfinished and not stop.requested()
 
@@ -249,12 +255,6 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, by_slurm: bool) -> bool
 def _status(cell: Cell) -> str | None:
     with contextlib.suppress(Damaged):
         return effective_status(read_run(cell.directory), cell.directory)
-    return None
-
-
-def _recorded_status(cell: Cell) -> str | None:
-    with contextlib.suppress(Damaged):
-        return str(read_run(cell.directory)["status"])
     return None
 
 

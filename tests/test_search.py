@@ -1,8 +1,12 @@
 """A search by Optuna through the real command line: equal budgets, pruning, resumption, and what is refused."""
 
+import contextlib
 import csv
+import dataclasses
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,12 +18,35 @@ import pytest
 import yaml
 from conftest import run_module
 
+from sweeper.compose import compose_grid
 from sweeper.pruning import median_bars, why_pruned
 from sweeper.search_space import Dimension
+from sweeper.search_trials import Trials
 
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=3", "device=cpu", "device.threads=1")
 SEARCH = ("-m", "experiment=search", "optimizer=sgd,adam", *TINY, "hydra.sweeper.startup_trials=1")
+JOBLIB = (*SEARCH, "optimizer=sgd", "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3", "epochs=1")
+JOBLIB += ("weight_decay_factor=tag(log, interval(2, 1e9))", "hydra.sweeper.trials=2", "hydra.sweeper.trials_at_once=2")
+JOBLIB += ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
+
+# Commands one after another in one process, which imports torch once; of each a line of its folder and its words.
+IN_ONE_PROCESS = """
+import json, os, sys
+from sweeper import search, train
+answers = os.fdopen(os.dup(1), "w")
+update_tables = search.update_tables
+for line in sys.stdin:
+    folder, arguments, tables = json.loads(line)
+    os.chdir(folder)
+    for stream, name in ((1, "told"), (2, "errors")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
+    search.update_tables = train.update_tables = update_tables if tables else lambda outputs: True
+    sys.argv = ["train.py", *arguments]
+    code = train.main()
+    sys.stdout.flush()
+    print(code, file=answers, flush=True)
+"""
 
 
 def trials(outputs):
@@ -41,11 +68,28 @@ def records(outputs):
 
 
 @pytest.fixture(scope="module")
-def untouched(tmp_path_factory):
+def carry_out():
+    """Carries out a command in a folder. Returns what it told on stdout and on stderr."""
+    command = [sys.executable, "-c", IN_ONE_PROCESS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def call_in(folder, *words, tables=False):
+            process.stdin.write(f"{json.dumps([str(folder), words, tables])}\n")
+            process.stdin.flush()
+            code = process.stdout.readline()
+            told, errors = ((folder / name).read_text() for name in ("told", "errors"))
+            assert code == "0\n", errors
+            return told, errors
+
+        yield call_in
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory, carry_out):
     folder = tmp_path_factory.mktemp("untouched")
-    done = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=done.stdout)
+    told, _ = carry_out(folder, *BASIC, "hydra.sweeper.trials=3", tables=True)
+    return SimpleNamespace(folder=folder, outputs=folder / "outputs", told=told)
 
 
 @pytest.mark.slow
@@ -53,13 +97,17 @@ def test_each_optimizer_has_the_same_budget_and_begins_at_the_same_factors(untou
     found = trials(untouched.outputs)
     assert sorted(name.split("/")[1].split("-")[0] for name in found) == ["adam", "sgd"]
     adam, sgd = (found[name] for name in sorted(found))
-    assert len(adam) == len(sgd) == 4 and len(records(untouched.outputs)) == 8
-    assert [trial[1] for trial in adam[:1]] == [trial[1] for trial in sgd[:1]]
-    assert len({str(trial[1]) for trial in sgd}) == 4
+    assert len(adam) == len(sgd) == 3 and len(records(untouched.outputs)) == 6
+    assert adam[0][1] == sgd[0][1] == {"lr_factor": 1, "weight_decay_factor": 1}
+    assert adam[1][1] == sgd[1][1] and len({str(trial[1]) for trial in sgd}) == 3
+    for study in found:  # named by the run at the usual values, which is its first one
+        assert records(untouched.outputs)[study.split("/")[1]]["status"] == "completed"
 
 
 @pytest.mark.slow
-def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(untouched, tmp_path):
+def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when_asked_for(
+    untouched, tmp_path, carry_out
+):
     pruned = {name: record for name, record in records(untouched.outputs).items() if record["status"] == "pruned"}
     assert pruned and len(pruned) == sum(
         t[0] == "PRUNED" for study in trials(untouched.outputs).values() for t in study
@@ -76,43 +124,23 @@ def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when
         assert "prune_below" not in json.dumps(record)
         assert list(untouched.outputs.glob(f"*/{name}/checkpoint.pt"))
     name, record = next(iter(pruned.items()))
-    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
-    done = run_module("train", *record["environment"]["overrides"], cwd=tmp_path)
-    assert done.returncode == 0 and "going on from the checkpoint: epoch 3, step 1" in done.stderr
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
+    _, errors = carry_out(tmp_path, *record["environment"]["overrides"], "hydra/launcher=basic")
+    assert "going on from the checkpoint: epoch 3, step 1" in errors
     assert records(tmp_path / "outputs")[name]["status"] == "completed"
 
 
 @pytest.mark.slow
-def test_of_more_trials_only_the_additional_ones_are_carried_out(untouched, tmp_path):
-    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
-    before = trials(untouched.outputs)
-    more = run_module("train", *BASIC, "hydra.sweeper.trials=5", cwd=tmp_path)
-    assert more.returncode == 0, more.stderr
-    after = trials(tmp_path / "outputs")
-    assert {name: study[:4] for name, study in after.items()} == before
-    assert {len(study) for study in after.values()} == {5}
-    fewer = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert fewer.returncode == 2 and "sgd has had 5 trials already; equal budgets need 5 or more" in fewer.stderr
-
-
-@pytest.mark.slow
-def test_a_search_killed_anywhere_has_the_same_trials_in_the_end(untouched, tmp_path):
-    arguments = [*BASIC, "hydra.sweeper.trials=4"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while len(records(tmp_path / "outputs")) < 4:
+def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, tmp_path, carry_out):
+    command = [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(records(tmp_path / "outputs")) < 3:
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors and process.returncode == -9
-    done = run_module("train", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    carry_out(tmp_path, *BASIC, "hydra.sweeper.trials=3")
     assert trials(tmp_path / "outputs") == trials(untouched.outputs)
     assert {n: r["status"] for n, r in records(tmp_path / "outputs").items()} == {
         n: r["status"] for n, r in records(untouched.outputs).items()
@@ -120,16 +148,27 @@ def test_a_search_killed_anywhere_has_the_same_trials_in_the_end(untouched, tmp_
 
 
 @pytest.mark.slow
-def test_a_lost_storage_is_made_again_from_the_runs(untouched, tmp_path):
-    subprocess.run(["cp", "-r", untouched.outputs, tmp_path], check=True)
-    (tmp_path / "outputs" / "search.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 200)
-    damaged = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert damaged.returncode == 2 and damaged.stderr.count("\n") == 1
-    assert "outputs/search.db: can't be used as a search's storage" in damaged.stderr
+def test_a_lost_storage_is_made_again_from_the_runs(untouched, tmp_path, carry_out):
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
     (tmp_path / "outputs" / "search.db").unlink()
-    again = run_module("train", *BASIC, "hydra.sweeper.trials=4", cwd=tmp_path)
-    assert again.returncode == 0 and "completed, test" not in again.stderr
+    _, errors = carry_out(tmp_path, *BASIC, "hydra.sweeper.trials=3")
+    assert "completed, test" not in errors
     assert trials(tmp_path / "outputs") == trials(untouched.outputs)
+
+
+@pytest.mark.slow
+def test_of_more_trials_only_the_additional_ones_are_carried_out_and_unequal_budgets_are_told(
+    untouched, tmp_path, carry_out
+):
+    shutil.copytree(untouched.outputs, tmp_path / "outputs")
+    told, errors = carry_out(tmp_path, *BASIC, "optimizer=sgd", "hydra.sweeper.trials=4")
+    assert "3 done already" in errors and len(records(tmp_path / "outputs")) == 7
+    before, after = trials(untouched.outputs), trials(tmp_path / "outputs")
+    adam, sgd = sorted(before)
+    assert after[adam] == before[adam] and after[sgd][:3] == before[sgd] and len(after[sgd]) == 4
+    equal = "the same command with optimizer=adam hydra.sweeper.trials=4 makes them so"
+    assert f"budgets are NOT equal: adam 3, sgd 4 trials; {equal}" in told
+    assert "NOT equal" not in untouched.told
 
 
 @pytest.mark.slow
@@ -142,7 +181,7 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
             path.write_text(json.dumps(record))
     done = run_module("choose", "outputs", cwd=untouched.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "of 4 trials" in done.stdout and "pruned" in done.stdout
+    assert "of 3 trials" in done.stdout and "pruned" in done.stdout
     chosen = yaml.safe_load(done.stdout)
     for optimizer, values in chosen.items():
         accuracies = {
@@ -156,17 +195,16 @@ def test_the_best_by_validation_is_told_and_written_to_be_committed(untouched):
 
 
 @pytest.mark.slow
-def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path):
-    command = [word for word in SEARCH if not word.startswith("optimizer=")]
-    command += ["optimizer=sgd", "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3"]
-    command += ["weight_decay_factor=tag(log, interval(1, 1e9))", "epochs=1", "hydra.sweeper.trials=4"]
-    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    done = run_module("train", *command, *joblib, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_worst(tmp_path, carry_out):
+    told, errors = carry_out(tmp_path, *JOBLIB)
+    assert re.search(r"^optimizer +validation +lr +weight decay +momentum +trials", told, re.MULTILINE)
+    assert "2 trials of each optimizer are asked for at once" in errors
+    assert "sgd: usual values lie outside of the space, so its first trial is drawn" in errors
     (study,) = trials(tmp_path / "outputs").values()
     statuses = [trial[4]["sweeper.status"] for trial in study]
-    assert len(study) == 4 and "diverged" in statuses
+    assert len(study) == 2 and "diverged" in statuses
     assert all(trial[2] == [0.0] for trial, status in zip(study, statuses, strict=True) if status == "diverged")
+    assert [trial[4]["sweeper.epochs"] for trial in study] == [1, 1]
     assert {trial[1]["optimizer.momentum"] for trial in study} <= {"0.9", "0.8"}
 
 
@@ -182,7 +220,7 @@ def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_w
         (("lr_factor=1", "weight_decay_factor=1"), "nothing to search over; give e.g. 'lr_factor=tag(log"),
         (("hydra.sweeper.trials=0",), "hydra.sweeper.trials=0: must be an integer of at least 1"),
         (("hydra.sweeper.sampler=tpo",), "did you mean 'tpe'?"),
-        (("rerun=true",), "rerun=true: a search goes on with the runs that are there; begin another by tag=NAME"),
+        (("rerun=true",), "rerun=true: a search goes on with the runs that are there; begin another by outputs=DIR"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -230,15 +268,35 @@ def test_without_optuna_the_extra_is_named(call, monkeypatch):
     assert code == 2 and "pip install 'optimizer-sweeper[tune]'" in told and told.count("\n") == 1
 
 
-@pytest.mark.slow
-def test_another_space_or_other_rules_under_the_same_study_are_refused(untouched):
-    for word, told in (
-        ("lr_factor=interval(1,2)", "begun with lr_factor tag(log,interval(0.1,10)), not interval(1,2)"),
-        ("hydra.sweeper.warmup_epochs=2", "begun with warmup_epochs 1, not 2"),
-    ):
-        done = run_module("train", *BASIC, "hydra.sweeper.trials=4", word, cwd=untouched.folder)
-        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1
-    assert sqlite3.connect(untouched.outputs / "search.db").execute("select count(*) from trials").fetchone() == (8,)
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("lr_factor=interval(1,2)",), "begun with lr_factor tag(log,interval(0.1,10)), not interval(1,2)"),
+        (("lr_factor=1",), "begun with lr_factor searched over, tag(log,interval(0.1,10))"),
+        (("optimizer=sgd", "optimizer.momentum=0.8,0.9"), "begun with optimizer.momentum not searched over"),
+        (("hydra.sweeper.warmup_epochs=2",), "begun with warmup_epochs 1, not 2"),
+        (("hydra.sweeper.trials=2",), "sgd has had 3 trials already; equal budgets need 3 or more"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+@pytest.mark.slow  # by the search that they share
+def test_another_space_other_rules_or_fewer_trials_under_the_same_study_are_refused(
+    untouched, tmp_path, call, words, error
+):
+    (tmp_path / "outputs").mkdir()
+    shutil.copy(untouched.outputs / "search.db", tmp_path / "outputs")
+    code, _, told = call(*BASIC, "hydra.sweeper.trials=3", *words)
+    assert code == 2 and error in told and told.count("\n") == 1
+    with contextlib.closing(sqlite3.connect(tmp_path / "outputs" / "search.db")) as storage:
+        assert storage.execute("select count(*) from trials").fetchone() == (6,)
+
+
+def test_a_damaged_storage_is_refused_in_a_line(tmp_path, call):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "search.db").write_bytes(b"SQLite format 3\0" + b"damaged" * 200)
+    code, _, told = call(*BASIC)
+    assert code == 2 and told.count("\n") == 1
+    assert "outputs/search.db: can't be used as a search's storage" in told
 
 
 def test_the_bars_stop_what_optunas_median_pruner_stops():
@@ -272,3 +330,36 @@ def test_a_value_is_typed_within_its_interval_and_its_edge_is_told():
     assert [factor.typed(v) for v in (0.1, 0.123456, 9.99999)] == ["0.1", "0.1235", "10.0"]
     assert [factor.at_edge(v) for v in ("0.11", "1.0", "9.5")] == ["low", "", "high"]
     assert Dimension("optimizer.x", "", 1, 5, integer=True).typed(3) == "3"
+
+
+def test_usual_values_are_those_without_the_search_and_none_if_one_lies_outside(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    fixed = ("optimizer=adamw", "weight_decay_factor=2", "optimizer.weight_decay=interval(0, 1)")
+    for lr, first in (
+        ("lr_factor=int(interval(1, 3))", "1"),
+        ("lr_factor=interval(2, 3)", None),
+    ):
+        search = compose_grid([*BASIC, *fixed, lr, "optimizer.betas=[0.9,0.95],[0.9,0.999]"]).search
+        usual = search.usual["adamw"]
+        assert usual.get("lr_factor") == first and len(usual) in (0, 3)
+        if first:
+            assert usual["optimizer.betas"] == "[0.9,0.999]"
+            assert search.trial("adamw", usual)[0].directory == search.bases["adamw"].directory
+
+
+def test_the_size_of_a_batch_stays_whatever_the_machine_unless_another_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    sgd, adam = (compose_grid([*SEARCH, f"optimizer={name}"]).search for name in ("sgd", "adam"))
+    assert Trials(tmp_path / "search.db", sgd).at_once(lambda: 3) == 3
+    assert Trials(tmp_path / "search.db", adam).at_once(lambda: 5) == 3
+    asked = dataclasses.replace(sgd, options={**sgd.options, "trials_at_once": 2})
+    assert Trials(tmp_path / "search.db", asked).at_once(lambda: 5) == 2
+
+
+def test_a_first_trial_that_was_not_begun_when_all_was_killed_is_begun(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    search = compose_grid([*SEARCH, "optimizer=sgd"]).search
+    kept = Trials(tmp_path / "search.db", search)
+    kept.studies["sgd"].enqueue_trial({"lr_factor": 1.0, "weight_decay_factor": 1.0})
+    assert kept.ask("sgd", 0) == {"lr_factor": "1.0", "weight_decay_factor": "1.0"} == kept.ask("sgd", 0)
+    assert [trial.state.name for trial in kept.of("sgd")] == ["RUNNING"]
