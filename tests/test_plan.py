@@ -13,7 +13,7 @@ import pytest
 from conftest import TINY, run_module
 from made_runs import make_rows
 
-from sweeper import devices, forecast
+from sweeper import forecast
 from sweeper.compose import compose_grid
 from sweeper.metrics import read_metrics
 from sweeper.plan import main
@@ -33,12 +33,10 @@ def timing(train: float = 1.0, other: float = 0.5, **changes: object) -> Timing:
 @pytest.fixture
 def plan(tmp_path, monkeypatch, capsys):
     """`plan(*arguments, kind="cpu", …) -> (code, document or text)`: every epoch takes 1 s of training and 0.5 s of
-    evaluation, starting a process 3 s, reading the data 1 s, reading the command line nothing; `asked`
-    notes what was to be timed."""
+    evaluation, starting a process 4 s, reading the command line nothing; `asked` notes what was to be timed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sweeper.plan.time", types.SimpleNamespace(perf_counter=lambda: 0.0))
-    monkeypatch.setattr(devices, "cores", lambda: 4)
-    monkeypatch.setattr(devices, "tiny_images", lambda dataset: False)
+    monkeypatch.setattr(forecast, "cores", lambda: 4)
 
     def call(*arguments, kind="cpu", jobs=2, text=False, **found):
         asked = []
