@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import BadInput
-from sweeper.published import tiny_images
 
 if TYPE_CHECKING:
     import torch
@@ -120,17 +119,6 @@ def parallel_runs(kind: str, threads: int | None) -> int:
     """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
     kind = probe_kind() if kind == "auto" else kind
     return max(1, cores() // (threads or 1)) if kind == "cpu" else 1
-
-
-def threads_of_a_run(config: dict[str, Any], parallel: int) -> int:
-    """`device.threads`, else the cores shared out among `parallel` runs.
-
-    One for tiny images: each operation is over before others could help, so on idle cores more threads gain nothing,
-    and where other work takes a core they wait for each other, which makes an epoch 4 to 40 times as long.
-    """
-    if config["device"]["threads"]:
-        return int(config["device"]["threads"])
-    return 1 if tiny_images(config["dataset"]) else max(1, cores() // parallel)
 
 
 def prepare_process(threads: int) -> None:

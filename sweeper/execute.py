@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.devices import prepare_process, threads_of_a_run
+from sweeper.devices import cores, prepare_process
 from sweeper.errors import BadInput, RunFailed
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.files import say_what_failed
@@ -121,7 +121,7 @@ def _train(
     bars: Sequence[float | None] | None,
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
-    threads = threads_of_a_run(config, parallel)
+    threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
     from sweeper.devices import choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train

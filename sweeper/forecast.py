@@ -4,7 +4,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from sweeper.devices import cores, parallel_runs, probe_kind, threads_of_a_run
+from sweeper.devices import cores, parallel_runs, probe_kind
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
 from sweeper.speeds import speeds_of
@@ -37,7 +37,7 @@ def forecast(
     sides = sorted({1, jobs} if grid.sweep else {1})
     probed: dict[int, Probed] = {}
     for n in sides:
-        threads = max(threads_of_a_run(config, n) for config in kinds.values())
+        threads = device["threads"] or max(1, cores() // n)
         each = seconds / len(sides) / len(kinds)
         pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
         probed[n] = probe(list(kinds.values()), min(n, len(to_do)), threads, each, pack)

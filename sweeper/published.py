@@ -54,9 +54,3 @@ def is_present(dataset: dict[str, Any]) -> bool:
         return True
     root = Path(dataset["root"] or DOWNLOADS).expanduser()
     return any((root / file).exists() or (root / f"{file}.gz").exists() for file in published.files)
-
-
-def tiny_images(dataset: dict[str, Any]) -> bool:
-    """Whether the images of a `dataset` node are known to be no larger than digits', 8×8 pixels."""
-    published = PUBLISHED.get(dataset["loader"])
-    return published is not None and published.shape[1] * published.shape[2] <= 64

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sweeper import devices
-from sweeper.devices import Device, choose_device, parallel_runs, prepare_process, threads_of_a_run
+from sweeper.devices import Device, choose_device, parallel_runs, prepare_process
 from sweeper.errors import BadInput
 
 AUTO = {"kind": "auto", "precision": "auto", "threads": None, "compile": "auto", "deterministic": False}
@@ -50,15 +50,6 @@ def test_the_cpu_is_the_last_resort_and_its_threads_are_told(machine):
     assert line.startswith("device: CPU (") and line.endswith("), fp32, 2 threads; neither CUDA nor MPS here")
     machine("cuda")
     assert choose(kind="cpu").line().endswith("; device=cpu")
-
-
-def test_runs_share_the_cores_and_tiny_images_need_one(monkeypatch):
-    monkeypatch.setattr(devices, "cores", lambda: 8)
-    threads = lambda loader, asked, parallel: threads_of_a_run(  # noqa: E731
-        {"device": {**AUTO, "threads": asked}, "dataset": {"loader": f"sweeper.datasets.{loader}"}}, parallel
-    )
-    assert [threads("mnist", None, n) for n in (1, 3, 16)] == [8, 2, 1]
-    assert (threads("digits", None, 1), threads("digits", 4, 1)) == (1, 4)
 
 
 def test_mps_gets_nothing_that_it_can_not_do(machine):
