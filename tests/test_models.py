@@ -6,6 +6,7 @@ from test_build import load_choice
 from torch import nn
 
 from sweeper.build import build_model
+from sweeper.models import GlobalMeanPool
 
 
 def build(choice: str, shape=(3, 32, 32), num_classes: int = 10, seed: int = 1, **changed) -> nn.Module:
@@ -108,3 +109,13 @@ def test_resnet18_is_torchvisions_with_another_stem(training):
         torch.testing.assert_close(ours.train(training)(images), theirs.train(training)(images), rtol=1e-4, atol=1e-4)
     running = zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True)
     assert all(torch.allclose(a.float(), b.float(), rtol=1e-4, atol=1e-5) for a, b in running)
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_the_mean_over_an_image_hands_its_gradient_back_in_the_images_order(order):
+    x = torch.randn(5, 8, 3, 4, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=order)
+    x.requires_grad_()
+    mean, expected = GlobalMeanPool()(x), x.mean((2, 3))
+    assert torch.equal(mean, expected)
+    grads = [torch.autograd.grad(y, x, torch.ones_like(y))[0] for y in (mean, expected)]
+    assert torch.equal(*grads) and grads[0].is_contiguous(memory_format=order)

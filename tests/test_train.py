@@ -230,10 +230,7 @@ def test_runs_share_the_cores_with_those_that_there_are(monkeypatch, n_jobs, run
 @pytest.mark.slow
 def test_a_sweep_of_fewer_runs_than_workers_uses_all_cores(tmp_path):
     """Of two runs by four workers each gets half the cores; one that is done already counts for nothing."""
-    # Of another loader than the embedded one, for whose tiny images one thread is enough.
-    (tmp_path / "users_data.py").write_text("from sweeper.datasets import digits\n")
-    loader = "dataset.loader=users_data.digits"
-    sweep = ("-m", *(o for o in TINY if not o.startswith("device.threads")), "model=mlp", "epochs=1", loader)
+    sweep = ("-m", *(o for o in TINY if not o.startswith("device.threads")), "model=mlp", "epochs=1")
     joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
     for seeds, share in (("1,2", 2), ("1,2,3", 1)):
         done = run_module("train", *sweep, *joblib, f"seed={seeds}", cwd=tmp_path)
