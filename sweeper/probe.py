@@ -7,6 +7,8 @@ The process reads one JSON document, its task, from standard input, and writes o
   are timed at the same time, and then a `Timing` as a dictionary;
 - `{"lanes": …, "gain": …}` at the end, on CUDA, if it is asked to pack;
 - `{"error": …, "bad_input": …}` where it can't go on.
+
+When whoever asked is gone, which shows in a pipe that is closed, it ends without a word.
 """
 
 import dataclasses
@@ -74,12 +76,27 @@ class Timing:
         return self.train_seconds + self.other_seconds
 
 
+class Unheard(Exception):
+    """Whoever asked is gone."""
+
+
 def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' words are no answers
-    task = json.loads(sys.stdin.readline())
+    try:
+        return _answer_all(answers)
+    except Unheard:
+        # What couldn't be written would be tried again, and complained of, when the file is closed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
+        return 1
+
+
+def _answer_all(answers: TextIO) -> int:
+    task = json.loads(_hear())
     try:
         _carry_out(task, answers)
+    except Unheard:
+        raise
     except BadInput as error:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # who hears of the error tells all to end, and this one is ending
         _tell(answers, {"error": str(error), "bad_input": True})
@@ -107,7 +124,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         try:
             first = time_first(config, data, device)
             _tell(answers, {"ready": True})
-            sys.stdin.readline()
+            _hear()
             timing = time_within(task["seconds"], config, data, device, first)
         except Exception as error:
             if is_out_of_memory(error):
@@ -120,7 +137,16 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
 
 
 def _tell(answers: TextIO, answer: dict[str, Any]) -> None:
-    answers.write(json.dumps(answer) + "\n")
+    try:
+        answers.write(json.dumps(answer) + "\n")
+    except BrokenPipeError:
+        raise Unheard from None
+
+
+def _hear() -> str:
+    if not (line := sys.stdin.readline()):
+        raise Unheard
+    return line
 
 
 def _load(config: dict[str, Any]) -> "Data":

@@ -264,3 +264,15 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path):
         error = process.stderr.read()
     assert (process.returncode, error) == (130, "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_its_probe_ends_without_a_word_when_it_is_killed(tmp_path):
+    command = [sys.executable, "-m", "sweeper.plan", *TINY, "--probe-seconds=2"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
+        process.terminate()
+        error = process.stderr.read()  # to the probe's end, which has the same stderr
+    assert (process.returncode, error) == (-signal.SIGTERM, "")
+    assert list(tmp_path.iterdir()) == []

@@ -163,3 +163,16 @@ def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [next(iter(answer)) for answer in answers] == ["device", "ready", "train_seconds"]
     assert "hello" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stdin"])
+def test_when_whoever_asked_is_gone_it_fails_without_a_word(closed):
+    config, _, _ = prepare()
+    task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-m", "sweeper.probe"], text=True, **pipes) as process:
+        process.stdin.write(f"{json.dumps(task)}\n")
+        process.stdin.flush()
+        getattr(process, closed).close()
+        error = process.stderr.read()
+    assert (process.returncode, error) == (1, "")
