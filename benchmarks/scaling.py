@@ -120,7 +120,7 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         "dataset.loader=benchmarks.made.cifar10_shapes",
         f"device={arguments.device}",
         f"epochs={arguments.epochs}",
-        *(["device.compile=true"] if arguments.device == "cuda" else CPU_SMALL),
+        *(CPU_SMALL if arguments.device == "cpu" else []),
         *([f"batch_size={values['batch_size']}"] if "batch_size" in values else []),
         *grid(values["runs"]),
         *launcher(values["lanes"]),

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sweeper.batch_norm import BatchNorm2d
+from sweeper.branches import aside
 from sweeper.convolution import Conv3x3
 
 
@@ -107,8 +108,9 @@ class BasicBlock(nn.Module):
 
     def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         x, x_too = pair
+        residual, join = aside(self.shortcut, x_too)
         out = self.norm1(self.conv1(x), relu=True)
-        return self.norm2.twice(self.conv2(out), residual=self.shortcut(x_too), relu=True)
+        return self.norm2.twice(self.conv2(out), residual=join(residual), relu=True)
 
 
 class ConvNormRelu(nn.Module):

@@ -12,6 +12,7 @@ from sweeper.convolution import Conv3x3
 from sweeper.devices import Device, choose_device
 from sweeper.engine import Stopped, train
 from sweeper.graphs import EAGER, PARTLY, WHOLE
+from sweeper.places import Cuda
 from sweeper.prepare import load_run_data
 from sweeper.runs import RunDirectory
 
@@ -130,6 +131,18 @@ def test_graphs_give_the_eager_loops_result(optimizer, precision, tmp_path, monk
     for row, eager in zip(rows, eager_rows, strict=True):
         assert row["train_loss"] == pytest.approx(eager["train_loss"], rel=1e-2)
         assert row["lr"] == pytest.approx(eager["lr"], rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "sam"])
+def test_branches_of_the_graph_give_the_bits_of_one_chain(optimizer, tmp_path):
+    images = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes", "dataset.train_limit=2000")
+    chosen = (f"optimizer={optimizer}", "epochs=3", "device=cuda", "device.deterministic=true")
+    config = compose_grid([*images, *chosen]).cells[0].config
+    rows, weights, facts = run(config, tmp_path / "alone")
+    with Cuda().place():  # a lane has no branches
+        rows_in_turn, weights_in_turn, _ = run(config, tmp_path / "in turn")
+    assert facts["tier"] == WHOLE and rows == rows_in_turn
+    assert all(torch.equal(weights[name], weights_in_turn[name]) for name in weights)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
