@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.command import Parser, exit_code_of
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, install, nearest
 
 if TYPE_CHECKING:
     from sweeper.results import Results
@@ -88,7 +88,7 @@ def _formats(given: str) -> list[str]:
         from importlib.util import find_spec
 
         if find_spec("pyarrow") is None:
-            raise BadInput("--format parquet: needs pyarrow; pip install 'optimizer-sweeper[parquet]'")
+            raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
     return formats
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, install, nearest
 from sweeper.streams import stream_seed
 
 NOT_OPTIONS = ("name", "_target_", "_partial_")
@@ -173,7 +173,7 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
     found = _import_module(option, path, parts[0])
     if found is None:
         extra = EXTRAS.get(parts[0])
-        how = f"pip install 'optimizer-sweeper[{extra}]', or '.[{extra}]' from a clone" if extra else "install it"
+        how = install(extra) if extra else "install it"
         raise BadInput(f"{option}={path}: no package {parts[0]!r}; {how}, or start from the folder it lies in")
     for k, part in enumerate(parts[1:], start=1):
         parent, prefix = found, ".".join(parts[:k])

@@ -12,6 +12,15 @@ class RunFailed(Exception):
     """A run could not be carried on, for a reason that is known. One line. Exit code 1."""
 
 
+def install(extra: str) -> str:
+    """How to get an extra of this package, as the end of an error's line.
+
+    >>> install("tune")
+    "pip install 'optimizer-sweeper[tune]', or '.[tune]' from a clone"
+    """
+    return f"pip install 'optimizer-sweeper[{extra}]', or '.[{extra}]' from a clone"
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """What `word` was probably meant to be, as the end of an error's line.
 

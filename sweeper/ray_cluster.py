@@ -9,10 +9,9 @@ import os
 import socket
 from typing import Any
 
-from sweeper.errors import BadInput, RunFailed
+from sweeper.errors import BadInput, RunFailed, install
 
 FOLDER = "SWEEPER_FOLDER"
-INSTALL = "pip install 'optimizer-sweeper[ray]', or '.[ray]' from a clone"
 
 
 def connect(launcher: dict[str, Any]) -> None:
@@ -25,7 +24,7 @@ def connect(launcher: dict[str, Any]) -> None:
         BadInput: Ray is missing, no cluster answers, or no node has what a run needs.
     """
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
-        raise BadInput(f"hydra/launcher=ray: Ray or Hydra's launcher for it is missing; {INSTALL}")
+        raise BadInput(f"hydra/launcher=ray: Ray or Hydra's launcher for it is missing; {install('ray')}")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, which it warns of
     import ray
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, install, nearest
 from sweeper.overrides import Groups, parse_overrides, sweep_values
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def check_search(sweeper: DictConfig) -> dict[str, Any]:
         found = "none"
     if found == "none" or int(found.split(".")[0]) < 4:
         here = "isn't installed" if found == "none" else f"{found} is too old"
-        install = "pip install 'optimizer-sweeper[tune]'"
-        raise BadInput(f"hydra/sweeper=optuna: needs Optuna 4 or later, which {here}; {install}")
+        raise BadInput(f"hydra/sweeper=optuna: needs Optuna 4 or later, which {here}; {install('tune')}")
     return options
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, install, nearest
 
 _PLUGIN = "hydra_plugins.sweeper_slurm_launcher."
 _OF_SBATCH = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node")
@@ -30,7 +30,7 @@ def check_options(launcher: dict[str, Any]) -> None:
         return
     if not _is_installed():
         name = "slurm" if is_slurm(launcher) else "slurm_local"
-        raise BadInput(f"hydra/launcher={name}: its package isn't installed; pip install 'optimizer-sweeper[slurm]'")
+        raise BadInput(f"hydra/launcher={name}: its package isn't installed; {install('slurm')}")
     least = {"timeout_min": 1, "cpus_per_task": 1, "mem_gb": 1, "array_parallelism": 1}
     for key, at_least in {**least, "gpus_per_node": 0, "signal_delay_s": 0, "max_num_timeout": 0}.items():
         if (value := launcher.get(key)) is not None and value < at_least:

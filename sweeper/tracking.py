@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, install
 from sweeper.identity import run_name
 from sweeper.runs import RunDirectory, with_relative_paths
 
@@ -73,9 +73,7 @@ def check_tracking(options: dict[str, Any]) -> None:
         except Exception as error:  # whatever a broken installation makes it raise
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
             why = "" if missing else f", which can't be imported ({type(error).__name__}: {error})"
-            raise BadInput(
-                f"tracking={name}: needs {package}{why}; pip install 'optimizer-sweeper[{package}]'"
-            ) from error
+            raise BadInput(f"tracking={name}: needs {package}{why}; {install(package)}") from error
     try:
         inspect.signature(tracker).bind(None, **_values(options))
     except TypeError as error:

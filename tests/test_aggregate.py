@@ -230,7 +230,7 @@ def test_a_folder_that_can_not_be_written_is_named(aggregate, outputs, monkeypat
 def test_parquet_without_pyarrow_says_what_to_install(aggregate, outputs, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     before = tree(outputs)
-    message = "--format parquet: needs pyarrow; pip install 'optimizer-sweeper[parquet]'"
+    message = "--format parquet: needs pyarrow; pip install 'optimizer-sweeper[parquet]', or '.[parquet]' from a clone"
     assert aggregate("--format", "parquet") == (2, "", f"error: {message}\n")
     assert tree(outputs) == before
 

@@ -1,5 +1,6 @@
 """`sweeper.plan` through its command line: what is counted, what is reckoned from given timings, and a real probe."""
 
+import contextlib
 import functools
 import json
 import os
@@ -251,12 +252,19 @@ def test_what_can_not_be_made_is_one_line(tmp_path):
     assert "Traceback" not in done.stderr and done.stdout == ""
 
 
+@contextlib.contextmanager
+def probing(folder, *arguments):
+    """A plan at work, with `folder` for its own and for temporary files, from when its probe begins to time."""
+    command = [sys.executable, "-m", "sweeper.plan", *TINY, *arguments]
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
+        yield process
+
+
 @pytest.mark.slow
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path):
-    command = [sys.executable, "-m", "sweeper.plan", *TINY, "--probe-seconds=600"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
+    with probing(tmp_path, "--probe-seconds=600") as process:
         until = time.monotonic() + 60
         while not list(tmp_path.iterdir()) and time.monotonic() < until:
             time.sleep(0.05)
@@ -268,10 +276,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path):
 
 @pytest.mark.slow
 def test_its_probe_ends_without_a_word_when_it_is_killed(tmp_path):
-    command = [sys.executable, "-m", "sweeper.plan", *TINY, "--probe-seconds=2"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
+    with probing(tmp_path, "--probe-seconds=2") as process:
         process.terminate()
         error = process.stderr.read()  # to the probe's end, which has the same stderr
     assert (process.returncode, error) == (-signal.SIGTERM, "")

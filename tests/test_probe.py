@@ -1,5 +1,6 @@
 """The timing probe: the engine's own loop on parts of the data, on the CPU, a pretended MPS and pretended lanes."""
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -117,6 +118,31 @@ def test_the_launchers_own_trial_tells_lanes_and_gain(tmp_path, monkeypatch):
     found, gain = probe._pack([config, config], device, 3)
     assert 1 <= found <= 3 and gain > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_gain_is_over_runs_without_lanes_which_a_single_lane_is_slower_than(monkeypatch):
+    where = ["alone"]
+
+    class Lane:
+        @contextlib.contextmanager
+        def place(self):
+            where[0] = "in a lane"
+            yield
+            where[0] = "alone"
+
+    config, data, device = prepare()
+    timing = time_first(config, data, device)
+    seconds = {"alone": 0.9, "in a lane": 1.0}
+    monkeypatch.setattr(probe, "choose_device", lambda *_: dataclasses.replace(device, kind="cuda"))
+    monkeypatch.setattr(probe, "visible_gpus", lambda _: ["0"])
+    monkeypatch.setattr(probe, "time_first", lambda *_: timing)
+    monkeypatch.setattr(probe, "time_within", lambda *_: dataclasses.replace(timing, train_seconds=seconds[where[0]]))
+    monkeypatch.setattr(probe, "_pack", lambda *_: (3, 1.2))
+    monkeypatch.setattr(places, "Cuda", Lane)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    answers = io.StringIO()
+    probe._carry_out({"configs": [config], "threads": 1, "seconds": 0.1, "pack": 3, "began": time.time()}, answers)
+    assert json.loads(answers.getvalue().splitlines()[-1]) == {"lanes": 3, "gain": pytest.approx(1.08)}
 
 
 def test_processes_at_the_same_time_are_asked_by_lines():

@@ -34,8 +34,8 @@ def test_without_its_package_only_choosing_it_fails(call, monkeypatch, choice):
     monkeypatch.setattr(sweeper.slurm, "_is_installed", lambda: False)
     code, _, err = call(*SLURM[:-1], f"hydra/launcher={choice}")
     assert code == 2
-    line = f"error: hydra/launcher={choice}: its package isn't installed; pip install 'optimizer-sweeper[slurm]'\n"
-    assert err == line
+    how = "pip install 'optimizer-sweeper[slurm]', or '.[slurm]' from a clone"
+    assert err == f"error: hydra/launcher={choice}: its package isn't installed; {how}\n"
 
 
 @pytest.mark.parametrize(

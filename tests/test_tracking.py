@@ -146,7 +146,8 @@ def test_a_package_that_is_missing_is_named_with_its_extra(call, tmp_path, monke
     monkeypatch.setattr(tracking, "import_module", missing)
     code, _, error = call(f"tracking={name}", *TINY)
     assert code == 2 and not list(tmp_path.iterdir())
-    assert error == f"error: tracking={name}: needs {name}; pip install 'optimizer-sweeper[{name}]'\n"
+    how = f"pip install 'optimizer-sweeper[{name}]', or '.[{name}]' from a clone"
+    assert error == f"error: tracking={name}: needs {name}; {how}\n"
 
 
 def test_tensorboard_reads_each_point_once_after_a_resumption(tmp_path):
