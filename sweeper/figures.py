@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
 PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
 EARLY = 0.1  # share of the epochs whose steep rise the curves' axis leaves out: it would press what differs into a line
+RARE = 0.02  # share of the lowest points after that, single dips, that may leave the axis too
 STYLE: Any = {  # matplotlib's own type lists every key there is
     "font.size": 8,
     "axes.titlesize": "medium",
@@ -32,6 +33,7 @@ STYLE: Any = {  # matplotlib's own type lists every key there is
     "errorbar.capsize": 2,
     "legend.frameon": False,
     "svg.fonttype": "none",  # texts stay texts
+    "svg.hashsalt": "sweeper",  # the same runs give the same file
     "text.parse_math": False,  # a name may have a dollar in it
 }
 
@@ -65,7 +67,8 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
                 axes.plot(epochs, middle, color=color, label=_label(setting.label))
                 low, high = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
                 axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0)
-                late += [low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1]]
+                after = sorted(low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1])
+                late += after[int(RARE * len(after)) :]
         axes.set(title=_title(task.label), xlabel="epoch", ylabel="test accuracy (%)")
         if late:
             axes.set_ylim(bottom=max(0.0, min(late) - 0.05 * (100 - min(late))))
@@ -149,5 +152,5 @@ def _label(text: str, longest: int = 48) -> str:
 def _files(name: str, figure: "Figure") -> Iterator[tuple[str, bytes]]:
     for form in ("png", "svg"):
         file = io.BytesIO()
-        figure.savefig(file, format=form, dpi=300)
+        figure.savefig(file, format=form, dpi=300, metadata={"Date": None} if form == "svg" else None)
         yield f"{name}.{form}", file.getvalue()

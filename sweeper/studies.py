@@ -168,20 +168,22 @@ def _order(task: Task) -> tuple[Any, ...]:
 
 
 def _label_tasks(tasks: list[Task]) -> None:
-    """Data set, model and noise; the length of training, then anything else, only as far as it sets tasks apart."""
+    """Data set, model and noise; the length of training where tasks have several; anything else only as far as it sets
+    tasks apart."""
     alike: dict[str, list[Task]] = {}
+    lengths = {task.config["epochs"] for task in tasks}
     for task in tasks:
         dataset, model = task.config["dataset"]["name"], task.config["model"]["name"]
-        task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}"
+        length = f", {task.config['epochs']} epochs" if len(lengths) > 1 else ""
+        task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}{length}"
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():
         flats = [flat(task.config) for task in group]
-        for name in sorted(differing(flats), key=lambda name: name != "epochs"):
+        for name in differing(flats):
             if len({task.label for task in group}) == len(group):
                 break
             for task, values in zip(group, flats, strict=True):
-                value = values.get(name, "–")
-                task.label += f", {value} epochs" if name == "epochs" else f", {name} {value}"
+                task.label += f", {name} {values.get(name, '–')}"
 
 
 def _label_settings(settings: list[Setting]) -> None:

@@ -34,7 +34,7 @@ def test_runs_of_another_length_batch_noise_or_data_are_another_task(tmp_path, t
     assert any("30 epochs" in label for label in labels)
     assert any("batch_size 128" in label for label in labels)
     assert any("eeeeeeee" in label for label in labels)
-    assert labels[-1] == "digits, cnn, 20 % pair label noise"
+    assert labels[-1] == "digits, cnn, 20 % pair label noise, 3 epochs"
 
 
 def test_a_task_is_named_by_no_more_than_sets_it_apart(tmp_path, tasks):

@@ -37,7 +37,7 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
     """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte. But the ends of
     intervals: SciPy 1.15 has a t quantile of other last digits than 1.18."""
     pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
-    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "study"}
+    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "again", "study"}
     if not list(STUDY.glob("runs/*/*/run.json")):
         assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
             "README.md",
@@ -90,7 +90,7 @@ def study(tmp_path):
     """An empty study and a README, as they are before the first runs."""
     (tmp_path / "study").mkdir()
     for name, places in (
-        ("study/README.md", ("results", "search", "limits", "cost", "speed")),
+        ("study/README.md", ("results", "search", "limits", "cost", "speed", "again")),
         ("README.md", ("study",)),
     ):
         text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
@@ -134,6 +134,31 @@ def test_one_command_publishes_runs(tmp_path, study, capsys):
     before = {path: path.read_bytes() for path in files}
     publish([], study, tmp_path / "README.md")
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.slow
+def test_a_repeat_replaces_nothing_and_is_held_against_the_scatter_of_the_seeds(tmp_path, study):
+    for optimizer, seed, accuracy in (("sgd", 1, 0.80), ("sgd", 2, 0.82), ("lion", 1, 0.70), ("lion", 2, 0.74)):
+        make_run(tmp_path / "outputs", optimizer=optimizer, seed=seed, accuracy=accuracy, environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="sgd", seed=2, accuracy=0.79, environment=at("10:00"))
+    make_run(tmp_path / "more", optimizer="sgd", seed=2, accuracy=0.97, environment=at("11:00"))
+    publish = load_publish().publish
+    for _ in range(2):
+        publish([str(tmp_path / name) for name in ("outputs", "again", "more")], study, tmp_path / "README.md")
+    (name,) = (path.name for path in study.glob("runs/*/sgd-seed2-*"))
+    assert {path.parent.parent.name for path in study.glob(f"again/*/*/{name}")} == {
+        "20261125T1000Z",
+        "20261125T1100Z",
+    }
+    again = marked(study / "README.md")["again"]
+    # Pooled: √((0.01² + 0.01² + 0.02² + 0.02²) ÷ 2) = 2.236 points; t(2; 0.975) = 4.3027; times √2: 13.61 points.
+    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 79.00 | -3.00 | 13.61 |" in again
+    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 97.00 | +15.00 | 13.61 |" in again
+    assert "1 of 2 repeats" in again
+
+
+def at(time):
+    return {"started": f"2026-11-25T{time}Z", "commit": "0123456789ab"}
 
 
 def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):

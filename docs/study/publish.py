@@ -2,11 +2,13 @@
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
 out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
-others into `runs/`. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
+others into `runs/`, and where `runs/` has the same run, trained at another time, below `again/`: a repeat replaces
+nothing. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
 between `<!-- name -->` and `<!-- /name -->` in the study's page and the README: no number there is typed. Without
 OUTPUTS it does the second part alone.
 """
 
+import math
 import re
 import shlex
 import shutil
@@ -14,6 +16,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
+
+from scipy.special import stdtrit
 
 from sweeper.aggregate import aggregate
 from sweeper.choose import at_edge, choose, chosen_settings, searched_options, the_search, validation_accuracy
@@ -43,8 +47,9 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
     Raises:
         BadInput: a run tells its host, a file has no such place, or there are no runs.
     """
-    for run in read_results(outputs).runs if outputs else ():
-        take_over(run, study)
+    for folder in outputs:  # each by itself: read together, a run and its repeat would be taken for copies of one
+        for run in read_results([folder]).runs:
+            take_over(run, study)
     runs, tuning = study / "runs", study / "tuning"
     print(aggregate([str(runs)], str(study), ["csv"]))
     report([str(runs)], str(study), str(study / "figures"))
@@ -67,9 +72,15 @@ def take_over(run: Run, study: Path) -> None:
     part = "alone/runs" if run.values.get("tag") == "alone" else part
     path = Path(run.path)
     to = study / part / path.parent.name / path.name
+    if part == "runs" and (to / RUN_FILE).is_file() and _started(to) != _started(path):
+        to = study / "again" / re.sub(r"\W", "", _started(path)) / path.parent.name / path.name
     to.mkdir(parents=True, exist_ok=True)
     for name in (RUN_FILE, METRICS_FILE):
         shutil.copyfile(path / name, to / name)
+
+
+def _started(run: Path) -> str:
+    return str(read_run(run)["environment"]["started"])
 
 
 def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -85,13 +96,14 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
         "search": _search(searched) if searched else "",
         "cost": _cost({"search": searched, "study": results}),
         "speed": _speed(alone) if alone else "",
+        "again": _again(study, tasks),
     }
     clean = [task for task in tasks if is_clean(task.config["noise"])]
-    main = max(clean or tasks, key=lambda task: task.config["epochs"])
+    main = max(clean or tasks, key=lambda task: (len(task.rank_seeds), task.config["epochs"]))
     parts = ["## What came of it", f"**{_title(main)}**", _ranking(main), " ".join(describe_task(main))]
     parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
     for task in tasks:
-        if not is_clean(task.config["noise"]):
+        if task is not main:
             parts += [f"**{_title(task)}**: {' '.join(describe_task(task))}"]
     parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
     return page, {"study": "\n\n".join(parts)}
@@ -190,6 +202,37 @@ def _speed(alone: Results) -> str:
         epoch = median(seconds for seconds in timed if seconds is not None)
         rows.append((epoch, [run.values["optimizer"], f"{epoch:.2f}", str(len(timed)), read_origin(run).device_name]))
     return table(["optimizer", "seconds an epoch", "epochs timed", "device"], [row for _, row in sorted(rows)])
+
+
+def _again(study: Path, tasks: list[Task]) -> str:
+    """Each repeat beside its first run, and how far two draws of the seeds' scatter lie apart."""
+    rows, within = [], 0
+    for run in (run for folder in sorted(study.glob("again/*")) for run in read_results([folder]).runs):
+        of = (run.configuration, run.values["seed"])
+        task, first = next((t, r) for t in tasks for r in t.runs() if (r.configuration, r.values["seed"]) == of)
+        accuracies = [100 * r.values["final_test_accuracy"] for r in (first, run)]
+        difference = accuracies[1] - accuracies[0]
+        deviation, degrees = pooled_deviation([list(setting.final().values()) for setting in task.compared])
+        bound = 100 * float(stdtrit(degrees, 0.975)) * math.sqrt(2) * deviation
+        within += abs(difference) < bound
+        values = run.values
+        words = [str(values[name]) for name in ("optimizer", "noise_rate", "epochs", "seed")]
+        commits = [str(read_run(Path(r.path))["environment"]["commit"])[:7] for r in (first, run)]
+        rows.append([*words, *(f"{a:.2f}" for a in accuracies), f"{difference:+.2f}", f"{bound:.2f}", *commits])
+    header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
+    header += ["first's commit", "again's"]
+    words = f"{within} of {len(rows)} repeats differ from their first run by less than two seeds do in 95 of 100 cases."
+    return "\n\n".join([table(header, rows), words]) if rows else ""
+
+
+def pooled_deviation(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """The standard deviation within groups, and its degrees of freedom: √(Σ squared deviations from each group's mean
+    ÷ Σ (n - 1))."""
+    squares, degrees = 0.0, 0
+    for values in groups:
+        squares += sum((value - sum(values) / len(values)) ** 2 for value in values)
+        degrees += len(values) - 1
+    return math.sqrt(squares / degrees), degrees
 
 
 if __name__ == "__main__":
