@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweeper.plan import Standing
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
-TABLES = 1.5  # times a process's start: results, summary and page at the sweep's end
+TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
 
 
 def forecast(
@@ -48,6 +48,7 @@ def forecast(
         "device_line": probed[1].line.removeprefix("device: "),
         "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
         "within_seconds": within,
+        "once_seconds": _once(probed[1], composing),
         "launchers": _launchers(grid, runs, probed, timings, composing, within),
         "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
@@ -88,9 +89,9 @@ def _launchers(
     On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
     """
     one, jobs = probed[1], max(probed)
-    first = sum(timing.first_seconds for timing in timings[1].values())
-    begin = composing + one.start_seconds + one.load_seconds + first
-    tables = TABLES * one.start_seconds
+    once = _once(one, composing)
+    tables = once.pop("tables")
+    begin = sum(once.values())
     joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
     gpus = max(1, one.gpus)
     # Name, runs at a time, places that the runs take in turn, timed so many at a time, gain, seconds beside the runs.
@@ -115,6 +116,17 @@ def _launchers(
     return sorted(found, key=lambda way: way["seconds"])
 
 
+def _once(probed: Probed, composing: float) -> dict[str, float]:
+    """Seconds that a sweep takes once, whatever its runs: by what they are spent on."""
+    return {
+        "composing": composing,
+        "starting": probed.start_seconds,
+        "reading": probed.load_seconds,
+        "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
+        "tables": TABLES * probed.import_seconds,
+    }
+
+
 def _cost(run: "Standing", timing: Timing, gain: float) -> Cost:
     seconds = timing.train_seconds / gain + timing.other_seconds
     return Cost(run.left, timing.setup_seconds + HYDRA_SECONDS, seconds)
@@ -130,6 +142,7 @@ def _describe_work(
         "batch_size": config["batch_size"],
         "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
         "epoch_seconds": {str(n): round(found[key].epoch_seconds, 4) for n, found in timings.items()},
+        "setup_seconds": {str(n): round(found[key].setup_seconds, 4) for n, found in timings.items()},
         "images_per_second": {
             str(n): round(found[key].images / found[key].epoch_seconds, 1) for n, found in timings.items()
         },

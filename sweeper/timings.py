@@ -1,6 +1,7 @@
 """Asks `sweeper.probe`, in processes of their own and as many at a time as a launcher would have, for timings."""
 
 import contextlib
+import dataclasses
 import json
 import signal
 import subprocess
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.epoch_timing import Timing
 from sweeper.errors import BadInput, RunFailed
-from sweeper.probe import Timing
+
+_STARTING = ("import_seconds", "start_seconds", "load_seconds")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Probed:
     Attributes:
         device: cuda, mps or cpu.
         line: the device in words.
+        import_seconds: of a process until torch is imported.
         start_seconds: of a process until its device is chosen.
         load_seconds: until its data lie in memory, from then on.
         gpus: NVIDIA GPUs that are visible.
@@ -30,6 +34,7 @@ class Probed:
 
     device: str
     line: str
+    import_seconds: float
     start_seconds: float
     load_seconds: float
     gpus: int
@@ -50,6 +55,23 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
         BadInput: what the configurations ask for can't be made.
         RunFailed: a process broke off.
     """
+    found, built = _probe(configs, at_a_time, threads, seconds, pack)
+    if not built:
+        return found
+    # The sweep will find on disk what this has built, so what the first runs of a process take is timed once more.
+    print("kernels were built: timing a start that finds them", file=sys.stderr, flush=True)
+    again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
+    firsts = [
+        dataclasses.replace(timing, first_seconds=max(0.0, first.setup_seconds - timing.setup_seconds))
+        for timing, first in zip(found.timings, again.timings, strict=True)
+    ]
+    return dataclasses.replace(again, timings=firsts, lanes=found.lanes, gain=found.gain)
+
+
+def _probe(
+    configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int
+) -> tuple[Probed, bool]:
+    """Once, and whether kernels had to be built."""
     task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
     with _processes(at_a_time, json.dumps(task)) as processes:
         found = [_answer(process) for process in processes]
@@ -62,9 +84,10 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
             for process in processes:
                 _write(process, "")
             timings.append(_slowest([Timing(**_answer(process)) for process in processes]))
-        packed = _answer(processes[0]) if pack and found[0]["device"] == "cuda" else {}
-    slowest = {name: max(answer[name] for answer in found) for name in ("start_seconds", "load_seconds")}
-    return Probed(**{**found[0], **slowest}, timings=timings, **packed)
+        packed = _answer(processes[0])
+    built = packed.pop("built")
+    slowest = {name: max(answer[name] for answer in found) for name in _STARTING}
+    return Probed(**{**found[0], **slowest}, timings=timings, **packed), built
 
 
 @contextlib.contextmanager

@@ -90,9 +90,9 @@ def _configure(kind: str, precision: str, *overrides: str) -> dict[str, Any]:
 
 def _resnet(kind: str) -> tuple[float, int | None]:
     """Images trained a second by ResNet-18, and on CUDA the batch size that fits."""
+    from sweeper.epoch_timing import time_first, time_within
     from sweeper.faults import fitting_batch_size, measure_memory
     from sweeper.prepare import load_run_data
-    from sweeper.probe import time_first, time_within
 
     batch_size, images = SIZES[kind]
     limits = f"dataset.train_limit={images}", "dataset.test_limit=50"

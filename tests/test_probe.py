@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,12 @@ from conftest import TINY
 from pretended_mps import MPS, pretended_mps
 from test_lanes import FakeDevice
 
-from sweeper import engine, lanes, places, probe
+from sweeper import engine, epoch_timing, lanes, places, probe
 from sweeper.compose import compose_grid
 from sweeper.devices import Device, choose_device
+from sweeper.epoch_timing import part_of, time_epochs, time_first, time_within
 from sweeper.errors import BadInput, RunFailed
 from sweeper.prepare import load_run_data
-from sweeper.probe import part_of, time_epochs, time_first, time_within
 from sweeper.timings import probe as ask
 
 pytestmark = pytest.mark.slow
@@ -86,9 +87,30 @@ def test_little_time_times_a_step_and_much_time_whole_epochs():
     config, data, device = prepare("batch_size=30")
     first = time_first(config, data, device)
     slow = dataclasses.replace(first, train_seconds=1e6)
-    assert time_within(1.0, config, data, device, slow).part == 0.1
+    assert time_within(1e-6, config, data, device, slow).part == 0.1
     fast = dataclasses.replace(first, train_seconds=1e-3, other_seconds=0.0)
     assert time_within(0.005, config, data, device, fast).part == 1
+
+
+def test_whole_epochs_are_timed_if_a_part_shows_that_they_fit_after_all(monkeypatch):
+    """As on a GPU, where an epoch by the first try's small steps would take long. Set-up: what the last run needs is of
+    each run; what the one before it, the first with the batch size asked for, needed more, of the first of its kind."""
+    config, data, device = prepare("batch_size=30")
+    first = dataclasses.replace(time_first(config, data, device), train_seconds=10.0, setup_seconds=9.0)
+    asked = []
+
+    def timed(config, data, device, epochs, whole, stop=False):
+        asked.append((len(data.train.labels), epochs))
+        setup = 5.0 if len(asked) == 1 else 1.0
+        return dataclasses.replace(first, train_seconds=0.9, other_seconds=0.1, setup_seconds=setup)
+
+    monkeypatch.setattr(epoch_timing, "time_epochs", timed)
+    timing = time_within(6.0, config, data, device, first)
+    assert asked == [(90, 2), (300, 6)]
+    assert (timing.setup_seconds, timing.first_seconds) == (1.0, 4.0)
+    asked.clear()
+    timing = time_within(2.0, config, data, device, first)
+    assert asked == [(30, 2)] and (timing.setup_seconds, timing.first_seconds) == (5.0, 4.0)
 
 
 def test_a_run_that_diverges_is_timed_all_the_same():
@@ -142,7 +164,7 @@ def test_the_gain_is_over_runs_without_lanes_which_a_single_lane_is_slower_than(
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     answers = io.StringIO()
     probe._carry_out({"configs": [config], "threads": 1, "seconds": 0.1, "pack": 3, "began": time.time()}, answers)
-    assert json.loads(answers.getvalue().splitlines()[-1]) == {"lanes": 3, "gain": pytest.approx(1.08)}
+    assert json.loads(answers.getvalue().splitlines()[-1]) == {"built": False, "lanes": 3, "gain": pytest.approx(1.08)}
 
 
 def test_processes_at_the_same_time_are_asked_by_lines():
@@ -150,6 +172,27 @@ def test_processes_at_the_same_time_are_asked_by_lines():
     found = ask([config], at_a_time=2, threads=1, seconds=0.2, pack=2)
     assert (found.device, found.lanes, found.gain) == ("cpu", 1, 1.0)  # a CPU packs nothing
     assert found.timings[0].images == 300 and 0 < found.start_seconds < 120 and 0 < found.load_seconds < 120
+
+
+def test_what_was_built_for_the_probe_is_not_counted_for_the_sweep(tmp_path, monkeypatch, capfd):
+    """A model that, as Triton, builds its kernels when they aren't in the cache on disk, for two seconds."""
+    (tmp_path / "builds.py").write_text(
+        "import os, pathlib, time\nfrom sweeper.models import mlp\n"
+        "def build(num_classes, in_channels, image_size, **options):\n"
+        "    kernels = pathlib.Path(os.environ['TRITON_CACHE_DIR'])\n"
+        "    if not kernels.is_dir():\n        time.sleep(2)\n        (kernels / 'kernel').mkdir(parents=True)\n"
+        "    return mlp(num_classes, in_channels, image_size, **options)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "kernels"))
+    config, _, _ = prepare()
+    config["model"] = {**config["model"], "_target_": "builds.build"}
+    (timing,) = ask([config], at_a_time=1, threads=1, seconds=0.2, pack=0).timings
+    assert timing.first_seconds < 1.5
+    assert "kernels were built: timing a start that finds them" in capfd.readouterr().err
+    ask([config], at_a_time=1, threads=1, seconds=0.2, pack=0)
+    assert "kernels were built" not in capfd.readouterr().err
 
 
 def test_memory_that_runs_out_is_said_with_what_to_do(monkeypatch):
@@ -187,7 +230,7 @@ def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
         check=True,
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [next(iter(answer)) for answer in answers] == ["device", "ready", "train_seconds"]
+    assert [next(iter(answer)) for answer in answers] == ["device", "ready", "train_seconds", "built"]
     assert "hello" in done.stderr
 
 
