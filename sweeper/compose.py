@@ -279,4 +279,5 @@ def _bad_input(error: Exception, overrides: list[str]) -> BadInput:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = getattr(cause, "full_key", None)
     named = [o for o in overrides if key and o.lstrip("+~").split("=")[0] == key]
-    return BadInput(f"{' '.join(named or overrides)}: {first_line(cause)}")
+    advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
+    return BadInput(f"{' '.join(named or overrides)}: {first_line(cause)}{advice}")

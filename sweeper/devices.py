@@ -145,7 +145,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
 
     Raises:
-        BadInput: the kind or the precision isn't to be had here.
+        BadInput: the kind, the precision or compiling isn't to be had here.
     """
     import torch
 
@@ -160,6 +160,9 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
         if asked != "auto"
         else {"cuda": "the fastest here", "mps": "no CUDA here"}.get(kind, "neither CUDA nor MPS here")
     )
+    compiling = str(options["compile"]).lower() == "true"
+    if compiling and kind == "mps":
+        raise BadInput("device.compile=true: torch.compile is unreliable on MPS, so it isn't used there; leave it out")
     deterministic = bool(options["deterministic"])
     if deterministic != torch.are_deterministic_algorithms_enabled():  # setting it costs a second of imports
         torch.use_deterministic_algorithms(deterministic)
@@ -170,7 +173,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
         name=_device_name(kind),
         precision=_precision(kind, options["precision"]),
         threads=threads,
-        compile=str(options["compile"]).lower() == "true" and kind != "mps",
+        compile=compiling,
         why=why,
     )
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import statistics
 import tempfile
 import time
@@ -66,24 +65,29 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
     """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch, of one step at least.
 
     The small steps of `first` tell little of a GPU's large ones: what it takes for too long is timed by a part, and
-    then by whole epochs if they fit after all. The set-up is that of the last of these runs; what the one before took
-    more is of the first of its kind.
+    then by whole epochs if they fit after all, else by one step more for the set-up's sake. For that is told by the
+    last of these runs, and what the one before it took more is of the first of its kind.
 
     Args:
         first: tells how long an epoch may take.
     """
-    runs = [first]
-    if seconds < LEAST_EPOCHS * first.epoch_seconds:
-        fits = seconds / first.epoch_seconds
+    fits, before = seconds / first.epoch_seconds, first
+    if fits < LEAST_EPOCHS:
         steps = max(1, round(fits / 2 * math.ceil(len(data.train.labels) / config["batch_size"])))
         images = max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
         part = part_of(data, steps * config["batch_size"], images)
-        runs.append(time_epochs(config, part, device, 2, whole=data))
-    if seconds >= LEAST_EPOCHS * runs[-1].epoch_seconds:
-        epochs = min(int(seconds / runs[-1].epoch_seconds), MOST_EPOCHS)
-        runs.append(time_epochs(config, data, device, epochs, whole=data))
-    more = max(0.0, runs[-2].setup_seconds - runs[-1].setup_seconds)
-    return dataclasses.replace(runs[-1], checkpoint_bytes=first.checkpoint_bytes, first_seconds=more)
+        before = timing = time_epochs(config, part, device, 2, whole=data)
+        fits = seconds / before.epoch_seconds
+    if fits >= LEAST_EPOCHS:
+        last = timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
+    else:
+        last = time_epochs(config, part_of(data, config["batch_size"], LEAST_TEST), device, 2, whole=data)
+    return dataclasses.replace(
+        timing,
+        checkpoint_bytes=first.checkpoint_bytes,
+        setup_seconds=last.setup_seconds,
+        first_seconds=max(0.0, before.setup_seconds - last.setup_seconds),
+    )
 
 
 def part_of(data: "Data", train: int, test: int) -> "Data":
@@ -160,9 +164,3 @@ def time_epochs(
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def kernels_on_disk() -> int:
-    """How many things Triton keeps built in its cache: what is there needn't be built again by another process."""
-    cache = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()
-    return sum(1 for _ in cache.iterdir()) if cache.is_dir() else 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
 PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
 EARLY = 0.1  # share of the epochs whose steep rise the curves' axis leaves out: it would press what differs into a line
-RARE = 0.02  # share of the lowest points after that, single dips, that may leave the axis too
+RARE = 0.02  # share of the lowest points after that, as single dips are, that the axis leaves out, too
 STYLE: Any = {  # matplotlib's own type lists every key there is
     "font.size": 8,
     "axes.titlesize": "medium",

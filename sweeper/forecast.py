@@ -48,7 +48,7 @@ def forecast(
         "device_line": probed[1].line.removeprefix("device: "),
         "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
         "within_seconds": within,
-        "once_seconds": _once(probed[1], composing),
+        "once_seconds": {what: round(s, 4) for what, s in _once(grid, probed[1], composing).items()},
         "launchers": _launchers(grid, runs, probed, timings, composing, within),
         "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
@@ -89,8 +89,8 @@ def _launchers(
     On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
     """
     one, jobs = probed[1], max(probed)
-    once = _once(one, composing)
-    tables = once.pop("tables")
+    once = _once(grid, one, composing)
+    tables = once.pop("tables", 0.0)
     begin = sum(once.values())
     joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
     gpus = max(1, one.gpus)
@@ -116,15 +116,15 @@ def _launchers(
     return sorted(found, key=lambda way: way["seconds"])
 
 
-def _once(probed: Probed, composing: float) -> dict[str, float]:
-    """Seconds that a sweep takes once, whatever its runs: by what they are spent on."""
-    return {
+def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
+    """Seconds that are taken once, however many runs there are: by what they are spent on."""
+    seconds = {
         "composing": composing,
         "starting": probed.start_seconds,
         "reading": probed.load_seconds,
         "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
-        "tables": TABLES * probed.import_seconds,
     }
+    return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
 
 
 def _cost(run: "Standing", timing: Timing, gain: float) -> Cost:

@@ -4,7 +4,6 @@ A batch has the trials of the same numbers of every optimizer. It is asked for b
 after its last, and judged by the batches before it; so stopping anywhere changes nothing in what the search finds.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import parallel_runs
-from sweeper.errors import BadInput, RunFailed
+from sweeper.errors import BadInput
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 from sweeper.metrics import read_metrics
 from sweeper.pruning import median_bars, why_pruned
@@ -22,14 +21,13 @@ from sweeper.search_space import Search
 from sweeper.search_table import search_table
 from sweeper.search_trials import SEARCH_DATABASE, STATUS, Trials
 from sweeper.stopping import StopSignals, SweepStop
-from sweeper.sweep_end import update_tables
-from sweeper.sweep_show import end_show, show_sweep
-from sweeper.sweeps import remove_sweep, write_sweep
+from sweeper.sweep_end import sweep_at_work, update_tables
+from sweeper.sweep_show import show_sweep
+from sweeper.sweeps import write_sweep
 
 if TYPE_CHECKING:
     from sweeper.compose import Cell, Grid
 
-RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do at most at a time, for its launcher's workers
 SEARCH_LOCK = "search.lock"
 
 Launch = Callable[..., Sequence[Any]]  # of a Hydra launcher: overrides of each run, number of the first
@@ -98,24 +96,15 @@ def carry_out_search(
             if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
-            os.environ[RUNS_VARIABLE] = str(at_once * len(told))
-            stop = SweepStop.begin(grid.outputs)
-            signals = StopSignals(stop)
-            _at_work = _AtWork(search, trials, stop, at_once, {})
             try:
-                show_sweep(grid.outputs)
-                train()
-                written = update_tables(str(grid.outputs))
-                print(search_table(trials, str(grid.outputs)))
-                return exit_code(list(_at_work.cells.values()), signals, stop.reason()) or (0 if written else 1)
-            except RunFailed:
-                update_tables(str(grid.outputs))
-                raise
+                with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
+                    _at_work = _AtWork(search, trials, stop, at_once, {})
+                    show_sweep(grid.outputs)
+                    train()
+                    written = update_tables(str(grid.outputs))
+                    print(search_table(trials, str(grid.outputs)))
+                    return exit_code(list(_at_work.cells.values()), signals, stop.reason()) or (0 if written else 1)
             finally:
-                end_show()
-                os.environ.pop(RUNS_VARIABLE, None)
-                stop.end()
-                remove_sweep(grid.outputs, stop.key)
                 _at_work = None
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"

@@ -1,10 +1,40 @@
-"""A sweep's last word: its tables and its page, brought up to date."""
+"""What stands around a sweep's runs, and its last word: its tables and its page, brought up to date."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+from sweeper.errors import RunFailed
+from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import end_show
+from sweeper.sweeps import remove_sweep
+
+RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do at most at a time, for its launcher's workers
+
+
+@contextlib.contextmanager
+def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
+    """Around a sweep's runs: one stop is for all of them, and however they end nothing else of the sweep is left.
+
+    Args:
+        runs: to do at most at a time.
+    """
+    os.environ[RUNS_VARIABLE] = str(runs)
+    stop = SweepStop.begin(outputs)
+    try:
+        yield stop, StopSignals(stop)
+    except RunFailed:
+        update_tables(str(outputs))
+        raise
+    finally:
+        end_show()
+        os.environ.pop(RUNS_VARIABLE, None)
+        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
+        remove_sweep(outputs, stop.key)
 
 
 def update_tables(outputs: str) -> bool:

@@ -58,14 +58,14 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
     found, built = _probe(configs, at_a_time, threads, seconds, pack)
     if not built:
         return found
-    # The sweep will find on disk what this has built, so what the first runs of a process take is timed once more.
+    # The sweep will find on disk what this has built, so its set-up is timed once more.
     print("kernels were built: timing a start that finds them", file=sys.stderr, flush=True)
     again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
-    firsts = [
-        dataclasses.replace(timing, first_seconds=max(0.0, first.setup_seconds - timing.setup_seconds))
-        for timing, first in zip(found.timings, again.timings, strict=True)
+    timings = [
+        dataclasses.replace(timing, setup_seconds=later.setup_seconds, first_seconds=later.first_seconds)
+        for timing, later in zip(found.timings, again.timings, strict=True)
     ]
-    return dataclasses.replace(again, timings=firsts, lanes=found.lanes, gain=found.gain)
+    return dataclasses.replace(again, timings=timings, lanes=found.lanes, gain=found.gain)
 
 
 def _probe(

@@ -38,12 +38,12 @@ from sweeper.runs import (
     recorded_status,
     with_relative_paths,
 )
-from sweeper.search import RUNS_VARIABLE, carry_out_search
+from sweeper.search import carry_out_search
 from sweeper.slurm import check_cluster, is_slurm
 from sweeper.stopping import StopSignals, SweepStop
-from sweeper.sweep_end import update_tables
-from sweeper.sweep_show import end_show, show_sweep
-from sweeper.sweeps import remove_sweep, tidy_folder, write_sweep
+from sweeper.sweep_end import RUNS_VARIABLE, sweep_at_work, update_tables
+from sweeper.sweep_show import show_sweep
+from sweeper.sweeps import tidy_folder, write_sweep
 
 # Hydra's flags that ask for something else than training.
 _ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
@@ -160,12 +160,9 @@ def _carry_out(grid: Grid) -> int:
         sweeper.slurm.to_queue = {cell.number for cell in to_do}
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
-    os.environ[RUNS_VARIABLE] = str(len(to_do))
-    stop = SweepStop.begin(grid.outputs)
-    signals = StopSignals(stop)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
-    write_sweep(grid.outputs, stop.key, plan)
-    try:
+    with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):
+        write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         _train_by_hydra()
         while _wait_for_others(to_do, stop, by_slurm):
@@ -174,14 +171,6 @@ def _carry_out(grid: Grid) -> int:
             _train_by_hydra()
         written = update_tables(str(grid.outputs))
         return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
-    except RunFailed:
-        update_tables(str(grid.outputs))
-        raise
-    finally:
-        end_show()
-        os.environ.pop(RUNS_VARIABLE, None)
-        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
-        remove_sweep(grid.outputs, stop.key)
 
 
 def _carry_out_one(cell: Cell, to_do: bool) -> int:

@@ -55,10 +55,17 @@ def test_the_cpu_is_the_last_resort_and_its_threads_are_told(machine):
 def test_mps_gets_nothing_that_it_can_not_do(machine):
     """Batch norm's backward pass was wrong in channels_last there, and compiling is unreliable."""
     machine("mps")
-    device = choose(compile="true")
+    device = choose()
     assert (device.memory_format, device.compile, device.precision) == (torch.contiguous_format, False, "fp32")
     prepare_process(threads=1)
     assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
+
+
+def test_compiling_for_mps_is_refused(machine):
+    machine("mps")
+    with pytest.raises(BadInput, match=r"device\.compile=true: torch\.compile is unreliable on MPS"):
+        choose(compile="true")
+    assert choose(kind="cpu", compile="true").compile
 
 
 @pytest.mark.parametrize("kind", ["cuda", "mps"])

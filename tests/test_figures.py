@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import make_run, make_study
+from made_runs import make_rows, make_run, make_study
 
 from sweeper.curves import read_curve
-from sweeper.figures import _curves
+from sweeper.figures import _curves, draw_figures
 from sweeper.report import report
 from sweeper.results import read_results
+from sweeper.runs import RunDirectory
 from sweeper.studies import group_tasks
 
 pytestmark = pytest.mark.slow
@@ -56,3 +57,15 @@ def test_the_curves_axis_shows_what_differs_late(tmp_path):
     first = min(curve["test_accuracy"][0] for curve in curves.values())
     assert 100 * first < 50 < axes.get_ylim()[0] < 90
     assert axes.get_title().count("\n") == 1 and axes.get_title().endswith("noise")
+
+
+def test_a_single_dip_does_not_set_the_axis_and_the_same_runs_give_the_same_files(tmp_path):
+    """100 epochs at 90 %, of which one late one at 10 %."""
+    run = make_run(tmp_path, epochs=100)
+    RunDirectory(run).write_metrics(make_rows([0.9] * 59 + [0.1] + [0.9] * 40))
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    curves = {run.path: read_curve(run) for run in tasks[0].runs()}
+    (axes,) = _curves(tasks, curves).axes
+    assert 80 < axes.get_ylim()[0] < 90
+    first, second = (dict(draw_figures(tasks, curves)) for _ in range(2))
+    assert first == second and "curves.svg" in first

@@ -71,6 +71,10 @@ def test_a_sweep_is_counted_and_reckoned(plan):
     assert counts == [4, 0, 0, 4, 40, 40]
     run = 2.0 + forecast.HYDRA_SECONDS + 10 * 1.5
     tables = forecast.TABLES * 2.0  # as long as importing torch takes, not the device's start nor reading the data
+    assert document["once_seconds"] == {
+        "composing": 0.0, "starting": 3.0, "reading": 1.0, "first_of_a_kind": 0.0, "tables": tables,
+    }  # fmt: skip
+    assert document["work"][0]["setup_seconds"] == {"1": 2.0, "2": 2.0}
     basic, local = launcher(document, "basic"), launcher(document, "local")
     assert basic["seconds"] == pytest.approx(4 + 4 * run + tables) and basic["at_a_time"] == 1
     assert basic["seconds"] - local["seconds"] == pytest.approx(2 * run - 4.0)  # its workers start once more

@@ -154,11 +154,35 @@ def test_a_repeat_replaces_nothing_and_is_held_against_the_scatter_of_the_seeds(
     # Pooled: √((0.01² + 0.01² + 0.02² + 0.02²) ÷ 2) = 2.236 points; t(2; 0.975) = 4.3027; times √2: 13.61 points.
     assert "| sgd | 0.0 | 3 | 2 | 82.00 | 79.00 | -3.00 | 13.61 |" in again
     assert "| sgd | 0.0 | 3 | 2 | 82.00 | 97.00 | +15.00 | 13.61 |" in again
+    assert "| 0123456 | 0123456-dirty |" in again
     assert "1 of 2 repeats" in again
 
 
+def test_a_repeat_that_can_not_be_judged_is_shown_all_the_same(tmp_path, study):
+    """One seed tells no scatter, a diverged run has no accuracy, and an optimizer whose seeds all diverged counts for
+    nothing. A repeat of no published run is said."""
+    make_run(tmp_path / "outputs", optimizer="sgd", accuracy=0.80, environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="sgd", accuracy=0.80, environment=at("10:00"))
+    make_run(tmp_path / "outputs", "diverged", optimizer="lion", environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="lion", accuracy=0.7, environment=at("10:00"))
+    publish = load_publish().publish
+    publish([str(tmp_path / name) for name in ("outputs", "again")], study, tmp_path / "README.md")
+    again = marked(study / "README.md")["again"]
+    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | – |" in again
+    assert "| lion | 0.0 | 3 | 1 | diverged | 70.00 | – | – |" in again
+    assert "0 of 0 repeats" in again
+    make_run(tmp_path / "outputs", optimizer="sgd", seed=2, accuracy=0.80, environment=at("09:00"))
+    publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    again = marked(study / "README.md")["again"]
+    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | 0.00 |" in again and "1 of 1 repeats" in again
+    (lost,) = study.glob("runs/*/lion-*")
+    shutil.rmtree(lost)
+    with pytest.raises(BadInput, match="it repeats no run of "):
+        publish([], study, tmp_path / "README.md")
+
+
 def at(time):
-    return {"started": f"2026-11-25T{time}Z", "commit": "0123456789ab"}
+    return {"started": f"2026-11-25T{time}Z", "commit": "0123456789ab" + "-dirty" * (time == "11:00")}
 
 
 def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):

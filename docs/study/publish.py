@@ -2,8 +2,8 @@
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
 out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
-others into `runs/`, and where `runs/` has the same run, trained at another time, below `again/`: a repeat replaces
-nothing. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
+others into `runs/`, and where `runs/` has the same run, trained at another time, below `again/`: what was published
+there is not replaced. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
 between `<!-- name -->` and `<!-- /name -->` in the study's page and the README: no number there is typed. Without
 OUTPUTS it does the second part alone.
 """
@@ -35,7 +35,7 @@ from sweeper.verdict import describe_limits, describe_task
 STUDY = Path(__file__).resolve().parent
 README = STUDY.parent.parent / "README.md"
 FIGURES = {
-    "curves": "Test accuracy by epoch: mean and standard deviation over seeds",
+    "curves": "Test accuracy by epoch: mean and standard deviation over seeds; the lowest points lie below the axis",
     "seeds": "Final and best test accuracy of each seed",
     "noise": "Accuracy by the share of wrong labels",
 }
@@ -205,34 +205,48 @@ def _speed(alone: Results) -> str:
 
 
 def _again(study: Path, tasks: list[Task]) -> str:
-    """Each repeat beside its first run, and how far two draws of the seeds' scatter lie apart."""
-    rows, within = [], 0
+    """Each repeat beside the run that was published first, and how far two draws of the seeds' scatter lie apart."""
+    rows, near = [], []
     for run in (run for folder in sorted(study.glob("again/*")) for run in read_results([folder]).runs):
-        of = (run.configuration, run.values["seed"])
-        task, first = next((t, r) for t in tasks for r in t.runs() if (r.configuration, r.values["seed"]) == of)
-        accuracies = [100 * r.values["final_test_accuracy"] for r in (first, run)]
-        difference = accuracies[1] - accuracies[0]
-        deviation, degrees = pooled_deviation([list(setting.final().values()) for setting in task.compared])
-        bound = 100 * float(stdtrit(degrees, 0.975)) * math.sqrt(2) * deviation
-        within += abs(difference) < bound
         values = run.values
+        of = (run.configuration, values["seed"])
+        found = [(t, first) for t in tasks for first in t.runs() if (first.configuration, first.values["seed"]) == of]
+        if not found:
+            raise BadInput(f"{run.path}: it repeats no run of {study / 'runs'}; take it away")
+        task, first = found[0]
+        accuracies = [_percent(r.values["final_test_accuracy"]) for r in (first, run)]
+        deviation, degrees = pooled_deviation([list(setting.final().values()) for setting in task.compared])
+        bound = 100 * float(stdtrit(degrees, 0.975)) * math.sqrt(2) * deviation if degrees else None
+        known = [a for a in accuracies if a is not None]
+        difference = known[1] - known[0] if len(known) == 2 else None
+        if difference is not None and bound is not None:
+            near.append(abs(difference) <= bound)
         words = [str(values[name]) for name in ("optimizer", "noise_rate", "epochs", "seed")]
-        commits = [str(read_run(Path(r.path))["environment"]["commit"])[:7] for r in (first, run)]
-        rows.append([*words, *(f"{a:.2f}" for a in accuracies), f"{difference:+.2f}", f"{bound:.2f}", *commits])
+        words += ["diverged" if a is None else f"{a:.2f}" for a in accuracies]
+        words += ["–" if difference is None else f"{difference:+.2f}", "–" if bound is None else f"{bound:.2f}"]
+        rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
     header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
     header += ["first's commit", "again's"]
-    words = f"{within} of {len(rows)} repeats differ from their first run by less than two seeds do in 95 of 100 cases."
-    return "\n\n".join([table(header, rows), words]) if rows else ""
+    count = f"{sum(near)} of {len(near)} repeats lie as close to their first run as two seeds do in 95 of 100 cases."
+    return "\n\n".join([table(header, rows), count]) if rows else ""
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _short(commit: str) -> str:
+    """What is not committed stays marked."""
+    return commit[:7] + "-dirty" * commit.endswith("-dirty")
 
 
 def pooled_deviation(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
     """The standard deviation within groups, and its degrees of freedom: √(Σ squared deviations from each group's mean
-    ÷ Σ (n - 1))."""
-    squares, degrees = 0.0, 0
-    for values in groups:
-        squares += sum((value - sum(values) / len(values)) ** 2 for value in values)
-        degrees += len(values) - 1
-    return math.sqrt(squares / degrees), degrees
+    ÷ Σ (n - 1)); NaN and 0 where no group has two values."""
+    filled = [values for values in groups if values]
+    squares = sum((value - sum(values) / len(values)) ** 2 for values in filled for value in values)
+    degrees = sum(len(values) - 1 for values in filled)
+    return math.sqrt(squares / degrees) if degrees else math.nan, degrees
 
 
 if __name__ == "__main__":
