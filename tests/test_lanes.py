@@ -78,6 +78,15 @@ def test_a_device_that_serves_one_run_gets_one_at_a_time():
     assert trace == ["a0", "a1", "b0", "b1"]
 
 
+@pytest.mark.parametrize(("limit", "places"), [(1, 0), (2, 2), ("auto", 1)])
+def test_a_single_lane_is_as_a_run_without_lanes(monkeypatch, limit, places):
+    """A place of its own is for what may have others beside it, as with auto; on a GPU it costs a step its branches."""
+    device, given = FakeDevice(), []
+    monkeypatch.setattr(device, "place", lambda: given.append("place") or Host.place(device), raising=False)
+    run([steps_of(name, 2, []) for name in "ab"], limit, device)
+    assert len(given) == places
+
+
 def test_runs_are_begun_only_when_a_lane_is_free():
     begun, trace = [], []
 
