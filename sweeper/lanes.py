@@ -118,7 +118,7 @@ class Lanes(Generic[T]):
         return bool(self.lanes)
 
     def _place(self) -> AbstractContextManager[None]:
-        """A single lane needs none of its own: it is as a run without lanes, which a GPU trains faster (`branches.py`)."""
+        """A single lane needs none of its own: it is as a run without lanes, which a GPU trains faster."""
         return self.device.place() if self.auto or self.limit > 1 else contextlib.nullcontext()
 
     def _round(self, lanes: list[Lane[T]]) -> None:
