@@ -1,0 +1,54 @@
+"""Sweeps by `hydra/launcher=packed` as tests ask for them; `interleaved` has a CPU that takes several runs in turn."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import TINY
+
+PACKED = ("hydra/launcher=packed",)
+
+INTERLEAVED = """
+import sys
+from sweeper.places import Host
+Host.several = True
+from sweeper.train import main
+sys.exit(main())
+"""
+GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)
+# Long enough to be caught in the middle, short enough to be trained whole as well.
+LONG = (
+    "dataset=digits",
+    "device=cpu",
+    "device.threads=1",
+    "epochs=40",
+    "dataset.train_limit=300",
+    "model.width=8",
+    "checkpoint_every=1",
+)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def metrics(outputs: Path) -> dict[str, list[dict[str, str]]]:
+    times = ("train_seconds", "images_per_second")
+    return {
+        path.parent.name: [{k: v for k, v in row.items() if k not in times} for row in rows(path)]
+        for path in sorted(outputs.glob("*/*/metrics.csv"))
+    }
+
+
+def records(outputs: Path) -> dict[str, dict]:
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(outputs.glob("*/*/run.json"))}
+
+
+def interleaved(*arguments, cwd, **environment):
+    command = [sys.executable, "-c", INTERLEAVED, *arguments]
+    environment = {**os.environ, **environment}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
