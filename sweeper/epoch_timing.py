@@ -65,28 +65,33 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
     """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch, of one step at least.
 
     The small steps of `first` tell little of a GPU's large ones: what it takes for too long is timed by a part, and
-    then by whole epochs if they fit after all, else by one step more for the set-up's sake. For that is told by the
-    last of these runs, and what the one before it took more is of the first of its kind.
+    then by whole epochs if they fit after all, else by a step more for the set-up's sake, where steps are quick. For
+    that is told by the last of these runs, and what the one before it took more is of the first of its kind.
 
     Args:
         first: tells how long an epoch may take.
     """
-    fits, before = seconds / first.epoch_seconds, first
+    runs, fits, batches = (
+        [first],
+        seconds / first.epoch_seconds,
+        math.ceil(len(data.train.labels) / config["batch_size"]),
+    )
     if fits < LEAST_EPOCHS:
-        steps = max(1, round(fits / 2 * math.ceil(len(data.train.labels) / config["batch_size"])))
-        images = max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
+        steps, images = max(1, round(fits / 2 * batches)), max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
         part = part_of(data, steps * config["batch_size"], images)
-        before = timing = time_epochs(config, part, device, 2, whole=data)
-        fits = seconds / before.epoch_seconds
+        runs.append(time_epochs(config, part, device, 2, whole=data))
+        fits = seconds / runs[-1].epoch_seconds
+    timing = runs[-1]
     if fits >= LEAST_EPOCHS:
-        last = timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
-    else:
-        last = time_epochs(config, part_of(data, config["batch_size"], LEAST_TEST), device, 2, whole=data)
+        timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
+        runs.append(timing)
+    elif 2 * timing.train_seconds / batches < timing.setup_seconds:  # else steps take longer than what they'd tell
+        runs.append(time_epochs(config, part_of(data, config["batch_size"], LEAST_TEST), device, 2, whole=data))
     return dataclasses.replace(
         timing,
         checkpoint_bytes=first.checkpoint_bytes,
-        setup_seconds=last.setup_seconds,
-        first_seconds=max(0.0, before.setup_seconds - last.setup_seconds),
+        setup_seconds=runs[-1].setup_seconds,
+        first_seconds=max(0.0, runs[-2].setup_seconds - runs[-1].setup_seconds),
     )
 
 

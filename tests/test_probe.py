@@ -113,6 +113,20 @@ def test_whole_epochs_are_timed_if_a_part_shows_that_they_fit_after_all(monkeypa
     assert asked == [(30, 2), (30, 2)] and (timing.setup_seconds, timing.first_seconds) == (1.0, 4.0)
 
 
+def test_where_a_step_takes_longer_than_the_set_up_none_is_made_for_its_sake(monkeypatch):
+    config, data, device = prepare("batch_size=30")
+    first = dataclasses.replace(time_first(config, data, device), train_seconds=60.0, setup_seconds=5.0)
+    asked = []
+
+    def timed(config, data, device, epochs, whole, stop=False):
+        asked.append((len(data.train.labels), epochs))
+        return dataclasses.replace(first, setup_seconds=4.0)
+
+    monkeypatch.setattr(epoch_timing, "time_epochs", timed)
+    timing = time_within(2.0, config, data, device, first)
+    assert asked == [(30, 2)] and (timing.setup_seconds, timing.first_seconds) == (4.0, 1.0)
+
+
 def test_a_run_that_diverges_is_timed_all_the_same():
     config, data, device = prepare("optimizer.lr=1e30", "schedule=constant")
     timing = time_epochs(config, data, device, epochs=3, whole=data)
