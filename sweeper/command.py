@@ -14,11 +14,17 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, module: str, description: str) -> None:
         super().__init__(prog=f"python -m sweeper.{module}", description=description)
-        self.add_argument("outputs", nargs="*", default=["outputs"], help="folders of runs (default: outputs)")
+        words = "folders of runs (default: outputs)"
+        self.add_argument("outputs", nargs="*", default=["outputs"], type=_folder, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message}; see {self.prog} --help")
+
+
+def _folder(text: str) -> str:
+    """As `sweeper.train` has it, outputs=DIR, too."""
+    return text.removeprefix("outputs=")
 
 
 def exit_code_of(command: Callable[[], None]) -> int:

@@ -81,14 +81,19 @@ class Grid:
     search: Search | None = None
 
 
-def compose_grid(argv: list[str]) -> Grid:
+def compose_grid(argv: list[str], command: str = "train") -> Grid:
     """Expand and check a command line as `sweeper.train` gets it.
+
+    Args:
+        command: that it was given to.
 
     Raises:
         BadInput: anything in it can't be used; nothing has been started or written.
     """
-    arguments = read_command_line(argv)
+    arguments = read_command_line(argv, command)
     overrides = list(arguments.overrides)
+    if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
+        raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
         if not Path(arguments.config_dir).is_dir():
             raise BadInput(f"--config-dir {arguments.config_dir}: there is no such folder")
@@ -97,22 +102,26 @@ def compose_grid(argv: list[str]) -> Grid:
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
 
 
-def read_command_line(argv: list[str]) -> argparse.Namespace:
+def read_command_line(argv: list[str], command: str = "train") -> argparse.Namespace:
     """Hydra's flags and the overrides, in whatever order they were typed.
 
     Raises:
-        BadInput: a flag that Hydra doesn't know.
+        BadInput: a flag that Hydra doesn't know, or flags that don't go together.
     """
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.train --help")
+        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
 
     parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
     arguments = parser.parse_intermixed_args(argv)
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
             parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
+    if arguments.multirun and (arguments.cfg or arguments.info):
+        parser.error(f"--{'cfg' if arguments.cfg else 'info'} shows one run's configuration; leave out -m")
+    if (arguments.package or arguments.resolve) and not arguments.cfg:
+        parser.error("--package and --resolve are for --cfg")
     return arguments
 
 

@@ -143,6 +143,9 @@ def check_config(config: dict[str, Any]) -> None:
     _within("schedule.warmup_fraction", config["schedule"].get("warmup_fraction"), 0, 1)
     if len(config["tag"] or "") > 100:
         raise BadInput("tag: longer than 100 characters")
+    for name in ("tag", "outputs"):
+        if config[name] == "":
+            raise BadInput(f"{name}=: nothing is given; give a name, or leave it out")
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
-        document = examine(Path(arguments.outputs[0].removeprefix("outputs=")))
+        document = examine(Path(arguments.outputs[0]))
         works = document["works"]
         if arguments.json:
             print(json.dumps(document, indent=1))

@@ -16,6 +16,7 @@ from sweeper.identity import GROUPS
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
 MOST_RUNS = 100_000  # of one sweep; a quarter of an hour of composing
+PLACES = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
 Groups = dict[str, list[str]]  # every config group's choices
 
 
@@ -30,11 +31,22 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     for text in texts:
         try:
             text.encode()  # bytes that were no text
+            if text.startswith("="):
+                raise ValueError("there is no name")
             parsed.extend(parser.parse_overrides([text]))
         except (HydraException, ValueError, RecursionError) as error:
-            hint = "can't be read; quote it" if "=" in text else "options are given as name=value"
-            raise BadInput(f"{text}: {hint} ({first_line(error)})") from error
+            raise BadInput(f"{text}: {_how_to_write(text)} ({first_line(error)})") from error
     return parsed
+
+
+def _how_to_write(text: str) -> str:
+    name, given, value = text.partition("=")
+    if not given or not name:
+        return "options are given as name=value"
+    if value.rstrip().endswith(","):
+        return "a value is missing after the last comma"
+    quoted = f"; quote the value for Hydra and all of it for the shell: \"{name}='{value}'\""
+    return "can't be read" + quoted * (not set(value) & set("'\""))
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -73,19 +85,24 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
         start, stop, step = (float(x) if x is not None else math.nan for x in (swept.start, swept.stop, swept.step))
         if not step or not (stop - start) / step <= MOST_RUNS:
             raise BadInput(f"{override.input_line}: more than {MOST_RUNS:,} values")
-    return list(override.sweep_string_iterator())
+    if not (values := list(override.sweep_string_iterator())):
+        raise BadInput(f"{override.input_line}: no values; of a range the start comes first, and the end isn't in it")
+    return values
 
 
 def check_choice(override: Override, groups: Groups) -> None:
-    """Check that an override of a group names choices that exist.
+    """Check that an override of a group names choices that exist, and that none moves a run's files.
 
     Raises:
-        BadInput: there is no such group or choice.
+        BadInput: there is no such group or choice, or where a run's files lie would no longer follow from its name.
     """
     key = override.key_or_group
+    if key in PLACES or (key == "hydra.job.chdir" and override.value()):
+        follows = "where runs lie follows from their names"
+        raise BadInput(f"{override.input_line}: {follows}; choose the folder by outputs=DIR")
     if override.is_add() and key not in groups and key.partition(".")[0] not in OPEN_NODES:
         raise BadInput(f"{override.input_line}: nothing reads an added option '{key}'; leave out the +, or the option")
-    if override.is_delete() and key.partition(".")[0] not in OPEN_NODES:
+    if override.is_delete() and (key in GROUPS or key.partition(".")[0] not in OPEN_NODES):
         raise BadInput(f"{override.input_line}: every option and group is needed; give it a value instead")
     if key not in groups:
         if "/" in key:
@@ -93,10 +110,15 @@ def check_choice(override: Override, groups: Groups) -> None:
         return
     if override.is_delete():
         return
+    if override.is_add() and key in (*GROUPS, "experiment"):
+        raise BadInput(f"{override.input_line}: leave out the +, which is for what isn't there yet")
     values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]
     for value in values:
         if value is None and key in GROUPS:
             raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")
+        if isinstance(value, list) and key in GROUPS:
+            several = ",".join(map(str, value))
+            raise BadInput(f"{override.input_line}: a run has one {key}; several are a sweep: -m {key}={several}")
         if value is None or isinstance(value, list):  # no choice, or several of a group: Hydra's own forms
             continue
         name = str(value).strip("'\"")

@@ -77,7 +77,7 @@ def _plan(arguments: list[str]) -> int:
     within = read_duration(own["--within"]) if "--within" in own else None
     probe_seconds = _seconds(own.get("--probe-seconds"))
     began = time.perf_counter()
-    grid = compose_grid(overrides)
+    grid = compose_grid(overrides, "plan")
     composing = time.perf_counter() - began
     if grid.search is not None:
         like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"

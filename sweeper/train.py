@@ -45,8 +45,8 @@ from sweeper.sweep_end import RUNS_VARIABLE, sweep_at_work, update_tables
 from sweeper.sweep_show import show_sweep
 from sweeper.sweeps import tidy_folder, write_sweep
 
-# Hydra's flags that ask for something else than training.
-_ASKING = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+# Hydra's flags that ask for something else than training; what they show of a run is checked first.
+_ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 
 
 def main() -> int:
@@ -61,7 +61,11 @@ def main() -> int:
         return 0
     try:
         grid = compose_grid(arguments)
-        overrides = read_command_line(arguments).overrides
+        asked = read_command_line(arguments)
+        if asked.cfg or asked.info:
+            _run_hydra()
+            return 0
+        overrides = asked.overrides
         # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
         sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
         return _carry_out(grid)
@@ -170,6 +174,8 @@ def _carry_out(grid: Grid) -> int:
             show_sweep(grid.outputs)
             _train_by_hydra()
         written = update_tables(str(grid.outputs))
+        if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
+            print(f"{left} more not begun; the same command goes on", file=sys.stderr)
         return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
 
 

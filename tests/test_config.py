@@ -38,7 +38,19 @@ BAD = {
     "lr_factor=0": "lr_factor=0.0: must be a number above 0",
     "rerun=perhaps": "rerun=perhaps: Value 'perhaps' is not a valid bool",
     "optimizer": "options are given as name=value",
-    "tag=[": "can't be read; quote it",
+    "tag=[": "can't be read; quote the value for Hydra and all of it for the shell: \"tag='['\"",
+    "tag=": "tag=: nothing is given; give a name, or leave it out",
+    "outputs=": "outputs=: nothing is given",
+    "=": "=: options are given as name=value",
+    "seed=1,": "seed=1,: a value is missing after the last comma",
+    "optimizer=[adam,sgd]": "a run has one optimizer; several are a sweep: -m optimizer=adam,sgd",
+    "+optimizer=adam": "+optimizer=adam: leave out the +",
+    "~optimizer": "~optimizer: every option and group is needed",
+    "hydra.job.chdir=true": "hydra.job.chdir=true: where runs lie follows from their names; choose the folder by outputs",
+    "hydra.sweep.dir=elsewhere": "choose the folder by outputs=DIR",
+    "--config-name=mine": "--config-name mine: conf/ has no such file",
+    "--resolve": "--package and --resolve are for --cfg; see python -m sweeper.train --help",
+    "--cfg=jobs": "invalid choice: 'jobs'",
     "optimizer=1": "optimizer=1: there is no such optimizer; there are: ",
 }
 
@@ -61,6 +73,18 @@ def test_one_bad_cell_stops_the_whole_sweep_before_it_starts(call, tmp_path):
     code, _, err = call("-m", "dataset=digits", "optimizer=sgd,adam", "epochs=3,2,0")
     assert (code, err) == (2, "error: epochs=0: must be an integer of at least 1\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_range_is_no_sweep(call, tmp_path):
+    code, _, err = call("-m", "dataset=digits", "seed=range(5,1)")
+    assert code == 2 and err.startswith("error: seed=range(5,1): no values; of a range the start comes first")
+    assert err.count("\n") == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_a_sweeps_configuration_is_shown_for_one_run_only(call):
+    code, out, err = call("-m", "experiment=grid", "--cfg", "job")
+    assert (code, out) == (2, "")
+    assert err == ("error: --cfg shows one run's configuration; leave out -m; see python -m sweeper.train --help\n")
 
 
 def test_a_config_folder_that_is_not_there_is_named(call):

@@ -185,6 +185,8 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
         statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
         assert "interrupted" in statuses and "running" not in statuses
+    if launcher == "basic":
+        assert "1 more not begun; the same command goes on\n" in errors
     done = run_module("train", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert metrics(tmp_path / "outputs") == metrics(untouched)

@@ -202,7 +202,7 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
         (["--within=soon"], "--within soon: must be a time above 0, such as 5h"),
         (["--probe-seconds", "0"], "--probe-seconds 0: must be a number of seconds above 0"),
         (["--cfg", "job"], "--cfg: is for python -m sweeper.train"),
-        (["--wihtin=5h"], "see python -m sweeper.train --help"),
+        (["--wihtin=5h"], "see python -m sweeper.plan --help"),
         (["seed=1,2"], "several values are a sweep; add -m"),
     ],
 )

@@ -1,0 +1,15 @@
+"""`python -m sweeper`: the commands there are, each with what it is for."""
+
+COMMANDS = {
+    "train": "train a run, or with -m a sweep; answers from disk what is finished",
+    "doctor": "what this machine offers, and whether training works on it",
+    "plan": "what a sweep will take, before it begins",
+    "watch": "a live table of every run",
+    "aggregate": "results.csv and summary.csv of folders of runs",
+    "report": "one page of a folder of runs, and figures",
+    "choose": "each optimizer's best setting of a search",
+}
+
+if __name__ == "__main__":
+    for name, purpose in COMMANDS.items():
+        print(f"python -m sweeper.{name:<10} {purpose}")
