@@ -46,7 +46,7 @@ BAD = {
     "optimizer=[adam,sgd]": "a run has one optimizer; several are a sweep: -m optimizer=adam,sgd",
     "+optimizer=adam": "+optimizer=adam: leave out the +",
     "~optimizer": "~optimizer: every option and group is needed",
-    "hydra.job.chdir=true": "hydra.job.chdir=true: where runs lie follows from their names; choose the folder by outputs",
+    "hydra.job.chdir=true": "hydra.job.chdir=true: where runs lie follows from their names; choose the folder",
     "hydra.sweep.dir=elsewhere": "choose the folder by outputs=DIR",
     "--config-name=mine": "--config-name mine: conf/ has no such file",
     "--resolve": "--package and --resolve are for --cfg; see python -m sweeper.train --help",
