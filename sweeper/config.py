@@ -98,6 +98,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             plain = OmegaConf.is_config(node)
             config[str(key)] = OmegaConf.to_container(node, resolve=True) if plain else cfg[key]
     for group in GROUPS:
+        if isinstance(config[group], list):
+            raise BadInput(f"{group}={choices[group]}: its YAML is a list; it must be lines `name: value`")
         config[group] = {"name": choices[group], **(config[group] or {})}
     if (file := config["noise"]["file"]) is not None:  # the labels are a part of what is trained on, their path isn't
         with contextlib.suppress(OSError):  # said where the labels are read
