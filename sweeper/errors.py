@@ -21,6 +21,17 @@ def install(extra: str) -> str:
     return f"pip install 'optimizer-sweeper[{extra}]', or '.[{extra}]' from a clone"
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of any package says, as a line.
+
+    >>> one_line(ValueError("first\\nsecond"))
+    'first second'
+    """
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r})"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """What `word` was probably meant to be, as the end of an error's line.
 
