@@ -91,7 +91,9 @@ def compose_grid(argv: list[str]) -> Grid:
     overrides = list(arguments.overrides)
     if arguments.config_dir:
         if not Path(arguments.config_dir).is_dir():
-            raise BadInput(f"--config-dir {arguments.config_dir}: there is no such folder")
+            file = "is a file; name the folder that holds optimizer/, model/ or other groups"
+            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
+            raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
     with _hydra():
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
