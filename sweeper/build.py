@@ -238,7 +238,9 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
     except BadInput:
         raise
     except (Exception, SystemExit) as error:  # constructors of any package judge their values in their own ways
-        raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}") from error
+        nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
+        advice = nulls if "NoneType" in str(error) else ""
+        raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error
 
 
 def _build_value(option: str, value: Any) -> Any:

@@ -238,8 +238,8 @@ class _Expansion:
             try:
                 cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
             except Exception as error:  # Hydra lets through whatever a user's YAML raises in its reader
-                if isinstance(error, OSError) and not isinstance(error, HydraException):
-                    raise
+                if isinstance(error, OSError) and error.filename:
+                    raise  # told by its file's name
                 raise explain(error, overrides) from error
             self._composed[key] = cfg
         return self._composed[key]

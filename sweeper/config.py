@@ -100,7 +100,10 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     for group in GROUPS:
         if isinstance(config[group], list):
             raise BadInput(f"{group}={choices[group]}: its YAML is a list; it must be lines `name: value`")
-        config[group] = {"name": choices[group], **(config[group] or {})}
+        options, name = config[group] or {}, choices[group]
+        if options.get("name", name) != name:  # two YAMLs of one name would be taken for one choice, in runs and tables
+            raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
+        config[group] = {"name": name, **options}
     if (file := config["noise"]["file"]) is not None:  # the labels are a part of what is trained on, their path isn't
         with contextlib.suppress(OSError):  # said where the labels are read
             config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]

@@ -78,8 +78,8 @@ def _unreadable(file: Path) -> str | None:
     """Why the file can't be a configuration whatever else is chosen, as a line; None when it can."""
     try:
         text = read_file(file).decode()
-        if not isinstance(yaml.safe_load(text) or {}, dict):
-            return f"{_shown(file)}: must be lines `name: value`, not a list"
+        if not isinstance(content := yaml.safe_load(text) or {}, dict):
+            return f"{_shown(file)}: must be lines `name: value`, and is one {type(content).__name__}"
         OmegaConf.create(text)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

@@ -151,6 +151,7 @@ def test_a_model_of_square_images_refuses_others():
         (node("torch.optm.SGD"), "torch has no 'optm'; did you mean 'optim'"),
         (node("sweeper.optimizers.Lion", lr=0.1), "optimizer.betas: missing; sweeper.optimizers.Lion needs a value"),
         (load_choice("optimizer", "sgd", lr=-1), "optimizer=sgd: torch.optim.SGD: Invalid learning rate: -1"),
+        (load_choice("optimizer", "sgd", momentum=None), "'NoneType' and 'float'; optimizer.momentum=null$"),
         (load_choice("optimizer", "sgd", lr="fast"), "optimizer=sgd: torch.optim.SGD: "),
         (load_choice("optimizer", "sgd", params=[]), "optimizer.params: torch.optim.SGD takes no such option"),
         (load_choice("optimizer", "lion", lr=-1), "optimizer=lion: sweeper.optimizers.Lion: lr=-1: must be at least 0"),

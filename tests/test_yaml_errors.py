@@ -38,7 +38,8 @@ def test_a_broken_yaml_is_named_with_its_line(content, call, tmp_path):
     ("group", "content", "words"),
     [
         ("optimizer", "- a\n", "optimizer=mine: its YAML is a list; it must be lines `name: value`"),
-        ("dataset", "- a\n", "groups/dataset/mine.yaml: must be lines `name: value`, not a list"),
+        ("dataset", "- a\n", "groups/dataset/mine.yaml: must be lines `name: value`, and is one list"),
+        ("optimizer", "3\n", "groups/optimizer/mine.yaml: must be lines `name: value`, and is one int"),
         ("dataset", "defaults: [digits, _self_]\nsize: 8\n", "mine.yaml: Key 'size' not in 'DatasetConfig'"),
         ("dataset", "defaults: [digits, _self_]\nepochs: many\n", "mine.yaml: Value 'many' of type 'str' could not"),
         ("dataset", "defaults: [mine, _self_]\n", "dataset=mine: a YAML leads back to itself, by its defaults"),
@@ -46,6 +47,14 @@ def test_a_broken_yaml_is_named_with_its_line(content, call, tmp_path):
 )
 def test_a_yaml_of_the_wrong_kind(group, content, words, call, tmp_path):
     assert words in refusal(call, tmp_path, f"{group}/mine.yaml", content.encode(), f"{group}=mine")
+
+
+def test_a_choice_has_the_name_of_its_file(call, tmp_path):
+    content = CLASS + b"lr: 0.1\nname: sgd\n"
+    line = refusal(call, tmp_path, "optimizer/mine.yaml", content, "dataset=digits", "optimizer=mine")
+    assert line == "optimizer=mine: its name is mine, by its file; take out name: sgd"
+    code, _, err = call("dataset=digits", "+model.name=resnet18")
+    assert (code, err) == (2, "error: model=cnn: its name is cnn, by its file; take out name: resnet18\n")
 
 
 def test_a_yaml_that_another_one_builds_on_is_named(call, tmp_path):
