@@ -228,7 +228,7 @@ class _Expansion:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
             config = resolve_config(cfg, hydra.runtime.choices)
         except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error, overrides) from error
+            raise explain(error, overrides, CONF) from error
         check_config(config)
         return config
 
@@ -240,7 +240,7 @@ class _Expansion:
             except Exception as error:  # Hydra lets through whatever a user's YAML raises in its reader
                 if isinstance(error, OSError) and error.filename:
                     raise  # told by its file's name
-                raise explain(error, overrides) from error
+                raise explain(error, overrides, CONF) from error
             self._composed[key] = cfg
         return self._composed[key]
 

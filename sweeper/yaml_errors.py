@@ -15,20 +15,20 @@ from sweeper.overrides import first_line
 _CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # by which Hydra names the YAML it was reading
 
 
-def explain(error: Exception, overrides: list[str]) -> BadInput:
-    """The line for an error that composing raised: Hydra's own, OmegaConf's, or anything that a YAML led to."""
+def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
+    """The line for an error that composing raised: Hydra's own, OmegaConf's, or anything that a YAML led to.
+
+    Args:
+        conf: our own conf/, where in a clone the user's YAML may lie too.
+    """
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "").removeprefix("hydra.runtime.choices.")
-    line = (
-        "a YAML leads back to itself, by its defaults or an alias"
-        if isinstance(cause, RecursionError)
-        else _reason(cause)
-    )
+    line = _reason(cause)
     asked = [o for o in overrides if not o.startswith("hydra.searchpath=")]
     if named := [o for o in asked if key and o.lstrip("+~").split("=")[0] == key]:
         advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
         return BadInput(f"{' '.join(named)}: {line}{advice}")
-    folders = _users_folders(overrides)
+    folders = [*_users_folders(overrides), conf]
     chosen = _chosen_files(asked, folders)
     if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark is not None:
         return BadInput(_explain_yaml(Path(cause.problem_mark.name), cause))
@@ -50,6 +50,8 @@ def explain(error: Exception, overrides: list[str]) -> BadInput:
 
 def _reason(error: Exception) -> str:
     """Its first line, with the second in place of Hydra's telling that there was an error."""
+    if isinstance(error, RecursionError):
+        return "a YAML leads back to itself, by its defaults or an alias"
     first, *others = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"\w+ raised while composing config:$", lambda _: others[0], first) if others else first
 
@@ -63,7 +65,7 @@ def _users_folders(overrides: list[str]) -> list[Path]:
 
 
 def _chosen_files(overrides: list[str], folders: list[Path]) -> dict[str, Path]:
-    """Each group of which a YAML of the user's was chosen, with its file."""
+    """Each group of which the command line chooses a YAML, with its file."""
     pairs = [(o.lstrip("+").partition("=")[0], o.partition("=")[2].strip("'\"")) for o in overrides]
     files = {group: _find_file(f"{group}/{choice}", folders) for group, choice in pairs}
     return {group: file for group, file in files.items() if file is not None}
