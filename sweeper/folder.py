@@ -183,7 +183,7 @@ def _check_memory(option: str, n: int, height: int, width: int) -> None:
 
     needed, free = 3 * n * height * width, psutil.virtual_memory().available
     if needed > free:
-        fits = math.isqrt(free // (3 * n))
+        fits = max(1, math.isqrt(free // (4 * 3 * n)))  # with room for the copies in which splits and batches are made
         raise BadInput(
             f"{option}: {n:,} images of {width}x{height} pixels take {needed / 2**30:,.1f} GiB of memory, and "
             f"{free / 2**30:,.1f} are free; choose dataset.image_size={fits} or less"

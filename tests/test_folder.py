@@ -270,5 +270,5 @@ def test_images_that_the_memory_does_not_hold_are_refused_before_any_is_read(tre
     assert decoded == []
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 3 * 5**2))
     assert read(root, image_size=5).train_images.shape == (6, 5, 5, 3)
-    with pytest.raises(BadInput, match=r"dataset.root=.*: 8 images of 5x6 pixels .* choose dataset.image_size=5 or"):
+    with pytest.raises(BadInput, match=r"dataset.root=.*: 8 images of 5x6 pixels .* choose dataset.image_size=2 or"):
         read(root)
