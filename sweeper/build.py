@@ -18,9 +18,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from sweeper.errors import BadInput, install, nearest
+from sweeper.errors import BadInput, install, nearest, one_line
 from sweeper.streams import stream_seed
 
+MOST_LISTED = 10  # names in an error's line
 NOT_OPTIONS = ("name", "_target_", "_partial_")
 EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # what `conf/` names and who installs it
 
@@ -34,7 +35,8 @@ def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_cla
         data_shape: (channels, height, width) of an image.
 
     Raises:
-        BadInput: it can't be built, or doesn't map images (n, *data_shape) to logits (n, num_classes).
+        BadInput: it can't be built, doesn't map images (n, *data_shape) to logits (n, num_classes), or has nothing
+            to train.
     """
     channels, height, width = data_shape
     target = load_target("model._target_", model["_target_"])
@@ -53,6 +55,8 @@ def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_cla
                 f"model={_name(model)}: {model['_target_']} made no torch.nn.Module but {type(built).__name__}"
             )
         _check_forward(built, model, data_shape, num_classes)
+    if not any(p.requires_grad for p in built.parameters()):
+        raise BadInput(f"model={_name(model)}: {model['_target_']} has no trainable parameters")
     return built
 
 
@@ -62,8 +66,10 @@ def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[in
     try:
         with torch.no_grad():
             logits = built(torch.zeros(shape))
-    except Exception as error:  # any network may fail in any way on images it wasn't made for
-        raise BadInput(f"model={_name(model)}: {model['_target_']} fails on images {shape}: {_line(error)}") from error
+    except (Exception, SystemExit) as error:  # any network may fail in any way on images it wasn't made for
+        raise BadInput(
+            f"model={_name(model)}: {model['_target_']} fails on images {shape}: {one_line(error)}"
+        ) from error
     got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if got != (2, num_classes):
         raise BadInput(
@@ -79,11 +85,9 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     gets groups with a `role`: "hidden" (see `hidden_weights`) or "other".
 
     Raises:
-        BadInput: it can't be built, has nothing to train, or needs what the training loop doesn't give.
+        BadInput: it can't be built, or needs what the training loop doesn't give.
     """
     target = load_target("optimizer._target_", optimizer["_target_"])
-    if not any(p.requires_grad for p in model.parameters()):
-        raise BadInput(f"optimizer={_name(optimizer)}: the model has no trainable parameters")
     hidden: set[torch.Tensor] | None = None
     if getattr(target, "uses_roles", False):
         hidden = hidden_weights(model)
@@ -181,12 +185,11 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
         if found is None and inspect.ismodule(parent):
             found = _import_module(option, path, f"{prefix}.{part}")
         if found is None:
-            wanted = callable if part is parts[-1] else inspect.ismodule
-            there = getattr(parent, "__dict__", {})
-            names = [name for name, value in there.items() if wanted(value) and not name.startswith("_")]
-            close = get_close_matches(part, names, n=10, cutoff=0.3)
+            names = _names_in(parent, callable if part is parts[-1] else inspect.ismodule)
+            if len(names) > MOST_LISTED:
+                names = get_close_matches(part, names, n=MOST_LISTED, cutoff=0.3)
             raise BadInput(
-                f"{option}={path}: {prefix} has no {part!r}" + (f"; {nearest(part, close)}" if close else "")
+                f"{option}={path}: {prefix} has no {part!r}" + (f"; {nearest(part, names)}" if names else "")
             )
     if not callable(found):
         raise BadInput(f"{option}={path}: is no class or function")
@@ -194,14 +197,22 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
     return target
 
 
+def _names_in(parent: Any, wanted: Callable[[Any], bool]) -> list[str]:
+    """Public names of a module or class; without what a module merely imports, if it has anything of its own."""
+    there = {name: v for name, v in getattr(parent, "__dict__", {}).items() if wanted(v) and not name.startswith("_")}
+    homes = {name: getattr(v, "__name__" if inspect.ismodule(v) else "__module__", None) for name, v in there.items()}
+    own = [name for name, home in homes.items() if f"{home}.".startswith(f"{getattr(parent, '__name__', '')}.")]
+    return own or list(there)
+
+
 def _import_module(option: str, path: str, module: str) -> Any:
     """The module, or None when there is none of that name."""
     try:
         return importlib.import_module(module)
-    except Exception as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way while it is imported
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
-        raise BadInput(f"{option}={path}: importing {module} failed: {_line(error)}") from error
+        raise BadInput(f"{option}={path}: importing {module} failed: {one_line(error)}") from error
 
 
 def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: Any, **given: Any) -> Any:
@@ -226,8 +237,10 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
         return target(*args, **{**given, **options})
     except BadInput:
         raise
-    except Exception as error:  # constructors of any package judge their values in their own ways
-        raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {_line(error)}") from error
+    except (Exception, SystemExit) as error:  # constructors of any package judge their values in their own ways
+        nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
+        advice = nulls if "NoneType" in str(error) else ""
+        raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error
 
 
 def _build_value(option: str, value: Any) -> Any:
@@ -273,8 +286,3 @@ def _needs_arguments(method: Callable[..., Any]) -> bool:
 
 def _name(node: dict[str, Any]) -> str:
     return str(node.get("name", node["_target_"]))
-
-
-def _line(error: Exception) -> str:
-    """The error as one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

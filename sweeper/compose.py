@@ -32,7 +32,6 @@ from sweeper.overrides import (
     Groups,
     check_choice,
     check_option,
-    first_line,
     is_plain,
     list_groups,
     parse_overrides,
@@ -49,6 +48,7 @@ from sweeper.search_space import (
     read_dimension,
 )
 from sweeper.slurm import check_options
+from sweeper.yaml_errors import explain
 
 # Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
@@ -96,7 +96,9 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
         if not Path(arguments.config_dir).is_dir():
-            raise BadInput(f"--config-dir {arguments.config_dir}: there is no such folder")
+            file = "is a file; name the folder that holds optimizer/, model/ or other groups"
+            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
+            raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
     with _hydra():
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
@@ -235,7 +237,7 @@ class _Expansion:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
             config = resolve_config(cfg, hydra.runtime.choices)
         except (HydraException, OmegaConfBaseException) as error:
-            raise _bad_input(error, overrides) from error
+            raise explain(error, overrides, CONF) from error
         check_config(config)
         return config
 
@@ -244,8 +246,10 @@ class _Expansion:
         if key not in self._composed:
             try:
                 cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
-            except (HydraException, OmegaConfBaseException) as error:
-                raise _bad_input(error, overrides) from error
+            except Exception as error:  # Hydra lets through whatever a user's YAML raises in its reader
+                if isinstance(error, OSError) and error.filename:
+                    raise  # told by its file's name
+                raise explain(error, overrides, CONF) from error
             self._composed[key] = cfg
         return self._composed[key]
 
@@ -282,11 +286,3 @@ def _loader_with(loader: Any, overrides: list[str]) -> Any:
         for path in paths if isinstance(paths, list) else []:
             search_path.append("command line", str(path).strip("'\""))
     return ConfigLoaderImpl(search_path)
-
-
-def _bad_input(error: Exception, overrides: list[str]) -> BadInput:
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    key = getattr(cause, "full_key", None)
-    named = [o for o in overrides if key and o.lstrip("+~").split("=")[0] == key]
-    advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
-    return BadInput(f"{' '.join(named or overrides)}: {first_line(cause)}{advice}")

@@ -98,7 +98,12 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             plain = OmegaConf.is_config(node)
             config[str(key)] = OmegaConf.to_container(node, resolve=True) if plain else cfg[key]
     for group in GROUPS:
-        config[group] = {"name": choices[group], **(config[group] or {})}
+        if isinstance(config[group], list):
+            raise BadInput(f"{group}={choices[group]}: its YAML is a list; it must be lines `name: value`")
+        options, name = config[group] or {}, choices[group]
+        if options.get("name", name) != name:  # two YAMLs of one name would be taken for one choice, in runs and tables
+            raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
+        config[group] = {"name": name, **options}
     if (file := config["noise"]["file"]) is not None:  # the labels are a part of what is trained on, their path isn't
         with contextlib.suppress(OSError):  # said where the labels are read
             config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
@@ -132,7 +137,7 @@ def check_config(config: dict[str, Any]) -> None:
     _one_of("noise.kind", config["noise"]["kind"], NOISE_KINDS)
     _within("noise.rate", config["noise"]["rate"], 0, 1)
     _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
-    _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False)
+    _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False, example=0.95)
     _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
         raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric")
@@ -150,6 +155,8 @@ def check_config(config: dict[str, Any]) -> None:
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:
     """What all optimizers' options of these names mean, whoever wrote them; the rest their constructors check."""
+    if "lr" in optimizer and optimizer["lr"] is None:
+        raise BadInput("optimizer.lr=null: must be a number above 0")
     _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
     for name in ("weight_decay", "eps"):
         if _number(optimizer.get(name)):
@@ -171,19 +178,30 @@ def _at_least(node: dict[str, Any], lowest: dict[str, int], prefix: str = "") ->
             raise BadInput(f"{prefix}{name}={value}: must be an integer of at least {least}")
 
 
-def _within(name: str, value: Any, low: float, high: float, *, below_ok: bool = True, above_ok: bool = True) -> None:
+def _within(
+    name: str,
+    value: Any,
+    low: float,
+    high: float,
+    *,
+    below_ok: bool = True,
+    above_ok: bool = True,
+    example: float | None = None,
+) -> None:
     """None is no value and passes. `below_ok` and `above_ok` say whether the ends themselves are allowed."""
     if value is None:
         return
     words = f"{'from' if below_ok else 'above'} {low:g}"
     if high < math.inf:
-        words += f" {'to' if above_ok else 'and below'} {high:g}"
+        words += f" {'and below' if not above_ok else 'to' if below_ok else 'and at most'} {high:g}"
+    if example is not None:
+        words += f", such as {example:g}"
     if not _number(value):
         raise BadInput(f"{name}={value}: must be a number {words}")
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high
     if not (above and below):
-        raise BadInput(f"{name}={value:g}: must be {words}")
+        raise BadInput(f"{name}={value:g}: must be {words if math.isfinite(value) else f'a finite number {words}'}")
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,13 +5,13 @@ import importlib
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, nearest, one_line
 from sweeper.noise import corrupt_labels
 from sweeper.streams import numpy_stream
 
@@ -78,7 +78,7 @@ def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
         BadInput: the data can't be read, has one class, an empty split, or training and test classes that differ;
             or nothing is left after limits and validation split.
     """
-    raw = find_loader(dataset["loader"])(dataset)
+    raw = _load(dataset)
     _check(raw, dataset["name"])
     order = canonical_order(raw.train_images, raw.train_labels)
     test_order = canonical_order(raw.test_images, raw.test_labels)
@@ -121,13 +121,40 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
-        raise BadInput(f"dataset.loader={path}: {error}; expected a function's path, e.g. package.module.f") from error
+        expected = "expected a function's path, e.g. package.module.f"
+        raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way while it is imported
+        raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
     if not callable(loader):
         functions = [f for f, _ in inspect.getmembers(module, inspect.isfunction) if not f.startswith("_")]
         raise BadInput(f"dataset.loader={path}: {module_name} has no function {name!r}; {nearest(name, functions)}")
     found: Callable[[dict[str, Any]], RawData] = loader
     return found
+
+
+def _load(dataset: dict[str, Any]) -> RawData:
+    """What the loader returns, with labels as int64 whatever integers they were."""
+    where = f"dataset={dataset['name']}: {dataset['loader']}"
+    loader = find_loader(dataset["loader"])
+    try:
+        raw = loader(dataset)
+    except BadInput:
+        raise
+    except (Exception, SystemExit) as error:  # a user's function may fail in any way
+        raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
+    if not isinstance(raw, RawData):
+        raise BadInput(f"{where} returned {type(raw).__name__}; it must return sweeper.data.RawData")
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        if not isinstance(values := getattr(raw, name), np.ndarray):
+            raise BadInput(f"{where}: {name}: {type(values).__name__}; must be a NumPy array")
+    for name in ("train_labels", "test_labels"):
+        if (kind := getattr(raw, name).dtype).kind not in "iu":
+            raise BadInput(f"{where}: {name}: {kind}; must be int64")
+    if not isinstance(raw.classes, (tuple, list)):
+        raise BadInput(f"{where}: classes={raw.classes!r}: must be a tuple of the classes' names")
+    labels = {name: getattr(raw, name).astype(np.int64, copy=False) for name in ("train_labels", "test_labels")}
+    return replace(raw, **labels, classes=tuple(raw.classes))
 
 
 def keyed_order(n: int, *key: object) -> np.ndarray:
@@ -166,7 +193,7 @@ def _check(raw: RawData, name: str) -> None:
     ):
         if len(images) == 0:
             raise BadInput(f"dataset={name}: no {split} images ({raw.form})")
-        if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != (len(images),):
+        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape or labels.shape != (len(images),):
             raise BadInput(
                 f"dataset={name}: the loader's {split} images are {images.dtype} of shape {images.shape}, its labels "
                 f"of shape {labels.shape}; expected uint8 (n, h, w, c) and (n,)"

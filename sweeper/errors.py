@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+ALIASES = {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}  # what other programs call our options
+
 
 class BadInput(Exception):
     """Something the user gave can't be used. One line: what, where, what to do. Exit code 2."""
@@ -21,13 +23,34 @@ def install(extra: str) -> str:
     return f"pip install 'optimizer-sweeper[{extra}]', or '.[{extra}]' from a clone"
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of any package says, as a line.
+
+    >>> one_line(ValueError("first\\nsecond"))
+    'first second'
+    """
+    if isinstance(error, SystemExit):
+        return f"sys.exit({error.code!r})"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """What `word` was probably meant to be, as the end of an error's line.
 
+    Of a dotted name the last part is compared, so that `optimizer.` in front of all makes no two of them alike.
+
     >>> nearest("loin", ["lion", "adam"])
     "did you mean 'lion'? (there are: adam, lion)"
+    >>> nearest("optimizer.learning_rate", ["optimizer.lr", "optimizer.dampening"])
+    "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
-    names = sorted(set(choices))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    names = sorted({name for name in choices if not name.endswith("_schema")})  # the types of a plugin's options
+    head = word[: word.rfind(".") + 1]
+    if not any(name.startswith(head) for name in names):
+        head = ""
+    part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
+    alike = [ALIASES.get(part, ""), *difflib.get_close_matches(part, parts, n=1)]
+    alike += [name for name in parts if part and name.startswith(part)]
+    close = next((head + name for name in alike if name in parts), None)
     listed = f"there are: {', '.join(names)}" if names else "there are none"
-    return f"did you mean '{close[0]}'? ({listed})" if close else listed
+    return f"did you mean '{close}'? ({listed})" if close else listed

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
 
     Raises:
         BadInput: no such tree, classes that differ between training and test, an unreadable image, or images of
-            different sizes; names the file.
+            different sizes; names the file. Or more images than this machine's memory holds.
     """
     if dataset["root"] is None:
         raise BadInput(f"dataset.root is missing; {EXPECTED}")
@@ -149,7 +150,10 @@ def _read_cache(path: Path) -> np.ndarray | None:
 
 def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
     """(n, h, w, c) uint8, in parallel: Pillow lets go of Python's lock while it decodes."""
+    if side is not None:
+        _check_memory(f"dataset.image_size={side}", len(files), side, side)
     first, _ = _read_image(root / files[0].path, side)
+    _check_memory(f"dataset.root={root}", len(files), *first.shape[:2])
     images = np.empty((len(files), *first.shape), dtype=np.uint8)
 
     def decode_some(start: int) -> bool:
@@ -171,6 +175,19 @@ def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int |
     with ThreadPoolExecutor(threads) as pool:
         gray = list(pool.map(decode_some, range(0, len(files), FILES_AT_A_TIME)))
     return np.ascontiguousarray(images[..., :1]) if all(gray) else images
+
+
+def _check_memory(option: str, n: int, height: int, width: int) -> None:
+    """Refuse what this machine can't hold: it would be swapped, or the process killed without a word."""
+    import psutil
+
+    needed, free = 3 * n * height * width, psutil.virtual_memory().available
+    if needed > free:
+        fits = max(1, math.isqrt(free // (4 * 3 * n)))  # with room for the copies in which splits and batches are made
+        raise BadInput(
+            f"{option}: {n:,} images of {width}x{height} pixels take {needed / 2**30:,.1f} GiB of memory, and "
+            f"{free / 2**30:,.1f} are free; choose dataset.image_size={fits} or less"
+        )
 
 
 def _read_image(path: Path, side: int | None) -> tuple[np.ndarray, bool]:

@@ -151,6 +151,7 @@ def test_a_model_of_square_images_refuses_others():
         (node("torch.optm.SGD"), "torch has no 'optm'; did you mean 'optim'"),
         (node("sweeper.optimizers.Lion", lr=0.1), "optimizer.betas: missing; sweeper.optimizers.Lion needs a value"),
         (load_choice("optimizer", "sgd", lr=-1), "optimizer=sgd: torch.optim.SGD: Invalid learning rate: -1"),
+        (load_choice("optimizer", "sgd", momentum=None), "'NoneType' and 'float'; optimizer.momentum=null$"),
         (load_choice("optimizer", "sgd", lr="fast"), "optimizer=sgd: torch.optim.SGD: "),
         (load_choice("optimizer", "sgd", params=[]), "optimizer.params: torch.optim.SGD takes no such option"),
         (load_choice("optimizer", "lion", lr=-1), "optimizer=lion: sweeper.optimizers.Lion: lr=-1: must be at least 0"),
@@ -174,9 +175,7 @@ def test_an_optimizer_that_cannot_be_built(given, words):
     refused(words, optimizer, given)
 
 
-def test_a_model_with_nothing_to_train_is_refused():
-    frozen = nn.Linear(3, 3).requires_grad_(False)
-    refused("optimizer=sgd: the model has no trainable", optimizer, load_choice("optimizer", "sgd"), frozen)
+def test_a_model_without_hidden_layers_is_refused():
     shallow = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     refused("optimizer=muon: .* choose a deeper model", optimizer, load_choice("optimizer", "muon"), shallow)
 
@@ -205,8 +204,15 @@ def test_a_schedule_that_cannot_be_built(given, words):
     [
         ("import no_such_package", "importing own_broken failed: No module named 'no_such_package'"),
         ("def net(:", "importing own_broken failed: "),
-        ("raise RuntimeError('first\\nsecond')", "importing own_broken failed: first$"),
-        ("def net(num_classes):\n    raise ValueError('first\\nsecond')", "own_broken.net: first$"),
+        ("raise RuntimeError('first\\nsecond')", "importing own_broken failed: first second$"),
+        (
+            "from torch import nn\ndef net(num_classes): return nn.Sequential(nn.Flatten(), nn.MaxPool1d(16))",
+            "model=own: own_broken.net has no trainable parameters",
+        ),
+        ("import sys; sys.exit(3)", r"importing own_broken failed: sys.exit\(3\)$"),
+        ("from torch import nn\nclass Net(nn.Module): pass", "own_broken has no 'net'; did you mean 'Net'"),
+        ("from torch import nn\nfrom math import sqrt\ndef other(): pass", "has no 'net'; there are: other$"),
+        ("def net(num_classes):\n    raise ValueError('first\\nsecond')", "own_broken.net: first second$"),
         ("def net(num_classes):\n    raise ValueError", "own_broken.net: ValueError$"),
     ],
 )

@@ -13,6 +13,7 @@ BAD = {
     "noise=symetric": "did you mean 'symmetric'?",
     "experiment=gird": "did you mean 'grid'?",
     "hydra/launcher=jolib": "did you mean 'joblib'?",
+    "hydra/launcher=nope": "there is no such hydra/launcher; there are: basic, joblib, local, packed, ",
     "hydra/lancher=joblib": "did you mean 'hydra/launcher'?",
     "seed=-1": "seed=-1: must be an integer of at least 0",
     "seed=1.5": "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer",
@@ -23,7 +24,11 @@ BAD = {
     "batch_size=0": "batch_size=0: must be an integer of at least 1",
     "epoch=10": "did you mean 'epochs'?",
     "optimizer.lr=-1": "optimizer.lr=-1: must be above 0",
-    "optimizer.lr=nan": "optimizer.lr=nan: must be above 0",
+    "optimizer.lr=nan": "optimizer.lr=nan: must be a finite number above 0",
+    "optimizer.lr=inf": "optimizer.lr=inf: must be a finite number above 0",
+    "optimizer.lr=null": "optimizer.lr=null: must be a number above 0",
+    "optimizer.learning_rate=1": "there is no option 'optimizer.learning_rate'; did you mean 'optimizer.lr'?",
+    "schedule.foo=1": "there is no option 'schedule.foo'; there are: schedule._partial_, ",
     "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",
     "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     "optimizer.weight_decay=-1": "optimizer.weight_decay=-1: must be from 0",
@@ -34,7 +39,7 @@ BAD = {
     "device=gpu": "there is no such device",
     "dataset.train_limit=0": "dataset.train_limit=0: must be an integer of at least 1",
     "dataset.validation_fraction=1": "dataset.validation_fraction=1: must be from 0 and below 1",
-    "target_accuracy=94": "target_accuracy=94: must be above 0 to 1",
+    "target_accuracy=94": "target_accuracy=94: must be above 0 and at most 1, such as 0.95",
     "lr_factor=0": "lr_factor=0.0: must be a number above 0",
     "rerun=perhaps": "rerun=perhaps: Value 'perhaps' is not a valid bool",
     "optimizer": "options are given as name=value",
@@ -90,6 +95,18 @@ def test_a_sweeps_configuration_is_shown_for_one_run_only(call):
 def test_a_config_folder_that_is_not_there_is_named(call):
     code, _, err = call("--config-dir", "nowhere", "optimizer=lion")
     assert (code, err) == (2, "error: --config-dir nowhere: there is no such folder\n")
+
+
+def test_a_file_is_no_config_folder(call, tmp_path):
+    (tmp_path / "lion.yaml").write_text("lr: 0.1\n")
+    code, _, err = call("--config-dir", "lion.yaml", "optimizer=lion")
+    assert code == 2 and err.startswith(
+        "error: --config-dir lion.yaml: is a file; name the folder that holds optimizer/"
+    )
+
+
+def test_the_types_of_plugins_options_are_not_listed_as_choices(call):
+    assert "_schema" not in call("hydra/launcher=nope")[2] + call("hydra/sweeper=nope")[2]
 
 
 def test_the_order_of_overrides_makes_no_other_run():

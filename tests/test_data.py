@@ -1,6 +1,7 @@
 """One canonical order whatever the loader gives, exact statistics, and splits that no seed of a run touches."""
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -182,7 +183,17 @@ def test_a_channel_of_one_value_is_not_divided_by_zero():
         ({"n_test": 3}, {}, "class 'd' is only in training or only in test images"),
         ({"train_labels": np.full(60, 4)}, {}, "a training label lies outside 0 to 3"),
         ({"train_labels": np.zeros(59, dtype=np.int64)}, {}, r"expected uint8 \(n, h, w, c\) and \(n,\)"),
+        (
+            {"train_labels": np.zeros(60)},
+            {},
+            "dataset=mine: my_package.my_loader: train_labels: float64; must be int64",
+        ),
         ({"test_images": np.zeros((20, 5, 4, 3))}, {}, "test images are float64"),
+        (
+            {"test_images": np.zeros((20, 0, 4, 3), dtype=np.uint8)},
+            {},
+            r"test images are uint8 of shape \(20, 0, 4, 3\)",
+        ),
         (
             {"test_images": np.zeros((20, 5, 4, 1), dtype=np.uint8)},
             {},
@@ -213,3 +224,34 @@ def test_data_that_can_not_be_trained_on_is_refused(load, changes, options, mess
 def test_a_loader_that_is_none_is_refused(path, message):
     with pytest.raises(BadInput, match=message):
         find_loader(path)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("return None", "dataset=mine: own_loader.load returned NoneType; it must return sweeper.data.RawData"),
+        ("raise ValueError('first\\nsecond')", "dataset=mine: own_loader.load: ValueError: first second"),
+        ("return dataset['size']", "dataset=mine: own_loader.load: KeyError: 'size'"),
+        ("open('nowhere')", "dataset=mine: own_loader.load: FileNotFoundError: [Errno 2] No such file"),
+        ("import sys; sys.exit(3)", "dataset=mine: own_loader.load: SystemExit: sys.exit(3)"),
+        (
+            "from sweeper.data import RawData; return RawData([0], [0], [0], [0], ('a', 'b'), '', False)",
+            "dataset=mine: own_loader.load: train_images: list; must be a NumPy array",
+        ),
+        ("pass\n1 / 0", "dataset.loader=own_loader.load: importing own_loader failed: division by zero"),
+    ],
+)
+def test_a_users_loader_that_fails_is_told_in_a_line(source, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_loader", raising=False)
+    (tmp_path / "own_loader.py").write_text(f"def load(dataset): {source}\n")
+    with pytest.raises(BadInput) as caught:
+        load_data({"name": "mine", "loader": "own_loader.load"}, NONE)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_integers_of_any_width_are_labels(load):
+    raw = make_raw()
+    narrow = replace(raw, train_labels=raw.train_labels.astype(np.uint8), test_labels=raw.test_labels.astype(np.int32))
+    assert_same(load(narrow), load(raw))

@@ -4,8 +4,10 @@ import logging
 import os
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -258,3 +260,15 @@ def test_a_missing_root_is_refused(tmp_path):
         folder({"name": "folder", "root": None, "image_size": None, "workers": None})
     with pytest.raises(BadInput, match=r"nowhere.*No such file.*; expected train/<class>"):
         read(tmp_path / "nowhere")
+
+
+def test_images_that_the_memory_does_not_hold_are_refused_before_any_is_read(tree, decoded, monkeypatch):
+    root, _ = tree
+    words = "dataset.image_size=1000000: 8 images of 1000000x1000000 pixels take 22,351.7 GiB of memory, and "
+    with pytest.raises(BadInput, match=words):
+        read(root, image_size=1_000_000)
+    assert decoded == []
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 3 * 5**2))
+    assert read(root, image_size=5).train_images.shape == (6, 5, 5, 3)
+    with pytest.raises(BadInput, match=r"dataset.root=.*: 8 images of 5x6 pixels .* choose dataset.image_size=2 or"):
+        read(root)

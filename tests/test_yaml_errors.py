@@ -1,0 +1,72 @@
+"""A user's own YAML that is broken is named in one line, with what is wrong in it."""
+
+import pytest
+
+CLASS = b"_target_: torch.optim.SGD\n_partial_: true\n"
+BROKEN = {
+    b"lr: [0.1\n": "mine.yaml line 3: expected ',' or ']', but got '<stream end>' (while parsing a flow sequence)",
+    b"lr: 0.1\n\tmomentum: 0.9\n": "mine.yaml line 4: found character '\\t' that cannot start any token",
+    b"lr: 0.1\nlr: 0.2\n": "mine.yaml line 4: found duplicate key lr",
+    b"lr: 0.1\n# \xff\xfe\n": "mine.yaml line 4: isn't text in UTF-8; save it as UTF-8",
+    b"lr: 0.1\x00\n": "mine.yaml: unacceptable character #x0000: special characters are not allowed",
+    b"lr: ${nope}\n": "mine.yaml: optimizer.lr: Interpolation key 'nope' not found",
+    b"lr: ${nope:1}\n": "mine.yaml: optimizer.lr: Unsupported interpolation type nope",
+    b"lr: '${'\n": "mine.yaml: no viable alternative at input '${'",
+    b"defaults: [nope, _self_]\n": "mine.yaml: Could not load 'optimizer/nope'.",
+    b"defaults: 3\n": "mine.yaml: Invalid defaults list in 'optimizer/mine', defaults must be a list (got int)",
+    b"lr: &a [*a]\n": "mine.yaml: a value is a part of itself; write it out",
+}
+
+
+def refusal(call, tmp_path, name: str, content: bytes, *arguments: str) -> str:
+    """The line that `--config-dir groups` is answered with, where groups/ holds the file `name`."""
+    file = tmp_path / "groups" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    code, out, err = call("--config-dir", "groups", *arguments)
+    assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1, err
+    return err.removeprefix("error: ").removesuffix("\n")
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_yaml_is_named_with_its_line(content, call, tmp_path):
+    line = refusal(call, tmp_path, "optimizer/mine.yaml", CLASS + content, "dataset=digits", "optimizer=mine")
+    assert line == f"groups/optimizer/{BROKEN[content]}"
+
+
+@pytest.mark.parametrize(
+    ("group", "content", "words"),
+    [
+        ("optimizer", "- a\n", "optimizer=mine: its YAML is a list; it must be lines `name: value`"),
+        ("dataset", "- a\n", "groups/dataset/mine.yaml: must be lines `name: value`, and is one list"),
+        ("optimizer", "3\n", "groups/optimizer/mine.yaml: must be lines `name: value`, and is one int"),
+        ("dataset", "defaults: [digits, _self_]\nsize: 8\n", "mine.yaml: Key 'size' not in 'DatasetConfig'"),
+        ("dataset", "defaults: [digits, _self_]\nepochs: many\n", "mine.yaml: Value 'many' of type 'str' could not"),
+        ("dataset", "defaults: [mine, _self_]\n", "dataset=mine: a YAML leads back to itself, by its defaults"),
+    ],
+)
+def test_a_yaml_of_the_wrong_kind(group, content, words, call, tmp_path):
+    assert words in refusal(call, tmp_path, f"{group}/mine.yaml", content.encode(), f"{group}=mine")
+
+
+def test_a_choice_has_the_name_of_its_file(call, tmp_path):
+    content = CLASS + b"lr: 0.1\nname: sgd\n"
+    line = refusal(call, tmp_path, "optimizer/mine.yaml", content, "dataset=digits", "optimizer=mine")
+    assert line == "optimizer=mine: its name is mine, by its file; take out name: sgd"
+    code, _, err = call("dataset=digits", "+model.name=resnet18")
+    assert (code, err) == (2, "error: model=cnn: its name is cnn, by its file; take out name: resnet18\n")
+
+
+def test_a_yaml_that_another_one_builds_on_is_named(call, tmp_path):
+    (tmp_path / "groups" / "optimizer").mkdir(parents=True)
+    (tmp_path / "groups" / "optimizer" / "base.yaml").write_bytes(b"\xff\xfe")
+    content = b"defaults: [base, _self_]\n" + CLASS
+    code, _, err = call("--config-dir", "groups", "optimizer=base")
+    assert (code, err) == (2, "error: groups/optimizer/base.yaml line 1: isn't text in UTF-8; save it as UTF-8\n")
+    (tmp_path / "groups" / "optimizer" / "mine.yaml").write_bytes(content)
+    assert call("--config-dir", "groups", "optimizer=mine") == (2, "", err)
+
+
+def test_what_the_command_line_is_to_blame_for_names_no_folder(call, tmp_path):
+    line = refusal(call, tmp_path, "optimizer/mine.yaml", CLASS, "dataset=digits", "+optimizer.x=${nope}")
+    assert line == "+optimizer.x=${nope}: Interpolation key 'nope' not found"
