@@ -44,7 +44,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     >>> nearest("optimizer.learning_rate", ["optimizer.lr", "optimizer.dampening"])
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
-    names = sorted({name for name in choices if not name.endswith("_schema")})  # the types of a plugin's options
+    names = sorted(set(choices))
     head = word[: word.rfind(".") + 1]
     if not any(name.startswith(head) for name in names):
         head = ""

@@ -53,7 +53,9 @@ def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, lis
     """Every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
     for name in config_loader.list_groups(parent):
         group = f"{parent}/{name}" if parent else name
-        if choices := config_loader.get_group_options(group):
+        # A schema is the types of a plugin's options.
+        choices = [name for name in config_loader.get_group_options(group) if not name.endswith("_schema")]
+        if choices:
             yield group, choices
         yield from list_groups(config_loader, group)
 

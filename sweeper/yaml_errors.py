@@ -27,6 +27,8 @@ def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
     asked = [o for o in overrides if not o.startswith("hydra.searchpath=")]
     if named := [o for o in asked if key and o.lstrip("+~").split("=")[0] == key]:
         advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
+        if key.startswith("hydra.") and re.match(r"Key '.*' not in '", line):
+            line = "there is no such option with these choices; --cfg hydra shows those there are"
         return BadInput(f"{' '.join(named)}: {line}{advice}")
     folders = [*_users_folders(overrides), conf]
     chosen = _chosen_files(asked, folders)

@@ -54,6 +54,8 @@ BAD = {
     "hydra.job.chdir=true": "hydra.job.chdir=true: where runs lie follows from their names; choose the folder",
     "hydra.sweep.dir=elsewhere": "choose the folder by outputs=DIR",
     "--config-name=mine": "--config-name mine: conf/ has no such file",
+    "hydra.launcher.lanes=2": "hydra.launcher.lanes=2: there is no such option with these choices; --cfg hydra shows",
+    "hydra/launcher=slurm_schema": "there is no such hydra/launcher",
     "--resolve": "--package and --resolve are for --cfg; see python -m sweeper.train --help",
     "--cfg=jobs": "invalid choice: 'jobs'",
     "optimizer=1": "optimizer=1: there is no such optimizer; there are: ",
