@@ -54,7 +54,7 @@ def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, lis
     for name in config_loader.list_groups(parent):
         group = f"{parent}/{name}" if parent else name
         # A schema is the types of a plugin's options.
-        choices = [name for name in config_loader.get_group_options(group) if not name.endswith("_schema")]
+        choices = [one for one in config_loader.get_group_options(group) if not one.endswith("_schema")]
         if choices:
             yield group, choices
         yield from list_groups(config_loader, group)
