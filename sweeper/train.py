@@ -23,7 +23,7 @@ from sweeper.devices import cores, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
-from sweeper.identity import run_name
+from sweeper.identity import run_name, with_relative_paths
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent
@@ -36,7 +36,6 @@ from sweeper.runs import (
     find_finished,
     read_run,
     recorded_status,
-    with_relative_paths,
 )
 from sweeper.search import carry_out_search
 from sweeper.slurm import check_cluster, is_slurm
