@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import TINY
+from conftest import TINY, run_module
+from made_runs import make_run
 from permissions import run_held
 
 from sweeper.compose import compose_grid
@@ -119,3 +120,29 @@ def test_a_folder_that_may_not_be_written(directory, tmp_path, place):
 def test_trying_leaves_nothing(call, tmp_path):
     code, _, err = call(*RUN, "optimizer._target_=torch.optim.SGDD", "outputs=a/b")
     assert code == 2 and "SGDD" in err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("aggregate",), ("report",), ("choose",), ("watch", "--once")])
+def test_what_reads_runs_says_that_it_may_not(tmp_path, command):
+    make_run(tmp_path / "o")
+    (tmp_path / "o").chmod(0)
+    done = run_held(*command, "o", cwd=tmp_path)
+    (tmp_path / "o").chmod(0o700)
+    assert is_one_line(done.returncode, done.stdout, done.stderr)
+    assert done.stderr == "error: o: can't be read: Permission denied; make it readable, or name another\n"
+
+
+@pytest.mark.slow
+def test_a_finished_sweep_in_a_folder_that_may_not_be_written(tmp_path):
+    """It answers; its tables can be had elsewhere."""
+    assert run_module("train", "-m", *RUN, cwd=tmp_path).returncode == 0
+    folders = [path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()]
+    for folder in folders:
+        folder.chmod(0o500)
+    done = run_held("train", "-m", *RUN, cwd=tmp_path)
+    for folder in folders:
+        folder.chmod(0o700)
+    assert done.returncode == 1 and "completed already" in done.stdout
+    advice = "python -m sweeper.aggregate outputs --into DIR writes elsewhere"
+    said = f"error: outputs/results.csv: can't be written: Permission denied; {advice}"
+    assert done.stderr.splitlines() == ["1 run, 1 done already, in outputs/", said]
