@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sweeper.errors import BadInput
-from sweeper.runs import HYDRAS_FILES, HYDRAS_SWEEP_FILE, RUN_FILES
+from sweeper.runs import CHECKPOINT_FILES, HYDRAS_FILES, HYDRAS_SWEEP_FILE, PREVIOUS_FOLDER, RUN_FILES
 
 _ANOTHER = "choose another folder by outputs=DIR"
 
@@ -15,7 +15,7 @@ def check_readable(outputs: Path, directories: Iterable[Path]) -> None:
     """Can it be told what there is of these runs?
 
     Raises:
-        BadInput: `outputs`, a run's directory or one between is no folder or can't be read.
+        BadInput: `outputs`, a run's directory or what it lies in is no folder or can't be read.
     """
     try:
         with os.scandir(outputs):
@@ -39,8 +39,8 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
     """Can these runs be written? Nothing is left by trying: a folder that isn't there yet isn't made.
 
     Raises:
-        BadInput: `outputs` can't be made or written, or a run's directory or one between can't; or something else lies
-            in the place of a file.
+        BadInput: `outputs` can't be made or written, or a run's directory or what it lies in can't; something else
+            lies in the place of a file or folder; a checkpoint can't be read.
     """
     place = outputs
     while not os.path.lexists(place) and place != place.parent:
@@ -52,19 +52,28 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
         raise BadInput(f"outputs={outputs}: can't be written: {error.strerror}; {_ANOTHER}") from error
     runs = list(directories)
     for folder in _on_the_way(runs):
-        if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
-            raise BadInput(f"{folder}: can't be written; make it writable, or {_ANOTHER}")
+        _check_access(folder, os.W_OK | os.X_OK, "written")
     for directory in filter(os.path.isdir, runs):
-        if (hydras := directory / HYDRAS_FILES[0]).is_file() and not hydras.is_symlink():
-            raise BadInput(f"{hydras}: a file lies where a folder goes; move it away")
-        _check_no_folders(directory / name for name in sorted({*RUN_FILES, *HYDRAS_FILES[1:]}))
-    _check_no_folders([outputs / HYDRAS_SWEEP_FILE])
+        for folder in (directory / HYDRAS_FILES[0], directory / PREVIOUS_FOLDER):
+            if folder.is_file() and not folder.is_symlink():
+                raise BadInput(f"{folder}: a file lies where a folder goes; move it away")
+            _check_access(folder, os.W_OK | os.X_OK, "written")
+        for file in (directory / name for name in sorted({*RUN_FILES, *HYDRAS_FILES[1:]})):
+            _check_no_folder(file)
+        for name in CHECKPOINT_FILES:
+            _check_access(directory / name, os.R_OK, "read")
+    _check_no_folder(outputs / HYDRAS_SWEEP_FILE)
 
 
-def _check_no_folders(files: Iterable[Path]) -> None:
-    for file in files:
-        if os.path.isdir(file) and not os.path.islink(file):  # links are taken away
-            raise BadInput(f"{file}: a folder lies where a file goes; move it away")
+def _check_access(path: Path, mode: int, done: str) -> None:
+    if os.path.exists(path) and not os.access(path, mode):
+        what = {"read": "readable", "written": "writable"}[done]
+        raise BadInput(f"{path}: can't be {done}; make it {what}, or {_ANOTHER}")
+
+
+def _check_no_folder(file: Path) -> None:
+    if os.path.isdir(file) and not os.path.islink(file):  # links are taken away
+        raise BadInput(f"{file}: a folder lies where a file goes; move it away")
 
 
 def _on_the_way(directories: Iterable[Path]) -> Iterable[Path]:

@@ -46,13 +46,16 @@ def test_a_folder_where_a_file_goes(call, directory, tmp_path, name):
     assert f"{(directory / name).relative_to(tmp_path)}: a folder lies where a file goes; move it away" in said[2]
 
 
-def test_hydras_two_names_in_the_way(call, directory, tmp_path):
+@pytest.mark.parametrize("name", [".hydra", "previous"])
+def test_a_file_where_a_folder_of_the_run_goes(call, directory, name):
     directory.mkdir(parents=True)
-    (directory / ".hydra").touch()
+    (directory / name).touch()
     said = call(*RUN)
-    assert is_one_line(*said) and "/.hydra: a file lies where a folder goes; move it away" in said[2]
-    (directory / ".hydra").unlink()
-    (tmp_path / "outputs" / "multirun.yaml").mkdir()
+    assert is_one_line(*said) and f"/{name}: a file lies where a folder goes; move it away" in said[2]
+
+
+def test_a_folder_where_the_sweeps_own_file_goes(call, tmp_path):
+    (tmp_path / "outputs" / "multirun.yaml").mkdir(parents=True)
     said = call("-m", *RUN)
     assert is_one_line(*said) and "outputs/multirun.yaml: a folder lies where a file goes" in said[2]
 
@@ -115,6 +118,18 @@ def test_a_folder_that_may_not_be_written(directory, tmp_path, place):
     folder.chmod(0o700)
     assert is_one_line(done.returncode, done.stdout, done.stderr)
     assert "can't be written" in done.stderr and "choose another folder by outputs=DIR" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "done"), [("checkpoint.pt", "read"), (".hydra", "written")])
+def test_a_runs_file_that_may_not_be_used(directory, tmp_path, name, done):
+    """Beginning anew would lose what the checkpoint has."""
+    directory.mkdir(parents=True)
+    (directory / name).touch() if done == "read" else (directory / name).mkdir()
+    (directory / name).chmod(0)
+    told = run_held("train", *RUN, cwd=tmp_path)
+    (directory / name).chmod(0o700)
+    assert is_one_line(told.returncode, told.stdout, told.stderr) and (directory / name).exists()
+    assert f"/{name}: can't be {done}; make it " in told.stderr
 
 
 def test_trying_leaves_nothing(call, tmp_path):

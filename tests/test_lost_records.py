@@ -8,7 +8,7 @@ from conftest import TINY, run_module
 from made_runs import make_run
 from permissions import run_held
 
-from sweeper.runs import Refused, find_finished
+from sweeper.runs import Refused, RunDirectory, find_finished
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,6 @@ def test_rerun_is_a_way_out_and_keeps_the_record(run, tmp_path):
 
 def test_a_damaged_record_is_no_reason_to_leave_a_whole_checkpoint(tmp_path, caplog):
     from sweeper.execute import _keep_what_is_damaged
-    from sweeper.runs import RunDirectory
 
     run = RunDirectory(make_run(tmp_path, "running"))
     run.write_checkpoint({"epoch": 1})
@@ -119,3 +118,15 @@ def test_a_disk_that_fails_in_reading_is_no_damage(tmp_path, monkeypatch):
     monkeypatch.setattr("sweeper.runs.read_file", fail)
     with pytest.raises(Refused, match=r"run.json: can't be read: Input/output error"):
         find_finished(directory)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_no_damage(tmp_path, monkeypatch):
+    run = RunDirectory(tmp_path)
+    run.write_checkpoint({"epoch": 1})
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("sweeper.runs.read_file", refuse)
+    with pytest.raises(PermissionError):
+        run.load_checkpoint()
