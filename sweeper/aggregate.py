@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.command import Parser, exit_code_of
+from sweeper.command import Parser, elsewhere, exit_code_of, writing
 from sweeper.errors import BadInput, install, nearest
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     Raises:
         BadInput: a folder isn't there, has no runs, or can't be written to.
     """
+    from sweeper.files import write_together
     from sweeper.results import read_results, to_frame
     from sweeper.summary import summarize
     from sweeper.tables import show, to_csv, to_latex, to_markdown
@@ -57,7 +58,9 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     if "latex" in formats:
         files["summary.tex"] = to_latex(show(summary))
     folder = Path(into or outputs[0])
-    _write(folder, files)
+    with writing(folder, elsewhere("aggregate", outputs)):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_together({folder / name: content for name, content in files.items()})
     return "\n".join(
         [*_summary_lines(summary), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
     )
@@ -90,16 +93,6 @@ def _formats(given: str) -> list[str]:
         if find_spec("pyarrow") is None:
             raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
     return formats
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    from sweeper.files import write_together
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_together({folder / name: content for name, content in files.items()})
-    except OSError as error:
-        raise BadInput(f"{folder}: the tables can't be written there: {error.strerror}; choose --into DIR") from error
 
 
 def _summary_lines(summary: "Summary") -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.command import Parser, exit_code_of
+from sweeper.command import Parser, exit_code_of, writing
 from sweeper.errors import BadInput
 from sweeper.files import write_atomically
 from sweeper.results import read_results
@@ -53,9 +53,10 @@ def choose(outputs: Sequence[str], into: str | None = None, write: str | None = 
         for setting in chosen_settings(task):
             file = Path(write) / f"{setting.optimizer}.yaml"
             files[file] = _with_values(file, _values(setting, options), source)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, content in files.items():
-        write_atomically(file, content)
+    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in files.items():
+            write_atomically(file, content)
     return text
 
 

@@ -1,8 +1,11 @@
 """What the commands that read runs have in common: options that are refused in one line, and errors as exit codes."""
 
 import argparse
+import contextlib
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from sweeper import __version__
@@ -25,6 +28,26 @@ class Parser(argparse.ArgumentParser):
 def _folder(text: str) -> str:
     """As `sweeper.train` has it, outputs=DIR, too."""
     return text.removeprefix("outputs=")
+
+
+@contextlib.contextmanager
+def writing(folder: Path, advice: str) -> Iterator[None]:
+    """Around the making of `folder` and the writing of its files: what fails becomes BadInput that ends in `advice`."""
+    try:
+        yield
+    except OSError as error:
+        file, reason = error.filename or folder, error.strerror or error
+        raise BadInput(f"{file}: can't be written: {reason}; {advice}") from error
+
+
+def elsewhere(module: str, outputs: Sequence[str]) -> str:
+    """The advice for results that have no place in `outputs`. Whoever reads it may have called another command, which
+    called this one.
+
+    >>> elsewhere("report", ["my runs"])
+    "python -m sweeper.report 'my runs' --into DIR writes elsewhere"
+    """
+    return f"{shlex.join(['python', '-m', f'sweeper.{module}', *outputs, '--into', 'DIR'])} writes elsewhere"
 
 
 def exit_code_of(command: Callable[[], None]) -> int:

@@ -15,7 +15,7 @@ from sweeper.files import say_what_failed
 from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.pruning import why_pruned
-from sweeper.runs import RunDirectory, find_finished
+from sweeper.runs import CHECKPOINT_FILES, Damaged, Refused, RunDirectory, find_finished, read_run
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import is_shown
 from sweeper.tracking import Tracking
@@ -130,6 +130,8 @@ def _train(
 
     if config["rerun"]:
         run.set_aside()
+    else:
+        _keep_what_is_damaged(run)
     device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -216,6 +218,31 @@ def _train(
         sweep.request("failed")
     _tell(run.path, status, error, result)
     return status
+
+
+def _keep_what_is_damaged(run: RunDirectory) -> None:
+    """A record that can't be read any more is told of; what else there is of a result is kept under `previous/`.
+
+    Raises:
+        Refused: there is a record that may be whole.
+    """
+    try:
+        read_run(run.path)
+    except Refused:
+        raise
+    except Damaged as damage:
+        if _has_whole_checkpoint(run):
+            log.warning("%s; the run goes on from its checkpoint", damage)
+        elif (aside := run.set_aside()) is not None:
+            log.warning("%s; the run is trained anew, and what there is of it is kept in %s", damage, aside)
+
+
+def _has_whole_checkpoint(run: RunDirectory) -> bool:
+    for name in CHECKPOINT_FILES:
+        with contextlib.suppress(Damaged):
+            if run.load_checkpoint(name) is not None:
+                return True
+    return False
 
 
 def _tell(directory: Path, status: str, error: str | None, result: dict[str, Any]) -> None:

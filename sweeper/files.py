@@ -118,5 +118,10 @@ def say_what_failed(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
+def relative(path: str, start: Path) -> str:
+    """A path as seen from the folder `start`."""
+    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
+
+
 def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
+
+from sweeper.files import relative
 
 # Counted up when the same configuration would train differently, so that old results are never taken for new ones.
 IDENTITY_VERSION = 1
@@ -75,3 +78,14 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """The configuration with its paths as seen from `directory`, so that a folder of runs can be moved."""
+    paths = {"dataset": "root", "noise": "file"}
+    changed = {
+        group: {**config[group], name: relative(config[group][name], directory)}
+        for group, name in paths.items()
+        if config[group].get(name)
+    }
+    return {**config, **changed, "outputs": relative(config["outputs"], directory)}

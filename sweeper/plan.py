@@ -17,6 +17,7 @@ from sweeper import __version__
 from sweeper.cells import printable
 from sweeper.errors import BadInput, RunFailed
 from sweeper.estimate import read_duration
+from sweeper.files import say_what_failed
 
 if TYPE_CHECKING:
     from sweeper.compose import Cell, Grid
@@ -63,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
+        return 2
     except RunFailed as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
@@ -71,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(arguments: list[str]) -> int:
+    from sweeper.access import check_readable
     from sweeper.compose import compose_grid
 
     own, overrides = _split(arguments)
@@ -82,6 +87,7 @@ def _plan(arguments: list[str]) -> int:
     if grid.search is not None:
         like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"
         raise BadInput(f"a search's runs aren't known before it: {like}")
+    check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]
     document = describe_runs(grid, runs)

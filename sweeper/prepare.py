@@ -74,6 +74,7 @@ def _check_writable(outputs: Path) -> None:
             file.flush()
         free = shutil.disk_usage(outputs).free
     except OSError as error:
-        raise BadInput(f"outputs={outputs}: {error.strerror or error}; choose another folder by outputs=DIR") from error
+        reason = f"can't be written: {error.strerror or error}"
+        raise BadInput(f"outputs={outputs}: {reason}; choose another folder by outputs=DIR") from error
     if free < 50 * 2**20:
         raise BadInput(f"outputs={outputs}: only {free / 2**20:.0f} MiB are free there; make room or choose another")

@@ -17,8 +17,9 @@ import torch
 from sweeper import __version__
 from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
+from sweeper.files import relative
 from sweeper.lock import process_started
-from sweeper.runs import Damaged, read_run, relative
+from sweeper.runs import Damaged, read_run
 
 
 def describe_environment(

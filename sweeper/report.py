@@ -4,8 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeper.command import Parser, exit_code_of
-from sweeper.errors import BadInput
+from sweeper.command import Parser, elsewhere, exit_code_of, writing
 
 PAGE_FILE = "report.html"
 
@@ -47,11 +46,13 @@ def report(outputs: Sequence[str], into: str | None = None, figures: str | None 
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    written = [_write(Path(into or outputs[0]) / PAGE_FILE, build_page(results, tasks, curves, origins))]
+    page = build_page(results, tasks, curves, origins)
+    written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         from sweeper.figures import draw_figures
 
-        written += [_write(Path(figures) / name, content) for name, content in draw_figures(tasks, curves)]
+        advice = "choose another folder by --figures DIR"
+        written += [_write(Path(figures) / name, content, advice) for name, content in draw_figures(tasks, curves)]
     return written
 
 
@@ -66,14 +67,12 @@ def _parser() -> Parser:
     return parser
 
 
-def _write(path: Path, content: bytes) -> Path:
+def _write(path: Path, content: bytes, advice: str) -> Path:
     from sweeper.files import write_atomically
 
-    try:
+    with writing(path.parent, advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
-    except OSError as error:
-        raise BadInput(f"{path.parent}: {path.name} can't be written there: {error.strerror}") from error
     return path
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config import resolve_config
 from sweeper.devices import parallel_runs, probe_kind
 from sweeper.identity import run_name
-from sweeper.runs import find_finished
+from sweeper.runs import FINISHED, recorded_status
 
 
 def _config(root: DictConfig) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def _run_name(*, _root_: DictConfig) -> str:
 def _hydra_folder(*, _root_: DictConfig) -> str | None:
     """`.hydra`, or None for a run that is finished: its record must keep telling how it was made."""
     config = _config(_root_)
-    finished = find_finished(Path(config["outputs"]) / run_name(config)) is not None
+    finished = recorded_status(Path(config["outputs"]) / run_name(config)) in FINISHED
     return None if finished and not config["rerun"] else ".hydra"
 
 

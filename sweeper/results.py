@@ -75,15 +75,13 @@ def read_results(
         none_ok: a folder may have no runs yet.
 
     Raises:
-        BadInput: a folder isn't there or has no runs.
+        BadInput: a folder isn't there, can't be read or has no runs; one below that can't be read is a row.
     """
     runs: list[Run] = []
     seen: set[str] = set()
     places = list(map(Path, folders))
     for folder in places:
-        if not folder.is_dir():
-            wrong = "this is no folder" if folder.exists() else "there is no such folder"
-            raise BadInput(f"{folder}: {wrong}; name one that sweeper.train has written runs into")
+        _check_folder(folder)
         before = len(runs)
         runs += _read_folder(str(folder), seen, read)
         if len(set(places)) > 1:
@@ -94,6 +92,20 @@ def read_results(
     kept = _merge(runs)
     _compare_versions(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
+
+
+def _check_folder(folder: Path) -> None:
+    advice = "name one that sweeper.train has written runs into"
+    try:
+        with os.scandir(folder):
+            return
+    except (FileNotFoundError, ValueError):
+        wrong = "there is no such folder"
+    except NotADirectoryError:
+        wrong = "this is no folder"
+    except OSError as error:
+        wrong, advice = f"can't be read: {error.strerror or error}", "make it readable, or name another"
+    raise BadInput(f"{folder}: {wrong}; {advice}")
 
 
 def to_frame(results: Results) -> "pandas.DataFrame":

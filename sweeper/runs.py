@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.errors import BadInput
 from sweeper.files import clear_way, read_file, remove_leftovers, with_checksum, without_checksum, write_atomically
+from sweeper.identity import with_relative_paths
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from this version to the next
 
 LARGEST_RECORD = 2**24  # bytes of `run.json`
+# What opening it tells where something else, or nothing, is in its place.
+_NO_RECORD = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.csv"
@@ -59,6 +64,10 @@ METRICS = (
 
 class Damaged(Exception):
     """A file of a run directory that can't be read as what it is. One line."""
+
+
+class Refused(Damaged, BadInput):
+    """One that may be whole, but that we may not read or don't know: to be left as it is."""
 
 
 class RunDirectory:
@@ -133,6 +142,8 @@ class RunDirectory:
         try:
             content = without_checksum(read_file(path))
             state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+        except PermissionError:  # it may be whole: no reason to begin anew
+            raise
         except Exception as error:  # whatever a foreign file makes the unpickler raise
             raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
         return state
@@ -169,21 +180,22 @@ class RunDirectory:
         for name in HYDRAS_FILES:
             clear_way(self.path / name)
 
-    def set_aside(self) -> None:
-        """Keep an earlier result under `previous/<n>/` before another; one interrupted in being made goes on."""
-        with contextlib.suppress(Damaged):
-            if read_run(self.path)["status"] in ("running", "interrupted"):
-                return
+    def set_aside(self) -> Path | None:
+        """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
+        made goes on."""
+        if recorded_status(self.path) in ("running", "interrupted"):
+            return None
         kept = (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
-        present = [name for name in kept if (self.path / name).exists()]
+        present = [name for name in kept if os.path.lexists(self.path / name)]
         if not present:
-            return
+            return None
         numbers = [int(p.name) for p in (self.path / PREVIOUS_FOLDER).glob("*") if p.name.isdecimal()]
         aside = self.path / PREVIOUS_FOLDER / str(max(numbers, default=0) + 1)
         aside.mkdir(parents=True)
         for name in present:
             os.replace(self.path / name, aside / name)
         self.remove_checkpoints()
+        return aside
 
     def remove_if_never_begun(self) -> None:
         """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
@@ -196,7 +208,7 @@ class RunDirectory:
     def tidy(self) -> None:
         """Remove what an owner that was killed left behind. To be called by the lock's owner."""
         remove_leftovers(self.path, RUN_FILES)
-        if find_finished(self.path) is not None:  # killed after its last word
+        if recorded_status(self.path) in FINISHED:  # killed after its last word
             self.remove_checkpoints()
 
     def tidy_finished(self) -> None:
@@ -212,39 +224,27 @@ class RunDirectory:
         write_atomically(self.path / name, content)
 
 
-def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """The configuration with its paths as seen from `directory`, so that a folder of runs can be moved."""
-    paths = {"dataset": "root", "noise": "file"}
-    changed = {
-        group: {**config[group], name: relative(config[group][name], directory)}
-        for group, name in paths.items()
-        if config[group].get(name)
-    }
-    return {**config, **changed, "outputs": relative(config["outputs"], directory)}
-
-
-def relative(path: str, start: Path) -> str:
-    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
-
-
 def read_run(directory: Path) -> dict[str, Any]:
     """`run.json`, parsed, brought to this version's schema and checked in form.
 
     Raises:
-        Damaged: not there, cut off, no such form, or of a newer schema than this version knows.
+        Damaged: not there, cut off, or of no such form.
+        Refused: it can't be read, or is of a newer schema than this version knows.
     """
     path = directory / RUN_FILE
     try:
         run = json.loads(read_file(path, LARGEST_RECORD))
     except OSError as error:
-        raise Damaged(f"{path}: {error.strerror or error}") from error
+        if error.errno in _NO_RECORD:
+            raise Damaged(f"{path}: {error.strerror or error}") from error
+        raise Refused(f"{path}: can't be read: {error.strerror or error}; make it readable") from error
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: not whole JSON") from error
     if not isinstance(run, dict):
         raise Damaged(f"{path}: not a run's record")
     version = run.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise Damaged(f"{path}: of schema {version}, this sweeper reads up to {SCHEMA_VERSION}; update sweeper")
+        raise Refused(f"{path}: of schema {version}, this sweeper reads up to {SCHEMA_VERSION}; update sweeper")
     run = _migrate(run)
     in_form = (
         run.get("schema_version") == SCHEMA_VERSION
@@ -285,9 +285,15 @@ def recorded_status(directory: Path) -> str | None:
 
 
 def find_finished(directory: Path) -> dict[str, Any] | None:
-    """The record of a finished run in `directory`, or None if there is work to do."""
-    with contextlib.suppress(Damaged):
+    """The record of a finished run in `directory`, or None if there is work to do.
+
+    Raises:
+        Refused: there is a record that may be whole.
+    """
+    try:
         run = read_run(directory)
-        if run["status"] in FINISHED:
-            return run
-    return None
+    except Refused:
+        raise
+    except Damaged:
+        return None
+    return run if run["status"] in FINISHED else None

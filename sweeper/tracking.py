@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from sweeper.errors import BadInput, install
-from sweeper.identity import run_name
-from sweeper.runs import RunDirectory, with_relative_paths
+from sweeper.identity import run_name, with_relative_paths
+from sweeper.runs import RunDirectory
 
 log = logging.getLogger("sweeper")
 

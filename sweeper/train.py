@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 import sweeper.resolvers  # conf/ needs them, in every worker
 import sweeper.slurm
 from sweeper import __version__
+from sweeper.access import check_readable, check_writable
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
@@ -23,7 +24,7 @@ from sweeper.devices import cores, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
-from sweeper.identity import run_name
+from sweeper.identity import run_name, with_relative_paths
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent
@@ -36,7 +37,6 @@ from sweeper.runs import (
     find_finished,
     read_run,
     recorded_status,
-    with_relative_paths,
 )
 from sweeper.search import carry_out_search
 from sweeper.slurm import check_cluster, is_slurm
@@ -86,6 +86,7 @@ def _train_by_hydra() -> None:
     """Hand over to Hydra, which shows a traceback for what its launcher couldn't do; we say it in a line.
 
     Raises:
+        BadInput: there is a record that may not be read, which was found by a search or a worker alone.
         RunFailed: Hydra or its launcher failed outside of any run, e.g. a worker was killed for its memory.
     """
     asked_for_all = "HYDRA_FULL_ERROR" in os.environ
@@ -93,7 +94,7 @@ def _train_by_hydra() -> None:
     try:
         _run_hydra()
     except Exception as error:
-        if asked_for_all or isinstance(error, RunFailed):
+        if asked_for_all or isinstance(error, (BadInput, RunFailed)):
             raise
         what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
@@ -142,8 +143,11 @@ def runs_at_a_time(n_jobs: int, runs: int) -> int:
 
 
 def _carry_out(grid: Grid) -> int:
+    check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
+    if to_do:
+        check_writable(grid.outputs, [cell.directory for cell in to_do])
     tidy_folder(grid.outputs)
     clear_way(grid.outputs / HYDRAS_SWEEP_FILE)
     for cell in grid.cells:  # Hydra opens the log of each

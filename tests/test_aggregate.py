@@ -184,6 +184,7 @@ def test_a_formula_in_a_configuration_is_text_to_a_spreadsheet(aggregate, tmp_pa
     assert set(sweeper.load_results().tag) == {'=HYPERLINK("http://x")', '深層, "quoted" ü'}
 
 
+ELSEWHERE = "python -m sweeper.aggregate outputs --into DIR writes elsewhere"
 FORMATS = "(there are: csv, latex, markdown, parquet)"
 
 
@@ -194,8 +195,8 @@ FORMATS = "(there are: csv, latex, markdown, parquet)"
         (["outputs", "gone"], "gone: there is no such folder; name one that sweeper.train has written runs into"),
         (["file"], "file: this is no folder; name one that sweeper.train has written runs into"),
         (["empty"], "empty: there are no runs in this folder; sweeper.train makes them"),
-        (["--into", "file"], "file: the tables can't be written there: File exists; choose --into DIR"),
-        (["--into", "file/x"], "file/x: the tables can't be written there: Not a directory; choose --into DIR"),
+        (["--into", "file"], f"file: can't be written: File exists; {ELSEWHERE}"),
+        (["--into", "file/x"], f"file/x: can't be written: Not a directory; {ELSEWHERE}"),
         (["--format", "cvs"], f"--format cvs: did you mean 'csv'? {FORMATS}"),
         (["--format", "csv,excel"], "--format excel: there are: csv, latex, markdown, parquet"),
         (["--frmat", "csv"], "unrecognized arguments: --frmat; see python -m sweeper.aggregate --help"),
@@ -222,9 +223,14 @@ def test_a_folder_that_can_not_be_written_is_named(aggregate, outputs, monkeypat
 
     before = tree(outputs)
     monkeypatch.setattr("sweeper.files.write_together", refuse)
-    message = "outputs: the tables can't be written there: Permission denied; choose --into DIR"
-    assert aggregate() == (2, "", f"error: {message}\n")
+    assert aggregate() == (2, "", f"error: outputs: can't be written: Permission denied; {ELSEWHERE}\n")
     assert tree(outputs) == before
+
+
+def test_a_folder_in_a_tables_place_is_named(aggregate, outputs):
+    (outputs / "results.csv").mkdir()
+    assert aggregate() == (2, "", f"error: outputs/results.csv: can't be written: Is a directory; {ELSEWHERE}\n")
+    assert not (outputs / "summary.csv").exists()
 
 
 def test_parquet_without_pyarrow_says_what_to_install(aggregate, outputs, monkeypatch):

@@ -110,6 +110,13 @@ def test_a_value_that_has_no_place_is_refused_and_nothing_written(search, tmp_pa
     assert (conf / "sgd.yaml").read_text() == before and not (search / "search.csv").exists()
 
 
+def test_a_folder_that_can_not_be_written_is_named(search, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main([str(search), "--into", str(tmp_path / "file")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: {tmp_path}/file: can't be written: File exists; choose another folder by --into DIR\n"
+
+
 def test_without_validation_images_nothing_is_chosen(tmp_path, capsys):
     for lr in (0.1, 0.2):
         make_run(tmp_path, optimizer__lr=lr)

@@ -18,7 +18,8 @@ def configs(*arguments: str) -> list[dict]:
 def test_an_outputs_folder_that_can_not_be_made_is_named(call, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = call(*TINY, "outputs=file/outputs")
-    assert (code, err) == (2, "error: outputs=file/outputs: Not a directory; choose another folder by outputs=DIR\n")
+    reason = "can't be read: Not a directory; choose another folder by outputs=DIR"
+    assert (code, err) == (2, f"error: outputs=file/outputs: {reason}\n")
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):

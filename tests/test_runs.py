@@ -9,13 +9,13 @@ from made_runs import make_config, make_rows, make_run
 
 from sweeper import files
 from sweeper.files import write_atomically
+from sweeper.identity import with_relative_paths
 from sweeper.runs import (
     Damaged,
     RunDirectory,
     effective_status,
     find_finished,
     read_run,
-    with_relative_paths,
 )
 
 

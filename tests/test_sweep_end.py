@@ -33,7 +33,19 @@ def test_a_page_that_can_not_be_written_is_one_line(tmp_path, capfd):
     assert not update_tables(str(tmp_path))
     out, error = capfd.readouterr()
     assert "results.csv" in out.splitlines()[-1]
-    assert error == f"no report.html: {tmp_path}: report.html can't be written there: Is a directory\n"
+    advice = f"python -m sweeper.report {tmp_path} --into DIR writes elsewhere"
+    assert error == f"no report.html: {tmp_path}/report.html: can't be written: Is a directory; {advice}\n"
+
+
+def test_tables_that_can_not_be_written_are_one_line_of_the_command_that_can(tmp_path, capfd):
+    """Whoever reads it called `sweeper.train`, which has no --into."""
+    make_run(tmp_path)
+    for name in ("results.csv", "report.html"):
+        (tmp_path / name).mkdir()
+    assert not update_tables(str(tmp_path))
+    out, error = capfd.readouterr()
+    advice = f"python -m sweeper.aggregate {tmp_path} --into DIR writes elsewhere"
+    assert (out, error) == ("", f"error: {tmp_path}/results.csv: can't be written: Is a directory; {advice}\n")
 
 
 def test_without_runs_there_is_one_line_not_two(tmp_path, capfd):
