@@ -22,7 +22,8 @@ from torchvision import transforms
 
 from sweeper.build import build_model
 from sweeper.data import find_loader
-from sweeper.devices import choose_device, cores, peak_memory_bytes, synchronize
+from sweeper.devices import choose_device, peak_memory_bytes, synchronize
+from sweeper.limits import cores
 
 TUNED_WORKERS = 12
 

@@ -14,9 +14,10 @@ import torch
 from sweeper.augment import EpochOrder, build_batches
 from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.compose import compose_grid
-from sweeper.devices import choose_device, cores, prepare_process
+from sweeper.devices import choose_device, prepare_process
 from sweeper.evaluate import Evaluation
 from sweeper.graphs import GraphedStep
+from sweeper.limits import cores
 from sweeper.meter import Clock, Meter
 from sweeper.prepare import load_run_data
 from sweeper.step import Step

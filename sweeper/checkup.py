@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
-from sweeper.devices import cores
 from sweeper.estimate import kept_bytes
 from sweeper.files import say_what_failed
+from sweeper.limits import cores, memory
 from sweeper.published import DOWNLOADS, PUBLISHED, is_present
 
 LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
@@ -46,10 +46,8 @@ def versions() -> dict[str, str | None]:
 
 def machine() -> dict[str, Any]:
     """Cores that this process may use, and bytes of memory: all, and what is free or can be freed."""
-    import psutil
-
-    memory = psutil.virtual_memory()
-    return {"cores": cores(), "memory_bytes": memory.total, "memory_available_bytes": memory.available}
+    total, available = memory()
+    return {"cores": cores(), "memory_bytes": total, "memory_available_bytes": available}
 
 
 def batch_size_for(memory_bytes: float) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import BadInput
+from sweeper.limits import cores
 
 if TYPE_CHECKING:
     import torch
@@ -94,11 +95,6 @@ class Pace:
         event = torch.cuda.Event(blocking=True)
         event.record()
         return event
-
-
-def cores() -> int:
-    """CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def probe_kind() -> str:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.devices import cores, prepare_process
+from sweeper.devices import prepare_process
 from sweeper.errors import BadInput, RunFailed
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.files import say_what_failed
+from sweeper.limits import cores
 from sweeper.lock import Locked, LockLost
 from sweeper.progress import Progress, duration, percent
 from sweeper.pruning import why_pruned

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import RunFailed
+from sweeper.limits import memory
 
 if TYPE_CHECKING:
     from sweeper.data import Data
@@ -117,7 +118,6 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
 
 def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
     """Bytes that the machine has left, and what a step keeps for its gradients as a function of its images."""
-    import psutil
     import torch
     from torch.nn import functional
 
@@ -146,4 +146,4 @@ def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tup
         del loss  # until here it kept the tensors alive, and so their addresses apart
         return size
 
-    return psutil.virtual_memory().available, peak
+    return memory().available, peak

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sweeper.data import RawData
-from sweeper.devices import cores
 from sweeper.errors import BadInput
 from sweeper.files import write_atomically
+from sweeper.limits import cores, memory
 
 log = logging.getLogger("sweeper")
 
@@ -179,9 +179,7 @@ def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int |
 
 def _check_memory(option: str, n: int, height: int, width: int) -> None:
     """Refuse what this machine can't hold: it would be swapped, or the process killed without a word."""
-    import psutil
-
-    needed, free = 3 * n * height * width, psutil.virtual_memory().available
+    needed, free = 3 * n * height * width, memory().available
     if needed > free:
         fits = max(1, math.isqrt(free // (4 * 3 * n)))  # with room for the copies in which splits and batches are made
         raise BadInput(

@@ -4,9 +4,10 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from sweeper.devices import cores, parallel_runs, probe_kind
+from sweeper.devices import parallel_runs, probe_kind
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
+from sweeper.limits import cores
 from sweeper.speeds import speeds_of
 from sweeper.timings import Probed, Timing, probe
 

@@ -14,6 +14,7 @@ the host without looking at the device, e.g. by Python's random numbers, stays a
 import copy
 import functools
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -210,7 +211,9 @@ def never_waits(work: Callable[[], None]) -> bool:
 def _without_waiting(work: Callable[[], None]) -> None:
     """Run `work`; RuntimeError if the host waits for the device in it."""
     mode = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")  # nothing a user can do
+        torch.cuda.set_sync_debug_mode("error")
     try:
         work()
     finally:

@@ -1,7 +1,9 @@
-"""This machine's memory and load, and its NVIDIA GPUs', as far as psutil and the driver tell."""
+"""This machine's memory and load, and its NVIDIA GPUs', as far as psutil, its limits and the driver tell."""
 
 import time
 from typing import Any
+
+from sweeper.limits import memory
 
 HINT = "pip install 'optimizer-sweeper[nvidia]' shows the GPU's memory and load"
 SETTLE = 0.2  # seconds over which the processors' load is measured at least
@@ -22,13 +24,13 @@ class Machine:
         """`cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`: for each its `name`, `load` in
         [0, 1], `memory_used_bytes` and `memory_total_bytes`. None is what can't be told."""
         time.sleep(max(0.0, SETTLE - (time.monotonic() - self._asked)))
-        memory = self._psutil.virtual_memory()
+        total, available = memory()
         load = self._psutil.cpu_percent() / 100
         self._asked = time.monotonic()
         return {
             "cpu_load": min(1.0, load),
-            "memory_used_bytes": memory.total - memory.available,
-            "memory_total_bytes": memory.total,
+            "memory_used_bytes": total - available,
+            "memory_total_bytes": total,
             "gpus": [self._gpu(handle) for handle in self._handles],
         }
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.data import Data, load_data
-from sweeper.devices import choose_device, cores, prepare_process
+from sweeper.devices import choose_device, prepare_process
 from sweeper.errors import BadInput
+from sweeper.limits import cores
 
 
 def load_run_data(config: dict[str, Any]) -> Data:

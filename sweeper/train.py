@@ -20,11 +20,12 @@ from sweeper.access import check_readable, check_writable
 from sweeper.cells import printable
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
-from sweeper.devices import cores, probe_kind
+from sweeper.devices import probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name, with_relative_paths
+from sweeper.limits import cores
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent

@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sweeper.devices import choose_device, cores, kinds_here, prepare_process, triton_serves, why_not
+from sweeper.devices import choose_device, kinds_here, prepare_process, triton_serves, why_not
+from sweeper.limits import cores
 
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
 SPEED_SECONDS = 6.0

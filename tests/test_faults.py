@@ -1,13 +1,13 @@
 """What a GPU can do to a run, told apart, and the batch size that fits."""
 
 import re
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 from sweeper import faults
 from sweeper.faults import DeviceLost, fitting_batch_size, is_out_of_memory, raise_if_lost
+from sweeper.limits import Memory
 
 LOST = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"
 
@@ -75,7 +75,6 @@ def test_the_batch_size_that_fits_follows_from_two_small_ones(fixed, per_image, 
 
 
 def test_on_the_host_too_a_batch_size_is_named_that_fits(monkeypatch):
-    import psutil
     from conftest import TINY
 
     from sweeper.compose import compose_grid
@@ -85,7 +84,7 @@ def test_on_the_host_too_a_batch_size_is_named_that_fits(monkeypatch):
     config = compose_grid([*TINY, "model=cnn", "batch_size=4096"]).cells[0].config
     data, device = load_run_data(config), choose_device(config["device"], threads=1)
     _, peak = faults._measure_host(config, data, device)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * peak(1000)))
+    monkeypatch.setattr(faults, "memory", lambda: Memory(2**40, 2 * peak(1000)))
     line = faults.explain_out_of_memory(config, data, device)
     (fits,) = re.findall(
         r"^out of memory with batch_size=4096, alone on the CPU device; about batch_size=(\d+) would fit$", line

@@ -4,16 +4,15 @@ import logging
 import os
 import threading
 import time
-from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
 import sweeper.folder as module
 from sweeper.errors import BadInput
 from sweeper.folder import folder
+from sweeper.limits import Memory
 
 RANDOM = np.random.default_rng(0)
 
@@ -268,7 +267,7 @@ def test_images_that_the_memory_does_not_hold_are_refused_before_any_is_read(tre
     with pytest.raises(BadInput, match=words):
         read(root, image_size=1_000_000)
     assert decoded == []
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 3 * 5**2))
+    monkeypatch.setattr(module, "memory", lambda: Memory(2**40, 8 * 3 * 5**2))
     assert read(root, image_size=5).train_images.shape == (6, 5, 5, 3)
     with pytest.raises(BadInput, match=r"dataset.root=.*: 8 images of 5x6 pixels .* choose dataset.image_size=2 or"):
         read(root)

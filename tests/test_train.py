@@ -9,7 +9,7 @@ import pytest
 from conftest import TINY, run_module
 
 from sweeper import train
-from sweeper.devices import cores
+from sweeper.limits import cores
 from sweeper.runs import METRICS
 
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY)

@@ -1,0 +1,84 @@
+"""How many cores and how much memory this process may use: the machine's, or less in a container or a cluster's job.
+
+Docker, Kubernetes, Slurm and systemd set such limits by Linux's control groups, of which a kernel offers version 2,
+version 1 or both (https://docs.kernel.org/admin-guide/cgroup-v2.html, .../cgroup-v1/memory.html). Only a process's
+own group and those above it count. What the machine has is told by psutil, which doesn't know them.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PROCESS_GROUPS = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+# Of version 2 and of version 1: files of the limit and of what is used, and of memory.stat what could be freed.
+MEMORY_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
+class Memory(NamedTuple):
+    """Bytes that this process may use: in all, and of these what is free or can be freed."""
+
+    total: int
+    available: int
+
+
+def cores() -> int:
+    """CPU cores this process may use: of those it may run on, as many as its time on them fills, at least one."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([mine, *(math.ceil(share) for share in _cpu_shares())]))
+
+
+def memory() -> Memory:
+    """The machine's memory, or its group's where that is less."""
+    import psutil
+
+    machine = psutil.virtual_memory()
+    found = [Memory(machine.total, machine.available), *_memory_of_groups(machine.total)]
+    return Memory(min(m.total for m in found), min(m.available for m in found))
+
+
+def _cpu_shares() -> Iterator[float]:
+    """CPU seconds a second that each group grants."""
+    for folder in _groups("cpu"):
+        quota, _, period = (_read(folder / "cpu.max") or "").partition(" ")  # "max 100000" where there is no limit
+        if not quota:
+            quota, period = (_read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period"))
+        if quota.isdigit() and period.isdigit() and int(quota) and int(period):  # version 1 tells no limit by -1
+            yield int(quota) / int(period)
+
+
+def _memory_of_groups(machine: int) -> Iterator[Memory]:
+    """Limits below what the machine has: version 1 tells no limit by a huge number, version 2 by a word."""
+    for folder in _groups("memory"):
+        for limit_file, used_file, freeable in MEMORY_FILES:
+            limit, used = _read(folder / limit_file) or "", _read(folder / used_file) or ""
+            if limit.isdigit() and used.isdigit() and int(limit) < machine:
+                stat = dict(line.split(" ", 1) for line in (_read(folder / "memory.stat") or "").splitlines())
+                kept = int(used) - int(stat.get(freeable, 0))  # the page cache is given back when memory runs short
+                yield Memory(int(limit), max(0, int(limit) - kept))
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Folders of this process's groups and of all above; in a container its own is the uppermost that it sees."""
+    for line in (_read(PROCESS_GROUPS) or "").splitlines():
+        _, controllers, name = line.split(":", 2)
+        if controllers == "":
+            root = GROUPS
+        elif controller in controllers.split(","):
+            root = GROUPS / controllers if (GROUPS / controllers).is_dir() else GROUPS / controller
+        else:
+            continue
+        own = root / name.strip("/")
+        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root) and folder.is_dir())
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text().strip()
+    except OSError:
+        return None
