@@ -1,13 +1,9 @@
 """torchvision's files are read through its own code and checksums, made small here; no test touches the network."""
 
 import gzip
-import hashlib
 import logging
-import pickle
-import struct
 import threading
 import urllib.error
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +11,17 @@ import pytest
 import scipy.io
 import torch
 import torchvision
-import yaml
-from hydra import compose, initialize_config_dir
-from PIL import Image
+from published_formats import make_images, md5, write_idx, write_pickle, write_tree
 
 from sweeper import datasets
-from sweeper.config import DatasetConfig, NoiseConfig
 from sweeper.data import find_loader, load_data
 from sweeper.errors import BadInput
 from sweeper.noise import CIFAR100_SUPERCLASSES
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR100 = tuple(sorted(name for group in CIFAR100_SUPERCLASSES for name in group))
 NONE = {"name": "none", "kind": "none", "rate": 0.0, "seed": 0, "own_class": False, "file": None}
 DIGITS_DIGEST = "e74be25e266e3287f3be8c78488922808a469a7ae79e31820d851b289081366a"
-RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
@@ -54,19 +45,6 @@ def options(name, root=None, **changes):
 
 def read(name, root=None, **changes):
     return find_loader(options(name)["loader"])(options(name, root, **changes))
-
-
-def md5(path):
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-def make_images(n, shape=(32, 32, 3), n_classes=10):
-    return RANDOM.integers(0, 256, (n, *shape), dtype=np.uint8), RANDOM.permutation(np.arange(n) % n_classes)
-
-
-def write_pickle(path, content):
-    """With the integers for `align` and `copy` that the published pickles, of an early NumPy, have."""
-    path.write_bytes(pickle.dumps(content, protocol=2).replace(b"\x89\x88\x87", b"K\x00K\x01\x87"))
 
 
 @pytest.fixture
@@ -103,15 +81,6 @@ def cifar100_files(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar, "test_list", [["test", md5(folder / "test")]])
     monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(folder / "meta")})
     return tmp_path / "data", *content
-
-
-def write_tree(root, images, labels, test_images, test_labels, classes, path="{split}/{name}/{k:03}.png"):
-    for split, pixels, numbers in (("train", images, labels), ("test", test_images, test_labels)):
-        for k, (image, label) in enumerate(zip(pixels, numbers, strict=True)):
-            file = root / path.format(split=split, name=classes[label], k=k)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(file)
-    return root
 
 
 def assert_read(raw, images, labels, test_images, test_labels):
@@ -154,16 +123,6 @@ def test_mnist_files(tmp_path, name, folder):
     raw = read(name)
     assert_read(raw, *content)
     assert len(raw.classes) == 10
-
-
-def write_idx(folder, images, labels, test_images, test_labels):
-    folder.mkdir(parents=True)
-    for split, pixels, numbers in (("train", images, labels), ("t10k", test_images, test_labels)):
-        header = struct.pack(">4I", 2051, len(pixels), 28, 28)
-        (folder / f"{split}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
-        (folder / f"{split}-labels-idx1-ubyte").write_bytes(
-            struct.pack(">2I", 2049, len(numbers)) + numbers.astype(np.uint8).tobytes()
-        )
 
 
 def test_archives_put_there_by_hand_are_unpacked(tmp_path, monkeypatch, capsys):
@@ -325,41 +284,3 @@ def test_only_one_process_downloads_at_a_time(monkeypatch):
 def test_image_size_is_for_trees_only(name):
     with pytest.raises(BadInput, match=f"dataset.image_size=16: dataset={name} has a fixed size"):
         read(name, image_size=16)
-
-
-def read_yaml(path):
-    """A choice with what it inherits from its neighbours."""
-    content = yaml.safe_load(path.read_text())
-    inherited = {}
-    for parent in content.pop("defaults", []):
-        if isinstance(parent, str) and parent != "_self_":
-            inherited |= read_yaml(path.with_name(f"{parent}.yaml"))
-    return inherited | content
-
-
-@pytest.mark.parametrize(("group", "schema"), [("dataset", DatasetConfig), ("noise", NoiseConfig)])
-def test_every_choice_gives_every_value_of_the_schema(group, schema):
-    for path in (CONF / group).glob("*.yaml"):
-        assert set(read_yaml(path)) == {field.name for field in fields(schema)}, path.name
-
-
-@pytest.mark.parametrize("path", sorted((CONF / "dataset").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_loader_of_every_choice_exists(path):
-    assert find_loader(read_yaml(path)["loader"]).__name__ == path.stem
-
-
-@pytest.mark.parametrize(
-    ("overrides", "model"),
-    [
-        ([], "resnet18"),
-        (["dataset=digits"], "cnn"),
-        (["dataset=cifar100"], "resnet18"),
-        (["dataset=fashion_mnist"], "cnn"),
-        (["dataset=digits", "model=mlp"], "mlp"),
-        (["model=mlp", "dataset=cifar10"], "mlp"),
-    ],
-)
-def test_a_data_set_brings_its_model_and_the_command_line_wins(overrides, model):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides, return_hydra_config=True)
-    assert cfg.hydra.runtime.choices.model == model
