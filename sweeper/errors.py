@@ -34,6 +34,25 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first: of Hydra's, torch's and Optuna's the rest is a list or a trace.
+
+    >>> first_line(ValueError("first\\nsecond"))
+    'first'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def named(error: BaseException) -> str:
+    """An error's class and what it says first.
+
+    >>> named(ValueError("first\\nsecond")), named(ValueError())
+    ('ValueError: first', 'ValueError')
+    """
+    name, line = type(error).__name__, first_line(error)
+    return name if line == name else f"{name}: {line}"
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """What `word` was probably meant to be, as the end of an error's line.
 

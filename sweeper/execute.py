@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import prepare_process
-from sweeper.errors import BadInput, RunFailed
+from sweeper.errors import BadInput, RunFailed, named
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.files import say_what_failed
 from sweeper.limits import cores
@@ -197,7 +197,7 @@ def _train(
         log.debug("%s", traceback.format_exc())
         raise_if_lost(failure)
         memory_full = is_out_of_memory(failure)
-        error = f"{type(failure).__name__}: {(str(failure).strip() or 'no message').splitlines()[0]}"
+        error = named(failure)
     finally:
         progress.close()
     check_lock()

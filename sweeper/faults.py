@@ -5,7 +5,7 @@ import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sweeper.errors import RunFailed
+from sweeper.errors import RunFailed, first_line
 from sweeper.limits import memory
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def raise_if_lost(error: Exception) -> None:
     """
     if isinstance(error, RuntimeError) and "CUDA error" in str(error) and not device_answers():
         raise DeviceLost(
-            f"the GPU is lost to this process ({str(error).splitlines()[0]}); "
+            f"the GPU is lost to this process ({first_line(error)}); "
             "no run failed by it, the same command goes on from the checkpoints"
         ) from None
 

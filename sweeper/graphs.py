@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from sweeper.errors import first_line
 from sweeper.step import Step, state_tensors
 
 WHOLE, PARTLY, EAGER = "whole step", "forward and backward", "eager"
@@ -98,7 +99,7 @@ class GraphedStep:
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # models and optimizers of any package need the host in their own ways
-            log.debug("no graph of the whole step: %s", _line(error))
+            log.debug("no graph of the whole step: %s", first_line(error))
         torch.cuda.synchronize()
         for tensor, value in zip(step.tensors(), saved[0], strict=True):
             tensor.copy_(value)
@@ -134,7 +135,7 @@ class GraphedStep:
             raise
         except Exception as error:  # whatever is not allowed while recording
             torch.cuda.synchronize()
-            log.warning("no CUDA graph of the %s, so this run is slower: %s", tier, _line(error))
+            log.warning("no CUDA graph of the %s, so this run is slower: %s", tier, first_line(error))
             saved.put_back()
             return False
         saved.put_back()
@@ -203,7 +204,7 @@ def never_waits(work: Callable[[], None]) -> bool:
     try:
         _without_waiting(work)
     except RuntimeError as error:
-        log.debug("no graph: %s", _line(error))
+        log.debug("no graph: %s", first_line(error))
         return False
     return True
 
@@ -246,7 +247,3 @@ def _host_state(optimizer: Optimizer) -> list[Any]:
     """The values of all that the optimizer keeps on the host, tensors on the CPU among it."""
     tensors = [tensor.tolist() for tensor in state_tensors(optimizer) if tensor.device.type == "cpu"]
     return [*(value for _, _, value in _host_numbers(optimizer)), *tensors]
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

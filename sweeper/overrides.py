@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import flat
-from sweeper.errors import BadInput, nearest
+from sweeper.errors import BadInput, first_line, nearest
 from sweeper.identity import GROUPS
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
@@ -160,10 +160,6 @@ def _check_kind(override: Override, there: Any) -> None:
         return
     if not fits:
         raise BadInput(f"{override.input_line}: must be {words}")
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _near(key: str, known: Any) -> list[str]:

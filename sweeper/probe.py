@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sweeper.devices import choose_device, prepare_process
 from sweeper.epoch_timing import time_first, time_within
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, named
 from sweeper.faults import explain_out_of_memory, is_out_of_memory
 from sweeper.gpus import visible_gpus
 from sweeper.published import is_present
@@ -65,8 +65,7 @@ def _answer_all(answers: TextIO) -> int:
         return 2
     except Exception as error:  # models, optimizers and devices fail in their own ways
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        line = (str(error).strip() or "no message").splitlines()[0]
-        _tell(answers, {"error": f"{type(error).__name__}: {line}", "bad_input": False})
+        _tell(answers, {"error": named(error), "bad_input": False})
         return 1
     except KeyboardInterrupt:
         return 130

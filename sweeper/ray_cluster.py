@@ -9,7 +9,7 @@ import os
 import socket
 from typing import Any
 
-from sweeper.errors import BadInput, RunFailed, install
+from sweeper.errors import BadInput, RunFailed, first_line, install
 
 FOLDER = "SWEEPER_FOLDER"
 
@@ -39,7 +39,7 @@ def connect(launcher: dict[str, Any]) -> None:
         if not ray.is_initialized():
             ray.init(**{"logging_level": logging.ERROR, **options})
     except Exception as error:  # gRPC, sockets and Ray itself each have their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         where = f"hydra.launcher.ray.init.address={address}"
         raise BadInput(f"{where}: no Ray cluster answers ({reason}); null starts one on this machine") from error
     try:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, first_line
 from sweeper.identity import run_hash, run_name
 from sweeper.search_space import Dimension, Search
 
@@ -55,7 +55,7 @@ class Trials:
                     storage=storage, study_name=run_name(base.config), direction="maximize", load_if_exists=True
                 )
         except Exception as error:  # whatever a foreign file makes SQLAlchemy raise
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             mend = "move it away, and the same command makes it again from the runs"
             raise BadInput(f"{path}: can't be used as a search's storage ({reason}); {mend}") from error
 

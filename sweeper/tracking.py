@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from sweeper.errors import BadInput, install
+from sweeper.errors import BadInput, install, named
 from sweeper.identity import run_name, with_relative_paths
 from sweeper.runs import RunDirectory
 
@@ -167,9 +167,8 @@ class Tracking:
 
     def _fail(self, error: Exception) -> None:
         self._thread = None
-        words = (str(error).strip() or "no message").splitlines()[0]
         name = self._config["tracking"]["name"]
-        log.warning("%s: tracking=%s: %s: %s; the run goes on", self._run.path, name, type(error).__name__, words)
+        log.warning("%s: tracking=%s: %s; the run goes on", self._run.path, name, named(error))
 
 
 def _tracker_class(options: dict[str, Any]) -> Any:

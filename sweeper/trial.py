@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.devices import choose_device, kinds_here, prepare_process, triton_serves, why_not
+from sweeper.errors import named
 from sweeper.limits import cores
 
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
@@ -30,8 +31,7 @@ def main() -> int:
     try:
         found = look() if kind == "look" else try_device(kind)
     except Exception as error:  # a device fails in its own ways
-        line = (str(error).strip() or "no message").splitlines()[0]
-        found = {"error": f"{type(error).__name__}: {line}"}
+        found = {"error": named(error)}
     answer.write(json.dumps(found))
     answer.close()
     return 0

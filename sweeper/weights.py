@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from sweeper.build import build_model
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, first_line
 from sweeper.runs import WEIGHTS_FILE, Damaged, read_run
 
 
@@ -28,5 +28,5 @@ def load_model(run_directory: str | PathLike[str], device: str = "cpu") -> nn.Mo
     try:
         model.load_state_dict(load_file(path, device="cpu"))
     except (SafetensorError, RuntimeError) as error:
-        raise BadInput(f"{path}: not this model's weights ({str(error).splitlines()[0]})") from error
+        raise BadInput(f"{path}: not this model's weights ({first_line(error)})") from error
     return model.to(device).eval()

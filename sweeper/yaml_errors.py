@@ -8,9 +8,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, first_line
 from sweeper.files import read_file
-from sweeper.overrides import first_line
 
 _CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # by which Hydra names the YAML it was reading
 
