@@ -1,4 +1,4 @@
-"""What the commands that read runs have in common: options that are refused in one line, and errors as exit codes."""
+"""What the commands have in common: options that are refused in one line, and errors as exit codes."""
 
 import argparse
 import contextlib
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from sweeper import __version__
-from sweeper.errors import BadInput
+from sweeper.cells import printable
+from sweeper.errors import BadInput, RunFailed
+from sweeper.files import say_what_failed
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,16 +52,16 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
     return f"{shlex.join(['python', '-m', f'sweeper.{module}', *outputs, '--into', 'DIR'])} writes elsewhere"
 
 
-def exit_code_of(command: Callable[[], None]) -> int:
-    """0 when the command came to its end, 2 for bad input or a file that can't be written, 130 by Ctrl-C."""
+def exit_code_of(command: Callable[[], int | None]) -> int:
+    """What the command returns, 0 for None; 1 for a run that failed, 2 for bad input or a file that can't be read or
+    written, each told in a line; 130 by Ctrl-C."""
     try:
-        command()
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return command() or 0
+    except (BadInput, RunFailed) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0

@@ -39,10 +39,8 @@ MEND = "https://pytorch.org/get-started/locally/ names the torch for it; device=
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0, 1 when training doesn't work here, 2 for bad input."""
-    works = True
 
-    def command() -> None:
-        nonlocal works
+    def command() -> int:
         parser = Parser(
             "doctor",
             "What this machine offers: versions, devices with a short real training on each, speed, memory, the "
@@ -54,15 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
         document = examine(Path(arguments.outputs[0]))
-        works = document["works"]
         if arguments.json:
             print(json.dumps(document, indent=1))
         else:
             from sweeper.doctor_table import print_document
 
             print_document(document)
+        return int(not document["works"])
 
-    return exit_code_of(command) or int(not works)
+    return exit_code_of(command)
 
 
 def examine(outputs: Path) -> dict[str, Any]:

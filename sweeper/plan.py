@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeper import __version__
-from sweeper.cells import printable
-from sweeper.errors import BadInput, RunFailed
+from sweeper.command import exit_code_of
+from sweeper.errors import BadInput
 from sweeper.estimate import read_duration
-from sweeper.files import say_what_failed
 
 if TYPE_CHECKING:
     from sweeper.compose import Cell, Grid
@@ -59,19 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--version" in arguments:
         print(f"sweeper {__version__}")
         return 0
-    try:
-        return _plan(arguments)
-    except BadInput as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
-        return 2
-    except RunFailed as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return exit_code_of(lambda: _plan(arguments))
 
 
 def _plan(arguments: list[str]) -> int:

@@ -17,7 +17,7 @@ import sweeper.resolvers  # conf/ needs them, in every worker
 import sweeper.slurm
 from sweeper import __version__
 from sweeper.access import check_readable, check_writable
-from sweeper.cells import printable
+from sweeper.command import exit_code_of
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
 from sweeper.devices import probe_kind
@@ -60,27 +60,19 @@ def main() -> int:
     if any(a.split("=")[0] in _ASKING for a in arguments):
         _run_hydra()
         return 0
-    try:
-        grid = compose_grid(arguments)
-        asked = read_command_line(arguments)
-        if asked.cfg or asked.info:
-            _run_hydra()
-            return 0
-        overrides = asked.overrides
-        # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
-        sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
-        return _carry_out(grid)
-    except BadInput as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
-        return 2
-    except RunFailed as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:  # before the runs' own handling of signals began
-        return 130
+    return exit_code_of(lambda: _train(arguments))
+
+
+def _train(arguments: list[str]) -> int:
+    grid = compose_grid(arguments)
+    asked = read_command_line(arguments)
+    if asked.cfg or asked.info:
+        _run_hydra()
+        return 0
+    overrides = asked.overrides
+    # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
+    sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
+    return _carry_out(grid)
 
 
 def _train_by_hydra() -> None:
