@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.command import Parser, exit_code_of, writing
+from sweeper.command import Parser, exit_code_of, say, writing
 from sweeper.errors import BadInput
 from sweeper.files import write_atomically
 from sweeper.results import read_results
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        print(choose(arguments.outputs, arguments.into, arguments.write), end="")
+        say(choose(arguments.outputs, arguments.into, arguments.write), end="")
 
     return exit_code_of(command)
 

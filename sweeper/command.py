@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,25 @@ def _folder(text: str) -> str:
     return text.removeprefix("outputs=")
 
 
+def say(text: str, end: str = "\n") -> None:
+    """Print to stdout at once, in whatever encoding it has; a reader that has seen enough is no error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    with quiet_pipe():
+        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+
+
+@contextlib.contextmanager
+def quiet_pipe() -> Iterator[None]:
+    """Around what is printed: when stdout's reader, such as `head`, is gone, all further words go nowhere."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @contextlib.contextmanager
 def writing(folder: Path, advice: str) -> Iterator[None]:
     """Around the making of `folder` and the writing of its files: what fails becomes BadInput that ends in `advice`."""
@@ -53,7 +73,8 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
 def exit_code_of(command: Callable[[], None]) -> int:
     """0 when the command came to its end, 2 for bad input or a file that can't be written, 130 by Ctrl-C."""
     try:
-        command()
+        with quiet_pipe():
+            command()
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

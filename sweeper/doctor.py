@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import checkup
-from sweeper.command import Parser, exit_code_of
+from sweeper.command import Parser, exit_code_of, say
 from sweeper.devices import probe_kind
 from sweeper.errors import BadInput
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         document = examine(Path(arguments.outputs[0]))
         works = document["works"]
         if arguments.json:
-            print(json.dumps(document, indent=1))
+            say(json.dumps(document, indent=1))
         else:
             from sweeper.doctor_table import print_document
 
