@@ -53,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
-        document = examine(Path(arguments.outputs[0]))
+        (outputs,) = arguments.outputs
+        if "=" in outputs and not Path(outputs).exists():  # a folder that isn't there yet is all right otherwise
+            raise BadInput(f"{outputs}: the doctor takes an outputs folder alone; see {parser.prog} --help")
+        document = examine(Path(outputs))
         works = document["works"]
         if arguments.json:
             say(json.dumps(document, indent=1))
