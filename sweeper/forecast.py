@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sweeper.plan import Standing
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
+ELSEWHERE = ("slurm", "ray")  # launchers whose runs other machines may train
 TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
 
 
@@ -33,14 +34,15 @@ def forecast(
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
     kind = probe_kind() if device["kind"] == "auto" else device["kind"]
-    jobs = _jobs(grid.jobs, parallel_runs(kind, device["threads"]))
+    # As sweeper.train has it: fewer runs than places share all cores among themselves.
+    jobs = min(_jobs(grid.jobs, parallel_runs(kind, device["threads"])), len(to_do))
     sides = sorted({1, jobs} if grid.sweep else {1})
     probed: dict[int, Probed] = {}
     for n in sides:
         threads = device["threads"] or max(1, cores() // n)
         each = seconds / len(sides) / len(kinds)
         pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
-        probed[n] = probe(list(kinds.values()), min(n, len(to_do)), threads, each, pack)
+        probed[n] = probe(list(kinds.values()), n, threads, each, pack)
     timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
     alone = timings[1]
     return {
@@ -49,6 +51,7 @@ def forecast(
         "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
         "within_seconds": within,
         "once_seconds": {what: round(s, 4) for what, s in _once(grid, probed[1], composing).items()},
+        "not_reckoned": grid.launcher if grid.sweep and grid.launcher in ELSEWHERE else None,
         "launchers": _launchers(grid, runs, probed, timings, composing, within),
         "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),

@@ -34,6 +34,8 @@ def _print(document: dict[str, Any], console: Console) -> None:
     for build in (_work_table, _launcher_table):
         show()
         show(build(document))
+    if document["not_reckoned"]:
+        show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's")
     _tell_within(document, show)
     show()
     show(_disk_line(document["disk"], document["outputs"]))
