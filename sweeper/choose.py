@@ -11,7 +11,7 @@ from sweeper.errors import BadInput
 from sweeper.files import write_atomically
 from sweeper.results import read_results
 from sweeper.statistics import mean
-from sweeper.studies import Setting, Task, differing, flat, group_tasks
+from sweeper.studies import Setting, Task, differing, epochs_words, flat, group_tasks
 from sweeper.tables import to_csv
 
 SEARCH_FILE = "search.csv"
@@ -89,7 +89,7 @@ def chosen_settings(task: Task) -> list[Setting]:
 
 def describe_choice(task: Task, options: list[str]) -> str:
     """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
-    lines = [f"# {task.label}, {task.config['epochs']} epochs: of each optimizer's trials the one of highest final"]
+    lines = [f"# {task.label}, {epochs_words(task)}: of each optimizer's trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = [s for s in task.settings if s.optimizer == setting.optimizer]
