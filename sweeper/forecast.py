@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sweeper.plan import Standing
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
-ELSEWHERE = ("slurm", "ray")  # launchers whose runs other machines may train
 TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
 
 
@@ -45,14 +44,15 @@ def forecast(
         probed[n] = probe(list(kinds.values()), n, threads, each, pack)
     timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
     alone = timings[1]
+    launchers = _launchers(grid, runs, probed, timings, composing, within)
     return {
         "device": probed[1].device,
         "device_line": probed[1].line.removeprefix("device: "),
         "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
         "within_seconds": within,
         "once_seconds": {what: round(s, 4) for what, s in _once(grid, probed[1], composing).items()},
-        "not_reckoned": grid.launcher if grid.sweep and grid.launcher in ELSEWHERE else None,
-        "launchers": _launchers(grid, runs, probed, timings, composing, within),
+        "launchers": launchers,
+        "not_reckoned": None if any(way["chosen"] for way in launchers) else grid.launcher,
         "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
     }

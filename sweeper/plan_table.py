@@ -35,7 +35,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
         show()
         show(build(document))
     if document["not_reckoned"]:
-        show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's")
+        show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's, without it")
     _tell_within(document, show)
     show()
     show(_disk_line(document["disk"], document["outputs"]))
