@@ -1,5 +1,7 @@
 """`python -m sweeper`: the commands there are, each with what it is for."""
 
+from sweeper.command import say
+
 COMMANDS = {
     "train": "train a run, or with -m a sweep; answers from disk what is finished",
     "doctor": "what this machine offers, and whether training works on it",
@@ -12,4 +14,4 @@ COMMANDS = {
 
 if __name__ == "__main__":
     for name, purpose in COMMANDS.items():
-        print(f"python -m sweeper.{name:<10} {purpose}")
+        say(f"python -m sweeper.{name:<10} {purpose}")

@@ -1,13 +1,12 @@
 """`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary printed."""
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.command import Parser, elsewhere, exit_code_of, say, writing
 from sweeper.errors import BadInput, install, nearest
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        _print(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
 
     return exit_code_of(command)
 
@@ -143,14 +142,6 @@ def _lines(results: "Results") -> Iterator[str]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
     if len(bad) > MOST_REASONS:
         yield f"and {len(bad) - MOST_REASONS} more in results.csv"
-
-
-def _print(text: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        print(text.encode(encoding, "replace").decode(encoding), flush=True)
-    except BrokenPipeError:  # its reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -17,8 +17,12 @@ from sweeper.limits import cores, memory
 from sweeper.published import DOWNLOADS, PUBLISHED, is_present
 
 LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
-# A package that each extra brings, by which it is known, and what it is for.
+# Packages that each extra brings, by which it is known, and what it is for.
 EXTRAS = {
+    "optimizers": ("pytorch_optimizer schedulefree", "optimizer=soap, adan, lamb, prodigy, schedule_free_*"),
+    "tune": ("optuna", "experiment=search"),
+    "slurm": ("submitit", "hydra/launcher=slurm"),
+    "ray": ("ray", "hydra/launcher=ray"),
     "parquet": ("pyarrow", "results.parquet"),
     "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch"),
     "tensorboard": ("tensorboard", "tracking=tensorboard"),
@@ -134,9 +138,9 @@ def extras() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "present": importlib.util.find_spec(module) is not None,
+            "present": all(importlib.util.find_spec(module) for module in modules.split()),
             "purpose": purpose,
             "command": f"pip install '{'.' if clone else 'optimizer-sweeper'}[{name}]'",
         }
-        for name, (module, purpose) in EXTRAS.items()
+        for name, (modules, purpose) in EXTRAS.items()
     ]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.command import Parser, exit_code_of, writing
+from sweeper.command import Parser, exit_code_of, say, writing
 from sweeper.errors import BadInput
 from sweeper.files import write_atomically
 from sweeper.results import read_results
 from sweeper.statistics import mean
-from sweeper.studies import Setting, Task, differing, flat, group_tasks
+from sweeper.studies import Setting, Task, differing, epochs_words, flat, group_tasks
 from sweeper.tables import to_csv
 
 SEARCH_FILE = "search.csv"
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        print(choose(arguments.outputs, arguments.into, arguments.write), end="")
+        say(choose(arguments.outputs, arguments.into, arguments.write), end="")
 
     return exit_code_of(command)
 
@@ -89,7 +89,7 @@ def chosen_settings(task: Task) -> list[Setting]:
 
 def describe_choice(task: Task, options: list[str]) -> str:
     """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
-    lines = [f"# {task.label}, {task.config['epochs']} epochs: of each optimizer's trials the one of highest final"]
+    lines = [f"# {task.label}, {epochs_words(task)}: of each optimizer's trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = [s for s in task.settings if s.optimizer == setting.optimizer]

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,21 @@ class Parser(argparse.ArgumentParser):
 def _folder(text: str) -> str:
     """As `sweeper.train` has it, outputs=DIR, too."""
     return text.removeprefix("outputs=")
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print to stdout at once, in whatever encoding it has; that its reader, such as `head`, is gone is no error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    with _pipe_may_close():
+        print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+
+
+@contextlib.contextmanager
+def _pipe_may_close() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # all further words go nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
@@ -65,3 +81,6 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    finally:
+        with _pipe_may_close():
+            sys.stdout.flush()  # what argparse printed

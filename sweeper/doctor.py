@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import checkup
-from sweeper.command import Parser, exit_code_of
+from sweeper.command import Parser, exit_code_of, say
 from sweeper.devices import probe_kind
 from sweeper.errors import BadInput
 
@@ -51,9 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = parser.parse_args(argv)
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
-        document = examine(Path(arguments.outputs[0]))
+        (outputs,) = arguments.outputs
+        if "=" in outputs and not Path(outputs).exists():  # a folder that isn't there yet is all right otherwise
+            raise BadInput(f"{outputs}: the doctor takes an outputs folder alone; see {parser.prog} --help")
+        document = examine(Path(outputs))
         if arguments.json:
-            print(json.dumps(document, indent=1))
+            say(json.dumps(document, indent=1))
         else:
             from sweeper.doctor_table import print_document
 

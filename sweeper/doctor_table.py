@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sweeper.cells import printable
+from sweeper.command import say
 from sweeper.plan_table import size
 from sweeper.progress import duration
 
@@ -16,9 +17,11 @@ CIFAR10 = 50_000  # training images
 def print_document(document: dict[str, Any]) -> None:
     """Print it, in colors on a terminal; long lines are left to it, so that commands can be copied."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110, soft_wrap=True)
-    for mark, text in lines(document):
-        color = {"✓": "green", "✗": "red"}.get(mark, "")
-        console.print(Text.assemble((f"{mark} " if mark else "", color), printable(text)))
+    with console.capture() as captured:
+        for mark, text in lines(document):
+            color = {"✓": "green", "✗": "red"}.get(mark, "")
+            console.print(Text.assemble((f"{mark} " if mark else "", color), printable(text)))
+    say(captured.get(), end="")
 
 
 def lines(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -60,6 +60,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
     >>> nearest("loin", ["lion", "adam"])
     "did you mean 'lion'? (there are: adam, lion)"
+    >>> nearest("ADAM", ["lion", "adam"])
+    "did you mean 'adam'? (there are: adam, lion)"
     >>> nearest("optimizer.learning_rate", ["optimizer.lr", "optimizer.dampening"])
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
@@ -68,7 +70,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     if not any(name.startswith(head) for name in names):
         head = ""
     part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
-    alike = [ALIASES.get(part, ""), *difflib.get_close_matches(part, parts, n=1)]
+    alike = [ALIASES.get(part, ""), *(name for name in parts if name.lower() == part.lower())]
+    alike += difflib.get_close_matches(part, parts, n=1)
     alike += [name for name in parts if part and name.startswith(part)]
     close = next((head + name for name in alike if name in parts), None)
     listed = f"there are: {', '.join(names)}" if names else "there are none"

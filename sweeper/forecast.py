@@ -34,23 +34,26 @@ def forecast(
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
     kind = probe_kind() if device["kind"] == "auto" else device["kind"]
-    jobs = _jobs(grid.jobs, parallel_runs(kind, device["threads"]))
+    # As sweeper.train has it: fewer runs than places share all cores among themselves.
+    jobs = min(_jobs(grid.jobs, parallel_runs(kind, device["threads"])), len(to_do))
     sides = sorted({1, jobs} if grid.sweep else {1})
     probed: dict[int, Probed] = {}
     for n in sides:
         threads = device["threads"] or max(1, cores() // n)
         each = seconds / len(sides) / len(kinds)
         pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
-        probed[n] = probe(list(kinds.values()), min(n, len(to_do)), threads, each, pack)
+        probed[n] = probe(list(kinds.values()), n, threads, each, pack)
     timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
     alone = timings[1]
+    launchers = _launchers(grid, runs, probed, timings, composing, within)
     return {
         "device": probed[1].device,
         "device_line": probed[1].line.removeprefix("device: "),
         "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
         "within_seconds": within,
         "once_seconds": {what: round(s, 4) for what, s in _once(grid, probed[1], composing).items()},
-        "launchers": _launchers(grid, runs, probed, timings, composing, within),
+        "launchers": launchers,
+        "not_reckoned": None if any(way["chosen"] for way in launchers) else grid.launcher,
         "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
     }

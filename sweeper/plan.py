@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeper import __version__
-from sweeper.command import exit_code_of
+from sweeper.command import exit_code_of, say
 from sweeper.errors import BadInput
 from sweeper.estimate import read_duration
 
@@ -53,10 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, as told by `--help`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if {"--help", "-h"} & set(arguments):
-        print(HELP, end="")
+        say(HELP, end="")
         return 0
     if "--version" in arguments:
-        print(f"sweeper {__version__}")
+        say(f"sweeper {__version__}")
         return 0
     return exit_code_of(lambda: _plan(arguments))
 
@@ -83,7 +83,7 @@ def _plan(arguments: list[str]) -> int:
 
         document |= forecast(grid, runs, probe_seconds, within, composing)
     if "--json" in own:
-        print(json.dumps(document, indent=1))
+        say(json.dumps(document, indent=1))
     else:
         from sweeper.plan_table import print_plan
 

@@ -7,13 +7,19 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper.cells import printable
+from sweeper.command import say
 from sweeper.progress import duration
 
 
 def print_plan(document: dict[str, Any]) -> None:
     """Print what `sweeper.plan` found, in the columns of the terminal or in 110."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
+    with console.capture() as captured:
+        _print(document, console)
+    say(captured.get(), end="")
 
+
+def _print(document: dict[str, Any], console: Console) -> None:
     def show(what: Any = "") -> None:
         console.print(what, soft_wrap=isinstance(what, str))  # a line of text stays one, for who searches in it
 
@@ -28,6 +34,8 @@ def print_plan(document: dict[str, Any]) -> None:
     for build in (_work_table, _launcher_table):
         show()
         show(build(document))
+    if document["not_reckoned"]:
+        show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's, without it")
     _tell_within(document, show)
     show()
     show(_disk_line(document["disk"], document["outputs"]))

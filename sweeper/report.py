@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeper.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.command import Parser, elsewhere, exit_code_of, say, writing
 
 PAGE_FILE = "report.html"
 
@@ -16,9 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         written = report(arguments.outputs, arguments.into, arguments.figures)
         for path in written:
-            print(f"written: {path}")
+            say(f"written: {path}")
         if arguments.figures and len(written) == 1:
-            print("no figures: no run has completed yet")
+            say("no figures: no run has completed yet")
 
     return exit_code_of(command)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.command import say
 from sweeper.devices import parallel_runs
 from sweeper.errors import BadInput
 from sweeper.lock import Lock, Locked, is_alive, read_lock
@@ -86,7 +87,7 @@ def carry_out_search(
             print(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/", file=sys.stderr)
             if sum(told) == len(told) * budget:
                 written = update_tables(str(grid.outputs))
-                print(search_table(trials, str(grid.outputs)))
+                say(search_table(trials, str(grid.outputs)))
                 return 0 if written else 1
             if begun:
                 prepare(grid, grid.cells)
@@ -102,7 +103,7 @@ def carry_out_search(
                     show_sweep(grid.outputs)
                     train()
                     written = update_tables(str(grid.outputs))
-                    print(search_table(trials, str(grid.outputs)))
+                    say(search_table(trials, str(grid.outputs)))
                     return exit_code(list(_at_work.cells.values()), signals, stop.reason()) or (0 if written else 1)
             finally:
                 _at_work = None

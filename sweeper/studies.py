@@ -167,6 +167,12 @@ def _order(task: Task) -> tuple[Any, ...]:
     )
 
 
+def epochs_words(task: Task) -> str:
+    """How long its runs are trained: `1 epoch`, `8 epochs`."""
+    epochs = task.config["epochs"]
+    return f"{epochs} epoch{'s' * (epochs != 1)}"
+
+
 def _label_tasks(tasks: list[Task]) -> None:
     """Data set, model and noise; the length of training where tasks have several; anything else only as far as it sets
     tasks apart."""
@@ -174,7 +180,7 @@ def _label_tasks(tasks: list[Task]) -> None:
     lengths = {task.config["epochs"] for task in tasks}
     for task in tasks:
         dataset, model = task.config["dataset"]["name"], task.config["model"]["name"]
-        length = f", {task.config['epochs']} epochs" if len(lengths) > 1 else ""
+        length = f", {epochs_words(task)}" if len(lengths) > 1 else ""
         task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}{length}"
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():

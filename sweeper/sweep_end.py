@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweeper.command import say
 from sweeper.errors import RunFailed
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import end_show
@@ -57,7 +58,7 @@ def update_tables(outputs: str) -> bool:
         command = f"python -m sweeper.aggregate {outputs} makes them"
         _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
-        print(told, end="", flush=True)
+        say(told, end="")
     elif report.returncode < 0:
         _tell(f"{outputs}: no report.html ({_end(report.returncode)}); python -m sweeper.report {outputs} makes it")
     elif aggregated != 2:  # else it has said the same

@@ -1,6 +1,7 @@
 """`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
 
 import contextlib
+import io
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ import sweeper.resolvers  # conf/ needs them, in every worker
 import sweeper.slurm
 from sweeper import __version__
 from sweeper.access import check_readable, check_writable
-from sweeper.command import exit_code_of
+from sweeper.command import exit_code_of, say
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
 from sweeper.devices import probe_kind
@@ -55,10 +56,10 @@ def main() -> int:
     written, 2 bad input, 130 or 143 interrupted."""
     arguments = sys.argv[1:]
     if "--version" in arguments:
-        print(f"sweeper {__version__}")
+        say(f"sweeper {__version__}")
         return 0
     if any(a.split("=")[0] in _ASKING for a in arguments):
-        _run_hydra()
+        _ask_hydra()
         return 0
     return exit_code_of(lambda: _train(arguments))
 
@@ -67,12 +68,22 @@ def _train(arguments: list[str]) -> int:
     grid = compose_grid(arguments)
     asked = read_command_line(arguments)
     if asked.cfg or asked.info:
-        _run_hydra()
+        _ask_hydra()
         return 0
     overrides = asked.overrides
     # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
     sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
     return _carry_out(grid)
+
+
+def _ask_hydra() -> None:
+    """Have Hydra answer what trains nothing; it would show a traceback for a reader that has seen enough."""
+    answer = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(answer):
+            _run_hydra()
+    finally:
+        say(answer.getvalue(), end="")
 
 
 def _train_by_hydra() -> None:
@@ -219,10 +230,10 @@ def _answer(cell: Cell) -> None:
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
     outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
-    print(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    say(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
     asked = with_relative_paths(cell.config, cell.directory)
     if others := other_circumstances(asked, run, probe_kind()):
-        print(f"  it was made with {', '.join(others)}")
+        say(f"  it was made with {', '.join(others)}")
 
 
 def _wait_for_others(cells: list[Cell], stop: SweepStop, by_slurm: bool) -> bool:

@@ -13,15 +13,15 @@
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
 
+import contextlib
 import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweeper.command import Parser, exit_code_of
+from sweeper.command import Parser, exit_code_of, say
 
 if TYPE_CHECKING:
     from sweeper.sightings import Overview, Watcher
@@ -35,12 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             watch(arguments.outputs, arguments.once, arguments.json)
-        except BrokenPipeError:  # its reader has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except KeyboardInterrupt:
-            pass
 
     return exit_code_of(command)
 
@@ -57,7 +53,7 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
     machine, watcher = Machine(), Watcher(outputs)
     overview = watcher.look(none_ok=False)
     if as_json:
-        print(json.dumps(_document(overview, machine.look()), indent=1))
+        say(json.dumps(_document(overview, machine.look()), indent=1))
         return
     from rich.console import Console
 
@@ -66,8 +62,9 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
     if once or not terminal:
         from sweeper.watch_table import watch_table
 
-        console.print(watch_table(overview, machine.look(), console.width, None))
-        sys.stdout.flush()
+        with console.capture() as captured:
+            console.print(watch_table(overview, machine.look(), console.width, None))
+        say(captured.get(), end="")
         return
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # leaves the terminal as it was
     show_live(watcher, machine, console)

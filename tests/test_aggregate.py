@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 import pandas
 import pytest
@@ -271,16 +269,6 @@ def test_the_real_command_refuses_with_code_2(tmp_path):
     done = run_module("aggregate", "gone", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: gone: there is no such folder; name one that sweeper.train has written runs into\n"
-
-
-def test_a_reader_that_has_seen_enough_is_no_error(outputs, tmp_path):
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "sweeper.aggregate"]
-    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert (outputs / "summary.csv").is_file()
 
 
 def test_help_and_version_answer(capsys):

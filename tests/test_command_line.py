@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run_module
+from conftest import TINY, run_module
 
 import sweeper
 
@@ -69,3 +69,39 @@ def test_the_shell_completes_groups_and_choices(tmp_path):
         command, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == [f"optimizer={name}" for name in ("adafactor", "adagrad", "adam", "adamw", "adan")]
+
+
+def run_unheard(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
+    """The exit code and stderr of a command whose stdout nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=cwd, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("sweeper", []),
+        ("sweeper.train", ["--help"]),
+        ("sweeper.train", ["--cfg", "job"]),
+        ("sweeper.plan", ["--help"]),
+        ("sweeper.doctor", ["--help"]),
+    ],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, module, arguments):
+    assert run_unheard(module, *arguments, cwd=tmp_path) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_sweep_that_nobody_listens_to_is_carried_out(tmp_path):
+    begun = run_module("train", "-m", "optimizer=adam,sgd", *TINY, "hydra/launcher=basic", cwd=tmp_path)
+    assert begun.returncode == 0
+    more = ("-m", "optimizer=adam,sgd,lion", *TINY, "hydra/launcher=basic")
+    code, error = run_unheard("sweeper.train", *more, cwd=tmp_path)
+    assert code == 0 and "Broken pipe" not in error
+    assert "lion" in (tmp_path / "outputs" / "summary.csv").read_text()
+    for module, arguments in (("aggregate", []), ("report", []), ("plan", more), ("watch", ["--once"])):
+        assert run_unheard(f"sweeper.{module}", *arguments, cwd=tmp_path) == (0, ""), module

@@ -112,7 +112,11 @@ def test_json_has_the_documented_fields(examine):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["a", "b"], "a b: one outputs folder at a time"), (["--jsn"], "see python -m sweeper.doctor --help")],
+    [
+        (["a", "b"], "a b: one outputs folder at a time"),
+        (["--jsn"], "see python -m sweeper.doctor --help"),
+        (["device=cpu"], "device=cpu: the doctor takes an outputs folder alone"),
+    ],
 )
 def test_bad_input_is_one_line(capsys, arguments, words):
     assert main(arguments) == 2

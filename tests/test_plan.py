@@ -153,6 +153,21 @@ def test_the_launcher_asked_for_is_the_one_reckoned(plan):
     assert plan.asked[1] == (2, 3, 1, 0)
     _, document = plan(*GRID, "hydra/launcher=packed")
     assert launcher(document, "packed")["chosen"] and not launcher(document, "local")["chosen"]
+    assert document["not_reckoned"] is None
+
+
+def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan):
+    _, document = plan(*GRID, "hydra/launcher=slurm")
+    assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
+    _, text = plan(*GRID, "hydra/launcher=slurm", text=True)
+    assert "hydra/launcher=slurm isn't reckoned: these times are this machine's, without it\n" in text
+
+
+def test_fewer_runs_than_places_have_all_cores_among_themselves(plan):
+    _, document = plan("-m", "dataset=digits", "optimizer=sgd", "seed=1", jobs=4)
+    assert plan.asked == [(1, 1, 4, 1)] and launcher(document, "local")["at_a_time"] == 1
+    plan("-m", "dataset=digits", "optimizer=sgd", "seed=1,2", jobs=4)
+    assert plan.asked == [(1, 1, 4, 2), (1, 2, 2, 0)]
 
 
 def test_the_disk_holds_weights_and_checkpoints_or_it_is_said(plan, monkeypatch):

@@ -39,10 +39,10 @@ def test_runs_of_another_length_batch_noise_or_data_are_another_task(tmp_path, t
 
 def test_a_task_is_named_by_no_more_than_sets_it_apart(tmp_path, tasks):
     """Without wrong labels it doesn't matter to a reader how there could have been some."""
-    make_run(tmp_path, epochs=9)
+    make_run(tmp_path, epochs=1)
     make_run(tmp_path, noise={"name": "symmetric", "kind": "symmetric", "rate": 0.0, "seed": 0})
     assert [task.label for task in tasks()] == [
-        "digits, cnn, no label noise, 9 epochs",
+        "digits, cnn, no label noise, 1 epoch",
         "digits, cnn, no label noise, 3 epochs",
     ]
     make_run(tmp_path)
