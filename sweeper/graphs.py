@@ -212,10 +212,10 @@ def never_waits(work: Callable[[], None]) -> bool:
 def _without_waiting(work: Callable[[], None]) -> None:
     """Run `work`; RuntimeError if the host waits for the device in it."""
     mode = torch.cuda.get_sync_debug_mode()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")  # nothing a user can do
-        torch.cuda.set_sync_debug_mode("error")
     try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
+            torch.cuda.set_sync_debug_mode("error")
         work()
     finally:
         torch.cuda.set_sync_debug_mode(mode)
