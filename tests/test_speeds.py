@@ -1,8 +1,12 @@
 """`conf/speeds.yaml`: every speed has its source, names what exists, and gives the time it is meant to give."""
 
+from statistics import median
+
 import pytest
+from conftest import REPOSITORY
 
 from sweeper.compose import CONF
+from sweeper.metrics import read_metrics
 from sweeper.speeds import load_speeds, speeds_of
 
 
@@ -19,9 +23,17 @@ def test_the_time_is_that_of_its_source():
     epochs = 200 * 50_000
     assert 1.5 <= speeds["NVIDIA T4 (Colab)"].seconds([("sgd", epochs)]) / 3600 <= 2
     assert speeds["Apple M2"].seconds([("sgd", epochs)]) / 3600 == pytest.approx(5, rel=0.01)
-    h100 = speeds["NVIDIA H100, one run at a time"]
-    assert h100.seconds([("sgd", 50_000)]) == pytest.approx(0.92, rel=0.005)
-    assert h100.seconds([("sgd", 50_000), ("muon", 50_000)]) == pytest.approx(0.92 + 1.18 + 0.074, rel=0.005)
+
+
+def test_the_speeds_of_the_h100_are_those_of_the_studys_runs_alone():
+    (h100,) = (s for s in speeds_of("resnet18", (3, 32, 32)) if s.device == "NVIDIA H100, one run at a time")
+    files = sorted((REPOSITORY / "docs" / "study" / "alone").glob("runs/*/*/metrics.csv"))
+    assert len(files) == 5
+    for file in files:
+        optimizer = file.parent.name.partition("-")[0]
+        epoch = median(row["train_seconds"] for row in read_metrics(file)[0][1:])
+        evaluation = 0.074  # seconds, by docs/performance.md
+        assert h100.seconds([(optimizer, 50_000)]) == pytest.approx(epoch + evaluation, rel=0.005), optimizer
 
 
 def test_the_fastest_comes_first_and_unknown_work_has_no_speed():
