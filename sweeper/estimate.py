@@ -82,5 +82,7 @@ def read_duration(text: str) -> float:
     spelt = "".join(f"{number}{unit}" for number, unit in parts)
     seconds = sum(float(number) * _UNITS.get(unit, 1) for number, unit in parts)
     if not seconds or spelt != re.sub(r"\s", "", text.lower()):
-        raise BadInput(f"--within {text or 'needs a value'}: must be a time above 0, such as 5h, 90min or 1h30m")
+        raise BadInput(
+            f"--within {text or 'needs a value'}: must be a time above 0, such as 5h, 90min, 1h30m or 300 (seconds)"
+        )
     return seconds

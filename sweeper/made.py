@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.data import RawData
-from sweeper.published import PUBLISHED
+from sweeper.published import MADE, PUBLISHED
 
 
 def made_images(dataset: dict[str, Any]) -> RawData:
@@ -19,4 +19,4 @@ def made_images(dataset: dict[str, Any]) -> RawData:
     images = [numbers.integers(0, 256, (n, height, width, channels), dtype=np.uint8) for n in sizes]
     labels = [numbers.permutation(np.arange(n) % published.classes) for n in sizes]
     classes = tuple(map(str, range(published.classes)))
-    return RawData(images[0], labels[0], images[1], labels[1], classes, form="made images", ordered=True)
+    return RawData(images[0], labels[0], images[1], labels[1], classes, form=MADE, ordered=True)

@@ -28,7 +28,7 @@ What `python -m sweeper.train` would do with the same overrides, presets too: ho
 seconds an epoch by a short timing probe, the time by launcher, memory, disk, and what other devices would need.
 Trains nothing else, writes nothing, downloads nothing.
 
-  --within TIME       also tell what fits in a time such as 5h, 90min or 1h30m
+  --within TIME       also tell what fits in a time such as 5h, 90min, 1h30m or 300 (seconds)
   --probe-seconds N   to spend on timing, set-up and warm-up aside (default: 30)
   --json              print one JSON document, for programs
   --version           print sweeper's version

@@ -9,6 +9,7 @@ from rich.table import Table
 from sweeper.cells import printable
 from sweeper.command import say
 from sweeper.progress import duration
+from sweeper.published import MADE
 
 
 def print_plan(document: dict[str, Any]) -> None:
@@ -31,6 +32,8 @@ def _print(document: dict[str, Any], console: Console) -> None:
         show("nothing is left to do: sweeper.train answers from disk")
         return
     show(printable(f"on {document['device_line']}"))
+    if missing := sorted({work["dataset"] for work in document["work"] if work["data"].startswith(MADE)}):
+        show(f"timed with {MADE}: {', '.join(missing)} isn't here yet")
     for build in (_work_table, _launcher_table):
         show()
         show(build(document))

@@ -73,6 +73,7 @@ def _answer_all(answers: TextIO) -> int:
 
 
 def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
+    from sweeper.build import load_target
     from sweeper.places import Cuda
 
     kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # that Triton keeps built
@@ -85,6 +86,9 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
     seconds["load_seconds"] = time.time() - started
+    for config in configs:  # what isn't installed is told before the first is timed
+        for group in ("model", "optimizer", "schedule"):
+            load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
     for config in configs:
         data = _load(config)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+MADE = "made images"  # in the place of those that aren't here, where their values don't matter
 DOWNLOADS = "data"  # below the current folder, where torchvision's files lie when dataset.root is null
 
 

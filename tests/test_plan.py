@@ -19,6 +19,7 @@ from sweeper.compose import compose_grid
 from sweeper.epoch_timing import Timing
 from sweeper.metrics import read_metrics
 from sweeper.plan import main
+from sweeper.published import MADE
 from sweeper.runs import RunDirectory
 from sweeper.speeds import load_speeds
 from sweeper.timings import Probed
@@ -40,14 +41,13 @@ def plan(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sweeper.plan.time", types.SimpleNamespace(perf_counter=lambda: 0.0))
     monkeypatch.setattr(forecast, "cores", lambda: 4)
 
-    def call(*arguments, kind="cpu", jobs=2, text=False, **found):
+    def call(*arguments, kind="cpu", jobs=2, text=False, data="digits", **found):
         asked = []
 
         def probe(configs, at_a_time, threads, seconds, pack):
             asked.append((len(configs), at_a_time, threads, pack))
-            return Probed(
-                kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), [timing() for _ in configs], **found
-            )
+            timings = [timing(data=data) for _ in configs]
+            return Probed(kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), timings, **found)
 
         monkeypatch.setattr(forecast, "probe", probe)
         monkeypatch.setattr(forecast, "probe_kind", lambda: kind)
@@ -190,6 +190,11 @@ def test_other_devices_are_told_by_their_measured_speeds(plan, monkeypatch):
     assert document["elsewhere"] == []
 
 
+def test_images_that_are_not_here_are_said_to_be_made(plan):
+    _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
+    assert "timed with made images: cifar10 isn't here yet\n" in text
+
+
 def test_the_text_says_what_the_document_does(plan, monkeypatch):
     _, text = plan(*GRID, "--within=10h", text=True)
     assert text.startswith("4 runs in outputs/: 0 done, 0 half-done, 4 to do; 40 of 40 epochs left\non a device\n")
@@ -204,7 +209,7 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     assert "in 12 s: 0 of 4 runs, and not all of them with even one epoch\n" in text
     _, text = plan("dataset=digits", "batch_size=32", text=True)
     assert text.startswith("1 run in outputs/") and "one run" in text and "hydra/launcher" not in text
-    assert "these speeds are of batch_size=64" in text
+    assert "these speeds are of batch_size=64" in text and MADE not in text
     monkeypatch.setattr(forecast.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
 

@@ -228,6 +228,14 @@ def test_what_can_not_be_made_is_bad_input_and_what_breaks_is_said():
         ask([{**config, "dataset": {}}], 1, 1, 0.2, 0)
 
 
+def test_what_is_not_installed_is_said_before_anything_is_timed(capfd):
+    config, _, _ = prepare()
+    missing = {**config, "optimizer": {**config["optimizer"], "_target_": "pytorch_optimiser.SOAP"}}
+    with pytest.raises(BadInput, match="no package 'pytorch_optimiser'"):
+        ask([config, missing], 1, 1, 0.2, 0)
+    assert "timing" not in capfd.readouterr().err
+
+
 def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
     (tmp_path / "chatty.py").write_text(
         "from sweeper.datasets import digits\ndef load(dataset):\n    print('hello')\n    return digits(dataset)\n"
