@@ -127,7 +127,7 @@ def _train(
     from sweeper.devices import choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
-    from sweeper.record import DeviceTime, Presence, describe_environment, summarize_rows
+    from sweeper.record import DeviceTime, Presence, describe_environment, shared_before, summarize_rows
 
     if config["rerun"]:
         run.set_aside()
@@ -136,7 +136,7 @@ def _train(
     device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
-    shared = parallel > 1
+    shared = True if parallel > 1 else shared_before(run.path)
     status, error, memory_full = "failed", None, False
     pruned: str | None = None
     judged = 0  # rows
@@ -180,7 +180,7 @@ def _train(
                     checked = time.monotonic()
                 yield event
             presence.look()
-            shared = shared or presence.others
+            shared = True if presence.others else shared
         status = "completed"
     except Stopped:
         status, error = ("pruned", pruned) if pruned is not None else ("interrupted", None)

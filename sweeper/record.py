@@ -19,7 +19,7 @@ from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
 from sweeper.files import relative
 from sweeper.lock import process_started
-from sweeper.runs import Damaged, read_run
+from sweeper.runs import CHECKPOINT_FILES, Damaged, read_run
 
 
 def describe_environment(
@@ -49,7 +49,7 @@ def describe_environment(
 
 
 def summarize_rows(
-    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool
+    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool | None
 ) -> dict[str, Any]:
     """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
 
@@ -167,6 +167,18 @@ class DeviceTime:
         self.seconds += (now - self._last) / max(self._parallel, Presence.runs_here(), 1)
         self._last = now
         return round(self.seconds, 3)
+
+
+def shared_before(directory: Path) -> bool | None:
+    """Whether what a run's checkpoint holds was trained while other runs used the device; None isn't known, as of a
+    process that was killed without warning."""
+    if not any((directory / name).exists() for name in CHECKPOINT_FILES):
+        return False
+    try:
+        shared = ((read_run(directory) or {})["result"] or {}).get("shared_device")
+    except (Damaged, KeyError):
+        return None
+    return shared if isinstance(shared, bool) else None
 
 
 def _device_key(kind: str) -> str:

@@ -111,6 +111,10 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         result = {**result, **figures_so_far(rows, target)}
         error = error or damage
     values |= _result_values(result, status)
+    # Who costs less of the device than its training took had shared it, or was killed and lost count.
+    cost = AMOUNT.check("environment.device_seconds", environment.get("device_seconds"))
+    if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
+        values["shared_device"] = None
     values |= {"run": name, "status": status, "error": shortened(error) if error else None}
     versions = environment.get("versions") or {}
     if not isinstance(versions, dict):

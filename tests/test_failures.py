@@ -215,6 +215,8 @@ def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, u
     assert "Traceback" not in done.stderr
     name = found[0].parent.name
     assert metrics(tmp_path / "outputs")[name] == metrics(untouched)[name]
+    record = json.loads(found[0].with_name("run.json").read_text())
+    assert record["result"]["shared_device"] is not False  # what was killed can't tell
 
 
 def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):

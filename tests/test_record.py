@@ -1,9 +1,9 @@
 """A run's figures from its epochs' rows."""
 
 import pytest
-from made_runs import make_rows, make_run
+from made_runs import change_record, make_rows, make_run
 
-from sweeper.record import DeviceTime, Presence, summarize_rows
+from sweeper.record import DeviceTime, Presence, shared_before, summarize_rows
 
 ROWS = make_rows([0.5, 0.9, 0.8])
 
@@ -92,3 +92,18 @@ def test_runs_that_share_a_device_share_its_seconds(tmp_path, monkeypatch):
 def test_a_run_that_goes_on_counts_on(tmp_path, recorded, before):
     run = make_run(tmp_path, "interrupted", environment={"device_seconds": recorded})
     assert DeviceTime(run, 1).count() == pytest.approx(before, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "shared", "known"),
+    [("interrupted", True, True), ("interrupted", False, False), ("running", False, None)],
+)
+def test_a_run_that_goes_on_tells_whether_its_first_part_shared_the_device(tmp_path, status, shared, known):
+    run = make_run(tmp_path, status)
+    if status != "running":  # which has no result yet
+        change_record(run, result__shared_device=shared)
+    assert shared_before(run) is False  # nothing to go on from
+    (run / "checkpoint.pt").touch()
+    assert shared_before(run) is known
+    (run / "run.json").write_text("{")
+    assert shared_before(run) is None

@@ -75,6 +75,14 @@ def test_figures_so_far_are_those_of_the_record(tmp_path):
     }
 
 
+@pytest.mark.parametrize(("cost", "shared"), [(1.6, False), (1.4, None), (None, False)])
+def test_a_run_that_cost_less_than_its_training_is_not_known_to_have_been_alone(tmp_path, cost, shared):
+    directory = make_run(tmp_path, environment={"device_seconds": cost})  # of 1.5 s of training
+    assert row(directory)["shared_device"] is shared
+    change_record(directory, result__shared_device=True)
+    assert row(directory)["shared_device"] is True
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_metrics_cut_off_in_the_middle_count_as_far_as_they_are_whole(tmp_path, cut):
     directory = make_run(tmp_path, "running")
