@@ -26,7 +26,7 @@ from sweeper.page_tables import (
 from sweeper.progress import duration
 from sweeper.results import Results
 from sweeper.runs import STATUSES
-from sweeper.studies import Task, epochs_words
+from sweeper.studies import Task, task_title
 from sweeper.verdict import describe_limits, describe_task
 
 FOLDER = Path(__file__).parent / "page"
@@ -146,7 +146,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     devices = sorted({o.device_name for o in origins.values() if o.device_name})
     facts = [
         ("optimizers", ", ".join(optimizers)),
-        ("tasks", "; ".join(f"{task.label} ({epochs_words(task)})" for task in tasks)),
+        ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", _few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
         ("device time", _device_time(list(origins.values()))),

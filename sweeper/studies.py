@@ -173,6 +173,12 @@ def epochs_words(task: Task) -> str:
     return f"{epochs} epoch{'s' * (epochs != 1)}"
 
 
+def task_title(task: Task) -> str:
+    """Its label, with the length of training where that isn't told there."""
+    length = f", {epochs_words(task)}"
+    return task.label if length in task.label else f"{task.label}{length}"
+
+
 def _label_tasks(tasks: list[Task]) -> None:
     """Data set, model and noise; the length of training where tasks have several; anything else only as far as it sets
     tasks apart."""

@@ -4,7 +4,7 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.results import read_results
-from sweeper.studies import group_tasks
+from sweeper.studies import group_tasks, task_title
 
 
 @pytest.fixture
@@ -55,6 +55,15 @@ def test_a_run_that_failed_before_its_data_was_read_is_of_the_same_task(tmp_path
     make_run(tmp_path, "failed", seed=2, environment={"data_digest": None})
     (task,) = tasks()
     assert len(task.settings[0].runs) == 2
+
+
+def test_a_title_has_the_length_of_training_once(tmp_path, tasks):
+    make_run(tmp_path, epochs=3)
+    (task,) = tasks()
+    assert task_title(task) == f"{task.label}, 3 epochs"
+    make_run(tmp_path, epochs=1)
+    assert [task_title(task) for task in tasks()] == [task.label for task in tasks()]
+    assert tasks()[0].label.endswith(", 1 epoch")
 
 
 def test_settings_are_told_apart_by_what_differs(tmp_path, tasks):

@@ -29,7 +29,7 @@ from sweeper.report import report
 from sweeper.results import Results, read_results
 from sweeper.rows import Run
 from sweeper.runs import METRICS_FILE, RUN_FILE, read_run
-from sweeper.studies import Task, group_tasks, is_clean
+from sweeper.studies import Task, group_tasks, is_clean, task_title
 from sweeper.verdict import describe_limits, describe_task
 
 STUDY = Path(__file__).resolve().parent
@@ -91,7 +91,7 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
         read_results([study / part / "runs"]) if (study / part).is_dir() else None for part in ("tuning", "alone")
     )
     page = {
-        "results": "\n\n".join([*(f"### {_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
+        "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
         "search": _search(searched) if searched else "",
         "cost": _cost({"search": searched, "study": results}),
@@ -100,11 +100,11 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     }
     clean = [task for task in tasks if is_clean(task.config["noise"])]
     main = max(clean or tasks, key=lambda task: (len(task.rank_seeds), task.config["epochs"]))
-    parts = ["## What came of it", f"**{_title(main)}**", _ranking(main), " ".join(describe_task(main))]
+    parts = ["## What came of it", f"**{task_title(main)}**", _ranking(main), " ".join(describe_task(main))]
     parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
     for task in tasks:
         if task is not main:
-            parts += [f"**{_title(task)}**: {' '.join(describe_task(task))}"]
+            parts += [f"**{task_title(task)}**: {' '.join(describe_task(task))}"]
     parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
     return page, {"study": "\n\n".join(parts)}
 
@@ -123,10 +123,6 @@ def fill(file: Path, places: dict[str, str]) -> None:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
-
-
-def _title(task: Task) -> str:
-    return task.label if "epochs" in task.label else f"{task.label}, {task.config['epochs']} epochs"
 
 
 def _task(task: Task) -> str:
