@@ -1,6 +1,8 @@
 """`python -m sweeper`: the commands there are, each with what it is for."""
 
-from sweeper.command import say
+import sys
+
+from sweeper.command import exit_code_of, say
 
 COMMANDS = {
     "train": "train a run, or with -m a sweep; answers from disk what is finished",
@@ -13,5 +15,5 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    for name, purpose in COMMANDS.items():
-        say(f"python -m sweeper.{name:<10} {purpose}")
+    lines = [f"python -m sweeper.{name:<10} {purpose}" for name, purpose in COMMANDS.items()]
+    sys.exit(exit_code_of(lambda: say("\n".join(lines))))

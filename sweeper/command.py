@@ -36,16 +36,19 @@ def _folder(text: str) -> str:
 def say(text: str, end: str = "\n") -> None:
     """Print to stdout at once, in whatever encoding it has; that its reader, such as `head`, is gone is no error."""
     encoding = sys.stdout.encoding or "utf-8"
-    with _pipe_may_close():
+    with _writing_stdout():
         print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
 
 
 @contextlib.contextmanager
-def _pipe_may_close() -> Iterator[None]:
+def _writing_stdout() -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:  # all further words go nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # all further words go nowhere
+        if not isinstance(error, BrokenPipeError):  # the file that it is redirected to has no room
+            error.filename = "standard output"
+            raise
 
 
 @contextlib.contextmanager
@@ -71,8 +74,14 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
 def exit_code_of(command: Callable[[], int | None]) -> int:
     """What the command returns, 0 for None; 1 for a run that failed, 2 for bad input or a file that can't be read or
     written, each told in a line; 130 by Ctrl-C."""
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
-        return command() or 0
+        try:
+            return command() or 0
+        finally:
+            with _writing_stdout():
+                sys.stdout.flush()  # what argparse printed
     except (BadInput, RunFailed) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, BadInput) else 1
@@ -81,6 +90,3 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    finally:
-        with _pipe_may_close():
-            sys.stdout.flush()  # what argparse printed

@@ -51,17 +51,16 @@ class Standing:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, as told by `--help`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    return exit_code_of(lambda: _plan(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _plan(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
         say(HELP, end="")
         return 0
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
-    return exit_code_of(lambda: _plan(arguments))
-
-
-def _plan(arguments: list[str]) -> int:
     from sweeper.access import check_readable
     from sweeper.compose import compose_grid
 

@@ -54,17 +54,16 @@ _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 def main() -> int:
     """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
     written, 2 bad input, 130 or 143 interrupted."""
-    arguments = sys.argv[1:]
+    return exit_code_of(lambda: _train(sys.argv[1:]))
+
+
+def _train(arguments: list[str]) -> int:
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
     if any(a.split("=")[0] in _ASKING for a in arguments):
         _ask_hydra()
         return 0
-    return exit_code_of(lambda: _train(arguments))
-
-
-def _train(arguments: list[str]) -> int:
     grid = compose_grid(arguments)
     asked = read_command_line(arguments)
     if asked.cfg or asked.info:

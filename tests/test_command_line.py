@@ -71,14 +71,25 @@ def test_the_shell_completes_groups_and_choices(tmp_path):
     assert done.stdout.split() == [f"optimizer={name}" for name in ("adafactor", "adagrad", "adam", "adamw", "adan")]
 
 
+def run_into(stdout: int, module: str, *arguments: str, cwd: Path, closed: bool = False) -> tuple[int, str]:
+    """The exit code and stderr of a command with this stdout, or none, and buffered as usual."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = ["bash", "-c", 'exec "$@" >&-', "bash"] if closed else []
+    command += [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
 def run_unheard(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
-    """The exit code and stderr of a command whose stdout nobody reads any more."""
+    """The same of a command whose stdout nobody reads any more."""
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=cwd, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(writing)
-    return done.returncode, done.stderr
+    try:
+        return run_into(writing, module, *arguments, cwd=cwd)
+    finally:
+        os.close(writing)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +104,17 @@ def run_unheard(module: str, *arguments: str, cwd: Path) -> tuple[int, str]:
 )
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, module, arguments):
     assert run_unheard(module, *arguments, cwd=tmp_path) == (0, "")
+    assert run_into(subprocess.DEVNULL, module, *arguments, cwd=tmp_path, closed=True) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+@pytest.mark.parametrize(
+    ("module", "arguments"), [("sweeper", []), ("sweeper.train", ["--help"]), ("sweeper.doctor", ["--help"])]
+)
+def test_words_that_have_no_room_are_told_in_a_line(tmp_path, module, arguments):
+    with open("/dev/full", "w") as full:
+        code, error = run_into(full.fileno(), module, *arguments, cwd=tmp_path)
+    assert (code, error) == (2, "error: standard output: No space left on device\n")
 
 
 @pytest.mark.slow
