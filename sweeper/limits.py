@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 PROCESS_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
-# Of version 2 and of version 1: files of the limit and of what is used, and of memory.stat what could be freed.
+# Of version 2 and of version 1: files of the limit and of what is used, and of memory.stat what could be freed. Above
+# memory.high, which is systemd's MemoryHigh, no process is killed, but all are slowed down until they have freed some.
 MEMORY_FILES = (
     ("memory.max", "memory.current", "inactive_file"),
+    ("memory.high", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 
@@ -45,9 +47,9 @@ def memory() -> Memory:
 def _cpu_shares() -> Iterator[float]:
     """CPU seconds a second that each group grants."""
     for folder in _groups("cpu"):
-        quota, _, period = (_read(folder / "cpu.max") or "").partition(" ")  # "max 100000" where there is no limit
+        quota, _, period = _read(folder / "cpu.max").partition(" ")  # "max 100000" where there is no limit
         if not quota:
-            quota, period = (_read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period"))
+            quota, period = (_read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
         if quota.isdigit() and period.isdigit() and int(quota) and int(period):  # version 1 tells no limit by -1
             yield int(quota) / int(period)
 
@@ -56,29 +58,33 @@ def _memory_of_groups(machine: int) -> Iterator[Memory]:
     """Limits below what the machine has: version 1 tells no limit by a huge number, version 2 by a word."""
     for folder in _groups("memory"):
         for limit_file, used_file, freeable in MEMORY_FILES:
-            limit, used = _read(folder / limit_file) or "", _read(folder / used_file) or ""
-            if limit.isdigit() and used.isdigit() and int(limit) < machine:
-                stat = dict(line.split(" ", 1) for line in (_read(folder / "memory.stat") or "").splitlines())
-                kept = int(used) - int(stat.get(freeable, 0))  # the page cache is given back when memory runs short
-                yield Memory(int(limit), max(0, int(limit) - kept))
+            limit, used = _read(folder / limit_file), _read(folder / used_file)
+            if limit.isdigit() and int(limit) < machine:
+                stat = dict(line.split(" ", 1) for line in _read(folder / "memory.stat").splitlines())
+                # The page cache is given back when memory runs short.
+                kept = int(used) - int(stat.get(freeable, 0)) if used.isdigit() else 0
+                yield Memory(int(limit), min(int(limit), max(0, int(limit) - kept)))
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Folders of this process's groups and of all above; in a container its own is the uppermost that it sees."""
-    for line in (_read(PROCESS_GROUPS) or "").splitlines():
+    """Folders, there or not, of this process's groups and of all above; in a container its own is the uppermost that
+    it sees."""
+    for line in _read(PROCESS_GROUPS).splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers == "":
-            root = GROUPS
+            roots = {GROUPS, GROUPS / "unified"}  # beside version 1, systemd has version 2 there
         elif controller in controllers.split(","):
-            root = GROUPS / controllers if (GROUPS / controllers).is_dir() else GROUPS / controller
+            roots = {GROUPS / controllers, GROUPS / controller}
         else:
             continue
-        own = root / name.strip("/")
-        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root) and folder.is_dir())
+        for root in roots:
+            own = root / name.strip("/")
+            yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(root))
 
 
-def _read(file: Path) -> str | None:
+def _read(file: Path) -> str:
+    """What it says; nothing where it isn't there or may not be read."""
     try:
-        return file.read_text().strip()
+        return file.read_text(errors="surrogateescape").strip()
     except OSError:
-        return None
+        return ""

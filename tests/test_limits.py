@@ -1,6 +1,8 @@
-"""What a process may use, in made trees of Linux' control groups of both versions."""
+"""What a process may use, in made trees of Linux's control groups of both versions."""
 
+import errno
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -97,3 +99,30 @@ def test_fewer_cores_by_affinity_than_by_the_limit(groups, monkeypatch):
     groups("0::/\n", {"cpu.max": "800000 100000\n"})
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     assert limits.cores() == 2
+
+
+def test_a_service_is_slowed_down_above_memory_high(groups):
+    files = {"memory.max": "max\n", "memory.high": f"{6 * GIB}\n", "memory.current": f"{2 * GIB}\n"}
+    groups("0::/system.slice/a.service\n", {f"system.slice/a.service/{name}": text for name, text in files.items()})
+    assert limits.memory() == (6 * GIB, 4 * GIB)
+
+
+def test_version_2_beside_version_1(groups):
+    groups("5:cpu:/job\n0::/job\n", {"cpu/job/cpu.cfs_quota_us": "-1\n", "unified/job/memory.max": f"{GIB}\n"})
+    assert limits.cores() == 64 and limits.memory() == (GIB, GIB)
+
+
+def test_groups_that_may_not_be_read_change_nothing(groups, monkeypatch):
+    groups("0::/job\n", {"cpu.max": "200000 100000\n", "job/cpu.max": "100000 100000\n", "job/memory.max": f"{GIB}\n"})
+    for name in ("stat", "open"):  # by these the file system is asked, as Path.is_dir and Path.read_text do
+        monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
+    assert limits.cores() == 2 and limits.memory() == (256 * GIB, 200 * GIB)
+
+
+def refusing(ask):
+    def refuse(file, *arguments, **options):
+        if "job" in file.parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return ask(file, *arguments, **options)
+
+    return refuse
