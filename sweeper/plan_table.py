@@ -33,7 +33,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
         return
     show(printable(f"on {document['device_line']}"))
     if missing := sorted({work["dataset"] for work in document["work"] if work["data"].startswith(MADE)}):
-        show(f"timed with {MADE}: {', '.join(missing)} isn't here yet")
+        show(f"timed with {MADE}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'}n't here yet")
     for build in (_work_table, _launcher_table):
         show()
         show(build(document))

@@ -193,6 +193,8 @@ def test_other_devices_are_told_by_their_measured_speeds(plan, monkeypatch):
 def test_images_that_are_not_here_are_said_to_be_made(plan):
     _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
     assert "timed with made images: cifar10 isn't here yet\n" in text
+    _, text = plan("-m", "dataset=mnist,cifar10", text=True, data=f"{MADE}, 10 of them")
+    assert "timed with made images: cifar10, mnist aren't here yet\n" in text
 
 
 def test_the_text_says_what_the_document_does(plan, monkeypatch):
