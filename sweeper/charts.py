@@ -8,7 +8,7 @@ from sweeper.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epo
 from sweeper.origins import Origin
 from sweeper.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.statistics import mean, standard_deviation
-from sweeper.studies import Setting, Task, flat, is_clean
+from sweeper.studies import Setting, Task, epochs_words, flat, is_clean
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
 Curves = Mapping[str, Curve]  # by the run's path
@@ -213,7 +213,7 @@ def _without_noise(task: Task) -> list[tuple[str, str]]:
 def _chart_name(task: Task, taken: list[str]) -> str:
     config = task.config
     name = f"{config['dataset']['name']}, {config['model']['name']}, {config['noise']['name']} noise"
-    return name if name not in taken else f"{name}, {config['epochs']} epochs ({len(taken) + 1})"
+    return name if name not in taken else f"{name}, {epochs_words(task)} ({len(taken) + 1})"
 
 
 def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:

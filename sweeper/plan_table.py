@@ -108,11 +108,11 @@ def _tell_within(document: dict[str, Any], show: Any) -> None:
     if document["within_seconds"] is None:
         return
     best, left = document["launchers"][0], document["half_done"] + document["to_do"]
-    within = duration(document["within_seconds"])
+    within, most = duration(document["within_seconds"]), best["epochs_that_fit"]
     if best["fit"] == left:
-        show(f"all of it fits in {within}; from the beginning, {best['epochs_that_fit']:,} epochs a run would")
-    elif best["epochs_that_fit"]:
-        show(f"in {within}: {best['fit']} of {left} runs, or all of them by epochs={best['epochs_that_fit']}")
+        show(f"all of it fits in {within}; from the beginning, {most:,} epoch{'s' * (most != 1)} a run would")
+    elif most:
+        show(f"in {within}: {best['fit']} of {left} runs, or all of them by epochs={most}")
     else:
         show(f"in {within}: {best['fit']} of {left} runs, and not all of them with even one epoch")
 

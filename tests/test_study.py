@@ -199,6 +199,14 @@ def test_seconds_of_a_shared_device_are_not_published(tmp_path, study):
         load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
 
 
+def test_a_heading_tells_the_length_of_training_once(tmp_path, study):
+    for epochs in (1, 3):
+        make_run(tmp_path / "outputs", epochs=epochs)
+    load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    headings = re.findall("^### (.*)$", marked(study / "README.md")["results"], re.MULTILINE)
+    assert headings == [f"digits, cnn, no label noise, {length}" for length in ("1 epoch", "3 epochs")]
+
+
 def test_a_page_without_places_is_refused(tmp_path, study):
     make_run(tmp_path / "outputs")
     shutil.copy(REPOSITORY / "LICENSE", study / "README.md")
