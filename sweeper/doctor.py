@@ -49,11 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
         arguments = parser.parse_args(argv)
+        # A folder that isn't there yet is all right, but one of such a name is an override of sweeper.train's.
+        if others := [name for name in arguments.outputs if "=" in name and not Path(name).exists()]:
+            raise BadInput(f"{' '.join(others)}: the doctor takes an outputs folder alone; see {parser.prog} --help")
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
         (outputs,) = arguments.outputs
-        if "=" in outputs and not Path(outputs).exists():  # a folder that isn't there yet is all right otherwise
-            raise BadInput(f"{outputs}: the doctor takes an outputs folder alone; see {parser.prog} --help")
         document = examine(Path(outputs))
         if arguments.json:
             say(json.dumps(document, indent=1))

@@ -82,8 +82,9 @@ def test_extras_are_those_of_the_package_and_told_by_a_command(monkeypatch):
     for extra in extras():
         assert extra["command"] == f"pip install '{package}[{extra['name']}]'"
 
-    monkeypatch.setitem(checkup.EXTRAS, "tune", ("json no_such_package", "both are needed"))
-    assert [extra["present"] for extra in extras() if extra["name"] == "tune"] == [False]
+    for modules, present in (("json", True), ("json csv", True), ("json no_such_package", False)):
+        monkeypatch.setitem(checkup.EXTRAS, "tune", (modules, "all of them are needed"))
+        assert [extra["present"] for extra in extras() if extra["name"] == "tune"] == [present], modules
 
 
 def test_versions_are_those_of_what_is_installed(monkeypatch):

@@ -116,6 +116,7 @@ def test_json_has_the_documented_fields(examine):
         (["a", "b"], "a b: one outputs folder at a time"),
         (["--jsn"], "see python -m sweeper.doctor --help"),
         (["device=cpu"], "device=cpu: the doctor takes an outputs folder alone"),
+        (["outputs", "device=cpu", "epochs=1"], "device=cpu epochs=1: the doctor takes an outputs folder alone"),
     ],
 )
 def test_bad_input_is_one_line(capsys, arguments, words):
