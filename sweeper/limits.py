@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 PROCESS_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
-# Of version 2 and of version 1: files of the limit and of what is used, and of memory.stat what could be freed. Above
+# Of version 2 and of version 1: files of the limit and of what is used, and how memory.stat's names begin. Above
 # memory.high, which is systemd's MemoryHigh, no process is killed, but all are slowed down until they have freed some.
 MEMORY_FILES = (
-    ("memory.max", "memory.current", "inactive_file"),
-    ("memory.high", "memory.current", "inactive_file"),
-    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ("memory.max", "memory.current", ""),
+    ("memory.high", "memory.current", ""),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
 )
+PAGE_CACHE = ("inactive_file", "active_file")  # of memory.stat: what is given back when memory runs short
 
 
 class Memory(NamedTuple):
@@ -57,13 +58,13 @@ def _cpu_shares() -> Iterator[float]:
 def _memory_of_groups(machine: int) -> Iterator[Memory]:
     """Limits below what the machine has: version 1 tells no limit by a huge number, version 2 by a word."""
     for folder in _groups("memory"):
-        for limit_file, used_file, freeable in MEMORY_FILES:
+        for limit_file, used_file, prefix in MEMORY_FILES:
             limit, used = _read(folder / limit_file), _read(folder / used_file)
             if limit.isdigit() and int(limit) < machine:
                 stat = dict(line.split(" ", 1) for line in _read(folder / "memory.stat").splitlines())
-                # The page cache is given back when memory runs short.
-                kept = int(used) - int(stat.get(freeable, 0)) if used.isdigit() else 0
-                yield Memory(int(limit), min(int(limit), max(0, int(limit) - kept)))
+                freeable = sum(int(stat.get(prefix + name, 0)) for name in PAGE_CACHE)
+                kept = max(0, int(used) - freeable) if used.isdigit() else 0
+                yield Memory(int(limit), max(0, int(limit) - kept))
 
 
 def _groups(controller: str) -> Iterator[Path]:

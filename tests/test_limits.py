@@ -51,7 +51,7 @@ def test_groups_without_a_limit_change_nothing(groups):
 
 
 def test_a_container_by_version_2(groups):
-    stat = f"anon {GIB}\ninactive_file {2 * GIB}\n"
+    stat = f"anon {GIB}\nactive_file {GIB}\ninactive_file {GIB}\n"
     files = {"cpu.max": "150000 100000\n", "memory.max": f"{8 * GIB}\n", "memory.current": f"{3 * GIB}\n"}
     groups("0::/\n", {**files, "memory.stat": stat})
     assert limits.cores() == 2  # a core and a half keep two threads busy
@@ -84,10 +84,10 @@ def test_a_container_by_version_1(groups):
             "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
             "memory/memory.limit_in_bytes": f"{4 * GIB}\n",
             "memory/memory.usage_in_bytes": f"{3 * GIB}\n",
-            "memory/memory.stat": f"inactive_file 1\ntotal_inactive_file {GIB}\n",
+            "memory/memory.stat": f"inactive_file 1\ntotal_inactive_file {GIB}\ntotal_active_file {GIB}\n",
         },
     )
-    assert limits.cores() == 3 and limits.memory() == (4 * GIB, 2 * GIB)
+    assert limits.cores() == 3 and limits.memory() == (4 * GIB, 3 * GIB)
 
 
 def test_a_thousandth_of_a_core_is_one_core_and_memory_over_the_limit_is_none(groups):
