@@ -1,18 +1,13 @@
 """`sweeper.plan` through its command line: what is counted, what is reckoned from given timings, and a real probe."""
 
-import contextlib
 import functools
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 import types
 from dataclasses import replace
 
 import pytest
-from conftest import TINY, run_module
 from made_runs import make_rows
 
 from sweeper import compose, forecast
@@ -245,68 +240,3 @@ def test_a_question_and_a_finished_sweep_need_no_torch(tmp_path):
         code += "print({'torch', 'pandas'} & set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert words in done.stdout and done.stdout.splitlines()[-1] == "set()"
-
-
-@pytest.mark.slow
-def test_a_real_plan_shows_all_and_leaves_nothing_behind(tmp_path):
-    arguments = (
-        "-m",
-        *TINY,
-        "model=mlp",
-        "optimizer=sgd,lion",
-        "hydra/launcher=basic",
-        "--probe-seconds=1",
-        "--within=1d",
-    )
-    done = run_module("plan", *arguments, cwd=tmp_path, TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    for words in (
-        "2 runs in outputs/: 0 done, 0 half-done, 2 to do; 4 of 4 epochs left",
-        "on CPU (",
-        "hydra/launcher=basic",
-        "as asked for",
-        "all of it fits in 1 d",
-        "disk: ",
-        "no speed of this model and image size is known",
-    ):
-        assert words in done.stdout, done.stdout
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_what_can_not_be_made_is_one_line(tmp_path):
-    done = run_module("plan", *TINY, "optimizer._target_=torch.optim.Sgd", cwd=tmp_path)
-    last = done.stderr.splitlines()[-1]
-    assert done.returncode == 2 and last.startswith("error: optimizer._target_=torch.optim.Sgd: ") and "SGD" in last
-    assert "Traceback" not in done.stderr and done.stdout == ""
-
-
-@contextlib.contextmanager
-def probing(folder, *arguments):
-    """A plan at work, with `folder` for its own and for temporary files, from when its probe begins to time."""
-    command = [sys.executable, "-m", "sweeper.plan", *TINY, *arguments]
-    environment = {**os.environ, "TMPDIR": str(folder)}
-    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
-        yield process
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_it_at_once_and_leaves_nothing_behind(tmp_path):
-    with probing(tmp_path, "--probe-seconds=600") as process:
-        until = time.monotonic() + 60
-        while not list(tmp_path.iterdir()) and time.monotonic() < until:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
-    assert (process.returncode, error) == (130, "")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_its_probe_ends_without_a_word_when_it_is_killed(tmp_path):
-    with probing(tmp_path, "--probe-seconds=2") as process:
-        process.terminate()
-        error = process.stderr.read()  # to the probe's end, which has the same stderr
-    assert (process.returncode, error) == (-signal.SIGTERM, "")
-    assert list(tmp_path.iterdir()) == []
