@@ -79,7 +79,7 @@ def survives(function: Callable[..., None], *arguments: Any, **options: Any) -> 
     try:
         function(*arguments, **options)
         return True
-    except Exception:
+    except Exception:  # compilers and drivers raise many kinds
         print(f"{function.__name__}{arguments} failed:", flush=True)
         traceback.print_exc(limit=-4, file=sys.stdout)
         return False

@@ -16,7 +16,7 @@ BATCHES = 50  # for new running statistics; as in github.com/facebookresearch/sc
 
 def begin_training(optimizer: Optimizer) -> None:
     """Tell an optimizer that has two sets of weights to take those it trains at."""
-    if _has_two_sets(optimizer):
+    if _has_two_sets(optimizer):  # by two methods that torch's class doesn't have
         optimizer.train()  # type: ignore[attr-defined]
 
 

@@ -80,6 +80,7 @@ def _configure(launcher: "PackedLauncher", overrides: Sequence[str], number: int
 def _run_in_steps(launcher: "PackedLauncher", overrides: Sequence[str], number: int) -> Steps[JobReturn]:
     """One run as Hydra's `run_job` carries it out, between its start and its end as a generator of steps."""
     assert launcher.hydra_context is not None
+    # `_OfStart` has of Hydra's callbacks what `run_job` calls, without being one of its class.
     context = HydraContext(launcher.hydra_context.config_loader, _OfStart(launcher.hydra_context.callbacks))  # type: ignore[arg-type]
     config = _configure(launcher, overrides, number)
     job = run_job(
