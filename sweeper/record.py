@@ -37,7 +37,7 @@ def describe_environment(
         "device_name": device.name,
         "precision": device.precision,
         "threads": device.threads,  # on the CPU
-        "commit": _commit(),  # of the clone that sweeper ran from; null elsewhere
+        "commit": _commit(),  # of the clone that sweeper ran from; elsewhere SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, however they were stored
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
         "image_shape": list(data.image_shape),
@@ -92,10 +92,13 @@ def _finite(value: float | None) -> float | None:
 
 
 def _commit() -> str | None:
-    """The commit of the clone that sweeper runs from, with `-dirty` where files differ from it; None elsewhere."""
+    """The commit of the clone that sweeper runs from, with `-dirty` where files differ from it.
+
+    Where there is no clone, as in a container, what the variable SWEEPER_COMMIT says; None without it.
+    """
     here = Path(__file__).resolve().parent.parent
     if not (here / ".git").exists():
-        return None
+        return os.environ.get("SWEEPER_COMMIT") or None
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

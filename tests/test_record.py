@@ -1,9 +1,12 @@
 """A run's figures from its epochs' rows."""
 
+import subprocess
+
 import pytest
 from made_runs import change_record, make_rows, make_run
 
-from sweeper.record import DeviceTime, Presence, shared_before, summarize_rows
+import sweeper.record
+from sweeper.record import DeviceTime, Presence, _commit, shared_before, summarize_rows
 
 ROWS = make_rows([0.5, 0.9, 0.8])
 
@@ -107,3 +110,31 @@ def test_a_run_that_goes_on_tells_whether_its_first_part_shared_the_device(tmp_p
     assert shared_before(run) is known
     (run / "run.json").write_text("{")
     assert shared_before(run) is None
+
+
+@pytest.mark.parametrize(("given", "recorded"), [("0123456789ab", "0123456789ab"), ("", None), (None, None)])
+def test_without_a_clone_the_commit_is_what_the_environment_says(tmp_path, monkeypatch, given, recorded):
+    monkeypatch.delenv("SWEEPER_COMMIT", raising=False)
+    if given is not None:
+        monkeypatch.setenv("SWEEPER_COMMIT", given)
+    monkeypatch.setattr(sweeper.record, "__file__", str(tmp_path / "sweeper" / "record.py"))
+    assert _commit() == recorded
+
+
+def test_a_clones_own_commit_counts_whatever_the_environment_says(tmp_path, monkeypatch):
+    def git(*words: str) -> str:
+        given = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(
+            ["git", "-C", str(tmp_path), *given, *words], check=True, capture_output=True, text=True
+        ).stdout
+
+    monkeypatch.setenv("SWEEPER_COMMIT", "something else")
+    monkeypatch.setattr(sweeper.record, "__file__", str(tmp_path / "sweeper" / "record.py"))
+    git("init", "-q")
+    (tmp_path / "file").write_text("as committed")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    commit = git("rev-parse", "HEAD").strip()
+    assert _commit() == commit[:12]
+    (tmp_path / "file").write_text("changed")
+    assert _commit() == f"{commit[:12]}-dirty"
