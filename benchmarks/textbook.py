@@ -121,12 +121,21 @@ def run(
         yield {"train_loss": total_loss.item() / n, "test_accuracy": float(correct) / len(test.labels)}
 
 
-def resnet18(num_classes: int, **options: Any) -> torchvision.models.ResNet:
+def resnet18(num_classes: int, width: int = 64) -> torchvision.models.ResNet:
     """torchvision's, whose convolutions start by Kaiming's normal distribution (fan-out), with the stem for 32×32."""
-    model = torchvision.models.resnet18(num_classes=num_classes, **options)
-    model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+    block = torchvision.models.resnet.BasicBlock
+    model = torchvision.models.ResNet(block, [2, 2, 2, 2], num_classes)
+    model.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
     model.maxpool = nn.Identity()
+    if width != 64:  # torchvision's own, which it has no option for
+        model.bn1, model.inplanes = nn.BatchNorm2d(width), width
+        for k in range(4):
+            stage = model._make_layer(block, 2**k * width, blocks=2, stride=1 if k == 0 else 2)
+            setattr(model, f"layer{k + 1}", stage)
+        model.fc = nn.Linear(8 * width, num_classes)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return model
 
 
