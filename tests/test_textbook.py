@@ -97,18 +97,18 @@ def run_ours(config: dict, path: Path, monkeypatch: pytest.MonkeyPatch) -> Train
     return Trained(losses, tests, load_file(path / "model.safetensors"))
 
 
-def run_textbook(config: dict, decay_norms: bool) -> Trained:
+def run_textbook(config: dict, decay_norms: bool, where: torch.device = CPU) -> Trained:
     data = load_run_data(config)
-    model = with_our_weights(textbook.resnet18(len(data.classes), WIDTH), config, data)
+    model = with_our_weights(textbook.resnet18(len(data.classes), WIDTH), config, data).to(where)
     optimizer = textbook.sgd(model, decay_norms)
     schedule = warmed_up_cosine(optimizer, STEPS, config["schedule"]["warmup_fraction"])
-    batches, order = Batches(data, 4, True, CPU), EpochOrder(IMAGES, 4, CPU)
-    test_images = normalize(data.test.images, data)
+    batches, order = Batches(data, 4, True, where), EpochOrder(IMAGES, 4, where)
+    test_images = normalize(data.test.images, data).to(where)
     losses, tests = [], []
     for epoch in range(1, EPOCHS + 1):
         model.train()
         order.draw(config["seed"], epoch)
-        for places in torch.arange(IMAGES).split(BATCH_SIZE):
+        for places in torch.arange(IMAGES, device=where).split(BATCH_SIZE):
             images, labels, _ = batches.take(order, places)
             loss = functional.cross_entropy(model(images).float(), labels)
             optimizer.zero_grad()
@@ -118,10 +118,10 @@ def run_textbook(config: dict, decay_norms: bool) -> Trained:
             losses.append(loss.item())
         model.eval()
         with torch.no_grad():
-            logits = model(test_images)
+            logits = model(test_images).cpu()
         accuracy = (logits.argmax(1) == data.test.labels).double().mean().item()
         tests.append((functional.cross_entropy(logits, data.test.labels).item(), accuracy))
-    return Trained(losses, tests, {our_name(name): value for name, value in model.state_dict().items()})
+    return Trained(losses, tests, {our_name(name): value.cpu() for name, value in model.state_dict().items()})
 
 
 def with_our_weights(theirs: nn.Module, config: dict, data: Data) -> nn.Module:
@@ -172,6 +172,28 @@ def test_losses_weights_and_evaluations_are_the_textbooks(runs, decay):
     for name, value in theirs.weights.items():
         torch.testing.assert_close(ours.weights[name], value, rtol=1e-7, atol=1e-8, msg=name)
     assert ours.tests == [pytest.approx(figures, rel=1e-5) for figures in theirs.tests]
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("decay", [False, True])
+def test_a_cuda_graph_of_the_whole_step_trains_as_the_textbook(decay, tmp_path):
+    """With the rate in a tensor, torch's fused SGD, a graph for the short last batch and one for evaluation."""
+    config = configure(f"decay_norms_and_biases={decay}", "device=cuda", "device.precision=fp32")
+    rows: list[dict] = []
+    facts: dict = {}
+    device = choose_device(config["device"], threads=1)
+    for _ in train(config, load_run_data(config), device, RunDirectory(tmp_path), rows, lambda row: None, facts):
+        pass
+    assert facts["tier"] == "whole step"
+    theirs = run_textbook(config, decay, device.torch_device)
+    sizes = torch.tensor([BATCH_SIZE] * 4 + [IMAGES - 4 * BATCH_SIZE], dtype=torch.double)
+    losses = torch.tensor(theirs.losses).double().reshape(EPOCHS, -1) @ sizes / IMAGES
+    assert [row["train_loss"] for row in rows] == pytest.approx(losses.tolist(), rel=1e-5)
+    tests = [(row["test_loss"], row["test_accuracy"]) for row in rows]
+    assert tests == [pytest.approx(figures, rel=1e-5) for figures in theirs.tests]
+    weights = load_file(tmp_path / "model.safetensors")
+    for name, value in theirs.weights.items():
+        torch.testing.assert_close(weights[name], value, rtol=1e-6, atol=1e-7, msg=name)
 
 
 def test_thirty_steps_show_whether_norms_and_biases_are_decayed(runs):
