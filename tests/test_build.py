@@ -234,22 +234,38 @@ def test_targets_are_found_inside_classes_and_unimported_modules():
     assert load_target("x", "wsgiref.util.shift_path_info").__name__ == "shift_path_info"
 
 
+SMALL = {
+    "resnet18": {"width": 2},
+    "resnet20": {"width": 2},
+    "cnn": {"width": 2},
+    "mlp": {"width": 2},
+    "wide_resnet": {"depth": 10, "widen_factor": 1},
+    "densenet": {"growth_rate": 4, "layers_per_stage": 2},
+    "mobilenet": {"width_multiplier": 0.25},
+    "vit_tiny": {"width": 32, "depth": 2, "patch_size": 2},
+}
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw", "lion", "muon"])
-@pytest.mark.parametrize("choice", ["resnet20", "cnn", "mlp"])
-def test_weight_decay_leaves_norms_and_biases_alone_unless_asked(name, choice):
-    net = model(load_choice("model", choice, width=2))
+@pytest.mark.parametrize("choice", SMALL)
+def test_weight_decay_leaves_norms_and_biases_alone_where_asked(name, choice):
+    net = model(load_choice("model", choice, **SMALL[choice]))
     given = load_choice("optimizer", name)
+    norms = (nn.BatchNorm2d, nn.LayerNorm)
+    spared = {p for m in net.modules() if isinstance(m, norms) for p in m.parameters(recurse=False)}
+    spared |= {p for path, p in net.named_parameters() if path.endswith("bias")}  # in_proj_bias of attention, too
+    assert spared and len(spared) < len(list(net.parameters()))
     for decay_norms_and_biases in (False, True):
         decays = {}
         for group in optimizer(given, net, decay_norms_and_biases).param_groups:
             for p in group["params"]:
                 assert p not in decays, "in two groups"
-                decays[p] = group["weight_decay"] > 0
+                decays[p] = group["weight_decay"]
         assert set(decays) == set(net.parameters())
-        for module in net.modules():
-            for part, p in module.named_parameters(recurse=False):
-                is_matrix = isinstance(module, (nn.Linear, nn.Conv2d)) and part == "weight"
-                assert decays[p] == (is_matrix or decay_norms_and_biases), (module, part)
+        for path, p in net.named_parameters():
+            is_decayed = decay_norms_and_biases or p not in spared
+            possible = {given["weight_decay"], given.get("adamw_weight_decay")} if is_decayed else {0}
+            assert decays[p] in possible, path
 
 
 def test_frozen_parameters_are_in_no_group():
