@@ -39,6 +39,7 @@ class OptunaSweeper(BasicSweeper):
         super().__init__(None, params)
 
     def sweep(self, arguments: list[str]) -> Any:
+        from sweeper.files import make_folder
         from sweeper.search import carry_on, is_at_work
 
         if not is_at_work():
@@ -47,6 +48,6 @@ class OptunaSweeper(BasicSweeper):
             return super().sweep(arguments)
         assert self.config is not None and self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         OmegaConf.save(self.config, folder / "multirun.yaml")
         return carry_on(self.launcher.launch)

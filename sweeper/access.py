@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sweeper.errors import BadInput
-from sweeper.runs import CHECKPOINT_FILES, HYDRAS_FILES, HYDRAS_SWEEP_FILE, PREVIOUS_FOLDER, RUN_FILES
+from sweeper.previous import PREVIOUS_FOLDER
+from sweeper.runs import CHECKPOINT_FILES, HYDRAS_FILES, HYDRAS_SWEEP_FILE, RUN_FILES
 
 _ANOTHER = "choose another folder by outputs=DIR"
 

@@ -39,7 +39,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     Raises:
         BadInput: a folder isn't there, has no runs, or can't be written to.
     """
-    from sweeper.files import write_together
+    from sweeper.files import make_folder, write_together
     from sweeper.results import read_results, to_frame
     from sweeper.summary import summarize
     from sweeper.tables import show, to_csv, to_latex, to_markdown
@@ -58,7 +58,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
         files["summary.tex"] = to_latex(show(summary))
     folder = Path(into or outputs[0])
     with writing(folder, elsewhere("aggregate", outputs)):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_together({folder / name: content for name, content in files.items()})
     return "\n".join(
         [*_summary_lines(summary), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]

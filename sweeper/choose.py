@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.command import Parser, exit_code_of, say, writing
 from sweeper.errors import BadInput
-from sweeper.files import write_atomically
+from sweeper.files import make_folder, write_atomically
 from sweeper.results import read_results
 from sweeper.statistics import mean
 from sweeper.studies import Setting, Task, differing, epochs_words, flat, group_tasks
@@ -54,7 +54,7 @@ def choose(outputs: Sequence[str], into: str | None = None, write: str | None = 
             file = Path(write) / f"{setting.optimizer}.yaml"
             files[file] = _with_values(file, _values(setting, options), source)
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for file, content in files.items():
             write_atomically(file, content)
     return text

@@ -13,6 +13,7 @@ import numpy as np
 
 from sweeper.data import RawData, keyed_order
 from sweeper.errors import BadInput
+from sweeper.files import remove_empty_folder
 from sweeper.folder import load_tree
 from sweeper.lock import Lock, Locked
 from sweeper.published import DOWNLOADS
@@ -114,7 +115,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
             for folder in (root / name / "raw", root / name, root):
                 with contextlib.suppress(OSError):  # not empty
                     if not existed:
-                        folder.rmdir()
+                        remove_empty_folder(folder)
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInput(
                 f"dataset={dataset['name']}: no usable files in {given}, and no download ({reason}); put "

@@ -11,10 +11,12 @@ from sweeper.augment import EpochOrder, build_batches
 from sweeper.averaging import as_judged, begin_training
 from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.checkpoint import load_state, save_state
+from sweeper.checkpoint_form import Signature
 from sweeper.data import Data
 from sweeper.devices import Device, Pace
 from sweeper.evaluate import Evaluation
 from sweeper.graphs import GraphedStep
+from sweeper.identity import run_name
 from sweeper.meter import Meter
 from sweeper.runs import RunDirectory
 from sweeper.step import Step
@@ -78,7 +80,8 @@ def train(
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "meter": meter}
     if step.loss_scale is not None:
         parts["loss_scale"] = step.loss_scale
-    first_epoch, done = load_state(run, parts, rows, data.digest)
+    signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
+    first_epoch, done = load_state(run, parts, rows, signature)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -99,7 +102,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts, rows, data.digest, epoch, done)
+                    save_state(run, parts, rows, signature, epoch, done)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -109,7 +112,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts, rows, data.digest, epoch, done)
+            save_state(run, parts, rows, signature, epoch, done)
             raise
         facts["tier"] = getattr(run_step, "tier", None) or "eager"  # how much of a step is one CUDA graph
 
@@ -128,7 +131,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts, rows, data.digest, epoch + 1, done)
+            save_state(run, parts, rows, signature, epoch + 1, done)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

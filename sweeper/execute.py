@@ -14,9 +14,19 @@ from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, rais
 from sweeper.files import say_what_failed
 from sweeper.limits import cores
 from sweeper.lock import Locked, LockLost
+from sweeper.previous import keep_files
 from sweeper.progress import Progress, duration, percent
 from sweeper.pruning import why_pruned
-from sweeper.runs import CHECKPOINT_FILES, Damaged, Refused, RunDirectory, find_finished, read_run
+from sweeper.runs import (
+    CHECKPOINT_FILES,
+    RUN_FILE,
+    Damaged,
+    OfAnotherRun,
+    Refused,
+    RunDirectory,
+    find_finished,
+    read_run,
+)
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import is_shown
 from sweeper.tracking import Tracking
@@ -214,7 +224,7 @@ def _train(
     if beside_others:
         raise NoRoom(f"{run.path}: out of memory beside {Presence.runs_here()} others")
     if status in ("completed", "diverged"):
-        run.remove_checkpoints()
+        run.remove_checkpoints(*CHECKPOINT_FILES)
     if status == "failed" and sweep is not None and config["fail_fast"]:
         sweep.request("failed")
     _tell(run.path, status, error, result)
@@ -233,7 +243,8 @@ def _keep_what_is_damaged(run: RunDirectory) -> None:
         raise
     except Damaged as damage:
         if _has_whole_checkpoint(run):
-            log.warning("%s; the run goes on from its checkpoint", damage)
+            kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None
+            log.warning("%s%s; the run goes on from its checkpoint", damage, f"; it is kept in {kept}" if kept else "")
         elif (aside := run.set_aside()) is not None:
             log.warning("%s; the run is trained anew, and what there is of it is kept in %s", damage, aside)
 

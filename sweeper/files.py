@@ -1,10 +1,14 @@
-"""Files that appear whole or not at all, and files read with suspicion."""
+"""Files that appear whole or not at all, and files read with suspicion.
+
+All that is written, moved or removed below a folder of runs goes through this module.
+"""
 
 import contextlib
 import errno
 import hashlib
 import os
 import re
+import shutil
 import stat
 import time
 import uuid
@@ -30,6 +34,58 @@ def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Pat
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path, keep)
         os.replace(beside, path)
+
+
+def create_whole(path: Path, content: str) -> bool:
+    """Create a file whole, by linking it into place under its name; False if there is one of that name."""
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        beside.write_text(content)
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links, e.g. exFAT
+            with path.open("x") as file:
+                file.write(content)
+    except FileExistsError:
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def write_mark(path: Path, text: str) -> None:
+    """Write a file in its place: that it is there is what it says first."""
+    path.write_text(text)
+
+
+def make_folder(path: Path) -> None:
+    """With all that it lies in; one that is there stays."""
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """In one step, within one file system; a file at `target` is replaced."""
+    os.replace(source, target)
+
+
+def remove_file(path: Path) -> None:
+    """Gone already is well."""
+    path.unlink(missing_ok=True)
+
+
+def remove_empty_folder(path: Path) -> None:
+    """
+    Raises:
+        OSError: it isn't empty, or isn't there.
+    """
+    path.rmdir()
+
+
+def remove_tree(path: Path) -> None:
+    """A folder with all that is in it, as far as it can be removed."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def write_together(contents: dict[Path, bytes]) -> None:

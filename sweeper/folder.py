@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from sweeper.data import RawData
 from sweeper.errors import BadInput
-from sweeper.files import write_atomically
+from sweeper.files import make_folder, remove_file, write_atomically
 from sweeper.limits import cores, memory
 
 log = logging.getLogger("sweeper")
@@ -122,7 +122,7 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
     images = _decode(root, files, side, workers)
     log.info("decoded in %.1f s", time.monotonic() - start)
     try:
-        caches.mkdir(parents=True, exist_ok=True)
+        make_folder(caches)
         shape = np.array(images.shape, dtype="<i8").tobytes()
         checksum = hashlib.sha256(shape)
         checksum.update(images.data.cast("B"))
@@ -130,7 +130,7 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
         write_atomically(path, b"".join((checksum.digest(), shape, images.data)), durable=False)
         for outdated in caches.glob(f"{place}-*"):
             if outdated != path:
-                outdated.unlink(missing_ok=True)
+                remove_file(outdated)
     except OSError as error:
         log.warning("the decoded images can't be kept in %s (%s); the next run decodes them again", caches, error)
     return images

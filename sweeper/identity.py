@@ -1,7 +1,9 @@
 """What makes a run that run: the part of its configuration that determines its result, as a name and a hash."""
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ NOT_IDENTITY = frozenset(
 NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
 NOT_IDENTITY_IN_NOISE = frozenset({"file"})  # its content is: `file_digest`
 
+
+NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # what `run_name` ends in
 
 # Names that are devices on Windows, with anything behind a dot too.
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
@@ -62,6 +66,21 @@ def run_name(config: dict[str, Any]) -> str:
     noise = "" if names["noise"] == "none" else f"-{names['noise']}"
     folder = f"{names['dataset']}-{names['model']}"
     return f"{folder}/{names['optimizer']}{noise}-seed{config['seed']}-{run_hash(config)}"
+
+
+def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
+    """Why a configuration isn't of the run that a directory is named as, in words; None if it is.
+
+    Nothing contradicts a directory of a name that users give, such as a copy's.
+    """
+    named = NAMED_AS_A_RUN.search(os.path.basename(os.path.abspath(directory)))
+    if named is None:
+        return None
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # no run's configuration
+        if run_hash(config) == named["hash"]:
+            return None
+        return f"of another run, {run_name(config)}"
+    return "of no run that can be named"
 
 
 def _file_name(choice: str) -> str:

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from sweeper.files import read_file, write_atomically
+from sweeper.files import create_whole, make_folder, read_file, remove_file, write_atomically
 
 HEARTBEAT = 5.0  # seconds between two beats
 PATIENCE = 60.0  # seconds without a beat after which an owner elsewhere is held for dead
@@ -47,7 +47,7 @@ class Lock:
         self._thread = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
 
     def __enter__(self) -> "Lock":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         _held.add(self._me["owner"])
         try:
             self._acquire()
@@ -74,7 +74,7 @@ class Lock:
         _held.discard(self._me["owner"])
         with contextlib.suppress(OSError):  # a folder that is read-only by now: the lock stays behind and is dead
             if self._is_mine():
-                self.path.unlink(missing_ok=True)
+                remove_file(self.path)
 
     def check(self) -> None:
         """Call before writing a result.
@@ -87,7 +87,7 @@ class Lock:
 
     def _create(self) -> bool:
         """Create the lock; False if there is one already."""
-        return _create_exclusively(self.path, json.dumps(self._me))
+        return create_whole(self.path, json.dumps(self._me))
 
     def _take_over(self, dead: bytes) -> None:
         """Replace a dead lock by ours, unless another process is faster.
@@ -96,18 +96,18 @@ class Lock:
         lock is still the dead one; the lock itself is replaced in one step and never missing.
         """
         guard = self.path.with_name(f".{self.path.name}-dead-{hashlib.sha256(dead).hexdigest()[:16]}")
-        if not _create_exclusively(guard, self._me["owner"]):
+        if not create_whole(guard, self._me["owner"]):
             deadline = time.monotonic() + PATIENCE
             while guard.exists() and time.monotonic() < deadline:
                 time.sleep(HEARTBEAT / 5)
             if time.monotonic() >= deadline:  # its process died in the middle
-                guard.unlink(missing_ok=True)
+                remove_file(guard)
             return
         try:
             if _read_bytes(self.path) == dead:
                 write_atomically(self.path, json.dumps(self._me).encode())
         finally:
-            guard.unlink(missing_ok=True)
+            remove_file(guard)
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT):
@@ -195,25 +195,6 @@ def _parse(content: bytes | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return lock if isinstance(lock, dict) else None
-
-
-def _create_exclusively(path: Path, content: str) -> bool:
-    """Create a file whole, by linking it into place under its name; False if there is one of that name."""
-    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        beside.write_text(content)
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without hard links, e.g. exFAT
-            with path.open("x") as file:
-                file.write(content)
-    except FileExistsError:
-        return False
-    finally:
-        beside.unlink(missing_ok=True)
-    return True
 
 
 def this_process() -> dict[str, Any]:

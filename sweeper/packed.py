@@ -14,6 +14,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.faults import DeviceLost, NoRoom
+from sweeper.files import make_folder
 from sweeper.gpus import on_each_gpu, visible_gpus
 from sweeper.lanes import Lanes, Steps
 
@@ -31,7 +32,7 @@ def launch(launcher: "PackedLauncher", job_overrides: Sequence[Sequence[str]], i
     assert launcher.config is not None
     hydra = launcher.config.hydra
     configure_log(hydra.hydra_logging, hydra.verbose)
-    Path(str(hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+    make_folder(Path(str(hydra.sweep.dir)))
     numbers = range(len(job_overrides))
     kind = _device_kind(launcher, job_overrides[0])
     if kind != "cuda" and launcher.lanes not in ("auto", 1):

@@ -10,6 +10,7 @@ from typing import Any
 from sweeper.data import Data, load_data
 from sweeper.devices import choose_device, prepare_process
 from sweeper.errors import BadInput
+from sweeper.files import make_folder
 from sweeper.limits import cores
 
 
@@ -69,7 +70,7 @@ def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
 
 def _check_writable(outputs: Path) -> None:
     try:
-        outputs.mkdir(parents=True, exist_ok=True)
+        make_folder(outputs)
         with tempfile.NamedTemporaryFile(dir=outputs, prefix=".writable-") as file:
             file.write(b"x" * 4096)
             file.flush()

@@ -17,7 +17,7 @@ import torch
 from sweeper import __version__
 from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
-from sweeper.files import relative
+from sweeper.files import make_folder, relative, remove_file, write_mark
 from sweeper.lock import process_started
 from sweeper.runs import CHECKPOINT_FILES, Damaged, read_run
 
@@ -127,8 +127,8 @@ class Presence:
 
     def __enter__(self) -> "Presence":
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file.touch()
+            make_folder(self._folder)
+            write_mark(self._file, "")
         self._here.append(self)
         self.look()
         return self
@@ -137,7 +137,7 @@ class Presence:
         self._here.remove(self)
         if not self._here:
             with contextlib.suppress(OSError):
-                self._file.unlink(missing_ok=True)
+                remove_file(self._file)
 
     def look(self) -> None:
         if len(self._here) > 1:
@@ -150,7 +150,7 @@ class Presence:
                 if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
                     self.others = True
                 else:
-                    file.unlink(missing_ok=True)
+                    remove_file(file)
 
 
 class DeviceTime:

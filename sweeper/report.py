@@ -68,10 +68,10 @@ def _parser() -> Parser:
 
 
 def _write(path: Path, content: bytes, advice: str) -> Path:
-    from sweeper.files import write_atomically
+    from sweeper.files import make_folder, write_atomically
 
     with writing(path.parent, advice):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, content)
     return path
 

@@ -1,7 +1,6 @@
 """Folders of runs as a table: every run a row, none twice and none left out without a word."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.cells import printable
 from sweeper.errors import BadInput
+from sweeper.identity import NAMED_AS_A_RUN
+from sweeper.previous import PREVIOUS_FOLDER
 from sweeper.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
-from sweeper.runs import METRICS, METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
+from sweeper.runs import METRICS, METRICS_FILE, RUN_FILE, RUN_FILES
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +29,6 @@ COLUMNS = (
     "error",  # the reason of a failure, a divergence or a damage, in a line
 )
 
-_NAMED_AS_A_RUN = re.compile(r"-seed\d+-[0-9a-f]{8}$")
 _DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} | {
     "best_epoch": "Int64",
     "peak_memory_bytes": "Int64",
@@ -157,7 +157,7 @@ def _is_below(path: str, folder: Path) -> bool:
 def _is_run(path: str, names: set[str]) -> bool:
     """A run has a record. One whose record is lost is told by its name and any other file of a run, or by its metrics:
     others' programs, too, leave `.hydra/` and `checkpoint.pt` behind. A folder with `.hydra/` alone was never begun."""
-    if RUN_FILE in names or (_NAMED_AS_A_RUN.search(path) and names & RUN_FILES):
+    if RUN_FILE in names or (NAMED_AS_A_RUN.search(path) and names & RUN_FILES):
         return True
     file = os.path.join(path, METRICS_FILE)
     if METRICS_FILE not in names or not os.path.isfile(file):
@@ -195,7 +195,7 @@ def _merge(runs: list[Run]) -> list[Run]:
 def _run_name(run: Run) -> str:
     """The name that a run's directory has in any folder; one that isn't named as a run stands for itself alone."""
     name = os.path.basename(os.path.abspath(run.path))
-    return name if _NAMED_AS_A_RUN.search(name) else run.path
+    return name if NAMED_AS_A_RUN.search(name) else run.path
 
 
 def _rank(run: Run) -> tuple[int, int, int]:

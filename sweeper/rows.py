@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.cells import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT, Kind, printable, shortened
-from sweeper.identity import identity_config
+from sweeper.identity import contradiction, identity_config
 from sweeper.lock import is_alive, read_lock
 from sweeper.metrics import figures_so_far, read_metrics
 from sweeper.runs import LOCK_FILE, METRICS_FILE, RUN_FILE, Damaged, effective_status, read_run
@@ -88,11 +88,14 @@ def _read(directory: Path, name: str) -> Run:
         if (seen := read_lock(lock)) is not None and is_alive(lock, seen, wait=False):
             return Run(str(directory), {"run": name, "status": "running"})  # it has just begun
         raise Damaged(f"there is no {RUN_FILE}")
-    run = read_run(directory)
+    run = read_run(directory, own=False)
     try:
-        return _row(run, directory, name)
+        row = _row(run, directory, name)
     except Damaged as damage:
         raise Damaged(f"{RUN_FILE}: {damage}") from damage
+    if (other := contradiction(directory, run["config"])) is not None:  # a value that is none tells more
+        raise Damaged(f"{RUN_FILE}: {other}")
+    return row
 
 
 def _row(run: dict[str, Any], directory: Path, name: str) -> Run:

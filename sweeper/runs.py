@@ -5,17 +5,17 @@ import csv
 import errno
 import io
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper import files
 from sweeper.errors import BadInput
-from sweeper.files import clear_way, read_file, remove_leftovers, with_checksum, without_checksum, write_atomically
-from sweeper.identity import with_relative_paths
+from sweeper.files import read_file
+from sweeper.identity import IDENTITY_VERSION, contradiction, with_relative_paths
 from sweeper.lock import Lock, Locked, is_alive, read_lock
+from sweeper.previous import PREVIOUS_FOLDER, finish_keeping, keep_together
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,10 +37,11 @@ WEIGHTS_FILE = "model.safetensors"
 LABELS_FILE = "corrupted_labels.csv"
 LOCK_FILE = "run.lock"
 TRACKING_FILE = "tracking.key"
-PREVIOUS_FOLDER = "previous"
 HYDRAS_FILES = (".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log")
 HYDRAS_SWEEP_FILE = "multirun.yaml"
-RUN_FILES = frozenset({RUN_FILE, METRICS_FILE, *CHECKPOINT_FILES, WEIGHTS_FILE, LABELS_FILE, LOCK_FILE, TRACKING_FILE})
+# What belongs to a result, in the order in which it is set aside: a record never stands beside what isn't its own.
+RESULT_FILES = (RUN_FILE, *CHECKPOINT_FILES, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
+RUN_FILES = frozenset({*RESULT_FILES, LOCK_FILE})
 
 STATUSES = ("running", "completed", "diverged", "failed", "interrupted", "pruned")
 FINISHED = frozenset({"completed", "diverged"})
@@ -70,6 +71,10 @@ class Refused(Damaged, BadInput):
     """One that may be whole, but that we may not read or don't know: to be left as it is."""
 
 
+class OfAnotherRun(Damaged):
+    """A whole file that was made by another run: to be kept, and not to be believed here."""
+
+
 class RunDirectory:
     """One run's files. Nothing is created before something is written."""
 
@@ -90,6 +95,7 @@ class RunDirectory:
         """Write `run.json`, with paths relative to the run's directory."""
         run = {
             "schema_version": SCHEMA_VERSION,
+            "identity_version": IDENTITY_VERSION,
             "status": status,
             "config": with_relative_paths(config, self.path),
             "environment": environment,
@@ -124,9 +130,7 @@ class RunDirectory:
 
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        latest, before = (self.path / name for name in CHECKPOINT_FILES)
-        latest.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(latest, with_checksum(buffer.getvalue()), keep=before)
+        self._write(CHECKPOINT_FILES[0], files.with_checksum(buffer.getvalue()), self.path / CHECKPOINT_FILES[1])
 
     def load_checkpoint(self, name: str = CHECKPOINT_FILES[0]) -> dict[str, Any] | None:
         """A checkpoint, on the CPU; None when there is none of this name.
@@ -140,7 +144,7 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            content = without_checksum(read_file(path))
+            content = files.without_checksum(read_file(path))
             state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
         except PermissionError:  # it may be whole: no reason to begin anew
             raise
@@ -149,9 +153,9 @@ class RunDirectory:
         return state
 
     def remove_checkpoints(self, *names: str) -> None:
-        """These of `CHECKPOINT_FILES`; all of them if none is named."""
-        for name in names or CHECKPOINT_FILES:
-            (self.path / name).unlink(missing_ok=True)
+        """Remove these of `CHECKPOINT_FILES`, and no other."""
+        for name in names:
+            files.remove_file(self.path / name)
 
     def write_weights(self, model: "nn.Module") -> None:
         """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
@@ -178,38 +182,28 @@ class RunDirectory:
     def remove_links(self) -> None:
         """Take away links and pipes where Hydra is going to write."""
         for name in HYDRAS_FILES:
-            clear_way(self.path / name)
+            files.clear_way(self.path / name)
 
     def set_aside(self) -> Path | None:
-        """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
-        made goes on."""
+        """Keep an earlier result under `previous/<n>/`, which is returned; one interrupted in being made goes on."""
         if recorded_status(self.path) in ("running", "interrupted"):
             return None
-        kept = (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
-        present = [name for name in kept if os.path.lexists(self.path / name)]
-        if not present:
-            return None
-        numbers = [int(p.name) for p in (self.path / PREVIOUS_FOLDER).glob("*") if p.name.isdecimal()]
-        aside = self.path / PREVIOUS_FOLDER / str(max(numbers, default=0) + 1)
-        aside.mkdir(parents=True)
-        for name in present:
-            os.replace(self.path / name, aside / name)
-        self.remove_checkpoints()
-        return aside
+        return keep_together(self.path, RESULT_FILES)
 
     def remove_if_never_begun(self) -> None:
         """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
         if not any((self.path / name).exists() for name in (*RUN_FILES, PREVIOUS_FOLDER)):
-            shutil.rmtree(self.path / ".hydra", ignore_errors=True)
+            files.remove_tree(self.path / HYDRAS_FILES[0])
             with contextlib.suppress(OSError):  # not empty, or not there
-                self.path.rmdir()
-                self.path.parent.rmdir()
+                files.remove_empty_folder(self.path)
+                files.remove_empty_folder(self.path.parent)
 
     def tidy(self) -> None:
         """Remove what an owner that was killed left behind. To be called by the lock's owner."""
-        remove_leftovers(self.path, RUN_FILES)
+        files.remove_leftovers(self.path, RUN_FILES)
+        finish_keeping(self.path, RESULT_FILES)
         if recorded_status(self.path) in FINISHED:  # killed after its last word
-            self.remove_checkpoints()
+            self.remove_checkpoints(*CHECKPOINT_FILES)
 
     def tidy_finished(self) -> None:
         """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
@@ -219,17 +213,18 @@ class RunDirectory:
             with contextlib.suppress(OSError, Locked), self.lock():
                 self.tidy()
 
-    def _write(self, name: str, content: bytes) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path / name, content)
+    def _write(self, name: str, content: bytes, keep: Path | None = None) -> None:
+        files.make_folder(self.path)
+        files.write_atomically(self.path / name, content, keep=keep)
 
 
-def read_run(directory: Path) -> dict[str, Any]:
+def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     """`run.json`, parsed, brought to this version's schema and checked in form.
 
     Raises:
         Damaged: not there, cut off, or of no such form.
-        Refused: it can't be read, or is of a newer schema than this version knows.
+        OfAnotherRun: with `own`, its configuration gives another name than the directory has.
+        Refused: it can't be read, or is of a newer schema or identity than this version knows.
     """
     path = directory / RUN_FILE
     try:
@@ -255,6 +250,11 @@ def read_run(directory: Path) -> dict[str, Any]:
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
+    version = run.get("identity_version", 1)  # of records of the time when there was one
+    if isinstance(version, int) and version > IDENTITY_VERSION:
+        raise Refused(f"{path}: of identity {version}, this sweeper knows up to {IDENTITY_VERSION}; update sweeper")
+    if own and (other := contradiction(directory, run["config"])) is not None:
+        raise OfAnotherRun(f"{path}: {other}")
     return run
 
 

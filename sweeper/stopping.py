@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from sweeper.files import remove_file, write_mark
+
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # Slurm's, before a time limit
 SIGNALS = (signal.SIGINT, signal.SIGTERM, *WARNINGS)
 VARIABLE = "SWEEPER_SWEEP"
@@ -116,7 +118,7 @@ class SweepStop:
 
     def request(self, why: str) -> None:
         with contextlib.suppress(OSError):
-            self.path.write_text(why)
+            write_mark(self.path, why)
 
     def reason(self) -> str | None:
         try:
@@ -138,5 +140,5 @@ class SweepStop:
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            remove_file(self.path)
         os.environ.pop(VARIABLE, None)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate import FORMATS
-from sweeper.files import remove_leftovers, write_atomically
+from sweeper.files import remove_file, remove_leftovers, write_atomically
 from sweeper.lock import is_alive, is_here, this_process
 from sweeper.metrics import read_metrics
 from sweeper.report import PAGE_FILE
@@ -91,15 +91,15 @@ def tidy_folder(outputs: Path) -> None:
         for sweep in read_sweeps(outputs):
             if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
                 key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
-                stop_file(outputs, key).unlink(missing_ok=True)
-                sweep.path.unlink(missing_ok=True)
+                remove_file(stop_file(outputs, key))
+                remove_file(sweep.path)
         own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
         remove_leftovers(outputs, {*TABLE_FILES, "stop", "writable", *own}, LONG_AGO)
 
 
 def remove_sweep(outputs: Path, key: str) -> None:
     with contextlib.suppress(OSError):
-        sweep_file(outputs, key).unlink(missing_ok=True)
+        remove_file(sweep_file(outputs, key))
 
 
 def read_sweeps(outputs: Path) -> list[Sweep]:

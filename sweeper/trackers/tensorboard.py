@@ -1,11 +1,11 @@
 """TensorBoard's event files, in the folder `tensorboard/` of each run."""
 
-import shutil
 import socket
 from types import SimpleNamespace
 from typing import Any, cast
 
 from sweeper.config import flat
+from sweeper.files import remove_tree
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 
@@ -23,7 +23,7 @@ class TensorBoard:
 
         event_file_writer.socket = cast("Any", socket if run.config["record_host"] else _NAMELESS)
         folder = run.directory / "tensorboard"
-        shutil.rmtree(folder, ignore_errors=True)  # a resumed run tells all its rows again
+        remove_tree(folder)  # a resumed run tells all its rows again
         self._writer = cast("Any", SummaryWriter(str(folder)))
         values = {name: value for name, value in flat(run.config) if isinstance(value, (bool, int, float, str))}
         for summary in hparams(values, {"test_accuracy": None}):

@@ -1,9 +1,9 @@
 """Weights & Biases: by default offline, in the folder `wandb/` of each run, to be uploaded by `wandb sync`."""
 
-import shutil
 from typing import Any, cast
 
 from sweeper.errors import BadInput, nearest
+from sweeper.files import make_folder, remove_tree
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 
@@ -22,8 +22,8 @@ class WandB:
         import wandb
 
         for earlier in (run.directory / "wandb").glob(f"offline-run-*-{run.key}"):
-            shutil.rmtree(earlier, ignore_errors=True)  # a resumed run tells all its rows again
-        run.directory.mkdir(parents=True, exist_ok=True)
+            remove_tree(earlier)  # a resumed run tells all its rows again
+        make_folder(run.directory)
         self._run: Any = wandb.init(
             project=project,
             entity=entity,
