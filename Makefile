@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults and not site
 
-.PHONY: help sweep test test-fast test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint docs pythons clean
+.PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint docs pythons clean
 
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes less than a minute"
+	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
 	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
@@ -36,6 +37,12 @@ test: lint
 
 test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
+
+# Such a CPU is served by other kernels of oneDNN's. They have been wrong, so it may hang or crash.
+WITHOUT_AVX512 := test_devices.py test_models.py test_optimizers.py test_batch_norm.py test_trial.py
+test-avx2: $(VENV)/.installed-test
+	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" $(WITHOUT_AVX512:%=tests/%) \
+		tests/test_train.py::test_cifar10_from_a_tree_of_images
 
 faults: $(VENV)/.installed-test
 	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8

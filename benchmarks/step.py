@@ -14,7 +14,7 @@ import torch
 from sweeper.augment import EpochOrder, build_batches
 from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.compose import compose_grid
-from sweeper.devices import choose_device, prepare_process
+from sweeper.devices import choose_device, place, prepare_process
 from sweeper.evaluate import Evaluation
 from sweeper.graphs import GraphedStep
 from sweeper.limits import cores
@@ -42,7 +42,7 @@ def main() -> None:
 
     begun = time.perf_counter()
     model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-    model = model.to(where).to(memory_format=device.memory_format)
+    model, device = place(model, device)
     optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
     batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
     steps = len(batches) // batch_size

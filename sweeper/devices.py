@@ -9,7 +9,7 @@ import platform
 import shutil
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A device as a run uses it. Images lie channels last, but on MPS, where batch norm's backward was wrong so."""
+    """A device as a run uses it. Images lie channels last, except where that computes something wrong."""
 
     kind: str  # cuda, mps or cpu
     name: str  # e.g. "NVIDIA H100 80GB HBM3"
@@ -30,6 +30,7 @@ class Device:
     threads: int
     compile: bool
     why: str
+    contiguous: bool = False  # images and weights on the CPU, see `place`
 
     def line(self) -> str:
         threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.kind == "cpu" else ""
@@ -45,7 +46,8 @@ class Device:
     def memory_format(self) -> "torch.memory_format":
         import torch
 
-        return torch.contiguous_format if self.kind == "mps" else torch.channels_last
+        # On MPS batch norm's backward pass was wrong in channels_last.
+        return torch.contiguous_format if self.kind == "mps" or self.contiguous else torch.channels_last
 
     @property
     def graphs(self) -> bool:
@@ -186,6 +188,31 @@ def _precision(kind: str, asked: str) -> str:
     elif asked == "fp16":
         raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
     return "fp32" if asked == "auto" else asked
+
+
+def place(model: "torch.nn.Module", device: Device) -> tuple["torch.nn.Module", Device]:
+    """The model on the device, and the device as it serves this model: the two are laid out in the same order."""
+    if device.kind == "cpu" and any(map(_needs_contiguous, model.modules())):
+        device = replace(device, contiguous=True)
+    return model.to(device.torch_device).to(memory_format=device.memory_format), device
+
+
+def _needs_contiguous(layer: "torch.nn.Module") -> bool:
+    """Whether oneDNN computes the weight's gradient wrongly in channels_last order, hangs or crashes.
+
+    Without AVX-512 it does so for 1×1 convolutions with a stride and fewer than 8 input channels
+    (github.com/uxlfoundation/oneDNN/issues/6035). The rule asks for no CPU's name, so that a run has the same order
+    on every CPU.
+    """
+    import torch
+
+    return (
+        isinstance(layer, torch.nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.groups == 1
+        and layer.in_channels < 8
+    )
 
 
 @functools.cache

@@ -10,7 +10,7 @@ document. Its fields, null where they can't be told:
 - `devices`, a list: `kind`, `present`, `works`, `why` (it isn't present or doesn't work), `name`, `precision`, `losses`
   (by precision, of three epochs of digits), `differs_from_cpu` (by precision: of the first epoch's loss, relative),
   `images_per_second` (ResNet-18 on 32×32), `batch_size` (advice for ResNet-18), `batch_size_that_fits` (measured, on
-  CUDA), `kernels` (on CUDA: whether our own run).
+  CUDA), `kernels` (on CUDA: whether our own run), `gradient_error` (on the CPU, relative to float64).
 - `outputs`: `path`, `error`, `free_bytes`, `write_bytes_per_second`, `grid_bytes`, `grid_with_weights_bytes`,
   `checkpoints_bytes`.
 - `datasets`, a list: `name`, `present`, `megabytes` (of the download), `command` (that brings it).
@@ -33,6 +33,7 @@ from sweeper.errors import BadInput
 
 PATIENCE = 90.0  # seconds after which a device is given up; a GPU's first kernels take half a minute to be built
 AGREES = {"fp32": 1e-3, "bf16": 2e-2, "fp16": 2e-2}  # of the first epoch's loss, relative to the CPU's in fp32
+GRADIENTS_AGREE = 1e-3  # relative to float64's; right ones of the trial's networks differ by some 1e-6
 FALLS = 0.9  # the last epoch's loss of the first one's, at most
 MEND = "https://pytorch.org/get-started/locally/ names the torch for it; device=cpu trains meanwhile"
 
@@ -126,7 +127,7 @@ def ask(what: str) -> dict[str, Any]:
 
 def _absent(kind: str, why: str) -> dict[str, Any]:
     names = ("name", "precision", "losses", "differs_from_cpu", "images_per_second")
-    nothing = dict.fromkeys([*names, "batch_size", "batch_size_that_fits", "kernels"])
+    nothing = dict.fromkeys([*names, "batch_size", "batch_size_that_fits", "kernels", "gradient_error"])
     return {"kind": kind, "present": False, "works": None, "why": why, **nothing}
 
 
@@ -148,11 +149,16 @@ def _judge(kind: str, answer: dict[str, Any], cpu: dict[str, Any] | None, memory
         for precision, by in differs.items()
         if by > AGREES[precision]
     ]
+    error = answer["gradient_error"]
+    if error is not None and error > GRADIENTS_AGREE:
+        how = f"differ by {100 * error:.2g} % from those in float64" if math.isfinite(error) else "aren't finite"
+        wrong.append(f"gradients of convolutions {how}; install another version of torch")
     fits = answer["batch_size_that_fits"]
     advice = checkup.batch_size_for(memory_bytes) if fits is None else min(256, 2 ** int(math.log2(max(1, fits))))
     return {
         **_absent(kind, "; ".join(wrong)),
         **answer,
+        "gradient_error": error if error is None or math.isfinite(error) else None,
         "losses": {
             precision: [v if math.isfinite(v) else None for v in values] for precision, values in losses.items()
         },

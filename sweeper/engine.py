@@ -13,7 +13,7 @@ from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.checkpoint import load_state, save_state
 from sweeper.checkpoint_form import Signature
 from sweeper.data import Data
-from sweeper.devices import Device, Pace
+from sweeper.devices import Device, Pace, place
 from sweeper.evaluate import Evaluation
 from sweeper.graphs import GraphedStep
 from sweeper.identity import run_name
@@ -62,8 +62,7 @@ def train(
     """
     seed, epochs, batch_size, every = (config[k] for k in ("seed", "epochs", "batch_size", "checkpoint_every"))
     where = device.torch_device
-    model = build_model(config["model"], data.image_shape, len(data.classes), seed)
-    model = model.to(where).to(memory_format=device.memory_format)
+    model, device = place(build_model(config["model"], data.image_shape, len(data.classes), seed), device)
     optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
     batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
     sizes = [min(batch_size, len(batches) - start) for start in range(0, len(batches), batch_size)]

@@ -93,6 +93,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
     from torch.nn import functional
 
     from sweeper.build import build_model, build_optimizer
+    from sweeper.devices import place
 
     gc.collect()
     torch.cuda.empty_cache()
@@ -104,7 +105,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-        model = model.to(where).to(memory_format=device.memory_format)
+        model, _ = place(model, device)
         optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
         batch = torch.rand(images, *data.image_shape, device=where).contiguous(memory_format=device.memory_format)
         with device.autocast():
@@ -122,10 +123,11 @@ def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tup
     from torch.nn import functional
 
     from sweeper.build import build_model
+    from sweeper.devices import place
 
     gc.collect()
     model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-    model = model.to(device.torch_device).to(memory_format=device.memory_format)
+    model, device = place(model, device)
     states = 4 * sum(p.nbytes for p in model.parameters())  # weights, gradients and two numbers of the optimizer
 
     def peak(images: int) -> int:

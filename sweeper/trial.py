@@ -5,14 +5,16 @@
 """
 
 import contextlib
+import copy
 import json
+import math
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from sweeper.devices import choose_device, kinds_here, prepare_process, triton_serves, why_not
+from sweeper.devices import Device, choose_device, kinds_here, place, prepare_process, triton_serves, why_not
 from sweeper.errors import named
 from sweeper.limits import cores
 
@@ -51,6 +53,7 @@ def try_device(kind: str) -> dict[str, Any]:
         losses: {precision: the mean training loss of each of three epochs}, of fp32 and of the above.
         images_per_second: of ResNet-18 on 32×32 images, its evaluation left out.
         batch_size_that_fits: of ResNet-18, measured; None where that can't be.
+        gradient_error: on the CPU, which the others are compared with, see `gradient_error`; None elsewhere.
         kernels: on CUDA, whether our own run there; None elsewhere.
     """
     usual = _configure(kind, "auto")
@@ -63,6 +66,7 @@ def try_device(kind: str) -> dict[str, Any]:
         "losses": losses,
         "images_per_second": speed,
         "batch_size_that_fits": fits,
+        "gradient_error": gradient_error(device) if kind == "cpu" else None,
         "kernels": triton_serves(device.torch_device) if kind == "cuda" else None,
     }
 
@@ -80,6 +84,39 @@ def learn(config: dict[str, Any]) -> list[float]:
             if event is not None:
                 event.synchronize()
     return [float(row["train_loss"]) for row in rows]
+
+
+def gradient_error(device: Device) -> float:
+    """How far fp32 gradients are from those in float64, relative to their norm: the largest of all parameters'.
+
+    Two networks of few and of many channels, laid out as for training, with the convolutions that CPU libraries have
+    kernels of their own for. They are smooth, so that rounding isn't amplified. A gradient that isn't finite: infinity.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    errors = []
+    for width in (4, 16):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)
+            convolutions = (
+                nn.Conv2d(3, width, 3, padding=1),
+                nn.Conv2d(width, 2 * width, 1, stride=2),
+                nn.Conv2d(2 * width, 2 * width, 3, stride=2, padding=1),
+                nn.Conv2d(2 * width, 10, 1),
+            )
+            model: nn.Module = nn.Sequential(*[part for layer in convolutions for part in (layer, nn.Tanh())])
+            images, labels = torch.rand(64, 3, 8, 8), torch.arange(64) % 10
+        reference = copy.deepcopy(model).double()
+        loss = functional.cross_entropy(reference(images.double()).mean((2, 3)), labels)
+        right = torch.autograd.grad(loss, list(reference.parameters()))
+        model, placed = place(model, device)
+        images = images.to(device.torch_device).contiguous(memory_format=placed.memory_format)
+        loss = functional.cross_entropy(model(images).mean((2, 3)), labels.to(device.torch_device))
+        found = torch.autograd.grad(loss, list(model.parameters()))
+        errors += [float((a.cpu() - b).norm() / b.norm()) for a, b in zip(found, right, strict=True)]
+    return max(error if math.isfinite(error) else math.inf for error in errors)
 
 
 def _configure(kind: str, precision: str, *overrides: str) -> dict[str, Any]:

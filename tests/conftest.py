@@ -1,6 +1,8 @@
 """The command line as a user has it, in processes of their own and, where only its words matter, in this one."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,58 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Two epochs on 300 small images: enough to tell runs apart, little enough for a test.
 TINY = ("dataset=digits", "dataset.train_limit=300", "epochs=2", "device=cpu", "device.threads=1")
+
+
+_ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+_IGNORED = pytest.StashKey[list[int]]()
+_PASSED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests start doesn't ignore the signals that this process ignores, as it does under `nohup make test &`.
+
+    That a signal is ignored is inherited; a handler isn't, so one that does nothing takes its place.
+    """
+    ignored = getattr(config, "workerinput", {}).get("ignored")
+    config.stash[_IGNORED] = ignored = ignored or [n for n in _ENDING if signal.getsignal(n) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda number, frame: None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """The workers of pytest-xdist are started too, and go on ignoring them."""
+    node.workerinput["ignored"] = list(map(int, node.config.stash[_IGNORED]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call":
+        item.stash[_PASSED] = not report.failed
+    return report
+
+
+@pytest.fixture(autouse=True)
+def started(request, monkeypatch):
+    """Ends what a test that failed, or was broken off, has started: each process with the group it leads."""
+    processes: list[subprocess.Popen] = []
+    start = subprocess.Popen.__init__
+
+    def start_recorded(self, *arguments, **options) -> None:
+        if not options.get("process_group"):
+            options.setdefault("start_new_session", True)
+        start(self, *arguments, **options)
+        processes.append(self)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", start_recorded)
+    yield
+    if request.node.stash.get(_PASSED, False):
+        return
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def run_module(module: str, *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

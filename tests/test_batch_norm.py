@@ -109,7 +109,7 @@ def test_a_network_with_the_kernels_is_the_network_without(monkeypatch):
     from sweeper.models import resnet20
 
     torch.manual_seed(0)
-    ours = resnet20(10, 3, width=4).to(memory_format=torch.channels_last)
+    ours = resnet20(10, 3, width=8).to(memory_format=torch.channels_last)
     twin = copy.deepcopy(ours).double()
     images = made((2, 3, 8, 8), torch.float32)
     expected = torch.autograd.grad(twin(images.double()).square().sum(), list(twin.parameters()))

@@ -1,12 +1,16 @@
 """CUDA > MPS > CPU, and what each kind must not do; the kinds that this machine lacks are simulated."""
 
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from sweeper import devices
-from sweeper.devices import Device, choose_device, parallel_runs, prepare_process
+from sweeper.devices import Device, choose_device, parallel_runs, place, prepare_process
 from sweeper.errors import BadInput
 
 AUTO = {"kind": "auto", "precision": "auto", "threads": None, "compile": "auto", "deterministic": False}
@@ -59,6 +63,58 @@ def test_mps_gets_nothing_that_it_can_not_do(machine):
     assert (device.memory_format, device.compile, device.precision) == (torch.contiguous_format, False, "fp32")
     prepare_process(threads=1)
     assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
+
+
+UNSAFE = nn.Conv2d(7, 8, 1, stride=2)
+
+
+@pytest.mark.parametrize(
+    ("layer", "contiguous"),
+    [
+        (UNSAFE, True),
+        (nn.Conv2d(2, 8, 1, stride=(1, 2)), True),
+        (nn.Conv2d(8, 8, 1, stride=2), False),
+        (nn.Conv2d(4, 8, 1), False),
+        (nn.Conv2d(4, 8, 3, stride=2), False),
+        (nn.Conv2d(4, 8, 1, stride=2, groups=2), False),
+    ],
+)
+def test_a_model_is_laid_out_contiguously_where_the_cpus_library_computes_wrong_gradients(layer, contiguous):
+    device = choose(kind="cpu")
+    model, placed = place(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(layer)), device)
+    order = torch.contiguous_format if contiguous else torch.channels_last
+    assert placed.memory_format is order and placed == replace(device, contiguous=contiguous)
+    assert model[0].weight.is_contiguous(memory_format=order)
+
+
+def test_other_devices_keep_their_layout_for_any_model(monkeypatch):
+    monkeypatch.setattr(Device, "torch_device", torch.device("cpu"))
+    for kind in ("cuda", "mps"):
+        device = replace(choose(kind="cpu"), kind=kind)
+        assert place(UNSAFE, device) == (UNSAFE, device)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2, (1, 2)])
+def test_gradients_of_thin_convolutions_are_right_on_a_cpu_without_avx512(threads, stride):
+    """In a process of its own: oneDNN crashes or hangs there in the order that `place` avoids."""
+    code = f"""
+import copy, torch
+from sweeper.devices import choose_device, place
+torch.set_num_threads({threads})
+options = dict(kind="cpu", precision="auto", compile="false", deterministic=False)
+for channels in range(1, 17):
+    layer = torch.nn.Conv2d(channels, 8, 1, stride={stride}, bias=False)
+    x = torch.rand(32, channels, 16, 16)
+    exact = copy.deepcopy(layer).double()
+    exact(x.double()).square().sum().backward()
+    layer, device = place(layer, choose_device(options, {threads}))
+    layer(x.contiguous(memory_format=device.memory_format)).square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad.double(), exact.weight.grad, rtol=1e-4, atol=1e-4, msg=str(channels))
+"""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 def test_compiling_for_mps_is_refused(machine):

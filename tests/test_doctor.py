@@ -16,6 +16,7 @@ GOOD = {
     "images_per_second": 500.0,
     "batch_size_that_fits": None,
     "kernels": None,
+    "gradient_error": 3e-6,
 }
 ABSENT = {"cuda": "no NVIDIA GPU", "mps": "no MPS", "cpu": None}
 
@@ -78,6 +79,16 @@ def test_a_device_that_does_not_learn_does_not_work(examine, losses, words):
     code, out, document = examine(look={**ABSENT, "mps": None}, mps={**GOOD, "losses": {"fp32": losses}})
     assert code == 1 and not device(document, "mps")["works"] and device(document, "cpu")["works"]
     assert f"✗ MPS: fp32: {words}" in out
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(0.14, "differ by 14 % from those in float64;"), (float("inf"), "aren't finite;")]
+)
+def test_a_cpu_with_wrong_gradients_does_not_work(examine, error, words):
+    """No other device shows it: the CPU's losses are what theirs are held against."""
+    code, out, document = examine(cpu={**GOOD, "gradient_error": error})
+    assert code == 1 and not device(document, "cpu")["works"] and len(document["problems"]) == 1
+    assert f"✗ CPU: gradients of convolutions {words}" in out
 
 
 def test_a_device_that_is_present_but_broken_is_told(examine):
@@ -146,4 +157,5 @@ def test_this_machine_is_examined_for_real_with_a_gpu_that_is_broken(tmp_path):
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert cuda["present"] and cuda["works"] is False and "device=cpu trains meanwhile" in cuda["why"]
     assert cpu["works"] and cpu["images_per_second"] > 0 and len(cpu["losses"]["fp32"]) == 3
+    assert 0 < cpu["gradient_error"] < doctor.GRADIENTS_AGREE
     assert not (tmp_path / "runs").exists()

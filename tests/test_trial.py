@@ -21,6 +21,24 @@ def test_bf16_learns_nearly_the_same():
     assert 0 < abs(fp32[0] - bf16[0]) / fp32[0] < 0.02
 
 
+def test_the_cpus_gradients_are_those_of_float64_and_wrong_ones_are_found(monkeypatch):
+    device = choose_device(trial._configure("cpu", "fp32")["device"], 1)
+    right = trial.gradient_error(device)
+    assert 0 < right < 1e-5
+
+    class HalfAConvolution(torch.nn.Conv2d):
+        """Its weight's gradient is half of what it should be in fp32, as from a wrong kernel."""
+
+        def forward(self, x):
+            weight = self.weight if x.dtype == torch.float64 else (self.weight + self.weight.detach()) / 2
+            return self._conv_forward(x, weight, self.bias)
+
+    monkeypatch.setattr(torch.nn, "Conv2d", HalfAConvolution)
+    assert trial.gradient_error(device) == pytest.approx(0.5, rel=1e-3)
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", lambda x, labels: x.sum() * x.new_tensor(float("nan")))
+    assert trial.gradient_error(device) == float("inf")
+
+
 def test_a_run_that_diverges_tells_its_losses():
     config = trial._configure("cpu", "fp32", *trial.LEARN, "optimizer.lr=1e30")
     assert len(trial.learn(config)) == 1
