@@ -111,7 +111,7 @@ def run_in_steps(
                 return "locked"
             time.sleep(1)
         except OSError as failure:
-            what = say_what_failed(failure).replace(str(run.path), str(directory))
+            what = _as_typed(say_what_failed(failure), run, directory)
             reason = f"{what}; when it can be written, the same command goes on from what is whole"
             if in_sweep:  # which comes to its end first
                 log.error("%s: failed: %s", directory, reason)
@@ -153,7 +153,7 @@ def _train(
     data: Data | None = None
     progress = Progress(config["epochs"], quiet=sweep is not None)
     state: ProcessState | None = None
-    its_turn = True  # False while its driver has others advance
+    its_turn = True  # False while its driver has others advance, or closes it
 
     def show(row: dict[str, Any]) -> None:
         progress.show(row)
@@ -211,15 +211,14 @@ def _train(
         log.debug("%s", traceback.format_exc())
         error = say_what_failed(failure).removeprefix(f"{run.path}/")
     except BaseException as failure:  # sys.exit, too: one failed run must not stop the others; its log has all of it
-        if not its_turn:  # closed by its driver
+        if not its_turn:
             raise
         log.debug("%s", traceback.format_exc())
         raise_if_lost(failure)
         memory_full = is_out_of_memory(failure)
+        error = named(failure)
         if isinstance(failure, KeyboardInterrupt) and signals.received is not None:
-            status = "interrupted"
-        else:
-            error = named(failure)
+            status, error = "interrupted", None
     finally:
         progress.close()
         if state is not None:
@@ -245,9 +244,9 @@ def _train(
     return status
 
 
-def _as_typed(error: Exception, run: RunDirectory, directory: Path) -> str:
-    """What `error` says, with the run's directory as the user named its folder."""
-    return str(error).replace(str(run.path), str(directory))
+def _as_typed(words: object, run: RunDirectory, directory: Path) -> str:
+    """An error's words with the directory as the user named it."""
+    return str(words).replace(str(run.path), str(directory))
 
 
 def _keep_what_is_damaged(run: RunDirectory, directory: Path) -> None:

@@ -68,7 +68,7 @@ class ProcessState:
             yield event
 
     def close(self) -> None:
-        """The run has ended: the random generators are as they were before it, and no thread of it keeps the process."""
+        """The run has ended: random generators are as they were before it, and no thread of it keeps the process."""
         _set_generators(self._generators)
         if left := outlive_threads(self._threads):
             log.debug("still running: %s; the command ends without waiting for it", left)
