@@ -66,7 +66,11 @@ def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[in
     try:
         with torch.no_grad():
             logits = built(torch.zeros(shape))
-    except (Exception, SystemExit) as error:  # any network may fail in any way on images it wasn't made for
+    except (
+        Exception,
+        SystemExit,
+        GeneratorExit,
+    ) as error:  # any network may fail in any way on images it wasn't made for
         raise BadInput(
             f"model={_name(model)}: {model['_target_']} fails on images {shape}: {one_line(error)}"
         ) from error
@@ -209,7 +213,7 @@ def _import_module(option: str, path: str, module: str) -> Any:
     """The module, or None when there is none of that name."""
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
         raise BadInput(f"{option}={path}: importing {module} failed: {one_line(error)}") from error
@@ -237,7 +241,11 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
         return target(*args, **{**given, **options})
     except BadInput:
         raise
-    except (Exception, SystemExit) as error:  # constructors of any package judge their values in their own ways
+    except (
+        Exception,
+        SystemExit,
+        GeneratorExit,
+    ) as error:  # constructors of any package judge their values in their own ways
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
         advice = nulls if "NoneType" in str(error) else ""
         raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error

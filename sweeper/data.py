@@ -123,7 +123,7 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     except (ImportError, ValueError) as error:
         expected = "expected a function's path, e.g. package.module.f"
         raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
-    except (Exception, SystemExit) as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
         raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
     if not callable(loader):
@@ -141,7 +141,7 @@ def _load(dataset: dict[str, Any]) -> RawData:
         raw = loader(dataset)
     except BadInput:
         raise
-    except (Exception, SystemExit) as error:  # a user's function may fail in any way
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's function may fail in any way
         raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
     if not isinstance(raw, RawData):
         raise BadInput(f"{where} returned {type(raw).__name__}; it must return sweeper.data.RawData")

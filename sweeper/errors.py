@@ -29,9 +29,7 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("first\\nsecond"))
     'first second'
     """
-    if isinstance(error, SystemExit):
-        return f"sys.exit({error.code!r})"
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(_words(error).split()) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
@@ -40,14 +38,18 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("first\\nsecond"))
     'first'
     """
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (_words(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _words(error: BaseException) -> str:
+    return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
 
 
 def named(error: BaseException) -> str:
     """An error's class and what it says first.
 
-    >>> named(ValueError("first\\nsecond")), named(ValueError())
-    ('ValueError: first', 'ValueError')
+    >>> named(ValueError("first\\nsecond")), named(ValueError()), named(SystemExit(3))
+    ('ValueError: first', 'ValueError', 'SystemExit: sys.exit(3)')
     """
     name, line = type(error).__name__, first_line(error)
     return name if line == name else f"{name}: {line}"

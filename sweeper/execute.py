@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.deaths import is_passed_over
 from sweeper.devices import prepare_process
 from sweeper.errors import BadInput, RunFailed, named
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
@@ -80,7 +81,8 @@ def run_in_steps(
         bars: of a search's run, for each epoch the best validation accuracy below which it is pruned.
 
     Returns:
-        The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped.
+        The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped,
+        `passed over` when another launch has it.
 
     Raises:
         DeviceLost: the device answers no more; the run can go on from its checkpoint in another process.
@@ -88,12 +90,14 @@ def run_in_steps(
         NoRoom: its memory is full, of other runs of this process too; it can go on when they are fewer.
     """
     sweep = SweepStop.current() if in_sweep else None
-    run = RunDirectory(directory)
+    run = RunDirectory(directory.absolute())  # wherever the run itself goes
     told = False
     while True:
         if sweep is not None and sweep.requested():
             run.remove_if_never_begun()
             return "not started"
+        if in_sweep and is_passed_over(directory):
+            return "passed over"
         if not config["rerun"] and (finished := find_finished(directory)) is not None:
             return str(finished["status"])
         try:
@@ -101,9 +105,11 @@ def run_in_steps(
                 run.tidy()
                 if not config["rerun"] and (finished := find_finished(directory)) is not None:
                     return str(finished["status"])  # its owner came to its end while we waited for the lock
-                return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking, bars))
+                return (
+                    yield from _train(config, run, directory, lock.check, parallel, sweep, overrides, tracking, bars)
+                )
         except LockLost as lost:
-            log.error("%s", lost)
+            log.error("%s", _as_typed(lost, run, directory))
             return "locked"
         except Locked as locked:
             if in_sweep:
@@ -115,7 +121,8 @@ def run_in_steps(
                 return "locked"
             time.sleep(1)
         except OSError as failure:
-            reason = f"{say_what_failed(failure)}; when it can be written, the same command goes on from what is whole"
+            what = _as_typed(say_what_failed(failure), run, directory)
+            reason = f"{what}; when it can be written, the same command goes on from what is whole"
             if in_sweep:  # which comes to its end first
                 log.error("%s: failed: %s", directory, reason)
             raise RunFailed(reason) from failure
@@ -124,6 +131,7 @@ def run_in_steps(
 def _train(
     config: dict[str, Any],
     run: RunDirectory,
+    directory: Path,
     check_lock: Callable[[], None],
     parallel: int,
     sweep: SweepStop | None,
@@ -137,12 +145,13 @@ def _train(
     from sweeper.devices import choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
+    from sweeper.process_state import ProcessState
     from sweeper.record import DeviceTime, Presence, describe_environment, shared_before, summarize_rows
 
     if config["rerun"]:
         run.set_aside()
     else:
-        _keep_what_is_damaged(run)
+        _keep_what_is_damaged(run, directory)
     device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -153,6 +162,8 @@ def _train(
     device: Device | None = None
     data: Data | None = None
     progress = Progress(config["epochs"], quiet=sweep is not None)
+    state: ProcessState | None = None
+    its_turn = True  # False while its driver has others advance, or closes it
 
     def show(row: dict[str, Any]) -> None:
         progress.show(row)
@@ -161,7 +172,9 @@ def _train(
     level = logging.INFO if sweep is None else logging.DEBUG
     try:
         device = choose_device(config["device"], threads)
-        data = load_run_data(config)
+        state = ProcessState()
+        with state:
+            data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
         environment["device_seconds"] = device_time.count()  # what it cost of its device, its share if several ran
         run.write_run("running", config, environment)
@@ -174,21 +187,25 @@ def _train(
         loop = train(config, data, device, run, rows, show, environment)
         with Presence(device.kind) as presence:
             checked = time.monotonic()
-            for event in loop:
+            for event in state.turns(loop):
                 if signals.received is not None and sweep is not None and not signals.of_one_job:
                     sweep.request("interrupted")  # a worker's signal, too, is for the whole sweep
                 if signals.received is not None or (sweep is not None and sweep.requested()):
-                    loop.throw(Stopped())
+                    with state:
+                        loop.throw(Stopped())
                 if bars is not None and len(rows) > judged:
                     judged = len(rows)
                     if (pruned := why_pruned([row["val_accuracy"] for row in rows], bars)) is not None:
-                        loop.throw(Stopped())
+                        with state:
+                            loop.throw(Stopped())
                 device_time.count()
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
                     checked = time.monotonic()
+                its_turn = False
                 yield event
+                its_turn = True
             presence.look()
             shared = True if presence.others else shared
         status = "completed"
@@ -203,13 +220,19 @@ def _train(
     except OSError as failure:
         log.debug("%s", traceback.format_exc())
         error = say_what_failed(failure).removeprefix(f"{run.path}/")
-    except Exception as failure:  # one failed run must not stop the others; its log has all of it
+    except BaseException as failure:  # sys.exit, too: one failed run must not stop the others; its log has all of it
+        if not its_turn:
+            raise
         log.debug("%s", traceback.format_exc())
         raise_if_lost(failure)
         memory_full = is_out_of_memory(failure)
         error = named(failure)
+        if isinstance(failure, KeyboardInterrupt) and signals.received is not None:
+            status, error = "interrupted", None
     finally:
         progress.close()
+        if state is not None:
+            state.close()
     check_lock()
     beside_others = memory_full and Presence.runs_here() > 0
     if beside_others:
@@ -222,16 +245,21 @@ def _train(
     run.write_run(status, config, environment, result, error)
     tracking.end(rows, status, result)
     if beside_others:
-        raise NoRoom(f"{run.path}: out of memory beside {Presence.runs_here()} others")
+        raise NoRoom(f"{directory}: out of memory beside {Presence.runs_here()} others")
     if status in ("completed", "diverged"):
         run.remove_checkpoints(*CHECKPOINT_FILES)
     if status == "failed" and sweep is not None and config["fail_fast"]:
         sweep.request("failed")
-    _tell(run.path, status, error, result)
+    _tell(directory, status, error, result)
     return status
 
 
-def _keep_what_is_damaged(run: RunDirectory) -> None:
+def _as_typed(words: object, run: RunDirectory, directory: Path) -> str:
+    """An error's words with the directory as the user named it."""
+    return str(words).replace(str(run.path), str(directory))
+
+
+def _keep_what_is_damaged(run: RunDirectory, directory: Path) -> None:
     """A record that can't be read any more is told of; what else there is of a result is kept under `previous/`.
 
     Raises:
@@ -241,12 +269,17 @@ def _keep_what_is_damaged(run: RunDirectory) -> None:
         read_run(run.path)
     except Refused:
         raise
-    except Damaged as damage:
+    except Damaged as error:
+        damage = _as_typed(error, run, directory)
         if _has_whole_checkpoint(run):
             kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None
             log.warning("%s%s; the run goes on from its checkpoint", damage, f"; it is kept in {kept}" if kept else "")
         elif (aside := run.set_aside()) is not None:
-            log.warning("%s; the run is trained anew, and what there is of it is kept in %s", damage, aside)
+            log.warning(
+                "%s; the run is trained anew, and what there is of it is kept in %s",
+                damage,
+                directory / aside.relative_to(run.path),
+            )
 
 
 def _has_whole_checkpoint(run: RunDirectory) -> bool:

@@ -23,7 +23,7 @@ class DeviceLost(RunFailed):
     """The device answers this process no more. No run's fault: each goes on from its checkpoint in a new process."""
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Is it the memory that ran out, by torch's or Python's name for it or by what the driver or a library said?"""
     import torch
 
@@ -32,7 +32,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
-def raise_if_lost(error: Exception) -> None:
+def raise_if_lost(error: BaseException) -> None:
     """Tell an error after which the device is gone for this process from one that only this run has.
 
     Raises:

@@ -40,12 +40,27 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     prepare_process(configs[0]["device"]["threads"] or cores())
     for options in [] if elsewhere else _distinct(configs, "device"):
         choose_device(options, threads=1)
+    from sweeper.process_state import ProcessState
+
+    state = ProcessState()
+    with state:
+        _build_once(configs)
+    state.close()
+    from sweeper.tracking import prepare_tracking
+
+    for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
+        _check_writable(Path(outputs))
+        for options in _distinct(configs, "tracking"):
+            prepare_tracking(options, Path(outputs).expanduser().resolve())
+
+
+def _build_once(configs: list[dict[str, Any]]) -> None:
+    """Each data set, model, optimizer, schedule and tracker; the code of each may be a user's."""
     from sweeper.build import build_model, build_optimizer, build_schedule
-    from sweeper.tracking import check_tracking, prepare_tracking
+    from sweeper.tracking import check_tracking
 
     for options in _distinct(configs, "tracking"):
         check_tracking(options)
-
     seen: set[str] = set()
     models: dict[str, Any] = {}
     for config in configs:
@@ -58,10 +73,6 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
             models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
         optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
         build_schedule(config["schedule"], optimizer, total_steps=100)
-    for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
-        _check_writable(Path(outputs))
-        for options in _distinct(configs, "tracking"):
-            prepare_tracking(options, Path(outputs).expanduser().resolve())
 
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

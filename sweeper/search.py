@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.command import say
+from sweeper.deaths import tell_of_the_dead
 from sweeper.devices import parallel_runs
 from sweeper.errors import BadInput
+from sweeper.launches import Launches
 from sweeper.lock import Lock, Locked, is_alive, read_lock
 from sweeper.metrics import read_metrics
 from sweeper.pruning import median_bars, why_pruned
@@ -43,6 +45,7 @@ class _AtWork:
     stop: SweepStop
     at_once: int
     cells: "dict[Path, Cell]"
+    launcher: str  # its `_target_`
 
 
 @dataclass
@@ -99,7 +102,7 @@ def carry_out_search(
                 print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
             try:
                 with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
-                    _at_work = _AtWork(search, trials, stop, at_once, {})
+                    _at_work = _AtWork(search, trials, stop, at_once, {}, str(grid.launcher_options.get("_target_")))
                     show_sweep(grid.outputs)
                     train()
                     written = update_tables(str(grid.outputs))
@@ -137,22 +140,31 @@ def carry_on(launch: Launch) -> list[Sequence[Any]]:
         if work.stop.requested():
             break
         batch = _ask(work, range(start, min(start + work.at_once, budget)))
+        tell_of_the_dead(asked.cell.directory for asked in batch)
+        launches = Launches([asked.cell for asked in batch], work.launcher, work.stop)
         while batch := [asked for asked in batch if not _told(work, asked)]:
             plan = [(asked.cell.directory, asked.cell.config["epochs"], False) for asked in batch]
             write_sweep(work.stop.path.parent, work.stop.key, plan)
             for asked in batch:  # Hydra opens the log of each
                 RunDirectory(asked.cell.directory).remove_links()
-            bars = [f"hydra.sweeper.prune_below={_typed(asked.bars)}" for asked in batch]
-            jobs = [[*asked.overrides, bar] for asked, bar in zip(batch, bars, strict=True)]
-            results = launch(jobs, initial_job_idx=first_job)
-            first_job += len(jobs)
-            returns.append(results)
-            for result in results:
-                _ = result.return_value  # raises what Hydra itself failed by
+
+            def begin(ended: list[Path], batch: list[_Asked] = batch) -> None:
+                nonlocal first_job
+                jobs = [_job(asked) for asked in batch if asked.cell.directory not in ended]
+                first_job += len(jobs)
+                returns.append(launch(jobs, initial_job_idx=first_job - len(jobs)) if jobs else [])
+                for result in returns[-1]:
+                    _ = result.return_value  # raises what Hydra itself failed by
+
+            launches.launch(begin)
             batch = [asked for asked in batch if not _told(work, asked)]
             if work.stop.requested() or not _wait_for_others(work, batch):
                 break
     return returns
+
+
+def _job(asked: _Asked) -> list[str]:
+    return [*asked.overrides, f"hydra.sweeper.prune_below={_typed(asked.bars)}"]
 
 
 def _ask(work: _AtWork, numbers: range) -> list[_Asked]:

@@ -101,7 +101,7 @@ class Tracking:
         self._config, self._run = config, run
         self._told = 0  # rows
         self._rows: queue.SimpleQueue[tuple[Any, ...] | None] = queue.SimpleQueue()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "Tracking":
@@ -158,17 +158,18 @@ class Tracking:
                     tracker.log(*told)
                 else:
                     tracker.finish(*told)
-        except Exception as error:
+        except BaseException as error:  # sys.exit, too
             self._error = error
 
     def _warn(self) -> None:
         if self._error is not None and self._thread is not None:
             self._fail(self._error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._thread = None
         name = self._config["tracking"]["name"]
-        log.warning("%s: tracking=%s: %s; the run goes on", self._run.path, name, named(error))
+        directory = Path(self._config["outputs"]) / run_name(self._config)
+        log.warning("%s: tracking=%s: %s; the run goes on", directory, name, named(error))
 
 
 def _tracker_class(options: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,17 @@ from sweeper.access import check_readable, check_writable
 from sweeper.command import exit_code_of, say
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
+from sweeper.deaths import passing_over, tell_of_the_dead
 from sweeper.devices import probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name, with_relative_paths
+from sweeper.launches import Launches
 from sweeper.limits import cores
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.overrides import MOST_RUNS
+from sweeper.process_end import end_with
 from sweeper.progress import percent
 from sweeper.runs import (
     HYDRAS_SWEEP_FILE,
@@ -54,7 +57,7 @@ _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 def main() -> int:
     """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
     written, 2 bad input, 130 or 143 interrupted."""
-    return exit_code_of(lambda: _train(sys.argv[1:]))
+    return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
 
 
 def _train(arguments: list[str]) -> int:
@@ -85,8 +88,11 @@ def _ask_hydra() -> None:
         say(answer.getvalue(), end="")
 
 
-def _train_by_hydra() -> None:
+def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
     """Hand over to Hydra, which shows a traceback for what its launcher couldn't do; we say it in a line.
+
+    Args:
+        leave_alone: directories of runs.
 
     Raises:
         BadInput: there is a record that may not be read, which was found by a search or a worker alone.
@@ -94,6 +100,8 @@ def _train_by_hydra() -> None:
     """
     asked_for_all = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print
+    arguments = list(sys.argv)
+    sys.argv += passing_over(leave_alone)
     try:
         _run_hydra()
     except Exception as error:
@@ -102,6 +110,7 @@ def _train_by_hydra() -> None:
         what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
+        sys.argv[:] = arguments
         if not asked_for_all:
             del os.environ["HYDRA_FULL_ERROR"]
 
@@ -172,14 +181,19 @@ def _carry_out(grid: Grid) -> int:
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
+    waits = len(to_do) > 1 and not by_slurm and grid.launcher != "ray"
+    later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
     with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
-        _train_by_hydra()
+        launches = Launches(to_do, str(grid.launcher_options.get("_target_")), stop)
+        if waits and 0 < len(later) < len(to_do):  # they may end this process, too
+            launches.launch(lambda ended: _train_by_hydra([*later, *ended]))
+            update_tables(str(grid.outputs))
+        launches.launch(_train_by_hydra)
         while _wait_for_others(to_do, stop, by_slurm):
-            sys.argv.append("rerun=false")
             show_sweep(grid.outputs)
-            _train_by_hydra()
+            launches.launch(_train_by_hydra)
         written = update_tables(str(grid.outputs))
         if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
             print(f"{left} more not begun; the same command goes on", file=sys.stderr)
@@ -190,6 +204,7 @@ def _carry_out_one(cell: Cell, to_do: bool) -> int:
     if not to_do:
         _answer(cell)
         return 0
+    tell_of_the_dead([cell.directory])
     _rehearse([cell])
     signals = StopSignals()
     _train_by_hydra()

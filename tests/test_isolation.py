@@ -1,0 +1,230 @@
+"""A run whose own code leaves by every door, or changes its process, beside others: nothing else suffers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY, run_module
+from packed_sweeps import interleaved, metrics, records, rows
+
+pytestmark = pytest.mark.slow
+
+USERS_OPTIMIZER = """
+import asyncio, gc, logging, os, random, signal, sys, threading, time, warnings
+import numpy as np
+import torch
+
+
+class Rogue(torch.optim.SGD):
+    '''In its 7th step it does what it is told to.'''
+
+    def __init__(self, params, does="nothing", **options):
+        super().__init__(params, **options)
+        self.steps, self.does = 0, does
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.steps += 1
+        if self.steps == 7 and not os.path.exists("/".join((os.environ["REPAIRED"], "repaired"))):
+            globals()[self.does]()
+        return super().step(closure)
+
+
+def nothing(): pass
+def exit_0(): sys.exit(0)
+def exit_3(): sys.exit(3)
+def generator_exit(): raise GeneratorExit
+def keyboard_interrupt(): raise KeyboardInterrupt
+def cancelled(): raise asyncio.CancelledError
+def os_exit(): os._exit(0)
+def crash(): os.kill(os.getpid(), signal.SIGSEGV)
+def default_type(): torch.set_default_dtype(torch.float64)
+def folder(): os.chdir("/")
+def endless_thread(): threading.Thread(target=time.sleep, args=(1e6,), name="endless").start()
+
+
+def everything():
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch._C._set_grad_enabled(False)
+    torch.manual_seed(0), random.seed(0), np.random.seed(0)
+    os.environ.clear()
+    sys.path.clear()
+    sys.stdout = sys.stderr = None
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("error")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    gc.disable()
+    sys.exit("done with it")
+"""
+
+FAIL = {
+    "exit_0": "SystemExit: sys.exit(0)",
+    "exit_3": "SystemExit: sys.exit(3)",
+    "generator_exit": "GeneratorExit",
+    "keyboard_interrupt": "KeyboardInterrupt",
+    "cancelled": "CancelledError",
+    "everything": "SystemExit: sys.exit('done with it')",
+}
+GO_ON = ("default_type", "folder", "endless_thread")
+ROGUE = (*TINY, "epochs=3", "model=mlp", "optimizer=sgd", "optimizer._target_=rogue.Rogue")
+LAUNCHERS = {
+    "basic": (),
+    "joblib": ("hydra.launcher.n_jobs=2",),
+    "packed": ("hydra.launcher.lanes=3",),
+}
+
+
+@pytest.fixture(scope="module")
+def users_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "rogue.py").write_text(USERS_OPTIMIZER)
+    return folder
+
+
+def user(folder: Path, where: Path | None = None) -> dict:
+    path = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return {"cwd": where or folder, "PYTHONPATH": path, "REPAIRED": str(where or folder)}
+
+
+def by_what_it_does(outputs: Path) -> dict[str, dict]:
+    return {record["config"]["optimizer"]["does"]: record | {"run": name} for name, record in records(outputs).items()}
+
+
+@pytest.fixture(scope="module")
+def alone(users_folder):
+    """The metrics of the well-behaved seeds, which nothing ran beside."""
+    run = run_module(
+        "train", "-m", *ROGUE, "+optimizer.does=nothing", "seed=1,2", "outputs=alone", **user(users_folder)
+    )
+    assert run.returncode == 0, run.stderr
+    return metrics(users_folder / "alone")
+
+
+@pytest.fixture(scope="module", params=LAUNCHERS)
+def sweep(request, users_folder):
+    """All of these at once, the well-behaved ones among them; by `packed` in turn, three at a time."""
+    launcher, outputs = request.param, f"with-{request.param}"
+    does = [*FAIL, "nothing", *GO_ON]
+    arguments = ("-m", *ROGUE, f"+optimizer.does={','.join(does)}", "seed=1,2", f"hydra/launcher={launcher}")
+    start = interleaved if launcher == "packed" else lambda *arguments, **more: run_module("train", *arguments, **more)
+    done = start(*arguments, *LAUNCHERS[launcher], f"outputs={outputs}", **user(users_folder))
+    return done, users_folder / outputs
+
+
+def test_what_leaves_fails_in_a_line_and_the_tables_are_made(sweep):
+    done, outputs = sweep
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    table = rows(outputs / "results.csv")
+    failed = [row for row in table if row["status"] == "failed"]
+    told = {(row["optimizer.does"], row["error"]) for row in failed}
+    assert len(table) == 20 and len(failed) == 2 * len(FAIL) and told == set(FAIL.items())
+    for error in FAIL.values():
+        assert done.stderr.count(f": failed: {error} (more in its train.log)\n") == 2
+
+
+def test_the_others_are_trained_to_the_same_bits(sweep, alone):
+    _, outputs = sweep
+    trained = metrics(outputs)
+    assert len(alone) == 2
+    for name, curve in alone.items():
+        assert trained[name] == curve
+    finished = by_what_it_does(outputs)
+    for does in GO_ON:
+        assert finished[does]["status"] == "completed", finished[does]["error"]
+        assert (outputs / "digits-mlp" / finished[does]["run"] / "model.safetensors").exists()
+    assert not list(outputs.glob("*/*/run.lock*")) and not list(outputs.glob("*/*/checkpoint*"))
+
+
+@pytest.mark.parametrize("does", [*FAIL, *GO_ON])
+def test_a_single_run_too(users_folder, tmp_path, does):
+    done = run_module("train", *ROGUE, f"+optimizer.does={does}", **user(users_folder, tmp_path))
+    assert "Traceback" not in done.stderr
+    (record,) = records(tmp_path / "outputs").values()
+    assert (record["status"], record["error"]) == (("failed", FAIL[does]) if does in FAIL else ("completed", None))
+    assert done.returncode == (does in FAIL)
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [("joblib", "hydra.launcher.n_jobs=2"), ("packed", "hydra.launcher.lanes=1")],
+    ids=["joblib", "packed by two GPUs"],
+)
+def test_a_process_that_dies_costs_its_run_alone(users_folder, tmp_path, alone, launcher):
+    name, *options = launcher
+    arguments = ("-m", *ROGUE, "+optimizer.does=os_exit,crash,nothing", "seed=1,2", f"hydra/launcher={name}", *options)
+    environment = user(users_folder, tmp_path) | {"SWEEPER_SIMULATED_GPUS": "2"}
+    done = run_module("train", *arguments, **environment)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    table = rows(tmp_path / "outputs" / "results.csv")
+    status = {(row["optimizer.does"], row["seed"]): row["status"] for row in table}
+    assert status == {
+        (does, seed): "completed" if does == "nothing" else "failed"
+        for does in ("os_exit", "crash", "nothing")
+        for seed in "12"
+    }
+    errors = [row["error"] for row in table if row["status"] == "failed"]
+    assert all(" ended in the middle of it (" in error for error in errors)
+    if name == "joblib":
+        assert sum("(SIGSEGV)" in error for error in errors) == sum("(exit code 0)" in error for error in errors) == 2
+    for error in errors:
+        assert done.stderr.count(error) == 1  # each was tried once
+    assert {name: metrics(tmp_path / "outputs")[name] for name in alone} == alone
+    (tmp_path / "repaired").touch()
+    again = run_module("train", *arguments, **environment)
+    assert again.returncode == 0 and again.stderr.count("completed, test") == 4
+
+
+@pytest.mark.parametrize("launcher", ["basic", "packed"])
+def test_after_the_sweeps_own_process_died_the_same_command_names_the_run_and_trains_the_others(
+    users_folder, tmp_path, launcher
+):
+    arguments = ("-m", *ROGUE, "+optimizer.does=os_exit,nothing", "seed=1,2", f"hydra/launcher={launcher}")
+    run_module("train", *arguments, **user(users_folder, tmp_path))
+    (dead,) = by_what_it_does(tmp_path / "outputs").values()
+    assert dead["status"] == "running"
+    again = run_module("train", *arguments, **user(users_folder, tmp_path))
+    lines = [line for line in again.stderr.splitlines() if "ended in the middle of it" in line]
+    assert len(lines) == 1 and lines[0].startswith(f"outputs/digits-mlp/{dead['run']}: process ")
+    assert lines[0].endswith("it goes on from its checkpoint, after the others")
+    status = sorted(row["status"] for row in rows(tmp_path / "outputs" / "results.csv"))
+    assert status.count("completed") == 2  # before the other one ended the process again
+    (tmp_path / "repaired").touch()
+    done = run_module("train", *arguments, **user(users_folder, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert {record["status"] for record in records(tmp_path / "outputs").values()} == {"completed"}
+
+
+def test_a_search_goes_on_without_a_trial_that_leaves(users_folder, tmp_path):
+    arguments = ("-m", *ROGUE, "+optimizer.does=exit_0", "optimizer.lr=interval(0.01,0.2)", "hydra/sweeper=optuna")
+    options = ("hydra.sweeper.trials=2", "dataset.validation_fraction=0.2", "hydra/launcher=basic")
+    done = run_module("train", *arguments, *options, **user(users_folder, tmp_path))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert [run["error"] for run in records(tmp_path / "outputs").values()] == [FAIL["exit_0"]] * 2
+
+
+def test_a_real_ctrl_c_still_stops_a_sweep_whose_run_took_the_signals(users_folder, tmp_path):
+    arguments = ("-m", *ROGUE, "+optimizer.does=everything,nothing", "epochs=2000", "hydra/launcher=basic")
+    environment = user(users_folder, tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.train", *arguments],
+        cwd=environment.pop("cwd"),
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if ": failed: " in line:
+            break
+    while len(list((tmp_path / "outputs").glob("*/*/metrics.csv"))) < 2:
+        assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    statuses = {json.loads(path.read_text())["status"] for path in (tmp_path / "outputs").glob("*/*/run.json")}
+    assert statuses == {"failed", "interrupted"}
