@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from sweeper.errors import RunFailed
+from sweeper.numerics import EARLIER, facts_of, go_on
 from sweeper.runs import CHECKPOINT_FILES, Damaged, RunDirectory
 
 CHECKPOINT_VERSION = 1
@@ -17,7 +18,13 @@ log = logging.getLogger("sweeper")
 
 
 def save_state(
-    run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], digest: str, epoch: int, step: int
+    run: RunDirectory,
+    parts: dict[str, Any],
+    rows: list[dict[str, Any]],
+    digest: str,
+    epoch: int,
+    step: int,
+    environment: dict[str, Any],
 ) -> None:
     """Write the checkpoint from which training goes on with step `step` (from 0) of epoch `epoch` (from 1).
 
@@ -29,21 +36,27 @@ def save_state(
         "epoch": epoch,
         "step": step,
         "rows": rows,
+        "numerics": facts_of(environment),
+        EARLIER: environment.get(EARLIER, []),
         **{name: _portable_state(part) for name, part in parts.items()},
     }
     run.write_checkpoint(state)
 
 
-def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], digest: str) -> tuple[int, int]:
+def load_state(
+    run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], digest: str, environment: dict[str, Any]
+) -> tuple[int, int]:
     """Put the run's checkpoint into `parts` and `rows`; returns (epoch, step) to go on with, (1, 0) without one.
 
-    Of a checkpoint that isn't whole the log has a line: the run goes on from the one before it, or begins anew.
+    Of a checkpoint that isn't whole the log has a line: the run goes on from the one before it, or begins anew. Another
+    line says where it goes on otherwise than it began, which `environment` then tells.
 
     Raises:
         RunFailed: it was made on other data than `digest` tells.
     """
     state = _load_latest(run)
     if state is None:
+        go_on(environment, None)
         return 1, 0
     if state["data_digest"] != digest:
         raise RunFailed(
@@ -59,6 +72,8 @@ def load_state(run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, An
             _lay_like_parameters(part)
     rows.extend(state["rows"])
     log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
+    if (line := go_on(environment, state)) is not None:
+        log.warning("%s: %s", run.path, line)
     return state["epoch"], state["step"]
 
 

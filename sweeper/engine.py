@@ -51,7 +51,8 @@ def train(
     Args:
         rows: empty; gets a row of metrics for each epoch.
         show: called with each epoch's row of metrics.
-        facts: gets what is found out about how the run is carried out: `tier`, see `sweeper.graphs`.
+        facts: the record's environment; gets what is found out about how the run is carried out: `tier`, see
+            `sweeper.graphs`, and `earlier`, see `sweeper.numerics`.
 
     Raises:
         Diverged: after the epoch in which it happened.
@@ -78,7 +79,7 @@ def train(
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "meter": meter}
     if step.loss_scale is not None:
         parts["loss_scale"] = step.loss_scale
-    first_epoch, done = load_state(run, parts, rows, data.digest)
+    first_epoch, done = load_state(run, parts, rows, data.digest, facts)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -99,7 +100,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts, rows, data.digest, epoch, done)
+                    save_state(run, parts, rows, data.digest, epoch, done, facts)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -109,7 +110,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts, rows, data.digest, epoch, done)
+            save_state(run, parts, rows, data.digest, epoch, done, facts)
             raise
         facts["tier"] = getattr(run_step, "tier", None) or "eager"  # how much of a step is one CUDA graph
 
@@ -128,7 +129,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts, rows, data.digest, epoch + 1, done)
+            save_state(run, parts, rows, data.digest, epoch + 1, done, facts)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

@@ -12,8 +12,8 @@ from sweeper.devices import prepare_process
 from sweeper.errors import BadInput, RunFailed, named
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.files import say_what_failed
-from sweeper.limits import cores
 from sweeper.lock import Locked, LockLost
+from sweeper.numerics import begun_with, keep
 from sweeper.progress import Progress, duration, percent
 from sweeper.pruning import why_pruned
 from sweeper.runs import CHECKPOINT_FILES, Damaged, Refused, RunDirectory, find_finished, read_run
@@ -36,12 +36,13 @@ def execute_run(
     config: dict[str, Any],
     directory: Path,
     parallel: int,
+    threads: int,
     in_sweep: bool,
     overrides: list[str],
     bars: Sequence[float | None] | None = None,
 ) -> str:
     """Train the run, go on with it from its checkpoint, or answer from disk; see `run_in_steps`."""
-    steps = run_in_steps(config, directory, parallel, in_sweep, overrides, bars)
+    steps = run_in_steps(config, directory, parallel, threads, in_sweep, overrides, bars)
     while True:
         try:
             event = next(steps)
@@ -56,6 +57,7 @@ def run_in_steps(
     config: dict[str, Any],
     directory: Path,
     parallel: int,
+    threads: int,
     in_sweep: bool,
     overrides: list[str],
     bars: Sequence[float | None] | None = None,
@@ -65,7 +67,8 @@ def run_in_steps(
     Yields None where another run may have its turn, or an event that the device must reach before this one goes on.
 
     Args:
-        parallel: runs that share this machine's device at a time; on the CPU its cores are shared out among them.
+        parallel: runs that share this machine's device at a time.
+        threads: of a run that begins; one that goes on keeps those it began with.
         overrides: the command line's, for the record.
         bars: of a search's run, for each epoch the best validation accuracy below which it is pruned.
 
@@ -91,7 +94,7 @@ def run_in_steps(
                 run.tidy()
                 if not config["rerun"] and (finished := find_finished(directory)) is not None:
                     return str(finished["status"])  # its owner came to its end while we waited for the lock
-                return (yield from _train(config, run, lock.check, parallel, sweep, overrides, tracking, bars))
+                return (yield from _train(config, run, lock.check, parallel, threads, sweep, overrides, tracking, bars))
         except LockLost as lost:
             log.error("%s", lost)
             return "locked"
@@ -116,23 +119,27 @@ def _train(
     run: RunDirectory,
     check_lock: Callable[[], None],
     parallel: int,
+    threads: int,
     sweep: SweepStop | None,
     overrides: list[str],
     tracking: Tracking,
     bars: Sequence[float | None] | None,
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
-    threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
-    from sweeper.devices import choose_device, reset_peak_memory
+    from sweeper.devices import choose_device, kind_here, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
     from sweeper.record import DeviceTime, Presence, describe_environment, shared_before, summarize_rows
 
-    if config["rerun"]:
-        run.set_aside()
-    else:
+    if not config["rerun"]:
         _keep_what_is_damaged(run)
+    kind = kind_here(config["device"]["kind"])
+    kept = keep(config["device"], threads, begun_with(run), kind)
+    if config["rerun"]:
+        run.set_aside(even_interrupted=bool(kept.refused))
+        kept = keep(config["device"], threads, begun_with(run), kind)
+    prepare_process(kept.threads)
     device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -150,7 +157,9 @@ def _train(
 
     level = logging.INFO if sweep is None else logging.DEBUG
     try:
-        device = choose_device(config["device"], threads)
+        for line in kept.lines:
+            log.warning("%s: %s", run.path, line)
+        device = choose_device(kept.options, kept.threads)
         data = load_run_data(config)
         environment = describe_environment(config, run.path, device, data, overrides)
         environment["device_seconds"] = device_time.count()  # what it cost of its device, its share if several ran

@@ -180,10 +180,10 @@ class RunDirectory:
         for name in HYDRAS_FILES:
             clear_way(self.path / name)
 
-    def set_aside(self) -> Path | None:
+    def set_aside(self, even_interrupted: bool = False) -> Path | None:
         """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
-        made goes on."""
-        if recorded_status(self.path) in ("running", "interrupted"):
+        made goes on by default."""
+        if not even_interrupted and recorded_status(self.path) in ("running", "interrupted"):
             return None
         kept = (RUN_FILE, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
         present = [name for name in kept if os.path.lexists(self.path / name)]
