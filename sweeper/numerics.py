@@ -127,9 +127,8 @@ def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) 
             )
     lines, here = [*refused], cores()
     if kept.get("threads", 0) > here:
-        lines.append(
-            f"the run goes on with the {kept['threads']} threads it began with; {here} of them at a time, by its cores"
-        )
+        few = "there is 1 core" if here == 1 else f"there are {here} cores"
+        lines.append(f"the run goes on with the {kept['threads']} threads it began with; {few}")
     return Kept({**options, **kept}, kept.get("threads", threads), refused, lines)
 
 
