@@ -1,7 +1,6 @@
 """How many CPU threads a new run gets, and how many runs go at a time: their threads are never more than the cores."""
 
 import contextlib
-import fcntl
 import logging
 import os
 import tempfile
@@ -103,6 +102,8 @@ def cores_file(sweep: str) -> Path:
 def _cores(wanted: int, path: Path, stopped: Callable[[], bool]) -> Iterator[None]:
     """Have so many cores, or all of them. Processes wait in turn, so that many threads don't wait for ever; one that
     ends gives its cores back, however it ends. `stopped` ends the waiting."""
+    import fcntl  # there is none on Windows
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
 
