@@ -8,6 +8,7 @@ import torch
 
 from sweeper.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
 from sweeper.errors import RunFailed, first_line
+from sweeper.numerics import EARLIER, facts_of, go_on
 from sweeper.previous import keep_files
 from sweeper.runs import CHECKPOINT_FILES, METRICS_FILE, Damaged, RunDirectory
 
@@ -20,7 +21,13 @@ log = logging.getLogger("sweeper")
 
 
 def save_state(
-    run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], signature: Signature, epoch: int, step: int
+    run: RunDirectory,
+    parts: dict[str, Any],
+    rows: list[dict[str, Any]],
+    signature: Signature,
+    epoch: int,
+    step: int,
+    environment: dict[str, Any],
 ) -> None:
     """Write the checkpoint from which training goes on with step `step` (from 0) of epoch `epoch` (from 1).
 
@@ -33,18 +40,25 @@ def save_state(
         "epoch": epoch,
         "step": step,
         "rows": rows,
+        "numerics": facts_of(environment),
+        EARLIER: environment.get(EARLIER, []),
         **{name: _portable_state(part) for name, part in parts.items()},
     }
     run.write_checkpoint(state)
 
 
 def load_state(
-    run: RunDirectory, parts: dict[str, Any], rows: list[dict[str, Any]], signature: Signature
+    run: RunDirectory,
+    parts: dict[str, Any],
+    rows: list[dict[str, Any]],
+    signature: Signature,
+    environment: dict[str, Any],
 ) -> tuple[int, int]:
     """Put the run's checkpoint into `parts` and `rows`; returns (epoch, step) to go on with, (1, 0) without one.
 
     Of a checkpoint that can't be used the log has a line, and it is kept under `previous/`: the run goes on from the
-    one before it, or begins anew.
+    one before it, or begins anew. Another line says where it goes on otherwise than it began, which `environment` then
+    tells.
 
     Raises:
         RunFailed: it was made on other data than `signature` tells.
@@ -67,8 +81,11 @@ def load_state(
         _tell(run, refused, [], "goes on from the one before it")
         rows.extend(state["rows"])
         log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
+        if (line := go_on(environment, state)) is not None:
+            log.warning("%s: %s", run.path, line)
         return state["epoch"], state["step"]
     _tell(run, refused, [METRICS_FILE], "begins anew")
+    go_on(environment, None)
     return 1, 0
 
 

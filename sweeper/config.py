@@ -13,12 +13,12 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sweeper.errors import BadInput, nearest
 from sweeper.identity import GROUPS, identity_config
+from sweeper.numerics import OPTIONS
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 NOISE_KINDS = ("none", "symmetric", "pair", "asymmetric", "human")
 SWITCHES = ("auto", "true", "false")
-USED = {"device.kind": "device", "device.precision": "precision", "device.threads": "threads"}  # in the environment
 
 
 @dataclass
@@ -228,7 +228,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         run: the record.
         here: the kind of device that `auto` is on this machine.
     """
-    used = {name: run["environment"].get(key) for name, key in USED.items()}
+    used = {name: run["environment"].get(key) for name, key in OPTIONS.items()}
     then = dict(flat(run["config"])) | {name: value for name, value in used.items() if value is not None}
     now = dict(flat(asked))
     if now["device.kind"] == "auto":
@@ -244,7 +244,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "dataset.workers",
         "noise.file",
     )
-    left_open = {name for name in USED if now[name] in ("auto", None)}  # it would be what it was, or as good
+    left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # it would be what it was, or as good
     return [
         f"{name}={then[name]}"
         for name, value in now.items()

@@ -113,6 +113,12 @@ def probe_kind() -> str:
     return "cpu"
 
 
+def likely_kind(config: dict[str, Any]) -> str:
+    """The kind of device of a run, without torch."""
+    kind: str = config["device"]["kind"]
+    return probe_kind() if kind == "auto" else kind
+
+
 def parallel_runs(kind: str, threads: int | None) -> int:
     """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
     kind = probe_kind() if kind == "auto" else kind
@@ -139,6 +145,11 @@ def kinds_here() -> dict[str, bool]:
     return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
 
 
+def kind_here(asked: str) -> str:
+    """The kind that `device.kind` is on this machine, by torch."""
+    return asked if asked != "auto" else next(kind for kind, there in kinds_here().items() if there)
+
+
 def choose_device(options: dict[str, Any], threads: int) -> Device:
     """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
 
@@ -152,7 +163,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     if asked != "auto" and not has[asked]:
         there = ", ".join(kind for kind in has if has[kind])
         raise BadInput(f"device={asked}: {why_not(asked)}; this machine has: {there}. Use device=auto")
-    kind = asked if asked != "auto" else next(k for k in has if has[k])
+    kind = kind_here(asked)
     why = (
         f"device={asked}"
         if asked != "auto"
@@ -213,6 +224,14 @@ def _needs_contiguous(layer: "torch.nn.Module") -> bool:
         and layer.groups == 1
         and layer.in_channels < 8
     )
+
+
+def has_precision(kind: str, precision: str) -> bool:
+    """Whether this machine's device of that kind computes in it."""
+    try:
+        return precision in ("fp32", "bf16", "fp16") and _precision(kind, precision) == precision
+    except BadInput:
+        return False
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from sweeper.evaluate import Evaluation
 from sweeper.graphs import GraphedStep
 from sweeper.identity import run_name
 from sweeper.meter import Meter
+from sweeper.numerics import describe
 from sweeper.runs import RunDirectory
 from sweeper.step import Step
 from sweeper.streams import seed_layers, stream_seed
@@ -53,7 +54,8 @@ def train(
     Args:
         rows: empty; gets a row of metrics for each epoch.
         show: called with each epoch's row of metrics.
-        facts: gets what is found out about how the run is carried out: `tier`, see `sweeper.graphs`.
+        facts: the record's environment; gets what is found out about how the run is carried out: `tier`, see
+            `sweeper.graphs`, and `earlier`, see `sweeper.numerics`.
 
     Raises:
         Diverged: after the epoch in which it happened.
@@ -63,6 +65,7 @@ def train(
     seed, epochs, batch_size, every = (config[k] for k in ("seed", "epochs", "batch_size", "checkpoint_every"))
     where = device.torch_device
     model, device = place(build_model(config["model"], data.image_shape, len(data.classes), seed), device)
+    facts["memory_format"] = describe(device)["memory_format"]  # as this model needs it
     optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
     batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
     sizes = [min(batch_size, len(batches) - start) for start in range(0, len(batches), batch_size)]
@@ -80,7 +83,7 @@ def train(
     if step.loss_scale is not None:
         parts["loss_scale"] = step.loss_scale
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
-    first_epoch, done = load_state(run, parts, rows, signature)
+    first_epoch, done = load_state(run, parts, rows, signature, facts)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -101,7 +104,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts, rows, signature, epoch, done)
+                    save_state(run, parts, rows, signature, epoch, done, facts)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -111,7 +114,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts, rows, signature, epoch, done)
+            save_state(run, parts, rows, signature, epoch, done, facts)
             raise
         facts["tier"] = getattr(run_step, "tier", None) or "eager"  # how much of a step is one CUDA graph
 
@@ -130,7 +133,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts, rows, signature, epoch + 1, done)
+            save_state(run, parts, rows, signature, epoch + 1, done, facts)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

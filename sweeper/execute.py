@@ -13,8 +13,8 @@ from sweeper.devices import prepare_process
 from sweeper.errors import BadInput, RunFailed, named
 from sweeper.faults import NoRoom, explain_out_of_memory, is_out_of_memory, raise_if_lost
 from sweeper.files import say_what_failed
-from sweeper.limits import cores
 from sweeper.lock import Locked, LockLost
+from sweeper.numerics import begun_with, keep
 from sweeper.previous import keep_files
 from sweeper.progress import Progress, duration, percent
 from sweeper.pruning import why_pruned
@@ -47,12 +47,13 @@ def execute_run(
     config: dict[str, Any],
     directory: Path,
     parallel: int,
+    threads: int,
     in_sweep: bool,
     overrides: list[str],
     bars: Sequence[float | None] | None = None,
 ) -> str:
     """Train the run, go on with it from its checkpoint, or answer from disk; see `run_in_steps`."""
-    steps = run_in_steps(config, directory, parallel, in_sweep, overrides, bars)
+    steps = run_in_steps(config, directory, parallel, threads, in_sweep, overrides, bars)
     while True:
         try:
             event = next(steps)
@@ -67,6 +68,7 @@ def run_in_steps(
     config: dict[str, Any],
     directory: Path,
     parallel: int,
+    threads: int,
     in_sweep: bool,
     overrides: list[str],
     bars: Sequence[float | None] | None = None,
@@ -76,7 +78,8 @@ def run_in_steps(
     Yields None where another run may have its turn, or an event that the device must reach before this one goes on.
 
     Args:
-        parallel: runs that share this machine's device at a time; on the CPU its cores are shared out among them.
+        parallel: runs that share this machine's device at a time.
+        threads: of a run that begins; one that goes on keeps those it began with.
         overrides: the command line's, for the record.
         bars: of a search's run, for each epoch the best validation accuracy below which it is pruned.
 
@@ -106,7 +109,9 @@ def run_in_steps(
                 if not config["rerun"] and (finished := find_finished(directory)) is not None:
                     return str(finished["status"])  # its owner came to its end while we waited for the lock
                 return (
-                    yield from _train(config, run, directory, lock.check, parallel, sweep, overrides, tracking, bars)
+                    yield from _train(
+                        config, run, directory, lock.check, parallel, threads, sweep, overrides, tracking, bars
+                    )
                 )
         except LockLost as lost:
             log.error("%s", _as_typed(lost, run, directory))
@@ -134,24 +139,28 @@ def _train(
     directory: Path,
     check_lock: Callable[[], None],
     parallel: int,
+    threads: int,
     sweep: SweepStop | None,
     overrides: list[str],
     tracking: Tracking,
     bars: Sequence[float | None] | None,
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
-    threads = config["device"]["threads"] or max(1, cores() // parallel)
     prepare_process(threads)
-    from sweeper.devices import choose_device, reset_peak_memory
+    from sweeper.devices import choose_device, kind_here, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
     from sweeper.process_state import ProcessState
     from sweeper.record import DeviceTime, Presence, describe_environment, shared_before, summarize_rows
 
-    if config["rerun"]:
-        run.set_aside()
-    else:
+    if not config["rerun"]:
         _keep_what_is_damaged(run, directory)
+    kind = kind_here(config["device"]["kind"])
+    kept = keep(config["device"], threads, begun_with(run), kind)
+    if config["rerun"]:
+        run.set_aside(even_interrupted=bool(kept.refused))
+        kept = keep(config["device"], threads, begun_with(run), kind)
+    prepare_process(kept.threads)
     device_time = DeviceTime(run.path, parallel)
     environment: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
@@ -171,7 +180,9 @@ def _train(
 
     level = logging.INFO if sweep is None else logging.DEBUG
     try:
-        device = choose_device(config["device"], threads)
+        for line in kept.lines:
+            log.warning("%s: %s", directory, line)
+        device = choose_device(kept.options, kept.threads)
         state = ProcessState()
         with state:
             data = load_run_data(config)
@@ -272,7 +283,7 @@ def _keep_what_is_damaged(run: RunDirectory, directory: Path) -> None:
     except Damaged as error:
         damage = _as_typed(error, run, directory)
         if _has_whole_checkpoint(run):
-            kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None
+            kept = keep_files(run.path, [RUN_FILE]) if isinstance(error, OfAnotherRun) else None
             log.warning("%s%s; the run goes on from its checkpoint", damage, f"; it is kept in {kept}" if kept else "")
         elif (aside := run.set_aside()) is not None:
             log.warning(

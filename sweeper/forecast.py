@@ -2,13 +2,13 @@
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweeper.devices import parallel_runs, probe_kind
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
-from sweeper.limits import cores
 from sweeper.speeds import speeds_of
+from sweeper.threads import runs_at_a_time, share_of_cores, workers
 from sweeper.timings import Probed, Timing, probe
 
 if TYPE_CHECKING:
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
 TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
+
+
+class Side(NamedTuple):
+    """How runs are timed: so many at a time, each with so many threads."""
+
+    at_a_time: int
+    threads: int
 
 
 def forecast(
@@ -34,27 +41,28 @@ def forecast(
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
     kind = probe_kind() if device["kind"] == "auto" else device["kind"]
-    # As sweeper.train has it: fewer runs than places share all cores among themselves.
-    jobs = min(_jobs(grid.jobs, parallel_runs(kind, device["threads"])), len(to_do))
-    sides = sorted({1, jobs} if grid.sweep else {1})
-    probed: dict[int, Probed] = {}
-    for n in sides:
-        threads = device["threads"] or max(1, cores() // n)
+    places = workers(grid.jobs) if grid.jobs is not None else parallel_runs(kind, device["threads"])
+    share = device["threads"] or share_of_cores(places)
+    one = Side(1, device["threads"] or share_of_cores(1))
+    joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
+    sides = sorted({one, joint})
+    probed: dict[Side, Probed] = {}
+    for side in sides:
         each = seconds / len(sides) / len(kinds)
-        pack = min(len(to_do), MOST) if grid.sweep and n == 1 else 0
-        probed[n] = probe(list(kinds.values()), n, threads, each, pack)
-    timings = {n: dict(zip(kinds, found.timings, strict=True)) for n, found in probed.items()}
-    alone = timings[1]
-    launchers = _launchers(grid, runs, probed, timings, composing, within)
+        pack = min(len(to_do), MOST) if grid.sweep and side == one else 0
+        probed[side] = probe(list(kinds.values()), side.at_a_time, side.threads, each, pack)
+    timings = {side: dict(zip(kinds, probed[side].timings, strict=True)) for side in sides}
+    alone, lone = timings[one], probed[one]
+    launchers = _launchers(grid, runs, (one, joint), probed, timings, composing, within)
     return {
-        "device": probed[1].device,
-        "device_line": probed[1].line.removeprefix("device: "),
-        "work": [_describe_work(key, kinds, to_do, timings) for key in kinds],
+        "device": lone.device,
+        "device_line": lone.line.removeprefix("device: "),
+        "work": [_describe_work(key, kinds, to_do, alone, timings) for key in kinds],
         "within_seconds": within,
-        "once_seconds": {what: round(s, 4) for what, s in _once(grid, probed[1], composing).items()},
+        "once_seconds": {what: round(s, 4) for what, s in _once(grid, lone, composing).items()},
         "launchers": launchers,
         "not_reckoned": None if any(way["chosen"] for way in launchers) else grid.launcher,
-        "disk": _disk(grid, to_do, alone, max(*probed, probed[1].lanes * probed[1].gpus, 1)),
+        "disk": _disk(grid, to_do, alone, max(joint.at_a_time, lone.lanes * lone.gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
     }
 
@@ -74,17 +82,12 @@ def _without_fractions(value: Any) -> Any:
     return "a fraction" if isinstance(value, float) else value
 
 
-def _jobs(asked: int | None, usual: int) -> int:
-    if asked is None:
-        return usual
-    return asked if asked > 0 else max(1, cores() + 1 + asked)  # joblib's way to count from the end
-
-
 def _launchers(
     grid: "Grid",
     runs: list["Standing"],
-    probed: dict[int, Probed],
-    timings: dict[int, dict[str, Timing]],
+    sides: tuple[Side, Side],
+    probed: dict[Side, Probed],
+    timings: dict[Side, dict[str, Timing]],
     composing: float,
     within: float | None,
 ) -> list[dict[str, Any]]:
@@ -92,7 +95,8 @@ def _launchers(
 
     On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
     """
-    one, jobs = probed[1], max(probed)
+    side, joint = sides
+    one, jobs = probed[side], joint.at_a_time
     once = _once(grid, one, composing)
     tables = once.pop("tables", 0.0)
     begin = sum(once.values())
@@ -100,13 +104,13 @@ def _launchers(
     gpus = max(1, one.gpus)
     # Name, runs at a time, places that the runs take in turn, timed so many at a time, gain, seconds beside the runs.
     # Runs that are packed share their GPU, so together they are as one that is faster.
-    ways: list[tuple[str, int, int, int, float, float]] = [
-        (joblib, jobs, jobs, jobs, 1.0, begin + probed[jobs].start_seconds + probed[jobs].load_seconds + tables),
-        ("basic", 1, 1, 1, 1.0, begin + tables),
-        ("packed", one.lanes * gpus, gpus, 1, one.gain, begin + tables),
+    ways: list[tuple[str, int, int, Side, float, float]] = [
+        (joblib, jobs, jobs, joint, 1.0, begin + probed[joint].start_seconds + probed[joint].load_seconds + tables),
+        ("basic", 1, 1, side, 1.0, begin + tables),
+        ("packed", one.lanes * gpus, gpus, side, one.gain, begin + tables),
     ]
     if not grid.sweep:
-        ways = [("none", 1, 1, 1, 1.0, begin)]
+        ways = [("none", 1, 1, side, 1.0, begin)]
     found = []
     for name, at_a_time, places, timed_at, gain, beside in ways:
         costs = [_cost(run, timings[timed_at][kind_of_work(run.cell.config)], gain) for run in runs if run.left]
@@ -137,19 +141,23 @@ def _cost(run: "Standing", timing: Timing, gain: float) -> Cost:
 
 
 def _describe_work(
-    key: str, kinds: dict[str, Any], to_do: list["Standing"], timings: dict[int, dict[str, Timing]]
+    key: str,
+    kinds: dict[str, Any],
+    to_do: list["Standing"],
+    timed_alone: dict[str, Timing],
+    timings: dict[Side, dict[str, Timing]],
 ) -> dict[str, Any]:
     """A kind of run in words and figures; seconds by how many run at a time."""
-    config, alone = kinds[key], timings[1][key]
+    config, alone = kinds[key], timed_alone[key]
+    by_number = {str(side.at_a_time): found[key] for side, found in timings.items()}
+    by_number["1"] = alone
     return {
         **{group: config[group]["name"] for group in ("dataset", "model", "optimizer")},
         "batch_size": config["batch_size"],
         "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
-        "epoch_seconds": {str(n): round(found[key].epoch_seconds, 4) for n, found in timings.items()},
-        "setup_seconds": {str(n): round(found[key].setup_seconds, 4) for n, found in timings.items()},
-        "images_per_second": {
-            str(n): round(found[key].images / found[key].epoch_seconds, 1) for n, found in timings.items()
-        },
+        "epoch_seconds": {n: round(timing.epoch_seconds, 4) for n, timing in by_number.items()},
+        "setup_seconds": {n: round(timing.setup_seconds, 4) for n, timing in by_number.items()},
+        "images_per_second": {n: round(timing.images / timing.epoch_seconds, 1) for n, timing in by_number.items()},
         "memory_bytes": alone.memory_bytes,
         "part_timed": round(alone.part, 4),
         "data": alone.data,

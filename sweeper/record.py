@@ -19,6 +19,7 @@ from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
 from sweeper.files import make_folder, relative, remove_file, write_mark
 from sweeper.lock import process_started
+from sweeper.numerics import carry_over, describe
 from sweeper.runs import CHECKPOINT_FILES, Damaged, read_run
 
 
@@ -26,17 +27,14 @@ def describe_environment(
     config: dict[str, Any], directory: Path, device: Device, data: Data, overrides: list[str]
 ) -> dict[str, Any]:
     """Versions, device and data of a run, and the command that repeats it."""
-    root = config["dataset"]["root"]
+    root, numerics = config["dataset"]["root"], describe(device)
     versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
     for name in ("torchvision", "hydra-core", "numpy"):
         with contextlib.suppress(PackageNotFoundError):
             versions[name] = version(name)
-    return {
+    environment = {
         "versions": versions,
-        "device": device.kind,
-        "device_name": device.name,
-        "precision": device.precision,
-        "threads": device.threads,  # on the CPU
+        **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
         "commit": _commit(),  # of the clone that sweeper ran from; elsewhere SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, however they were stored
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
@@ -45,7 +43,10 @@ def describe_environment(
         "host": socket.gethostname() if config["record_host"] else None,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; begun or resumed
         "overrides": overrides,  # the words that give this run again
+        **numerics,
     }
+    carry_over(environment, directory)
+    return environment
 
 
 def summarize_rows(

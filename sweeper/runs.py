@@ -184,9 +184,10 @@ class RunDirectory:
         for name in HYDRAS_FILES:
             files.clear_way(self.path / name)
 
-    def set_aside(self) -> Path | None:
-        """Keep an earlier result under `previous/<n>/`, which is returned; one interrupted in being made goes on."""
-        if recorded_status(self.path) in ("running", "interrupted"):
+    def set_aside(self, even_interrupted: bool = False) -> Path | None:
+        """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
+        made goes on by default."""
+        if not even_interrupted and recorded_status(self.path) in ("running", "interrupted"):
             return None
         return keep_together(self.path, RESULT_FILES)
 

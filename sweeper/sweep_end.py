@@ -13,6 +13,7 @@ from sweeper.errors import RunFailed
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import end_show
 from sweeper.sweeps import remove_sweep
+from sweeper.threads import cores_file
 
 RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do at most at a time, for its launcher's workers
 
@@ -36,6 +37,8 @@ def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSig
         os.environ.pop(RUNS_VARIABLE, None)
         stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
         remove_sweep(outputs, stop.key)
+        with contextlib.suppress(OSError):
+            cores_file(stop.key).unlink(missing_ok=True)
 
 
 def update_tables(outputs: str) -> bool:

@@ -22,14 +22,14 @@ from sweeper.command import exit_code_of, say
 from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
 from sweeper.config import other_circumstances, resolve_config
 from sweeper.deaths import passing_over, tell_of_the_dead
-from sweeper.devices import probe_kind
+from sweeper.devices import likely_kind, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name, with_relative_paths
 from sweeper.launches import Launches
-from sweeper.limits import cores
 from sweeper.lock import describe, is_alive, read_lock
+from sweeper.numerics import threads_to_use
 from sweeper.overrides import MOST_RUNS
 from sweeper.process_end import end_with
 from sweeper.progress import percent
@@ -49,6 +49,7 @@ from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_end import RUNS_VARIABLE, sweep_at_work, update_tables
 from sweeper.sweep_show import show_sweep
 from sweeper.sweeps import tidy_folder, write_sweep
+from sweeper.threads import about_threads, launcher_workers, new_run_threads, own_cores, runs_at_a_time
 
 # Hydra's flags that ask for something else than training; what they show of a run is checked first.
 _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
@@ -117,8 +118,10 @@ def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
 
 def run_one(cfg: DictConfig) -> str:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
-    status = execute_run(**_what_to_run(cfg))
-    sweep = SweepStop.current()
+    run, sweep = _what_to_run(cfg), SweepStop.current()
+    beside_others = sweep is not None and launcher_workers(HydraConfig.get().launcher) > 1
+    with own_cores(run["config"], run["directory"], run["threads"]) if beside_others else contextlib.nullcontext():
+        status = execute_run(**run)
     if status == "interrupted" and not (sweep is not None and sweep.requested()):
         StopSignals.installed().requeue()
     return status
@@ -137,21 +140,18 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     hydra_config = HydraConfig.get()
     config = resolve_config(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
-    n_jobs = int(launcher.get("n_jobs", 1)) if "joblib" in launcher.get("_target_", "") else 1
+    places = min(launcher_workers(launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))
+    directory, kind = Path(config["outputs"]) / run_name(config), likely_kind(config)
+    threads = new_run_threads(asked := config["device"]["threads"], launcher)
     return {
         "config": config,
-        "directory": Path(config["outputs"]) / run_name(config),
-        "parallel": runs_at_a_time(n_jobs, int(os.environ.get(RUNS_VARIABLE, MOST_RUNS))),
+        "directory": directory,
+        "parallel": runs_at_a_time(places, threads_to_use(asked, threads, directory, kind), kind),
+        "threads": threads,
         "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
         "overrides": list(hydra_config.overrides.task),
         "bars": hydra_config.sweeper.get("prune_below"),
     }
-
-
-def runs_at_a_time(n_jobs: int, runs: int) -> int:
-    """How many runs of a sweep share the machine: joblib's `n_jobs`, of which -1 is every core and -2 all but one."""
-    workers = n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
-    return max(1, min(workers, runs))
 
 
 def _carry_out(grid: Grid) -> int:
@@ -180,6 +180,8 @@ def _carry_out(grid: Grid) -> int:
         sweeper.slurm.to_queue = {cell.number for cell in to_do}
     if advice := _faster_launcher(grid.launcher, to_do):
         print(advice, file=sys.stderr)
+    if line := about_threads(grid, to_do):
+        print(line, file=sys.stderr)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     waits = len(to_do) > 1 and not by_slurm and grid.launcher != "ray"
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
@@ -231,8 +233,7 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
     """One line for a sweep that leaves a GPU half idle by the default launcher; None where there is nothing better."""
-    kind = to_do[0].config["device"]["kind"]
-    if launcher != "local" or len(to_do) < 2 or (probe_kind() if kind == "auto" else kind) != "cuda":
+    if launcher != "local" or len(to_do) < 2 or likely_kind(to_do[0].config) != "cuda":
         return None
     return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
 

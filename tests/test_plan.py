@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from made_runs import make_rows
 
-from sweeper import compose, forecast
+from sweeper import compose, forecast, threads
 from sweeper.compose import compose_grid
 from sweeper.epoch_timing import Timing
 from sweeper.metrics import read_metrics
@@ -35,7 +35,7 @@ def plan(tmp_path, monkeypatch, capsys):
     evaluation, starting a process 4 s, reading the command line nothing; `asked` notes what was to be timed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sweeper.plan.time", types.SimpleNamespace(perf_counter=lambda: 0.0))
-    monkeypatch.setattr(forecast, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "cores", lambda: 4)
 
     def call(*arguments, kind="cpu", jobs=2, text=False, data="digits", **found):
         asked = []
@@ -161,11 +161,16 @@ def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkey
     assert "hydra/launcher=slurm isn't reckoned: these times are this machine's, without it\n" in text
 
 
-def test_fewer_runs_than_places_have_all_cores_among_themselves(plan):
+def test_fewer_runs_than_places_have_the_threads_that_more_would_have(plan):
     _, document = plan("-m", "dataset=digits", "optimizer=sgd", "seed=1", jobs=4)
-    assert plan.asked == [(1, 1, 4, 1)] and launcher(document, "local")["at_a_time"] == 1
+    assert plan.asked == [(1, 1, 1, 0), (1, 1, 4, 1)] and launcher(document, "local")["at_a_time"] == 1
     plan("-m", "dataset=digits", "optimizer=sgd", "seed=1,2", jobs=4)
-    assert plan.asked == [(1, 1, 4, 2), (1, 2, 2, 0)]
+    assert plan.asked == [(1, 1, 4, 2), (1, 2, 1, 0)]
+
+
+def test_no_more_threads_than_cores_are_timed(plan):
+    _, document = plan(*GRID, "hydra/launcher=joblib", "hydra.launcher.n_jobs=4", "device.threads=2")
+    assert launcher(document, "joblib")["at_a_time"] == 2 and plan.asked == [(2, 1, 2, 4), (2, 2, 2, 0)]
 
 
 def test_the_disk_holds_weights_and_checkpoints_or_it_is_said(plan, monkeypatch):

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from conftest import TINY, run_module
 
-from sweeper import train
-from sweeper.limits import cores
 from sweeper.runs import METRICS
 
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY)
@@ -206,7 +204,7 @@ def test_a_sweep_on_one_gpu_is_told_of_the_faster_launcher(monkeypatch, launcher
     from sweeper import train
     from sweeper.compose import Cell
 
-    monkeypatch.setattr(train, "probe_kind", lambda: found)
+    monkeypatch.setattr("sweeper.devices.probe_kind", lambda: found)
     to_do = [Cell({"device": {"kind": asked}}, Path(str(k)), k) for k in range(runs)]
     line = train._faster_launcher(launcher, to_do)
     assert (line is not None) == advised
@@ -218,23 +216,3 @@ def test_the_default_launcher_is_known_by_its_name():
 
     assert compose_grid(["-m", *TINY]).launcher == "local"
     assert compose_grid(["-m", *TINY, "hydra/launcher=packed"]).launcher == "packed"
-
-
-@pytest.mark.parametrize(
-    ("n_jobs", "runs", "at_a_time"), [(4, 9, 4), (4, 2, 2), (-1, 9, 8), (-2, 9, 7), (-1, 3, 3), (1, 9, 1)]
-)
-def test_runs_share_the_cores_with_those_that_there_are(monkeypatch, n_jobs, runs, at_a_time):
-    monkeypatch.setattr(train, "cores", lambda: 8)
-    assert train.runs_at_a_time(n_jobs, runs) == at_a_time
-
-
-@pytest.mark.slow
-def test_a_sweep_of_fewer_runs_than_workers_uses_all_cores(tmp_path):
-    """Of two runs by four workers each gets half the cores; one that is done already counts for nothing."""
-    sweep = ("-m", *(o for o in TINY if not o.startswith("device.threads")), "model=mlp", "epochs=1")
-    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
-    for seeds, share in (("1,2", 2), ("1,2,3", 1)):
-        done = run_module("train", *sweep, *joblib, f"seed={seeds}", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        (path,) = tmp_path.glob(f"outputs/*/*-seed{seeds[-1]}-*/run.json")
-        assert json.loads(path.read_text())["environment"]["threads"] == max(1, cores() // share)
