@@ -23,7 +23,7 @@ from sweeper.runs import recorded_status
 
 TRAINED = ("dataset=digits", "dataset.train_limit=300", "dataset.test_limit=100", "model=mlp", "model.width=16")
 TRAINED += ("device=cpu", "checkpoint_every=1", "noise=symmetric", "noise.rate=0.2")
-SINGLE = ("optimizer=adamw", "epochs=4", *TRAINED)
+SINGLE = ("optimizer=adamw", "epochs=3", *TRAINED)
 SWEEP = ("-m", "optimizer=sgd,lion", "epochs=2", "hydra/launcher=basic", *TRAINED)
 
 # Asks the run to stop in the middle of its third epoch, as SIGTERM does.
