@@ -63,7 +63,8 @@ def started(request, monkeypatch):
         return
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)  # with what it has started, if it has ended too
+        process.kill()
         process.wait()
 
 
