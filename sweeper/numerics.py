@@ -61,6 +61,9 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     """Those that a record's environment tells; an earlier version's tells fewer."""
     versions = environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
+    torch = (
+        str(torch) if isinstance(torch, str) else None
+    )  # a class of torch's own would not be loaded from a checkpoint
     return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
 
 

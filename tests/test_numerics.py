@@ -126,6 +126,14 @@ def test_what_a_run_could_not_keep_is_said_in_a_line_and_recorded(then, now, lin
     assert told.get("earlier") == ([part] if line else None)
 
 
+def test_a_checkpoint_with_the_facts_of_this_machine_is_loaded(tmp_path):
+    config, run = configure("epochs=2"), RunDirectory(tmp_path)
+    device, data = choose_device(config["device"], threads=1), load_run_data(config)
+    told = describe_environment(config, tmp_path, device, data, [])
+    stop_after(2, run, told)
+    assert run.load_checkpoint()["numerics"] == facts_of(told) == begun_with(run)
+
+
 def test_another_torch_is_told():
     then, now = environment(CPU, "2.8.0"), environment(CPU, "2.9.0")
     line = go_on(now, {"numerics": facts_of(then), "earlier": [], "epoch": 1, "step": 1})

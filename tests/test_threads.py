@@ -71,6 +71,7 @@ def test_a_sweep_stopped_at_its_last_run_ends_as_if_it_had_not_been(tmp_path):
         done = run_module("train", *sweep, cwd=tmp_path / name)
         assert done.returncode == 0, done.stderr
         assert "isn't used" not in done.stderr and "this run began" not in done.stderr
+        assert ("going on from the checkpoint" in done.stderr) == (name == "stopped"), done.stderr
     same(tmp_path / "whole", tmp_path / "stopped")
     for record in (*records(tmp_path / "stopped").values(), *records(tmp_path / "whole").values()):
         assert record["environment"]["threads"] == max(1, cores() // 2) and record["result"]["epochs_done"] == 30
@@ -96,6 +97,7 @@ def go_on(begun: Path, folder: Path, *arguments: str, before: tuple[str, ...] = 
     command = [*before, sys.executable, "-m", "sweeper.train", *RUN, "epochs=8", "seed=1", *arguments]
     done = subprocess.run(command, cwd=folder / "copy", capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    assert ("going on from the checkpoint" in done.stderr) == ("rerun=true" not in arguments), done.stderr
     return done.stderr
 
 
@@ -135,8 +137,7 @@ def test_threads_asked_for_on_the_way_are_refused_in_a_line_and_used_by_a_rerun(
     same(begun / "whole", tmp_path / "copy")
     why = f"the run goes on with device.threads={cores()}, as it began; rerun=true trains it anew"
     assert f"device.threads=1 isn't used: {why}" in said
-    said = go_on(begun, tmp_path / "again", "device.threads=1", "rerun=true")
-    assert "isn't used" not in said and "going on from the checkpoint" not in said
+    assert "isn't used" not in go_on(begun, tmp_path / "again", "device.threads=1", "rerun=true")
     assert records(tmp_path / "again" / "copy")[1]["environment"]["threads"] == 1
     assert list((tmp_path / "again" / "copy").glob("outputs/*/*/previous/1/run.json"))
 
