@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.bootstrap import Rank, rank_with_interval
+from sweeper.cells import printable
 from sweeper.comparisons import PairedComparison, compare_paired, holm
 from sweeper.rows import Run
 from sweeper.statistics import mean
@@ -105,7 +106,8 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
     tasks = []
     for group in by_task.values():
         settings = [
-            Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], configs[c]) for c, r in group.items()
+            Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], _printable(configs[c]))
+            for c, r in group.items()
         ]
         config = {name: settings[0].config.get(name) for name in OF_THE_TASK}
         digests = {run.conditions.get("data") or "?" for setting in settings for run in setting.runs}
@@ -146,6 +148,15 @@ def differing(configs: list[dict[str, str]]) -> list[str]:
     """The names, in the order of the alphabet, that not all have or that have several values."""
     names = sorted({name for config in configs for name in config})
     return [name for name in names if len({config.get(name) for config in configs}) > 1]
+
+
+def _printable(value: Any) -> Any:
+    """A configuration whose texts have no line ends: labels are made of them, and go into YAML's comments too."""
+    if isinstance(value, dict):
+        return {key: _printable(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_printable(v) for v in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _is(run: Run, *statuses: str) -> bool:
