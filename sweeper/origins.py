@@ -14,6 +14,10 @@ from sweeper.runs import Damaged, read_run
 # Said on the command line, yet about the place or the day of the run and not about the run.
 _NOT_REPEATED = ("outputs=", "rerun=", "fail_fast=")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+-]+")
+# An override of the run's own options, neither a flag nor one of Hydra's. Whoever copies a command from records of
+# somebody else must not call code that these name, nor look up anything on his machine.
+_OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
+_NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Origin:
 
     Attributes:
         started: UTC, e.g. `2025-01-31T12:00:00Z`.
-        command: for a POSIX shell.
+        command: for a POSIX shell; it names no code.
         device_seconds: what the run cost of its device, its share where several ran at once; None if not recorded.
     """
 
@@ -49,10 +53,15 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
 
     Args:
         overrides: as recorded, a list of texts; anything else counts as not recorded, as of a run that failed early.
+
+    Returns:
+        The command; "" where a word of it isn't an override of a run's options, names code or refers to something.
     """
     if not isinstance(overrides, list) or not all(isinstance(word, str) for word in overrides):
         overrides = list(_all_values(config))
-    words = [word for word in overrides if not word.startswith(_NOT_REPEATED)]
+    words = [word for word in overrides if not word.lstrip("+~").startswith(_NOT_REPEATED)]
+    if not all(w.isprintable() and _OVERRIDE.fullmatch(w) and not _NAMES_CODE.search(w) for w in words):
+        return ""
     return shlex.join(["python", "-m", "sweeper.train", *words])
 
 

@@ -1,5 +1,6 @@
 """What a search found, as one table: each optimizer's best trial by validation accuracy, and how its budget went."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from sweeper.progress import percent
@@ -34,7 +35,8 @@ def search_table(trials: "Trials", outputs: str) -> str:
     if any(not trial.state.is_finished() for optimizer in trials.search.bases for trial in trials.of(optimizer)):
         last.append("open trials failed or were stopped; the same command goes on with them")
     if any(_completed(trials, optimizer) for optimizer in trials.search.bases):
-        last.append(f"python -m sweeper.choose {outputs} writes them as YAML, with --write conf/optimizer as defaults")
+        command = f"python -m sweeper.choose {shlex.quote(outputs)}"
+        last.append(f"{command} writes them as YAML, with --write conf/optimizer as defaults")
     return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,12 +56,13 @@ def update_tables(outputs: str) -> bool:
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
     told, reasons = report.communicate()
     if aggregated not in (0, 2):  # 2 has said why
-        command = f"python -m sweeper.aggregate {outputs} makes them"
+        command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
         _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
         say(told, end="")
     elif report.returncode < 0:
-        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); python -m sweeper.report {outputs} makes it")
+        command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
+        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
     elif aggregated != 2:  # else it has said the same
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
         _tell(f"no report.html: {last.removeprefix('error: ')}")

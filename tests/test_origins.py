@@ -52,6 +52,44 @@ def test_a_shell_takes_no_word_of_it_for_its_own():
     assert shlex.split(command)[-1] == "tag='$(rm -rf ~)'"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "optimizer._target_=os.system",
+        "+model={_target_:os.system}",
+        "++schedule.a={'_target_':os.system}",
+        "dataset.loader=os.system",
+        "dataset={loader: os.system}",
+        "--config-dir=/tmp/theirs",
+        "-m",
+        "hydra.callbacks.a={b:c}",
+        "+hydra.job.env_set={PYTHONPATH:/tmp}",
+        "hydra/launcher=slurm",
+        "tag=${oc.env:HOME}",
+        "tag=a\nrm -rf ~",
+        "tag=\x1b[2J",
+    ],
+)
+def test_a_command_of_somebody_elses_record_calls_nothing_of_theirs(word):
+    assert repeat_command(make_config(), ["dataset=digits", word]) == ""
+    assert repeat_command(make_config(), ["dataset=digits", "++outputs=/etc"]).endswith("train dataset=digits")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer__x": {"_target_": "os.system"}},
+        {"optimizer__x": "${oc.env:HOME}"},
+        {"--config-dir": "/tmp/theirs"},
+        {"hydra.callbacks.x": {"a": "b"}},
+        {"tag": "a\nb"},
+    ],
+)
+def test_values_written_out_call_nothing_either(change):
+    assert repeat_command(make_config(), None) != ""
+    assert repeat_command(make_config(**change), None) == ""
+
+
 def test_the_record_is_read_and_may_be_gone(tmp_path):
     path = make_run(tmp_path, environment={"device_name": "Some GPU", "started": "2025-01-31T12:00:00Z"})
     (run,) = read_results([tmp_path]).runs
