@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sweeper.errors import BadInput, nearest
-from sweeper.identity import GROUPS, identity_config
+from sweeper.identity import GROUPS, is_identity
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -233,7 +233,6 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
     now = dict(flat(asked))
     if now["device.kind"] == "auto":
         now["device.kind"] = here
-    identity = dict(flat(identity_config(asked)))
     ignored = (
         "device.name",
         "outputs",
@@ -250,7 +249,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         for name, value in now.items()
         if name in then
         and then[name] != value
-        and name not in identity
+        and not is_identity(name)
         and name not in left_open
         and not name.startswith(ignored)
     ]

@@ -25,14 +25,24 @@ NOT_IDENTITY = frozenset(
         "checkpoint_every",
         "target_accuracy",
         "record_host",
+        "dataset.root",
+        "dataset.workers",
+        "noise.file",  # its content is: `noise.file_digest`
     }
 )
-NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
-NOT_IDENTITY_IN_NOISE = frozenset({"file"})  # its content is: `file_digest`
 
 
 # Names that are devices on Windows, with anything behind a dot too.
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+
+
+def is_identity(name: str) -> bool:
+    """Whether the option of this dotted name has a part in determining a run's result.
+
+    >>> is_identity("optimizer.lr"), is_identity("dataset.root"), is_identity("device.kind")
+    (True, False, False)
+    """
+    return name not in NOT_IDENTITY and name.partition(".")[0] not in NOT_IDENTITY
 
 
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -41,12 +51,13 @@ def identity_config(config: dict[str, Any]) -> dict[str, Any]:
     Options left at null are dropped, so a new option with the default null renames no old run; a float of integer
     value is written as an integer, so `1` and `1.0` are one run.
     """
-    chosen = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
-    if "dataset" in chosen:
-        chosen["dataset"] = {k: v for k, v in chosen["dataset"].items() if k not in NOT_IDENTITY_IN_DATASET}
-    if "noise" in chosen:
-        chosen["noise"] = {k: v for k, v in chosen["noise"].items() if k not in NOT_IDENTITY_IN_NOISE}
-    canonical: dict[str, Any] = _canonical(chosen)
+    canonical: dict[str, Any] = _canonical(
+        {
+            key: {k: v for k, v in value.items() if is_identity(f"{key}.{k}")} if isinstance(value, dict) else value
+            for key, value in config.items()
+            if is_identity(key)
+        }
+    )
     return canonical
 
 
