@@ -15,7 +15,7 @@ from sweeper.errors import BadInput, nearest
 from sweeper.files import write_atomically
 from sweeper.results import read_results
 from sweeper.statistics import mean
-from sweeper.studies import Setting, Task, differing, epochs_words, flat, group_tasks
+from sweeper.studies import Setting, Task, differing, epochs_words, group_tasks, texts
 from sweeper.tables import to_csv
 
 SEARCH_FILE = "search.csv"
@@ -85,7 +85,7 @@ def searched_options(task: Task) -> list[str]:
     """The optimizers' options that were searched over, e.g. `["lr", "weight_decay"]`."""
     configs: dict[str, list[dict[str, str]]] = {}
     for setting in task.settings:
-        configs.setdefault(setting.optimizer, []).append(flat(setting.config["optimizer"]))
+        configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
     return sorted({name for group in configs.values() for name in differing(group)})
 
 

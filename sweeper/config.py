@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sweeper.errors import BadInput, nearest
-from sweeper.identity import GROUPS, is_identity
+from sweeper.identity import GROUPS, flat, is_identity
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -207,15 +206,6 @@ def _within(
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise BadInput(f"{name}={value}: {nearest(value, choices)}")
-
-
-def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its dotted name, e.g. `("optimizer.lr", 0.1)`; lists are values."""
-    for key, value in config.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:

@@ -3,8 +3,10 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from sweeper.identity import flat
 from sweeper.progress import percent
 from sweeper.search_space import FACTORS
+from sweeper.tables import text
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -86,8 +88,5 @@ def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str
 
 def _best_first(options: dict[str, Any]) -> tuple[float, str]:
     """Of equally good trials `sweeper.choose` takes the first by learning rate, then by label."""
-    from sweeper.studies import flat
-
-    return float(options.get("lr") or 0.0), ", ".join(
-        f"{name} {value}" for name, value in sorted(flat(options).items())
-    )
+    label = ", ".join(f"{name} {text(value)}" for name, value in sorted(flat(options)))
+    return float(options.get("lr") or 0.0), label

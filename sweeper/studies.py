@@ -8,6 +8,7 @@ from typing import Any
 from sweeper.bootstrap import Rank, rank_with_interval
 from sweeper.cells import printable
 from sweeper.comparisons import PairedComparison, compare_paired, holm
+from sweeper.identity import flat
 from sweeper.rows import Run
 from sweeper.statistics import mean
 from sweeper.summary import summarize
@@ -133,15 +134,9 @@ def noise_words(noise: dict[str, Any]) -> str:
     return f"{rate}{noise.get('name')} label noise"
 
 
-def flat(config: Any, prefix: str = "") -> dict[str, str]:
+def texts(config: dict[str, Any]) -> dict[str, str]:
     """Every value as a text under its dotted name."""
-    found: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = text(value)
-    return found
+    return {name: text(value) for name, value in flat(config)}
 
 
 def differing(configs: list[dict[str, str]]) -> list[str]:
@@ -201,7 +196,7 @@ def _label_tasks(tasks: list[Task]) -> None:
         task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}{length}"
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():
-        flats = [flat(task.config) for task in group]
+        flats = [texts(task.config) for task in group]
         for name in differing(flats):
             if len({task.label for task in group}) == len(group):
                 break
@@ -214,7 +209,7 @@ def _label_settings(settings: list[Setting]) -> None:
     for setting in settings:
         alike.setdefault(setting.optimizer, []).append(setting)
     for optimizer, group in alike.items():
-        flats = [flat({k: v for k, v in setting.config.items() if k not in OF_THE_TASK}) for setting in group]
+        flats = [texts({k: v for k, v in setting.config.items() if k not in OF_THE_TASK}) for setting in group]
         names = differing(flats)
         for setting, values in zip(group, flats, strict=True):
             parts = [f"{name.removeprefix('optimizer.')} {values.get(name, '–')}" for name in names]

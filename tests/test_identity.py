@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_config
 
-from sweeper.config import flat
-from sweeper.identity import identity_config, is_identity, run_hash, run_name
+from sweeper.identity import flat, identity_config, is_identity, run_hash, run_name
 
 CONFIG = {
     "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},

@@ -5,7 +5,7 @@ import socket
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sweeper.config import flat
+from sweeper.identity import flat
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 
