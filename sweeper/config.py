@@ -81,6 +81,15 @@ class Config:
     record_host: bool = MISSING
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
+
+    config: dict[str, Any]
+    directory: Path
+    number: int
+
+
 ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
 
 

@@ -13,7 +13,7 @@ from sweeper.timings import Probed, Timing, probe
 
 if TYPE_CHECKING:
     from sweeper.compose import Grid
-    from sweeper.plan import Standing
+    from sweeper.standing import Standing
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
 TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end

@@ -19,8 +19,8 @@ import sweeper.slurm
 from sweeper import __version__
 from sweeper.access import check_readable, check_writable
 from sweeper.command import exit_code_of, say
-from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
-from sweeper.config import other_circumstances, resolve_config
+from sweeper.compose import CONF, Grid, compose_grid, read_command_line
+from sweeper.config import Cell, other_circumstances, resolve_config
 from sweeper.devices import probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
