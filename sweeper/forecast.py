@@ -1,9 +1,9 @@
 """What a sweep will take on this machine and elsewhere, from a short timing of each kind of its runs."""
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
+from sweeper.access import LEAST_FREE, free_bytes
 from sweeper.devices import parallel_runs, probe_kind
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
@@ -163,8 +163,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         timing = alone[kind_of_work(run.cell.config)]
         kept.append((run.cell.config["epochs"], timing.weights_bytes if run.cell.config["save_model"] else 0))
         checkpoints.append(timing.checkpoint_bytes)
-    folder = grid.outputs.expanduser().absolute()
-    free = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
+    free = free_bytes(grid.outputs.expanduser().absolute())
     needed = kept_bytes(kept, page=grid.sweep)
     # A new checkpoint is written beside the old one.
     while_training = 2 * sum(sorted(checkpoints, reverse=True)[: max(1, at_a_time)])
@@ -172,7 +171,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         "kept_bytes": needed,
         "while_training_bytes": while_training,
         "free_bytes": free,
-        "enough": needed + while_training + 50 * 2**20 < free,
+        "enough": needed + while_training + LEAST_FREE < free,
     }
 
 
