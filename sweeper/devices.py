@@ -111,10 +111,14 @@ def probe_kind() -> str:
     return "cpu"
 
 
+def likely_kind(asked: str) -> str:
+    """The kind that a run asks for, in place of `auto` the one that `probe_kind` tells."""
+    return probe_kind() if asked == "auto" else asked
+
+
 def parallel_runs(kind: str, threads: int | None) -> int:
     """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
-    kind = probe_kind() if kind == "auto" else kind
-    return max(1, cores() // (threads or 1)) if kind == "cpu" else 1
+    return max(1, cores() // (threads or 1)) if likely_kind(kind) == "cpu" else 1
 
 
 def prepare_process(threads: int) -> None:
@@ -137,6 +141,11 @@ def kinds_here() -> dict[str, bool]:
     return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
 
 
+def best_kind(asked: str) -> str:
+    """The kind that a run asks for, in place of `auto` the best of this machine, as torch tells."""
+    return next(kind for kind, there in kinds_here().items() if there) if asked == "auto" else asked
+
+
 def choose_device(options: dict[str, Any], threads: int) -> Device:
     """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
 
@@ -150,7 +159,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     if asked != "auto" and not has[asked]:
         there = ", ".join(kind for kind in has if has[kind])
         raise BadInput(f"device={asked}: {why_not(asked)}; this machine has: {there}. Use device=auto")
-    kind = asked if asked != "auto" else next(k for k in has if has[k])
+    kind = best_kind(asked)
     why = (
         f"device={asked}"
         if asked != "auto"

@@ -4,10 +4,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sweeper.access import LEAST_FREE, free_bytes
-from sweeper.devices import parallel_runs, probe_kind
+from sweeper.devices import parallel_runs
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
-from sweeper.limits import cores
+from sweeper.limits import cores, joblib_workers
 from sweeper.speeds import speeds_of
 from sweeper.timings import Probed, Timing, probe
 
@@ -33,9 +33,9 @@ def forecast(
     to_do = [run for run in runs if run.left]
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
-    kind = probe_kind() if device["kind"] == "auto" else device["kind"]
     # As sweeper.train has it: fewer runs than places share all cores among themselves.
-    jobs = min(_jobs(grid.jobs, parallel_runs(kind, device["threads"])), len(to_do))
+    usual = parallel_runs(device["kind"], device["threads"])
+    jobs = min(usual if grid.jobs is None else joblib_workers(grid.jobs), len(to_do))
     sides = sorted({1, jobs} if grid.sweep else {1})
     probed: dict[int, Probed] = {}
     for n in sides:
@@ -72,12 +72,6 @@ def _without_fractions(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_fractions(item) for item in value]
     return "a fraction" if isinstance(value, float) else value
-
-
-def _jobs(asked: int | None, usual: int) -> int:
-    if asked is None:
-        return usual
-    return asked if asked > 0 else max(1, cores() + 1 + asked)  # joblib's way to count from the end
 
 
 def _launchers(

@@ -69,10 +69,9 @@ def advance_in_lanes(
 
 def _device_kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:
     """cuda, mps or cpu, the same for all runs."""
-    from sweeper.devices import kinds_here
+    from sweeper.devices import best_kind
 
-    kind = str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto"))
-    return next(kind for kind, there in kinds_here().items() if there) if kind == "auto" else kind
+    return best_kind(str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto")))
 
 
 def _configure(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> DictConfig:

@@ -21,12 +21,12 @@ from sweeper.access import check_readable, check_writable
 from sweeper.command import exit_code_of, say
 from sweeper.compose import CONF, Grid, compose_grid, read_command_line
 from sweeper.config import Cell, other_circumstances, resolve_config
-from sweeper.devices import probe_kind
+from sweeper.devices import likely_kind, probe_kind
 from sweeper.errors import BadInput, RunFailed
 from sweeper.execute import execute_run, run_in_steps
 from sweeper.files import clear_way, say_what_failed
 from sweeper.identity import run_name, with_relative_paths
-from sweeper.limits import cores
+from sweeper.limits import joblib_workers
 from sweeper.lock import describe, is_alive, read_lock
 from sweeper.overrides import MOST_RUNS
 from sweeper.progress import percent
@@ -140,9 +140,8 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
 
 
 def runs_at_a_time(n_jobs: int, runs: int) -> int:
-    """How many runs of a sweep share the machine: joblib's `n_jobs`, of which -1 is every core and -2 all but one."""
-    workers = n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
-    return max(1, min(workers, runs))
+    """How many runs of a sweep share the machine."""
+    return max(1, min(joblib_workers(n_jobs), runs))
 
 
 def _carry_out(grid: Grid) -> int:
@@ -217,7 +216,7 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
     """One line for a sweep that leaves a GPU half idle by the default launcher; None where there is nothing better."""
     kind = to_do[0].config["device"]["kind"]
-    if launcher != "local" or len(to_do) < 2 or (probe_kind() if kind == "auto" else kind) != "cuda":
+    if launcher != "local" or len(to_do) < 2 or likely_kind(kind) != "cuda":
         return None
     return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
 

@@ -46,7 +46,7 @@ def plan(tmp_path, monkeypatch, capsys):
             return Probed(kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), timings, **found)
 
         monkeypatch.setattr(forecast, "probe", probe)
-        monkeypatch.setattr(forecast, "probe_kind", lambda: kind)
+        monkeypatch.setattr("sweeper.devices.probe_kind", lambda: kind)
         monkeypatch.setattr(forecast, "parallel_runs", lambda kind, threads: jobs)
         code = main([*([] if text else ["--json"]), *arguments])
         out, error = capsys.readouterr()

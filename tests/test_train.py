@@ -205,7 +205,7 @@ def test_a_sweep_on_one_gpu_is_told_of_the_faster_launcher(monkeypatch, launcher
     from sweeper import train
     from sweeper.config import Cell
 
-    monkeypatch.setattr(train, "probe_kind", lambda: found)
+    monkeypatch.setattr("sweeper.devices.probe_kind", lambda: found)
     to_do = [Cell({"device": {"kind": asked}}, Path(str(k)), k) for k in range(runs)]
     line = train._faster_launcher(launcher, to_do)
     assert (line is not None) == advised
@@ -223,7 +223,7 @@ def test_the_default_launcher_is_known_by_its_name():
     ("n_jobs", "runs", "at_a_time"), [(4, 9, 4), (4, 2, 2), (-1, 9, 8), (-2, 9, 7), (-1, 3, 3), (1, 9, 1)]
 )
 def test_runs_share_the_cores_with_those_that_there_are(monkeypatch, n_jobs, runs, at_a_time):
-    monkeypatch.setattr(train, "cores", lambda: 8)
+    monkeypatch.setattr("sweeper.limits.cores", lambda: 8)
     assert train.runs_at_a_time(n_jobs, runs) == at_a_time
 
 
