@@ -13,13 +13,11 @@ from sweeper.cells import NUMBER, printable, shortened
 from sweeper.command import Parser, exit_code_of, say, writing
 from sweeper.errors import BadInput, nearest
 from sweeper.files import write_atomically
+from sweeper.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.results import read_results
 from sweeper.statistics import mean
 from sweeper.studies import Setting, Task, differing, epochs_words, group_tasks, texts
 from sweeper.tables import to_csv
-
-SEARCH_FILE = "search.csv"
-CHOSEN_FILE = "chosen.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
