@@ -1,14 +1,18 @@
 """What stands in a command's way in the folders that it reads and writes: found before it starts, without torch."""
 
+import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sweeper.errors import BadInput
+from sweeper.files import make_folder
 from sweeper.previous import PREVIOUS_FOLDER
 from sweeper.runs import CHECKPOINT_FILES, HYDRAS_FILES, HYDRAS_SWEEP_FILE, RUN_FILES
 
+LEAST_FREE = 50 * 2**20  # bytes, below which no run is begun
 _ANOTHER = "choose another folder by outputs=DIR"
 
 
@@ -43,14 +47,7 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
         BadInput: `outputs` can't be made or written, or a run's directory or what it lies in can't; something else
             lies in the place of a file or folder; a checkpoint can't be read.
     """
-    place = outputs
-    while not os.path.lexists(place) and place != place.parent:
-        place = place.parent
-    try:
-        with tempfile.TemporaryFile(dir=place, prefix=".writable-"):
-            pass
-    except OSError as error:
-        raise BadInput(f"outputs={outputs}: can't be written: {error.strerror}; {_ANOTHER}") from error
+    _try_writing(outputs, existing_folder(outputs))
     runs = list(directories)
     for folder in _on_the_way(runs):
         _check_access(folder, os.W_OK | os.X_OK, "written")
@@ -64,6 +61,46 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
         for name in CHECKPOINT_FILES:
             _check_access(directory / name, os.R_OK, "read")
     _check_no_folder(outputs / HYDRAS_SWEEP_FILE)
+
+
+def make_outputs(outputs: Path) -> None:
+    """Make the folder of all runs.
+
+    Raises:
+        BadInput: it can't be made or written, or its disk is full.
+    """
+    with _writing(outputs):
+        make_folder(outputs)
+    _try_writing(outputs, outputs)
+    if (free := free_bytes(outputs)) < LEAST_FREE:
+        raise BadInput(f"outputs={outputs}: only {free / 2**20:.0f} MiB are free there; make room or choose another")
+
+
+def free_bytes(outputs: Path) -> int:
+    """Of the disk that a folder, there or not, lies on."""
+    return shutil.disk_usage(existing_folder(outputs)).free
+
+
+def existing_folder(folder: Path) -> Path:
+    """The folder itself or the nearest above that is there."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _try_writing(outputs: Path, folder: Path) -> None:
+    with _writing(outputs), tempfile.TemporaryFile(dir=folder, prefix=".writable-") as file:
+        file.write(b"x" * 4096)
+        file.flush()
+
+
+@contextlib.contextmanager
+def _writing(outputs: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise BadInput(f"outputs={outputs}: can't be written: {reason}; {_ANOTHER}") from error
 
 
 def _check_access(path: Path, mode: int, done: str) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from sweeper.command import Parser, elsewhere, exit_code_of, say, writing
 from sweeper.errors import BadInput, install, nearest
+from sweeper.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
 
 if TYPE_CHECKING:
     from sweeper.results import Results
     from sweeper.summary import Summary
 
-FORMATS = {"csv": "results.csv", "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
 MOST_REASONS = 10
 
 
@@ -47,15 +47,15 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     results = read_results(outputs)
     summary = summarize(results.runs)
     files = {
-        "results.csv": to_csv(results.columns(), (run.values for run in results.runs)),
-        "summary.csv": to_csv(summary.columns(), summary.rows),
+        RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
+        SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
     }
     if "parquet" in formats:
-        files["results.parquet"] = to_frame(results).to_parquet(index=False)
+        files[FORMATS["parquet"]] = to_frame(results).to_parquet(index=False)
     if "markdown" in formats:
-        files["summary.md"] = to_markdown(show(summary))
+        files[FORMATS["markdown"]] = to_markdown(show(summary))
     if "latex" in formats:
-        files["summary.tex"] = to_latex(show(summary))
+        files[FORMATS["latex"]] = to_latex(show(summary))
     folder = Path(into or outputs[0])
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
@@ -68,7 +68,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
 def _parser() -> Parser:
     parser = Parser(
         "aggregate",
-        "Merge run directories into results.csv, one row a run, and summary.csv, one row a configuration "
+        f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
     parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
@@ -76,7 +76,8 @@ def _parser() -> Parser:
         "--format",
         default="csv",
         metavar="FORMAT,…",
-        help="csv, which is always written; parquet (results.parquet), markdown (summary.md), latex (summary.tex)",
+        help="csv, which is always written; "
+        + ", ".join(f"{name} ({file})" for name, file in FORMATS.items() if name != "csv"),
     )
     return parser
 
@@ -134,14 +135,14 @@ def _lines(results: "Results") -> Iterator[str]:
     copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
     yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
     if mixture := describe_mixture(runs):
-        yield f"these runs were not all made alike ({mixture}); summary.csv tells in which rows: mixed"
+        yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
     bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
     if len(bad) > MOST_REASONS:
-        yield f"and {len(bad) - MOST_REASONS} more in results.csv"
+        yield f"and {len(bad) - MOST_REASONS} more in {RESULTS_FILE}"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from sweeper.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epo
 from sweeper.origins import Origin
 from sweeper.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.statistics import mean, standard_deviation
-from sweeper.studies import Setting, Task, epochs_words, flat, is_clean
+from sweeper.studies import Setting, Task, epochs_words, is_clean, texts
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
 Curves = Mapping[str, Curve]  # by the run's path
@@ -195,7 +195,7 @@ def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict
         if not noise.get("rate"):
             continue
         others = _without_noise(task)
-        options = {k: v for k, v in flat(noise).items() if k != "rate"}
+        options = {k: v for k, v in texts(noise).items() if k != "rate"}
         key = repr((sorted(options.items()), others))
         name = keys.setdefault(key, _chart_name(task, list(keys.values())))
         series = found.setdefault(name, {})
@@ -207,7 +207,7 @@ def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict
 
 
 def _without_noise(task: Task) -> list[tuple[str, str]]:
-    return sorted(flat({k: v for k, v in task.config.items() if k != "noise"}).items())
+    return sorted(texts({k: v for k, v in task.config.items() if k != "noise"}).items())
 
 
 def _chart_name(task: Task, taken: list[str]) -> str:

@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import platform
-import shutil
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
+from sweeper.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.estimate import kept_bytes
 from sweeper.files import say_what_failed
 from sweeper.limits import cores, memory
@@ -30,7 +30,6 @@ EXTRAS = {
     "wandb": ("wandb", "tracking=wandb"),
 }
 WRITTEN = 64 * 2**20  # bytes, to time the disk
-LEAST_FREE = 50 * 2**20  # bytes, below which sweeper.train doesn't begin
 GRID_RUNS, GRID_EPOCHS = 15, 200  # of experiment=grid with cifar10
 RESNET18_BYTES = 44_800_000  # its weights; a checkpoint holds up to three times as much
 GUIDE_BYTES, GUIDE_BATCH = 4e9, 128  # an M2's memory in use with ResNet-18, as users report it
@@ -74,8 +73,7 @@ def outputs_folder(outputs: Path) -> dict[str, Any]:
         grid_bytes, grid_with_weights_bytes: what experiment=grid with cifar10 leaves, as it is and by save_model=true.
     """
     given = outputs
-    outputs = outputs.expanduser().absolute()
-    folder = next(parent for parent in (outputs, *outputs.parents) if parent.exists())
+    folder = existing_folder(outputs.expanduser().absolute())
     checkpoints = 2 * 3 * RESNET18_BYTES
     found: dict[str, Any] = {
         "path": str(given),
@@ -87,7 +85,7 @@ def outputs_folder(outputs: Path) -> dict[str, Any]:
         "checkpoints_bytes": checkpoints,
     }
     try:
-        found["free_bytes"] = free = shutil.disk_usage(folder).free
+        found["free_bytes"] = free = free_bytes(folder)
         if free < LEAST_FREE:
             found["error"] = f"only {free / 2**20:.0f} MiB are free; make room, or choose another folder by outputs=DIR"
         else:

@@ -1,21 +1,23 @@
 """`python -m sweeper.choose`: of a search over hyperparameters, the best setting of each optimizer by validation."""
 
+import math
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from sweeper.cells import NUMBER, printable, shortened
 from sweeper.command import Parser, exit_code_of, say, writing
-from sweeper.errors import BadInput
+from sweeper.errors import BadInput, nearest
 from sweeper.files import make_folder, write_atomically
+from sweeper.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.results import read_results
 from sweeper.statistics import mean
-from sweeper.studies import Setting, Task, differing, epochs_words, flat, group_tasks
+from sweeper.studies import Setting, Task, differing, epochs_words, group_tasks, texts
 from sweeper.tables import to_csv
-
-SEARCH_FILE = "search.csv"
-CHOSEN_FILE = "chosen.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +42,8 @@ def choose(outputs: Sequence[str], into: str | None = None, write: str | None = 
         What to print: `chosen.yaml`.
 
     Raises:
-        BadInput: there isn't one search among the runs, or `write` has no place for a value.
+        BadInput: there isn't one search among the runs, `write` has no place for a value, or the records, which may
+            be anybody's, hold what isn't to be copied into a configuration.
     """
     task = the_search(group_tasks(read_results(outputs).runs), outputs)
     options = searched_options(task)
@@ -49,10 +52,12 @@ def choose(outputs: Sequence[str], into: str | None = None, write: str | None = 
     text = describe_choice(task, options)
     files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
     if write is not None:
-        source = f"tuned: {(folder / SEARCH_FILE).as_posix()}"
+        source = printable(f"tuned: {(folder / SEARCH_FILE).as_posix()}")
         for setting in chosen_settings(task):
-            file = Path(write) / f"{setting.optimizer}.yaml"
-            files[file] = _with_values(file, _values(setting, options), source)
+            file = _file_of(setting.optimizer, Path(write))
+            tried = [s for s in task.settings if s.optimizer == setting.optimizer]
+            null = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
+            files[file] = _with_values(file, null | _values(setting, options), source)
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
         make_folder(folder)
         for file, content in files.items():
@@ -78,7 +83,7 @@ def searched_options(task: Task) -> list[str]:
     """The optimizers' options that were searched over, e.g. `["lr", "weight_decay"]`."""
     configs: dict[str, list[dict[str, str]]] = {}
     for setting in task.settings:
-        configs.setdefault(setting.optimizer, []).append(flat(setting.config["optimizer"]))
+        configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
     return sorted({name for group in configs.values() for name in differing(group)})
 
 
@@ -98,11 +103,11 @@ def describe_choice(task: Task, options: list[str]) -> str:
         some = f"{done} of " if done < len(tried) else ""
         percent = f"{100 * validation_accuracy(setting):.2f} %"
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
-        lines += [f"{setting.optimizer}:  # {percent}, the best of {some}{told}"]
+        lines += [f"{_yaml(setting.optimizer)}:  # {percent}, the best of {some}{told}"]
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
-            lines += [f"  {name}: {_yaml(value)}{edge}"]
+            lines += [f"  {_yaml(name)}: {_yaml(value)}{edge}"]
     return "\n".join([*lines, ""])
 
 
@@ -112,8 +117,8 @@ def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
     done = [_values(s, options) for s in tried]
     found = {}
     for name, value in _values(chosen, options).items():
-        values = [trial[name] for trial in done]
-        if isinstance(value, (int, float)) and min(values) < max(values) and value in (min(values), max(values)):
+        values = [trial[name] for trial in done if _is_number(trial.get(name))]
+        if _is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
             found[name] = "highest" if value == max(values) else "lowest"
     return found
 
@@ -139,27 +144,79 @@ def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
 
 
 def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
-    return {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
+    """A setting's values of the searched options.
+
+    Raises:
+        BadInput: one names code or refers to something else, which a copy in a configuration would call or look up.
+    """
+    values = {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
+    for name, value in values.items():
+        if not name.isidentifier() or name.startswith("_") or "${" in str(value):
+            where = f"{setting.runs[0].path}: optimizer.{name}={shortened(str(value))}"
+            raise BadInput(f"{where}: can't be chosen; a choice is among plain values of an optimizer's options")
+    return values
+
+
+def _file_of(optimizer: str, folder: Path) -> Path:
+    """An optimizer's YAML in `folder`. Its name is a record's text, so it is looked up among the files that are there.
+
+    Raises:
+        BadInput: there is none.
+    """
+    names = sorted(file.stem for file in folder.glob("*.yaml") if file.is_file())
+    if optimizer not in names:
+        near = nearest(optimizer, names) if names else "--write wants a folder of <optimizer>.yaml"
+        raise BadInput(f"{folder}: has no file of the optimizer {optimizer!r}; {near}")
+    return folder / f"{optimizer}.yaml"
 
 
 def _with_values(file: Path, values: dict[str, Any], source: str) -> bytes:
-    """An optimizer's YAML with other values, each with its source in a comment; all else stays as it is."""
-    if not file.is_file():
-        raise BadInput(f"{file}: there is no such file; --write wants a folder of <optimizer>.yaml")
+    """An optimizer's YAML with other numbers, each with its source in a comment; all else stays as it is.
+
+    Raises:
+        BadInput: a value is no number, or the file has no number to write it to.
+    """
     text = file.read_text(encoding="utf-8")
+    before = _read_yaml(text)
     for name, value in values.items():
         line = re.compile(rf"^{re.escape(name)}:[^#\n]*(?:# *(.*?)(?:; )?(?:tuned: .*)?)?$", re.MULTILINE)
-        if (found := line.search(text)) is None:
+        if name not in before or (found := line.search(text)) is None:
             raise BadInput(f"{file}: has no line '{name}: …' to write to; add one")
+        if not _is_alike(value, before[name]):
+            numbers = f"only numbers are written, in place of numbers such as {_yaml(before[name])}"
+            raise BadInput(f"{file}: {name}: {shortened(_yaml(value))} was chosen, but {numbers}; write it yourself")
         comment = f"{found[1]}; {source}" if found[1] else source
         text = f"{text[: found.start()]}{f'{name}: {_yaml(value)}':<24}# {comment}{text[found.end() :]}"
+    if _read_yaml(text) != before | values:
+        raise BadInput(f"{file}: can't be written to; it must be YAML with each of {', '.join(values)} in one line")
     return text.encode()
 
 
+def _read_yaml(text: str) -> dict[str, Any]:
+    """Empty if it is anything but names and values."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_alike(value: Any, there: Any) -> bool:
+    """Whether both are numbers, or lists of as many numbers."""
+    if isinstance(value, list) and isinstance(there, list):
+        return len(value) == len(there) and all(map(_is_number, value + there))
+    return _is_number(value) and _is_number(there)
+
+
+def _is_number(value: Any) -> bool:
+    """A finite one that is of a table's range and no truth value."""
+    return value is not None and NUMBER.fits(value)
+
+
 def _yaml(value: Any) -> str:
-    """As YAML reads it back to the same: without a dot 6e-05 would be a text."""
-    digits = str(value)
-    return digits.replace("e", ".0e", 1) if isinstance(value, float) and "." not in digits else digits
+    """In one line, as YAML reads it back to the same."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=math.inf)
+    return text.removesuffix("...\n").strip()
 
 
 def _parser() -> Parser:

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.resolvers  # noqa: F401  conf/ needs them
-from sweeper.config import check_config, resolve_config
+from sweeper.config import Cell, check_config, resolve_config
 from sweeper.errors import BadInput
 from sweeper.identity import run_name
 from sweeper.overrides import (
@@ -56,15 +56,6 @@ warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated
 _HERE = Path(__file__).resolve().parent
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
 CONF = _HERE / "conf" if (_HERE / "conf").is_dir() else _HERE.parent / "conf"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
-
-    config: dict[str, Any]
-    directory: Path
-    number: int
 
 
 @dataclass(frozen=True)

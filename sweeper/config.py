@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from sweeper.errors import BadInput, nearest
-from sweeper.identity import GROUPS, identity_config
+from sweeper.identity import GROUPS, flat, is_identity
 from sweeper.numerics import OPTIONS
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
@@ -80,6 +79,15 @@ class Config:
     save_model: bool = MISSING
     checkpoint_every: int | None = MISSING
     record_host: bool = MISSING
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
+
+    config: dict[str, Any]
+    directory: Path
+    number: int
 
 
 ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
@@ -209,15 +217,6 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise BadInput(f"{name}={value}: {nearest(value, choices)}")
 
 
-def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its dotted name, e.g. `("optimizer.lr", 0.1)`; lists are values."""
-    for key, value in config.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
     """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity.
 
@@ -233,7 +232,6 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
     now = dict(flat(asked))
     if now["device.kind"] == "auto":
         now["device.kind"] = here
-    identity = dict(flat(identity_config(asked)))
     ignored = (
         "device.name",
         "outputs",
@@ -250,7 +248,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         for name, value in now.items()
         if name in then
         and then[name] != value
-        and name not in identity
+        and not is_identity(name)
         and name not in left_open
         and not name.startswith(ignored)
     ]

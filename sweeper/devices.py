@@ -113,16 +113,14 @@ def probe_kind() -> str:
     return "cpu"
 
 
-def likely_kind(config: dict[str, Any]) -> str:
-    """The kind of device of a run, without torch."""
-    kind: str = config["device"]["kind"]
-    return probe_kind() if kind == "auto" else kind
+def likely_kind(asked: str) -> str:
+    """The kind that a run asks for, in place of `auto` the one that `probe_kind` tells."""
+    return probe_kind() if asked == "auto" else asked
 
 
 def parallel_runs(kind: str, threads: int | None) -> int:
     """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
-    kind = probe_kind() if kind == "auto" else kind
-    return max(1, cores() // (threads or 1)) if kind == "cpu" else 1
+    return max(1, cores() // (threads or 1)) if likely_kind(kind) == "cpu" else 1
 
 
 def prepare_process(threads: int) -> None:
@@ -145,9 +143,9 @@ def kinds_here() -> dict[str, bool]:
     return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
 
 
-def kind_here(asked: str) -> str:
-    """The kind that `device.kind` is on this machine, by torch."""
-    return asked if asked != "auto" else next(kind for kind, there in kinds_here().items() if there)
+def best_kind(asked: str) -> str:
+    """The kind that a run asks for, in place of `auto` the best of this machine, as torch tells."""
+    return next(kind for kind, there in kinds_here().items() if there) if asked == "auto" else asked
 
 
 def choose_device(options: dict[str, Any], threads: int) -> Device:
@@ -163,7 +161,7 @@ def choose_device(options: dict[str, Any], threads: int) -> Device:
     if asked != "auto" and not has[asked]:
         there = ", ".join(kind for kind in has if has[kind])
         raise BadInput(f"device={asked}: {why_not(asked)}; this machine has: {there}. Use device=auto")
-    kind = kind_here(asked)
+    kind = best_kind(asked)
     why = (
         f"device={asked}"
         if asked != "auto"

@@ -147,7 +147,7 @@ def _train(
 ) -> Generator["Event | None", None, str]:
     signals = StopSignals.installed()
     prepare_process(threads)
-    from sweeper.devices import choose_device, kind_here, reset_peak_memory
+    from sweeper.devices import best_kind, choose_device, reset_peak_memory
     from sweeper.engine import Diverged, Stopped, train
     from sweeper.prepare import load_run_data
     from sweeper.process_state import ProcessState
@@ -155,7 +155,7 @@ def _train(
 
     if not config["rerun"]:
         _keep_what_is_damaged(run, directory)
-    kind = kind_here(config["device"]["kind"])
+    kind = best_kind(config["device"]["kind"])
     kept = keep(config["device"], threads, begun_with(run), kind)
     if config["rerun"]:
         run.set_aside(even_interrupted=bool(kept.refused))

@@ -1,19 +1,20 @@
 """What a sweep will take on this machine and elsewhere, from a short timing of each kind of its runs."""
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sweeper.devices import parallel_runs, probe_kind
+from sweeper.access import LEAST_FREE, free_bytes
+from sweeper.devices import likely_kind, parallel_runs
 from sweeper.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.lanes import MOST
+from sweeper.limits import joblib_workers
 from sweeper.speeds import speeds_of
-from sweeper.threads import runs_at_a_time, share_of_cores, workers
+from sweeper.threads import runs_at_a_time, share_of_cores
 from sweeper.timings import Probed, Timing, probe
 
 if TYPE_CHECKING:
     from sweeper.compose import Grid
-    from sweeper.plan import Standing
+    from sweeper.standing import Standing
 
 HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
 TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
@@ -40,8 +41,8 @@ def forecast(
     to_do = [run for run in runs if run.left]
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
-    kind = probe_kind() if device["kind"] == "auto" else device["kind"]
-    places = workers(grid.jobs) if grid.jobs is not None else parallel_runs(kind, device["threads"])
+    kind = likely_kind(device["kind"])
+    places = joblib_workers(grid.jobs) if grid.jobs is not None else parallel_runs(kind, device["threads"])
     share = device["threads"] or share_of_cores(places)
     one = Side(1, device["threads"] or share_of_cores(1))
     joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
@@ -171,8 +172,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         timing = alone[kind_of_work(run.cell.config)]
         kept.append((run.cell.config["epochs"], timing.weights_bytes if run.cell.config["save_model"] else 0))
         checkpoints.append(timing.checkpoint_bytes)
-    folder = grid.outputs.expanduser().absolute()
-    free = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
+    free = free_bytes(grid.outputs.expanduser().absolute())
     needed = kept_bytes(kept, page=grid.sweep)
     # A new checkpoint is written beside the old one.
     while_training = 2 * sum(sorted(checkpoints, reverse=True)[: max(1, at_a_time)])
@@ -180,7 +180,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         "kept_bytes": needed,
         "while_training_bytes": while_training,
         "free_bytes": free,
-        "enough": needed + while_training + 50 * 2**20 < free,
+        "enough": needed + while_training + LEAST_FREE < free,
     }
 
 

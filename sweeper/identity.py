@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ NOT_IDENTITY = frozenset(
         "checkpoint_every",
         "target_accuracy",
         "record_host",
+        "dataset.root",
+        "dataset.workers",
+        "noise.file",  # its content is: `noise.file_digest`
     }
 )
-NOT_IDENTITY_IN_DATASET = frozenset({"root", "workers"})
-NOT_IDENTITY_IN_NOISE = frozenset({"file"})  # its content is: `file_digest`
 
 
 NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # what `run_name` ends in
@@ -39,18 +41,41 @@ NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # what `run_nam
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
 
 
+def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value under its dotted name; lists are values.
+
+    >>> dict(flat({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.99]}}))
+    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.99]}
+    """
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def is_identity(name: str) -> bool:
+    """Whether the option of this dotted name has a part in determining a run's result.
+
+    >>> is_identity("optimizer.lr"), is_identity("dataset.root"), is_identity("device.kind")
+    (True, False, False)
+    """
+    return name not in NOT_IDENTITY and name.partition(".")[0] not in NOT_IDENTITY
+
+
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a run's resolved configuration that determines its result, in canonical form.
 
     Options left at null are dropped, so a new option with the default null renames no old run; a float of integer
     value is written as an integer, so `1` and `1.0` are one run.
     """
-    chosen = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
-    if "dataset" in chosen:
-        chosen["dataset"] = {k: v for k, v in chosen["dataset"].items() if k not in NOT_IDENTITY_IN_DATASET}
-    if "noise" in chosen:
-        chosen["noise"] = {k: v for k, v in chosen["noise"].items() if k not in NOT_IDENTITY_IN_NOISE}
-    canonical: dict[str, Any] = _canonical(chosen)
+    canonical: dict[str, Any] = _canonical(
+        {
+            key: {k: v for k, v in value.items() if is_identity(f"{key}.{k}")} if isinstance(value, dict) else value
+            for key, value in config.items()
+            if is_identity(key)
+        }
+    )
     return canonical
 
 

@@ -141,7 +141,8 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     if is_here(seen):
         if seen.get("pid") == os.getpid() and "owner" in seen:
             return str(seen["owner"]) in _held
-        return process_started(seen.get("pid")) == seen.get("process_started")
+        started = process_started(seen.get("pid"))
+        return started is not None and seen.get("process_started") in (started, "")
     if not wait:
         try:
             return time.time() - path.stat().st_mtime < PATIENCE
@@ -161,8 +162,7 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
 
 def is_here(seen: dict[str, Any]) -> bool:
     """Whether the process seen is or was one of this machine since it was started."""
-    here = this_process()
-    return (seen.get("host"), seen.get("boot")) == (here["host"], here["boot"])
+    return (seen.get("host"), seen.get("boot")) == (socket.gethostname(), _boot())
 
 
 def describe(seen: dict[str, Any]) -> str:
@@ -212,20 +212,27 @@ def _boot() -> str:
 
 
 def process_started(pid: Any) -> str | None:
-    """When the process started, in the kernel's own unit; "" where only its being can be told; None if it is gone."""
+    """When the process started; "" where only its being can be told; None if it is gone.
+
+    On Linux in the kernel's ticks since the boot: times since 1970 change whenever the clock is set, and psutil adds
+    the boot's.
+    """
+    import psutil
+
     if not isinstance(pid, int) or pid <= 0:
         return None
     try:
-        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if status[0] == "Z" else status[19]
-    except (OSError, IndexError):
-        pass
-    if Path("/proc/self/stat").exists():
-        return None
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
+        while True:
+            boot = psutil.boot_time() if psutil.LINUX else 0.0
+            process = psutil.Process(pid)
+            started = process.create_time() - boot
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            if not psutil.LINUX:
+                return str(started)
+            if psutil.boot_time() == boot:  # else the clock was set meanwhile
+                return str(round(started * os.sysconf("SC_CLK_TCK")))
+    except psutil.AccessDenied:
         return ""
-    return ""
+    except (psutil.Error, OverflowError):
+        return None

@@ -1,11 +1,12 @@
-"""`metrics.csv` read back: a run's figures so far, before it has a result of its own."""
+"""`metrics.csv` read back, and a run's figures: what its epochs' rows come to."""
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.cells import NUMBER, SHARE
+from sweeper.cells import LARGEST_INTEGER, NUMBER, SHARE
 from sweeper.files import read_file
 from sweeper.runs import METRICS, METRICS_FILE, Damaged
 
@@ -38,39 +39,60 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     return rows, None
 
 
-def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
-    """The columns of the table that an unfinished run has already, as `record.summarize_rows` counts them.
+def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: str) -> dict[str, Any]:
+    """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
+
+    `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
+    alone, without evaluation.
 
     Args:
-        target: test accuracy in (0, 1] whose first epoch gives `steps_to_target`.
+        target: test accuracy in (0, 1].
+        status: the run's.
     """
-    tested = [row for row in rows if row["test_accuracy"] is not None]
-    best = max(tested, key=lambda row: row["test_accuracy"] or 0.0, default=None)
-    reached = [row["step"] for row in tested if target is not None and (row["test_accuracy"] or 0.0) >= target]
-    timed = [(row["train_seconds"] or 0.0, row["images_per_second"] or 0.0) for row in rows]
-    seconds = math.fsum(s for s, _ in timed)
+    last = rows[-1] if rows else {}
+    completed = status == "completed"
+    seconds = math.fsum(row["train_seconds"] for row in rows)
+    tested = [row for row in rows if row.get("test_accuracy") is not None]
+    validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
+    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equals
+    images = math.fsum(row["train_seconds"] * row["images_per_second"] for row in rows)
     return {
-        "epochs_done": _integer(rows[-1]["epoch"]) if rows else 0,
+        "epochs_done": int(last.get("epoch", 0)),
+        "steps": int(last.get("step", 0)),
+        "final_test_accuracy": last.get("test_accuracy") if completed else None,
         "best_test_accuracy": best["test_accuracy"] if best else None,
-        "best_epoch": _integer(best["epoch"]) if best else None,
-        "best_val_accuracy": max(
-            (row["val_accuracy"] for row in rows if row["val_accuracy"] is not None), default=None
-        ),
-        "steps_to_target": _integer(reached[0]) if reached else None,
-        "train_seconds": round(seconds, 6) if rows else None,
-        "images_per_second": round(math.fsum(s * i for s, i in timed) / seconds, 1) if seconds else None,
+        "best_epoch": int(best["epoch"]) if best else None,
+        "final_val_accuracy": last.get("val_accuracy") if completed else None,
+        "best_val_accuracy": max(validated, default=None),
+        "final_train_loss": _finite(last.get("train_loss")) if completed else None,
+        "steps_to_target": _steps_to_target(tested, target, status),
+        "train_seconds": round(seconds, 6),
+        "images_per_second": round(images / seconds, 1) if seconds else None,
     }
+
+
+def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
+    """The figures of a run that has no result yet; empty ones before its first epoch."""
+    found = figures(rows, target, "running")
+    return found if rows else dict.fromkeys(found) | {"epochs_done": 0}
+
+
+def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, status: str) -> int | str | None:
+    if target is None:
+        return None
+    reached = next((int(row["step"]) for row in tested if row["test_accuracy"] >= target), None)
+    return "inf" if reached is None and status in ("completed", "diverged") else reached
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _read_line(line: str) -> Row:
     row = dict(zip(METRICS, (float(cell) if cell else None for cell in line.split(",")), strict=True))
     for name in ("epoch", "step", "train_seconds", "images_per_second"):
-        if NUMBER.check(name, row[name]) is None or row[name] < 0:  # type: ignore[operator]
+        if (value := NUMBER.check(name, row[name])) is None or not 0 <= value < LARGEST_INTEGER:
             raise ValueError(name)
     for name in ("test_accuracy", "val_accuracy"):
         SHARE.check(name, row[name])
     return row
-
-
-def _integer(value: float | None) -> int | None:
-    return None if value is None else int(value)

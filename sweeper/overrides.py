@@ -9,9 +9,8 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config import flat
 from sweeper.errors import BadInput, first_line, nearest
-from sweeper.identity import GROUPS
+from sweeper.identity import GROUPS, flat
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to

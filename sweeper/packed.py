@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, run_job, setup_globals
-from hydra.types import HydraContext
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.faults import DeviceLost, NoRoom
@@ -18,11 +18,17 @@ from sweeper.files import make_folder
 from sweeper.gpus import on_each_gpu, visible_gpus
 from sweeper.lanes import Lanes, Steps
 
-if TYPE_CHECKING:
-    from hydra_plugins.sweeper_packed_launcher import PackedLauncher
+
+class PackedLauncher(Protocol):
+    """What is read of Hydra's launcher of this name."""
+
+    config: DictConfig | None
+    hydra_context: HydraContext | None
+    task_function: TaskFunction | None
+    lanes: int | str
 
 
-def launch(launcher: "PackedLauncher", job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
     """Carry out the runs, in this process or, with several GPUs, in one process for each.
 
     Raises:
@@ -49,7 +55,7 @@ def launch(launcher: "PackedLauncher", job_overrides: Sequence[Sequence[str]], i
 
 
 def advance_in_lanes(
-    launcher: "PackedLauncher",
+    launcher: PackedLauncher,
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
     kind: str,
@@ -62,15 +68,14 @@ def advance_in_lanes(
     return Lanes(starts, Cuda() if kind == "cuda" else Host(), launcher.lanes).run()
 
 
-def _device_kind(launcher: "PackedLauncher", overrides: Sequence[str]) -> str:
+def _device_kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:
     """cuda, mps or cpu, the same for all runs."""
-    from sweeper.devices import kinds_here
+    from sweeper.devices import best_kind
 
-    kind = str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto"))
-    return next(kind for kind, there in kinds_here().items() if there) if kind == "auto" else kind
+    return best_kind(str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto")))
 
 
-def _configure(launcher: "PackedLauncher", overrides: Sequence[str], number: int) -> DictConfig:
+def _configure(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> DictConfig:
     assert launcher.hydra_context is not None and launcher.config is not None
     config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(overrides))
     with open_dict(config):
@@ -78,7 +83,7 @@ def _configure(launcher: "PackedLauncher", overrides: Sequence[str], number: int
     return config
 
 
-def _run_in_steps(launcher: "PackedLauncher", overrides: Sequence[str], number: int) -> Steps[JobReturn]:
+def _run_in_steps(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> Steps[JobReturn]:
     """One run as Hydra's `run_job` carries it out, between its start and its end as a generator of steps."""
     assert launcher.hydra_context is not None
     # `_OfStart` has of Hydra's callbacks what `run_job` calls, without being one of its class.

@@ -10,16 +10,11 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from sweeper import __version__
 from sweeper.command import exit_code_of, say
 from sweeper.errors import BadInput
 from sweeper.estimate import read_duration
-
-if TYPE_CHECKING:
-    from sweeper.compose import Cell, Grid
 
 HELP = """\
 usage: python -m sweeper.plan [-m] [--within TIME] [--probe-seconds N] [--json] [overrides of sweeper.train]
@@ -40,15 +35,6 @@ _OWN = ("--within", "--probe-seconds")
 _ASKING = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
-@dataclass(frozen=True)
-class Standing:
-    """A run that was asked for: `state` is done, half-done or to do; `left` are the epochs it still needs."""
-
-    cell: "Cell"
-    state: str
-    left: int
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, as told by `--help`."""
     return exit_code_of(lambda: _plan(list(sys.argv[1:] if argv is None else argv)))
@@ -63,6 +49,7 @@ def _plan(arguments: list[str]) -> int:
         return 0
     from sweeper.access import check_readable
     from sweeper.compose import compose_grid
+    from sweeper.standing import describe_runs, standing
 
     own, overrides = _split(arguments)
     within = read_duration(own["--within"]) if "--within" in own else None
@@ -118,39 +105,6 @@ def _seconds(text: str | None) -> float:
     if not 0 < seconds <= 3600:
         raise BadInput(f"--probe-seconds {text}: must be a number of seconds above 0, at most 3600")
     return seconds
-
-
-def standing(cell: "Cell") -> Standing:
-    """What is there of a run, from its directory alone."""
-    from sweeper.metrics import read_metrics
-    from sweeper.runs import CHECKPOINT_FILES, METRICS_FILE, Damaged, find_finished, read_run
-
-    epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
-    if not cell.config["rerun"] and find_finished(cell.directory) is not None:
-        return Standing(cell, "done", 0)
-    if not any((cell.directory / name).is_file() for name in CHECKPOINT_FILES):
-        return Standing(cell, "to do", epochs)
-    done = len(read_metrics(cell.directory / METRICS_FILE)[0])
-    try:
-        stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
-    except Damaged:
-        stopped = False
-    if every and not stopped:  # killed: what came after the last checkpoint is lost
-        done = done // every * every
-    return Standing(cell, "half-done", max(1, epochs - done))
-
-
-def describe_runs(grid: "Grid", runs: list[Standing]) -> dict[str, Any]:
-    states = [run.state for run in runs]
-    return {
-        "outputs": str(grid.outputs),
-        "runs": len(runs),
-        "done": states.count("done"),
-        "half_done": states.count("half-done"),
-        "to_do": states.count("to do"),
-        "epochs": sum(run.cell.config["epochs"] for run in runs),
-        "epochs_left": sum(run.left for run in runs),
-    }
 
 
 if __name__ == "__main__":

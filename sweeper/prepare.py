@@ -2,15 +2,12 @@
 
 import functools
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from sweeper.access import make_outputs
 from sweeper.data import Data, load_data
 from sweeper.devices import choose_device, prepare_process
-from sweeper.errors import BadInput
-from sweeper.files import make_folder
 from sweeper.limits import cores
 
 
@@ -49,7 +46,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     from sweeper.tracking import prepare_tracking
 
     for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
-        _check_writable(Path(outputs))
+        make_outputs(Path(outputs))
         for options in _distinct(configs, "tracking"):
             prepare_tracking(options, Path(outputs).expanduser().resolve())
 
@@ -77,17 +74,3 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return [json.loads(text) for text in sorted({json.dumps(config[key], sort_keys=True) for config in configs})]
-
-
-def _check_writable(outputs: Path) -> None:
-    try:
-        make_folder(outputs)
-        with tempfile.NamedTemporaryFile(dir=outputs, prefix=".writable-") as file:
-            file.write(b"x" * 4096)
-            file.flush()
-        free = shutil.disk_usage(outputs).free
-    except OSError as error:
-        reason = f"can't be written: {error.strerror or error}"
-        raise BadInput(f"outputs={outputs}: {reason}; choose another folder by outputs=DIR") from error
-    if free < 50 * 2**20:
-        raise BadInput(f"outputs={outputs}: only {free / 2**20:.0f} MiB are free there; make room or choose another")

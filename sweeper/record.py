@@ -1,7 +1,6 @@
 """What `run.json` tells of a run beside its configuration: where it was made, and what came of it."""
 
 import contextlib
-import math
 import os
 import platform
 import socket
@@ -19,6 +18,7 @@ from sweeper.data import Data
 from sweeper.devices import Device, peak_memory_bytes
 from sweeper.files import make_folder, relative, remove_file, write_mark
 from sweeper.lock import process_started
+from sweeper.metrics import figures
 from sweeper.numerics import carry_over, describe
 from sweeper.runs import CHECKPOINT_FILES, Damaged, read_run
 
@@ -52,44 +52,12 @@ def describe_environment(
 def summarize_rows(
     rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool | None
 ) -> dict[str, Any]:
-    """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
-
-    `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
-    alone, without evaluation.
-    """
-    last = rows[-1] if rows else {}
-    completed = status == "completed"
-    seconds = math.fsum(row["train_seconds"] for row in rows)
-    tested = [row for row in rows if row.get("test_accuracy") is not None]
-    validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
-    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equals
-    images = math.fsum(row["train_seconds"] * row["images_per_second"] for row in rows)
+    """A run's result: its rows' figures and what is known of its device."""
     return {
-        "epochs_done": last.get("epoch", 0),
-        "steps": last.get("step", 0),
-        "final_test_accuracy": last.get("test_accuracy") if completed else None,
-        "best_test_accuracy": best["test_accuracy"] if best else None,
-        "best_epoch": best["epoch"] if best else None,
-        "final_val_accuracy": last.get("val_accuracy") if completed else None,
-        "best_val_accuracy": max(validated, default=None),
-        "final_train_loss": _finite(last.get("train_loss")) if completed else None,
-        "steps_to_target": _steps_to_target(tested, config["target_accuracy"], status),
-        "train_seconds": round(seconds, 6),
-        "images_per_second": round(images / seconds, 1) if seconds else None,
+        **figures(rows, config["target_accuracy"], status),
         "peak_memory_bytes": peak_memory_bytes(environment["device"]) if "device" in environment else None,
         "shared_device": shared,
     }
-
-
-def _steps_to_target(tested: list[dict[str, Any]], target: float | None, status: str) -> int | str | None:
-    if target is None:
-        return None
-    reached = next((int(row["step"]) for row in tested if row["test_accuracy"] >= target), None)
-    return "inf" if reached is None and status in ("completed", "diverged") else reached
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _commit() -> str | None:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.command import Parser, elsewhere, exit_code_of, say, writing
-
-PAGE_FILE = "report.html"
+from sweeper.layout import PAGE_FILE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import resolve_config
-from sweeper.devices import parallel_runs, probe_kind
+from sweeper.devices import likely_kind, parallel_runs
 from sweeper.identity import run_name
 from sweeper.runs import FINISHED, recorded_status
 
@@ -38,8 +38,7 @@ def _threads_a_run(*, _root_: DictConfig) -> int:
 
 
 def _gpus_a_run(*, _root_: DictConfig) -> int:
-    kind = probe_kind() if _root_.device.kind == "auto" else _root_.device.kind
-    return 1 if kind == "cuda" else 0
+    return 1 if likely_kind(_root_.device.kind) == "cuda" else 0
 
 
 OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)

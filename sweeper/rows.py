@@ -4,13 +4,12 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sweeper.cells import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT, Kind, printable, shortened
-from sweeper.identity import contradiction, identity_config
+from sweeper.identity import contradiction, flat, identity_config
 from sweeper.lock import is_alive, read_lock
 from sweeper.metrics import figures_so_far, read_metrics
 from sweeper.runs import LOCK_FILE, METRICS_FILE, RUN_FILE, Damaged, effective_status, read_run
@@ -142,7 +141,10 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
 
 
 def _config_values(config: dict[str, Any]) -> dict[str, Any]:
-    values = dict(_flat(config))
+    values = {sys.intern(name): value for name, value in flat(config)}  # the same few names in ten thousand rows
+    for name in values:
+        if len(name) > 200 or not name.isprintable():
+            raise Damaged(f"config has the name {name!r:.40}")
     if len(values) > MOST_VALUES:
         raise Damaged(f"config has more than {MOST_VALUES} values")
     head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
@@ -157,18 +159,6 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     elif values.get("noise.kind") == "human":
         head["noise_rate"] = None  # the label file's, which its record doesn't tell
     return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
-
-
-def _flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its dotted name; a list is a value."""
-    for key, value in node.items():
-        name = sys.intern(f"{prefix}{key}")  # the same few names in ten thousand rows
-        if len(name) > 200 or not name.isprintable():
-            raise Damaged(f"config has the name {name!r:.40}")
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value
 
 
 def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:

@@ -29,7 +29,8 @@ from sweeper.sweep_show import show_sweep
 from sweeper.sweeps import write_sweep
 
 if TYPE_CHECKING:
-    from sweeper.compose import Cell, Grid
+    from sweeper.compose import Grid
+    from sweeper.config import Cell
 
 SEARCH_LOCK = "search.lock"
 

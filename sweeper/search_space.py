@@ -3,16 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config import Cell
 from sweeper.errors import BadInput, install, nearest
 from sweeper.overrides import Groups, parse_overrides, sweep_values
-
-if TYPE_CHECKING:
-    from sweeper.compose import Cell
 
 TARGET = "hydra_plugins.sweeper_optuna_sweeper.OptunaSweeper"
 FACTORS = {"lr_factor": "optimizer.lr", "weight_decay_factor": "optimizer.weight_decay"}
@@ -77,10 +75,10 @@ class Search:
 
     dimensions: tuple[Dimension, ...]
     options: dict[str, Any]
-    bases: "dict[str, Cell]"
+    bases: dict[str, Cell]
     usual: dict[str, dict[str, str]]
-    corners: "list[Cell]"
-    trial: "Callable[[str, Mapping[str, str]], tuple[Cell, list[str]]]"
+    corners: list[Cell]
+    trial: Callable[[str, Mapping[str, str]], tuple[Cell, list[str]]]
 
     def rules(self) -> dict[str, Any]:
         """What must stay the same as long as a study goes on."""
@@ -151,7 +149,7 @@ def check_space(dimensions: Mapping[str, Dimension]) -> None:
             raise BadInput(f"{option} and {factor} are both searched over; fix one of them, e.g. {factor}=1")
 
 
-def check_base(cell: "Cell") -> None:
+def check_base(cell: Cell) -> None:
     if not cell.config["dataset"]["validation_fraction"]:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")

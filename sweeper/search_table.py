@@ -1,9 +1,12 @@
 """What a search found, as one table: each optimizer's best trial by validation accuracy, and how its budget went."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
+from sweeper.identity import flat
 from sweeper.progress import percent
 from sweeper.search_space import FACTORS
+from sweeper.tables import text
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -34,7 +37,8 @@ def search_table(trials: "Trials", outputs: str) -> str:
     if any(not trial.state.is_finished() for optimizer in trials.search.bases for trial in trials.of(optimizer)):
         last.append("open trials failed or were stopped; the same command goes on with them")
     if any(_completed(trials, optimizer) for optimizer in trials.search.bases):
-        last.append(f"python -m sweeper.choose {outputs} writes them as YAML, with --write conf/optimizer as defaults")
+        command = f"python -m sweeper.choose {shlex.quote(outputs)}"
+        last.append(f"{command} writes them as YAML, with --write conf/optimizer as defaults")
     return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
 
@@ -84,8 +88,5 @@ def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str
 
 def _best_first(options: dict[str, Any]) -> tuple[float, str]:
     """Of equally good trials `sweeper.choose` takes the first by learning rate, then by label."""
-    from sweeper.studies import flat
-
-    return float(options.get("lr") or 0.0), ", ".join(
-        f"{name} {value}" for name, value in sorted(flat(options).items())
-    )
+    label = ", ".join(f"{name} {text(value)}" for name, value in sorted(flat(options)))
+    return float(options.get("lr") or 0.0), label

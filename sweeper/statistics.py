@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import nctdtr, stdtrit
+from scipy.special import nctdtrinc, stdtrit
 
 
 def mean(values: Sequence[float]) -> float:
@@ -52,9 +52,4 @@ def smallest_detectable_difference(deviation: float, n: int, power: float = 0.8,
     if n < 2 or math.isnan(deviation):
         return math.nan
     critical = float(stdtrit(n - 1, 1 - level / 2))
-    low, high = 0.0, 10.0 * critical
-    for _ in range(60):
-        middle = (low + high) / 2
-        too_little = 1 - nctdtr(n - 1, middle, critical) < power
-        low, high = (middle, high) if too_little else (low, middle)
-    return high * deviation / math.sqrt(n)
+    return float(nctdtrinc(n - 1, 1 - power, critical)) * deviation / math.sqrt(n)

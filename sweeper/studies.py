@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.bootstrap import Rank, rank_with_interval
+from sweeper.cells import printable
 from sweeper.comparisons import PairedComparison, compare_paired, holm
+from sweeper.identity import flat
 from sweeper.rows import Run
 from sweeper.statistics import mean
 from sweeper.summary import summarize
@@ -105,7 +107,8 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
     tasks = []
     for group in by_task.values():
         settings = [
-            Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], configs[c]) for c, r in group.items()
+            Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], _printable(configs[c]))
+            for c, r in group.items()
         ]
         config = {name: settings[0].config.get(name) for name in OF_THE_TASK}
         digests = {run.conditions.get("data") or "?" for setting in settings for run in setting.runs}
@@ -131,21 +134,24 @@ def noise_words(noise: dict[str, Any]) -> str:
     return f"{rate}{noise.get('name')} label noise"
 
 
-def flat(config: Any, prefix: str = "") -> dict[str, str]:
+def texts(config: dict[str, Any]) -> dict[str, str]:
     """Every value as a text under its dotted name."""
-    found: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = text(value)
-    return found
+    return {name: text(value) for name, value in flat(config)}
 
 
 def differing(configs: list[dict[str, str]]) -> list[str]:
     """The names, in the order of the alphabet, that not all have or that have several values."""
     names = sorted({name for config in configs for name in config})
     return [name for name in names if len({config.get(name) for config in configs}) > 1]
+
+
+def _printable(value: Any) -> Any:
+    """A configuration whose texts have no line ends: labels are made of them, and go into YAML's comments too."""
+    if isinstance(value, dict):
+        return {key: _printable(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_printable(v) for v in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _is(run: Run, *statuses: str) -> bool:
@@ -190,7 +196,7 @@ def _label_tasks(tasks: list[Task]) -> None:
         task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}{length}"
         alike.setdefault(task.label, []).append(task)
     for group in alike.values():
-        flats = [flat(task.config) for task in group]
+        flats = [texts(task.config) for task in group]
         for name in differing(flats):
             if len({task.label for task in group}) == len(group):
                 break
@@ -203,7 +209,7 @@ def _label_settings(settings: list[Setting]) -> None:
     for setting in settings:
         alike.setdefault(setting.optimizer, []).append(setting)
     for optimizer, group in alike.items():
-        flats = [flat({k: v for k, v in setting.config.items() if k not in OF_THE_TASK}) for setting in group]
+        flats = [texts({k: v for k, v in setting.config.items() if k not in OF_THE_TASK}) for setting in group]
         names = differing(flats)
         for setting, values in zip(group, flats, strict=True):
             parts = [f"{name.removeprefix('optimizer.')} {values.get(name, '–')}" for name in names]

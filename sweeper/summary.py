@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper.identity import NOT_IDENTITY, NOT_IDENTITY_IN_DATASET
+from sweeper.identity import is_identity
 from sweeper.results import COLUMNS
 from sweeper.rows import Run
 from sweeper.statistics import confidence_interval, mean, standard_deviation
@@ -93,7 +93,7 @@ def _differing(rows: list[Row]) -> list[str]:
     A value of a group, such as `optimizer.momentum`, is compared among rows of the same optimizer only: that another
     one has no momentum is told by its name.
     """
-    names = sorted({name for row in rows for name in row if _is_identity(name)})
+    names = sorted({name for row in rows for name in row if name not in COLUMNS and is_identity(name)})
     first: dict[tuple[str, Any], Any] = {}
     differing = set()
     for row in rows:
@@ -105,11 +105,6 @@ def _differing(rows: list[Row]) -> list[str]:
             if first.setdefault((name, choice), value) != value:
                 differing.add(name)
     return [name for name in names if name in differing]
-
-
-def _is_identity(name: str) -> bool:
-    group, _, option = name.partition(".")
-    return not (name in COLUMNS or group in NOT_IDENTITY or (group == "dataset" and option in NOT_IDENTITY_IN_DATASET))
 
 
 def _order(row: Row) -> tuple[Any, ...]:

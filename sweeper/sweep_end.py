@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from sweeper.command import say
 from sweeper.errors import RunFailed
+from sweeper.files import remove_file
 from sweeper.stopping import StopSignals, SweepStop
 from sweeper.sweep_show import end_show
 from sweeper.sweeps import remove_sweep
@@ -38,7 +40,7 @@ def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSig
         stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
         remove_sweep(outputs, stop.key)
         with contextlib.suppress(OSError):
-            cores_file(stop.key).unlink(missing_ok=True)
+            remove_file(cores_file(stop.key))
 
 
 def update_tables(outputs: str) -> bool:
@@ -58,12 +60,13 @@ def update_tables(outputs: str) -> bool:
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
     told, reasons = report.communicate()
     if aggregated not in (0, 2):  # 2 has said why
-        command = f"python -m sweeper.aggregate {outputs} makes them"
+        command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
         _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
         say(told, end="")
     elif report.returncode < 0:
-        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); python -m sweeper.report {outputs} makes it")
+        command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
+        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
     elif aggregated != 2:  # else it has said the same
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
         _tell(f"no report.html: {last.removeprefix('error: ')}")

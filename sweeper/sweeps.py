@@ -15,17 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.aggregate import FORMATS
 from sweeper.files import remove_file, remove_leftovers, write_atomically
+from sweeper.layout import TABLE_FILES
 from sweeper.lock import is_alive, is_here, this_process
 from sweeper.metrics import read_metrics
-from sweeper.report import PAGE_FILE
 from sweeper.runs import METRICS_FILE
 from sweeper.stopping import stop_file
 
 PATTERN = ".sweep-*.json"
 MOST_BYTES = 2**26
-TABLE_FILES = (*FORMATS.values(), "summary.csv", PAGE_FILE)
 LONG_AGO = 3600.0  # seconds in which every writing of a file, and every stopping of a sweep, has come to its end
 
 

@@ -10,25 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.devices import likely_kind, parallel_runs
-from sweeper.limits import cores
+from sweeper.files import make_folder
+from sweeper.limits import cores, joblib_workers
 from sweeper.numerics import threads_to_use
 from sweeper.runs import find_finished
 from sweeper.stopping import StopSignals, SweepStop
 
 if TYPE_CHECKING:
-    from sweeper.compose import Cell, Grid
+    from sweeper.compose import Grid
+    from sweeper.config import Cell
 
 log = logging.getLogger("sweeper")
 
 
-def workers(n_jobs: int) -> int:
-    """joblib's processes by its `n_jobs`, of which -1 is every core and -2 all but one."""
-    return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
-
-
 def launcher_workers(launcher: Any) -> int:
     """How many processes of this machine the launcher of these options trains in."""
-    return workers(int(launcher.get("n_jobs", 1))) if "joblib" in launcher.get("_target_", "") else 1
+    return joblib_workers(int(launcher.get("n_jobs", 1))) if "joblib" in launcher.get("_target_", "") else 1
 
 
 def new_run_threads(asked: int | None, launcher: Any) -> int:
@@ -57,9 +54,12 @@ def runs_at_a_time(places: int, threads: int, kind: str) -> int:
 def about_threads(grid: "Grid", to_do: "list[Cell]") -> str | None:
     """One line for a sweep by joblib on the CPU whose runs can't all have a place, or leave cores idle."""
     device, runs = to_do[0].config["device"], len(grid.cells)
-    if "joblib" not in str(grid.launcher_options.get("_target_")) or likely_kind(to_do[0].config) != "cpu":
+    if (
+        "joblib" not in str(grid.launcher_options.get("_target_"))
+        or likely_kind(to_do[0].config["device"]["kind"]) != "cpu"
+    ):
         return None
-    places = workers(grid.jobs) if grid.jobs is not None else parallel_runs("cpu", device["threads"])
+    places = joblib_workers(grid.jobs) if grid.jobs is not None else parallel_runs("cpu", device["threads"])
     threads = device["threads"] or share_of_cores(places)
     each = f"each run has {threads} thread{'s' * (threads != 1)}"
     if (fewer := runs_at_a_time(places, threads, "cpu")) < min(places, len(to_do)):
@@ -77,7 +77,11 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
         new: threads of a run that begins.
     """
     sweep, signals = SweepStop.current(), StopSignals.installed()
-    if sweep is None or likely_kind(config) != "cpu" or (not config["rerun"] and find_finished(directory) is not None):
+    if (
+        sweep is None
+        or likely_kind(config["device"]["kind"]) != "cpu"
+        or (not config["rerun"] and find_finished(directory) is not None)
+    ):
         yield
         return
 
@@ -104,7 +108,7 @@ def _cores(wanted: int, path: Path, stopped: Callable[[], bool]) -> Iterator[Non
     ends gives its cores back, however it ends. `stopped` ends the waiting."""
     import fcntl  # there is none on Windows
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("wb") as file:
 
         def take(place: int) -> bool:

@@ -19,8 +19,8 @@ import sweeper.slurm
 from sweeper import __version__
 from sweeper.access import check_readable, check_writable
 from sweeper.command import exit_code_of, say
-from sweeper.compose import CONF, Cell, Grid, compose_grid, read_command_line
-from sweeper.config import other_circumstances, resolve_config
+from sweeper.compose import CONF, Grid, compose_grid, read_command_line
+from sweeper.config import Cell, other_circumstances, resolve_config
 from sweeper.deaths import passing_over, tell_of_the_dead
 from sweeper.devices import likely_kind, probe_kind
 from sweeper.errors import BadInput, RunFailed
@@ -141,7 +141,7 @@ def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
     config = resolve_config(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
     places = min(launcher_workers(launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))
-    directory, kind = Path(config["outputs"]) / run_name(config), likely_kind(config)
+    directory, kind = Path(config["outputs"]) / run_name(config), likely_kind(config["device"]["kind"])
     threads = new_run_threads(asked := config["device"]["threads"], launcher)
     return {
         "config": config,
@@ -233,7 +233,7 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
 
 def _faster_launcher(launcher: str, to_do: list[Cell]) -> str | None:
     """One line for a sweep that leaves a GPU half idle by the default launcher; None where there is nothing better."""
-    if launcher != "local" or len(to_do) < 2 or likely_kind(to_do[0].config) != "cuda":
+    if launcher != "local" or len(to_do) < 2 or likely_kind(to_do[0].config["device"]["kind"]) != "cuda":
         return None
     return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
 

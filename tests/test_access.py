@@ -1,5 +1,7 @@
 """Folders that can't be read or written, and what lies in a file's way: one line, before torch is loaded."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +10,10 @@ from conftest import TINY, run_module
 from made_runs import make_run
 from permissions import run_held
 
+from sweeper.access import LEAST_FREE, make_outputs
+from sweeper.checkup import outputs_folder
 from sweeper.compose import compose_grid
+from sweeper.errors import BadInput
 
 RUN = (*TINY, "model=mlp", "epochs=1")
 
@@ -161,3 +166,13 @@ def test_a_finished_sweep_in_a_folder_that_may_not_be_written(tmp_path):
     advice = "python -m sweeper.aggregate outputs --into DIR writes elsewhere"
     said = f"error: outputs/results.csv: can't be written: Permission denied; {advice}"
     assert done.stderr.splitlines() == ["1 run, 1 done already, in outputs/", said]
+
+
+@pytest.mark.parametrize("missing", [1, 0])
+def test_train_and_doctor_ask_for_the_same_room(tmp_path, monkeypatch, missing):
+    usage = shutil.disk_usage(tmp_path)._replace(free=LEAST_FREE - missing)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    assert (outputs_folder(tmp_path)["error"] is not None) == bool(missing)
+    with pytest.raises(BadInput, match="MiB are free there") if missing else contextlib.nullcontext():
+        make_outputs(tmp_path / "new" / "outputs")
+    assert list((tmp_path / "new" / "outputs").iterdir()) == []

@@ -36,7 +36,7 @@ def test_a_folder_is_timed_and_left_as_it_was(tmp_path, monkeypatch):
 
 def test_no_room_is_told(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=3 * 2**20)
-    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     assert outputs_folder(tmp_path)["error"] == (
         "only 3 MiB are free; make room, or choose another folder by outputs=DIR"
     )

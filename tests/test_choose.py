@@ -1,6 +1,7 @@
 """`python -m sweeper.choose`: what it takes, writes down, and refuses."""
 
 import csv
+import json
 import shutil
 
 import pytest
@@ -94,7 +95,10 @@ def test_the_values_are_written_into_the_optimizers_files_and_nothing_else_chang
 @pytest.mark.parametrize(
     ("arrange", "words"),
     [
-        (lambda conf: (conf / "lion.yaml").unlink(), "lion.yaml: there is no such file; --write wants a folder of"),
+        (
+            lambda conf: (conf / "lion.yaml").unlink(),
+            "conf: has no file of the optimizer 'lion'; there are: ",
+        ),
         (lambda conf: (conf / "lion.yaml").write_text("lr: 1\n"), "lion.yaml: has no line 'weight_decay: …' to write"),
     ],
     ids=["no file", "no line"],
@@ -108,6 +112,95 @@ def test_a_value_that_has_no_place_is_refused_and_nothing_written(search, tmp_pa
     error = capsys.readouterr().err
     assert error.startswith("error: ") and words in error and error.count("\n") == 1
     assert (conf / "sgd.yaml").read_text() == before and not (search / "search.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "tried", "words"),
+    [
+        ("_target_", ["os.system", "os.remove"], "_target_=os.remove: can't be chosen"),
+        ("lr", ["7\n_target_: os.system", 0.1], "no optimizer has several completed settings"),  # damaged
+        ("momentum", ["0.9\n_target_: os.system", 0.5], "momentum: '0.9 _target_: os.system' was chosen"),
+        ("momentum", ["${oc.env:HOME}", 0.5], "momentum=${oc.env:HOME}: can't be chosen"),
+        ("momentum", [["${oc.env:HOME}"], 0.5], "momentum=['${oc.env:HOME}']: can't be chosen"),
+        ("momentum", [float("nan"), 0.5], "momentum: .nan was chosen, but only numbers are written"),
+        ("momentum", [float("-inf"), 0.5], "momentum: -.inf was chosen, but only numbers are written"),
+        ("momentum", [True, 0.5], "momentum: true was chosen, but only numbers are written"),
+        ("momentum", [[0.9, 0.8], 0.5], "momentum: [0.9, 0.8] was chosen, but only numbers are written"),
+        ("momentum", [None, 0.5], "momentum: null was chosen, but only numbers are written"),
+        ("nesterov", [1, 0], "nesterov: 1 was chosen, but only numbers are written, in place of numbers such as true"),
+        ("evil", [1.0, 2.0], "sgd.yaml: has no line 'evil: …' to write to"),
+        ("momentum", [[2**70], 0.5], "momentum: [1180591620717411303424] was chosen, but only numbers are written"),
+        ("a.b\nc", [1.0, 2.0], "no optimizer has several completed settings"),
+        ("a: {b", [1.0, 2.0], "can't be chosen"),
+    ],
+)
+def test_of_records_of_somebody_else_only_numbers_of_known_options_are_written(tmp_path, capsys, option, tried, words):
+    """The first value has the highest validation accuracy."""
+    conf = tmp_path / "conf"
+    shutil.copytree(REPOSITORY / "conf" / "optimizer", conf)
+    before = {file: file.read_bytes() for file in conf.iterdir()}
+    for k, value in enumerate(tried):
+        run = make_run(tmp_path / "outputs", dataset=HELD_OUT, optimizer__lr=0.1 + k / 100, optimizer__weight_decay=k)
+        record = json.loads((run / "run.json").read_text())
+        record["config"]["optimizer"] |= {"lr": 0.1, "weight_decay": 0.0, option: value}
+        record["result"] |= {"final_val_accuracy": 0.9 - k / 10, "best_val_accuracy": 0.9}
+        (run / "run.json").write_text(json.dumps(record))
+    status = main([str(tmp_path / "outputs"), "--write", str(conf)])
+    error = capsys.readouterr().err
+    assert (status, error.count("\n")) == (2, 1) and words in error, error
+    assert {file: file.read_bytes() for file in conf.iterdir()} == before
+    assert not (tmp_path / "outputs" / "search.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["../../victim", "/etc/victim", "..", "", "sgd.yaml", "sgd\n", "SGD"])
+def test_an_optimizers_name_is_that_of_a_file_in_the_folder(search, tmp_path, capsys, name):
+    conf = tmp_path / "a" / "conf"
+    shutil.copytree(REPOSITORY / "conf" / "optimizer", conf)
+    victim = tmp_path / "victim.yaml"
+    victim.write_text("lr: 1.0\nweight_decay: 1.0\n")
+    for record in search.rglob("run.json"):
+        content = json.loads(record.read_text())
+        if content["config"]["optimizer"]["name"] == "lion":
+            content["config"]["optimizer"]["name"] = name
+            record.write_text(json.dumps(content))
+    assert main([str(search), "--write", str(conf)]) == 2
+    error = capsys.readouterr().err
+    assert "has no file of the optimizer" in error and error.count("\n") == 1
+    assert victim.read_text() == "lr: 1.0\nweight_decay: 1.0\n"
+    assert not (search / "chosen.yaml").exists()
+
+
+def test_lists_of_numbers_are_written_where_such_a_list_stands(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(REPOSITORY / "conf" / "optimizer", conf)
+    for k, betas in enumerate(([0.8, 0.95], [0.9, 0.99])):
+        make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer="adam", optimizer__betas=betas)
+    assert main([str(tmp_path / "outputs"), "--write", str(conf)]) == 0
+    assert yaml.safe_load((conf / "adam.yaml").read_text())["betas"] == [0.8, 0.95]
+
+
+def test_a_value_of_several_lines_is_left_to_the_user(search, tmp_path, capsys):
+    conf = tmp_path / "conf"
+    shutil.copytree(REPOSITORY / "conf" / "optimizer", conf)
+    text = (conf / "lion.yaml").read_text()
+    (conf / "lion.yaml").write_text(f"note: |\n  a\nlr:\n  0.1\n{text}".replace("lr: 0.0006", "x: 1"))
+    before = (conf / "lion.yaml").read_text()
+    assert main([str(search), "--write", str(conf)]) == 2
+    assert (
+        "lion.yaml: can't be written to; it must be YAML with each of lr, weight_decay in one line"
+        in capsys.readouterr().err
+    )
+    assert (conf / "lion.yaml").read_text() == before
+
+
+def test_texts_of_a_record_stay_texts_in_the_choice(tmp_path, capsys):
+    """Not written into a configuration, and no line of the file's own."""
+    dataset = HELD_OUT | {"name": "digits\nos: {_target_: os.system}"}
+    for k, kind in enumerate(("l2\nevil: 1", "decoupled")):
+        run = make_run(tmp_path, dataset=dataset, optimizer__lr=0.1, optimizer__kind=kind)
+        change_record(run, result__final_val_accuracy=0.9 - k / 10, result__best_val_accuracy=0.9)
+    assert main([str(tmp_path)]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == {"sgd": {"kind": "l2 evil: 1"}}
 
 
 def test_a_folder_that_can_not_be_written_is_named(search, tmp_path, capsys):

@@ -154,3 +154,11 @@ def test_the_cores_are_shared_out_among_parallel_runs(monkeypatch):
     monkeypatch.setattr(devices, "cores", lambda: 8)
     assert [parallel_runs("cpu", threads) for threads in (None, 1, 2, 3, 16)] == [8, 8, 4, 2, 1]
     assert parallel_runs("mps", 1) == parallel_runs("cuda", None) == 1
+
+
+def test_auto_becomes_the_kind_that_is_there_and_no_other_word_does(monkeypatch):
+    monkeypatch.setattr(devices, "probe_kind", lambda: "mps")
+    monkeypatch.setattr(devices, "kinds_here", lambda: {"cuda": False, "mps": True, "cpu": True})
+    for kind_of in (devices.likely_kind, devices.best_kind):
+        assert [kind_of(asked) for asked in ("auto", "cpu", "cuda")] == ["mps", "cpu", "cuda"]
+    assert parallel_runs("auto", None) == 1

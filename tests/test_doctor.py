@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from conftest import run_module
@@ -107,8 +108,8 @@ def test_a_gpu_that_torch_does_not_see_is_no_absent_one(examine):
 
 
 def test_no_room_is_a_problem(examine, monkeypatch):
-    usage = checkup.shutil.disk_usage(".")._replace(free=2**20)
-    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path: usage)
+    usage = shutil.disk_usage(".")._replace(free=2**20)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     code, out, document = examine()
     assert code == 1 and out.count("✗ outputs") == 2 and "only 1 MiB are free" in document["problems"][0]
 

@@ -21,7 +21,7 @@ ALLOWED = {
     ("sweeper/command.py", "open"): "/dev/null, in the place of an output that nobody reads any more",
     ("sweeper/epoch_timing.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",
     ("sweeper/figures.py", "savefig"): "into memory",
-    ("sweeper/prepare.py", "NamedTemporaryFile"): "tries whether a folder can be written; what is left is tidied up",
+    ("sweeper/threads.py", "open"): "the locks of a sweep's cores, in the system's temporary folder",
     ("sweeper/probe.py", "open"): "/dev/null, likewise",
     ("sweeper/probe.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",
     ("sweeper/runs.py", "save"): "into memory",

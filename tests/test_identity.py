@@ -4,8 +4,9 @@ import copy
 
 from hypothesis import given
 from hypothesis import strategies as st
+from made_runs import make_config
 
-from sweeper.identity import identity_config, run_hash, run_name
+from sweeper.identity import flat, identity_config, is_identity, run_hash, run_name
 
 CONFIG = {
     "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},
@@ -86,3 +87,14 @@ def test_the_hash_is_independent_of_the_order_of_keys(options):
     forward, backward = changed(optimizer=options), changed(optimizer=dict(reversed(options.items())))
     assert run_hash(forward) == run_hash(backward)
     assert identity_config(identity_config(forward)) == identity_config(forward)
+
+
+def test_is_identity_agrees_with_what_is_hashed():
+    """For each value of a whole configuration, and a label file's."""
+    config = make_config(noise__file="labels.csv", noise__file_digest="0123", save_model=True, checkpoint_every=1)
+    config["dataset"] |= {"root": "data", "workers": 1}
+    for name, value in flat(config):
+        node, _, key = name.rpartition(".")
+        other = copy.deepcopy(config)
+        (other[node] if node else other)[key] = f"not {value}"
+        assert (run_hash(other) != run_hash(config)) == is_identity(name), name

@@ -1,10 +1,14 @@
-"""What trains imports no pandas, what reads results imports no torch; each shown in a process of its own."""
+"""What trains imports no pandas, what reads results imports no torch; each shown in a process of its own. No module
+imports one that imports it."""
 
+import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 from made_runs import make_run
 
 
@@ -73,3 +77,29 @@ except SystemExit:
     pass
 """
     assert loaded(code, tmp_path) == set()
+
+
+def test_no_modules_import_each_other():
+    """Imports in functions and for types count too."""
+    files = {file for folder in ("sweeper", "hydra_plugins") for file in (REPOSITORY / folder).rglob("*.py")}
+    modules = {
+        ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): file for file in files
+    }
+    graph = {name: set(_imported(file, modules)) - {name, "sweeper"} for name, file in modules.items()}
+    assert graph["sweeper.choose"] >= {"sweeper.studies", "sweeper.cells"}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(reversed(error.args[1])))
+
+
+def _imported(file, modules):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: a relative import"
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name in modules)

@@ -3,7 +3,7 @@
 import pytest
 from made_runs import make_rows
 
-from sweeper.metrics import figures_so_far, read_metrics
+from sweeper.metrics import figures, figures_so_far, read_metrics
 from sweeper.runs import METRICS, RunDirectory
 
 HEADER = ",".join(METRICS)
@@ -57,6 +57,7 @@ def test_a_file_of_other_columns_is_named(read, header):
         LINE.format("", 0.5),
         LINE.format(-1, 0.5),
         LINE.format("inf", 0.5),
+        LINE.format(2, 0.5).replace("0.5,2000.0", "1e308,2000.0"),  # sums of such are none
         LINE.format(2, 1.5),
         LINE.format(2, "nan"),
         LINE.format(2, 0.5) + ",7",
@@ -79,6 +80,10 @@ def test_figures_so_far_by_hand():
         row |= {"train_seconds": seconds, "images_per_second": speed, "val_accuracy": row["test_accuracy"] / 2}
     assert figures_so_far(rows, target=0.8) == {
         "epochs_done": 4,
+        "steps": 80,
+        "final_test_accuracy": None,  # whatever the last epoch's is, it may not be the final one
+        "final_val_accuracy": None,
+        "final_train_loss": None,
         "best_test_accuracy": 0.8,
         "best_epoch": 2,  # the first of equals
         "best_val_accuracy": 0.4,
@@ -93,14 +98,21 @@ def test_a_target_not_reached_yet_is_unknown_not_infinite():
     assert figures_so_far(make_rows([0.2, 0.3]), target=None)["steps_to_target"] is None
 
 
+@pytest.mark.parametrize(("status", "steps"), [("completed", "inf"), ("diverged", "inf"), ("interrupted", None)])
+def test_a_result_has_the_figures_so_far_and_in_the_end_those_that_are_final(status, steps):
+    rows = make_rows([0.2, 0.8, 0.5])
+    final = {"final_test_accuracy": 0.5, "final_train_loss": 1 / 3} if status == "completed" else {}
+    assert figures(rows, 0.9, status) == figures_so_far(rows, 0.9) | {"steps_to_target": steps} | final
+
+
 def test_no_rows_tell_nothing():
-    figures = figures_so_far([], target=0.5)
-    assert figures.pop("epochs_done") == 0
-    assert set(figures.values()) == {None}
+    found = figures_so_far([], target=0.5)
+    assert found.pop("epochs_done") == 0
+    assert set(found.values()) == {None}
 
 
 def test_epochs_without_an_evaluation_have_no_best():
     rows = [row | {"test_accuracy": None} for row in make_rows([0.2, 0.3])]
-    figures = figures_so_far(rows, target=0.1)
-    assert (figures["best_test_accuracy"], figures["best_epoch"], figures["steps_to_target"]) == (None, None, None)
-    assert (figures["epochs_done"], figures["train_seconds"]) == (2, 1.0)
+    found = figures_so_far(rows, target=0.1)
+    assert (found["best_test_accuracy"], found["best_epoch"], found["steps_to_target"]) == (None, None, None)
+    assert (found["epochs_done"], found["train_seconds"]) == (2, 1.0)

@@ -1,12 +1,14 @@
 """The command that makes a run again gives that run: the same identity, through the real composition."""
 
+import json
 import shlex
+from pathlib import Path
 
 import pytest
 from made_runs import make_config, make_run
 
 from sweeper.compose import compose_grid
-from sweeper.identity import run_hash
+from sweeper.identity import run_hash, with_relative_paths
 from sweeper.origins import Origin, read_origin, repeat_command
 from sweeper.results import read_results
 
@@ -50,6 +52,60 @@ def test_the_words_it_was_started_by_are_kept_but_for_the_place():
 def test_a_shell_takes_no_word_of_it_for_its_own():
     command = repeat_command(make_config(), ["tag='$(rm -rf ~)'"])
     assert shlex.split(command)[-1] == "tag='$(rm -rf ~)'"
+
+
+def test_of_a_label_file_the_path_is_said_as_seen_from_here(tmp_path, monkeypatch):
+    """And not its content's hash, which is no option."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.txt").write_text("1\n")
+    config = compose_grid(["noise=human", "noise.file=labels.txt", "optimizer=sgd", "seed=3"]).cells[0].config
+    path = make_run(Path("outputs"))
+    record = json.loads((path / "run.json").read_text())
+    record["config"] = with_relative_paths(config, path)
+    record["environment"].pop("overrides", None)
+    (path / "run.json").write_text(json.dumps(record))
+    (run,) = read_results(["outputs"]).runs
+    command = read_origin(run).command
+    assert "noise.file=labels.txt" in command and "digest" not in command
+    assert run_hash(composed(command)) == run_hash(config)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "optimizer._target_=os.system",
+        "+model={_target_:os.system}",
+        "++schedule.a={'_target_':os.system}",
+        "dataset.loader=os.system",
+        "dataset={loader: os.system}",
+        "--config-dir=/tmp/theirs",
+        "-m",
+        "hydra.callbacks.a={b:c}",
+        "+hydra.job.env_set={PYTHONPATH:/tmp}",
+        "hydra/launcher=slurm",
+        "tag=${oc.env:HOME}",
+        "tag=a\nrm -rf ~",
+        "tag=\x1b[2J",
+    ],
+)
+def test_a_command_of_somebody_elses_record_calls_nothing_of_theirs(word):
+    assert repeat_command(make_config(), ["dataset=digits", word]) == ""
+    assert repeat_command(make_config(), ["dataset=digits", "++outputs=/etc"]).endswith("train dataset=digits")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer__x": {"_target_": "os.system"}},
+        {"optimizer__x": "${oc.env:HOME}"},
+        {"--config-dir": "/tmp/theirs"},
+        {"hydra.callbacks.x": {"a": "b"}},
+        {"tag": "a\nb"},
+    ],
+)
+def test_values_written_out_call_nothing_either(change):
+    assert repeat_command(make_config(), None) != ""
+    assert repeat_command(make_config(**change), None) == ""
 
 
 def test_the_record_is_read_and_may_be_gone(tmp_path):

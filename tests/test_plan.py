@@ -46,7 +46,7 @@ def plan(tmp_path, monkeypatch, capsys):
             return Probed(kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), timings, **found)
 
         monkeypatch.setattr(forecast, "probe", probe)
-        monkeypatch.setattr(forecast, "probe_kind", lambda: kind)
+        monkeypatch.setattr("sweeper.devices.probe_kind", lambda: kind)
         monkeypatch.setattr(forecast, "parallel_runs", lambda kind, threads: jobs)
         code = main([*([] if text else ["--json"]), *arguments])
         out, error = capsys.readouterr()
@@ -179,7 +179,7 @@ def test_the_disk_holds_weights_and_checkpoints_or_it_is_said(plan, monkeypatch)
     assert code == 0 and document["disk"]["enough"]
     without = plan(*GRID, "save_model=false")[1]["disk"]["kept_bytes"]
     assert document["disk"]["kept_bytes"] - without == 4 * 10**6
-    monkeypatch.setattr(forecast.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
     code, document = plan(*GRID)
     assert code == 1 and not document["disk"]["enough"]
 
@@ -215,7 +215,7 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     _, text = plan("dataset=digits", "batch_size=32", text=True)
     assert text.startswith("1 run in outputs/") and "one run" in text and "hydra/launcher" not in text
     assert "these speeds are of batch_size=64" in text and MADE not in text
-    monkeypatch.setattr(forecast.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
 
 

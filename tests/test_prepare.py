@@ -5,7 +5,6 @@ from collections import namedtuple
 import pytest
 from conftest import TINY
 
-from sweeper import prepare
 from sweeper.compose import compose_grid
 from sweeper.errors import BadInput
 from sweeper.prepare import rehearse
@@ -24,7 +23,7 @@ def test_an_outputs_folder_that_can_not_be_made_is_named(call, tmp_path):
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")(1, 1, 2**20)
-    monkeypatch.setattr(prepare.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
     with pytest.raises(BadInput, match=r"only 1 MiB are free there; make room or choose another"):
         rehearse(configs(f"outputs={tmp_path}"))
 

@@ -7,8 +7,8 @@ import pytest
 from made_runs import VERSIONS, change_record, make_config, make_run
 
 import sweeper
-from sweeper.config import flat
 from sweeper.errors import BadInput
+from sweeper.identity import flat
 from sweeper.lock import Lock
 from sweeper.results import COLUMNS, load_results, read_results, to_frame
 from sweeper.rows import FROM_CONFIG

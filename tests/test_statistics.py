@@ -56,11 +56,12 @@ def test_cohens_medium_effect_needs_34_pairs():
     assert smallest_detectable_difference(1.0, 34) < 0.5 < smallest_detectable_difference(1.0, 33)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 30])
-def test_the_power_at_the_smallest_detectable_difference_is_what_was_asked_for(n):
-    found = smallest_detectable_difference(0.02, n, power=0.8, level=0.05)
+@pytest.mark.parametrize("n", [2, 3, 5, 30, 1000])
+@pytest.mark.parametrize(("power", "level"), [(0.8, 0.05), (0.5, 0.2), (0.9, 0.05)])
+def test_the_power_at_the_smallest_detectable_difference_is_what_was_asked_for(n, power, level):
+    found = smallest_detectable_difference(0.02, n, power, level)
     twin = stats.nct(n - 1, found * math.sqrt(n) / 0.02)
-    assert twin.sf(stats.t.ppf(0.975, n - 1)) == pytest.approx(0.8, abs=1e-6)
+    assert twin.sf(stats.t.ppf(1 - level / 2, n - 1)) == pytest.approx(power, abs=1e-6)
 
 
 def test_one_pair_detects_nothing():

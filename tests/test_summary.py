@@ -90,6 +90,14 @@ def test_what_does_not_determine_a_result_makes_no_row_of_its_own(tmp_path):
     assert summary.differing == []
 
 
+def test_where_a_label_file_lies_makes_no_column(tmp_path):
+    for k, seed in enumerate((1, 2)):
+        noise = {"noise__name": "human", "noise__kind": "human", "noise__file_digest": "0123"}
+        make_run(tmp_path, seed=seed, noise__file=f"{k}/labels.txt", **noise)
+    make_run(tmp_path, noise__file="2/labels.txt", **noise | {"noise__file_digest": "4567"})
+    assert summarize(read_results([tmp_path]).runs).differing == ["noise.file_digest"]
+
+
 def test_options_are_told_that_rows_of_the_same_choices_differ_in(tmp_path):
     """An option that goes with another optimizer's name is told by that name."""
     make_run(tmp_path, optimizer__momentum=0.9)

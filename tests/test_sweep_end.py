@@ -57,17 +57,18 @@ def test_without_runs_there_is_one_line_not_two(tmp_path, capfd):
 @pytest.mark.parametrize("killed", ["aggregate", "report"])
 def test_a_process_that_is_killed_is_told_with_what_to_do(tmp_path, capfd, monkeypatch, killed):
     """As by a machine that is out of memory; the other one's work is done."""
-    make_run(tmp_path)
+    outputs = tmp_path / "my runs"
+    make_run(outputs)
     (tmp_path / "sitecustomize.py").write_text(KILLED.format(killed))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    assert not update_tables(str(tmp_path))
+    assert not update_tables(str(outputs))
     lacks, command = {
-        "aggregate": ("the tables are not up to date", f"python -m sweeper.aggregate {tmp_path} makes them"),
-        "report": ("no report.html", f"python -m sweeper.report {tmp_path} makes it"),
+        "aggregate": ("the tables are not up to date", f"python -m sweeper.aggregate '{outputs}' makes them"),
+        "report": ("no report.html", f"python -m sweeper.report '{outputs}' makes it"),
     }[killed]
-    assert capfd.readouterr().err == f"{tmp_path}: {lacks} (killed by SIGKILL); {command}\n"
-    assert (tmp_path / "report.html").exists() == (killed == "aggregate")
-    assert (tmp_path / "results.csv").exists() == (killed == "report")
+    assert capfd.readouterr().err == f"{outputs}: {lacks} (killed by SIGKILL); {command}\n"
+    assert (outputs / "report.html").exists() == (killed == "aggregate")
+    assert (outputs / "results.csv").exists() == (killed == "report")
 
 
 @pytest.mark.slow

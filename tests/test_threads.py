@@ -158,6 +158,7 @@ def test_threads_asked_for_on_the_way_are_refused_in_a_line_and_used_by_a_rerun(
 )
 def test_a_new_run_has_its_share_of_the_cores(monkeypatch, launcher, number):
     monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setattr("sweeper.limits.cores", lambda: 8)
     options = {"_target_": "JoblibLauncher of joblib", **launcher} if "n_jobs" in launcher else launcher
     assert threads.new_run_threads(None, options) == number
     assert threads.new_run_threads(5, options) == 5
@@ -165,6 +166,7 @@ def test_a_new_run_has_its_share_of_the_cores(monkeypatch, launcher, number):
 
 def test_no_more_threads_than_cores_are_used_at_a_time(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setattr("sweeper.limits.cores", lambda: 8)
     of_one = [threads.runs_at_a_time(4, n, "cpu") for n in (1, 2, 3, 8, 16)]
     assert of_one == [4, 4, 2, 1, 1]
     assert threads.runs_at_a_time(4, 16, "cuda") == 4
@@ -185,6 +187,7 @@ def test_no_more_threads_than_cores_are_used_at_a_time(monkeypatch):
 )
 def test_a_sweep_is_told_where_cores_are_too_few_or_stay_idle(monkeypatch, asked, n_jobs, runs, left, line):
     monkeypatch.setattr(threads, "cores", lambda: 8)
+    monkeypatch.setattr("sweeper.limits.cores", lambda: 8)
     cells = [SimpleNamespace(config={"device": {"kind": "cpu", "threads": asked}})] * runs
     grid = SimpleNamespace(cells=cells, jobs=n_jobs, launcher_options={"_target_": "JoblibLauncher of joblib"})
     assert threads.about_threads(grid, cells[:left]) == line

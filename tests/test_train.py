@@ -202,7 +202,7 @@ def test_cifar10_from_a_tree_of_images(tmp_path):
 )
 def test_a_sweep_on_one_gpu_is_told_of_the_faster_launcher(monkeypatch, launcher, asked, found, runs, advised):
     from sweeper import train
-    from sweeper.compose import Cell
+    from sweeper.config import Cell
 
     monkeypatch.setattr("sweeper.devices.probe_kind", lambda: found)
     to_do = [Cell({"device": {"kind": asked}}, Path(str(k)), k) for k in range(runs)]

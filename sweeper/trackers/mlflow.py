@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sweeper.config import flat
 from sweeper.errors import BadInput
+from sweeper.identity import flat
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 

@@ -4,8 +4,8 @@ import socket
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sweeper.config import flat
 from sweeper.files import remove_tree
+from sweeper.identity import flat
 from sweeper.runs import METRICS
 from sweeper.tracking import Row, TrackedRun
 

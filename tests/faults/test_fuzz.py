@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sweeper import train
 from sweeper.compose import compose_grid
-from sweeper.config import flat
+from sweeper.identity import flat
 from sweeper.runs import METRICS
 
 every = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
