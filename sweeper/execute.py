@@ -92,9 +92,8 @@ def run_in_steps(
         RunFailed: its files can't be written any more, so not even its record tells.
         NoRoom: its memory is full, of other runs of this process too; it can go on when they are fewer.
     """
-    sweep = SweepStop.current() if in_sweep else None
+    sweep, told = SweepStop.current() if in_sweep else None, False
     run = RunDirectory(directory.absolute())  # wherever the run itself goes
-    told = False
     while True:
         if sweep is not None and sweep.requested():
             run.remove_if_never_begun()
