@@ -10,14 +10,18 @@ from sweeper.devices import Device, choose_device, kinds_here
 pytestmark = pytest.mark.slow
 
 
-def test_learning_falls_and_is_the_same_each_time():
-    config = trial._configure("cpu", "fp32")
-    first = trial.learn(config)
-    assert len(first) == 3 and first[2] < first[1] < first[0] and trial.learn(config) == first
+@pytest.fixture(scope="module")
+def fp32():
+    """The losses on the CPU in fp32."""
+    return trial.learn(trial._configure("cpu", "fp32"))
 
 
-def test_bf16_learns_nearly_the_same():
-    fp32, bf16 = (trial.learn(trial._configure("cpu", precision)) for precision in ("fp32", "bf16"))
+def test_learning_falls_and_is_the_same_each_time(fp32):
+    assert len(fp32) == 3 and fp32[2] < fp32[1] < fp32[0] and trial.learn(trial._configure("cpu", "fp32")) == fp32
+
+
+def test_bf16_learns_nearly_the_same(fp32):
+    bf16 = trial.learn(trial._configure("cpu", "bf16"))
     assert 0 < abs(fp32[0] - bf16[0]) / fp32[0] < 0.02
 
 
@@ -44,8 +48,7 @@ def test_a_run_that_diverges_tells_its_losses():
     assert len(trial.learn(config)) == 1
 
 
-def test_a_pretended_mps_agrees_with_the_cpu(monkeypatch):
-    expected = trial.learn(trial._configure("cpu", "fp32"))
+def test_a_pretended_mps_agrees_with_the_cpu(monkeypatch, fp32):
     monkeypatch.setattr(
         Device, "torch_device", property(lambda self: MPS if self.kind == "mps" else torch.device("cpu"))
     )
@@ -56,7 +59,7 @@ def test_a_pretended_mps_agrees_with_the_cpu(monkeypatch):
     with pretended_mps() as mps:
         losses = trial.learn(config)
     # Images lie otherwise there, so sums are rounded otherwise, and training lets such differences grow.
-    assert losses[0] == pytest.approx(expected[0], rel=1e-4) and losses[2] == pytest.approx(expected[2], rel=0.05)
+    assert losses[0] == pytest.approx(fp32[0], rel=1e-4) and losses[2] == pytest.approx(fp32[2], rel=0.05)
     assert mps.objections() == []
 
 
