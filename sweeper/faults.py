@@ -93,6 +93,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
     from torch.nn import functional
 
     from sweeper.build import build_model, build_optimizer
+    from sweeper.fuse import forward_passes
 
     gc.collect()
     torch.cuda.empty_cache()
@@ -101,14 +102,15 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
     where = device.torch_device
 
     def peak(images: int) -> int:
-        torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
         model = model.to(where).to(memory_format=device.memory_format)
+        forward = forward_passes(model, device, data.image_shape).training
+        torch.cuda.reset_peak_memory_stats()
         optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
         batch = torch.rand(images, *data.image_shape, device=where).contiguous(memory_format=device.memory_format)
         with device.autocast():
-            logits = model(batch)
+            logits = forward(batch)
         functional.cross_entropy(logits.float(), torch.zeros(images, dtype=torch.int64, device=where)).backward()
         optimizer.step()
         return torch.cuda.max_memory_allocated() - before
