@@ -22,6 +22,8 @@ from sweeper.convolution import first_convolution, is_served
 from sweeper.devices import Device, triton_serves
 from sweeper.trace import has_hooks, trace
 
+Node = Any  # fx.Node, whose target and arguments may be almost anything
+
 RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add, "add", "add_")
 # Calls that leave their input as it is, so that it can be read earlier, or under two names.
@@ -89,7 +91,7 @@ class _Graph:
             if self._calls(node, nn.BatchNorm2d):
                 self._fuse_norm(node)
 
-    def _fuse_norm(self, node: fx.Node) -> None:
+    def _fuse_norm(self, node: Node) -> None:
         """Replace it and what follows by one call, where nobody else reads what lies between."""
         (x,) = node.args
         place, last, residual = node, node, None
@@ -109,7 +111,7 @@ class _Graph:
         for replaced in dict.fromkeys((last, place, node)):
             self.nodes.erase_node(replaced)
 
-    def _residual(self, node: fx.Node, after: fx.Node) -> fx.Node | None:
+    def _residual(self, node: Node, after: Node) -> Node | None:
         """The other operand of the sum `after`, if `node` is the one that is to take it in."""
         if after.target not in SUMS or after.kwargs or len(after.args) != 2:
             return None
@@ -155,7 +157,7 @@ class _Graph:
                 for gone in (step, *attributes):
                     self.nodes.erase_node(gone)
 
-    def _goes_aside(self, node: fx.Node) -> bool:
+    def _goes_aside(self, node: Node) -> bool:
         if node.target is batch_norm:
             return node.args[2:] == (None, False)
         return self._calls(node, nn.Conv2d, nn.AvgPool2d)
@@ -173,33 +175,33 @@ class _Graph:
                 user.replace_input_with(node, name)
             self.nodes.erase_node(node)
 
-    def _calls(self, node: fx.Node, *kinds: type[nn.Module]) -> bool:
+    def _calls(self, node: Node, *kinds: type[nn.Module]) -> bool:
         """Whether it calls a module that is of one of these classes itself, of one argument."""
         if node.op != "call_module" or len(node.args) != 1 or node.kwargs:
             return False
         module = self.modules[str(node.target)]
         return type(module) in kinds and not has_hooks(module)
 
-    def _reads(self, node: fx.Node) -> bool:
+    def _reads(self, node: Node) -> bool:
         return self._calls(node, *READERS) or (node.op == "call_function" and node.target in READING)
 
-    def _is_relu(self, node: fx.Node) -> bool:
+    def _is_relu(self, node: Node) -> bool:
         return self._calls(node, nn.ReLU) or (node.op != "call_module" and node.target in RELUS)
 
 
-def _only_user(node: fx.Node) -> fx.Node | None:
+def _only_user(node: Node) -> Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
-def _input(node: fx.Node) -> Any:
+def _input(node: Node) -> Any:
     """Its only input besides attributes of the model; None if there are several."""
     inputs = [n for n in node.all_input_nodes if n.op != "get_attr"]
     return inputs[0] if len(inputs) == 1 else None
 
 
-def _way(node: fx.Node) -> list[fx.Node]:
+def _way(node: Node) -> list[Node]:
     """The calls from where ways part to `node`, each with one input that nobody else reads."""
-    way: list[fx.Node] = []
+    way: list[Node] = []
     while node.op != "placeholder" and len(node.users) == 1 and (before := _input(node)) is not None:
         way.insert(0, node)
         node = before

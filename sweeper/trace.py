@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sweeper.devices import Device
 from sweeper.errors import first_line
@@ -55,10 +56,10 @@ def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx
 
 def _host_state(model: nn.Module, device: Device) -> list[Any]:
     """Random numbers' states, and the numbers that the model's modules keep."""
-    _, numpys, place, *_ = np.random.get_state()
-    states = [numpys, torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if device.kind == "cuda" else [])
+    numpys = np.random.get_state(legacy=False)["state"]
+    states = [numpys["key"], torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if device.kind == "cuda" else [])
     numbers = [v for m in model.modules() for v in vars(m).values() if isinstance(v, (bool, int, float, str))]
-    return [random.getstate(), place, *(state.tolist() for state in states), numbers]
+    return [random.getstate(), numpys["pos"], *(state.tolist() for state in states), numbers]
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -85,7 +86,9 @@ class _Tracer(fx.Tracer):
         self.mode = _mode()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m) in self.opaque or has_hooks(m) or super().is_leaf_module(m, module_qualified_name)
+        # The momentum of a batch norm isn't a constant: see `sweeper/averaging.py`.
+        whole = type(m) in self.opaque or isinstance(m, _BatchNorm) or has_hooks(m)
+        return whole or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: object, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
         try:

@@ -68,8 +68,8 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
     schedule = build_schedule(config["schedule"], optimizer, config["epochs"] * len(sizes))
     order = EpochOrder(len(batches), batches.padding, where)
     meter = Meter(sizes, data.corrupted, where)
-    forward = forward_passes(model, device, data.image_shape)
-    step = Step(model, optimizer, batches, order, meter, device, batch_size, forward.training)
+    training, evaluation = forward_passes(model, device, data.image_shape)
+    step = Step(model, optimizer, batches, order, meter, device, batch_size, training)
     splits = {"test": data.test} | ({"val": data.val} if data.val else {})
     return Training(
         model=model,
@@ -80,7 +80,5 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
         sizes=sizes,
         step=step,
         run_step=GraphedStep(step) if device.graphs else step.run,
-        evaluations={
-            name: Evaluation(split, forward.evaluation, batches.normalize, device) for name, split in splits.items()
-        },
+        evaluations={name: Evaluation(split, evaluation, batches.normalize, device) for name, split in splits.items()},
     )

@@ -30,6 +30,14 @@ class Net(nn.Module):
         return logits
 
 
+class OwnNorm(nn.BatchNorm2d):
+    """As some libraries have it; its momentum may change while it trains."""
+
+    def forward(self, x):
+        y = nn.functional.batch_norm(x, self.running_mean, self.running_var, None, None, True, self.momentum, self.eps)
+        return y.relu()
+
+
 class Looks(nn.Module):
     def forward(self, x):
         return x if x.mean() > 0 else 2 * x
@@ -150,6 +158,7 @@ def test_a_model_is_traced_through_its_modules_over_its_own_weights():
         (Checkpointed(use_reentrant=False), "fp32"),
         (InFp32(), "bf16"),
         (DrawsAConstant(), "fp32"),
+        (OwnNorm(4), "fp32"),
     ],
     ids=lambda value: type(value).__name__,
 )
