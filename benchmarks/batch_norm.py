@@ -18,8 +18,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
-from sweeper.batch_norm import BatchNorm2d, triton_serves
+from sweeper.batch_norm import batch_norm, batch_norm_for_two, plain
+from sweeper.devices import triton_serves
 
 Tensor = torch.Tensor
 Call = Callable[[int], Any]
@@ -89,7 +91,7 @@ def compare(
     shape: Sequence[int], dtype: torch.dtype, with_residual: bool, relu: bool, readers: int, compiled: bool
 ) -> None:
     """Print a line for each implementation."""
-    norm = BatchNorm2d(shape[1]).cuda()
+    norm = nn.BatchNorm2d(shape[1]).cuda()
     xs, dys, others = (made(shape, dtype, gradient=name == "x") for name in ("x", "dy", "dy2"))
     residuals = made(shape, dtype, gradient=True) if with_residual else None
 
@@ -100,10 +102,10 @@ def compare(
         inputs = [t for t in (x, norm.weight, norm.bias, residual) if t is not None]
         return torch.autograd.grad(ys, inputs, [dys[k % len(xs)], others[k % len(xs)]][:readers])
 
-    ways: dict[str, Callable[..., Any]] = {"torch": norm.plain}
-    ways["ours"] = norm if readers == 1 else norm.twice
+    ways: dict[str, Callable[..., Any]] = {"torch": functools.partial(plain, norm)}
+    ways["ours"] = functools.partial(batch_norm if readers == 1 else batch_norm_for_two, norm)
     if compiled:
-        ways["compiled"] = torch.compile(norm.plain, dynamic=False)
+        ways["compiled"] = torch.compile(ways["torch"], dynamic=False)
     passes = 8 + 3 * with_residual + (readers - 1) * (1 if with_residual else 2)
     moved = passes * xs[0].numel() * xs[0].element_size()
     way = f"{'+residual ' if with_residual else ''}{'relu' if relu else ''}{' 2 readers' if readers == 2 else ''}"
@@ -165,12 +167,12 @@ def sweep(shape: Sequence[int], dtype: torch.dtype, deadline: float) -> None:
     from sweeper.tiling import BLOCKS
 
     c = shape[1]
-    norm = BatchNorm2d(c).cuda()
+    norm = nn.BatchNorm2d(c).cuda()
     xs, residuals = made(shape, dtype, gradient=True), made(shape, dtype, gradient=True)
     dys = made(shape, dtype)
 
     def forward(k: int) -> Any:
-        return norm(xs[k % len(xs)], residuals[k % len(xs)], relu=True)
+        return batch_norm(norm, xs[k % len(xs)], residuals[k % len(xs)], relu=True)
 
     def both(k: int) -> Any:
         inputs = (xs[k % len(xs)], residuals[k % len(xs)], norm.weight, norm.bias)

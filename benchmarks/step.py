@@ -2,7 +2,8 @@
 
 Prints seconds of an epoch's full batches (the best of three), milliseconds of an evaluation, set-up, memory and the
 tier of its CUDA graph; `--profile` also the kernels of a step. Variants are overrides, e.g. `optimizer=muon`,
-`batch_size=1024`, `device.deterministic=true`, `device.compile=true`, `device.precision=fp16`.
+`batch_size=1024`, `device.deterministic=true`, `device.compile=true`, `device.precision=fp16`; and a model as a user
+has it, torchvision's ResNet-18 with a 3×3 stem: `model._target_=benchmarks.made.torchvision_resnet18`.
 """
 
 import argparse
@@ -11,16 +12,12 @@ from collections.abc import Callable
 
 import torch
 
-from sweeper.augment import EpochOrder, build_batches
-from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.compose import compose_grid
-from sweeper.devices import choose_device, place, prepare_process
-from sweeper.evaluate import Evaluation
-from sweeper.graphs import GraphedStep
+from sweeper.devices import choose_device, prepare_process
 from sweeper.limits import cores
-from sweeper.meter import Clock, Meter
+from sweeper.meter import Clock
 from sweeper.prepare import load_run_data
-from sweeper.step import Step
+from sweeper.training import build_training
 
 WARM_UP = 4  # steps: the first is eager, then the graph is recorded
 PROFILED = 20
@@ -38,28 +35,20 @@ def main() -> None:
     prepare_process(config["device"]["threads"] or cores())
     device = choose_device(config["device"], cores())
     data = load_run_data(config)
-    where, batch_size = device.torch_device, config["batch_size"]
+    batch_size = config["batch_size"]
 
     begun = time.perf_counter()
-    model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-    model, device = place(model, device)
-    optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
-    batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
-    steps = len(batches) // batch_size
-    schedule = build_schedule(config["schedule"], optimizer, config["epochs"] * steps)
-    order = EpochOrder(len(batches), batches.padding, where)
-    meter = Meter([batch_size] * steps, data.corrupted, where)
-    step = Step(model, optimizer, batches, order, meter, device, batch_size)
-    run_step = GraphedStep(step) if device.graphs else step.run
-    evaluation = Evaluation(data.test, model, batches.normalize, device)
+    parts = build_training(config, data, device)
+    model, step, evaluation = parts.model, parts.step, parts.evaluations["test"]
+    steps = parts.sizes.count(batch_size)
 
     def train(count: int) -> None:
         for k in range(count):
             torch.manual_seed(k)
-            run_step(batch_size)
-            schedule.step()
+            parts.run_step(batch_size)
+            parts.schedule.step()
 
-    order.draw(config["seed"], epoch=1)
+    parts.order.draw(config["seed"], epoch=1)
     step.seek(0)
     train(WARM_UP)
     timed(train, WARM_UP, device.kind)
@@ -74,7 +63,7 @@ def main() -> None:
     print(
         f"{' '.join(arguments.overrides) or 'defaults'}: {seconds:.3f} s/epoch, "
         f"{steps * batch_size / seconds:,.0f} images/s, evaluation {1e3 * evaluated:.1f} ms, set-up {setup:.1f} s, "
-        f"tier: {getattr(run_step, 'tier', 'eager')}"
+        f"tier: {parts.tier}"
     )
     if arguments.profile:
         model.train()

@@ -9,13 +9,15 @@ Memory goes back to the stream that took it. What another stream reads is theref
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
+
+from sweeper.batch_norm import batch_norm
 
 Tensor = torch.Tensor
 
@@ -106,28 +108,45 @@ class Branches(TorchFunctionMode):
         return torch.cuda.stream(_stream(device.index, "weights")) if self.beside else contextlib.nullcontext()
 
 
-def aside(module: nn.Module, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """module(x), begun beside what follows, and a function through which it must go before it is used."""
+class Beside(NamedTuple):
+    """What `aside` began.
+
+    Attributes:
+        y: its result.
+        x: what it reads, held until it is joined.
+        branches: None if it was done in turn.
+    """
+
+    y: Tensor
+    x: Tensor
+    branches: Branches | None
+
+
+def aside(x: Tensor, *modules: nn.Module) -> Beside:
+    """x through `modules`, begun beside what follows; `join` gives the result."""
     branches = Branches.entered
-    if (
-        branches is None
-        or not branches.beside
-        or isinstance(module, nn.Identity)
-        or x.numel() > LARGEST
-        or not torch.is_grad_enabled()
-    ):
-        return module(x), lambda y: y
-    main, other = torch.cuda.current_stream(), _stream(x.device.index, "shortcuts")
-    other.wait_stream(main)
+    if branches is None or not branches.beside or x.numel() > LARGEST or not torch.is_grad_enabled():
+        return Beside(_through(modules, x), x, None)
+    other = _stream(x.device.index, "shortcuts")
+    other.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(other):
-        y = module(x)
+        return Beside(_through(modules, x), x, branches)
 
-    def join(y: Tensor) -> Tensor:
-        main.wait_stream(other)
-        joined: Tensor = _Join.apply(y, branches)
-        return joined
 
-    return y, join
+def join(beside: Beside) -> Tensor:
+    """The result of `aside`, once the present stream has waited for it."""
+    y, _, branches = beside
+    if branches is None:
+        return y
+    torch.cuda.current_stream().wait_stream(_stream(y.device.index, "shortcuts"))
+    joined: Tensor = _Join.apply(y, branches)
+    return joined
+
+
+def _through(modules: Iterable[nn.Module], x: Tensor) -> Tensor:
+    for module in modules:
+        x = batch_norm(module, x) if isinstance(module, nn.BatchNorm2d) else module(x)
+    return x
 
 
 class _Convolution(torch.autograd.Function):

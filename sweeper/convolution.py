@@ -1,4 +1,4 @@
-"""3×3 convolutions: over few channels, as in a first layer, the weight's gradient is a kernel of our own on CUDA."""
+"""A first layer's 3×3 convolution: over few channels its weight's gradient is a kernel of our own on CUDA."""
 
 from typing import Any
 
@@ -11,36 +11,45 @@ from sweeper.devices import triton_serves
 Tensor = torch.Tensor
 
 
-class Conv3x3(nn.Conv2d):
-    """`nn.Conv2d` of 3×3, same state and first values, with stride 1, padding 1 and no bias.
+def first_convolution(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """conv(x) for a convolution of which `is_served` holds.
 
     Over images in bf16 and fp16 on CUDA, and not under torch.compile, the weight's gradient is computed by
     `sweeper/convolution_kernel.py`; everything else is torch's.
     """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 3, padding=1, bias=False)
-
-    def forward(self, input: Tensor) -> Tensor:
-        compiling = torch.compiler.is_compiling()
-        if compiling or not input.is_cuda or not triton_serves(input.device) or not self.suits(input):
-            return super().forward(input)
-        images = input.to(self.weight.dtype, memory_format=torch.channels_last)
-        y: Tensor = Convolution.apply(images, self.weight)
+    if torch.compiler.is_compiling() or not x.is_cuda or not triton_serves(x.device) or not suits(conv, x):
+        y: Tensor = conv(x)
         return y
+    images = x.to(conv.weight.dtype, memory_format=torch.channels_last)
+    y = Convolution.apply(images, conv.weight)
+    return y
 
-    def suits(self, x: Tensor) -> bool:
-        """Whether the kernel computes the gradient, wherever x is."""
-        return (
-            x.ndim == 4
-            and not x.requires_grad
-            and self.weight.requires_grad
-            and torch.is_grad_enabled()
-            and self.weight.dtype in (torch.bfloat16, torch.float16)
-            and self.in_channels <= 3
-            and self.out_channels in (16, 32, 64, 128)
-            and 0 < x.numel() // self.in_channels * self.out_channels < 2**31  # 32-bit offsets
-        )
+
+def is_served(conv: nn.Conv2d) -> bool:
+    """Whether it has the form that the kernel is for: 3×3, stride 1, padding 1, no bias, and few input channels."""
+    return (
+        conv.kernel_size == (3, 3)
+        and conv.stride == (1, 1)
+        and conv.padding == (1, 1)
+        and conv.dilation == (1, 1)
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+        and conv.bias is None
+        and conv.in_channels <= 3
+        and conv.out_channels in (16, 32, 64, 128)
+    )
+
+
+def suits(conv: nn.Conv2d, x: Tensor) -> bool:
+    """Whether the kernel computes the gradient, wherever x is."""
+    return (
+        x.ndim == 4
+        and not x.requires_grad
+        and conv.weight.requires_grad
+        and torch.is_grad_enabled()
+        and conv.weight.dtype in (torch.bfloat16, torch.float16)
+        and 0 < x.numel() // conv.in_channels * conv.out_channels < 2**31  # 32-bit offsets
+    )
 
 
 class Convolution(torch.autograd.Function):

@@ -7,21 +7,16 @@ from typing import Any
 
 import torch
 
-from sweeper.augment import EpochOrder, build_batches
 from sweeper.averaging import as_judged, begin_training
-from sweeper.build import build_model, build_optimizer, build_schedule
 from sweeper.checkpoint import load_state, save_state
 from sweeper.checkpoint_form import Signature
 from sweeper.data import Data
-from sweeper.devices import Device, Pace, place
-from sweeper.evaluate import Evaluation
-from sweeper.graphs import GraphedStep
+from sweeper.devices import Device, Pace
 from sweeper.identity import run_name
-from sweeper.meter import Meter
 from sweeper.numerics import describe
 from sweeper.runs import RunDirectory
-from sweeper.step import Step
 from sweeper.streams import seed_layers, stream_seed
+from sweeper.training import build_training
 
 Row = dict[str, Any]
 
@@ -62,34 +57,19 @@ def train(
         Stopped: thrown in by the driver.
         RunFailed: the checkpoint was made on other data.
     """
-    seed, epochs, batch_size, every = (config[k] for k in ("seed", "epochs", "batch_size", "checkpoint_every"))
-    where = device.torch_device
-    model, device = place(build_model(config["model"], data.image_shape, len(data.classes), seed), device)
-    facts["memory_format"] = describe(device)["memory_format"]  # as this model needs it
-    optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
-    batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
-    sizes = [min(batch_size, len(batches) - start) for start in range(0, len(batches), batch_size)]
-    schedule = build_schedule(config["schedule"], optimizer, epochs * len(sizes))
-
-    order = EpochOrder(len(batches), batches.padding, where)
-    meter = Meter(sizes, data.corrupted, where)
-    step = Step(model, optimizer, batches, order, meter, device, batch_size)
-    run_step = GraphedStep(step) if device.graphs else step.run
-    splits = {"test": data.test} | ({"val": data.val} if data.val else {})
-    evaluations = {name: Evaluation(split, model, batches.normalize, device) for name, split in splits.items()}
+    seed, epochs, every = (config[k] for k in ("seed", "epochs", "checkpoint_every"))
+    parts = build_training(config, data, device)
+    model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
+    facts["memory_format"] = describe(step.device)["memory_format"]  # as this model needs it
     pace = Pace(device.kind)
-
-    parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule, "meter": meter}
-    if step.loss_scale is not None:
-        parts["loss_scale"] = step.loss_scale
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
-    first_epoch, done = load_state(run, parts, rows, signature, facts)
+    first_epoch, done = load_state(run, parts.saved, rows, signature, facts)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
 
     for epoch in range(first_epoch, epochs + 1):
-        order.draw(seed, epoch)
+        parts.order.draw(seed, epoch)
         if done == 0:
             meter.reset()
         step.seek(done)
@@ -98,30 +78,30 @@ def train(
         try:
             while done < len(sizes):
                 seed_layers(stream_seed(seed, epoch, done, "layers"))
-                run_step(sizes[done])
-                schedule.step()
+                parts.run_step(sizes[done])
+                parts.schedule.step()
                 done += 1
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts, rows, signature, epoch, done, facts)
+                    save_state(run, parts.saved, rows, signature, epoch, done, facts)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
             with as_judged(model, optimizer, step):
-                for evaluation in evaluations.values():
+                for evaluation in parts.evaluations.values():
                     evaluation.measure()
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts, rows, signature, epoch, done, facts)
+            save_state(run, parts.saved, rows, signature, epoch, done, facts)
             raise
-        facts["tier"] = getattr(run_step, "tier", None) or "eager"  # how much of a step is one CUDA graph
+        facts["tier"] = parts.tier
 
         row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics()}
         bad_step = meter.first_bad_step(config["divergence_loss"])
         if bad_step is None:
-            for name, evaluation in evaluations.items():
+            for name, evaluation in parts.evaluations.items():
                 row |= {f"{name}_{figure}": value for figure, value in evaluation.read().items()}
             if not math.isfinite(row["test_loss"]):
                 bad_step = len(sizes)
@@ -133,7 +113,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts, rows, signature, epoch + 1, done, facts)
+            save_state(run, parts.saved, rows, signature, epoch + 1, done, facts)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

@@ -94,6 +94,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
 
     from sweeper.build import build_model, build_optimizer
     from sweeper.devices import place
+    from sweeper.fuse import forward_passes
 
     gc.collect()
     torch.cuda.empty_cache()
@@ -102,14 +103,15 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
     where = device.torch_device
 
     def peak(images: int) -> int:
-        torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
-        model, _ = place(model, device)
+        model, placed = place(model, device)
+        forward = forward_passes(model, placed, data.image_shape).training
+        torch.cuda.reset_peak_memory_stats()
         optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
         batch = torch.rand(images, *data.image_shape, device=where).contiguous(memory_format=device.memory_format)
         with device.autocast():
-            logits = model(batch)
+            logits = forward(batch)
         functional.cross_entropy(logits.float(), torch.zeros(images, dtype=torch.int64, device=where)).backward()
         optimizer.step()
         return torch.cuda.max_memory_allocated() - before

@@ -9,10 +9,7 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-
-from sweeper.batch_norm import BatchNorm2d
-from sweeper.branches import aside
-from sweeper.convolution import Conv3x3
+from torch.nn.functional import relu
 
 
 def resnet18(num_classes: int, in_channels: int, width: int) -> nn.Module:
@@ -81,36 +78,31 @@ class ResNet(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        x, _ = self.stages(self.stem.twice(images))
-        logits: torch.Tensor = self.classifier(self.pool(x))
+        logits: torch.Tensor = self.classifier(self.pool(self.stages(self.stem(images))))
         return logits
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut (arXiv 1512.03385, figure 2), with a 1×1 convolution if the shape changes.
-
-    It takes and returns its activation twice, for the convolutions and for the shortcut: see `BatchNorm2d.twice`.
-    """
+    """Two 3×3 convolutions and a shortcut (arXiv 1512.03385, figure 2), with a 1×1 convolution if the shape changes."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.norm1 = BatchNorm2d(out_channels)
+        self.norm1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = BatchNorm2d(out_channels)
+        self.norm2 = nn.BatchNorm2d(out_channels)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
                 OrderedDict(
-                    conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm=BatchNorm2d(out_channels)
+                    conv=nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), norm=nn.BatchNorm2d(out_channels)
                 )
             )
 
-    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        x, x_too = pair
-        residual, join = aside(self.shortcut, x_too)
-        out = self.norm1(self.conv1(x), relu=True)
-        return self.norm2.twice(self.conv2(out), residual=join(residual), relu=True)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = relu(self.norm1(self.conv1(x)), inplace=True)
+        out = self.norm2(self.conv2(out))
+        return relu(out + self.shortcut(x), inplace=True)
 
 
 class ConvNormRelu(nn.Module):
@@ -118,15 +110,11 @@ class ConvNormRelu(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.conv = Conv3x3(in_channels, out_channels)
-        self.norm = BatchNorm2d(out_channels)
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.norm(self.conv(x), relu=True)
-        return out
-
-    def twice(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.norm.twice(self.conv(x), relu=True)
+        return relu(self.norm(self.conv(x)), inplace=True)
 
 
 class GlobalMeanPool(nn.Module):

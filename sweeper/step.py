@@ -19,6 +19,9 @@ class Step:
     """Gather and augment a batch, forward, backward, update, and meter it. What it reads of the host is constant.
 
     Where in the epoch it is stands in tensors on the device, which each step moves on.
+
+    Args:
+        forward: the model's forward pass, if it isn't the model itself; see `sweeper/fuse.py`.
     """
 
     def __init__(
@@ -30,16 +33,18 @@ class Step:
         meter: Meter,
         device: Device,
         batch_size: int,
+        forward: nn.Module | None = None,
     ) -> None:
+        forward = model if forward is None else forward
         self.model, self.optimizer, self.device = model, optimizer, device
         self.batches, self.order, self.meter = batches, order, meter
         self.batch_size = batch_size
-        self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else model
+        self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else forward
         self.low_precision = None
         if (
             device.graphs and device.low_precision is not None and not device.compile
         ):  # a compiled model casts by itself
-            self.forward = self.low_precision = LowPrecisionWeights(model, device.low_precision)
+            self.forward = self.low_precision = LowPrecisionWeights(forward, device.low_precision)
         self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
         self.needs_closure = bool(getattr(optimizer, "needs_closure", False))
         if self.needs_closure and self.loss_scale is not None:

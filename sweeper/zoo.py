@@ -8,8 +8,8 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
+from torch.nn.functional import relu
 
-from sweeper.batch_norm import BatchNorm2d
 from sweeper.models import GlobalMeanPool
 
 
@@ -37,7 +37,8 @@ def wide_resnet(num_classes: int, in_channels: int, depth: int, widen_factor: in
         OrderedDict(
             stem=nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),
             stages=stages,
-            norm=NormRelu(channels),
+            norm=nn.BatchNorm2d(channels),
+            relu=nn.ReLU(inplace=True),
             pool=GlobalMeanPool(),
             classifier=nn.Linear(channels, num_classes),
         )
@@ -116,21 +117,17 @@ class PreActivationBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        self.norm1 = NormRelu(in_channels)
+        self.norm1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.norm2 = NormRelu(out_channels)
+        self.norm2 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.shortcut: nn.Module | None = None
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.norm1(x)
+        out = relu(self.norm1(x), inplace=True)
         shortcut = x if self.shortcut is None else self.shortcut(out)
-        y: torch.Tensor = self.conv2(self.norm2(self.conv1(out))) + shortcut
+        out = relu(self.norm2(self.conv1(out)), inplace=True)
+        y: torch.Tensor = self.conv2(out) + shortcut
         return y
-
-
-class NormRelu(BatchNorm2d):
-    def forward(self, x: torch.Tensor, residual: torch.Tensor | None = None, relu: bool = True) -> torch.Tensor:
-        return super().forward(x, residual, relu)

@@ -1,10 +1,12 @@
 """Weight gradients reach every use of a weight. Beside the main chain: in tests/test_graphs.py, on a GPU."""
 
+import copy
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from sweeper.branches import Branches
+from sweeper.branches import Branches, aside, join
 from sweeper.low_precision import LowPrecisionWeights
 
 
@@ -69,3 +71,12 @@ def test_what_an_error_left_is_dropped():
     with branches:
         net(2 * IMAGES).sum().backward()
     assert len(branches.collect()) == 1 and Branches.entered is None
+
+
+def test_what_is_begun_aside_is_the_modules_one_after_another():
+    way = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(3, 8, 1, bias=False), nn.BatchNorm2d(8))
+    twin = copy.deepcopy(way)
+    with Branches({}, beside=False):
+        y = join(aside(IMAGES, *way))
+    assert torch.equal(y, twin(IMAGES))
+    assert all(torch.equal(a, b) for a, b in zip(way.buffers(), twin.buffers(), strict=True))

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sweeper.convolution import Conv3x3, Convolution
+from sweeper.convolution import Convolution, first_convolution, is_served, suits
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -54,29 +54,45 @@ def test_in_the_interpreter():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_state_and_first_values_are_those_of_torch():
-    torch.manual_seed(0)
-    ours = Conv3x3(3, 16).state_dict()
-    torch.manual_seed(0)
-    theirs = nn.Conv2d(3, 16, 3, padding=1, bias=False).state_dict()
-    assert list(ours) == list(theirs) and torch.equal(ours["weight"], theirs["weight"])
+def layer(in_channels: int = 3, out_channels: int = 16, **options) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, **{"kernel_size": 3, "padding": 1, "bias": False, **options})
 
 
 def test_on_the_cpu_it_is_torchs():
-    conv = Conv3x3(3, 16)
+    conv = layer()
     x = torch.randn(2, 3, 6, 6, requires_grad=True)
-    assert torch.equal(conv(x), functional.conv2d(x, conv.weight, padding=1))
+    assert torch.equal(first_convolution(conv, x), conv(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "served"),
+    [
+        ({}, True),
+        ({"in_channels": 1, "out_channels": 128}, True),
+        ({"in_channels": 4}, False),
+        ({"out_channels": 17}, False),
+        ({"kernel_size": 7, "padding": 3}, False),
+        ({"stride": 2}, False),
+        ({"padding": 0}, False),
+        ({"padding": "same"}, False),
+        ({"dilation": 2}, False),
+        ({"padding_mode": "circular"}, False),
+        ({"bias": True}, False),
+        ({"in_channels": 2, "groups": 2}, False),
+    ],
+)
+def test_which_layers_the_kernel_serves(options, served):
+    assert is_served(layer(**options)) == served
 
 
 def test_what_the_kernel_serves():
     images = torch.randn(2, 3, 6, 6)
-    low = Conv3x3(3, 16).bfloat16()
-    assert low.suits(images) and low.suits(images.bfloat16())
-    assert not Conv3x3(3, 16).suits(images), "fp32 products would be rounded to TF32"
-    assert not Conv3x3(3, 17).bfloat16().suits(images) and not Conv3x3(4, 16).bfloat16().suits(images)
-    assert not low.suits(images.requires_grad_()), "it makes no gradient of the images"
+    low = layer().bfloat16()
+    assert suits(low, images) and suits(low, images.bfloat16())
+    assert not suits(layer(), images), "fp32 products would be rounded to TF32"
+    assert not suits(low, images.requires_grad_()), "it makes no gradient of the images"
     with torch.no_grad():
-        assert not low.suits(images.detach())
+        assert not suits(low, images.detach())
 
 
 @pytest.mark.cuda
@@ -92,8 +108,8 @@ def test_on_a_gpu(shape, dtype):
 @pytest.mark.cuda
 @pytest.mark.skipif(INTERPRETED or not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_the_layer_on_a_gpu_uses_the_kernel():
-    conv = Conv3x3(3, 64).cuda().bfloat16()
+    conv = layer(3, 64).cuda().bfloat16()
     images = made(16, 3, 32, 32)
-    y = conv(images)
+    y = first_convolution(conv, images)
     assert type(y.grad_fn).__name__ == f"{Convolution.__name__}Backward"
     torch.testing.assert_close(y, functional.conv2d(images.bfloat16(), conv.weight, padding=1))

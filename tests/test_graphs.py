@@ -8,7 +8,6 @@ from conftest import TINY
 from safetensors.torch import load_file
 
 from sweeper.compose import compose_grid
-from sweeper.convolution import Conv3x3
 from sweeper.devices import Device, choose_device
 from sweeper.engine import Stopped, train
 from sweeper.graphs import EAGER, PARTLY, WHOLE
@@ -110,7 +109,7 @@ def distance(a: dict, b: dict) -> float:
 @pytest.fixture
 def torchs_first_layer(monkeypatch):
     """Our kernel for its gradient serves graphs alone and rounds elsewhere; it has tests of its own."""
-    monkeypatch.setattr(Conv3x3, "suits", lambda self, x: False)
+    monkeypatch.setattr("sweeper.convolution.suits", lambda conv, x: False)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
@@ -133,10 +132,19 @@ def test_graphs_give_the_eager_loops_result(optimizer, precision, tmp_path, monk
         assert row["lr"] == pytest.approx(eager["lr"], rel=1e-5)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon", "sam"])
-def test_branches_of_the_graph_give_the_bits_of_one_chain(optimizer, tmp_path):
+@pytest.mark.parametrize(
+    ("optimizer", "model"),
+    [
+        ("sgd", "sweeper.models.resnet18"),
+        ("muon", "sweeper.models.resnet18"),
+        ("sam", "sweeper.models.resnet18"),
+        ("sgd", "benchmarks.made.torchvision_resnet18"),
+    ],
+)
+def test_branches_of_the_graph_give_the_bits_of_one_chain(optimizer, model, tmp_path):
     images = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes", "dataset.train_limit=2000")
-    chosen = (f"optimizer={optimizer}", "epochs=3", "device=cuda", "device.deterministic=true")
+    chosen = (f"optimizer={optimizer}", f"model._target_={model}", "epochs=3", "device=cuda")
+    chosen = (*chosen, "device.deterministic=true")
     config = compose_grid([*images, *chosen]).cells[0].config
     rows, weights, facts = run(config, tmp_path / "alone")
     with Cuda().place():  # a lane has no branches

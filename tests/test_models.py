@@ -1,10 +1,14 @@
 """The networks are the published ones, and their first weights belong to the seed alone."""
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 from test_build import load_choice
 from torch import nn
 
+from sweeper import models, zoo
 from sweeper.build import build_model
 from sweeper.models import GlobalMeanPool
 
@@ -119,3 +123,27 @@ def test_the_mean_over_an_image_hands_its_gradient_back_in_the_images_order(orde
     assert torch.equal(mean, expected)
     grads = [torch.autograd.grad(y, x, torch.ones_like(y))[0] for y in (mean, expected)]
     assert torch.equal(*grads) and grads[0].is_contiguous(memory_format=order)
+
+
+@pytest.mark.parametrize("module", [models, zoo])
+def test_networks_are_textbook_code(module):
+    """Written by torch's layers alone; what makes them fast is put in place after they are built."""
+    tree = ast.walk(ast.parse(Path(module.__file__).read_text()))
+    used = {node.module for node in tree if isinstance(node, ast.ImportFrom)}
+    assert {name for name in used if name.startswith("sweeper")} <= {"sweeper.models"}
+
+
+@pytest.mark.parametrize("choice", ["resnet18", "resnet20", "cnn", "wide_resnet"])
+def test_layers_are_torchs_own(choice):
+    with torch.device("meta"):
+        net = build_on_meta(choice)
+    kinds = {type(module) for module in net.modules() if list(module.parameters(recurse=False))}
+    assert kinds == {nn.Conv2d, nn.BatchNorm2d, nn.Linear}
+
+
+def build_on_meta(choice: str) -> nn.Module:
+    node = load_choice("model", choice)
+    options = {key: value for key, value in node.items() if key not in ("name", "_target_", "_partial_")}
+    network = getattr(models, choice, None) or getattr(zoo, choice)
+    built: nn.Module = network(num_classes=10, in_channels=3, **options)
+    return built
