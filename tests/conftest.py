@@ -32,6 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_IGNORED] = ignored = ignored or [n for n in _ENDING if signal.getsignal(n) is signal.SIG_IGN]
     for number in ignored:
         signal.signal(number, lambda number, frame: None)
+    suite = os.getpid()
+
+    def end(number: int, frame: object) -> None:
+        if os.getpid() == suite:
+            pytest.exit("ended by SIGTERM", 143)  # the test under way ends what it has started
+        os._exit(143)  # a fork of it
+
+    signal.signal(signal.SIGTERM, end)
 
 
 @pytest.hookimpl(optionalhook=True)

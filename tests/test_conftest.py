@@ -61,6 +61,22 @@ def test_under_nohup_children_have_the_usual_signals_and_failed_tests_leave_noth
         assert [path for path in Path("/proc").glob("[0-9]*/environ") if mark.encode() in read(path)] == []
 
 
+def test_a_suite_that_is_terminated_leaves_nothing(tmp_path):
+    (tmp_path / "test_long.py").write_text(
+        "import subprocess\n\ndef test_long():\n    subprocess.run(['bash', '-c', 'echo $$ > pid; exec sleep 1000'])\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "conftest", "test_long.py"]
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    suite = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert suite.poll() is None
+        time.sleep(0.02)
+    suite.terminate()
+    assert suite.wait(timeout=60) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
