@@ -57,7 +57,7 @@ def train(
     parts = build_training(config, data, device)
     model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
     pace = Pace(device.kind)
-    first_epoch, done = load_state(run, parts.saved, rows, data.digest)
+    first_epoch, done = load_state(run, parts.stateful, rows, data.digest)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -78,7 +78,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts.saved, rows, data.digest, epoch, done)
+                    save_state(run, parts.stateful, rows, data.digest, epoch, done)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -88,7 +88,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts.saved, rows, data.digest, epoch, done)
+            save_state(run, parts.stateful, rows, data.digest, epoch, done)
             raise
         facts["tier"] = parts.tier
 
@@ -107,7 +107,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts.saved, rows, data.digest, epoch + 1, done)
+            save_state(run, parts.stateful, rows, data.digest, epoch + 1, done)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)
