@@ -142,7 +142,7 @@ class AModuleNamedAdd(Block):
         self.add = Multiplies()
 
     def behind(self, x):
-        return torch.relu(self.add(self.norm(x), x))
+        return torch.relu(self.add(self.norm(x), self.other(x)))
 
 
 class ANumberOfTheImages(Block):
