@@ -63,7 +63,7 @@ def train(
     facts["memory_format"] = describe(step.device)["memory_format"]  # as this model needs it
     pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
-    first_epoch, done = load_state(run, parts.saved, rows, signature, facts)
+    first_epoch, done = load_state(run, parts.stateful, rows, signature, facts)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -84,7 +84,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts.saved, rows, signature, epoch, done, facts)
+                    save_state(run, parts.stateful, rows, signature, epoch, done, facts)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -94,7 +94,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts.saved, rows, signature, epoch, done, facts)
+            save_state(run, parts.stateful, rows, signature, epoch, done, facts)
             raise
         facts["tier"] = parts.tier
 
@@ -113,7 +113,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts.saved, rows, signature, epoch + 1, done, facts)
+            save_state(run, parts.stateful, rows, signature, epoch + 1, done, facts)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

@@ -113,7 +113,7 @@ class _Graph:
 
     def _residual(self, node: Node, after: Node) -> Node | None:
         """The other operand of the sum `after`, if `node` is the one that is to take it in."""
-        if after.target not in SUMS or after.kwargs or len(after.args) != 2:
+        if after.op == "call_module" or after.target not in SUMS or after.kwargs or len(after.args) != 2:
             return None
         first, second = after.args
         other = second if first is node else first
@@ -177,7 +177,7 @@ class _Graph:
 
     def _calls(self, node: Node, *kinds: type[nn.Module]) -> bool:
         """Whether it calls a module that is of one of these classes itself, of one argument."""
-        if node.op != "call_module" or len(node.args) != 1 or node.kwargs:
+        if node.op != "call_module" or node.kwargs or [type(argument) for argument in node.args] != [fx.Node]:
             return False
         module = self.modules[str(node.target)]
         return type(module) in kinds and not has_hooks(module)

@@ -7,6 +7,7 @@ of the graph. At last the graph is run beside the model: logits and gradients mu
 import copy
 import logging
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx
     copied = copy.deepcopy(model)  # for what a forward pass assigns
     before = _host_state(copied, device)
     # Checkpointing, which frees activations by such hooks, would be lost: so it is an error here.
-    with device.autocast(), torch.autograd.graph.disable_saved_tensors_hooks("it uses checkpointing"):
+    no_checkpointing = torch.autograd.graph.disable_saved_tensors_hooks("it uses checkpointing")
+    with device.autocast(), no_checkpointing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what stands for tensors
         graph = _Tracer(opaque).trace(copied)
     if _host_state(copied, device) != before:
         raise fx.proxy.TraceError("it draws random numbers or counts on the host")

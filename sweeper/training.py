@@ -45,8 +45,8 @@ class Training:
         return getattr(self.run_step, "tier", None) or "eager"
 
     @property
-    def saved(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+    def stateful(self) -> dict[str, Any]:
+        """The parts whose state a checkpoint keeps."""
         scale = {} if self.step.loss_scale is None else {"loss_scale": self.step.loss_scale}
         return {
             "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "meter": self.meter, **scale

@@ -131,6 +131,20 @@ class Numbers(Block):
         return torch.relu(self.norm(x) + 1) + self.norm(x + x.shape[1])
 
 
+class Multiplies(nn.Module):
+    def forward(self, a, b):
+        return a * b if a.sum() > 0 else b * a
+
+
+class AModuleNamedAdd(Block):
+    def __init__(self):
+        super().__init__()
+        self.add = Multiplies()
+
+    def behind(self, x):
+        return torch.relu(self.add(self.norm(x), self.other(x)))
+
+
 class ANumberOfTheImages(Block):
     def behind(self, x):
         return torch.relu(self.norm(x) + x.shape[1])
@@ -172,7 +186,7 @@ class ShortcutOfWhatIsChanged(Block):
 
 
 BLOCKS = [TwoReaders, SumInTheShortcut, Scaled, Numbers, ANumberOfTheImages, Broadcast, TwiceTheSame, TwiceInPlace]
-BLOCKS += [ChangedBefore, ShortcutOfWhatIsChanged]
+BLOCKS += [AModuleNamedAdd, ChangedBefore, ShortcutOfWhatIsChanged]
 
 
 @pytest.mark.parametrize("training", [True, False])
