@@ -121,7 +121,7 @@ def _mode() -> tuple[object, ...]:
 
 
 def _is_the_same(model: nn.Module, traced: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> bool:
-    """Both give the same logits, gradients and buffers; what a pass changes in the model is put back."""
+    """Both give the same logits, gradients and buffers; what a pass changes in a fresh model is put back."""
     where = device.torch_device
     images = torch.rand(IMAGES, *image_shape, generator=torch.Generator().manual_seed(0)).to(where)
     images = images.contiguous(memory_format=device.memory_format)
