@@ -42,7 +42,7 @@ test-fast: $(VENV)/.installed-test
 WITHOUT_AVX512 := test_devices.py test_models.py test_optimizers.py test_batch_norm.py test_trial.py
 test-avx2: $(VENV)/.installed-test
 	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" $(WITHOUT_AVX512:%=tests/%) \
-		tests/test_train.py::test_cifar10_from_a_tree_of_images
+		tests/train/test_command.py::test_cifar10_from_a_tree_of_images
 
 faults: $(VENV)/.installed-test
 	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sweeper.identity import run_name
-from sweeper.runs import METRICS, RunDirectory
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.identity import run_name
+from sweeper.runs.metrics import METRICS
 
 SIZES = (1_000, 3_000, 10_000)
 EPOCHS = 200

@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 
-from sweeper.compose import compose_grid
-from sweeper.runs import METRICS, RunDirectory
+from sweeper.config.grid import compose_grid
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.metrics import METRICS
 
 EPOCHS = 10
 

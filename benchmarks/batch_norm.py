@@ -6,7 +6,7 @@ the activation: two reads of x and a write forward, and five passes backward; wi
 more backward. So GB/s above the memory's own tell of reads that the L2 cache served. With two readers y has two
 gradients, which torch adds in a kernel of its own.
 
-`--sweep` times each kernel alone for many sizes of blocks and prints the best, for `sweeper/tiling.py`.
+`--sweep` times each kernel alone for many sizes of blocks and prints the best, for `sweeper/engine/kernels/tiling.py`.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweeper.batch_norm import batch_norm, batch_norm_for_two, plain
-from sweeper.devices import triton_serves
+from sweeper.engine.kernels.batch_norm import batch_norm, batch_norm_for_two, plain
+from sweeper.engine.kernels.triton import triton_serves
 
 Tensor = torch.Tensor
 Call = Callable[[int], Any]
@@ -164,7 +164,7 @@ def sweep(shape: Sequence[int], dtype: torch.dtype, deadline: float) -> None:
 
     Timed with residual and ReLU: a kernel of forward in forward alone, one of backward in both.
     """
-    from sweeper.tiling import BLOCKS
+    from sweeper.engine.kernels.tiling import BLOCKS
 
     c = shape[1]
     norm = nn.BatchNorm2d(c).cuda()

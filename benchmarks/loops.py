@@ -20,10 +20,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from sweeper.build import build_model
-from sweeper.data import find_loader
-from sweeper.devices import choose_device, peak_memory_bytes, synchronize
-from sweeper.limits import cores
+from sweeper.datasets.data import find_loader
+from sweeper.engine.build import build_model
+from sweeper.engine.devices import choose_device, peak_memory_bytes, synchronize
+from sweeper.system.machine import cores
 
 TUNED_WORKERS = 12
 

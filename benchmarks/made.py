@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data import RawData
+from sweeper.datasets.raw import RawData
 
 if TYPE_CHECKING:
     from torch import nn

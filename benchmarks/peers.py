@@ -31,8 +31,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from benchmarks.sweeps import Failed, last_line, started, time_sweep, total_images_per_second
-from sweeper.compose import compose_grid
-from sweeper.devices import probe_kind
+from sweeper.config.grid import compose_grid
+from sweeper.system.machine import probe_kind
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
 NAMES = ("plain", "tuned", "tuned_compiled", "lightning", "sweeper", "packed")

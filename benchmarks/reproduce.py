@@ -26,12 +26,13 @@ import yaml
 from scipy.special import stdtrit
 
 from benchmarks.published import ROWS, Row
-from sweeper.command import exit_code_of
-from sweeper.devices import kinds_here
-from sweeper.errors import BadInput
-from sweeper.metrics import read_metrics
-from sweeper.results import read_results
-from sweeper.runs import METRICS_FILE, read_run
+from sweeper.engine.devices import kinds_here
+from sweeper.runs.layout import METRICS_FILE
+from sweeper.runs.metrics import read_metrics
+from sweeper.runs.record import read_run
+from sweeper.runs.results import read_results
+from sweeper.system.command import exit_code_of
+from sweeper.system.errors import BadInput
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "reproduction.md"

@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from benchmarks.sweeps import Failed, TimedRun, time_sweep, total_images_per_second
-from sweeper.devices import probe_kind
+from sweeper.system.machine import probe_kind
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
 PARTS = ("lanes", "batches", "setup", "runs")

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import torch
 
-from sweeper.compose import compose_grid
-from sweeper.devices import choose_device, prepare_process
-from sweeper.limits import cores
-from sweeper.meter import Clock
-from sweeper.prepare import load_run_data
-from sweeper.training import build_training
+from sweeper.config.grid import compose_grid
+from sweeper.datasets.data import load_run_data
+from sweeper.engine.devices import choose_device, prepare_process
+from sweeper.engine.meter import Clock
+from sweeper.engine.training import build_training
+from sweeper.system.machine import cores
 
 WARM_UP = 4  # steps: the first is eager, then the graph is recorded
 PROFILED = 20

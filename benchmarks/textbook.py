@@ -23,7 +23,7 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from sweeper.datasets import cifar10
+from sweeper.datasets.loaders import cifar10
 
 LR, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 5e-4
 BATCH_SIZE, PADDING = 128, 4

@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from sweeper.results import read_results
-from sweeper.summary import summarize
-from sweeper.tables import show
+from sweeper.aggregate.summary import summarize
+from sweeper.aggregate.tables import show
+from sweeper.runs.results import read_results
 
 
 def main(outputs: str, file: str) -> None:

@@ -39,8 +39,8 @@ class OptunaSweeper(BasicSweeper):
         super().__init__(None, params)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sweeper.files import make_folder
-        from sweeper.search import carry_on, is_at_work
+        from sweeper.system.files import make_folder
+        from sweeper.train.search.carry_out import carry_on, is_at_work
 
         if not is_at_work():
             given = {argument.partition("=")[0] for argument in arguments}

@@ -34,6 +34,6 @@ class PackedLauncher(BasicLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         if not hasattr(self.task_function, "in_steps"):
             return super().launch(job_overrides, initial_job_idx)
-        from sweeper.packed import launch
+        from sweeper.train.launchers.packed import launch
 
         return launch(self, job_overrides, initial_job_idx)

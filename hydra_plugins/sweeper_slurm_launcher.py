@@ -50,8 +50,8 @@ if importlib.util.find_spec("submitit") and importlib.util.find_spec("hydra_plug
 
     class SlurmLauncher(submitit_launcher.SlurmLauncher):
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            from sweeper import slurm
-            from sweeper.slurm_queue import wait_in_queue
+            from sweeper.train.launchers import slurm
+            from sweeper.train.launchers.slurm_queue import wait_in_queue
 
             wanted = slurm.to_queue
             numbered = enumerate(job_overrides, initial_job_idx)

@@ -14,7 +14,7 @@ __all__ = ["__version__", "load_model", "load_results"]
 
 def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs") -> "pandas.DataFrame":
     """The runs below one or several folders as a table, a row a run, with the columns of `results.csv`."""
-    from sweeper.results import load_results as load
+    from sweeper.aggregate.frame import load_results as load
 
     return load(outputs)
 
@@ -27,6 +27,6 @@ def load_model(run_directory: "str | PathLike[str]", device: str = "cpu") -> "nn
     Raises:
         BadInput: there is no such run, or it was trained with `save_model=false`.
     """
-    from sweeper.weights import load_model as load
+    from sweeper.engine.weights import load_model as load
 
     return load(run_directory, device)

@@ -2,7 +2,8 @@
 
 import sys
 
-from sweeper.command import exit_code_of, say
+from sweeper.system.command import exit_code_of
+from sweeper.system.terminal import say
 
 COMMANDS = {
     "train": "train a run, or with -m a sweep; answers from disk what is finished",

@@ -9,15 +9,17 @@ from typing import Any
 
 import yaml
 
-from sweeper.cells import NUMBER, printable, shortened
-from sweeper.command import Parser, exit_code_of, say, writing
-from sweeper.errors import BadInput, nearest
-from sweeper.files import make_folder, write_atomically
-from sweeper.layout import CHOSEN_FILE, SEARCH_FILE
-from sweeper.results import read_results
-from sweeper.statistics import mean
-from sweeper.studies import Setting, Task, differing, epochs_words, group_tasks, texts
-from sweeper.tables import to_csv
+from sweeper.aggregate.statistics import mean
+from sweeper.aggregate.tables import to_csv
+from sweeper.aggregate.tasks import Setting, Task, differing, epochs_words, group_tasks, texts
+from sweeper.runs.checks import NUMBER
+from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
+from sweeper.runs.results import read_results
+from sweeper.system.command import Parser, exit_code_of, writing
+from sweeper.system.errors import BadInput, nearest
+from sweeper.system.files import make_folder, write_atomically
+from sweeper.system.terminal import say
+from sweeper.system.text import printable, shortened
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -95,7 +95,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     For what ends before any training; signals and imports belong to the process.
     """
-    from sweeper import train
+    from sweeper.train import command as train
 
     monkeypatch.chdir(tmp_path)
 

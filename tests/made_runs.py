@@ -6,8 +6,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from sweeper.identity import run_name
-from sweeper.runs import METRICS, RunDirectory
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.identity import run_name
+from sweeper.runs.metrics import METRICS
 
 VERSIONS = {"sweeper": "0.1.0", "python": "3.11.7", "torch": "2.8.0"}
 
@@ -98,6 +99,14 @@ def change_record(directory: Path, **changes: Any) -> None:
             node = node[part]
         node[key] = value
     file.write_text(json.dumps(record))
+
+
+def name_as_configured(directory: Path) -> Path:
+    """Give a run whose record was changed the directory of its configuration, as another machine would have made it."""
+    record = json.loads((directory / "run.json").read_text())
+    named = directory.parents[1] / run_name(record["config"])
+    named.parent.mkdir(parents=True, exist_ok=True)
+    return directory.rename(named)
 
 
 def make_study(

@@ -4,10 +4,11 @@ import torch
 from torch import nn
 
 from benchmarks.made import torchvision_resnet18
-from sweeper import models, zoo
-from sweeper.devices import Device
-from sweeper.fuse import Fused
-from sweeper.trace import trace
+from sweeper.engine.devices import Device
+from sweeper.engine.fuse import Fused
+from sweeper.engine.trace import trace
+from sweeper.models import resnet as models
+from sweeper.models import zoo
 
 torch.set_num_threads(1)  # several wait for each other where other work keeps the cores busy
 

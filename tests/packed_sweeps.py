@@ -13,9 +13,9 @@ PACKED = ("hydra/launcher=packed",)
 
 INTERLEAVED = """
 import sys
-from sweeper.places import Host
+from sweeper.train.launchers.cuda_lane import Host
 Host.several = True
-from sweeper.train import main
+from sweeper.train.command import main
 sys.exit(main())
 """
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 from conftest import REPOSITORY, run_module
-from made_runs import change_record, make_run
+from made_runs import change_record, make_run, name_as_configured
 
 from sweeper.choose import main
 
@@ -145,6 +145,7 @@ def test_of_records_of_somebody_else_only_numbers_of_known_options_are_written(t
         record["config"]["optimizer"] |= {"lr": 0.1, "weight_decay": 0.0, option: value}
         record["result"] |= {"final_val_accuracy": 0.9 - k / 10, "best_val_accuracy": 0.9}
         (run / "run.json").write_text(json.dumps(record))
+        name_as_configured(run)
     status = main([str(tmp_path / "outputs"), "--write", str(conf)])
     error = capsys.readouterr().err
     assert (status, error.count("\n")) == (2, 1) and words in error, error
@@ -158,11 +159,12 @@ def test_an_optimizers_name_is_that_of_a_file_in_the_folder(search, tmp_path, ca
     shutil.copytree(REPOSITORY / "conf" / "optimizer", conf)
     victim = tmp_path / "victim.yaml"
     victim.write_text("lr: 1.0\nweight_decay: 1.0\n")
-    for record in search.rglob("run.json"):
+    for record in list(search.rglob("run.json")):
         content = json.loads(record.read_text())
         if content["config"]["optimizer"]["name"] == "lion":
             content["config"]["optimizer"]["name"] = name
             record.write_text(json.dumps(content))
+            name_as_configured(record.parent)
     assert main([str(search), "--write", str(conf)]) == 2
     error = capsys.readouterr().err
     assert "has no file of the optimizer" in error and error.count("\n") == 1

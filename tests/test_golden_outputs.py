@@ -1,6 +1,6 @@
 """What an earlier version left on the disk is read by this one: `golden/outputs/`, as schema 1 was first written.
 
-Whoever changes the schema leaves that folder as it is, adds a step to `runs.MIGRATIONS`, and lays a folder of the new
+Whoever changes the schema leaves that folder as it is, adds a step to `record.MIGRATIONS`, and lays a folder of the new
 schema beside it.
 """
 
@@ -13,10 +13,11 @@ import pytest
 from conftest import run_module
 
 import sweeper
-from sweeper import runs
-from sweeper.report import report
-from sweeper.runs import Damaged, RunDirectory, read_run
-from sweeper.tables import to_csv
+from sweeper.aggregate.tables import to_csv
+from sweeper.report.command import report
+from sweeper.runs import record
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.record import Damaged, read_run
 
 GOLDEN = Path(__file__).parent / "golden" / "outputs"
 RUNS = sorted(GOLDEN.glob("*/*/"))
@@ -29,7 +30,7 @@ def outputs(tmp_path):
 
 
 def cells(outputs: Path) -> list[dict[str, str]]:
-    from sweeper.results import read_results
+    from sweeper.runs.results import read_results
 
     results = read_results([outputs])
     text = to_csv(results.columns(), (run.values for run in results.runs)).decode()
@@ -90,8 +91,8 @@ def of_schema_2(record: dict) -> dict:
 
 @pytest.fixture
 def next_version(monkeypatch):
-    monkeypatch.setattr(runs, "SCHEMA_VERSION", 3)
-    monkeypatch.setattr(runs, "MIGRATIONS", {1: of_schema_2, 2: lambda record: {**record, "added": 7}})
+    monkeypatch.setattr(record, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(record, "MIGRATIONS", {1: of_schema_2, 2: lambda record: {**record, "added": 7}})
 
 
 @pytest.mark.parametrize("directory", RUNS, ids=lambda path: path.name)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_build import load_choice
 from torch import nn
 from torch.optim.lr_scheduler import ChainedScheduler, CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR
 
-from sweeper.build import build_schedule
+from sweeper.engine.build import build_schedule
+from tests.engine.test_build import load_choice
 
 CHOICES = ["constant", "cosine", "step", "wsd"]
 LR, OTHER_LR = 0.1, 0.003  # of two parameter groups

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from settings import escaped
 
-from sweeper.results import COLUMNS
-from sweeper.rows import FROM_CONFIG, FROM_RESULT
-from sweeper.runs import METRICS
-from sweeper.summary import COUNTS, FIGURES, HEAD, STATISTICS
+from sweeper.aggregate.summary import COUNTS, FIGURES, HEAD, STATISTICS
+from sweeper.runs.metrics import METRICS
+from sweeper.runs.results import COLUMNS
+from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU

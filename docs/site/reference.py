@@ -11,7 +11,7 @@ from columns import columns, comments, table
 from mkdocs.structure.files import File, Files
 from settings import Options, read_choice, read_head
 
-from sweeper import config as schema
+from sweeper.config import schema
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = ROOT / "conf"
@@ -20,17 +20,17 @@ TYPES = {"device": schema.DeviceConfig, "dataset": schema.DatasetConfig, "noise"
 YOURS = "What your own code has to be"
 # What others' code meets: names by module.
 PUBLIC = {
-    "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.errors": ("BadInput", "RunFailed")},
-    YOURS: {"sweeper.data": ("RawData",), "sweeper.tracking": ("Tracker", "TrackedRun")},
+    "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.system.errors": ("BadInput", "RunFailed")},
+    YOURS: {"sweeper.datasets.data": ("RawData",), "sweeper.train.trackers.tracking": ("Tracker", "TrackedRun")},
     "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
     "Models": {
         "sweeper.models": ("resnet18", "resnet20", "cnn", "mlp"),
-        "sweeper.zoo": ("wide_resnet", "densenet", "mobilenet", "vit_tiny"),
+        "sweeper.models.zoo": ("wide_resnet", "densenet", "mobilenet", "vit_tiny"),
     },
     "Schedules": {"sweeper.schedules": ("constant", "cosine", "step", "wsd")},
     "Statistics": {
-        "sweeper.statistics": ("confidence_interval", "smallest_detectable_difference"),
-        "sweeper.comparisons": ("compare_paired", "hedges_g", "holm"),
+        "sweeper.aggregate.statistics": ("confidence_interval", "smallest_detectable_difference"),
+        "sweeper.aggregate.comparisons": ("compare_paired", "hedges_g", "holm"),
     },
 }
 
@@ -60,7 +60,7 @@ def configuration() -> str:
     parts = [
         "# Configuration\n\nEvery option by the name that sets it on the command line, as in `optimizer.lr=0.1`. Made "
         "of [conf/config.yaml](../../conf/config.yaml), the files beside it, and the types in "
-        "[sweeper/config.py](../../sweeper/config.py).",
+        "[sweeper/config/schema.py](../../sweeper/config/schema.py).",
         "## Options of a run",
         _options(plain, "", schema.Config),
     ]

@@ -1,6 +1,7 @@
 """Files of the repository outside the site's pages, shown as pages of it where one links to them.
 
-So a link such as `../sweeper/devices.py` works both in the repository and in the site, which needs no network for it.
+So a link such as `../sweeper/engine/devices.py` works both in the repository and in the site, which needs no network
+for it.
 A link to what isn't there stays as it is, and MkDocs tells of it.
 """
 

@@ -19,18 +19,19 @@ from statistics import median
 
 from scipy.special import stdtrit
 
-from sweeper.aggregate import aggregate
+from sweeper.aggregate.command import aggregate
+from sweeper.aggregate.tasks import Task, group_tasks, is_clean, task_title
+from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose import at_edge, choose, chosen_settings, searched_options, the_search, validation_accuracy
-from sweeper.errors import BadInput
-from sweeper.metrics import read_metrics
-from sweeper.origins import read_origin
-from sweeper.page_tables import PageTable, pairs_table, ranking_table
-from sweeper.report import report
-from sweeper.results import Results, read_results
-from sweeper.rows import Run
-from sweeper.runs import METRICS_FILE, RUN_FILE, read_run
-from sweeper.studies import Task, group_tasks, is_clean, task_title
-from sweeper.verdict import describe_limits, describe_task
+from sweeper.report.command import report
+from sweeper.report.provenance import read_origin
+from sweeper.report.tables import PageTable, pairs_table, ranking_table
+from sweeper.runs.layout import METRICS_FILE, RUN_FILE
+from sweeper.runs.metrics import read_metrics
+from sweeper.runs.record import read_run
+from sweeper.runs.results import Results, read_results
+from sweeper.runs.rows import Run
+from sweeper.system.errors import BadInput
 
 STUDY = Path(__file__).resolve().parent
 README = STUDY.parent.parent / "README.md"

@@ -7,13 +7,14 @@ import json
 import pytest
 from made_runs import change_record, make_run, make_study
 
-from sweeper.aggregate import aggregate
-from sweeper.report import report
+from sweeper.aggregate.command import aggregate
+from sweeper.report.command import report
 
 selenium = pytest.importorskip("selenium", reason="pip install '.[test-extras]'")
-from pages import find_browser, open_page  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
+
+from tests.browser.pages import find_browser, open_page  # noqa: E402
 
 pytestmark = [
     pytest.mark.browser,

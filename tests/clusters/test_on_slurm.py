@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, TINY, run_module
-from slurm import Slurm, Unavailable
+
+from tests.clusters.slurm import Slurm, Unavailable
 
 pytestmark = pytest.mark.cluster
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.runs import CHECKPOINT_FILES, Damaged, RunDirectory, recorded_status
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.layout import CHECKPOINT_FILES
+from sweeper.runs.record import Damaged, recorded_status
 
 RECORDING = """
 import sys
@@ -39,7 +41,7 @@ def record(folder: str) -> None:
     import sys
     import threading
 
-    from sweeper import lock
+    from sweeper.system import lock
 
     lock.HEARTBEAT = 600.0  # so that no other thread writes while a copy is made
     outputs = os.path.abspath("outputs")

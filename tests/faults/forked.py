@@ -17,11 +17,11 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine"]
+PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine.loop"]
 PRELOAD += [
-    "sweeper.prepare",
-    "sweeper.results",
-    "sweeper.page",
+    "sweeper.train.rehearse",
+    "sweeper.runs.results",
+    "sweeper.report.page",
     "sweeper.aggregate",
     "sweeper.report",
     "sweeper.watch",

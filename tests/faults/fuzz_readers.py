@@ -16,14 +16,15 @@ if __name__ == "__main__":
         for name in ("rows", "curves", "origins"):
             importlib.import_module(f"sweeper.{name}")
 
-from sweeper.cells import printable
-from sweeper.curves import read_curve
-from sweeper.metrics import figures_so_far, read_metrics
-from sweeper.origins import read_origin
-from sweeper.results import COLUMNS
-from sweeper.rows import read_row
-from sweeper.runs import METRICS, METRICS_FILE, RUN_FILE, STATUSES
-from sweeper.tables import to_csv
+from sweeper.aggregate.tables import to_csv
+from sweeper.report.curves import read_curve
+from sweeper.report.provenance import read_origin
+from sweeper.runs.layout import METRICS_FILE, RUN_FILE
+from sweeper.runs.metrics import METRICS, figures_so_far, read_metrics
+from sweeper.runs.record import STATUSES
+from sweeper.runs.results import COLUMNS
+from sweeper.runs.rows import read_row
+from sweeper.system.text import printable
 
 
 def check_record(folder: Path, content: bytes) -> None:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forked import run, start
-from test_kill import SEED, SIZE, outcome
 
 import sweeper
-from sweeper.errors import BadInput
+from sweeper.system.errors import BadInput
+from tests.faults.forked import run, start
+from tests.faults.test_kill import SEED, SIZE, outcome
 
 SWEEP = (
     "-m",
@@ -35,7 +35,7 @@ SWEEP += ("checkpoint_every=1", "hydra/launcher=basic")
 # Holds the run still in its fourth epoch, until it is killed there.
 STOP_IN_EPOCH_4 = """
 import time
-from sweeper.augment import EpochOrder
+from sweeper.engine.augment import EpochOrder
 draw = EpochOrder.draw
 def stop(self, seed, epoch):
     if epoch == 4:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from copies import TABLES_HERE, Copy, position, read_copies, recording
-from forked import run, start
-from test_kill import outcome, table
 
-from sweeper.runs import recorded_status
+from sweeper.runs.record import recorded_status
+from tests.faults.copies import TABLES_HERE, Copy, position, read_copies, recording
+from tests.faults.forked import run, start
+from tests.faults.test_kill import outcome, table
 
 TRAINED = ("dataset=digits", "dataset.train_limit=300", "dataset.test_limit=100", "model=mlp", "model.width=16")
 TRAINED += ("device=cpu", "checkpoint_every=1", "noise=symmetric", "noise.rate=0.2")
@@ -29,7 +29,7 @@ SWEEP = ("-m", "optimizer=sgd,lion", "epochs=2", "hydra/launcher=basic", *TRAINE
 # Asks the run to stop in the middle of its third epoch, as SIGTERM does.
 STOP_IN_EPOCH_3 = """
 import os, signal
-from sweeper.augment import EpochOrder
+from sweeper.engine.augment import EpochOrder
 draw = EpochOrder.draw
 def stop(self, seed, epoch):
     if epoch == 3:

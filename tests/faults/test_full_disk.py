@@ -10,8 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from forked import run
-from test_kill import SEED, SIZE, check_clean, outcome
+
+from tests.faults.forked import run
+from tests.faults.test_kill import SEED, SIZE, check_clean, outcome
 
 EPOCHS = 6
 SWEEP = ("-m", "optimizer=sgd,lion", "noise=symmetric", "noise.rate=0.2", "dataset=digits", "dataset.train_limit=300")

@@ -12,14 +12,14 @@ import traceback
 from pathlib import Path
 
 import pytest
-from fuzz_readers import READERS, check_metrics, check_record
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from sweeper import train
-from sweeper.compose import compose_grid
-from sweeper.identity import flat
-from sweeper.runs import METRICS
+from sweeper.config.grid import compose_grid
+from sweeper.runs.identity import flat
+from sweeper.runs.metrics import METRICS
+from sweeper.train import command as train
+from tests.faults.fuzz_readers import READERS, check_metrics, check_record
 
 every = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
 every["phases"] = [Phase.explicit, Phase.generate, Phase.shrink]

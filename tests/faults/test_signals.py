@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from forked import Command, start
 
-from sweeper.runs import RunDirectory
-from sweeper.stopping import SIGNALS
+from sweeper.runs.directory import RunDirectory
+from sweeper.train.signals import SIGNALS
+from tests.faults.forked import Command, start
 
 SOON = 5.0  # seconds in which a run has stopped
 
@@ -27,7 +27,7 @@ LAUNCHED = {
 # A step that doesn't end, so that nothing but the second signal can end the command.
 STUCK = """
 import time
-from sweeper.augment import EpochOrder
+from sweeper.engine.augment import EpochOrder
 draw = EpochOrder.draw
 EpochOrder.draw = lambda self, seed, epoch: time.sleep(600) if epoch == 2 else draw(self, seed, epoch)
 """

@@ -9,8 +9,9 @@ import signal
 import time
 
 import pytest
-from forked import Command, run, start
-from test_kill import check_clean, outcome
+
+from tests.faults.forked import Command, run, start
+from tests.faults.test_kill import check_clean, outcome
 
 SWEEP = (
     "-m",
@@ -53,7 +54,7 @@ ALPHA, BETA = HOST.format(name="alpha", skew=HOUR), HOST.format(name="beta", ske
 # Long enough to be caught in the middle of a run.
 SLOWLY = """
 import time
-from sweeper.augment import EpochOrder
+from sweeper.engine.augment import EpochOrder
 draw = EpochOrder.draw
 EpochOrder.draw = lambda self, seed, epoch: (time.sleep(0.05), draw(self, seed, epoch))
 """

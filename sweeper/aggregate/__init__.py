@@ -1,0 +1,1 @@
+"""From rows of runs to tasks, tables, statistics and verdicts in words."""

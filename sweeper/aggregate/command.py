@@ -1,0 +1,147 @@
+"""`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary printed."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
+from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.errors import BadInput, install, nearest
+from sweeper.system.terminal import say
+
+if TYPE_CHECKING:
+    from sweeper.aggregate.summary import Summary
+    from sweeper.runs.results import Results
+
+MOST_REASONS = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when the tables were written, 2 for bad input."""
+
+    def command() -> None:
+        arguments = _parser().parse_args(argv)
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
+
+    return exit_code_of(command)
+
+
+def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) -> str:
+    """Write the tables of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+
+    Args:
+        formats: of `FORMATS`; CSV is always written.
+
+    Returns:
+        What to print: the summary, how many runs there are of each status, and where the tables lie.
+
+    Raises:
+        BadInput: a folder isn't there, has no runs, or can't be written to.
+    """
+    from sweeper.aggregate.frame import to_frame
+    from sweeper.aggregate.summary import summarize
+    from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
+    from sweeper.runs.results import read_results
+    from sweeper.system.files import make_folder, write_together
+
+    results = read_results(outputs)
+    summary = summarize(results.runs)
+    files = {
+        RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
+        SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
+    }
+    if "parquet" in formats:
+        files[FORMATS["parquet"]] = to_frame(results).to_parquet(index=False)
+    if "markdown" in formats:
+        files[FORMATS["markdown"]] = to_markdown(show(summary))
+    if "latex" in formats:
+        files[FORMATS["latex"]] = to_latex(show(summary))
+    folder = Path(into or outputs[0])
+    with writing(folder, elsewhere("aggregate", outputs)):
+        make_folder(folder)
+        write_together({folder / name: content for name, content in files.items()})
+    return "\n".join(
+        [*_summary_lines(summary), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "aggregate",
+        f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
+        "over its seeds, and print the summary. Runs that still train are taken as they are.",
+    )
+    parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    parser.add_argument(
+        "--format",
+        default="csv",
+        metavar="FORMAT,…",
+        help="csv, which is always written; "
+        + ", ".join(f"{name} ({file})" for name, file in FORMATS.items() if name != "csv"),
+    )
+    return parser
+
+
+def _formats(given: str) -> list[str]:
+    formats = [name.strip() for name in given.split(",")]
+    for name in formats:
+        if name not in FORMATS:
+            raise BadInput(f"--format {name}: {nearest(name, FORMATS)}")
+    if "parquet" in formats:
+        from importlib.util import find_spec
+
+        if find_spec("pyarrow") is None:
+            raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
+    return formats
+
+
+def _summary_lines(summary: "Summary") -> Iterator[str]:
+    """The summary as a table, as wide as the terminal, or in a pipe as wide as it needs."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from sweeper.aggregate.tables import show
+
+    if not summary.rows:
+        return
+    shown = show(summary)
+    terminal = sys.stdout.isatty()
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+    for name in shown.header:
+        table.add_column(Text(name), overflow="fold", no_wrap=name in ("final", "best"))
+    for k, row in enumerate(shown.rows):
+        table.add_row(*map(Text, row), end_section=k + 1 in shown.sections)
+    console = Console(width=None if terminal else 100_000, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    yield shown.title
+    yield ""
+    yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
+    yield ""
+
+
+def _lines(results: "Results") -> Iterator[str]:
+    """How many runs there are of each status, what is mixed in them, and why some can't be counted on."""
+    from sweeper.aggregate.summary import describe_mixture
+    from sweeper.runs.record import STATUSES
+
+    runs = results.runs
+    counts = Counter(run.values["status"] for run in runs)
+    told = ", ".join(
+        f"{counts[status]} {status}" for status in (*STATUSES[1:], STATUSES[0], "damaged") if counts[status]
+    )
+    copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
+    if mixture := describe_mixture(runs):
+        yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
+    if any(run.values.get("final_val_accuracy") is not None for run in runs):
+        yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
+    bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
+    for row in bad[:MOST_REASONS]:
+        yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
+    if len(bad) > MOST_REASONS:
+        yield f"and {len(bad) - MOST_REASONS} more in {RESULTS_FILE}"

@@ -1,0 +1,113 @@
+"""Runs summarized over their seeds: one row a configuration."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
+from sweeper.runs.identity import is_identity
+from sweeper.runs.results import COLUMNS
+from sweeper.runs.rows import Run
+
+HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
+COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # seeds; the completed ones, n, alone have a part in the figures
+FIGURES = ("final_test_accuracy", "best_test_accuracy")
+STATISTICS = ("mean", "std", "ci95_low", "ci95_high")  # over the seeds; the last two are Student's t interval
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Summary:
+    """The rows of `summary.csv`, best final accuracy first among those of one data set, model and noise.
+
+    Attributes:
+        differing: config values, beside `HEAD`, that some rows of the same choices differ in.
+    """
+
+    rows: list[Row]
+    differing: list[str]
+
+    def columns(self) -> list[str]:
+        figures = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
+        return [
+            *HEAD,
+            *COUNTS,
+            *figures,
+            *self.differing,  # other values that rows of the same choices differ in, by their dotted names
+            "mixed",  # what isn't the runs' identity and differs between them all the same, such as the device
+        ]
+
+
+def summarize(runs: Iterable[Run]) -> Summary:
+    """Mean, standard deviation and 95 % interval over the seeds of each configuration.
+
+    `n` counts the completed runs, which alone have a part in the figures. Damaged rows have no configuration and
+    therefore no part in this table.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.configuration:
+            groups.setdefault(run.configuration, []).append(run)
+    differing = _differing([group[0].values for group in groups.values()])
+    rows = [_row(group, differing) for group in groups.values()]
+    return Summary(sorted(rows, key=_order), differing)
+
+
+def describe_mixture(runs: Iterable[Run]) -> str:
+    """What differs between finished runs and may change a result without being their identity; "" if nothing does.
+
+    E.g. `device: cpu, cuda; torch: 2.14.0, 2.15.0`.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        if run.values["status"] in ("completed", "diverged"):
+            for what, value in run.conditions.items():
+                dataset = run.values["dataset"] if what == "data" else ""  # each data set has content of its own
+                found.setdefault((what, dataset), set()).add(value)
+    return "; ".join(
+        f"{what}{' of ' if dataset else ''}{dataset}: {', '.join(sorted(values))}"
+        for (what, dataset), values in found.items()
+        if len(values) > 1
+    )
+
+
+def _row(group: list[Run], differing: list[str]) -> Row:
+    first = group[0].values
+    statuses = [run.values["status"] for run in group]
+    row = {name: first.get(name) for name in (*HEAD, *differing)}
+    row |= {"n": statuses.count("completed"), "n_diverged": statuses.count("diverged")}
+    row |= {"n_failed": statuses.count("failed"), "n_pruned": statuses.count("pruned")}
+    row |= {"mixed": describe_mixture(group) or None}
+    for figure in FIGURES:
+        values = [run.values[figure] for run in group if run.values["status"] == "completed"]
+        found = (mean(values), standard_deviation(values), *confidence_interval(values))
+        row |= {f"{figure}_{s}": None if math.isnan(v) else v for s, v in zip(STATISTICS, found, strict=True)}
+    return row
+
+
+def _differing(rows: list[Row]) -> list[str]:
+    """Names of config values without which two rows could not be told apart, or that vary among equal choices.
+
+    A value of a group, such as `optimizer.momentum`, is compared among rows of the same optimizer only: that another
+    one has no momentum is told by its name.
+    """
+    names = sorted({name for row in rows for name in row if name not in COLUMNS and is_identity(name)})
+    first: dict[tuple[str, Any], Any] = {}
+    differing = set()
+    for row in rows:
+        for name in names:
+            group, dot, option = name.partition(".")
+            choice = row.get(group, row.get(f"{group}.name")) if dot and option != "name" else None
+            value = row.get(name)
+            value = (isinstance(value, bool), value)
+            if first.setdefault((name, choice), value) != value:
+                differing.add(name)
+    return [name for name in names if name in differing]
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    best = row["final_test_accuracy_mean"]
+    where = (row["dataset"], row["model"], row["noise"], row["noise_rate"] or 0)
+    return (*where, -best if best is not None else 0, row["optimizer"], row["lr"] or 0, str(row))

@@ -1,0 +1,132 @@
+"""Tables as text: CSV with all digits for programs; Markdown, LaTeX and the terminal with as many as a reader wants."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.aggregate.summary import FIGURES, HEAD, Row, Summary
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
+_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+_LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line's end LaTeX would take them for its options
+_LATEX |= {c: f"\\{c}" for c in "&%$#_{}"}
+# What a spreadsheet takes for a formula at a cell's beginning, in the full width of East Asian keyboards too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@dataclass
+class Shown:
+    """A summary as a reader wants it. `sections` has the first row's number of each data set, model and noise."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    sections: list[int]
+
+
+def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
+    """UTF-8, one line a row; empty cells for None, `true` and `false`, floats with all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(name) for name in columns])
+    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+    return text.getvalue().encode()
+
+
+def show(summary: Summary) -> Shown:
+    """What all rows share goes into the title; what some differ in becomes a column, so no two rows look alike."""
+    rows = summary.rows
+    varying = [name for name in HEAD if name == "optimizer" or len({row[name] for row in rows}) > 1]
+    columns = ["optimizer", *(name for name in varying if name != "optimizer"), *summary.differing]
+    counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
+    where = [tuple(row[name] for name in ("dataset", "model", "noise", "noise_rate")) for row in rows]
+    shared = ", ".join(filter(None, (_words(name, rows[0]) for name in HEAD if rows and name not in varying)))
+    return Shown(
+        f"{shared}{': ' if shared else ''}test accuracy, mean ± standard deviation over n seeds",
+        [*(_heading(name) for name in columns), "final", "best", *(name.removeprefix("n_") for name in counts)],
+        [
+            [
+                *(text(row[name]) for name in columns),
+                *(accuracy(row, f) for f in FIGURES),
+                *(str(row[c]) for c in counts),
+            ]
+            for row in rows
+        ],
+        [k for k in range(len(rows)) if k == 0 or where[k] != where[k - 1]],
+    )
+
+
+def accuracy(row: Row, figure: str) -> str:
+    """Mean ± standard deviation, e.g. `94.12 ± 0.15 % (n = 3)`; without ± where one value tells of no spread."""
+    middle, spread = row[f"{figure}_mean"], row[f"{figure}_std"]
+    if middle is None:
+        return "– (n = 0)"
+    around = "" if spread is None else f" ± {100 * spread:.2f}"
+    return f"{100 * middle:.2f}{around} % (n = {row['n']})"
+
+
+def text(value: Any) -> str:
+    """A value with all its digits; `–` for none."""
+    if value is None:
+        return "–"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def to_markdown(shown: Shown) -> bytes:
+    lines = [shown.header, ["---"] * len(shown.header), *shown.rows]
+    table = ("| " + " | ".join(_in_markdown(cell) for cell in line) + " |" for line in lines)
+    return "\n".join([_in_markdown(shown.title), "", *table, ""]).encode()
+
+
+def to_latex(shown: Shown) -> bytes:
+    """A `tabular` with the rules of the package booktabs."""
+    lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (shown.header, *shown.rows)]
+    return "\n".join(
+        [
+            f"% {shown.title}",
+            r"% \usepackage{booktabs}",
+            rf"\begin{{tabular}}{{{'l' * len(shown.header)}}}",
+            r"\toprule",
+            lines[0],
+            *(rf"\midrule{chr(10)}{line}" if k in shown.sections else line for k, line in enumerate(lines[1:])),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    ).encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _words(name: str, row: Row) -> str:
+    """A value that all rows share, in the title."""
+    value = row[name]
+    if name == "noise_rate":
+        return f"rate {text(value)}" if value is not None and row["noise"] != "none" else ""
+    if name == "noise":
+        return "no label noise" if value == "none" else f"{value} label noise"
+    if name in ("dataset", "model"):
+        return str(value)
+    if name == "epochs":
+        return f"{value} epoch" + "s" * (value != 1)
+    return f"{name.replace('_', ' ')} {text(value)}" if value is not None else ""
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ") if name in HEAD else name  # an option keeps the name by which it is set
+
+
+def _in_markdown(cell: str) -> str:
+    return "".join(f"\\{c}" if c in r"\|*_`<>[]~&$#" else c for c in cell)
+
+
+def _in_latex(cell: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in cell)

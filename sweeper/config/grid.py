@@ -1,0 +1,256 @@
+"""From the command line to the list of runs it asks for, each checked, before anything is started.
+
+Hydra composes four configurations a second, so each combination of groups is composed once and the plain values of
+its runs are put into copies, by Hydra's own function for that.
+"""
+
+import argparse
+import copy
+import itertools
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+import sweeper.config.resolvers  # noqa: F401  conf/ needs them
+from sweeper.config.launchers import _check_launcher, _launcher_options
+from sweeper.config.overrides import (
+    MOST_RUNS,
+    Groups,
+    check_choice,
+    check_option,
+    is_plain,
+    list_groups,
+    parse_overrides,
+    sweep_values,
+)
+from sweeper.config.resolved import Cell, resolve_config
+from sweeper.config.schema import check_config
+from sweeper.config.search_space import (
+    FACTORS,
+    Dimension,
+    Search,
+    check_base,
+    check_search,
+    check_space,
+    is_search,
+    read_dimension,
+)
+from sweeper.config.yaml_errors import explain
+from sweeper.runs.identity import run_name
+from sweeper.system.errors import BadInput
+from sweeper.system.files import PACKAGE
+
+# Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
+
+# Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a command line asks for. `sweep` is true for a multirun, even of one cell; `jobs` is joblib's n_jobs, None
+    where it isn't a number or there is none. Of a search `cells` are the corners of its space."""
+
+    cells: list[Cell]
+    sweep: bool
+    outputs: Path
+    launcher: str
+    launcher_options: dict[str, Any]
+    jobs: int | None = None
+    search: Search | None = None
+
+
+def compose_grid(argv: list[str], command: str = "train") -> Grid:
+    """Expand and check a command line as `sweeper.train` gets it.
+
+    Args:
+        command: that it was given to.
+
+    Raises:
+        BadInput: anything in it can't be used; nothing has been started or written.
+    """
+    arguments = read_command_line(argv, command)
+    overrides = list(arguments.overrides)
+    if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
+        raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
+    if arguments.config_dir:
+        if not Path(arguments.config_dir).is_dir():
+            file = "is a file; name the folder that holds optimizer/, model/ or other groups"
+            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
+            raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
+        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+    with _hydra():
+        return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
+
+
+def read_command_line(argv: list[str], command: str = "train") -> argparse.Namespace:
+    """Hydra's flags and the overrides, in whatever order they were typed.
+
+    Raises:
+        BadInput: a flag that Hydra doesn't know, or flags that don't go together.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
+
+    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
+    arguments = parser.parse_intermixed_args(argv)
+    for flag in ("config_path", "experimental_rerun"):
+        if getattr(arguments, flag, None):
+            parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
+    if arguments.multirun and (arguments.cfg or arguments.info):
+        parser.error(f"--{'cfg' if arguments.cfg else 'info'} shows one run's configuration; leave out -m")
+    if (arguments.package or arguments.resolve) and not arguments.cfg:
+        parser.error("--package and --resolve are for --cfg")
+    return arguments
+
+
+@contextmanager
+def _hydra() -> Iterator[None]:
+    """Hydra's composing interface on our conf/, cleared again for what comes after."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+        yield
+
+
+class _Expansion:
+    """One command line's way to its cells; holds what is composed already."""
+
+    def __init__(self, config_name: str, overrides: list[str]) -> None:
+        self.config_name = config_name
+        self.asked = parse_overrides(overrides)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        self.groups: Groups = dict(list_groups(_loader_with(hydra.config_loader, overrides)))
+
+    def grid(self, multirun: bool) -> Grid:
+        for override in self.asked:
+            check_choice(override, self.groups)
+        structure = [
+            override.input_line or ""
+            for override in self.asked
+            if not override.is_sweep_override() and not is_plain(override, self.groups)
+        ]
+        hydra = self._compose(structure).hydra
+        launcher = _launcher_options(hydra.launcher)
+        _check_launcher(launcher)
+        multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
+        params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+        search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
+        dimensions: dict[str, Dimension] = {}
+        axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
+        for override in [*(parse_overrides(params) if multirun else ()), *self.asked]:
+            key = override.get_key_element()
+            axes[key] = [override.input_line or ""]
+            dimensions.pop(key, None)
+            if override.is_sweep_override():
+                if not multirun:
+                    raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
+                if search is not None and key != "optimizer":
+                    dimensions[key] = read_dimension(override, self.groups)
+                    continue
+                axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
+        # An interpolation is computed from options that aren't read yet, such as device.threads.
+        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
+        jobs = hydra.launcher.n_jobs if counted else None
+        choice = hydra.runtime.choices["hydra/launcher"]
+        # One run with all its values told, as a trial's record names it, is that run and no search.
+        if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
+            asked = self._search(axes, dimensions, search)
+            outputs = Path(asked.corners[0].config["outputs"])
+            return Grid(asked.corners, True, outputs, choice, launcher, jobs, asked)
+        if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
+            raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
+        cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
+        for number, combination in enumerate(itertools.product(*axes.values())):
+            config = self._config(list(combination))
+            directory = Path(config["outputs"]) / run_name(config)
+            cells.setdefault(directory, Cell(config, directory, number))
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher, jobs)
+
+    def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
+        """A search over `dimensions` for each optimizer; what else `axes` have is the same for all."""
+        check_space(dimensions)
+        optimizers = {text.partition("=")[2]: text for text in axes.pop("optimizer", [])}
+        if not optimizers:
+            default = str(self._compose([]).hydra.runtime.choices["optimizer"])
+            optimizers = {default: f"optimizer={default}"}
+        fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
+
+        def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
+            overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
+            config = self._config(overrides)
+            hydras = ("hydra.", "hydra/")  # which Hydra itself hands on to every run
+            return (
+                Cell(config, Path(config["outputs"]) / run_name(config), 0),
+                [text for text in overrides if not text.lstrip("+~").startswith(hydras)],
+            )
+
+        search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, {}, [], trial)
+        bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}
+        check_base(next(iter(bases.values())))
+        usual = {optimizer: self._usual([*fixed, text], search.dimensions) for optimizer, text in optimizers.items()}
+        ends = [{d.name: d.ends()[end] for d in search.dimensions} for end in (0, 1)]
+        corners = [trial(optimizer, values)[0] for optimizer in optimizers for values in ends]
+        return replace(search, bases=bases, usual=usual, corners=corners)
+
+    def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
+        """The values that an optimizer has if none is searched for; none if any lies outside of its dimension."""
+        ones = {factor: 1.0 for factor in FACTORS}  # a fixed factor isn't multiplied into an option twice
+        config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
+        values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
+        return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
+
+    def _config(self, overrides: list[str]) -> dict[str, Any]:
+        """One cell's resolved and checked configuration."""
+        parsed = parse_overrides(overrides)
+        plain = [override for override in parsed if is_plain(override, self.groups)]
+        cfg = copy.deepcopy(self._compose([o.input_line or "" for o in parsed if not is_plain(o, self.groups)]))
+        with open_dict(cfg):
+            hydra = cfg.pop("hydra")
+        for override in plain:
+            check_option(override, cfg, self.groups)
+        try:
+            ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
+            config = resolve_config(cfg, hydra.runtime.choices)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise explain(error, overrides, CONF) from error
+        check_config(config)
+        return config
+
+    def _compose(self, overrides: list[str]) -> DictConfig:
+        key = tuple(overrides)
+        if key not in self._composed:
+            try:
+                cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
+            except Exception as error:  # Hydra lets through whatever a user's YAML raises in its reader
+                if isinstance(error, OSError) and error.filename:
+                    raise  # told by its file's name
+                raise explain(error, overrides, CONF) from error
+            self._composed[key] = cfg
+        return self._composed[key]
+
+
+def _loader_with(loader: Any, overrides: list[str]) -> Any:
+    """Hydra's configuration loader, with the folders that the command line adds."""
+    search_path = copy.deepcopy(loader.get_search_path())
+    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
+        paths = override.value()
+        for path in paths if isinstance(paths, list) else []:
+            search_path.append("command line", str(path).strip("'\""))
+    return ConfigLoaderImpl(search_path)

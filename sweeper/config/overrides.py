@@ -1,0 +1,170 @@
+"""The command line's overrides, read and checked for misspelt names, with the nearest right one in the error."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.runs.identity import GROUPS, flat
+from sweeper.system.errors import BadInput, first_line, nearest
+
+FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
+OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
+MOST_RUNS = 100_000  # of one sweep; a quarter of an hour of composing
+PLACES = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
+Groups = dict[str, list[str]]  # every config group's choices
+
+
+def parse_overrides(texts: list[str]) -> list[Override]:
+    """Read overrides by Hydra's grammar.
+
+    Raises:
+        BadInput: one that the grammar doesn't know.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for text in texts:
+        try:
+            text.encode()  # bytes that were no text
+            if text.startswith("="):
+                raise ValueError("there is no name")
+            parsed.extend(parser.parse_overrides([text]))
+        except (HydraException, ValueError, RecursionError) as error:
+            raise BadInput(f"{text}: {_how_to_write(text)} ({first_line(error)})") from error
+    return parsed
+
+
+def _how_to_write(text: str) -> str:
+    name, given, value = text.partition("=")
+    if not given or not name:
+        return "options are given as name=value"
+    if value.rstrip().endswith(","):
+        return "a value is missing after the last comma"
+    quoted = f"; quote the value for Hydra and all of it for the shell: \"{name}='{value}'\""
+    return "can't be read" + quoted * (not set(value) & set("'\""))
+
+
+def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
+    for name in config_loader.list_groups(parent):
+        group = f"{parent}/{name}" if parent else name
+        # A schema is the types of a plugin's options.
+        choices = [one for one in config_loader.get_group_options(group) if not one.endswith("_schema")]
+        if choices:
+            yield group, choices
+        yield from list_groups(config_loader, group)
+
+
+def is_plain(override: Override, groups: Groups) -> bool:
+    """Sets a value of an option that exists already, so it takes part in no defaults list."""
+    key = override.key_or_group
+    added = override.is_add() or override.is_delete()
+    return not (added or key in groups or key.startswith("hydra.") or override.package is not None)
+
+
+def sweep_values(override: Override, groups: Groups) -> list[str]:
+    """A sweep's values as they would be typed one by one.
+
+    Raises:
+        BadInput: they can't be told one by one, or a pattern fits none, or they are more than `MOST_RUNS`, as of a
+            range with a slip in it.
+    """
+    key = override.key_or_group
+    if not override.is_discrete_sweep():
+        only = "only a search takes intervals, see experiment=search"
+        raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3; {only}")
+    swept = override.value()
+    if isinstance(swept, Glob):
+        if fitting := swept.filter(groups.get(key, [])):
+            return fitting
+        raise BadInput(f"{override.input_line}: no choice of {key} fits; {nearest('', groups.get(key, []))}")
+    if isinstance(swept, RangeSweep):
+        start, stop, step = (float(x) if x is not None else math.nan for x in (swept.start, swept.stop, swept.step))
+        if not step or not (stop - start) / step <= MOST_RUNS:
+            raise BadInput(f"{override.input_line}: more than {MOST_RUNS:,} values")
+    if not (values := list(override.sweep_string_iterator())):
+        raise BadInput(f"{override.input_line}: no values; of a range the start comes first, and the end isn't in it")
+    return values
+
+
+def check_choice(override: Override, groups: Groups) -> None:
+    """Check that an override of a group names choices that exist, and that none moves a run's files.
+
+    Raises:
+        BadInput: there is no such group or choice, or where a run's files lie would no longer follow from its name.
+    """
+    key = override.key_or_group
+    if key in PLACES or (key == "hydra.job.chdir" and override.value()):
+        follows = "where runs lie follows from their names"
+        raise BadInput(f"{override.input_line}: {follows}; choose the folder by outputs=DIR")
+    if override.is_add() and key not in groups and key.partition(".")[0] not in OPEN_NODES:
+        raise BadInput(f"{override.input_line}: nothing reads an added option '{key}'; leave out the +, or the option")
+    if override.is_delete() and (key in GROUPS or key.partition(".")[0] not in OPEN_NODES):
+        raise BadInput(f"{override.input_line}: every option and group is needed; give it a value instead")
+    if key not in groups:
+        if "/" in key:
+            raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, _near(key, groups))}")
+        return
+    if override.is_delete():
+        return
+    if override.is_add() and key in (*GROUPS, "experiment"):
+        raise BadInput(f"{override.input_line}: leave out the +, which is for what isn't there yet")
+    values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]
+    for value in values:
+        if value is None and key in GROUPS:
+            raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")
+        if isinstance(value, list) and key in GROUPS:
+            several = ",".join(map(str, value))
+            raise BadInput(f"{override.input_line}: a run has one {key}; several are a sweep: -m {key}={several}")
+        if value is None or isinstance(value, list):  # no choice, or several of a group: Hydra's own forms
+            continue
+        name = str(value).strip("'\"")
+        if name not in groups[key]:
+            raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
+
+
+def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
+    """Check that a plain override names an option of the composed configuration and gives a value of its kind.
+
+    Raises:
+        BadInput: there is no such option, or a text stands where a number belongs, or the like.
+    """
+    key = override.key_or_group
+    known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
+    parents = {name.rpartition(".")[0] for name in known}
+    inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
+    if key not in known and key not in parents and not inside_a_value:
+        near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
+        raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
+    if key.partition(".")[0] in FREE_NODES:
+        _check_kind(override, known.get(key))
+
+
+def _check_kind(override: Override, there: Any) -> None:
+    """What a class of any package takes is told by the value that stands in conf/."""
+    given = override.value()
+    if given is None or isinstance(given, dict) or "${" in str(given):
+        return
+    if isinstance(there, bool):
+        fits, words = isinstance(given, bool), "true or false"
+    elif isinstance(there, (int, float)):
+        fits, words = isinstance(given, (int, float)) and not isinstance(given, bool), f"a number, such as {there}"
+    elif isinstance(there, list):
+        fits, words = isinstance(given, list), f"a list, such as {there}"
+    else:
+        return
+    if not fits:
+        raise BadInput(f"{override.input_line}: must be {words}")
+
+
+def _near(key: str, known: Any) -> list[str]:
+    """The names among which a misspelt one is to be looked for: of its own group, if that exists, or the plain ones."""
+    for separator in "./":
+        head, found, _ = key.partition(separator)
+        if found and (inside := [name for name in known if name.startswith(head + separator)]):
+            return inside
+    return [name for name in known if "." not in name]

@@ -1,0 +1,48 @@
+"""The values in conf/ that are computed: a run's directory, how many runs go at a time, and what one needs.
+
+Importing this module makes them known to OmegaConf, in a launcher's worker too.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.config.resolved import resolve_config
+from sweeper.runs.identity import run_name
+from sweeper.runs.record import FINISHED, recorded_status
+from sweeper.system.machine import likely_kind, parallel_runs
+
+
+def _config(root: DictConfig) -> dict[str, Any]:
+    return resolve_config(root, root.hydra.runtime.choices)
+
+
+def _run_name(*, _root_: DictConfig) -> str:
+    return run_name(_config(_root_))
+
+
+def _hydra_folder(*, _root_: DictConfig) -> str | None:
+    """`.hydra`, or None for a run that is finished: its record must keep telling how it was made."""
+    config = _config(_root_)
+    finished = recorded_status(Path(config["outputs"]) / run_name(config)) in FINISHED
+    return None if finished and not config["rerun"] else ".hydra"
+
+
+def _parallel_runs(*, _root_: DictConfig) -> int:
+    return parallel_runs(_root_.device.kind, _root_.device.threads)
+
+
+def _threads_a_run(*, _root_: DictConfig) -> int:
+    return int(_root_.device.threads or 1)
+
+
+def _gpus_a_run(*, _root_: DictConfig) -> int:
+    return 1 if likely_kind(_root_.device.kind) == "cuda" else 0
+
+
+OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)
+OmegaConf.register_new_resolver("sweeper.hydra_folder", _hydra_folder, replace=True)
+OmegaConf.register_new_resolver("sweeper.parallel_runs", _parallel_runs, replace=True)
+OmegaConf.register_new_resolver("sweeper.threads_a_run", _threads_a_run, replace=True)
+OmegaConf.register_new_resolver("sweeper.gpus_a_run", _gpus_a_run, replace=True)

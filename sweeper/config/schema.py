@@ -1,0 +1,170 @@
+"""The typed schema of a run's configuration and its checks. Types here, values in `conf/`; no torch."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from sweeper.system.errors import BadInput, nearest
+
+DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+NOISE_KINDS = ("none", "symmetric", "pair", "asymmetric", "human")
+SWITCHES = ("auto", "true", "false")
+
+
+@dataclass
+class DeviceConfig:
+    kind: str = MISSING
+    precision: str = MISSING
+    threads: int | None = MISSING
+    compile: str = MISSING
+    deterministic: bool = MISSING
+
+
+@dataclass
+class DatasetConfig:
+    loader: str = MISSING
+    root: str | None = MISSING
+    workers: int | None = MISSING
+    validation_fraction: float = MISSING
+    train_limit: int | None = MISSING
+    test_limit: int | None = MISSING
+    image_size: int | None = MISSING
+    crop_padding: int = MISSING
+    flip: bool = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
+
+
+@dataclass
+class NoiseConfig:
+    kind: str = MISSING
+    rate: float = MISSING
+    seed: int = MISSING
+    own_class: bool = MISSING
+    file: str | None = MISSING
+
+
+@dataclass
+class Config:
+    """Model, optimizer and schedule are `_target_` nodes of any package and therefore free in form."""
+
+    device: DeviceConfig = MISSING
+    dataset: DatasetConfig = MISSING
+    model: Any = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    noise: NoiseConfig = MISSING
+    tracking: Any = MISSING
+    seed: int = MISSING
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    lr_factor: float = MISSING
+    weight_decay_factor: float = MISSING
+    decay_norms_and_biases: bool = MISSING
+    divergence_loss: float | None = MISSING
+    target_accuracy: float | None = MISSING
+    tag: str | None = MISSING
+    outputs: str = MISSING
+    rerun: bool = MISSING
+    fail_fast: bool = MISSING
+    save_model: bool = MISSING
+    checkpoint_every: int | None = MISSING
+    record_host: bool = MISSING
+
+
+ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Check every value that can be judged without torch.
+
+    Raises:
+        BadInput: a value out of its range; names the option, the value and the range.
+    """
+    _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
+    _at_least(config["device"], {"threads": 1}, "device.")
+    if config["seed"] >= 10**100:  # it is a part of the run's name
+        raise BadInput("seed: must be an integer of at most 100 digits")
+    limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
+    _at_least(config["dataset"], limits, "dataset.")
+    _at_least(config["noise"], {"seed": 0}, "noise.")
+    _one_of("device.kind", config["device"]["kind"], DEVICE_KINDS)
+    _one_of("device.precision", config["device"]["precision"], PRECISIONS)
+    _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
+    _one_of("noise.kind", config["noise"]["kind"], NOISE_KINDS)
+    _within("noise.rate", config["noise"]["rate"], 0, 1)
+    _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
+    _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False, example=0.95)
+    _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
+    if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
+        raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric")
+    for group in ("model", "optimizer", "schedule"):
+        if not isinstance(config[group].get("_target_"), str):
+            raise BadInput(f"{group}={config[group]['name']}: its YAML names no `_target_`")
+    _check_optimizer(config["optimizer"])
+    _within("schedule.warmup_fraction", config["schedule"].get("warmup_fraction"), 0, 1)
+    if len(config["tag"] or "") > 100:
+        raise BadInput("tag: longer than 100 characters")
+    for name in ("tag", "outputs"):
+        if config[name] == "":
+            raise BadInput(f"{name}=: nothing is given; give a name, or leave it out")
+
+
+def _check_optimizer(optimizer: dict[str, Any]) -> None:
+    """What all optimizers' options of these names mean, whoever wrote them; the rest their constructors check."""
+    if "lr" in optimizer and optimizer["lr"] is None:
+        raise BadInput("optimizer.lr=null: must be a number above 0")
+    _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
+    for name in ("weight_decay", "eps"):
+        if _number(optimizer.get(name)):
+            _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
+    _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
+    betas = optimizer.get("betas")
+    for k, beta in enumerate(betas if isinstance(betas, (list, tuple)) else ()):
+        _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _at_least(node: dict[str, Any], lowest: dict[str, int], prefix: str = "") -> None:
+    for name, least in lowest.items():
+        value = node[name]
+        if value is not None and value < least:
+            raise BadInput(f"{prefix}{name}={value}: must be an integer of at least {least}")
+
+
+def _within(
+    name: str,
+    value: Any,
+    low: float,
+    high: float,
+    *,
+    below_ok: bool = True,
+    above_ok: bool = True,
+    example: float | None = None,
+) -> None:
+    """None is no value and passes. `below_ok` and `above_ok` say whether the ends themselves are allowed."""
+    if value is None:
+        return
+    words = f"{'from' if below_ok else 'above'} {low:g}"
+    if high < math.inf:
+        words += f" {'and below' if not above_ok else 'to' if below_ok else 'and at most'} {high:g}"
+    if example is not None:
+        words += f", such as {example:g}"
+    if not _number(value):
+        raise BadInput(f"{name}={value}: must be a number {words}")
+    above = value >= low if below_ok else value > low
+    below = value <= high if above_ok else value < high
+    if not (above and below):
+        raise BadInput(f"{name}={value:g}: must be {words if math.isfinite(value) else f'a finite number {words}'}")
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise BadInput(f"{name}={value}: {nearest(value, choices)}")

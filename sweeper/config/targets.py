@@ -1,0 +1,67 @@
+"""From a `_target_` to the object that it names."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from sweeper.runs.identity import NAMES_OF_TODAY
+from sweeper.system.errors import BadInput, install, nearest, one_line
+
+MOST_LISTED = 10  # names in an error's line
+EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # what `conf/` names and who installs it
+
+
+def load_target(option: str, path: str) -> Callable[..., Any]:
+    """The class or function at a dotted path such as `torch.optim.SGD`.
+
+    Args:
+        option: where the path stands, for the error's line, e.g. `optimizer._target_`.
+
+    Raises:
+        BadInput: there is none.
+    """
+    path = NAMES_OF_TODAY.get(str(path), str(path))
+    parts = path.split(".")  # a nested node comes straight from the user's YAML
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise BadInput(f"{option}={path}: must be a dotted path of a class or function, e.g. torch.optim.SGD")
+    found = _import_module(option, path, parts[0])
+    if found is None:
+        extra = EXTRAS.get(parts[0])
+        how = install(extra) if extra else "install it"
+        raise BadInput(f"{option}={path}: no package {parts[0]!r}; {how}, or start from the folder it lies in")
+    for k, part in enumerate(parts[1:], start=1):
+        parent, prefix = found, ".".join(parts[:k])
+        found = getattr(parent, part, None)
+        if found is None and inspect.ismodule(parent):
+            found = _import_module(option, path, f"{prefix}.{part}")
+        if found is None:
+            names = _names_in(parent, callable if part is parts[-1] else inspect.ismodule)
+            if len(names) > MOST_LISTED:
+                names = get_close_matches(part, names, n=MOST_LISTED, cutoff=0.3)
+            raise BadInput(
+                f"{option}={path}: {prefix} has no {part!r}" + (f"; {nearest(part, names)}" if names else "")
+            )
+    if not callable(found):
+        raise BadInput(f"{option}={path}: is no class or function")
+    target: Callable[..., Any] = found
+    return target
+
+
+def _names_in(parent: Any, wanted: Callable[[Any], bool]) -> list[str]:
+    """Public names of a module or class; without what a module merely imports, if it has anything of its own."""
+    there = {name: v for name, v in getattr(parent, "__dict__", {}).items() if wanted(v) and not name.startswith("_")}
+    homes = {name: getattr(v, "__name__" if inspect.ismodule(v) else "__module__", None) for name, v in there.items()}
+    own = [name for name, home in homes.items() if f"{home}.".startswith(f"{getattr(parent, '__name__', '')}.")]
+    return own or list(there)
+
+
+def _import_module(option: str, path: str, module: str) -> Any:
+    """The module, or None when there is none of that name."""
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return None
+        raise BadInput(f"{option}={path}: importing {module} failed: {one_line(error)}") from error

@@ -1,0 +1,111 @@
+"""What Hydra couldn't compose, as one line: the YAML file or the override that is to blame, and why."""
+
+import re
+from pathlib import Path
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sweeper.system.errors import BadInput, first_line
+from sweeper.system.files import read_file
+
+_CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # by which Hydra names the YAML it was reading
+
+
+def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
+    """The line for an error that composing raised: Hydra's own, OmegaConf's, or anything that a YAML led to.
+
+    Args:
+        conf: our own conf/, where in a clone the user's YAML may lie too.
+    """
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    key = str(getattr(cause, "full_key", None) or "").removeprefix("hydra.runtime.choices.")
+    line = _reason(cause)
+    asked = [o for o in overrides if not o.startswith("hydra.searchpath=")]
+    if named := [o for o in asked if key and o.lstrip("+~").split("=")[0] == key]:
+        advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
+        if key.startswith("hydra.") and re.match(r"Key '.*' not in '", line):
+            line = "there is no such option with these choices; --cfg hydra shows those there are"
+        return BadInput(f"{' '.join(named)}: {line}{advice}")
+    folders = [*_users_folders(overrides), conf]
+    chosen = _chosen_files(asked, folders)
+    if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark is not None:
+        return BadInput(_explain_yaml(Path(cause.problem_mark.name), cause))
+    if broken := next(filter(None, map(_unreadable, chosen.values())), None):
+        return BadInput(broken)
+    if found := _CONFIG.search(line):
+        file = _find_file(found["name"], folders)
+        rest = line[: found.start()] + line[found.end() :] if found.start() == 0 else line
+        return BadInput(f"{_shown(file) if file else found['name']}: {rest}")
+    if key:
+        file = chosen.get(key.partition(".")[0])
+        return BadInput(f"{_shown(file)}: {key}: {line}" if file else f"{key}: {line}")
+    beside = {file.parent for file in chosen.values() if not isinstance(cause, RecursionError)}
+    others = [file for folder in sorted(beside) for file in sorted(folder.glob("*.yaml")) if file.is_file()]
+    if broken := next(filter(None, map(_unreadable, others)), None):
+        return BadInput(broken)  # not chosen itself, so named by the defaults of one that is
+    return BadInput(f"{' '.join(asked)}: {line}")
+
+
+def _reason(error: Exception) -> str:
+    """Its first line, with the second in place of Hydra's telling that there was an error."""
+    if isinstance(error, RecursionError):
+        return "a YAML leads back to itself, by its defaults or an alias"
+    first, *others = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"\w+ raised while composing config:$", lambda _: others[0], first) if others else first
+
+
+def _users_folders(overrides: list[str]) -> list[Path]:
+    """The folders that `--config-dir` and `hydra.searchpath` add to our conf/."""
+    texts = [o for o in overrides if o.startswith("hydra.searchpath=")]
+    values = [override.value() for override in OverridesParser.create().parse_overrides(texts)]
+    paths = [str(path).strip("'\"") for value in values if isinstance(value, list) for path in value]
+    return [Path(path.removeprefix("file://")) for path in paths]
+
+
+def _chosen_files(overrides: list[str], folders: list[Path]) -> dict[str, Path]:
+    """Each group of which the command line chooses a YAML, with its file."""
+    pairs = [(o.lstrip("+").partition("=")[0], o.partition("=")[2].strip("'\"")) for o in overrides]
+    files = {group: _find_file(f"{group}/{choice}", folders) for group, choice in pairs}
+    return {group: file for group, file in files.items() if file is not None}
+
+
+def _find_file(config: str, folders: list[Path]) -> Path | None:
+    files = [folder / f"{config}.yaml" for folder in folders]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _unreadable(file: Path) -> str | None:
+    """Why the file can't be a configuration whatever else is chosen, as a line; None when it can."""
+    try:
+        text = read_file(file).decode()
+        if not isinstance(content := yaml.safe_load(text) or {}, dict):
+            return f"{_shown(file)}: must be lines `name: value`, and is one {type(content).__name__}"
+        OmegaConf.create(text)
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        return f"{_shown(file)} line {line}: isn't text in UTF-8; save it as UTF-8"
+    except RecursionError:
+        return f"{_shown(file)}: a value is a part of itself; write it out"
+    except (yaml.YAMLError, OmegaConfBaseException) as error:
+        return _explain_yaml(file, error)
+    return None
+
+
+def _explain_yaml(file: Path, error: Exception) -> str:
+    """`file line N: reason`."""
+    reason, mark = getattr(error, "problem", None) or first_line(error), getattr(error, "problem_mark", None)
+    context = getattr(error, "context", None) or ""
+    if context.endswith(("flow sequence", "flow mapping", "quoted scalar", "simple key")):
+        # Its end is missing, which is noticed further down.
+        reason, mark = f"{reason} ({context})", getattr(error, "context_mark", None) or mark
+    line = f" line {mark.line + 1}" if mark is not None else ""
+    return f"{_shown(file)}{line}: {reason}"
+
+
+def _shown(file: Path) -> str:
+    """Its path as it would be typed here."""
+    here = Path.cwd()
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)

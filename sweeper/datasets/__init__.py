@@ -1,0 +1,7 @@
+"""The data sets: how they are read, ordered, split and given wrong labels. Their values live in `conf/dataset/`."""
+
+from sweeper.datasets.image_folder import folder
+from sweeper.datasets.loaders import cifar10, cifar100, digits, fashion_mnist, mnist, svhn
+from sweeper.datasets.raw import RawData
+
+__all__ = ["RawData", "cifar10", "cifar100", "digits", "fashion_mnist", "folder", "mnist", "svhn"]

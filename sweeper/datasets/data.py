@@ -1,0 +1,249 @@
+"""A data set as uint8 tensors in one canonical order, whatever files it came from, and its splits and limits."""
+
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from sweeper.datasets.noise import corrupt_labels
+from sweeper.datasets.raw import RawData, keyed_order
+from sweeper.system.errors import BadInput, nearest, one_line
+
+CHUNK = 2000  # images hashed or summed at a time, so that no second copy of the data set is made
+
+
+@dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
+class Split:
+    images: torch.Tensor  # (n, c, h, w) uint8, contiguous, on the CPU
+    labels: torch.Tensor  # (n,) int64
+
+
+@dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
+class Data:
+    """What a run trains on. `train.labels` hold the noise; validation and test labels are the true ones."""
+
+    train: Split
+    val: Split | None
+    test: Split
+    corrupted: torch.Tensor | None  # (n_train,) bool: the label differs from the truth; None without noise
+    true_labels: torch.Tensor  # (n_train,) int64
+    train_index: torch.Tensor  # (n_train,) int64: place in the canonical order of the full training set
+    classes: tuple[str, ...]
+    mean: torch.Tensor  # (c,) float32, of the full training set's pixels in [0, 1]
+    std: torch.Tensor  # (c,) float32
+    digest: str  # SHA-256 of the full content in canonical order, the same however the files were stored
+    form: str  # one line: what was read, and from where
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(c, h, w) of every image."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    def corrupted_labels(self) -> list[tuple[int, int, int]] | None:
+        """Place in the canonical order, true label and given label of each image whose label is wrong; None without
+        noise."""
+        if self.corrupted is None:
+            return None
+        wrong = self.corrupted.nonzero().flatten()
+        columns = (labels[wrong].tolist() for labels in (self.train_index, self.true_labels, self.train.labels))
+        return list(zip(*columns, strict=True))
+
+
+def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
+    """Read a data set, put it into canonical order, choose the splits, and corrupt the training labels.
+
+    Canonical order is by class, then by the image's bytes. Limits and the validation split are drawn by fixed keys,
+    not by the run's seed, and nested: what `train_limit=1000` takes, `train_limit=2000` takes too.
+
+    Args:
+        dataset: the group's node: `name`, `loader`, `train_limit`, `test_limit`, `validation_fraction` and what the
+            loader reads.
+        noise: the group's node, see `sweeper.datasets.noise`.
+
+    Raises:
+        BadInput: the data can't be read, has one class, an empty split, or training and test classes that differ;
+            or nothing is left after limits and validation split.
+    """
+    raw = _load(dataset)
+    _check(raw, dataset["name"])
+    order = canonical_order(raw.train_images, raw.train_labels)
+    test_order = canonical_order(raw.test_images, raw.test_labels)
+    train_index, val_index = _hold_out(_limit(len(order), dataset, "train_limit"), dataset["validation_fraction"])
+    test_index = _limit(len(test_order), dataset, "test_limit")
+    train = order[train_index]
+    val = order[val_index]
+    true_labels = raw.train_labels[train]
+    labels, corrupted = corrupt_labels(
+        true_labels,
+        noise,
+        dataset["name"],
+        raw.classes,
+        original_index=train if raw.ordered else None,
+        original_size=len(order),
+    )
+    mean, std = pixel_statistics(raw.train_images)
+    return Data(
+        train=_split(raw.train_images[train], labels),
+        val=_split(raw.train_images[val], raw.train_labels[val]) if len(val) else None,
+        test=_split(raw.test_images[test_order[test_index]], raw.test_labels[test_order[test_index]]),
+        corrupted=None if corrupted is None else torch.from_numpy(corrupted),
+        true_labels=torch.from_numpy(true_labels),
+        train_index=torch.from_numpy(train_index),
+        classes=raw.classes,
+        mean=mean,
+        std=std,
+        digest=_digest(raw, order, test_order),
+        form=raw.form,
+    )
+
+
+def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
+    """The function of that dotted path, of any installed package.
+
+    Raises:
+        BadInput: it can't be imported.
+    """
+    module_name, _, name = path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, ValueError) as error:
+        expected = "expected a function's path, e.g. package.module.f"
+        raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
+        raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
+    loader = getattr(module, name, None)
+    if not callable(loader):
+        functions = [f for f, _ in inspect.getmembers(module, inspect.isfunction) if not f.startswith("_")]
+        raise BadInput(f"dataset.loader={path}: {module_name} has no function {name!r}; {nearest(name, functions)}")
+    found: Callable[[dict[str, Any]], RawData] = loader
+    return found
+
+
+def _load(dataset: dict[str, Any]) -> RawData:
+    """What the loader returns, with labels as int64 whatever integers they were."""
+    where = f"dataset={dataset['name']}: {dataset['loader']}"
+    loader = find_loader(dataset["loader"])
+    try:
+        raw = loader(dataset)
+    except BadInput:
+        raise
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's function may fail in any way
+        raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
+    if not isinstance(raw, RawData):
+        raise BadInput(f"{where} returned {type(raw).__name__}; it must return sweeper.datasets.RawData")
+    for name in ("train_images", "train_labels", "test_images", "test_labels"):
+        if not isinstance(values := getattr(raw, name), np.ndarray):
+            raise BadInput(f"{where}: {name}: {type(values).__name__}; must be a NumPy array")
+    for name in ("train_labels", "test_labels"):
+        if (kind := getattr(raw, name).dtype).kind not in "iu":
+            raise BadInput(f"{where}: {name}: {kind}; must be int64")
+    if not isinstance(raw.classes, (tuple, list)):
+        raise BadInput(f"{where}: classes={raw.classes!r}: must be a tuple of the classes' names")
+    labels = {name: getattr(raw, name).astype(np.int64, copy=False) for name in ("train_labels", "test_labels")}
+    return replace(raw, **labels, classes=tuple(raw.classes))
+
+
+def canonical_order(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(n,) int64: the positions by class, then by the image's bytes in (h, w, c) order; equal images stay in order."""
+    rows = np.ascontiguousarray(images).reshape(len(images), -1)
+    # As fixed-length strings, NumPy compares rows as memory does: unsigned, and null bytes count.
+    return np.lexsort((rows.view(f"S{rows.shape[1]}").ravel(), labels))
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each channel, (c,) float32 in [0, 1], from exact integer sums."""
+    mean, std = [], []
+    for channel in range(images.shape[-1]):
+        counts = np.zeros(256, dtype=np.int64)
+        for start in range(0, len(images), CHUNK):
+            counts += np.bincount(images[start : start + CHUNK, ..., channel].ravel(), minlength=256)
+        n = int(counts.sum())
+        total = sum(value * int(count) for value, count in enumerate(counts))
+        squares = sum(value * value * int(count) for value, count in enumerate(counts))
+        mean.append(total / n / 255)
+        # A channel of one value would be divided by zero; 1 leaves it at zero after its mean is taken off.
+        std.append(math.sqrt(n * squares - total * total) / n / 255 or 1.0)
+    return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
+
+
+def _check(raw: RawData, name: str) -> None:
+    """What a loader returned, ours or a user's."""
+    for split, images, labels in (
+        ("training", raw.train_images, raw.train_labels),
+        ("test", raw.test_images, raw.test_labels),
+    ):
+        if len(images) == 0:
+            raise BadInput(f"dataset={name}: no {split} images ({raw.form})")
+        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape or labels.shape != (len(images),):
+            raise BadInput(
+                f"dataset={name}: the loader's {split} images are {images.dtype} of shape {images.shape}, its labels "
+                f"of shape {labels.shape}; expected uint8 (n, h, w, c) and (n,)"
+            )
+        if labels.min() < 0 or labels.max() >= len(raw.classes):
+            raise BadInput(f"dataset={name}: a {split} label lies outside 0 to {len(raw.classes) - 1} ({raw.form})")
+    if raw.train_images.shape[1:] != raw.test_images.shape[1:]:
+        raise BadInput(
+            f"dataset={name}: training images are (h, w, c) = {raw.train_images.shape[1:]}, test images "
+            f"{raw.test_images.shape[1:]} ({raw.form})"
+        )
+    train_classes, test_classes = set(raw.train_labels.tolist()), set(raw.test_labels.tolist())
+    if len(train_classes) < 2:
+        raise BadInput(f"dataset={name}: one class only; at least two are needed ({raw.form})")
+    if train_classes != test_classes:
+        odd = raw.classes[min(train_classes ^ test_classes)]
+        raise BadInput(f"dataset={name}: class {odd!r} is only in training or only in test images ({raw.form})")
+
+
+def _limit(n: int, dataset: dict[str, Any], option: str) -> np.ndarray:
+    """Ascending positions of a random subset of the option's size; all when it is null."""
+    limit = n if dataset[option] is None else dataset[option]
+    if limit < 1:
+        raise BadInput(f"dataset.{option}={limit}: leaves no images; must be at least 1, or null for all")
+    return np.sort(keyed_order(n, "data", option)[:limit])
+
+
+def _hold_out(chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    """Training and validation positions, ascending."""
+    held = round(fraction * len(chosen))
+    if held >= len(chosen) or (held == 0 and fraction > 0):
+        left = "training" if held else "validation"
+        raise BadInput(f"dataset.validation_fraction={fraction}: leaves no {left} images of {len(chosen)}")
+    order = keyed_order(len(chosen), "data", "validation")
+    return np.sort(chosen[order[held:]]), np.sort(chosen[order[:held]])
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    return Split(torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))), torch.from_numpy(labels))
+
+
+def _digest(raw: RawData, order: np.ndarray, test_order: np.ndarray) -> str:
+    content = hashlib.sha256(str(len(raw.classes)).encode())
+    for images, labels, positions in (
+        (raw.train_images, raw.train_labels, order),
+        (raw.test_images, raw.test_labels, test_order),
+    ):
+        content.update(str(images.shape).encode())
+        for start in range(0, len(positions), CHUNK):
+            content.update(images[positions[start : start + CHUNK]].tobytes())
+        content.update(labels[positions].astype("<i8").tobytes())
+    return content.hexdigest()
+
+
+def load_run_data(config: dict[str, Any]) -> Data:
+    """The run's data; runs of one process that follow one another share it."""
+    return _load_data(json.dumps([config["dataset"], config["noise"]], sort_keys=True))
+
+
+@functools.lru_cache(maxsize=2)  # the runs of a grid with and without label noise take turns
+def _load_data(key: str) -> Data:
+    dataset, noise = json.loads(key)
+    return load_data(dataset, noise)

@@ -1,0 +1,187 @@
+"""Wrong training labels, the same ones for every run: keyed by `noise.seed`, not by the run's seed.
+
+The flips are nested in the rate: what is flipped at rate 0.2 is flipped at 0.4 too, to the same wrong label.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweeper.system.errors import BadInput
+from sweeper.system.random_streams import numpy_stream
+
+# Patrini et al. 2017, "Making Deep Neural Networks Robust to Label Noise", section 5.2 (arXiv 1609.03683).
+CIFAR10_CONFUSIONS = {
+    "truck": "automobile",
+    "bird": "airplane",
+    "deer": "horse",
+    "cat": "dog",
+    "dog": "cat",
+}
+
+# Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images": a line is a superclass, in label order.
+CIFAR100_SUPERCLASSES = (
+    ("beaver", "dolphin", "otter", "seal", "whale"),
+    ("aquarium_fish", "flatfish", "ray", "shark", "trout"),
+    ("orchid", "poppy", "rose", "sunflower", "tulip"),
+    ("bottle", "bowl", "can", "cup", "plate"),
+    ("apple", "mushroom", "orange", "pear", "sweet_pepper"),
+    ("clock", "keyboard", "lamp", "telephone", "television"),
+    ("bed", "chair", "couch", "table", "wardrobe"),
+    ("bee", "beetle", "butterfly", "caterpillar", "cockroach"),
+    ("bear", "leopard", "lion", "tiger", "wolf"),
+    ("bridge", "castle", "house", "road", "skyscraper"),
+    ("cloud", "forest", "mountain", "plain", "sea"),
+    ("camel", "cattle", "chimpanzee", "elephant", "kangaroo"),
+    ("fox", "porcupine", "possum", "raccoon", "skunk"),
+    ("crab", "lobster", "snail", "spider", "worm"),
+    ("baby", "boy", "girl", "man", "woman"),
+    ("crocodile", "dinosaur", "lizard", "snake", "turtle"),
+    ("hamster", "mouse", "rabbit", "shrew", "squirrel"),
+    ("maple_tree", "oak_tree", "palm_tree", "pine_tree", "willow_tree"),
+    ("bicycle", "bus", "motorcycle", "pickup_truck", "train"),
+    ("lawn_mower", "rocket", "streetcar", "tank", "tractor"),
+)
+
+
+def corrupt_labels(
+    labels: np.ndarray,
+    noise: dict[str, Any],
+    dataset_name: str,
+    classes: tuple[str, ...],
+    *,
+    original_index: np.ndarray | None,
+    original_size: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Training labels with the noise that `conf/noise/` describes.
+
+    - symmetric: to any other class with equal probability; with `own_class`, `rate` is the share redrawn over all
+      classes, so that fewer labels end up wrong.
+    - pair: class i to i + 1, the last to the first (Han et al. 2018, "Co-teaching", arXiv 1804.06872).
+    - asymmetric: between classes that look alike (Patrini et al. 2017, arXiv 1609.03683); for CIFAR-100 to the next
+      class of the superclass, the last to the first. `rate` is the share of the images in classes that have such a
+      partner: for CIFAR-10 half of them.
+    - human: the labels of `noise.file`, e.g. CIFAR-N's (Wei et al. 2022, arXiv 2110.12088).
+
+    Exactly `round(rate * n)` labels are flipped (redrawn with `own_class`).
+
+    Args:
+        labels: (n,) int64, the true classes.
+        noise: the group's node: `kind`, `rate`, `seed`, `own_class`, `file`.
+        original_index: (n,) int64, the place of each image in the published order; None where there is none.
+        original_size: number of images of the whole published training set.
+
+    Returns:
+        The (n,) int64 noisy labels, and a (n,) bool mask, True where they differ from the truth; None for kind none.
+
+    Raises:
+        BadInput: options that don't fit the kind, a data set without such noise, a label file that doesn't fit.
+    """
+    kind = noise["kind"]
+    _check_options(noise)
+    if kind == "none":
+        return labels.copy(), None
+    if kind == "human":
+        noisy = _human_labels(noise["file"], dataset_name, classes, original_index, original_size)
+        return noisy, noisy != labels
+
+    count = len(classes)
+    # Raw numbers, because NumPy fixes these for all time, but not how its `permutation` and `integers` use them.
+    raw = numpy_stream("noise", noise["seed"], kind).bit_generator.random_raw(2 * len(labels))
+    order = np.argsort(raw[: len(labels)], kind="stable")
+    draws = raw[len(labels) :]
+    movable = np.ones(count, dtype=bool)
+    if kind == "asymmetric":
+        partner = _partners(dataset_name, classes)
+        movable = partner != np.arange(count)
+        wrong = partner[labels]
+    elif kind == "pair":
+        wrong = (labels + 1) % count
+    elif noise["own_class"]:
+        wrong = (draws % np.uint64(count)).astype(np.int64)
+    else:
+        wrong = (labels + 1 + (draws % np.uint64(count - 1)).astype(np.int64)) % count
+
+    candidates = order[movable[labels[order]]]
+    flipped = candidates[: round(noise["rate"] * len(candidates))]
+    noisy = labels.copy()
+    noisy[flipped] = wrong[flipped]
+    return noisy, noisy != labels
+
+
+def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
+    """Read a text file of one integer label a line in the published order, after an optional header line.
+
+    Returns:
+        (size,) int64, each in [0, n_classes).
+
+    Raises:
+        BadInput: no such file, not text, another number of labels, or a line that is no label; names the line.
+    """
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise BadInput(f"noise.file={path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"noise.file={path}: not a text file; it must hold one integer label a line") from error
+    header = 1 if lines and lines[0].lstrip("\"'# ")[:1].isalpha() else 0
+    labels = []
+    for number, line in enumerate(lines[header:], start=header + 1):
+        text = line.strip()
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) < n_classes):
+            raise BadInput(
+                f"noise.file={path}, line {number}: {text[:40]!r} is no label; expected an integer "
+                f"from 0 to {n_classes - 1}"
+            )
+        labels.append(int(text))
+    if len(labels) != size:
+        raise BadInput(
+            f"noise.file={path}: {len(labels)} labels, but the whole training set has {size} images; expected one "
+            f"label a line in the published order"
+        )
+    return np.array(labels, dtype=np.int64)
+
+
+def _check_options(noise: dict[str, Any]) -> None:
+    """An option that has no effect would set equal runs apart, and mislead whoever reads the table."""
+    kind = noise["kind"]
+    if noise["own_class"] and kind != "symmetric":
+        raise BadInput(f"noise.own_class=true: noise={kind} never draws a class; it is for noise=symmetric")
+    if noise["file"] is not None and kind != "human":
+        raise BadInput(f"noise.file={noise['file']}: noise={kind} reads no file; it is for noise=human")
+    if kind == "human" and noise["rate"]:
+        raise BadInput(f"noise.rate={noise['rate']}: the rate of noise=human is its file's; leave it at 0")
+
+
+def _human_labels(
+    file: str | None,
+    dataset_name: str,
+    classes: tuple[str, ...],
+    original_index: np.ndarray | None,
+    original_size: int,
+) -> np.ndarray:
+    if file is None:
+        raise BadInput("noise=human: noise.file is missing; it must hold one integer label a line, in published order")
+    if original_index is None:
+        advice = "choose another noise, or a data set that torchvision downloads"
+        if dataset_name.startswith("cifar"):
+            advice = "use torchvision's files instead of a tree of images (leave dataset.root at null)"
+        raise BadInput(
+            f"noise=human: dataset={dataset_name} was not read in its published order, so the labels of noise.file "
+            f"don't fit; {advice}"
+        )
+    return load_human_labels(Path(file), original_size, len(classes))[original_index]
+
+
+def _partners(dataset_name: str, classes: tuple[str, ...]) -> np.ndarray:
+    """(n_classes,) int64: the class that each is taken for; its own where it is never mistaken."""
+    confusions = dict(CIFAR10_CONFUSIONS)
+    if len(classes) == 100:
+        confusions = {name: group[(k + 1) % 5] for group in CIFAR100_SUPERCLASSES for k, name in enumerate(group)}
+    if len(classes) not in (10, 100) or not {*confusions, *confusions.values()} <= set(classes):
+        raise BadInput(
+            f"noise=asymmetric: dataset={dataset_name} has not the classes of CIFAR-10 or CIFAR-100, whose confusions "
+            "it needs; choose noise=pair or noise=symmetric"
+        )
+    return np.array([classes.index(confusions.get(name, name)) for name in classes], dtype=np.int64)

@@ -1,0 +1,144 @@
+"""What `sweeper.doctor` finds without torch: versions, machine, the outputs folder, data sets, packages."""
+
+import importlib.util
+import os
+import platform
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sweeper import __version__
+from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, is_present
+from sweeper.plan.estimate import kept_bytes
+from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
+from sweeper.system.files import PACKAGE, say_what_failed
+from sweeper.system.machine import cores, memory
+
+LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
+# Packages that each extra brings, by which it is known, and what it is for.
+EXTRAS = {
+    "optimizers": ("pytorch_optimizer schedulefree", "optimizer=soap, adan, lamb, prodigy, schedule_free_*"),
+    "tune": ("optuna", "experiment=search"),
+    "slurm": ("submitit", "hydra/launcher=slurm"),
+    "ray": ("ray", "hydra/launcher=ray"),
+    "parquet": ("pyarrow", "results.parquet"),
+    "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch"),
+    "tensorboard": ("tensorboard", "tracking=tensorboard"),
+    "mlflow": ("mlflow", "tracking=mlflow"),
+    "wandb": ("wandb", "tracking=wandb"),
+}
+WRITTEN = 64 * 2**20  # bytes, to time the disk
+GRID_RUNS, GRID_EPOCHS = 15, 200  # of experiment=grid with cifar10
+RESNET18_BYTES = 44_800_000  # its weights; a checkpoint holds up to three times as much
+GUIDE_BYTES, GUIDE_BATCH = 4e9, 128  # an M2's memory in use with ResNet-18, as users report it
+
+
+def versions() -> dict[str, str | None]:
+    """Of sweeper, Python, the system and the libraries; None is not installed."""
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    found: dict[str, str | None] = {"sweeper": __version__, "python": platform.python_version(), "system": system}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Cores that this process may use, and bytes of memory: all, and what is free or can be freed."""
+    total, available = memory()
+    return {"cores": cores(), "memory_bytes": total, "memory_available_bytes": available}
+
+
+def batch_size_for(memory_bytes: float) -> int:
+    """A power of 2 for ResNet-18 on 32×32 images in half of this memory, by the users' figure; from 8 to 256, which is
+    what they report of an M3 Max: more gains little and changes what is learnt.
+
+    >>> batch_size_for(8e9), batch_size_for(36e9)
+    (128, 256)
+    """
+    fits = memory_bytes / 2 * GUIDE_BATCH / GUIDE_BYTES
+    return next((size for size in (256, 128, 64, 32, 16) if size <= fits), 8)
+
+
+def outputs_folder(outputs: Path) -> dict[str, Any]:
+    """Whether runs can be written there, how fast, and how much is free; nothing is left behind.
+
+    Returns:
+        error: None, or a line: what is wrong, what to do.
+        write_bytes_per_second: None where it can't be told.
+        grid_bytes, grid_with_weights_bytes: what experiment=grid with cifar10 leaves, as it is and by save_model=true.
+    """
+    given = outputs
+    folder = existing_folder(outputs.expanduser().absolute())
+    checkpoints = 2 * 3 * RESNET18_BYTES
+    found: dict[str, Any] = {
+        "path": str(given),
+        "error": None,
+        "free_bytes": None,
+        "write_bytes_per_second": None,
+        "grid_bytes": kept_bytes([(GRID_EPOCHS, 0)] * GRID_RUNS),
+        "grid_with_weights_bytes": kept_bytes([(GRID_EPOCHS, RESNET18_BYTES)] * GRID_RUNS),
+        "checkpoints_bytes": checkpoints,
+    }
+    try:
+        found["free_bytes"] = free = free_bytes(folder)
+        if free < LEAST_FREE:
+            found["error"] = f"only {free / 2**20:.0f} MiB are free; make room, or choose another folder by outputs=DIR"
+        else:
+            found["write_bytes_per_second"] = _write_speed(folder, min(WRITTEN, free // 4))
+    except OSError as error:
+        found["error"] = f"can't be written ({error.strerror or say_what_failed(error)}); choose another by outputs=DIR"
+    return found
+
+
+def _write_speed(folder: Path, size: int) -> float:
+    """Bytes a second, until they are on the disk."""
+    block = os.urandom(2**20)
+    with tempfile.TemporaryFile(dir=folder, prefix=".doctor-") as file:
+        began = time.perf_counter()
+        for _ in range(max(1, size // len(block))):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell() / (time.perf_counter() - began)
+
+
+def datasets() -> list[dict[str, Any]]:
+    """The published data sets by name: whether they are here, and by which command they come."""
+    found = []
+    for loader, published in PUBLISHED.items():
+        present = is_present({"loader": loader, "root": None})
+        found.append(
+            {
+                "name": loader.rpartition(".")[2],
+                "present": present,
+                "megabytes": published.megabytes,
+                "command": None if present else download_command(published.torchvision),
+            }
+        )
+    return found
+
+
+def download_command(name: str) -> str:
+    """By which torchvision's data set of that name is laid where sweeper looks for it."""
+    splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
+    code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
+    return f'python -c "{code}"'
+
+
+def extras() -> list[dict[str, Any]]:
+    """Optional packages: what for, whether they are here, and the command that installs them."""
+    clone = (PACKAGE.parent / "pyproject.toml").is_file()
+    return [
+        {
+            "name": name,
+            "present": all(importlib.util.find_spec(module) for module in modules.split()),
+            "purpose": purpose,
+            "command": f"pip install '{'.' if clone else 'optimizer-sweeper'}[{name}]'",
+        }
+        for name, (modules, purpose) in EXTRAS.items()
+    ]

@@ -1,0 +1,1 @@
+"""One run's training loop, and what makes it fast."""

@@ -1,0 +1,106 @@
+"""Batches from a data set that lies on the device as uint8: gather, random crop, flip and normalize in one go."""
+
+import functools
+
+import torch
+
+from sweeper.datasets.data import Data
+from sweeper.engine.kernels.triton import triton_serves
+from sweeper.system.random_streams import torch_stream
+
+
+class EpochOrder:
+    """An epoch's random choices on the device; row i belongs to the i-th image trained.
+
+    The tensors stay where they are, for the CUDA graphs that read them; `draw` fills them anew.
+
+    Attributes:
+        index: int64 (n,), a permutation of the training images.
+        crop: int64 (n, 2), the crop's upper left corner (row, column) in the padded image, 0 to 2 * padding.
+        flip: bool (n,), mirror left to right.
+    """
+
+    def __init__(self, n: int, padding: int, device: torch.device) -> None:
+        self.padding = padding
+        self.index = torch.zeros(n, dtype=torch.int64, device=device)
+        self.crop = torch.zeros(n, 2, dtype=torch.int64, device=device)
+        self.flip = torch.zeros(n, dtype=torch.bool, device=device)
+
+    def draw(self, seed: int, epoch: int) -> None:
+        """The choices of (seed, epoch): the same for every optimizer, device and launcher, and after a resume."""
+        n = len(self.index)
+        self.index.copy_(torch.randperm(n, generator=torch_stream(seed, epoch, "order")))
+        self.crop.copy_(torch.randint(0, 2 * self.padding + 1, (n, 2), generator=torch_stream(seed, epoch, "crop")))
+        self.flip.copy_(torch.rand(n, generator=torch_stream(seed, epoch, "flip")) < 0.5)
+
+
+@functools.lru_cache(maxsize=2)
+def build_batches(data: Data, padding: int, flip: bool, device: torch.device) -> "Batches":
+    """The training images on the device; runs of one process that train on the same share them."""
+    batches = Batches(data, padding, flip, device)
+    if device.type == "cuda":
+        torch.cuda.synchronize()  # other streams read them too
+    return batches
+
+
+class Batches:
+    """The training images of one run on its device, augmented as its data set asks.
+
+    Images are padded once, by black, as torchvision's RandomCrop does; a crop is then a gather.
+    """
+
+    def __init__(self, data: Data, padding: int, flip: bool, device: torch.device) -> None:
+        self.padding, self.flip = padding, flip
+        images = data.train.images.to(device)
+        self.by_kernel = triton_serves(device)
+        self.side = (images.shape[2], images.shape[3])
+        self.images = torch.nn.functional.pad(images, [padding] * 4) if padding else images
+        self.labels = data.train.labels.to(device)
+        self.normalize = Normalize(data, device)
+        self.rows = torch.arange(self.side[0], device=device)
+        self.columns = torch.arange(self.side[1], device=device)
+        self.channels = torch.arange(images.shape[1], device=device)[None, :, None, None]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images float32 (b, c, h, w), labels int64 (b,) and their places in the training set, int64 (b,).
+
+        Args:
+            places: int64 (b,), rows of the order.
+        """
+        if self.by_kernel:
+            from sweeper.engine.kernels.augment import take
+
+            chosen = order.index, order.crop, order.flip
+            normalize = self.normalize.scale, self.normalize.shift
+            return take(
+                self.images, self.labels, chosen, places, normalize, self.side, crops=self.padding > 0, flips=self.flip
+            )
+        return self.take_plainly(order, places)
+
+    def take_plainly(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The same by torch's own operators: on other devices, and what the kernel is held against."""
+        index = order.index[places]
+        if not self.padding and not self.flip:
+            return self.normalize(self.images[index]), self.labels[index], index
+        crop = order.crop[places]
+        rows = self.rows + crop[:, :1]
+        columns = self.columns.expand(len(index), -1)
+        if self.flip:
+            columns = torch.where(order.flip[places][:, None], columns.flip(1), columns)
+        columns = columns + crop[:, 1:]
+        cropped = self.images[index[:, None, None, None], self.channels, rows[:, None, :, None], columns[:, None, None]]
+        return self.normalize(cropped), self.labels[index], index
+
+
+class Normalize:
+    """uint8 images to float32 of mean 0 and deviation 1 a channel, by the full training set's figures."""
+
+    def __init__(self, data: Data, device: torch.device) -> None:
+        self.scale = (1 / (255 * data.std)).to(device)[:, None, None]
+        self.shift = (-data.mean / data.std).to(device)[:, None, None]
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return images.float() * self.scale + self.shift

@@ -1,0 +1,175 @@
+"""Whether a checkpoint is one that a run can have written: types, ranges and shapes, before any of it is used."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import torch
+
+from sweeper.runs.metrics import METRICS
+
+# Columns that a row has only with label noise or with validation images.
+_OPTIONAL = ("clean_train_accuracy", "corrupted_train_accuracy", "val_loss", "val_accuracy")
+_OWN_LEFT_OUT = ("verbose",)  # what schedules of older versions of torch had, beside names with an underscore
+
+
+class Unfit(Exception):
+    """A whole checkpoint that a run can't go on from. A line, which follows the file's name."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a checkpoint must agree with.
+
+    Attributes:
+        run: the run's name.
+        data_digest: of all images and labels.
+        steps: of an epoch.
+        validated: whether images are held out for validation.
+    """
+
+    run: str
+    data_digest: str
+    epochs: int
+    steps: int
+    validated: bool
+
+
+def check_progress(state: dict[str, Any], signature: Signature) -> None:
+    """Check how far a checkpoint says that its run is.
+
+    Raises:
+        Unfit: `epoch`, `step`, `rows` or `data_digest` are of another type, out of range, or don't agree.
+    """
+    epoch, step, rows = (state.get(name) for name in ("epoch", "step", "rows"))
+    if not _is_integer(epoch) or not 1 <= epoch <= signature.epochs:
+        raise Unfit(f"its epoch is {epoch!r:.40}, of {signature.epochs}")
+    if not _is_integer(step) or not 0 <= step <= signature.steps:
+        raise Unfit(f"its step is {step!r:.40}, of {signature.steps} in an epoch")
+    if not isinstance(rows, list) or len(rows) != epoch - 1:
+        raise Unfit(f"it has no rows of {epoch - 1} epochs")
+    for k, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or not _is_row(row, signature.validated):
+            raise Unfit(f"its row {k} isn't one of metrics")
+        if (row["epoch"], row["step"]) != (k, k * signature.steps):
+            raise Unfit(f"its row {k} is of epoch {row['epoch']}, step {row['step']}")
+    if not isinstance(state.get("data_digest"), str):
+        raise Unfit("it doesn't tell its data")
+
+
+def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
+    """Check the states of model, optimizer, schedule and meter against those of the parts that would take them.
+
+    Args:
+        here: the parts' own states.
+
+    Raises:
+        Unfit: one is missing or has another form.
+    """
+    for name, own in here.items():
+        if name == "loss_scale" and name not in state:  # begun in another precision
+            continue
+        saved = state.get(name)
+        if not isinstance(saved, Mapping):
+            raise Unfit(f"it has no state of the {name}")
+        if name == "optimizer":
+            _check_optimizer(saved, own)
+        elif name == "schedule":
+            _check_schedule(saved, own)
+        else:
+            if saved.keys() != own.keys():
+                raise Unfit(f"the {name} has other parts: {_some(saved.keys() ^ own.keys())}")
+            _check_form(name, saved, own)
+
+
+def check_stepped(state: Mapping[str, Any], stepped: Mapping[int, Any]) -> None:
+    """Check an optimizer's state by what one of its kind keeps after a step.
+
+    Args:
+        state: by parameter, of an optimizer that has made steps.
+        stepped: of another, whose parameters have the same shapes.
+
+    Raises:
+        Unfit: something is missing or has another shape.
+    """
+    if not state and any(stepped.values()):
+        raise Unfit("the optimizer's state is empty")
+    for number, saved in state.items():
+        if saved and (missing := stepped.get(number, {}).keys() - saved.keys()):  # type: ignore[call-overload]
+            raise Unfit(f"the optimizer's state lacks {_some(missing)}")
+        _check_form("optimizer", saved, stepped.get(number, {}))  # type: ignore[call-overload]
+
+
+def _is_row(row: dict[str, Any], validated: bool) -> bool:
+    needed = {name for name in METRICS if name not in _OPTIONAL} | (
+        {"val_loss", "val_accuracy"} if validated else set()
+    )
+    if not needed <= row.keys() <= set(METRICS):
+        return False
+    for name, value in row.items():
+        if value is None and name not in needed:
+            continue
+        if not _is_number(value):
+            return False
+        if name.endswith("_accuracy") and not 0 <= value <= 1:
+            return False
+        if name in ("train_seconds", "images_per_second") and not 0 <= value < math.inf:
+            return False
+    return True
+
+
+def _check_optimizer(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
+    groups, state = saved.get("param_groups"), saved.get("state")
+    if not isinstance(groups, list) or not isinstance(state, Mapping) or len(groups) != len(own["param_groups"]):
+        raise Unfit("the optimizer has other parameter groups")
+    for group, its in zip(groups, own["param_groups"], strict=True):
+        if not isinstance(group, dict) or group.get("params") != its["params"]:
+            raise Unfit("the optimizer has other parameters")
+        _check_form("optimizer", group, {key: value for key, value in its.items() if key in group})
+    numbers = {number for group in own["param_groups"] for number in group["params"]}
+    for number, values in state.items():
+        if not isinstance(number, str) and (number not in numbers or not isinstance(values, Mapping)):
+            raise Unfit("the optimizer's state is of other parameters")
+
+
+def _check_schedule(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
+    for key in saved:
+        if key not in own and not (isinstance(key, str) and key.startswith(("_", *_OWN_LEFT_OUT))):
+            raise Unfit("the schedule is another")
+    if "last_epoch" not in saved:
+        raise Unfit("the schedule doesn't tell its step")
+    _check_form("schedule", saved, {key: value for key, value in own.items() if key in saved})
+
+
+def _check_form(name: str, saved: Any, own: Any) -> None:
+    """Tensors have the same shapes, lists the same lengths, and numbers are numbers; of the rest nothing is known."""
+    if isinstance(own, torch.Tensor):
+        of_one = own.ndim == 0 and _is_number(saved)
+        if not of_one and not (isinstance(saved, torch.Tensor) and saved.shape == own.shape):
+            raise Unfit(f"the {name} has tensors of other shapes")
+    elif _is_number(own):
+        if not _is_number(saved) and not (isinstance(saved, torch.Tensor) and saved.numel() == 1):
+            raise Unfit(f"the {name} has {saved!r:.40} in the place of a number")
+    elif isinstance(own, Mapping):
+        if not isinstance(saved, Mapping) or not own.keys() <= saved.keys():
+            raise Unfit(f"the {name} has other parts")
+        for key, value in own.items():
+            _check_form(name, saved[key], value)
+    elif isinstance(own, (list, tuple)):
+        if not isinstance(saved, (list, tuple)) or len(saved) != len(own):
+            raise Unfit(f"the {name} has other parts")
+        for its, value in zip(saved, own, strict=True):
+            _check_form(name, its, value)
+
+
+def _is_integer(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _some(names: Any) -> str:
+    return f"{sorted(map(str, names))[0]!r:.60}"

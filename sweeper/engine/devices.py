@@ -1,0 +1,259 @@
+"""Choose CUDA > MPS > CPU, and say what each kind must not do. Torch is imported only by what needs it."""
+
+import contextlib
+import os
+import platform
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.system.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as a run uses it. Images lie channels last, except where that computes something wrong."""
+
+    kind: str  # cuda, mps or cpu
+    name: str  # e.g. "NVIDIA H100 80GB HBM3"
+    precision: str  # fp32, bf16 or fp16; weights and optimizer state are always fp32
+    threads: int
+    compile: bool
+    why: str
+    contiguous: bool = False  # images and weights on the CPU, see `place`
+
+    def line(self) -> str:
+        threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.kind == "cpu" else ""
+        return f"device: {self.kind.upper()} ({self.name}), {self.precision}{threads}; {self.why}"
+
+    @property
+    def torch_device(self) -> "torch.device":
+        import torch
+
+        return torch.device(self.kind)
+
+    @property
+    def memory_format(self) -> "torch.memory_format":
+        import torch
+
+        # On MPS batch norm's backward pass was wrong in channels_last.
+        return torch.contiguous_format if self.kind == "mps" or self.contiguous else torch.channels_last
+
+    @property
+    def graphs(self) -> bool:
+        return self.kind == "cuda"
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The forward pass's context: weights stay fp32, what gains by it is computed in `precision`."""
+        import torch
+
+        if self.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.kind, dtype=self.low_precision)
+
+    @property
+    def low_precision(self) -> "torch.dtype | None":
+        import torch
+
+        return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+
+
+class Pace:
+    """Keeps the host at most `2 * EVERY` steps ahead of a CUDA device, so that a stop is soon and lanes take turns."""
+
+    EVERY = 8
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._steps = 0
+        self._events: list[torch.cuda.Event] = []
+
+    def after_step(self) -> "torch.cuda.Event | None":
+        """An event to wait for before the next step, or None."""
+        self._steps += 1
+        if self._kind != "cuda" or self._steps % self.EVERY:
+            return None
+        self._events.append(self._record())
+        return self._events.pop(0) if len(self._events) > 2 else None
+
+    def now(self) -> "torch.cuda.Event | None":
+        """The event that the device reaches when all it was given so far is done."""
+        self._events.clear()
+        return self._record() if self._kind == "cuda" else None
+
+    def _record(self) -> "torch.cuda.Event":
+        import torch
+
+        event = torch.cuda.Event(blocking=True)
+        event.record()
+        return event
+
+
+def prepare_process(threads: int) -> None:
+    """Set what torch reads when it is imported. Later calls in the same process change the thread count alone."""
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # an operator MPS lacks runs on the CPU instead
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what device.deterministic=true needs of cuBLAS
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "optimizer-sweeper" / "inductor"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))  # torch's own default is lost when /tmp is emptied
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def kinds_here() -> dict[str, bool]:
+    """Each kind, best first, and whether this machine has it."""
+    import torch
+
+    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+
+
+def best_kind(asked: str) -> str:
+    """The kind that a run asks for, in place of `auto` the best of this machine, as torch tells."""
+    return next(kind for kind, there in kinds_here().items() if there) if asked == "auto" else asked
+
+
+def choose_device(options: dict[str, Any], threads: int) -> Device:
+    """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
+
+    Raises:
+        BadInput: the kind, the precision or compiling isn't to be had here.
+    """
+    import torch
+
+    has = kinds_here()
+    asked = options["kind"]
+    if asked != "auto" and not has[asked]:
+        there = ", ".join(kind for kind in has if has[kind])
+        raise BadInput(f"device={asked}: {why_not(asked)}; this machine has: {there}. Use device=auto")
+    kind = best_kind(asked)
+    why = (
+        f"device={asked}"
+        if asked != "auto"
+        else {"cuda": "the fastest here", "mps": "no CUDA here"}.get(kind, "neither CUDA nor MPS here")
+    )
+    compiling = str(options["compile"]).lower() == "true"
+    if compiling and kind == "mps":
+        raise BadInput("device.compile=true: torch.compile is unreliable on MPS, so it isn't used there; leave it out")
+    deterministic = bool(options["deterministic"])
+    if deterministic != torch.are_deterministic_algorithms_enabled():  # setting it costs a second of imports
+        torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = kind == "cuda" and not deterministic
+    torch.backends.cudnn.deterministic = deterministic
+    return Device(
+        kind=kind,
+        name=_device_name(kind),
+        precision=_precision(kind, options["precision"]),
+        threads=threads,
+        compile=compiling,
+        why=why,
+    )
+
+
+def _precision(kind: str, asked: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        capability = torch.cuda.get_device_capability()
+        if asked == "auto":  # tensor cores compute bf16 from 8.0 (Ampere) on, and fp16 from 7.0 (Volta, Turing) on
+            return "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
+        if asked == "bf16" and capability < (8, 0):
+            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp16")
+    elif asked == "fp16":
+        raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
+    return "fp32" if asked == "auto" else asked
+
+
+def place(model: "torch.nn.Module", device: Device) -> tuple["torch.nn.Module", Device]:
+    """The model on the device, and the device as it serves this model: the two are laid out in the same order."""
+    if device.kind == "cpu" and any(map(_needs_contiguous, model.modules())):
+        device = replace(device, contiguous=True)
+    return model.to(device.torch_device).to(memory_format=device.memory_format), device
+
+
+def _needs_contiguous(layer: "torch.nn.Module") -> bool:
+    """Whether oneDNN computes the weight's gradient wrongly in channels_last order, hangs or crashes.
+
+    Without AVX-512 it does so for 1×1 convolutions with a stride and fewer than 8 input channels
+    (github.com/uxlfoundation/oneDNN/issues/6035). The rule asks for no CPU's name, so that a run has the same order
+    on every CPU.
+    """
+    import torch
+
+    return (
+        isinstance(layer, torch.nn.Conv2d)
+        and layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.groups == 1
+        and layer.in_channels < 8
+    )
+
+
+def has_precision(kind: str, precision: str) -> bool:
+    """Whether this machine's device of that kind computes in it."""
+    try:
+        return precision in ("fp32", "bf16", "fp16") and _precision(kind, precision) == precision
+    except BadInput:
+        return False
+
+
+def why_not(kind: str) -> str:
+    """Why torch has no device of that kind here, in words."""
+    import torch
+
+    if kind == "cuda":
+        built = torch.version.cuda is not None
+        return "no NVIDIA GPU with a working driver was found" if built else "this build of torch has no CUDA"
+    built = torch.backends.mps.is_built()
+    return "MPS needs macOS 12.3 or later on Apple Silicon" if built else "this build of torch has no MPS"
+
+
+def _device_name(kind: str) -> str:
+    import torch
+
+    if kind == "cuda":
+        return torch.cuda.get_device_name()
+    if kind == "mps":
+        return "Apple Silicon GPU"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes(kind: str) -> int:
+    """Peak of the device's memory in use by this process since `reset_peak_memory`; on the CPU the process's own."""
+    import torch
+
+    if kind == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if kind == "mps":
+        return torch.mps.driver_allocated_memory()  # MPS keeps no peak; the driver's pool only grows
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def reset_peak_memory(kind: str) -> None:
+    """Begin anew, for a run that has the process to itself. The CPU's peak is the process's for good."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def synchronize(kind: str) -> None:
+    """Wait until the device has done all it was given, so that a clock tells the truth."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.synchronize()
+    elif kind == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,119 @@
+"""The training loop, written as a generator that yields after every step, so that its driver can stop it there."""
+
+import math
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import torch
+
+from sweeper.datasets.data import Data
+from sweeper.engine.averaging import as_judged, begin_training
+from sweeper.engine.checkpoint import load_state, save_state
+from sweeper.engine.checkpoint_form import Signature
+from sweeper.engine.devices import Device, Pace
+from sweeper.engine.numerics import describe
+from sweeper.engine.training import build_training
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.identity import run_name
+from sweeper.system.random_streams import seed_layers, stream_seed
+
+Row = dict[str, Any]
+
+# Seconds of work that a process killed without warning loses at most, if no `checkpoint_every` was chosen.
+CHECKPOINT_AFTER = 60.0
+
+
+class Stopped(Exception):
+    """Thrown into the loop at a yield to stop it: it writes its checkpoint and passes this on."""
+
+
+class Diverged(Exception):
+    """The loss is no longer a finite number, or above `divergence_loss`. Says at which epoch and step."""
+
+
+def train(
+    config: dict[str, Any],
+    data: Data,
+    device: Device,
+    run: RunDirectory,
+    rows: list[Row],
+    show: Callable[[Row], None],
+    facts: dict[str, Any],
+) -> Generator["torch.cuda.Event | None", None, None]:
+    """Train one run to its end, from its checkpoint if there is one.
+
+    Yields None after each step, or an event that the device must reach before the next one. Writes `metrics.csv` and
+    `checkpoint.pt` as it goes, and `model.safetensors` at the end; `run.json` is its driver's.
+
+    Args:
+        rows: empty; gets a row of metrics for each epoch.
+        show: called with each epoch's row of metrics.
+        facts: the record's environment; gets what is found out about how the run is carried out: `tier`, see
+            `sweeper.engine.graphs`, and `earlier`, see `sweeper.engine.numerics`.
+
+    Raises:
+        Diverged: after the epoch in which it happened.
+        Stopped: thrown in by the driver.
+        RunFailed: the checkpoint was made on other data.
+    """
+    seed, epochs, every = (config[k] for k in ("seed", "epochs", "checkpoint_every"))
+    parts = build_training(config, data, device)
+    model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
+    facts["memory_format"] = describe(step.device)["memory_format"]  # as this model needs it
+    pace = Pace(device.kind)
+    signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
+    first_epoch, done = load_state(run, parts.stateful, rows, signature, facts)
+    begin_training(optimizer)
+    run.write_metrics(rows)
+    saved = time.monotonic()
+
+    for epoch in range(first_epoch, epochs + 1):
+        parts.order.draw(seed, epoch)
+        if done == 0:
+            meter.reset()
+        step.seek(done)
+        model.train()
+        meter.clock.start()
+        try:
+            while done < len(sizes):
+                seed_layers(stream_seed(seed, epoch, done, "layers"))
+                parts.run_step(sizes[done])
+                parts.schedule.step()
+                done += 1
+                yield pace.after_step()
+                if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
+                    meter.clock.stop()
+                    save_state(run, parts.stateful, rows, signature, epoch, done, facts)
+                    meter.clock.start()
+                    saved = time.monotonic()
+            meter.clock.stop()
+            with as_judged(model, optimizer, step):
+                for evaluation in parts.evaluations.values():
+                    evaluation.measure()
+            yield pace.now()
+        except Stopped:
+            meter.clock.stop()
+            save_state(run, parts.stateful, rows, signature, epoch, done, facts)
+            raise
+        facts["tier"] = parts.tier
+
+        row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics()}
+        bad_step = meter.first_bad_step(config["divergence_loss"])
+        if bad_step is None:
+            for name, evaluation in parts.evaluations.items():
+                row |= {f"{name}_{figure}": value for figure, value in evaluation.read().items()}
+            if not math.isfinite(row["test_loss"]):
+                bad_step = len(sizes)
+        rows.append(row)
+        run.write_metrics(rows)
+        show(row)
+        if bad_step is not None:
+            bad_step += (epoch - 1) * len(sizes)
+            raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
+        done = 0
+        if every is not None and epoch % every == 0 and epoch < epochs:
+            save_state(run, parts.stateful, rows, signature, epoch + 1, done, facts)
+    if config["save_model"]:
+        with as_judged(model, optimizer, step):
+            run.write_weights(model)

@@ -1,0 +1,177 @@
+"""One training step, over tensors that stay where they are, so that a CUDA graph can repeat it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from sweeper.engine.augment import Batches, EpochOrder
+from sweeper.engine.devices import Device
+from sweeper.engine.loss_scale import LossScale
+from sweeper.engine.low_precision import LowPrecisionWeights
+from sweeper.engine.meter import Meter
+from sweeper.system.errors import BadInput
+
+
+class Step:
+    """Gather and augment a batch, forward, backward, update, and meter it. What it reads of the host is constant.
+
+    Where in the epoch it is stands in tensors on the device, which each step moves on.
+
+    Args:
+        forward: the model's forward pass, if it isn't the model itself; see `sweeper/engine/fuse.py`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        batches: Batches,
+        order: EpochOrder,
+        meter: Meter,
+        device: Device,
+        batch_size: int,
+        forward: nn.Module | None = None,
+    ) -> None:
+        forward = model if forward is None else forward
+        self.model, self.optimizer, self.device = model, optimizer, device
+        self.batches, self.order, self.meter = batches, order, meter
+        self.batch_size = batch_size
+        self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else forward
+        self.low_precision = None
+        if (
+            device.graphs and device.low_precision is not None and not device.compile
+        ):  # a compiled model casts by itself
+            self.forward = self.low_precision = LowPrecisionWeights(forward, device.low_precision)
+        self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
+        self.needs_closure = bool(getattr(optimizer, "needs_closure", False))
+        if self.needs_closure and self.loss_scale is not None:
+            raise BadInput(
+                "device.precision=fp16: this optimizer computes gradients anew within its step, which loss scaling "
+                "doesn't serve; use device.precision=fp32, or bf16 where the GPU has it"
+            )
+        self._within_batch = torch.arange(batch_size, device=device.torch_device)
+        self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
+        self._next_step = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
+
+    def seek(self, step: int) -> None:
+        """Go to the epoch's step `step`, from 0."""
+        self._next_step.fill_(step)
+        self._next_image.fill_(step * self.batch_size)
+
+    def tensors(self) -> list[torch.Tensor]:
+        """All that a step changes, apart from the optimizer's state, which may not be there yet."""
+        scale = [] if self.loss_scale is None else self.loss_scale.tensors()
+        return [*self.model.state_dict().values(), *self.meter.tensors(), self._next_image, self._next_step, *scale]
+
+    def run(self, size: int) -> None:
+        """A whole step with a batch of `size` images, the host taking part."""
+        self.differentiate(size)
+        self.update()
+
+    def run_alone(self, size: int) -> None:
+        """The same step without the host: what a CUDA graph of it records."""
+        self.differentiate(size)
+        self.update_alone()
+
+    def differentiate(self, size: int) -> None:
+        """All but the optimizer's part: leaves the gradients in the parameters' `grad`."""
+        # Steps that are tried and undone may go past the epoch's end: the remainder keeps them inside.
+        places = (self._next_image + self._within_batch[:size]) % len(self.batches)
+        self._images, self._labels, index = self.batches.take(self.order, places)
+        labels = self._labels
+        loss, logits = self._backward(labels)
+        self.meter.add(self._next_step % len(self.meter.losses), loss, logits.argmax(1) == labels, index)
+        self._next_image += size
+        self._next_step += 1
+
+    def _backward(self, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and logits of the batch at hand, gradients left in place; None: labels drawn as the model's guess."""
+        # Inside a graph the gradients of the step before are then neither zeroed nor added to.
+        self.optimizer.zero_grad(set_to_none=True)
+        with self.device.autocast():
+            logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
+        if labels is None:
+            labels = logits.detach().float().softmax(1).multinomial(1).squeeze(1)
+        loss = functional.cross_entropy(logits.float(), labels)
+        (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
+        if self.low_precision is not None:
+            self.low_precision.move_gradients()
+        return loss, logits
+
+    def again(self, guess: bool = False) -> torch.Tensor:
+        """The closure of optimizers with `needs_closure`: loss and gradients of the same batch at the present weights.
+
+        Running statistics of the model stay as the step's first pass left them.
+
+        Args:
+            guess: take labels drawn from the model's own probabilities instead of the batch's.
+        """
+        buffers = list(self.model.buffers())
+        kept = [buffer.clone() for buffer in buffers]
+        with torch.enable_grad():
+            loss, _ = self._backward(None if guess else self._labels)
+        with torch.no_grad():
+            for buffer, before in zip(buffers, kept, strict=True):
+                buffer.copy_(before)
+        return loss.detach()
+
+    def _step_optimizer(self) -> None:
+        if self.needs_closure:
+            self.optimizer.step(self.again)  # type: ignore[arg-type]
+        else:
+            self.optimizer.step()
+
+    @torch.no_grad()
+    def forward_batches(self, count: int) -> Iterator[None]:
+        """Send the epoch's first `count` batches through the model as it is; yields before each."""
+        for start in range(0, min(count * self.batch_size, len(self.batches)), self.batch_size):
+            yield
+            places = start + self._within_batch[: len(self.batches) - start]
+            images, _, _ = self.batches.take(self.order, places)
+            with self.device.autocast():
+                self.forward(images.contiguous(memory_format=self.device.memory_format))
+
+    def update(self) -> None:
+        """The optimizer's part; left out if gradients overflowed under loss scaling."""
+        self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
+        if self.loss_scale is None or not self.loss_scale.unscale(self.optimizer).item():
+            self._step_optimizer()
+        if self.loss_scale is not None:
+            self.loss_scale.update()
+
+    def update_alone(self) -> None:
+        """The same; if gradients overflowed, weights and state are put back as they were, for any optimizer."""
+        self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
+        if self.loss_scale is None:
+            self._step_optimizer()
+            return
+        overflow = self.loss_scale.unscale(self.optimizer).squeeze() > 0
+        changed = [*self.model.parameters(), *state_tensors(self.optimizer)]
+        before = [tensor.detach().clone() for tensor in changed]
+        self.optimizer.step()
+        with torch.no_grad():
+            for tensor, old in zip(changed, before, strict=True):
+                tensor.copy_(torch.where(overflow, old, tensor))
+        self.loss_scale.update()
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether the latest step was left out; waits for the device."""
+        return self.loss_scale is not None and bool(self.loss_scale.overflow.item())
+
+
+def state_tensors(optimizer: Optimizer) -> list[torch.Tensor]:
+    """Every tensor of the optimizer's state."""
+
+    def walk(value: Any) -> list[torch.Tensor]:
+        if isinstance(value, torch.Tensor):
+            return [value]
+        if isinstance(value, dict):
+            value = list(value.values())
+        return [t for item in value for t in walk(item)] if isinstance(value, (list, tuple)) else []
+
+    return walk(list(optimizer.state.values()))

@@ -1,0 +1,149 @@
+"""A model's forward pass as a graph of its calls, by `torch.fx`, where that says all that the forward pass does.
+
+A class of modules whose forward pass depends on values, or enters another mode of autograd or autocast, stays one call
+of the graph. At last the graph is run beside the model: logits and gradients must be the same.
+"""
+
+import copy
+import logging
+import random
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from sweeper.engine.devices import Device
+from sweeper.system.errors import first_line
+
+IMAGES = 8  # on which the graph is held against the model
+
+log = logging.getLogger("sweeper")
+
+
+def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> fx.GraphModule | None:
+    """The graph of `model` in its present mode, over its own modules; None where there is none that is the same."""
+    opaque: set[type[nn.Module]] = set()
+    while True:
+        try:
+            with torch.set_grad_enabled(model.training):
+                traced = _trace(model, device, opaque)
+                if not _is_the_same(model, traced, device, image_shape):
+                    raise fx.proxy.TraceError("its graph gives other numbers")
+                return traced
+        except torch.OutOfMemoryError:
+            raise
+        except _Opaque as error:
+            opaque.add(error.kind)
+        except Exception as error:  # forward passes of any package fail in their own ways
+            log.debug("the model is used as it is, without fused blocks: %s", first_line(error))
+            return None
+
+
+def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx.GraphModule:
+    if has_hooks(model):
+        raise fx.proxy.TraceError("it has hooks")
+    copied = copy.deepcopy(model)  # for what a forward pass assigns
+    before = _host_state(copied, device)
+    # Checkpointing, which frees activations by such hooks, would be lost: so it is an error here.
+    no_checkpointing = torch.autograd.graph.disable_saved_tensors_hooks("it uses checkpointing")
+    with device.autocast(), no_checkpointing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what stands for tensors
+        graph = _Tracer(opaque).trace(copied)
+    if _host_state(copied, device) != before:
+        raise fx.proxy.TraceError("it draws random numbers or counts on the host")
+    return fx.GraphModule(model, graph)
+
+
+def _host_state(model: nn.Module, device: Device) -> list[Any]:
+    """Random numbers' states, and the numbers that the model's modules keep."""
+    numpys = np.random.get_state(legacy=False)["state"]
+    states = [numpys["key"], torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if device.kind == "cuda" else [])
+    numbers = [v for m in model.modules() for v in vars(m).values() if isinstance(v, (bool, int, float, str))]
+    return [random.getstate(), numpys["pos"], *(state.tolist() for state in states), numbers]
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether calling it is more than its forward pass."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
+
+
+class _Opaque(Exception):
+    """Modules of that class can't be looked into."""
+
+    def __init__(self, kind: type[nn.Module]) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class _Tracer(fx.Tracer):
+    proxy_buffer_attributes = True  # a buffer that the forward pass changes isn't a constant
+
+    def __init__(self, opaque: set[type[nn.Module]]) -> None:
+        super().__init__()
+        self.opaque = opaque
+        self.mode = _mode()
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        # The momentum of a batch norm isn't a constant: see `sweeper/engine/averaging.py`.
+        whole = type(m) in self.opaque or isinstance(m, _BatchNorm) or has_hooks(m)
+        return whole or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: object, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+        try:
+            return super().call_module(m, forward, args, kwargs)  # type: ignore[arg-type]
+        except _Opaque:
+            raise
+        except Exception as error:
+            if self.is_leaf_module(m, self.path_of_module(m)):
+                raise
+            raise _Opaque(type(m)) from error
+
+    def create_arg(self, a: Any) -> Any:
+        if isinstance(a, torch.Tensor) and not isinstance(a, nn.Parameter):
+            raise fx.proxy.TraceError("it makes a tensor that a graph would keep")
+        return super().create_arg(a)
+
+    def create_node(self, *args: object, **kwargs: object) -> fx.Node:
+        if _mode() != self.mode:
+            raise fx.proxy.TraceError("it changes the mode of autograd or autocast")
+        return super().create_node(*args, **kwargs)  # type: ignore[arg-type]
+
+
+def _mode() -> tuple[object, ...]:
+    """What a graph doesn't keep of the place of a call."""
+    autocasts = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cuda", "cpu")]
+    return torch.is_grad_enabled(), *autocasts
+
+
+def _is_the_same(model: nn.Module, traced: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> bool:
+    """Both give the same logits, gradients and buffers; what a pass changes in a fresh model is put back."""
+    where = device.torch_device
+    images = torch.rand(IMAGES, *image_shape, generator=torch.Generator().manual_seed(0)).to(where)
+    images = images.contiguous(memory_format=device.memory_format)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    kept = [buffer.clone() for buffer in model.buffers()]
+    results = []
+    for forward in (model, traced.forward):  # called as a module, it writes its errors to the terminal
+        with torch.random.fork_rng([torch.cuda.current_device()] if where.type == "cuda" else []):
+            torch.manual_seed(0)  # for dropout
+            with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+                with device.autocast():
+                    logits = forward(images)
+                result = [logits.float()]
+                if torch.is_grad_enabled():
+                    result[0].square().mean().backward()
+                    result += [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        results.append([tensor.detach().clone() for tensor in (*result, *(b.float() for b in model.buffers()))])
+        model.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for buffer, before in zip(model.buffers(), kept, strict=True):
+                buffer.copy_(before)
+    sizes = torch.stack(torch._foreach_norm(results[0])).double()
+    differences = torch.stack(torch._foreach_norm(torch._foreach_sub(*results))).double()
+    # A gradient may be nothing but rounding, such as that of a bias before batch norm.
+    return bool((differences <= 0.01 * sizes + 1e-4 * sizes.max()).all())

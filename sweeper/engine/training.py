@@ -1,0 +1,84 @@
+"""What the training loop works with, built from a run's configuration, its data and its device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from sweeper.datasets.data import Data
+from sweeper.engine.augment import EpochOrder, build_batches
+from sweeper.engine.build import build_model, build_optimizer, build_schedule
+from sweeper.engine.devices import Device, place
+from sweeper.engine.evaluate import Evaluation
+from sweeper.engine.fuse import forward_passes
+from sweeper.engine.graphs import GraphedStep
+from sweeper.engine.meter import Meter
+from sweeper.engine.step import Step
+
+
+@dataclass(frozen=True)
+class Training:
+    """The parts of one run.
+
+    Attributes:
+        sizes: images of each step of an epoch; the last may have fewer.
+        step: a training step, by which `run_step` trains one of so many images.
+        evaluations: of the model, by the name of the split.
+    """
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler
+    order: EpochOrder
+    meter: Meter
+    sizes: list[int]
+    step: Step
+    run_step: Callable[[int], None]
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def tier(self) -> str:
+        """How much of a step is one CUDA graph; see `sweeper.engine.graphs`."""
+        return getattr(self.run_step, "tier", None) or "eager"
+
+    @property
+    def stateful(self) -> dict[str, Any]:
+        """The parts whose state a checkpoint keeps."""
+        scale = {} if self.step.loss_scale is None else {"loss_scale": self.step.loss_scale}
+        return {
+            "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "meter": self.meter, **scale
+        }  # fmt: skip
+
+
+def build_training(config: dict[str, Any], data: Data, device: Device) -> Training:
+    """The parts at their beginning, on the device.
+
+    Raises:
+        BadInput: model, optimizer or schedule can't be built.
+    """
+    where, batch_size = device.torch_device, config["batch_size"]
+    model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
+    model, device = place(model, device)
+    optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
+    batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
+    sizes = [min(batch_size, len(batches) - start) for start in range(0, len(batches), batch_size)]
+    schedule = build_schedule(config["schedule"], optimizer, config["epochs"] * len(sizes))
+    order = EpochOrder(len(batches), batches.padding, where)
+    meter = Meter(sizes, data.corrupted, where)
+    training, evaluation = forward_passes(model, device, data.image_shape)
+    step = Step(model, optimizer, batches, order, meter, device, batch_size, training)
+    splits = {"test": data.test} | ({"val": data.val} if data.val else {})
+    return Training(
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        order=order,
+        meter=meter,
+        sizes=sizes,
+        step=step,
+        run_step=GraphedStep(step) if device.graphs else step.run,
+        evaluations={name: Evaluation(split, evaluation, batches.normalize, device) for name, split in splits.items()},
+    )

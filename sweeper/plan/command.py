@@ -1,0 +1,108 @@
+"""`python -m sweeper.plan -m …`: what `sweeper.train -m …` would do, how long it takes, and by which launcher.
+
+Nothing is trained but a short probe, in processes of their own and in temporary folders; nothing is downloaded: made
+images take the place of data that aren't here. Where all runs are done already, nothing is timed and torch isn't
+imported.
+"""
+
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+
+from sweeper import __version__
+from sweeper.plan.estimate import read_duration
+from sweeper.system.command import exit_code_of
+from sweeper.system.errors import BadInput
+from sweeper.system.terminal import say
+
+HELP = """\
+usage: python -m sweeper.plan [-m] [--within TIME] [--probe-seconds N] [--json] [overrides of sweeper.train]
+
+What `python -m sweeper.train` would do with the same overrides, presets too: how many runs, how many are done already,
+seconds an epoch by a short timing probe, the time by launcher, memory, disk, and what other devices would need.
+Trains nothing else, writes nothing, downloads nothing.
+
+  --within TIME       also tell what fits in a time such as 5h, 90min, 1h30m or 300 (seconds)
+  --probe-seconds N   to spend on timing, set-up and warm-up aside (default: 30)
+  --json              print one JSON document, for programs
+  --version           print sweeper's version
+
+Exit codes: 0; 1 if the disk is too full for the sweep or a probe failed; 2 for bad input; 130 by Ctrl-C.
+"""
+PROBE_SECONDS = 30.0
+_OWN = ("--within", "--probe-seconds")
+_ASKING = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code, as told by `--help`."""
+    return exit_code_of(lambda: _plan(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _plan(arguments: list[str]) -> int:
+    if {"--help", "-h"} & set(arguments):
+        say(HELP, end="")
+        return 0
+    if "--version" in arguments:
+        say(f"sweeper {__version__}")
+        return 0
+    from sweeper.config.grid import compose_grid
+    from sweeper.plan.standing import describe_runs, standing
+    from sweeper.runs.access import check_readable
+
+    own, overrides = _split(arguments)
+    within = read_duration(own["--within"]) if "--within" in own else None
+    probe_seconds = _seconds(own.get("--probe-seconds"))
+    began = time.perf_counter()
+    grid = compose_grid(overrides, "plan")
+    composing = time.perf_counter() - began
+    if grid.search is not None:
+        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"
+        raise BadInput(f"a search's runs aren't known before it: {like}")
+    check_readable(grid.outputs, (cell.directory for cell in grid.cells))
+    runs = [standing(cell) for cell in grid.cells]
+    to_do = [run for run in runs if run.left]
+    document = describe_runs(grid, runs)
+    if to_do:
+        from sweeper.plan.forecast import forecast
+
+        document |= forecast(grid, runs, probe_seconds, within, composing)
+    if "--json" in own:
+        say(json.dumps(document, indent=1))
+    else:
+        from sweeper.plan.table import print_plan
+
+        print_plan(document)
+    return 0 if not to_do or document["disk"]["enough"] else 1
+
+
+def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """This command's own options, and what is sweeper.train's."""
+    own: dict[str, str] = {}
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, has_value, value = argument.partition("=")
+        if name in _OWN:
+            own[name] = value if has_value else next(left, "")
+        elif name == "--json" and not has_value:
+            own[name] = ""
+        elif name in _ASKING:
+            raise BadInput(f"{name}: is for python -m sweeper.train; see python -m sweeper.plan --help")
+        else:
+            rest.append(argument)
+    return own, rest
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return PROBE_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= 3600:
+        raise BadInput(f"--probe-seconds {text}: must be a number of seconds above 0, at most 3600")
+    return seconds

@@ -1,0 +1,207 @@
+"""What a sweep will take on this machine and elsewhere, from a short timing of each kind of its runs."""
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
+from sweeper.plan.probe import Probed, Timing, probe
+from sweeper.plan.speeds import speeds_of
+from sweeper.runs.access import LEAST_FREE, free_bytes
+from sweeper.system.machine import joblib_workers, likely_kind, parallel_runs
+from sweeper.train.launchers.lanes import MOST
+from sweeper.train.threads import runs_at_a_time, share_of_cores
+
+if TYPE_CHECKING:
+    from sweeper.config.grid import Grid
+    from sweeper.plan.standing import Standing
+
+HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
+TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
+
+
+class Side(NamedTuple):
+    """How runs are timed: so many at a time, each with so many threads."""
+
+    at_a_time: int
+    threads: int
+
+
+def forecast(
+    grid: "Grid", runs: list["Standing"], seconds: float, within: float | None, composing: float
+) -> dict[str, Any]:
+    """Time each kind of run, as many at a time as each launcher would have, and reckon.
+
+    Args:
+        runs: at least one of them has epochs left.
+        seconds: to spend on timing in all, beside set-up and warm-up.
+        within: seconds, for what fits; None doesn't ask.
+        composing: seconds that reading the command line took.
+    """
+    to_do = [run for run in runs if run.left]
+    kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
+    device = to_do[0].cell.config["device"]
+    kind = likely_kind(device["kind"])
+    places = joblib_workers(grid.jobs) if grid.jobs is not None else parallel_runs(kind, device["threads"])
+    share = device["threads"] or share_of_cores(places)
+    one = Side(1, device["threads"] or share_of_cores(1))
+    joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
+    sides = sorted({one, joint})
+    probed: dict[Side, Probed] = {}
+    for side in sides:
+        each = seconds / len(sides) / len(kinds)
+        pack = min(len(to_do), MOST) if grid.sweep and side == one else 0
+        probed[side] = probe(list(kinds.values()), side.at_a_time, side.threads, each, pack)
+    timings = {side: dict(zip(kinds, probed[side].timings, strict=True)) for side in sides}
+    alone, lone = timings[one], probed[one]
+    launchers = _launchers(grid, runs, (one, joint), probed, timings, composing, within)
+    return {
+        "device": lone.device,
+        "device_line": lone.line.removeprefix("device: "),
+        "work": [_describe_work(key, kinds, to_do, alone, timings) for key in kinds],
+        "within_seconds": within,
+        "once_seconds": {what: round(s, 4) for what, s in _once(grid, lone, composing).items()},
+        "launchers": launchers,
+        "not_reckoned": None if any(way["chosen"] for way in launchers) else grid.launcher,
+        "disk": _disk(grid, to_do, alone, max(joint.at_a_time, lone.lanes * lone.gpus, 1)),
+        "elsewhere": _elsewhere(to_do, alone),
+    }
+
+
+def kind_of_work(config: dict[str, Any]) -> str:
+    """The same for configurations whose epochs take equally long: lr, other such numbers, and the seed don't matter."""
+    optimizer = {key: value for key, value in config["optimizer"].items() if key not in ("lr", "weight_decay")}
+    parts = [config["dataset"], config["model"], _without_fractions(optimizer), config["batch_size"], config["device"]]
+    return json.dumps([*parts, config["noise"]["kind"] != "none"], sort_keys=True)
+
+
+def _without_fractions(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_fractions(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_fractions(item) for item in value]
+    return "a fraction" if isinstance(value, float) else value
+
+
+def _launchers(
+    grid: "Grid",
+    runs: list["Standing"],
+    sides: tuple[Side, Side],
+    probed: dict[Side, Probed],
+    timings: dict[Side, dict[str, Timing]],
+    composing: float,
+    within: float | None,
+) -> list[dict[str, Any]]:
+    """Each launcher's time from the command to its end, the fastest first.
+
+    On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
+    """
+    side, joint = sides
+    one, jobs = probed[side], joint.at_a_time
+    once = _once(grid, one, composing)
+    tables = once.pop("tables", 0.0)
+    begin = sum(once.values())
+    joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
+    gpus = max(1, one.gpus)
+    # Name, runs at a time, places that the runs take in turn, timed so many at a time, gain, seconds beside the runs.
+    # Runs that are packed share their GPU, so together they are as one that is faster.
+    ways: list[tuple[str, int, int, Side, float, float]] = [
+        (joblib, jobs, jobs, joint, 1.0, begin + probed[joint].start_seconds + probed[joint].load_seconds + tables),
+        ("basic", 1, 1, side, 1.0, begin + tables),
+        ("packed", one.lanes * gpus, gpus, side, one.gain, begin + tables),
+    ]
+    if not grid.sweep:
+        ways = [("none", 1, 1, side, 1.0, begin)]
+    found = []
+    for name, at_a_time, places, timed_at, gain, beside in ways:
+        costs = [_cost(run, timings[timed_at][kind_of_work(run.cell.config)], gain) for run in runs if run.left]
+        last = [beside + end for end in ends([cost.seconds for cost in costs], places)]
+        way = {"launcher": name, "chosen": name == grid.launcher or not grid.sweep, "at_a_time": at_a_time}
+        way["seconds"] = max(last)
+        if within is not None:
+            way["fit"] = sum(end <= within for end in last)
+            way["epochs_that_fit"] = epochs_within(costs, places, beside, within)
+        found.append(way)
+    return sorted(found, key=lambda way: way["seconds"])
+
+
+def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
+    """Seconds that are taken once, however many runs there are: by what they are spent on."""
+    seconds = {
+        "composing": composing,
+        "starting": probed.start_seconds,
+        "reading": probed.load_seconds,
+        "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
+    }
+    return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
+
+
+def _cost(run: "Standing", timing: Timing, gain: float) -> Cost:
+    seconds = timing.train_seconds / gain + timing.other_seconds
+    return Cost(run.left, timing.setup_seconds + HYDRA_SECONDS, seconds)
+
+
+def _describe_work(
+    key: str,
+    kinds: dict[str, Any],
+    to_do: list["Standing"],
+    timed_alone: dict[str, Timing],
+    timings: dict[Side, dict[str, Timing]],
+) -> dict[str, Any]:
+    """A kind of run in words and figures; seconds by how many run at a time."""
+    config, alone = kinds[key], timed_alone[key]
+    by_number = {str(side.at_a_time): found[key] for side, found in timings.items()}
+    by_number["1"] = alone
+    return {
+        **{group: config[group]["name"] for group in ("dataset", "model", "optimizer")},
+        "batch_size": config["batch_size"],
+        "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
+        "epoch_seconds": {n: round(timing.epoch_seconds, 4) for n, timing in by_number.items()},
+        "setup_seconds": {n: round(timing.setup_seconds, 4) for n, timing in by_number.items()},
+        "images_per_second": {n: round(timing.images / timing.epoch_seconds, 1) for n, timing in by_number.items()},
+        "memory_bytes": alone.memory_bytes,
+        "part_timed": round(alone.part, 4),
+        "data": alone.data,
+    }
+
+
+def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_time: int) -> dict[str, Any]:
+    """What the runs leave in the outputs folder, and what their checkpoints take while they train."""
+    kept, checkpoints = [], []
+    for run in to_do:
+        timing = alone[kind_of_work(run.cell.config)]
+        kept.append((run.cell.config["epochs"], timing.weights_bytes if run.cell.config["save_model"] else 0))
+        checkpoints.append(timing.checkpoint_bytes)
+    free = free_bytes(grid.outputs.expanduser().absolute())
+    needed = kept_bytes(kept, page=grid.sweep)
+    # A new checkpoint is written beside the old one.
+    while_training = 2 * sum(sorted(checkpoints, reverse=True)[: max(1, at_a_time)])
+    return {
+        "kept_bytes": needed,
+        "while_training_bytes": while_training,
+        "free_bytes": free,
+        "enough": needed + while_training + LEAST_FREE < free,
+    }
+
+
+def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[str, Any]]:
+    """The same work by the speeds of `conf/speeds.yaml`, where they are known for all of it."""
+    work: dict[tuple[str, tuple[int, ...]], list[tuple[str, int]]] = {}
+    for run in to_do:
+        timing, config = alone[kind_of_work(run.cell.config)], run.cell.config
+        images = timing.images * run.left
+        key = config["model"]["name"], tuple(timing.image)
+        work.setdefault(key, []).append((config["optimizer"]["name"], images))
+    if len(work) != 1:
+        return []
+    ((model, image), runs) = next(iter(work.items()))
+    return [
+        {
+            "device": speed.device,
+            "seconds": speed.seconds(runs),
+            "images_per_second": speed.images_per_second,
+            "batch_size": speed.batch_size,
+            "measured": speed.measured,
+            "source": speed.source,
+        }
+        for speed in speeds_of(model, image)
+    ]

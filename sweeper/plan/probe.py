@@ -1,0 +1,141 @@
+"""Asks `sweeper.plan.worker`, in processes of their own and as many at a time as a launcher would have, for timings."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.plan.timing import Timing
+from sweeper.system.errors import BadInput, RunFailed
+
+_STARTING = ("import_seconds", "start_seconds", "load_seconds")
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What processes at the same time found, the slowest of each.
+
+    Attributes:
+        device: cuda, mps or cpu.
+        line: the device in words.
+        import_seconds: of a process until torch is imported.
+        start_seconds: of a process until its device is chosen.
+        load_seconds: until its data lie in memory, from then on.
+        gpus: NVIDIA GPUs that are visible.
+        timings: one for each configuration.
+        lanes, gain: on CUDA, by the launcher `packed`: runs at a time, and how many times as fast in total.
+    """
+
+    device: str
+    line: str
+    import_seconds: float
+    start_seconds: float
+    load_seconds: float
+    gpus: int
+    timings: list[Timing]
+    lanes: int = 1
+    gain: float = 1.0
+
+
+def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int) -> Probed:
+    """Time the configurations one after the other, each by `at_a_time` processes at once.
+
+    Args:
+        threads: of each process.
+        seconds: for each configuration, beside set-up and warm-up.
+        pack: so many runs are tried side by side in one process, where that is CUDA's; 0: none.
+
+    Raises:
+        BadInput: what the configurations ask for can't be made.
+        RunFailed: a process broke off.
+    """
+    found, built = _probe(configs, at_a_time, threads, seconds, pack)
+    if not built:
+        return found
+    # The sweep will find on disk what this has built, so its set-up is timed once more.
+    print("kernels were built: timing a start that finds them", file=sys.stderr, flush=True)
+    again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
+    timings = [
+        dataclasses.replace(timing, setup_seconds=later.setup_seconds, first_seconds=later.first_seconds)
+        for timing, later in zip(found.timings, again.timings, strict=True)
+    ]
+    return dataclasses.replace(again, timings=timings, lanes=found.lanes, gain=found.gain)
+
+
+def _probe(
+    configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int
+) -> tuple[Probed, bool]:
+    """Once, and whether kernels had to be built."""
+    task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
+    with _processes(at_a_time, json.dumps(task)) as processes:
+        found = [_answer(process) for process in processes]
+        timings = []
+        for config in configs:
+            what = f"{config['dataset']['name']}-{config['model']['name']} {config['optimizer']['name']}"
+            print(f"timing {what}, {at_a_time} at a time", file=sys.stderr, flush=True)
+            for process in processes:
+                _answer(process)  # it is ready
+            for process in processes:
+                _write(process, "")
+            timings.append(_slowest([Timing(**_answer(process)) for process in processes]))
+        packed = _answer(processes[0])
+    built = packed.pop("built")
+    slowest = {name: max(answer[name] for answer in found) for name in _STARTING}
+    return Probed(**{**found[0], **slowest}, timings=timings, **packed), built
+
+
+@contextlib.contextmanager
+def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "sweeper.plan.worker"]
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for _ in range(n):
+            # A session of its own: Ctrl-C is for us, who tell them.
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
+            processes.append(subprocess.Popen(command, text=True, **pipes))
+            _write(processes[-1], task)
+        yield processes
+    except BaseException:
+        for process in processes:
+            process.send_signal(signal.SIGINT)  # they take their temporary folders with them
+        raise
+    finally:
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            process.kill()
+            with process, contextlib.suppress(BrokenPipeError):  # closes the pipes
+                pass
+
+
+def _write(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # why it ended is read from what it said
+        process.stdin.write(f"{text}\n")
+        process.stdin.flush()
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        code = process.wait()
+        raise RunFailed(
+            f"the timing probe was killed by signal {-code}, as when memory runs out; choose a smaller batch_size"
+            if code < 0
+            else f"the timing probe ended with code {code}; what it said stands above"
+        )
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise BadInput(answer["error"]) if answer.get("bad_input") else RunFailed(f"timing probe: {answer['error']}")
+    return answer
+
+
+def _slowest(timings: list[Timing]) -> Timing:
+    return max(timings, key=lambda timing: timing.epoch_seconds)

@@ -1,0 +1,49 @@
+"""How far the runs of a command line are already, from their directories alone; no torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.config.grid import Grid
+from sweeper.config.resolved import Cell
+from sweeper.runs.layout import CHECKPOINT_FILES, METRICS_FILE
+from sweeper.runs.metrics import read_metrics
+from sweeper.runs.record import Damaged, find_finished, read_run
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run that was asked for: `state` is done, half-done or to do; `left` are the epochs it still needs."""
+
+    cell: Cell
+    state: str
+    left: int
+
+
+def standing(cell: Cell) -> Standing:
+    """What is there of a run, from its directory alone."""
+    epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
+    if not cell.config["rerun"] and find_finished(cell.directory) is not None:
+        return Standing(cell, "done", 0)
+    if not any((cell.directory / name).is_file() for name in CHECKPOINT_FILES):
+        return Standing(cell, "to do", epochs)
+    done = len(read_metrics(cell.directory / METRICS_FILE)[0])
+    try:
+        stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
+    except Damaged:
+        stopped = False
+    if every and not stopped:  # killed: what came after the last checkpoint is lost
+        done = done // every * every
+    return Standing(cell, "half-done", max(1, epochs - done))
+
+
+def describe_runs(grid: Grid, runs: list[Standing]) -> dict[str, Any]:
+    states = [run.state for run in runs]
+    return {
+        "outputs": str(grid.outputs),
+        "runs": len(runs),
+        "done": states.count("done"),
+        "half_done": states.count("half-done"),
+        "to_do": states.count("to do"),
+        "epochs": sum(run.cell.config["epochs"] for run in runs),
+        "epochs_left": sum(run.left for run in runs),
+    }

@@ -1,0 +1,147 @@
+"""How `sweeper.plan` shows its document: a few lines and tables of text."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sweeper.datasets.facts import MADE
+from sweeper.system.terminal import say
+from sweeper.system.text import duration, printable, size
+
+
+def print_plan(document: dict[str, Any]) -> None:
+    """Print what `sweeper.plan` found, in the columns of the terminal or in 110."""
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
+    with console.capture() as captured:
+        _print(document, console)
+    say(captured.get(), end="")
+
+
+def _print(document: dict[str, Any], console: Console) -> None:
+    def show(what: Any = "") -> None:
+        console.print(what, soft_wrap=isinstance(what, str))  # a line of text stays one, for who searches in it
+
+    runs, left = document["runs"], document["epochs_left"]
+    states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
+    epochs = f"{left:,} of {document['epochs']:,} epochs left"
+    show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
+    if not left:
+        show("nothing is left to do: sweeper.train answers from disk")
+        return
+    show(printable(f"on {document['device_line']}"))
+    if missing := sorted({work["dataset"] for work in document["work"] if work["data"].startswith(MADE)}):
+        show(f"timed with {MADE}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'}n't here yet")
+    for build in (_work_table, _launcher_table):
+        show()
+        show(build(document))
+    if document["not_reckoned"]:
+        show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's, without it")
+    _tell_within(document, show)
+    show()
+    show(_disk_line(document["disk"], document["outputs"]))
+    show()
+    _tell_elsewhere(document, show)
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    """`columns`: names, and whether they hold numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, number in columns:
+        table.add_column(name, justify="right" if number else "left", no_wrap=number)
+    return table
+
+
+def _work_table(document: dict[str, Any]) -> Table:
+    work = document["work"]
+    sides = list(work[0]["epoch_seconds"])
+    named = [
+        name for name in ("dataset", "model", "optimizer", "batch_size") if name == "optimizer" or _differ(work, name)
+    ]
+    several = [(f"{side} at a time" if len(sides) > 1 else "s/epoch", True) for side in sides]
+    speed = sides[-1]
+    table = _table(
+        *((name.replace("_", " "), False) for name in named),
+        ("runs", True),
+        *((f"s/epoch, {name}" if len(sides) > 1 else name, number) for name, number in several),
+        (f"images/s{f', {speed} at a time' if len(sides) > 1 else ''}", True),
+        ("memory of one", True),
+    )
+    for kind in work:
+        table.add_row(
+            *(printable(str(kind[name])) for name in named),
+            str(kind["runs"]),
+            *(_seconds(kind["epoch_seconds"][side]) for side in sides),
+            f"{kind['images_per_second'][speed] * int(speed):,.0f}",
+            size(kind["memory_bytes"]),
+        )
+    return table
+
+
+def _launcher_table(document: dict[str, Any]) -> Table:
+    asked = document["within_seconds"] is not None
+    table = _table(
+        ("launcher", False),
+        ("runs at a time", True),
+        ("time", True),
+        *([("in time", True)] if asked else []),
+        ("", False),
+    )
+    ways = document["launchers"]
+    for k, way in enumerate(ways):
+        remark = ["the fastest"] if k == 0 and len(ways) > 1 else []
+        remark += ["as asked for"] if way["chosen"] and len(ways) > 1 else []
+        name = "one run" if way["launcher"] == "none" else f"hydra/launcher={way['launcher']}"
+        table.add_row(
+            name,
+            str(way["at_a_time"]),
+            duration(way["seconds"]),
+            *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
+            ", ".join(remark),
+        )
+    return table
+
+
+def _tell_within(document: dict[str, Any], show: Any) -> None:
+    if document["within_seconds"] is None:
+        return
+    best, left = document["launchers"][0], document["half_done"] + document["to_do"]
+    within, most = duration(document["within_seconds"]), best["epochs_that_fit"]
+    if best["fit"] == left:
+        show(f"all of it fits in {within}; from the beginning, {most:,} epoch{'s' * (most != 1)} a run would")
+    elif most:
+        show(f"in {within}: {best['fit']} of {left} runs, or all of them by epochs={most}")
+    else:
+        show(f"in {within}: {best['fit']} of {left} runs, and not all of them with even one epoch")
+
+
+def _disk_line(disk: dict[str, Any], outputs: str) -> str:
+    kept, checkpoints, free = (size(disk[f"{name}_bytes"]) for name in ("kept", "while_training", "free"))
+    line = f"disk: {kept} in {outputs}/, {checkpoints} more for checkpoints while it trains; {free} are free"
+    return line if disk["enough"] else f"{line}: NOT ENOUGH; make room, or choose another folder by outputs=DIR"
+
+
+def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
+    rows = document["elsewhere"]
+    if not rows:
+        show("elsewhere: no speed of this model and image size is known in conf/speeds.yaml")
+        return
+    table = _table(("elsewhere", False), ("time", True), ("images/s", True), ("", False), ("source", False))
+    table.columns[0].no_wrap = True
+    for row in rows:
+        kind = "measured" if row["measured"] else "reported"
+        table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", kind, row["source"])
+    show(table)
+    if any(kind["batch_size"] != rows[0]["batch_size"] for kind in document["work"]):
+        show(f"these speeds are of batch_size={rows[0]['batch_size']}")
+    if any(not row["measured"] for row in rows):
+        show("reported: by users of other loops, not measured by us; an order of magnitude")
+
+
+def _differ(work: list[dict[str, Any]], name: str) -> bool:
+    return len({kind[name] for kind in work}) > 1
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,172 @@
+"""What an epoch of a configuration takes: the engine's own loop, on as much of the data as the time given allows."""
+
+import dataclasses
+import math
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.engine.devices import peak_memory_bytes, reset_peak_memory
+
+if TYPE_CHECKING:
+    from sweeper.datasets.data import Data, Split
+    from sweeper.engine.devices import Device
+
+FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 2, 16, 20  # of the first try, which tells how much can be timed
+LEAST_TEST = 100  # images that are evaluated at least where an epoch is too long to be timed
+LEAST_EPOCHS, MOST_EPOCHS = 3, 20  # that are timed where whole ones are
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """What one epoch of a configuration takes, its evaluation included, and what a run takes beside its epochs.
+
+    Attributes:
+        train_seconds: of an epoch's training alone.
+        other_seconds: of an epoch: evaluation, drawing the order, writing the metrics.
+        setup_seconds: of a run, once the data lie in memory: building, the first step, its last files.
+        first_seconds: more for the first run of its kind in a process: kernels are chosen, and loaded or built.
+        images: of an epoch's training.
+        image: (channels, height, width).
+        memory_bytes: the device's peak; on the CPU the process's.
+        weights_bytes: of `model.safetensors`; 0 where `save_model` is false.
+        checkpoint_bytes: of `checkpoint.pt`.
+        part: of the epoch that was timed, in (0, 1].
+        data: one line.
+    """
+
+    train_seconds: float
+    other_seconds: float
+    setup_seconds: float
+    first_seconds: float
+    images: int
+    image: tuple[int, int, int]
+    memory_bytes: int
+    weights_bytes: int
+    checkpoint_bytes: int
+    part: float
+    data: str
+
+    @property
+    def epoch_seconds(self) -> float:
+        return self.train_seconds + self.other_seconds
+
+
+def time_first(config: dict[str, Any], data: "Data", device: "Device") -> Timing:
+    """A rough timing by a few small steps, by which to choose what `time_within` times; and a checkpoint's size."""
+    config = {**config, "batch_size": min(FIRST_BATCH, config["batch_size"])}
+    part = part_of(data, FIRST_STEPS * config["batch_size"], FIRST_TEST)
+    return time_epochs(config, part, device, epochs=2, whole=data, stop=True)
+
+
+def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
+    """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch, of one step at least.
+
+    The small steps of `first` tell little of a GPU's large ones: what it takes for too long is timed by a part, and
+    then by whole epochs if they fit after all, else by a step more for the set-up's sake, where steps are quick. For
+    that is told by the last of these runs, and what the one before it took more is of the first of its kind.
+
+    Args:
+        first: tells how long an epoch may take.
+    """
+    runs, fits, batches = (
+        [first],
+        seconds / first.epoch_seconds,
+        math.ceil(len(data.train.labels) / config["batch_size"]),
+    )
+    if fits < LEAST_EPOCHS:
+        steps, images = max(1, round(fits / 2 * batches)), max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
+        part = part_of(data, steps * config["batch_size"], images)
+        runs.append(time_epochs(config, part, device, 2, whole=data))
+        fits = seconds / runs[-1].epoch_seconds
+    timing = runs[-1]
+    if fits >= LEAST_EPOCHS:
+        timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
+        runs.append(timing)
+    elif 2 * timing.train_seconds / batches < timing.setup_seconds:  # else steps take longer than what they'd tell
+        runs.append(time_epochs(config, part_of(data, config["batch_size"], LEAST_TEST), device, 2, whole=data))
+    return dataclasses.replace(
+        timing,
+        checkpoint_bytes=first.checkpoint_bytes,
+        setup_seconds=runs[-1].setup_seconds,
+        first_seconds=max(0.0, runs[-2].setup_seconds - runs[-1].setup_seconds),
+    )
+
+
+def part_of(data: "Data", train: int, test: int) -> "Data":
+    """The same data with so many training and test images at most, and validation images in the same share as test."""
+    from sweeper.datasets.data import Split
+
+    def cut(split: "Split", n: int) -> "Split":
+        return Split(split.images[:n], split.labels[:n])
+
+    share = min(1.0, test / len(data.test.labels))
+    return dataclasses.replace(
+        data,
+        train=cut(data.train, train),
+        val=None if data.val is None else cut(data.val, max(1, round(share * len(data.val.labels)))),
+        test=cut(data.test, test),
+        corrupted=None if data.corrupted is None else data.corrupted[:train],
+        true_labels=data.true_labels[:train],
+        train_index=data.train_index[:train],
+    )
+
+
+def time_epochs(
+    config: dict[str, Any], data: "Data", device: "Device", epochs: int, whole: "Data", stop: bool = False
+) -> Timing:
+    """Train so many epochs (at least 2) by the engine's loop; the first warms up and isn't counted.
+
+    Args:
+        data: `whole` or a part of it; the timing is that of an epoch of `whole`, in proportion.
+        stop: break off in one epoch more, which writes a checkpoint, instead of coming to an end, which writes weights
+            where the configuration asks for them.
+    """
+    from sweeper.engine.loop import Diverged, Stopped, train
+    from sweeper.runs.directory import RunDirectory
+    from sweeper.runs.layout import CHECKPOINT_FILES, WEIGHTS_FILE
+
+    config = {**config, "epochs": epochs + stop, "checkpoint_every": None}
+    ends: list[float] = []
+    rows: list[dict[str, Any]] = []
+    reset_peak_memory(device.kind)
+    with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
+        run = RunDirectory(Path(folder))
+        began = time.perf_counter()
+        loop = train(config, data, device, run, rows, lambda row: ends.append(time.perf_counter()), {})
+        try:
+            for event in loop:
+                if event is not None:
+                    event.synchronize()
+                if stop and len(rows) == epochs:
+                    loop.throw(Stopped())
+        except (Stopped, Diverged):  # made labels and a high learning rate may diverge: a step takes as long
+            pass
+        ended = time.perf_counter()
+        sizes = {name: _size(run.path / name) for name in (WEIGHTS_FILE, CHECKPOINT_FILES[0])}
+    walls = [end - start for start, end in zip([began, *ends], ends, strict=False)]
+    counted = slice(1, None) if len(walls) > 1 else slice(None)
+    wall, training = (
+        statistics.median(values[counted]) for values in (walls, [float(row["train_seconds"]) for row in rows])
+    )
+    images = len(whole.train.labels)
+    part = len(data.train.labels) / images
+    return Timing(
+        train_seconds=training / part,
+        other_seconds=(wall - training) * len(whole.test.labels) / len(data.test.labels),
+        setup_seconds=max(0.0, walls[0] - wall) + ended - ends[-1],
+        first_seconds=0.0,
+        images=images,
+        image=whole.image_shape,
+        memory_bytes=peak_memory_bytes(device.kind),
+        weights_bytes=sizes[WEIGHTS_FILE],
+        checkpoint_bytes=len(CHECKPOINT_FILES) * sizes[CHECKPOINT_FILES[0]],  # the one before is kept, too
+        part=part,
+        data=whole.form,
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

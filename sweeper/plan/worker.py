@@ -1,0 +1,177 @@
+"""What `sweeper.plan` times, in a process of its own.
+
+The process reads one JSON document, its task, from standard input, and writes one JSON document a line:
+
+- `{"device": …, "line": …, "import_seconds": …, "start_seconds": …, "load_seconds": …, "gpus": …}` once the first data
+  lie in memory;
+- for each of the task's configurations `{"ready": true}`, after which it waits for a line, so that several processes
+  are timed at the same time, and then a `Timing` as a dictionary;
+- `{"built": …}` at the end, whether kernels were built that weren't on disk; on CUDA, if it is asked to pack, with
+  `"lanes": …, "gain": …`;
+- `{"error": …, "bad_input": …}` where it can't go on.
+
+When whoever asked is gone, which shows in a pipe that is closed, it ends without a word.
+"""
+
+import dataclasses
+import functools
+import itertools
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sweeper.datasets.facts import is_present
+from sweeper.engine.devices import choose_device, prepare_process
+from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
+from sweeper.plan.timing import time_first, time_within
+from sweeper.system.errors import BadInput, named
+from sweeper.train.launchers.gpu_processes import visible_gpus
+
+if TYPE_CHECKING:
+    from sweeper.datasets.data import Data
+    from sweeper.engine.devices import Device
+
+
+class Unheard(Exception):
+    """Whoever asked is gone."""
+
+
+def main() -> int:
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' words are no answers
+    try:
+        return _answer_all(answers)
+    except Unheard:
+        # What couldn't be written would be tried again, and complained of, when the file is closed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
+        return 1
+
+
+def _answer_all(answers: TextIO) -> int:
+    task = json.loads(_hear())
+    try:
+        _carry_out(task, answers)
+    except Unheard:
+        raise
+    except BadInput as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who hears of the error tells all to end, and this one is ending
+        _tell(answers, {"error": str(error), "bad_input": True})
+        return 2
+    except Exception as error:  # models, optimizers and devices fail in their own ways
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _tell(answers, {"error": named(error), "bad_input": False})
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
+    from sweeper.config.targets import load_target
+    from sweeper.train.launchers.cuda_lane import Cuda
+
+    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # that Triton keeps built
+    built = _count(kernels)
+    prepare_process(task["threads"])
+    imported = time.time()
+    configs: list[dict[str, Any]] = task["configs"]
+    device = choose_device(configs[0]["device"], task["threads"])
+    started, gpus = time.time(), len(visible_gpus(device.kind))
+    _load(configs[0])
+    seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
+    seconds["load_seconds"] = time.time() - started
+    for config in configs:  # what isn't installed is told before the first is timed
+        for group in ("model", "optimizer", "schedule"):
+            load_target(f"{group}._target_", config[group]["_target_"])
+    _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
+    for config in configs:
+        data = _load(config)
+        try:
+            first = time_first(config, data, device)
+            _tell(answers, {"ready": True})
+            _hear()
+            timing = time_within(task["seconds"], config, data, device, first)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise BadInput(explain_out_of_memory(config, data, device)) from error
+            raise
+        _tell(answers, dataclasses.asdict(timing))
+    packed = {}
+    if task["pack"] and device.kind == "cuda":
+        lanes, gain = _pack(configs, device, task["pack"])
+        with Cuda().place():
+            lane = time_within(task["seconds"], config, data, device, first)
+        # The trial compares with a single lane, which is slower than a run without lanes: it has no branches.
+        gain *= timing.train_seconds / lane.train_seconds
+        packed = {"lanes": lanes, "gain": gain}
+    _tell(answers, {"built": _count(kernels) > built, **packed})
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+
+
+def _tell(answers: TextIO, answer: dict[str, Any]) -> None:
+    try:
+        answers.write(json.dumps(answer) + "\n")
+    except BrokenPipeError:
+        raise Unheard from None
+
+
+def _hear() -> str:
+    if not (line := sys.stdin.readline()):
+        raise Unheard
+    return line
+
+
+def _load(config: dict[str, Any]) -> "Data":
+    """The run's data, or made ones where they would have to be downloaded."""
+    from sweeper.datasets.data import load_run_data
+
+    dataset = config["dataset"]
+    if not is_present(dataset):
+        dataset = {**dataset, "loader": "sweeper.datasets.synthetic.made_images", "made_of": dataset["loader"]}
+    return load_run_data({**config, "dataset": dataset})
+
+
+def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[int, float]:
+    """How many of `runs` runs `lanes=auto` puts side by side on this GPU, and how many times as fast they then are
+    in total as one after another, by the launcher's own trial."""
+    from sweeper.train.launchers.cuda_lane import Cuda
+    from sweeper.train.launchers.lanes import Lanes
+
+    lanes: Lanes[None]
+    with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
+        starts = [
+            (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: lanes.gain is not None))
+            for k, config in enumerate(itertools.islice(itertools.cycle(configs), runs))
+        ]
+        lanes = Lanes(iter(starts), Cuda(), "auto")
+        lanes.run()
+    return lanes.limit, lanes.gain or 1.0
+
+
+def _until_tried(
+    config: dict[str, Any], folder: Path, device: "Device", tried: Callable[[], bool]
+) -> Generator[Any, None, None]:
+    """A run that goes on as long as the trial needs it."""
+    from sweeper.engine.loop import train
+    from sweeper.runs.directory import RunDirectory
+
+    config = {**config, "epochs": 1000, "checkpoint_every": 1000}
+    if tried():
+        return
+    for event in train(config, _load(config), device, RunDirectory(folder), [], lambda row: None, {}):
+        if tried():
+            return
+        yield event
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Draws what `aggregate` says: the page and the figures."""

@@ -1,0 +1,243 @@
+"""What the page's charts show, as plain data: the page's script draws it. Accuracies are in percent here."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweeper.aggregate.statistics import mean, standard_deviation
+from sweeper.aggregate.tasks import Setting, Task, epochs_words, is_clean, texts
+from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
+from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
+from sweeper.report.provenance import Origin
+
+Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
+Curves = Mapping[str, Curve]  # by the run's path
+Origins = Mapping[str, Origin]  # likewise
+
+
+def color_of(tasks: Sequence[Task]) -> dict[str, int]:
+    """Each optimizer's place in the palette, the same in all charts."""
+    return {name: k for k, name in enumerate(sorted({s.optimizer for task in tasks for s in task.settings}))}
+
+
+def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
+    """For each task its settings' learning curves at the epochs of `kept_epochs`, every seed by itself."""
+    colors = color_of(tasks)
+    found = []
+    for task in tasks:
+        finished = [run for run in task.runs() if run.values["status"] in ("completed", "diverged")]
+        why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
+        settings = [_setting_curves(s, s in task.compared, curves, not why) for s in task.settings]
+        for setting, data in zip(task.settings, settings, strict=True):
+            data["color"] = colors[setting.optimizer]
+        found.append({"label": task.label, "no_seconds": why, "settings": [d for d in settings if d["runs"]]})
+    return found
+
+
+def seed_charts(tasks: Sequence[Task]) -> list[Chart]:
+    """For each task: every completed run's final and best test accuracy, and the mean of the final ones."""
+    return [_seed_chart(task, color_of(tasks)) for task in tasks]
+
+
+def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
+    """Accuracy against the rate of wrong labels, for each kind of noise that was run at two rates or more. Human labels
+    have no rate that the configuration knows, and are not among them.
+
+    Three charts a kind: final test accuracy, and at the last epoch the accuracy on training images of right label and
+    the share of wrong labels learnt.
+    """
+    charts = []
+    for name, series in _noise_series(tasks).items():
+        for figure, title in NOISE_FIGURES.items():
+            drawn = []
+            for (optimizer, color), by_rate in sorted(series.items()):
+                points = [(rate, _last_figures(setting, figure, curves)) for rate, setting in sorted(by_rate.items())]
+                drawn.append(_spread(optimizer, color, [(rate, values) for rate, values in points if values]))
+            if any(len(one["x"]) > 1 or figure != "final_test_accuracy" for one in drawn if one["x"]):
+                x = {"title": "wrong labels, %", "from_zero": True}
+                charts.append({"title": f"{name}: {title}", "x": x, "y": {"title": "%"}, "series": drawn})
+    return charts
+
+
+NOISE_FIGURES = {
+    "final_test_accuracy": "final test accuracy",
+    "clean_train_accuracy": "training accuracy, right labels",
+    "corrupted_train_accuracy": "wrong training labels learnt",
+}
+
+
+def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
+    """Final test accuracy against the learning rate, on each task where an optimizer was run with two rates or more.
+
+    Where a rate has several settings, e.g. of weight decay, the highest mean of them.
+    """
+    charts = []
+    colors = color_of(tasks)
+    for task in tasks:
+        by_optimizer: dict[str, dict[float, list[Setting]]] = {}
+        for setting in task.settings:
+            if setting.row["lr"] and setting.scores():
+                by_optimizer.setdefault(setting.optimizer, {}).setdefault(setting.row["lr"], []).append(setting)
+        several = {name: rates for name, rates in by_optimizer.items() if len(rates) > 1}
+        if several:
+            drawn = []
+            for name, rates in several.items():
+                best = {lr: max((list(s.final().values()) for s in group), key=mean) for lr, group in _done(rates)}
+                drawn.append(_spread(name, colors[name], [(lr, best[lr]) for lr in sorted(best)]))
+            rates_drawn = sorted({lr for one in drawn for lr in one["x"]})
+            x = {"title": "lr", "type": "log", "ticks": rates_drawn if len(rates_drawn) <= 8 else None}
+            if any(len(one["x"]) > 1 for one in drawn):
+                y = {"title": "final test accuracy, %"}
+                charts.append({"title": task.label, "x": x, "y": y, "series": drawn})
+    return charts
+
+
+def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
+    """Steps to the target on each task that has one, and the performance profile over them; None without a target.
+
+    Only optimizers that were run on all of these tasks are in it; `left_out` names the others.
+    """
+    aimed = [task for task in tasks if task.target() is not None and task.compared]
+    if not aimed:
+        return None
+    colors = color_of(tasks)
+    times = {name: [_time(task, name) for task in aimed] for name in colors}
+    names = [name for name, row in times.items() if None not in row]
+    if not names:
+        return None
+    ratios = performance_ratios([[t for t in times[name] if t is not None] for name in names])
+    series = []
+    for name, row in zip(names, ratios, strict=True):
+        tau, solved = performance_profile(row.tolist())
+        series.append({"name": name, "color": colors[name], "x": tau, "y": [100 * s for s in solved], "step": True})
+    left_out = [name for name, row in times.items() if None in row and any(t is not None for t in row)]
+    axes = {"x": {"title": "times the fastest optimizer's steps"}, "y": {"title": "tasks solved, %", "from_zero": True}}
+    return {
+        "chart": {"title": "", **axes, "series": series},
+        "tasks": [(task.label, task.target()) for task in aimed],
+        "rows": [
+            (name, [times[name][k] for k in range(len(aimed))], profile_score(row.tolist()))
+            for name, row in zip(names, ratios, strict=True)
+        ],
+        "left_out": left_out,
+    }
+
+
+def _time(task: Task, optimizer: str) -> float | None:
+    """Steps to the task's target of an optimizer's compared setting; a diverged run that hadn't reached it: never."""
+    for setting in task.compared:
+        if setting.optimizer == optimizer:
+            runs = [run.values for run in setting.runs if run.values["status"] in ("completed", "diverged")]
+            return time_to_target([math.inf if v["steps_to_target"] is None else v["steps_to_target"] for v in runs])
+    return None
+
+
+def _done(rates: dict[float, list[Setting]]) -> list[tuple[float, list[Setting]]]:
+    done = [(lr, [s for s in group if s.final() and not s.diverged()]) for lr, group in rates.items()]
+    return [(lr, group) for lr, group in done if group]
+
+
+def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: bool) -> dict[str, Any]:
+    runs = [(run, curves[run.path]) for run in setting.runs if curves[run.path]]
+    epochs = kept_epochs([curve for _, curve in runs])
+    longest = max((curve for _, curve in runs), key=lambda curve: len(curve["epoch"]), default=Curve())
+    return {
+        "label": setting.label,
+        "optimizer": setting.optimizer,
+        "compared": compared,
+        "epochs": epochs,
+        "steps": at_epochs(longest, "step", epochs) if longest else [],
+        "runs": [
+            {
+                "seed": run.values["seed"],
+                "status": run.values["status"],
+                "metrics": {name: _drawn(curve, name, epochs) for name in DRAWN if name in curve},
+                **({"seconds": [_rounded(s) for s in at_epochs(curve, "seconds", epochs)]} if seconds else {}),
+            }
+            for run, curve in runs
+        ],
+    }
+
+
+def _drawn(curve: Curve, name: str, epochs: list[int]) -> list[float | None]:
+    factor = 100 if name.endswith("accuracy") else 1
+    return [None if value is None else _rounded(factor * value) for value in at_epochs(curve, name, epochs)]
+
+
+def _rounded(value: float | None) -> float | None:
+    """Five digits: more than any screen shows."""
+    return None if value is None else float(f"{value:.5g}")
+
+
+def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
+    series: list[dict[str, Any]] = []
+    for place, setting in enumerate(task.compared):
+        color, seeds = colors[setting.optimizer], setting.final()
+        rows = [run.values for run in setting.runs if run.values["seed"] in seeds]
+        for figure, symbol, beside in (("final", "circle", -0.12), ("best", "circle-open", 0.12)):
+            values = [100 * row[f"{figure}_test_accuracy"] for row in rows]
+            texts = [f"seed {row['seed']}" for row in rows]
+            one = {"name": f"{setting.optimizer}: {figure}", "color": color, "x": [place + beside] * len(values)}
+            series.append({**one, "y": values, "text": texts, "symbol": symbol})
+    x = {"ticks": list(range(len(task.compared))), "labels": [setting.label for setting in task.compared]}
+    y = {"title": "test accuracy, %"}
+    return {"title": task.label, "x": x, "y": y, "series": series, "legend": False}
+
+
+def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict[float, Setting]]]:
+    """By kind of noise and all else that tasks share, then by optimizer: its compared setting at each rate."""
+    colors = color_of(tasks)
+    clean = [task for task in tasks if is_clean(task.config["noise"])]
+    found: dict[str, dict[tuple[str, int], dict[float, Setting]]] = {}
+    keys: dict[str, str] = {}
+    for task in tasks:
+        noise = task.config["noise"]
+        if not noise.get("rate"):
+            continue
+        others = _without_noise(task)
+        options = {k: v for k, v in texts(noise).items() if k != "rate"}
+        key = repr((sorted(options.items()), others))
+        name = keys.setdefault(key, _chart_name(task, list(keys.values())))
+        series = found.setdefault(name, {})
+        for one in [task, *(c for c in clean if _without_noise(c) == others)]:
+            for setting in one.compared:
+                rates = series.setdefault((setting.optimizer, colors[setting.optimizer]), {})
+                rates[100 * (one.config["noise"].get("rate") or 0)] = setting
+    return {n: s for n, s in found.items() if len({rate for rates in s.values() for rate in rates}) > 1}
+
+
+def _without_noise(task: Task) -> list[tuple[str, str]]:
+    return sorted(texts({k: v for k, v in task.config.items() if k != "noise"}).items())
+
+
+def _chart_name(task: Task, taken: list[str]) -> str:
+    config = task.config
+    name = f"{config['dataset']['name']}, {config['model']['name']}, {config['noise']['name']} noise"
+    return name if name not in taken else f"{name}, {epochs_words(task)} ({len(taken) + 1})"
+
+
+def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
+    if figure == "final_test_accuracy":
+        return list(setting.final().values())
+    found = []
+    clean = is_clean(setting.config["noise"])
+    for run in setting.runs:
+        # Without wrong labels all are right.
+        name = "train_accuracy" if figure == "clean_train_accuracy" and clean else figure
+        column = curves[run.path].get(name)
+        if run.values["status"] == "completed" and column and column[-1] is not None:
+            found.append(column[-1])
+    return found
+
+
+def _spread(name: str, color: int, points: list[tuple[float, list[float]]]) -> dict[str, Any]:
+    """Means with their standard deviations; an `error` of 0 for one value, whose spread isn't known."""
+    deviations = [standard_deviation(values) for _, values in points]
+    return {
+        "name": name,
+        "color": color,
+        "x": [x for x, _ in points],
+        "y": [100 * mean(values) for _, values in points],
+        "error": [0 if math.isnan(deviation) else 100 * deviation for deviation in deviations],
+        "text": [f"n = {len(values)}" for _, values in points],
+    }

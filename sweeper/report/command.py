@@ -1,0 +1,75 @@
+"""`python -m sweeper.report`: folders of runs to `report.html`, one page to pass on, and to figures for a paper."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeper.runs.layout import PAGE_FILE
+from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.terminal import say
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when the page was written, 2 for bad input."""
+
+    def command() -> None:
+        arguments = _parser().parse_args(argv)
+        written = report(arguments.outputs, arguments.into, arguments.figures)
+        for path in written:
+            say(f"written: {path}")
+        if arguments.figures and len(written) == 1:
+            say("no figures: no run has completed yet")
+
+    return exit_code_of(command)
+
+
+def report(outputs: Sequence[str], into: str | None = None, figures: str | None = None) -> list[Path]:
+    """Write the page of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+
+    Args:
+        figures: a folder for the figures, which is made; None for none.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        BadInput: a folder isn't there, has no runs, or can't be written to.
+    """
+    from sweeper.aggregate.tasks import group_tasks
+    from sweeper.report.curves import read_curve
+    from sweeper.report.page import build_page
+    from sweeper.report.provenance import read_origin
+    from sweeper.runs.results import read_results
+
+    results = read_results(outputs)
+    tasks = group_tasks(results.runs)
+    readable = [run for run in results.runs if run.configuration]
+    curves = {run.path: read_curve(run) for run in readable}
+    origins = {run.path: read_origin(run) for run in readable}
+    page = build_page(results, tasks, curves, origins)
+    written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
+    if figures is not None:
+        from sweeper.report.figures import draw_figures
+
+        advice = "choose another folder by --figures DIR"
+        written += [_write(Path(figures) / name, content, advice) for name, content in draw_figures(tasks, curves)]
+    return written
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "report",
+        f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
+        "that needs no network. Runs that still train are taken as they are.",
+    )
+    parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
+    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
+    return parser
+
+
+def _write(path: Path, content: bytes, advice: str) -> Path:
+    from sweeper.system.files import make_folder, write_atomically
+
+    with writing(path.parent, advice):
+        make_folder(path.parent)
+        write_atomically(path, content)
+    return path

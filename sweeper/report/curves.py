@@ -1,0 +1,85 @@
+"""Learning curves read back for drawing: which epochs are kept of long ones, and whose seconds may be compared."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeper.runs.layout import METRICS_FILE
+from sweeper.runs.metrics import read_metrics
+from sweeper.runs.rows import Run
+
+DRAWN = (
+    "test_accuracy",
+    "test_loss",
+    "train_loss",
+    "train_accuracy",
+    "clean_train_accuracy",
+    "corrupted_train_accuracy",
+    "val_accuracy",
+    "val_loss",
+    "lr",
+)
+MOST_EPOCHS = 60  # evenly spaced ones kept of a longer curve, beside its ends and extremes
+
+Column = list[float | None]
+Curve = dict[str, Column]  # `epoch`, `step`, `seconds` since the start, and of `DRAWN` what the run has
+
+
+def read_curve(run: Run) -> Curve:
+    """The whole rows of a run's `metrics.csv` by column; what isn't finite is None. Empty where there are no rows.
+
+    `seconds` counts training alone, without evaluation.
+    """
+    rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
+    if not rows:
+        return {}
+    curve = {name: [_finite(row[name]) for row in rows] for name in ("epoch", "step", *DRAWN)}
+    seconds: Column = []
+    total = 0.0
+    for row in rows:
+        total += row["train_seconds"] or 0.0
+        seconds.append(total)
+    return {name: column for name, column in curve.items() if any(v is not None for v in column)} | {"seconds": seconds}
+
+
+def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
+    """Which epochs of a configuration's curves are drawn, the same of each seed so that they can be averaged.
+
+    All, if there are at most `most`; else about `most` evenly spaced ones and, of each seed and each of `DRAWN`, the
+    first, the last, the highest and the lowest: no peak and no end is lost.
+    """
+    epochs = sorted({int(e) for curve in curves for e in curve.get("epoch", ()) if e is not None})
+    if len(epochs) <= most:
+        return epochs
+    kept = set(epochs[:: math.ceil(len(epochs) / most)])
+    for curve in curves:
+        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # no row lacks one
+        for name in DRAWN:
+            points = [(v, epoch) for v, epoch in zip(curve.get(name, ()), places, strict=False) if v is not None]
+            if points:
+                kept |= {epoch for _, epoch in (points[0], points[-1], max(points), min(points))}
+    return sorted(kept)
+
+
+def at_epochs(curve: Curve, name: str, epochs: Sequence[int]) -> Column:
+    """A column's values at these epochs; None where the run has none."""
+    values = dict(zip(curve["epoch"], curve.get(name, ()), strict=False))
+    return [values.get(epoch) for epoch in epochs]
+
+
+def comparable_seconds(runs: Sequence[Run], device_names: Sequence[str | None]) -> str:
+    """Why the seconds of these finished runs can't be compared; "" if they can.
+
+    Args:
+        device_names: of each run, as it was recorded.
+    """
+    if any(run.values.get("shared_device") is not False for run in runs):
+        return "some runs shared their device, or it isn't known"
+    kinds = {(run.values.get("device"), run.values.get("precision")) for run in runs}
+    if len(kinds) > 1 or len(set(device_names)) > 1:
+        return "they were made on different devices or in different precision"
+    return ""
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

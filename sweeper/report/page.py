@@ -1,0 +1,210 @@
+"""`report.html`: everything the page shows, put into one file that needs no other and no network."""
+
+import json
+import math
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sweeper import __version__
+from sweeper.aggregate.tasks import Task, task_title
+from sweeper.aggregate.verdict import describe_limits, describe_task
+from sweeper.report.charts import curve_data, lr_charts, noise_charts, profile_tables, seed_charts
+from sweeper.report.curves import MOST_EPOCHS, Curve
+from sweeper.report.provenance import Origin
+from sweeper.report.tables import (
+    across_table,
+    bad_table,
+    differences_table,
+    pairs_table,
+    profile_table,
+    ranking_table,
+    runs_table,
+    speed_table,
+)
+from sweeper.runs.record import STATUSES
+from sweeper.runs.results import Results
+from sweeper.system.files import PACKAGE
+from sweeper.system.text import duration
+
+FOLDER = PACKAGE / "report" / "template"
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "ranking": "Ranking",
+    "curves": "Learning curves",
+    "noise": "Label noise",
+    "seeds": "Seeds",
+    "lr": "Learning rate",
+    "profile": "Steps to target",
+    "across": "All tasks",
+    "speed": "Speed",
+    "bad": "Failures",
+    "differences": "Differences",
+    "runs": "Runs",
+}
+NOT_SHOWN = {
+    "ranking": "a ranking (no run that could be read)",
+    "curves": "learning curves (no epoch was finished)",
+    "noise": "label noise (one rate only)",
+    "seeds": "final and best accuracy (no completed run)",
+    "lr": "sensitivity to the learning rate (one rate an optimizer)",
+    "profile": "steps to a target (no target_accuracy that all runs of a task share)",
+    "across": "statistics over tasks (one task, or no two optimizers on all)",
+    "speed": "speed (no finished run had its device alone)",
+}
+
+
+def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve], origins: dict[str, Origin]) -> bytes:
+    """The page, UTF-8.
+
+    Args:
+        tasks: of the results' runs, as by `studies.group_tasks`.
+        curves, origins: of each run that can be read, by its path; of the others there need be none.
+    """
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    runs = results.runs
+    origins = {run.path: origins.get(run.path, Origin()) for run in runs}
+    across, across_note = across_table(tasks)
+    speed, shared = speed_table(tasks, origins)
+    profile = profile_tables(tasks)
+    charts = {
+        "noise": noise_charts(tasks, curves),
+        "seeds": [chart for chart in seed_charts(tasks) if any(one["x"] for one in chart["series"])],
+        "lr": lr_charts(tasks),
+        "profile": [profile["chart"]] if profile else [],
+    }
+    data = {"curves": [t for t in curve_data(tasks, curves, origins) if t["settings"]], "charts": charts}
+    longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
+    view: dict[str, Any] = {
+        "tasks": [
+            {
+                "label": task.label,
+                "verdict": [_unbroken(sentence) for sentence in describe_task(task)],
+                "ranking": ranking_table(task),
+                "pairs": pairs_table(task),
+                "rank_seeds": ", ".join(map(str, task.rank_seeds)) if _seeds_differ(task) else "",
+            }
+            for task in tasks
+        ],
+        "limits": describe_limits(tasks, runs),
+        "has_curves": bool(data["curves"]),
+        "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
+        "most_epochs": MOST_EPOCHS,
+        "charts": charts,
+        "lr_diverged": _diverged_settings(tasks),
+        "profile": profile_table(tasks) if profile else None,
+        "profile_left_out": ", ".join(profile["left_out"]) if profile else "",
+        "across": across,
+        "across_note": across_note,
+        "speed": speed,
+        "shared_runs": shared,
+        "bad": bad_table(runs),
+        "differences": differences_table(runs),
+        "runs": runs_table(runs, origins),
+    }
+    there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
+    shown = {
+        **{name: bool(table.rows) for name, table in there.items() if table is not None},
+        **{name: bool(charts[name]) for name in charts},
+        "curves": view["has_curves"],
+        "verdict": True,
+        "ranking": bool(tasks),
+    }
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
+    page = environment.get_template("report.html").render(
+        **view,
+        **_head(results, tasks, origins),
+        sections=[(name, title) for name, title in SECTIONS.items() if shown[name]],
+        not_shown="; ".join(words for name, words in NOT_SHOWN.items() if not shown[name]),
+        nonce=secrets.token_urlsafe(16),
+        css=Markup((FOLDER / "report.css").read_text()),
+        js=Markup((FOLDER / "report.js").read_text()),
+        plotly=Markup(get_plotlyjs()),
+        data=Markup(to_script_json(data)),
+    )
+    return page.encode()
+
+
+def to_script_json(data: Any) -> str:
+    """JSON that no name in it can end the script element of, or begin another."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
+    runs = results.runs
+    counts = Counter(run.values["status"] for run in runs)
+    optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
+    seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
+    started = sorted(origin.started for origin in origins.values() if origin.started)
+    devices = sorted({o.device_name for o in origins.values() if o.device_name})
+    facts = [
+        ("optimizers", ", ".join(optimizers)),
+        ("tasks", "; ".join(task_title(task) for task in tasks)),
+        ("seeds", _few([str(seed) for seed in seeds])),
+        ("devices", ", ".join(devices)),
+        ("device time", _device_time(list(origins.values()))),
+        ("begun", _period(started)),
+        ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
+    ]
+    names = (*STATUSES[1:], STATUSES[0], "damaged")
+    return {
+        "title": _title(optimizers, tasks),
+        "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), 'optimizer')} on {_count(len(tasks), 'task')}",
+        "counts": [(name, counts[name]) for name in names if counts[name]],
+        "facts": [(name, text) for name, text in facts if text],
+        "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
+    }
+
+
+def _device_time(origins: Sequence[Origin]) -> str:
+    """What all runs cost together; "" where some don't tell."""
+    seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
+    return f"{duration(sum(seconds))}, with set-up and evaluation" if len(seconds) == len(origins) else ""
+
+
+def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
+    names = sorted({task.config["dataset"]["name"] for task in tasks})
+    if not names:
+        return "Runs that can't be read"
+    where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
+    return f"Which optimizer is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
+
+
+def _unbroken(sentence: str) -> str:
+    """No line ends within a number with its deviation and unit."""
+    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
+
+
+def _seeds_differ(task: Task) -> bool:
+    """Whether ranks are of fewer seeds than some optimizer has finished."""
+    return any(set(setting.scores()) != set(task.rank_seeds) for setting in task.compared) and bool(task.ranks)
+
+
+def _diverged_settings(tasks: Sequence[Task]) -> str:
+    found = [f"{s.label} ({s.diverged()} of {len(s.runs)})" for task in tasks for s in task.settings if s.diverged()]
+    return _few(found)
+
+
+def _few(names: list[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _period(started: list[str]) -> str:
+    days = sorted({moment[:10] for moment in started})
+    return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def _ordinal(number: int) -> str:
+    return {1: "", 2: "second", 3: "third"}.get(number, f"{number}th")

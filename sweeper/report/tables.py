@@ -1,0 +1,265 @@
+"""The tables of the page, as texts and what they are sorted by."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from sweeper.aggregate.bootstrap import interquartile_mean, probability_of_improvement, stratified_interval
+from sweeper.aggregate.statistics import smallest_detectable_difference
+from sweeper.aggregate.tables import accuracy, text
+from sweeper.aggregate.tasks import Setting, Task, differing
+from sweeper.aggregate.verdict import describe_pair, p_words, points
+from sweeper.report.charts import profile_tables
+from sweeper.report.provenance import Origin
+from sweeper.runs.rows import Run
+from sweeper.system.text import duration
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`sort` is what the column is sorted by, where that isn't the text; "" stands last."""
+
+    text: str
+    sort: float | str | None = None
+    kind: str = ""
+
+
+@dataclass
+class Line:
+    cells: list[Cell]
+    minor: bool = False
+
+
+@dataclass
+class PageTable:
+    header: list[str] = field(default_factory=list)
+    rows: list[Line] = field(default_factory=list)
+
+    @property
+    def minor(self) -> bool:
+        return any(row.minor for row in self.rows)
+
+
+def ranking_table(task: Task) -> PageTable:
+    """The compared settings by rank, then the others."""
+    table = PageTable(["rank", "optimizer", "lr", "weight decay", "final", "95 % interval, %", "best", "seeds, %"])
+    counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
+    table.header += [name.removeprefix("n_") for name in counts]
+    others = [setting for setting in task.settings if setting not in task.compared]
+    others.sort(key=lambda setting: -(setting.row["final_test_accuracy_mean"] or 0))
+    for place, setting in enumerate([*task.compared, *others]):
+        row, final = setting.row, setting.final()
+        low, high = (row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high"))
+        cells = [
+            _rank(task, place),
+            Cell(setting.label),
+            _number(row["lr"], "g"),
+            _number(row["weight_decay"], "g"),
+            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
+            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
+            Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
+            Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="seeds"),
+            *(_number(row[name], "d") for name in counts),
+        ]
+        table.rows.append(Line(cells, minor=place >= len(task.compared)))
+    return table
+
+
+def pairs_table(task: Task) -> PageTable:
+    """Every pair of compared settings; none where they were chosen on the images they would be compared on."""
+    table = PageTable(
+        ["first", "second", "n", "difference", "95 % interval", "ahead in", "g_z", "p (Holm)", "smallest"]
+    )
+    table.header.append("verdict")
+    for pair in task.pairs if task.chosen_by != "test" else ():
+        c = pair.comparison
+        cells = [
+            Cell(pair.a.label),
+            Cell(pair.b.label),
+            _number(c.n, "d"),
+            Cell(points(c.difference), _sort(c.difference), "number"),
+            Cell("–" if math.isnan(c.low) else f"{points(c.low)} to {points(c.high)}", _sort(c.low), "number"),
+            Cell(f"{c.ahead} of {c.n}", c.ahead, "number"),
+            _number(c.effect, ".2f"),
+            Cell(p_words(pair.p), _sort(pair.p), "number"),
+            _number(100 * smallest_detectable_difference(c.deviation, c.n), ".2f"),
+            Cell(describe_pair(pair), kind="wide"),
+        ]
+        table.rows.append(Line(cells))
+    return table
+
+
+def profile_table(tasks: Sequence[Task]) -> PageTable:
+    found = profile_tables(tasks)
+    if found is None:
+        return PageTable()
+    header = ["optimizer", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"]), "score"]
+    table = PageTable(header)
+    for name, times, score in sorted(found["rows"], key=lambda row: -row[2]):
+        steps = [Cell("not reached" if t == math.inf else f"{t:,.0f}", t, "number") for t in times]
+        table.rows.append(Line([Cell(name), *steps, _number(score, ".2f")]))
+    return table
+
+
+def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
+    """The interquartile mean and the probability of improvement over all tasks, and of how many runs they are.
+
+    Empty below two tasks or two optimizers that were compared on all of them, and where settings were chosen by test.
+    """
+    used = [task for task in tasks if task.compared and task.chosen_by != "test"]
+    names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
+    if len(used) < 2 or len(names) < 2:
+        return PageTable(), ""
+    scores = {name: [list(_compared(task, name).scores().values()) for task in used] for name in sorted(names)}
+    table = PageTable(["optimizer", "runs", "IQM, %", "95 % interval", "improvement, %", "95 % interval"])
+    lines = []
+    for name, own in scores.items():
+        rest = [[score for other in scores if other != name for score in scores[other][k]] for k in range(len(used))]
+        middle = interquartile_mean(own)
+        low, high = stratified_interval(interquartile_mean, own)
+        chance = probability_of_improvement(own, rest)
+        worse, better = stratified_interval(probability_of_improvement, own, rest)
+        cells = [
+            Cell(name),
+            _number(sum(map(len, own)), "d"),
+            Cell("diverged" if middle == -math.inf else f"{100 * middle:.2f}", middle, "number"),
+            Cell(" to ".join("diverged" if v == -math.inf else f"{100 * v:.2f}" for v in (low, high)), low, "number"),
+            _number(100 * chance, ".0f"),
+            Cell(f"{100 * worse:.0f} to {100 * better:.0f}", worse, "number"),
+        ]
+        lines.append((middle, Line(cells)))
+    table.rows = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
+    return table, f"{len(used)} tasks."
+
+
+def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
+    """Also how many finished runs are left out since they shared their device."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    shared = 0
+    for task in tasks:
+        for run in task.runs():
+            v = run.values
+            if v["status"] not in ("completed", "diverged"):
+                continue
+            if v.get("shared_device") is not False:
+                shared += 1
+                continue
+            device = origins[run.path].device_name or v.get("device") or "unknown device"
+            where = f"{device} {v.get('precision') or ''}".strip()
+            key: tuple[str, ...] = (where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}", v["optimizer"])
+            groups.setdefault(key, []).append(run)
+    table = PageTable(["device", "task", "optimizer", "runs", "images/s", "s/epoch", "peak memory, MB"])
+    for group, runs in sorted(groups.items()):
+        epochs = [_ratio(run.values.get("train_seconds"), run.epochs_done) for run in runs]
+        cells = [
+            *map(Cell, group),
+            _number(len(runs), "d"),
+            _number(_median(run.values.get("images_per_second") for run in runs), ",.0f"),
+            _number(_median(epochs), ".3g"),
+            _number(_ratio(_median(run.values.get("peak_memory_bytes") for run in runs), 1e6), ",.0f"),
+        ]
+        table.rows.append(Line(cells))
+    return table, shared
+
+
+def bad_table(runs: Sequence[Run]) -> PageTable:
+    table = PageTable(["run", "status", "epochs", "reason"])
+    for run in runs:
+        status = run.values["status"]
+        if status in ("diverged", "pruned", "failed", "damaged"):
+            reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
+            cells = [
+                Cell(run.values["run"]),
+                Cell(status, kind=f"number {status}"),
+                _number(run.epochs_done, "d"),
+                reason,
+            ]
+            table.rows.append(Line(cells))
+    return table
+
+
+def differences_table(runs: Sequence[Run]) -> PageTable:
+    readable = [run for run in runs if run.configuration]
+    configs = [_compared_values(run) for run in readable]
+    table = PageTable(["value", "of the runs"])
+    for name in differing(configs):
+        counts: dict[str, int] = {}
+        for config in configs:
+            counts[config.get(name, "–")] = counts.get(config.get(name, "–"), 0) + 1
+        values = "; ".join(f"{value} ({count})" for value, count in sorted(counts.items(), key=_by_number))
+        table.rows.append(Line([Cell(name), Cell(values, kind="wide")]))
+    return table
+
+
+def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
+    table = PageTable(["run", "status", "seed", "final, %", "best, %", "best epoch", "training", "command"])
+    for run in runs:
+        v = run.values
+        seconds = v.get("train_seconds")
+        cells = [
+            Cell(v["run"]),
+            Cell(v["status"], kind=f"number {v['status']}"),
+            _number(v.get("seed"), "d"),
+            _percent(v.get("final_test_accuracy")),
+            _percent(v.get("best_test_accuracy")),
+            _number(v.get("best_epoch"), "d"),
+            Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
+            Cell(origins[run.path].command or "–", kind="command"),
+        ]
+        table.rows.append(Line(cells))
+    return table
+
+
+# What differs in any sweep and tells nothing, or is a result.
+_NO_DIFFERENCE = frozenset({"run", "status", "error", "versions_differ", "shared_device"})
+
+
+def _compared_values(run: Run) -> dict[str, str]:
+    from sweeper.runs.rows import FROM_RESULT
+
+    left_out = _NO_DIFFERENCE | FROM_RESULT.keys()
+    values = {name: text(value) for name, value in run.values.items() if name not in left_out and value is not None}
+    return values | {name: value for name, value in run.conditions.items() if name not in values}
+
+
+def _rank(task: Task, place: int) -> Cell:
+    if place >= len(task.ranks):
+        return Cell("–", "", "number")
+    rank = task.ranks[place]
+    between = f" ({rank.low:g}–{rank.high:g})" if len(task.rank_seeds) > 1 else ""
+    return Cell(f"{rank.rank:g}{between}", rank.rank, "number")
+
+
+def _compared(task: Task, optimizer: str) -> Setting:
+    return next(setting for setting in task.compared if setting.optimizer == optimizer)
+
+
+def _percent(share: float | None) -> Cell:
+    return _number(None if share is None else 100 * share, ".2f")
+
+
+def _number(value: float | None, form: str) -> Cell:
+    missing = value is None or math.isnan(value)
+    return Cell("–", "", "number") if missing else Cell(format(value, form), value, "number")
+
+
+def _sort(value: float | None) -> float | str:
+    return "" if value is None or math.isnan(value) else value
+
+
+def _ratio(a: float | None, b: float) -> float | None:
+    return None if a is None or not b else a / b
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _by_number(item: tuple[str, Any]) -> tuple[int, float, str]:
+    try:
+        return 0, float(item[0]), ""
+    except ValueError:
+        return 1, 0.0, item[0]

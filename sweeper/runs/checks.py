@@ -1,0 +1,56 @@
+"""What may stand in a cell of the table: each kind's check, and texts that no file, terminal or encoding chokes on."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.runs.record import Damaged
+from sweeper.system.text import LONGEST_TEXT, printable
+
+LARGEST_INTEGER = 2**63  # what the columns of a table, and other programs' integers, hold
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a value must be, in words and as its test."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+    def check(self, name: str, value: Any) -> Any:
+        """`value`, printable if it is a text; None, which is an empty cell, passes.
+
+        Raises:
+            Damaged: it is something else.
+        """
+        if value is None:
+            return None
+        if not self.fits(value):
+            raise Damaged(f"{name} is {value!r:.40}; it must be {self.words}")
+        return printable(value) if isinstance(value, str) else value
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return _is_integer(value) and abs(value) < LARGEST_INTEGER
+
+
+TEXT = Kind(f"a text of at most {LONGEST_TEXT} characters", lambda v: isinstance(v, str) and len(v) <= LONGEST_TEXT)
+NUMBER = Kind("a number", _is_number)
+SHARE = Kind("a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
+AMOUNT = Kind("a number of at least 0", lambda v: _is_number(v) and v >= 0)
+SEED = Kind("an integer of at least 0", lambda v: _is_integer(v) and v >= 0)
+COUNT = Kind("an integer of at least 0", lambda v: _is_integer(v) and 0 <= v < LARGEST_INTEGER)
+FLAG = Kind("true or false", lambda v: isinstance(v, bool))
+DEVICE = Kind("cuda, mps or cpu", lambda v: v in ("cuda", "mps", "cpu"))
+# An option of a class of any package may be infinite or not a number.
+OPTION = Kind(
+    f"a value below 2^63 or a text of at most {LONGEST_TEXT} characters",
+    lambda v: isinstance(v, (bool, float)) or TEXT.fits(v) or _is_number(v),
+)

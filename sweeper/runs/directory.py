@@ -1,0 +1,178 @@
+"""The run directory: the one owner of its files' names, of how they are written and read back."""
+
+import contextlib
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.runs.identity import IDENTITY_VERSION, with_relative_paths
+from sweeper.runs.layout import (
+    CHECKPOINT_FILES,
+    HYDRAS_FILES,
+    LABELS_FILE,
+    LOCK_FILE,
+    METRICS_FILE,
+    PREVIOUS_FOLDER,
+    RESULT_FILES,
+    RUN_FILE,
+    RUN_FILES,
+    TRACKING_FILE,
+    WEIGHTS_FILE,
+)
+from sweeper.runs.metrics import METRICS
+from sweeper.runs.previous import finish_keeping, keep_together
+from sweeper.runs.record import FINISHED, SCHEMA_VERSION, Damaged, recorded_status
+from sweeper.system import files
+from sweeper.system.files import read_file
+from sweeper.system.lock import Lock, Locked, is_alive, read_lock
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class RunDirectory:
+    """One run's files. Nothing is created before something is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self) -> Lock:
+        return Lock(self.path / LOCK_FILE)
+
+    def write_run(
+        self,
+        status: str,
+        config: dict[str, Any],
+        environment: dict[str, Any],
+        result: dict[str, Any] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Write `run.json`, with paths relative to the run's directory."""
+        run = {
+            "schema_version": SCHEMA_VERSION,
+            "identity_version": IDENTITY_VERSION,
+            "status": status,
+            "config": with_relative_paths(config, self.path),
+            "environment": environment,
+            "result": result,
+            "error": error,
+        }
+        self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
+
+    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write `metrics.csv`: one row an epoch, columns as in `METRICS`; None is an empty cell."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, METRICS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self._write(METRICS_FILE, text.getvalue().encode())
+
+    def write_corrupted_labels(self, labels: Sequence[tuple[int, int, int]] | None) -> None:
+        """Write which training labels are wrong; no file without label noise, where they are None.
+
+        Args:
+            labels: of each image its place in the canonical order of the full training set (class, then content), its
+                true label and the one it is given.
+        """
+        if labels is None:
+            return
+        lines = ["index,true_label,given_label", *(",".join(map(str, row)) for row in labels)]
+        self._write(LABELS_FILE, ("\n".join(lines) + "\n").encode())
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint; the one before it is kept beside, in case a disk spoils what was whole when written."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self._write(CHECKPOINT_FILES[0], files.with_checksum(buffer.getvalue()), self.path / CHECKPOINT_FILES[1])
+
+    def load_checkpoint(self, name: str = CHECKPOINT_FILES[0]) -> dict[str, Any] | None:
+        """A checkpoint, on the CPU; None when there is none of this name.
+
+        Raises:
+            Damaged: there is one, but it isn't whole.
+        """
+        import torch
+
+        path = self.path / name
+        if not path.is_file():
+            return None
+        try:
+            content = files.without_checksum(read_file(path))
+            state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+        except PermissionError:  # it may be whole: no reason to begin anew
+            raise
+        except Exception as error:  # whatever a foreign file makes the unpickler raise
+            raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
+        return state
+
+    def remove_checkpoints(self, *names: str) -> None:
+        """Remove these of `CHECKPOINT_FILES`, and no other."""
+        for name in names:
+            files.remove_file(self.path / name)
+
+    def write_weights(self, model: "nn.Module") -> None:
+        """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
+        import torch
+        from safetensors.torch import save
+
+        # Copies: tied weights share memory, which the format refuses.
+        weights = {
+            k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in model.state_dict().items()
+        }
+        self._write(WEIGHTS_FILE, save(weights))
+
+    def tracking_key(self) -> str | None:
+        """By which a tracker knows this run again; None if none was told of it."""
+        with contextlib.suppress(OSError, ValueError):
+            key = (self.path / TRACKING_FILE).read_text().strip()
+            return key if re.fullmatch("[0-9a-f]{12}", key) else None
+        return None
+
+    def write_tracking_key(self, key: str) -> str:
+        self._write(TRACKING_FILE, f"{key}\n".encode())
+        return key
+
+    def remove_links(self) -> None:
+        """Take away links and pipes where Hydra is going to write."""
+        for name in HYDRAS_FILES:
+            files.clear_way(self.path / name)
+
+    def set_aside(self, even_interrupted: bool = False) -> Path | None:
+        """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
+        made goes on by default."""
+        if not even_interrupted and recorded_status(self.path) in ("running", "interrupted"):
+            return None
+        return keep_together(self.path, RESULT_FILES)
+
+    def remove_if_never_begun(self) -> None:
+        """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
+        if not any((self.path / name).exists() for name in (*RUN_FILES, PREVIOUS_FOLDER)):
+            files.remove_tree(self.path / HYDRAS_FILES[0])
+            with contextlib.suppress(OSError):  # not empty, or not there
+                files.remove_empty_folder(self.path)
+                files.remove_empty_folder(self.path.parent)
+
+    def tidy(self) -> None:
+        """Remove what an owner that was killed left behind. To be called by the lock's owner."""
+        files.remove_leftovers(self.path, RUN_FILES)
+        finish_keeping(self.path, RESULT_FILES)
+        if recorded_status(self.path) in FINISHED:  # killed after its last word
+            self.remove_checkpoints(*CHECKPOINT_FILES)
+
+    def tidy_finished(self) -> None:
+        """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
+        left = any((self.path / name).exists() for name in (*CHECKPOINT_FILES, LOCK_FILE))
+        seen = read_lock(self.path / LOCK_FILE)
+        if left and not (seen is not None and is_alive(self.path / LOCK_FILE, seen, wait=False)):
+            with contextlib.suppress(OSError, Locked), self.lock():
+                self.tidy()
+
+    def _write(self, name: str, content: bytes, keep: Path | None = None) -> None:
+        files.make_folder(self.path)
+        files.write_atomically(self.path / name, content, keep=keep)

@@ -1,0 +1,150 @@
+"""What makes a run that run: the part of its configuration that determines its result, as a name and a hash."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sweeper.system.files import relative
+
+# Counted up when the same configuration would train differently, so that old results are never taken for new ones.
+IDENTITY_VERSION = 1
+
+# Names of today and, of what recorded configurations and identities hold, the ones they had before.
+FORMER_NAMES = {
+    "sweeper.models.wide_resnet": "sweeper.zoo.wide_resnet",
+    "sweeper.models.densenet": "sweeper.zoo.densenet",
+    "sweeper.models.mobilenet": "sweeper.zoo.mobilenet",
+    "sweeper.models.vit_tiny": "sweeper.zoo.vit_tiny",
+    "sweeper.datasets.folder": "sweeper.folder.folder",
+    "sweeper.train.trackers.mlflow.MLflow": "sweeper.trackers.mlflow.MLflow",
+    "sweeper.train.trackers.tensorboard.TensorBoard": "sweeper.trackers.tensorboard.TensorBoard",
+    "sweeper.train.trackers.wandb.WandB": "sweeper.trackers.wandb.WandB",
+}
+NAMES_OF_TODAY = {former: name for name, former in FORMER_NAMES.items()}
+
+GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking")
+
+# Where and how a run is carried out, and what is kept of it. Everything else is the run's identity.
+NOT_IDENTITY = frozenset(
+    {
+        "device",
+        "tracking",
+        "outputs",
+        "rerun",
+        "fail_fast",
+        "save_model",
+        "checkpoint_every",
+        "target_accuracy",
+        "record_host",
+        "dataset.root",
+        "dataset.workers",
+        "noise.file",  # its content is: `noise.file_digest`
+    }
+)
+
+
+NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # what `run_name` ends in
+
+# Names that are devices on Windows, with anything behind a dot too.
+_RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+
+
+def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value under its dotted name; lists are values.
+
+    >>> dict(flat({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.99]}}))
+    {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.99]}
+    """
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def is_identity(name: str) -> bool:
+    """Whether the option of this dotted name has a part in determining a run's result.
+
+    >>> is_identity("optimizer.lr"), is_identity("dataset.root"), is_identity("device.kind")
+    (True, False, False)
+    """
+    return name not in NOT_IDENTITY and name.partition(".")[0] not in NOT_IDENTITY
+
+
+def identity_config(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a run's resolved configuration that determines its result, in canonical form.
+
+    Options left at null are dropped, so a new option with the default null renames no old run; a float of integer
+    value is written as an integer, so `1` and `1.0` are one run.
+    """
+    canonical: dict[str, Any] = _canonical(
+        {
+            key: {k: v for k, v in value.items() if is_identity(f"{key}.{k}")} if isinstance(value, dict) else value
+            for key, value in config.items()
+            if is_identity(key)
+        }
+    )
+    return canonical
+
+
+def run_hash(config: dict[str, Any]) -> str:
+    """Eight hexadecimal digits of SHA-256 over the identity and its version; independent of the order of keys."""
+    text = json.dumps([IDENTITY_VERSION, identity_config(config)], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def run_name(config: dict[str, Any]) -> str:
+    """The run's directory below `outputs`: `<dataset>-<model>/<optimizer>[-<noise>]-seed<k>-<hash8>`."""
+    names = {group: _file_name(config[group]["name"]) for group in ("dataset", "model", "optimizer", "noise")}
+    noise = "" if names["noise"] == "none" else f"-{names['noise']}"
+    folder = f"{names['dataset']}-{names['model']}"
+    return f"{folder}/{names['optimizer']}{noise}-seed{config['seed']}-{run_hash(config)}"
+
+
+def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
+    """Why a configuration isn't of the run that a directory is named as, in words; None if it is.
+
+    Nothing contradicts a directory of a name that users give, such as a copy's.
+    """
+    named = NAMED_AS_A_RUN.search(os.path.basename(os.path.abspath(directory)))
+    if named is None:
+        return None
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # no run's configuration
+        if run_hash(config) == named["hash"]:
+            return None
+        return f"of another run, {run_name(config)}"
+    return "of no run that can be named"
+
+
+def _file_name(choice: str) -> str:
+    """A choice's name as a part of a file name, on any system: no separators, no dots in front, at most 40 long."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", choice).lstrip(".")[:40].rstrip(".") or "_"
+    return f"_{name}" if _RESERVED.fullmatch(name.partition(".")[0]) else name
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _canonical(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(v) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        return FORMER_NAMES.get(value, value)
+    return value
+
+
+def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """The configuration with its paths as seen from `directory`, so that a folder of runs can be moved."""
+    paths = {"dataset": "root", "noise": "file"}
+    changed = {
+        group: {**config[group], name: relative(config[group][name], directory)}
+        for group, name in paths.items()
+        if config[group].get(name)
+    }
+    return {**config, **changed, "outputs": relative(config["outputs"], directory)}

@@ -1,0 +1,115 @@
+"""`metrics.csv` read back, and a run's figures: what its epochs' rows come to."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweeper.runs.checks import LARGEST_INTEGER, NUMBER, SHARE
+from sweeper.runs.layout import METRICS_FILE
+from sweeper.runs.record import Damaged
+from sweeper.system.files import read_file
+
+METRICS = (
+    "epoch",  # from 1
+    "step",  # steps done at the epoch's end
+    "lr",  # of the epoch's last step
+    "train_loss",  # mean over the epoch's batches, as they were trained on
+    "train_accuracy",  # the same; of images with wrong labels, by these labels
+    "clean_train_accuracy",  # of the training images whose label is right
+    "corrupted_train_accuracy",  # share of the images with a wrong label that are told as that label: memorization
+    "val_loss",
+    "val_accuracy",  # on the images held out by dataset.validation_fraction; empty without them
+    "test_loss",
+    "test_accuracy",
+    "train_seconds",  # of training alone, without evaluation
+    "images_per_second",  # trained
+)
+
+Row = dict[str, float | None]
+
+
+def read_metrics(path: Path) -> tuple[list[Row], str | None]:
+    """The whole rows of a `metrics.csv`, and what is wrong with the rest; no rows where there is no such file.
+
+    Accuracies are in [0, 1]; empty cells are None. A row without its line's end is not whole: its last number may be
+    half of one.
+    """
+    if not os.path.isfile(path):
+        return [], None
+    try:
+        content = read_file(path)
+    except OSError as error:
+        return [], f"{METRICS_FILE}: {error.strerror or error}"
+    lines = content.decode(errors="replace").split("\n")
+    if lines[0] != ",".join(METRICS):
+        return [], f"{METRICS_FILE}: its first line is not the names of the metrics"
+    rows: list[Row] = []
+    try:
+        for line in lines[1:-1]:
+            rows.append(_read_line(line))
+    except (ValueError, Damaged):
+        return rows, f"{METRICS_FILE}: only its first {len(rows)} rows can be read"
+    if lines[-1] or len(lines) == 1:
+        return rows, f"{METRICS_FILE}: cut off after {len(rows)} whole rows"
+    return rows, None
+
+
+def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: str) -> dict[str, Any]:
+    """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
+
+    `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
+    alone, without evaluation.
+
+    Args:
+        target: test accuracy in (0, 1].
+        status: the run's.
+    """
+    last = rows[-1] if rows else {}
+    completed = status == "completed"
+    seconds = math.fsum(row["train_seconds"] for row in rows)
+    tested = [row for row in rows if row.get("test_accuracy") is not None]
+    validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
+    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equals
+    images = math.fsum(row["train_seconds"] * row["images_per_second"] for row in rows)
+    return {
+        "epochs_done": int(last.get("epoch", 0)),
+        "steps": int(last.get("step", 0)),
+        "final_test_accuracy": last.get("test_accuracy") if completed else None,
+        "best_test_accuracy": best["test_accuracy"] if best else None,
+        "best_epoch": int(best["epoch"]) if best else None,
+        "final_val_accuracy": last.get("val_accuracy") if completed else None,
+        "best_val_accuracy": max(validated, default=None),
+        "final_train_loss": _finite(last.get("train_loss")) if completed else None,
+        "steps_to_target": _steps_to_target(tested, target, status),
+        "train_seconds": round(seconds, 6),
+        "images_per_second": round(images / seconds, 1) if seconds else None,
+    }
+
+
+def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
+    """The figures of a run that has no result yet; empty ones before its first epoch."""
+    found = figures(rows, target, "running")
+    return found if rows else dict.fromkeys(found) | {"epochs_done": 0}
+
+
+def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, status: str) -> int | str | None:
+    if target is None:
+        return None
+    reached = next((int(row["step"]) for row in tested if row["test_accuracy"] >= target), None)
+    return "inf" if reached is None and status in ("completed", "diverged") else reached
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _read_line(line: str) -> Row:
+    row = dict(zip(METRICS, (float(cell) if cell else None for cell in line.split(",")), strict=True))
+    for name in ("epoch", "step", "train_seconds", "images_per_second"):
+        if (value := NUMBER.check(name, row[name])) is None or not 0 <= value < LARGEST_INTEGER:
+            raise ValueError(name)
+    for name in ("test_accuracy", "val_accuracy"):
+        SHARE.check(name, row[name])
+    return row

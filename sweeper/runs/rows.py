@@ -1,0 +1,179 @@
+"""One run directory as one row of the table. Every value is checked: a record that tells nonsense is a damaged row."""
+
+import json
+import math
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT, Kind
+from sweeper.runs.identity import contradiction, flat, identity_config
+from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
+from sweeper.runs.metrics import figures_so_far, read_metrics
+from sweeper.runs.record import Damaged, effective_status, read_run
+from sweeper.system.lock import is_alive, read_lock
+from sweeper.system.text import printable, shortened
+
+MOST_VALUES = 1000  # of a configuration
+
+# Columns, where the configuration has them, and what they must be.
+FROM_CONFIG: dict[str, tuple[str, Kind]] = {
+    "dataset": ("dataset.name", TEXT),
+    "model": ("model.name", TEXT),
+    "optimizer": ("optimizer.name", TEXT),
+    "noise": ("noise.name", TEXT),
+    "noise_rate": ("noise.rate", SHARE),
+    "seed": ("seed", SEED),
+    "lr": ("optimizer.lr", NUMBER),
+    "weight_decay": ("optimizer.weight_decay", NUMBER),
+    "epochs": ("epochs", COUNT),
+    "batch_size": ("batch_size", COUNT),
+}
+OPTIONAL = ("noise_rate", "lr", "weight_decay")  # an optimizer of any package may lack them
+
+FROM_RESULT: dict[str, Kind] = {
+    "final_test_accuracy": SHARE,  # after the last epoch; only of completed runs, as all that is final
+    "best_test_accuracy": SHARE,  # the highest of all epochs
+    "best_epoch": COUNT,  # the first that reached it
+    "final_val_accuracy": SHARE,  # on the images held out by dataset.validation_fraction
+    "best_val_accuracy": SHARE,
+    "final_train_loss": NUMBER,
+    "steps_to_target": COUNT,  # to the first epoch that reached target_accuracy; inf: never; empty: no target was set
+    "train_seconds": AMOUNT,  # of training alone, without evaluation
+    "images_per_second": AMOUNT,  # trained in those seconds
+    "peak_memory_bytes": COUNT,  # of the device; on the CPU of the process
+    "shared_device": FLAG,  # other runs used the device meanwhile: its seconds are compared with none
+}
+
+
+@dataclass(slots=True)
+class Run:
+    """A row and what stands behind it.
+
+    Attributes:
+        path: its directory.
+        values: the row's cells by column; None is an empty one.
+        configuration: what determines the result, without the seed, as text; "" where it can't be read.
+        conditions: what may change a result without being the run's identity, e.g. `{"precision": "bf16"}`.
+        versions: of sweeper and the libraries; empty where none were recorded.
+    """
+
+    path: str
+    values: dict[str, Any]
+    configuration: str = ""
+    conditions: dict[str, str] = field(default_factory=dict)
+    versions: tuple[tuple[str, str], ...] = ()
+    epochs_done: int = 0
+
+
+def read_row(path: str, name: str) -> Run:
+    """The run in the directory `path` as a row whose `run` is `name`; of status `damaged` if it can't be read."""
+    try:
+        return _read(Path(path), printable(name))
+    except Damaged as damage:
+        reason = str(damage).removeprefix(f"{path}/")
+    except RecursionError:
+        reason = f"{RUN_FILE}: nested too deep"
+    return damaged_row(path, name, reason)
+
+
+def damaged_row(path: str, name: str, reason: str) -> Run:
+    return Run(path, {"run": printable(name), "status": "damaged", "error": shortened(reason)})
+
+
+def _read(directory: Path, name: str) -> Run:
+    if not os.path.lexists(directory / RUN_FILE):
+        lock = directory / LOCK_FILE
+        if (seen := read_lock(lock)) is not None and is_alive(lock, seen, wait=False):
+            return Run(str(directory), {"run": name, "status": "running"})  # it has just begun
+        raise Damaged(f"there is no {RUN_FILE}")
+    run = read_run(directory, own=False)
+    try:
+        row = _row(run, directory, name)
+    except Damaged as damage:
+        raise Damaged(f"{RUN_FILE}: {damage}") from damage
+    if (other := contradiction(directory, run["config"])) is not None:  # a value that is none tells more
+        raise Damaged(f"{RUN_FILE}: {other}")
+    return row
+
+
+def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
+    config, environment, result, error = run["config"], run["environment"], run["result"] or {}, run.get("error")
+    if not isinstance(error, (str, type(None))):
+        raise Damaged(f"error is {error!r:.40}; it must be a text")
+    if not isinstance(config.get("dataset"), dict):
+        raise Damaged("dataset is missing")
+    values = _config_values(config)
+    for column, kind in (("device", DEVICE), ("precision", TEXT)):
+        values[column] = kind.check(f"environment.{column}", environment.get(column))
+    status = effective_status(run, directory)
+    if status in ("running", "interrupted"):
+        target = SHARE.check("target_accuracy", config.get("target_accuracy"))
+        rows, damage = read_metrics(directory / METRICS_FILE)
+        result = {**result, **figures_so_far(rows, target)}
+        error = error or damage
+    values |= _result_values(result, status)
+    # Who costs less of the device than its training took had shared it, or was killed and lost count.
+    cost = AMOUNT.check("environment.device_seconds", environment.get("device_seconds"))
+    if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
+        values["shared_device"] = None
+    values |= {"run": name, "status": status, "error": shortened(error) if error else None}
+    versions = environment.get("versions") or {}
+    if not isinstance(versions, dict):
+        raise Damaged("environment.versions must be texts by name")
+    versions = {str(k): TEXT.check("environment.versions", v) for k, v in versions.items() if v is not None}
+    digest = TEXT.check("environment.data_digest", environment.get("data_digest"))
+    conditions = {
+        "device": values["device"],
+        "precision": values["precision"],
+        "torch": versions.get("torch"),
+        "sweeper": versions.get("sweeper"),
+        "data": digest and digest[:8],
+    }
+    return Run(
+        str(directory),
+        values,
+        sys.intern(json.dumps(identity_config({**config, "seed": None}), sort_keys=True)),
+        {what: value for what, value in conditions.items() if value},
+        tuple(sorted(versions.items())),
+        COUNT.check("result.epochs_done", result.get("epochs_done")) or 0,
+    )
+
+
+def _config_values(config: dict[str, Any]) -> dict[str, Any]:
+    values = {sys.intern(name): value for name, value in flat(config)}  # the same few names in ten thousand rows
+    for name in values:
+        if len(name) > 200 or not name.isprintable():
+            raise Damaged(f"config has the name {name!r:.40}")
+    if len(values) > MOST_VALUES:
+        raise Damaged(f"config has more than {MOST_VALUES} values")
+    head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
+    values = {
+        name: shortened(json.dumps(value)) if isinstance(value, list) else value for name, value in values.items()
+    }
+    for column, value in head.items():
+        if value is None and column not in OPTIONAL:
+            raise Damaged(f"{FROM_CONFIG[column][0]} is missing")
+    if head["noise"] == "none":
+        head["noise_rate"] = head["noise_rate"] or 0.0
+    elif values.get("noise.kind") == "human":
+        head["noise_rate"] = None  # the label file's, which its record doesn't tell
+    return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
+
+
+def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:
+    """The figures; final ones only of a completed run, which has them for certain."""
+    never = result.get("steps_to_target") == "inf"
+    if never:
+        result = {**result, "steps_to_target": None}
+    values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
+    if never:
+        values["steps_to_target"] = math.inf
+    if status != "completed":
+        return values | {column: None for column in values if column.startswith("final_")}
+    for column in ("final_test_accuracy", "best_test_accuracy"):
+        if values[column] is None:
+            raise Damaged(f"result.{column} is missing, of a completed run")
+    return values

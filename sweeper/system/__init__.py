@@ -1,0 +1,1 @@
+"""The operating system as we want it: whole-or-nothing files, locks, processes, limits, terminal, errors."""

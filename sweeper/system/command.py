@@ -1,0 +1,75 @@
+"""What the commands have in common: options that are refused in one line, and errors as exit codes."""
+
+import argparse
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from sweeper import __version__
+from sweeper.system.errors import BadInput, RunFailed
+from sweeper.system.files import say_what_failed
+from sweeper.system.terminal import _writing_stdout
+from sweeper.system.text import printable
+
+
+class Parser(argparse.ArgumentParser):
+    """Knows the folders of runs and `--version`; raises BadInput where argparse prints a page of usage and exits."""
+
+    def __init__(self, module: str, description: str) -> None:
+        super().__init__(prog=f"python -m sweeper.{module}", description=description)
+        words = "folders of runs (default: outputs)"
+        self.add_argument("outputs", nargs="*", default=["outputs"], type=_folder, help=words)
+        self.add_argument("--version", action="version", version=f"sweeper {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; see {self.prog} --help")
+
+
+def _folder(text: str) -> str:
+    """As `sweeper.train` has it, outputs=DIR, too."""
+    return text.removeprefix("outputs=")
+
+
+@contextlib.contextmanager
+def writing(folder: Path, advice: str) -> Iterator[None]:
+    """Around the making of `folder` and the writing of its files: what fails becomes BadInput that ends in `advice`."""
+    try:
+        yield
+    except OSError as error:
+        file, reason = error.filename or folder, error.strerror or error
+        raise BadInput(f"{file}: can't be written: {reason}; {advice}") from error
+
+
+def elsewhere(module: str, outputs: Sequence[str]) -> str:
+    """The advice for results that have no place in `outputs`. Whoever reads it may have called another command, which
+    called this one.
+
+    >>> elsewhere("report", ["my runs"])
+    "python -m sweeper.report 'my runs' --into DIR writes elsewhere"
+    """
+    return f"{shlex.join(['python', '-m', f'sweeper.{module}', *outputs, '--into', 'DIR'])} writes elsewhere"
+
+
+def exit_code_of(command: Callable[[], int | None]) -> int:
+    """What the command returns, 0 for None; 1 for a run that failed, 2 for bad input or a file that can't be read or
+    written, each told in a line; 130 by Ctrl-C."""
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    try:
+        try:
+            return command() or 0
+        finally:
+            with _writing_stdout():
+                sys.stdout.flush()  # what argparse printed
+    except (BadInput, RunFailed) as error:
+        print(f"error: {printable(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    except OSError as error:
+        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,185 @@
+"""Files that appear whole or not at all, and files read with suspicion.
+
+All that is written, moved or removed below a folder of runs goes through this module.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import shutil
+import stat
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]  # where sweeper is installed; in a clone, its folder there
+
+_LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
+
+
+def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Path | None = None) -> None:
+    """Write beside `path`, then rename: a reader sees the old file or the new one, never a half.
+
+    Args:
+        durable: also wait until the content is on the disk, so that it outlives a power cut.
+        keep: where the old file goes, in place of what is there. Killed between the two renamings, a writer leaves
+            it there and nothing at `path`.
+
+    Raises:
+        OSError: the folder can't be written or is full; `path` is as it was, and is the error's `filename`.
+    """
+    with _beside(path, content, durable) as beside:
+        if keep is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, keep)
+        os.replace(beside, path)
+
+
+def create_whole(path: Path, content: str) -> bool:
+    """Create a file whole, by linking it into place under its name; False if there is one of that name."""
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        beside.write_text(content)
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links, e.g. exFAT
+            with path.open("x") as file:
+                file.write(content)
+    except FileExistsError:
+        return False
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
+
+
+def write_mark(path: Path, text: str) -> None:
+    """Write a file in its place: that it is there is what it says first."""
+    path.write_text(text)
+
+
+def make_folder(path: Path) -> None:
+    """With all that it lies in; one that is there stays."""
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """In one step, within one file system; a file at `target` is replaced."""
+    os.replace(source, target)
+
+
+def remove_file(path: Path) -> None:
+    """Gone already is well."""
+    path.unlink(missing_ok=True)
+
+
+def remove_empty_folder(path: Path) -> None:
+    """
+    Raises:
+        OSError: it isn't empty, or isn't there.
+    """
+    path.rmdir()
+
+
+def remove_tree(path: Path) -> None:
+    """A folder with all that is in it, as far as it can be removed."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def write_together(contents: dict[Path, bytes]) -> None:
+    """Write files that belong together. All are on the disk before the first takes its place.
+
+    Raises:
+        OSError: as of `write_atomically`; where the folder is full or can't be written, all are as they were.
+    """
+    with contextlib.ExitStack() as stack:
+        written = {path: stack.enter_context(_beside(path, content)) for path, content in contents.items()}
+        for path, beside in written.items():
+            os.replace(beside, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
+    """A file beside `path` with the content, to be renamed while it is entered; after an error it isn't there."""
+    beside = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        yield beside
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):  # a full disk's error names no file
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def read_file(path: Path, most: int | None = None) -> bytes:
+    """A file's content. A pipe or a device in its place, which would be waited for or never end, isn't read.
+
+    Args:
+        most: bytes; a larger file isn't read.
+
+    Raises:
+        OSError: it isn't there, is no file, is too large or can't be read.
+    """
+    with open(path, "rb", opener=_open_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a file", str(path))
+        if most is not None and status.st_size > most:
+            raise OSError(errno.EFBIG, f"of more than {most >> 20} MiB", str(path))
+        return file.read()
+
+
+def with_checksum(content: bytes) -> bytes:
+    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
+    return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def without_checksum(content: bytes) -> bytes:
+    """The content that `with_checksum` was given.
+
+    Raises:
+        ValueError: the two don't fit.
+    """
+    content, checksum = content[:-64], content[-64:]
+    if hashlib.sha256(content).hexdigest().encode() != checksum:
+        raise ValueError("its checksum tells otherwise")
+    return content
+
+
+def clear_way(path: Path) -> None:
+    """Take away a link or a pipe where another program will write: to anybody's file, or for ever."""
+    if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
+        path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0.0) -> None:
+    """Remove what killed writers of the files `names` left beside them, if it is older than so many seconds."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            left = _LEFT_BEHIND.fullmatch(path.name)
+            if left and left["name"] in names and time.time() - path.lstat().st_mtime >= older_than:
+                path.unlink(missing_ok=True)
+
+
+def say_what_failed(error: OSError) -> str:
+    """A line: the file and the reason."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+
+def relative(path: str, start: Path) -> str:
+    """A path as seen from the folder `start`."""
+    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

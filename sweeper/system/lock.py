@@ -1,0 +1,188 @@
+"""One owner a run: a lock file with the owner's name and a heartbeat.
+
+Works on shared folders: it relies neither on `flock` nor on clocks in step. The owner rewrites the file with a
+growing counter every few seconds; an observer holds the owner for dead when the counter has stood still for
+`PATIENCE` seconds of the observer's own clock, or at once when the owner was a process of this machine that is gone.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sweeper.system.files import create_whole, make_folder, read_file, remove_file, write_atomically
+from sweeper.system.processes import describe, is_here, process_started, this_process
+
+HEARTBEAT = 5.0  # seconds between two beats
+PATIENCE = 60.0  # seconds without a beat after which an owner elsewhere is held for dead
+
+_held: set[str] = set()  # the owners of this process, so that a lock it couldn't remove doesn't stop itself
+
+
+class Locked(Exception):
+    """Another process trains this run. `owner` says which, e.g. `process 4711 on host mini`."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
+
+
+class LockLost(Exception):
+    """Another process took this lock over, e.g. after this one was suspended for long."""
+
+
+class Lock:
+    """A context manager that owns `path` or raises `Locked`, or OSError where no lock can be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._me = {"owner": uuid.uuid4().hex, "beat": 0, **this_process()}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
+
+    def __enter__(self) -> "Lock":
+        make_folder(self.path.parent)
+        _held.add(self._me["owner"])
+        try:
+            self._acquire()
+        except BaseException as error:
+            _held.discard(self._me["owner"])
+            if isinstance(error, OSError):
+                error.filename, error.filename2 = str(self.path), None
+            raise
+        self._thread.start()
+        return self
+
+    def _acquire(self) -> None:
+        while not (self._create() or self._is_mine()):
+            content = _read_bytes(self.path)
+            seen = _parse(content)
+            if seen is not None and is_alive(self.path, seen):
+                raise Locked(describe(seen))
+            if content is not None:
+                self._take_over(content)
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        _held.discard(self._me["owner"])
+        with contextlib.suppress(OSError):  # a folder that is read-only by now: the lock stays behind and is dead
+            if self._is_mine():
+                remove_file(self.path)
+
+    def check(self) -> None:
+        """Call before writing a result.
+
+        Raises:
+            LockLost: the file names another owner by now.
+        """
+        if not self._is_mine():
+            raise LockLost(f"{self.path}: another process took this run over; this one leaves it alone")
+
+    def _create(self) -> bool:
+        """Create the lock; False if there is one already."""
+        return create_whole(self.path, json.dumps(self._me))
+
+    def _take_over(self, dead: bytes) -> None:
+        """Replace a dead lock by ours, unless another process is faster.
+
+        One guard file for each dead lock lets one process through at a time, and that one looks again whether the
+        lock is still the dead one; the lock itself is replaced in one step and never missing.
+        """
+        guard = self.path.with_name(f".{self.path.name}-dead-{hashlib.sha256(dead).hexdigest()[:16]}")
+        if not create_whole(guard, self._me["owner"]):
+            deadline = time.monotonic() + PATIENCE
+            while guard.exists() and time.monotonic() < deadline:
+                time.sleep(HEARTBEAT / 5)
+            if time.monotonic() >= deadline:  # its process died in the middle
+                remove_file(guard)
+            return
+        try:
+            if _read_bytes(self.path) == dead:
+                write_atomically(self.path, json.dumps(self._me).encode())
+        finally:
+            remove_file(guard)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT):
+            try:
+                if not self._is_mine():
+                    return
+                self._me["beat"] += 1
+                write_atomically(self.path, json.dumps(self._me).encode(), durable=False)
+            except OSError:
+                continue  # a full or unreachable folder: try again with the next beat
+
+    def _is_mine(self) -> bool:
+        seen = _parse(_read_bytes(self.path))
+        return seen is not None and seen.get("owner") == self._me["owner"]
+
+
+def read_lock(path: Path) -> dict[str, Any] | None:
+    """The lock's content; None when there is none or it can't be read."""
+    try:
+        return _parse(_read_bytes(path))
+    except OSError:
+        return None
+
+
+def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
+    """Does the owner seen in the lock still live? At once for this machine's processes.
+
+    For an owner on another machine this watches the counter for up to `PATIENCE` seconds; with `wait=False` it
+    believes the file's age instead, which is right unless the two clocks differ by more than that.
+    """
+    if is_here(seen):
+        if seen.get("pid") == os.getpid() and "owner" in seen:
+            return str(seen["owner"]) in _held
+        started = process_started(seen.get("pid"))
+        return started is not None and seen.get("process_started") in (started, "")
+    if not wait:
+        try:
+            return time.time() - path.stat().st_mtime < PATIENCE
+        except OSError:
+            return False
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # a shared folder that can't be read for a moment tells nothing
+            now = _parse(_read_bytes(path))
+            if now is None:
+                return False
+            if (now.get("owner"), now.get("beat")) != (seen.get("owner"), seen.get("beat")):
+                return True
+        time.sleep(HEARTBEAT / 5)
+    return False
+
+
+def _read_bytes(path: Path) -> bytes | None:
+    """None where there is no lock; nothing of a thing that is no file, e.g. a dangling link, which stops nobody.
+
+    Raises:
+        OSError: there is a file, and it can't be read at the moment or by this user.
+    """
+    try:
+        return read_file(path)
+    except OSError as error:
+        try:
+            kind = path.lstat().st_mode
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(kind):
+            return b""
+        if isinstance(error, FileNotFoundError):  # it has come since
+            return _read_bytes(path)
+        raise
+
+
+def _parse(content: bytes | None) -> dict[str, Any] | None:
+    try:
+        lock = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return None
+    return lock if isinstance(lock, dict) else None

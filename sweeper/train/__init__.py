@@ -1,0 +1,1 @@
+"""A sweep carried out: the entry point, the sweep, one run to its record."""

@@ -1,0 +1,38 @@
+"""`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
+
+import sys
+
+from sweeper import __version__
+from sweeper.config.grid import compose_grid, read_command_line
+from sweeper.system.command import exit_code_of
+from sweeper.system.process_end import end_with
+from sweeper.system.terminal import say
+from sweeper.train.sweep import _carry_out
+from sweeper.train.task import _ask_hydra
+
+# Hydra's flags that ask for something else than training; what they show of a run is checked first.
+_ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
+
+
+def main() -> int:
+    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
+    written, 2 bad input, 130 or 143 interrupted."""
+    return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
+
+
+def _train(arguments: list[str]) -> int:
+    if "--version" in arguments:
+        say(f"sweeper {__version__}")
+        return 0
+    if any(a.split("=")[0] in _ASKING for a in arguments):
+        _ask_hydra()
+        return 0
+    grid = compose_grid(arguments)
+    asked = read_command_line(arguments)
+    if asked.cfg or asked.info:
+        _ask_hydra()
+        return 0
+    overrides = asked.overrides
+    # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
+    sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
+    return _carry_out(grid)

@@ -1,0 +1,95 @@
+"""Several GPUs: one process for each, and all take runs from one list."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import env_override, setup_globals
+
+from sweeper.train.signals import StopSignals
+
+# For tests: so many processes are started as if there were so many GPUs, and train on whatever device there is.
+SIMULATED = "SWEEPER_SIMULATED_GPUS"
+
+T = TypeVar("T")
+
+_taken: Any = None  # in a GPU's process: how many runs of the list all of them have taken
+
+
+def visible_gpus(kind: str) -> list[str]:
+    """The names of this machine's GPUs as CUDA_VISIBLE_DEVICES takes them; none for a device of another kind."""
+    if count := os.environ.get(SIMULATED):
+        return [str(k) for k in range(int(count))]
+    if kind != "cuda":
+        return []
+    import torch
+
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return (named or [str(k) for k in range(torch.cuda.device_count())])[: torch.cuda.device_count()]
+
+
+def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], runs: int) -> dict[int, T]:
+    """Call `work` in a process for each GPU with an iterator over the runs that no other process has taken.
+
+    Raises:
+        Exception: what a process ended with, e.g. that its device is lost, after all others have come to their end.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    taken = spawn.Value("l", 0)
+    payload = cloudpickle.dumps((work, runs, Singleton.get_state()))  # as joblib's launcher hands over a task
+    outcomes: dict[int, T] = {}
+    errors: list[Exception] = []
+    with ExitStack() as stack:
+        futures = []
+        for gpu in gpus:
+            pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(taken,))
+            stack.enter_context(pool)
+            with env_override({"CUDA_VISIBLE_DEVICES": gpu}):  # before the process begins, so before torch looks
+                futures.append(pool.submit(_work, payload))
+        for future in futures:
+            try:
+                outcomes |= cloudpickle.loads(future.result())
+            except Exception as error:
+                errors.append(error)
+    if errors:
+        raise errors[0]
+    return outcomes
+
+
+def _prepare(taken: Any) -> None:
+    """In a new process: take signals as its driver does, end when that ends, and know the list."""
+    global _taken  # noqa: PLW0603  # a process gets a shared counter only at its start
+    _taken = taken
+    StopSignals()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _work(payload: bytes) -> bytes:
+    work, runs, state = cloudpickle.loads(payload)
+    setup_globals()
+    Singleton.set_state(state)
+    done: bytes = cloudpickle.dumps(work(_take(runs)))
+    return done
+
+
+def _take(runs: int) -> Iterator[int]:
+    while True:
+        with _taken.get_lock():
+            number = _taken.value
+            _taken.value += 1
+        if number >= runs:
+            return
+        yield number

@@ -1,0 +1,166 @@
+"""Hydra's runs in lanes: each with its own configuration and log although one process advances several."""
+
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.system.files import make_folder
+from sweeper.train.launchers.gpu_processes import on_each_gpu, visible_gpus
+from sweeper.train.launchers.lanes import Lanes, Steps
+
+
+class PackedLauncher(Protocol):
+    """What is read of Hydra's launcher of this name."""
+
+    config: DictConfig | None
+    hydra_context: HydraContext | None
+    task_function: TaskFunction | None
+    lanes: int | str
+
+
+def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+    """Carry out the runs, in this process or, with several GPUs, in one process for each.
+
+    Raises:
+        DeviceLost: a GPU answers no more; with several, the others have done what they could.
+    """
+    setup_globals()
+    assert launcher.config is not None
+    hydra = launcher.config.hydra
+    configure_log(hydra.hydra_logging, hydra.verbose)
+    make_folder(Path(str(hydra.sweep.dir)))
+    numbers = range(len(job_overrides))
+    kind = _device_kind(launcher, job_overrides[0])
+    if kind != "cuda" and launcher.lanes not in ("auto", 1):
+        print(f"hydra.launcher.lanes={launcher.lanes}: on {kind.upper()} it is 1", file=sys.stderr)
+    work = partial(advance_in_lanes, launcher, job_overrides, initial_job_idx, kind)
+    gpus = visible_gpus(kind)[: len(job_overrides)]
+    outcomes = on_each_gpu(gpus, work, len(job_overrides)) if len(gpus) > 1 else work(iter(numbers))
+    configure_log(hydra.hydra_logging, hydra.verbose)
+    returns = [outcomes[k] for k in numbers]
+    for outcome in returns:
+        if isinstance(outcome, Exception):  # Hydra could not even start that run
+            raise outcome
+    return [outcome for outcome in returns if isinstance(outcome, JobReturn)]
+
+
+def advance_in_lanes(
+    launcher: PackedLauncher,
+    job_overrides: Sequence[Sequence[str]],
+    initial_job_idx: int,
+    kind: str,
+    numbers: Iterator[int],
+) -> dict[int, JobReturn | Exception]:
+    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time where it can."""
+    from sweeper.train.launchers.cuda_lane import Cuda, Host
+
+    starts = ((k, partial(_run_in_steps, launcher, job_overrides[k], initial_job_idx + k)) for k in numbers)
+    return Lanes(starts, Cuda() if kind == "cuda" else Host(), launcher.lanes).run()
+
+
+def _device_kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:
+    """cuda, mps or cpu, the same for all runs."""
+    from sweeper.engine.devices import best_kind
+
+    return best_kind(str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto")))
+
+
+def _configure(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> DictConfig:
+    assert launcher.hydra_context is not None and launcher.config is not None
+    config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(overrides))
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = number
+    return config
+
+
+def _run_in_steps(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> Steps[JobReturn]:
+    """One run as Hydra's `run_job` carries it out, between its start and its end as a generator of steps."""
+    assert launcher.hydra_context is not None
+    # `_OfStart` has of Hydra's callbacks what `run_job` calls, without being one of its class.
+    context = HydraContext(launcher.hydra_context.config_loader, _OfStart(launcher.hydra_context.callbacks))  # type: ignore[arg-type]
+    config = _configure(launcher, overrides, number)
+    job = run_job(
+        task_function=launcher.task_function.in_steps,  # type: ignore[union-attr]  # `launch` has looked
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        hydra_context=context,
+    )
+    if job.status == JobStatus.COMPLETED:  # the task has given its steps
+        surroundings = _Surroundings(config)
+        try:
+            job.return_value = yield from _within(surroundings, job.return_value)
+        except (DeviceLost, NoRoom):
+            raise
+        except Exception as error:
+            job.return_value, job.status = error, JobStatus.FAILED
+        finally:
+            surroundings.close()
+    launcher.hydra_context.callbacks.on_job_end(config=config, job_return=job)
+    return job
+
+
+class _OfStart:
+    """Hydra's callbacks without those of a run's end, which comes later than `run_job` believes."""
+
+    def __init__(self, callbacks: Any) -> None:
+        self.on_job_start = callbacks.on_job_start
+
+    def on_job_end(self, **kwargs: Any) -> None: ...
+
+
+class _Surroundings:
+    """What Hydra has set in the process for one run, set again while it is entered: its configuration and its logs."""
+
+    def __init__(self, config: DictConfig) -> None:
+        """To be made right after Hydra has set them."""
+        self._config = config
+        self._before: Any = None
+        names = (config.hydra.job_logging or {}).get("loggers") or {}
+        loggers = [logging.getLogger(), *(logging.getLogger(str(name)) for name in names)]
+        self._handlers = {logger: list(logger.handlers) for logger in loggers}
+        self._environment = dict(config.hydra.job.env_set)
+
+    def __enter__(self) -> None:
+        self._before = HydraConfig.instance().cfg
+        HydraConfig.instance().cfg = self._config  # type: ignore[assignment]  # as Hydra itself sets it
+        for logger, handlers in self._handlers.items():
+            logger.handlers[:] = handlers
+        self._override = env_override(self._environment)
+        self._override.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._override.__exit__(None, None, None)
+        HydraConfig.instance().cfg = self._before
+
+    def close(self) -> None:
+        for handlers in self._handlers.values():
+            for handler in handlers:
+                handler.close()
+
+
+def _within(surroundings: _Surroundings, steps: Steps[Any]) -> Steps[Any]:
+    """`steps`, each taken in its surroundings."""
+    try:
+        while True:
+            with surroundings:
+                try:
+                    event = next(steps)
+                except StopIteration as end:
+                    return end.value
+            yield event
+    finally:
+        with surroundings:
+            steps.close()

@@ -1,0 +1,73 @@
+"""`hydra/launcher=ray`: is there a cluster, and has it what a run needs? Asked before anything runs.
+
+Hydra's launcher, which comes after it, uses the connection that is there.
+"""
+
+import importlib.util
+import logging
+import os
+import socket
+from typing import Any
+
+from sweeper.system.errors import BadInput, RunFailed, first_line, install
+
+FOLDER = "SWEEPER_FOLDER"
+
+
+def connect(launcher: dict[str, Any]) -> None:
+    """Connect this process to the cluster, or start one on this machine.
+
+    Args:
+        launcher: the options of `hydra.launcher`.
+
+    Raises:
+        BadInput: Ray is missing, no cluster answers, or no node has what a run needs.
+    """
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
+        raise BadInput(f"hydra/launcher=ray: Ray or Hydra's launcher for it is missing; {install('ray')}")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, which it warns of
+    import ray
+
+    options = dict(launcher["ray"]["init"])
+    # A node's workers start in the folder that the node was started in, and know nothing of this command's modules.
+    surroundings = {FOLDER: os.getcwd(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment = {"env_vars": surroundings, "worker_process_setup_hook": "sweeper.train.launchers.ray.enter_folder"}
+    options.setdefault("runtime_env", environment)
+    address = options.get("address")
+    try:
+        _knock(str(address or "").removeprefix("ray://"))
+        if not ray.is_initialized():
+            ray.init(**{"logging_level": logging.ERROR, **options})
+    except Exception as error:  # gRPC, sockets and Ray itself each have their own
+        reason = first_line(error)
+        where = f"hydra.launcher.ray.init.address={address}"
+        raise BadInput(f"{where}: no Ray cluster answers ({reason}); null starts one on this machine") from error
+    try:
+        _check(launcher["ray"]["remote"], [node["Resources"] for node in ray.nodes() if node["Alive"]])
+    except BadInput:
+        ray.shutdown()
+        raise
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would wait long, and then end the process."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def enter_folder() -> None:
+    """In a worker, before its first run: go to the folder of the command, to which its paths are relative."""
+    folder = os.environ[FOLDER]
+    if not os.path.isdir(folder):
+        raise RunFailed(f"{folder}: this node doesn't see the folder; start the sweep in one that all nodes share")
+    os.chdir(folder)
+
+
+def _check(needed: dict[str, Any], nodes: list[dict[str, float]]) -> None:
+    """A task that no node can ever hold would wait for ever."""
+    for option, resource in (("num_cpus", "CPU"), ("num_gpus", "GPU")):
+        most = max((node.get(resource, 0) for node in nodes), default=0)
+        if (wanted := needed.get(option) or 0) > most:
+            asked = f"hydra.launcher.ray.remote.{option}={wanted:g}"
+            raise BadInput(f"{asked}: no node of the cluster has so many; the most is {most:g}")

@@ -1,0 +1,56 @@
+"""Runs handed to a launcher as often as there are some that can go on, none of which ended in this command before."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeper.config.grid import Cell
+from sweeper.runs.layout import RUN_FILE
+from sweeper.runs.record import recorded_status
+from sweeper.runs.sweep_files import SweepStop
+from sweeper.system.errors import RunFailed
+from sweeper.train.deaths import Deaths
+
+
+class Launches:
+    """Each of `cells` is tried once, however often processes die in it or others train some.
+
+    Args:
+        launcher: its `_target_`.
+    """
+
+    def __init__(self, cells: list[Cell], launcher: str, stop: SweepStop) -> None:
+        self._cells, self._launcher, self._stop = cells, launcher, stop
+        self._deaths = Deaths(cells)
+        self._begun_with = {cell.directory: _when_written(cell.directory) for cell in cells}
+
+    def launch(self, start: Callable[[list[Path]], None]) -> None:
+        """Call `start` with the directories of the runs that it must leave alone, again after a process died.
+
+        Raises:
+            Exception: what `start` raised, if it wasn't for a process that died.
+        """
+        while True:
+            try:
+                with self._deaths.noted(self._launcher):
+                    return start([cell.directory for cell in self._cells if self._has_ended(cell)])
+            except Exception as error:
+                died = self._deaths.settle(error.__cause__ if isinstance(error, RunFailed) else error)
+                if not died or self._stop.requested():
+                    raise
+            if self._cells[0].config["fail_fast"]:
+                return self._stop.request("failed")
+
+    def _has_ended(self, cell: Cell) -> bool:
+        """In this command; a run that was finished before it is answered from disk anyway."""
+        if _when_written(cell.directory) == self._begun_with[cell.directory]:
+            return False
+        status = recorded_status(cell.directory)
+        return status == "failed" or bool(cell.config["rerun"] and status in ("completed", "diverged"))
+
+
+def _when_written(directory: Path) -> int | None:
+    try:
+        return os.stat(directory / RUN_FILE).st_mtime_ns
+    except OSError:
+        return None

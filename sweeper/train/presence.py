@@ -1,0 +1,99 @@
+"""Which runs share a device, and what a run costs of it."""
+
+import contextlib
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+from sweeper.runs.layout import CHECKPOINT_FILES
+from sweeper.runs.record import Damaged, read_run
+from sweeper.system.files import make_folder, remove_file, write_mark
+from sweeper.system.processes import process_started
+
+
+class Presence:
+    """Tells whether other runs of this user used the same device of this machine at the same time.
+
+    Each process lays a file of its id into a folder of the system's temporary one while it trains.
+    """
+
+    _here: ClassVar[list["Presence"]] = []  # this process's runs at work
+
+    def __init__(self, kind: str) -> None:
+        self.others = False
+        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / _device_key(kind)
+        self._file = self._folder / str(os.getpid())
+
+    @classmethod
+    def runs_here(cls) -> int:
+        """How many runs this process has at work."""
+        return len(cls._here)
+
+    def __enter__(self) -> "Presence":
+        with contextlib.suppress(OSError):
+            make_folder(self._folder)
+            write_mark(self._file, "")
+        self._here.append(self)
+        self.look()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._here.remove(self)
+        if not self._here:
+            with contextlib.suppress(OSError):
+                remove_file(self._file)
+
+    def look(self) -> None:
+        if len(self._here) > 1:
+            for run in self._here:
+                run.others = True
+        with contextlib.suppress(OSError):
+            for file in self._folder.iterdir():
+                if file == self._file:
+                    continue
+                if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
+                    self.others = True
+                else:
+                    remove_file(file)
+
+
+class DeviceTime:
+    """Seconds of its device that a run has cost from its beginning on, set-up and evaluation included: of a second in
+    which n runs share the device each counts 1/n. What a process killed without warning had counted is lost."""
+
+    def __init__(self, directory: Path, parallel: int) -> None:
+        self.seconds = 0.0
+        self._parallel = parallel
+        self._last = time.perf_counter()
+        with contextlib.suppress(Damaged, TypeError, ValueError):  # a run that goes on has counted already
+            self.seconds = max(0.0, float(read_run(directory)["environment"].get("device_seconds") or 0))
+
+    def count(self) -> float:
+        """Take in the time since the last call. Returns the seconds in all."""
+        now = time.perf_counter()
+        self.seconds += (now - self._last) / max(self._parallel, Presence.runs_here(), 1)
+        self._last = now
+        return round(self.seconds, 3)
+
+
+def shared_before(directory: Path) -> bool | None:
+    """Whether what a run's checkpoint holds was trained while other runs used the device; None isn't known, as of a
+    process that was killed without warning."""
+    if not any((directory / name).exists() for name in CHECKPOINT_FILES):
+        return False
+    try:
+        shared = ((read_run(directory) or {})["result"] or {}).get("shared_device")
+    except (Damaged, KeyError):
+        return None
+    return shared if isinstance(shared, bool) else None
+
+
+def _device_key(kind: str) -> str:
+    """The kind, and of several GPUs which one: runs on two of them share nothing."""
+    if kind != "cuda":
+        return kind
+    return f"cuda-{getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), 'uuid', '')}"  # torch 2.5

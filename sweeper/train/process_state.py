@@ -1,0 +1,180 @@
+"""What a run changes in its process: kept for its own turns, and put back before anything else has the process.
+
+Saved and restored at each turn, since reading them all takes some microseconds: torch's default type and device,
+gradient, anomaly and autocast modes, its number of threads, its deterministic and precision flags; the working folder,
+environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage
+collector's switch and the recursion limit. Saved and restored once a run: the random generators of Python, NumPy and
+torch, which are seeded at every step anyway.
+"""
+
+import _signal  # `signal.getsignal` makes enumeration members of what it finds, which takes longer than all else here
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Generator
+from functools import partial
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sweeper.system.process_end import outlive_threads
+from sweeper.train.signals import SIGNALS
+
+log = logging.getLogger("sweeper")
+
+Event = TypeVar("Event")
+
+
+class ProcessState:
+    """One run's view of its process. A context, entered for each of its turns: what the run has set is set within, what
+    was there before is there again after.
+
+    To be made when our own settings for the run are made, so that these are the process's and cost nothing at a turn.
+    """
+
+    def __init__(self) -> None:
+        self._switches = _switches()
+        self._mine: list[Any] | None = None
+        self._before: list[Any] = []
+        self._generators = _read_generators()
+        self._threads = set(threading.enumerate())
+
+    def __enter__(self) -> None:
+        self._before = self._read()
+        if self._mine is not None:
+            self._set(self._before, self._mine)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._mine = self._read()
+        self._set(self._mine, self._before)
+
+    def turns(self, steps: Generator[Event, None, None]) -> Generator[Event, None, None]:
+        """`steps`, each taken within this state."""
+        while True:
+            with self:
+                try:
+                    event = next(steps)
+                except StopIteration:
+                    return
+            yield event
+
+    def close(self) -> None:
+        """The run has ended: random generators are as they were before it, and no thread of it keeps the process."""
+        _set_generators(self._generators)
+        if left := outlive_threads(self._threads):
+            log.debug("still running: %s; the command ends without waiting for it", left)
+
+    def _read(self) -> list[Any]:
+        return [read() for read, _ in self._switches]
+
+    def _set(self, now: list[Any], wanted: list[Any]) -> None:
+        if now == wanted:
+            return
+        for (_, write), is_now, value in zip(self._switches, now, wanted, strict=True):
+            if is_now != value:
+                with contextlib.suppress(OSError):  # a folder that is gone by now
+                    write(value)
+
+
+def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
+    """Pairs of functions that read and set a thing; what they read can be compared."""
+    import torch
+    from torch.backends import cudnn
+    from torch.utils import _device
+
+    switches: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+        (_folder, _enter_folder),
+        (_environment, _set_environment),
+        (lambda: list(sys.path), lambda paths: sys.path.__setitem__(slice(None), paths)),
+        (lambda: (sys.stdout, sys.stderr), _set_streams),
+        (lambda: list(warnings.filters), _set_filters),
+        (lambda: logging.root.manager.disable, logging.disable),
+        (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+        (sys.getrecursionlimit, sys.setrecursionlimit),
+        (torch.get_default_dtype, torch.set_default_dtype),
+        (lambda: _device.CURRENT_DEVICE, torch.set_default_device),  # torch's own question can't tell None from cpu
+        (torch.is_grad_enabled, torch.set_grad_enabled),
+        (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        (torch.get_num_threads, torch.set_num_threads),
+        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        (_deterministic, lambda flags: torch.use_deterministic_algorithms(flags[0], warn_only=flags[1])),
+        (lambda: cudnn.benchmark, lambda on: setattr(cudnn, "benchmark", on)),
+        (lambda: cudnn.deterministic, lambda on: setattr(cudnn, "deterministic", on)),
+    ]
+    for logger in (logging.root, logging.getLogger("sweeper")):
+        switches.append((partial(getattr, logger, "level"), logger.setLevel))
+    for kind in ("cpu", "cuda"):
+        switches.append((partial(torch.is_autocast_enabled, kind), partial(torch.set_autocast_enabled, kind)))
+    for number in SIGNALS:
+        switches.append((partial(_signal.getsignal, int(number)), partial(_set_handler, number)))
+    return switches
+
+
+def _deterministic() -> tuple[bool, bool]:
+    import torch
+
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _folder() -> str | None:
+    """None where it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _enter_folder(path: str | None) -> None:
+    if path is not None:
+        os.chdir(path)
+
+
+def _environment() -> dict[Any, Any]:
+    """As the system has it: to decode it all takes longer than everything else here."""
+    return dict(os.environ._data)  # type: ignore[attr-defined]
+
+
+def _set_environment(variables: dict[Any, Any]) -> None:
+    now, decode = _environment(), os.environ
+    for key in now.keys() - variables.keys():
+        del os.environ[decode.decodekey(key)]
+    for key, value in variables.items():
+        if now.get(key) != value:
+            os.environ[decode.decodekey(key)] = decode.decodevalue(value)
+
+
+def _set_streams(streams: tuple[Any, Any]) -> None:
+    sys.stdout, sys.stderr = streams
+
+
+def _set_filters(filters: list[Any]) -> None:
+    warnings.resetwarnings()  # tells the interpreter that they have changed
+    warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever typeshed calls it
+
+
+def _set_handler(number: int, handler: Any) -> None:
+    if handler is not None:  # None: set by a library in C, which can't be set again
+        signal.signal(number, handler)
+
+
+def _read_generators() -> tuple[Any, ...]:
+    import torch
+
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _set_generators(states: tuple[Any, ...]) -> None:
+    import torch
+
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])

@@ -1,0 +1,49 @@
+"""What a run shows while it trains: a bar on a terminal, a line an epoch elsewhere, nothing inside a sweep."""
+
+import sys
+import time
+from typing import Any
+
+from sweeper.system.text import duration, percent
+
+Row = dict[str, Any]
+
+
+class Progress:
+    """Shows one run's epochs. `quiet` for a run among others, which would write over each other."""
+
+    def __init__(self, epochs: int, quiet: bool) -> None:
+        self.epochs, self.quiet = epochs, quiet
+        self._began = time.perf_counter()
+        self._done_before: int | None = None
+        self._bar = _bar(epochs) if not quiet and sys.stderr.isatty() else None
+
+    def show(self, row: Row) -> None:
+        if self._done_before is None:
+            self._done_before = row["epoch"] - 1
+        done = row["epoch"] - self._done_before
+        left = (time.perf_counter() - self._began) / done * (self.epochs - row["epoch"])
+        text = (
+            f"test {percent(row.get('test_accuracy'))}  train loss {row['train_loss']:.4f}  "
+            f"{row['images_per_second']:,.0f} images/s  {duration(left)} left"
+        )
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
+        elif not self.quiet:
+            print(f"epoch {row['epoch']}/{self.epochs}  {text}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _bar(epochs: int) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[text]}")
+    bar = RichProgress(*columns, console=Console(stderr=True))
+    bar.add_task("training", total=epochs, text="")
+    bar.start()
+    return bar

@@ -1,0 +1,73 @@
+"""What `run.json` tells of a run beside its configuration: where it was made, and what came of it."""
+
+import contextlib
+import os
+import platform
+import socket
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sweeper import __version__
+from sweeper.datasets.data import Data
+from sweeper.engine.devices import Device, peak_memory_bytes
+from sweeper.engine.numerics import carry_over, describe
+from sweeper.runs.metrics import figures
+from sweeper.system.files import PACKAGE, relative
+
+
+def describe_environment(
+    config: dict[str, Any], directory: Path, device: Device, data: Data, overrides: list[str]
+) -> dict[str, Any]:
+    """Versions, device and data of a run, and the command that repeats it."""
+    root, numerics = config["dataset"]["root"], describe(device)
+    versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    for name in ("torchvision", "hydra-core", "numpy"):
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    environment = {
+        "versions": versions,
+        **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
+        "commit": _commit(),  # of the clone that sweeper ran from; elsewhere SWEEPER_COMMIT, or null
+        "data_digest": data.digest,  # SHA-256 of all images and labels, however they were stored
+        "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
+        "image_shape": list(data.image_shape),
+        "num_classes": len(data.classes),
+        "host": socket.gethostname() if config["record_host"] else None,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; begun or resumed
+        "overrides": overrides,  # the words that give this run again
+        **numerics,
+    }
+    carry_over(environment, directory)
+    return environment
+
+
+def _commit() -> str | None:
+    """The commit of the clone that sweeper runs from, with `-dirty` where files differ from it.
+
+    Where there is no clone, as in a container, what the variable SWEEPER_COMMIT says; None without it.
+    """
+    here = PACKAGE.parent
+    if not (here / ".git").exists():
+        return os.environ.get("SWEEPER_COMMIT") or None
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def summarize_rows(
+    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool | None
+) -> dict[str, Any]:
+    """A run's result: its rows' figures and what is known of its device."""
+    return {
+        **figures(rows, config["target_accuracy"], status),
+        "peak_memory_bytes": peak_memory_bytes(environment["device"]) if "device" in environment else None,
+        "shared_device": shared,
+    }

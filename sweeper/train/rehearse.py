@@ -1,0 +1,64 @@
+"""What a run stands on, made and checked before it starts: its device, data, model, optimizer and schedule."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sweeper.datasets.data import load_run_data
+from sweeper.engine.devices import choose_device, prepare_process
+from sweeper.runs.access import make_outputs
+from sweeper.system.machine import cores
+
+
+def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
+    """Find what is wrong with any of these runs before the first one starts.
+
+    Data are downloaded here, once, before parallel runs could do it all at a time.
+
+    Args:
+        elsewhere: the runs have other machines than this one, so its devices don't matter.
+
+    Raises:
+        BadInput: the outputs folder can't be written, the device isn't there, a data set, model, optimizer or
+            schedule can't be made.
+    """
+    prepare_process(configs[0]["device"]["threads"] or cores())
+    for options in [] if elsewhere else _distinct(configs, "device"):
+        choose_device(options, threads=1)
+    from sweeper.train.process_state import ProcessState
+
+    state = ProcessState()
+    with state:
+        _build_once(configs)
+    state.close()
+    from sweeper.train.trackers.tracking import prepare_tracking
+
+    for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
+        make_outputs(Path(outputs))
+        for options in _distinct(configs, "tracking"):
+            prepare_tracking(options, Path(outputs).expanduser().resolve())
+
+
+def _build_once(configs: list[dict[str, Any]]) -> None:
+    """Each data set, model, optimizer, schedule and tracker; the code of each may be a user's."""
+    from sweeper.engine.build import build_model, build_optimizer, build_schedule
+    from sweeper.train.trackers.tracking import check_tracking
+
+    for options in _distinct(configs, "tracking"):
+        check_tracking(options)
+    seen: set[str] = set()
+    models: dict[str, Any] = {}
+    for config in configs:
+        parts = [config[key] for key in ("dataset", "noise", "model", "optimizer", "schedule")]
+        if (key := json.dumps(parts, sort_keys=True)) in seen:
+            continue
+        seen.add(key)
+        data = load_run_data(config)
+        if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
+            models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
+        optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
+        build_schedule(config["schedule"], optimizer, total_steps=100)
+
+
+def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in sorted({json.dumps(config[key], sort_keys=True) for config in configs})]

@@ -1,0 +1,226 @@
+"""A search by Optuna, carried out: in batches ask for trials, train them by Hydra's launcher, tell how they ended.
+
+A batch has the trials of the same numbers of every optimizer. It is asked for before its first run begins and told
+after its last, and judged by the batches before it; so stopping anywhere changes nothing in what the search finds.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.config.search_space import Search
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.layout import LOCK_FILE, METRICS_FILE
+from sweeper.runs.metrics import read_metrics
+from sweeper.runs.record import find_finished, recorded_status
+from sweeper.runs.sweep_files import SweepStop, write_sweep
+from sweeper.system.errors import BadInput
+from sweeper.system.lock import Lock, Locked, is_alive, read_lock
+from sweeper.system.machine import parallel_runs
+from sweeper.system.terminal import say
+from sweeper.train.deaths import tell_of_the_dead
+from sweeper.train.launches import Launches
+from sweeper.train.live_table import show_sweep
+from sweeper.train.search.pruning import median_bars, why_pruned
+from sweeper.train.search.table import search_table
+from sweeper.train.search.trials import SEARCH_DATABASE, STATUS, Trials
+from sweeper.train.signals import StopSignals
+from sweeper.train.sweep_end import sweep_at_work, update_tables
+
+if TYPE_CHECKING:
+    from sweeper.config.grid import Grid
+    from sweeper.config.resolved import Cell
+
+SEARCH_LOCK = "search.lock"
+
+Launch = Callable[..., Sequence[Any]]  # of a Hydra launcher: overrides of each run, number of the first
+
+
+@dataclass
+class _AtWork:
+    """The search that this process carries out, for Hydra's sweeper, which Hydra makes itself."""
+
+    search: Search
+    trials: Trials
+    stop: SweepStop
+    at_once: int
+    cells: "dict[Path, Cell]"
+    launcher: str  # its `_target_`
+
+
+@dataclass
+class _Asked:
+    optimizer: str
+    number: int
+    cell: "Cell"
+    overrides: list[str]
+    bars: list[float | None] | None
+
+
+_at_work: _AtWork | None = None
+
+
+def carry_out_search(
+    grid: "Grid",
+    search: Search,
+    prepare: "Callable[[Grid, list[Cell]], None]",
+    train: Callable[[], None],
+    exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
+) -> int:
+    """Begin the search or go on with it, and show what it found. Returns the command's exit code.
+
+    Args:
+        prepare: finds what is wrong with runs before they start.
+        train: hands over to Hydra, whose sweeper calls `carry_on`.
+        exit_code: of the runs' records.
+
+    Raises:
+        BadInput: the storage can't be used, or another process is at work on it.
+    """
+    global _at_work  # noqa: PLW0603  # a process has one
+    begun = (grid.outputs / SEARCH_DATABASE).exists()
+    if not begun:  # first: what fails here leaves no folder behind
+        prepare(grid, grid.cells)
+    try:
+        with Lock(grid.outputs / SEARCH_LOCK):
+            trials = Trials(grid.outputs / SEARCH_DATABASE, search)
+            budget = search.options["trials"]
+            told = [sum(trial.state.is_finished() for trial in trials.of(optimizer)) for optimizer in search.bases]
+            names = f"{len(told)} optimizer{'s' * (len(told) != 1)}"
+            print(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/", file=sys.stderr)
+            if sum(told) == len(told) * budget:
+                written = update_tables(str(grid.outputs))
+                say(search_table(trials, str(grid.outputs)))
+                return 0 if written else 1
+            if begun:
+                prepare(grid, grid.cells)
+            at_once = trials.at_once(lambda: trials_at_once(grid, search))
+            if at_once > 1:
+                print(f"{at_once} trials of each optimizer are asked for at once", file=sys.stderr)
+            if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
+                why = "usual values lie outside of the space, so its first trial is drawn like the others"
+                print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
+            try:
+                with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
+                    _at_work = _AtWork(search, trials, stop, at_once, {}, str(grid.launcher_options.get("_target_")))
+                    show_sweep(grid.outputs)
+                    train()
+                    written = update_tables(str(grid.outputs))
+                    say(search_table(trials, str(grid.outputs)))
+                    return exit_code(list(_at_work.cells.values()), signals, stop.reason()) or (0 if written else 1)
+            finally:
+                _at_work = None
+    except Locked as locked:
+        wait = "wait for it, or choose another folder by outputs=DIR"
+        raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
+
+
+def trials_at_once(grid: "Grid", search: Search) -> int:
+    """Of one optimizer, where no number was asked for: as many as keep joblib's processes at work, but no more than are
+    drawn blindly anyway, since values that are asked for at once can't learn from one another."""
+    if "joblib" not in str(grid.launcher_options.get("_target_")):
+        return 1
+    device = grid.cells[0].config["device"]
+    jobs = grid.jobs if grid.jobs is not None and grid.jobs > 0 else parallel_runs(device["kind"], device["threads"])
+    return max(1, min(-(-jobs // len(search.bases)), search.options["startup_trials"]))
+
+
+def is_at_work() -> bool:
+    """Whether this process carries a search out."""
+    return _at_work is not None
+
+
+def carry_on(launch: Launch) -> list[Sequence[Any]]:
+    """All batches that are not done; what Hydra's sweeper does. Returns what the launcher gave for each."""
+    work = _at_work
+    assert work is not None
+    returns: list[Sequence[Any]] = []
+    budget, first_job = work.search.options["trials"], 0
+    for start in range(0, budget, work.at_once):
+        if work.stop.requested():
+            break
+        batch = _ask(work, range(start, min(start + work.at_once, budget)))
+        tell_of_the_dead(asked.cell.directory for asked in batch)
+        launches = Launches([asked.cell for asked in batch], work.launcher, work.stop)
+        while batch := [asked for asked in batch if not _told(work, asked)]:
+            plan = [(asked.cell.directory, asked.cell.config["epochs"], False) for asked in batch]
+            write_sweep(work.stop.path.parent, work.stop.key, plan)
+            for asked in batch:  # Hydra opens the log of each
+                RunDirectory(asked.cell.directory).remove_links()
+
+            def begin(ended: list[Path], batch: list[_Asked] = batch) -> None:
+                nonlocal first_job
+                jobs = [_job(asked) for asked in batch if asked.cell.directory not in ended]
+                first_job += len(jobs)
+                returns.append(launch(jobs, initial_job_idx=first_job - len(jobs)) if jobs else [])
+                for result in returns[-1]:
+                    _ = result.return_value  # raises what Hydra itself failed by
+
+            launches.launch(begin)
+            batch = [asked for asked in batch if not _told(work, asked)]
+            if work.stop.requested() or not _wait_for_others(work, batch):
+                break
+    return returns
+
+
+def _job(asked: _Asked) -> list[str]:
+    return [*asked.overrides, f"hydra.sweeper.prune_below={_typed(asked.bars)}"]
+
+
+def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
+    """The trials of these numbers, of every optimizer, that were not told yet."""
+    batch = []
+    for number in numbers:
+        for optimizer in work.search.bases:
+            known = work.trials.of(optimizer)
+            if number < len(known) and known[number].state.is_finished():
+                continue
+            cell, overrides = work.search.trial(optimizer, work.trials.ask(optimizer, number))
+            batch.append(_Asked(optimizer, number, cell, overrides, _bars(work, optimizer, numbers.start, cell)))
+            work.cells[cell.directory] = cell
+    return batch
+
+
+def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[float | None] | None:
+    options = work.search.options
+    earlier = work.trials.of(optimizer)[:before]
+    curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == "completed"]
+    epochs = cell.config["epochs"]
+    return (
+        median_bars(curves, epochs, options["startup_trials"], options["warmup_epochs"]) if options["prune"] else None
+    )
+
+
+def _told(work: _AtWork, asked: _Asked) -> bool:
+    """Tell how the run ended, if it did; a failed or interrupted one stays to be taken up by the same command."""
+    directory = asked.cell.directory
+    rows, _ = read_metrics(directory / METRICS_FILE)
+    curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
+    status, value = "", None
+    if (finished := find_finished(directory)) is not None:
+        status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
+        if status == "completed" and value is None:  # a record from elsewhere
+            status = "diverged"
+    elif recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+        status = "pruned"
+    if status:
+        work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
+    return bool(status)
+
+
+def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
+    """Wait for the runs of the batch that other commands train. False when there were none."""
+    waited = False
+    for asked in batch:
+        lock = asked.cell.directory / LOCK_FILE
+        while not work.stop.requested() and (seen := read_lock(lock)) is not None and is_alive(lock, seen):
+            waited = True
+            time.sleep(1)
+    return waited
+
+
+def _typed(bars: list[float | None] | None) -> str:
+    return "null" if bars is None else f"[{','.join('null' if bar is None else repr(bar) for bar in bars)}]"

@@ -1,0 +1,82 @@
+"""What stands around a sweep's runs, and its last word: its tables and its page, brought up to date."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweeper.runs.sweep_files import SweepStop, remove_sweep
+from sweeper.system.errors import RunFailed
+from sweeper.system.files import remove_file
+from sweeper.system.terminal import say
+from sweeper.train.live_table import end_show
+from sweeper.train.signals import StopSignals
+from sweeper.train.threads import cores_file
+
+RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do at most at a time, for its launcher's workers
+
+
+@contextlib.contextmanager
+def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
+    """Around a sweep's runs: one stop is for all of them, and however they end nothing else of the sweep is left.
+
+    Args:
+        runs: to do at most at a time.
+    """
+    os.environ[RUNS_VARIABLE] = str(runs)
+    stop = SweepStop.begin(outputs)
+    try:
+        yield stop, StopSignals(stop)
+    except RunFailed:
+        update_tables(str(outputs))
+        raise
+    finally:
+        end_show()
+        os.environ.pop(RUNS_VARIABLE, None)
+        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
+        remove_sweep(outputs, stop.key)
+        with contextlib.suppress(OSError):
+            remove_file(cores_file(stop.key))
+
+
+def update_tables(outputs: str) -> bool:
+    """Aggregate and report, each in a process of its own: pandas stays out of the one that trains.
+
+    Returns:
+        Whether both were written; of each that wasn't there is a line on stderr.
+    """
+    end_show()
+    report = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.report", outputs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
+    told, reasons = report.communicate()
+    if aggregated not in (0, 2):  # 2 has said why
+        command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
+        _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
+    if report.returncode == 0:
+        say(told, end="")
+    elif report.returncode < 0:
+        command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
+        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
+    elif aggregated != 2:  # else it has said the same
+        last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
+        _tell(f"no report.html: {last.removeprefix('error: ')}")
+    return aggregated == report.returncode == 0
+
+
+def _end(code: int) -> str:
+    """How a process ended that said nothing."""
+    return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

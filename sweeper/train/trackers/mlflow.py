@@ -1,0 +1,97 @@
+"""MLflow: on the server of MLFLOW_TRACKING_URI, or in the database `mlflow.db` in the folder of all runs."""
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sweeper.runs.identity import flat
+from sweeper.runs.metrics import METRICS
+from sweeper.system.errors import BadInput
+from sweeper.train.trackers.tracking import Row, TrackedRun
+
+KEY = "sweeper.key"
+ENDS = {"completed": "FINISHED", "diverged": "FINISHED", "failed": "FAILED"}  # an interrupted run may go on
+MOST_AT_ONCE = 100  # values, which MLflow takes in one request
+
+
+class MLflow:
+    """Each run is found again by its key, and gets only the steps that it doesn't have yet."""
+
+    package = "mlflow"
+
+    @staticmethod
+    def check(uri: str | None, experiment: str) -> None:
+        if uri is not None and urlsplit(uri).password:
+            raise BadInput(
+                "tracking.uri: holds a password, which run.json would record; "
+                "give it by MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+            )
+
+    @staticmethod
+    def prepare(outputs: Path, uri: str | None, experiment: str) -> None:
+        """Make the database before several runs do it at a time."""
+        if (where := _where(uri, outputs)).startswith("sqlite:"):
+            _experiment(_client(where), experiment)
+
+    def __init__(self, run: TrackedRun, uri: str | None, experiment: str) -> None:
+        from mlflow.entities import Metric, Param
+
+        self._metric = Metric
+        self._client = _client(_where(uri, run.outputs))
+        number = _experiment(self._client, experiment)
+        found = self._client.search_runs([number], f"tags.`{KEY}` = '{run.key}'", max_results=1)
+        if found:
+            self._run = found[0].info.run_id
+            self._client.update_run(self._run, status="RUNNING")
+        else:
+            made = self._client.create_run(number, run_name=run.name, tags={KEY: run.key})
+            self._run = made.info.run_id
+            params = [Param(name, str(value)[:500]) for name, value in flat(run.config)]
+            for k in range(0, len(params), MOST_AT_ONCE):
+                self._client.log_batch(self._run, params=params[k : k + MOST_AT_ONCE])
+        known = self._client.get_metric_history(self._run, "epoch") if found else []
+        self._last_step = max((point.step for point in known), default=-1)
+
+    def log(self, row: Row) -> None:
+        if row["step"] > self._last_step:
+            self._send({name: row.get(name) for name in METRICS if name != "step"}, row["step"])
+            self._last_step = row["step"]
+
+    def finish(self, status: str, result: Row) -> None:
+        self._client.set_tag(self._run, "status", status)
+        if status in ("completed", "diverged"):
+            self._send({name: value for name, value in result.items() if name != "shared_device"}, self._last_step)
+        self._client.set_terminated(self._run, ENDS.get(status, "KILLED"))
+
+    def _send(self, values: Row, step: int) -> None:
+        now = int(time.time() * 1000)
+        numbers = {name: float(value) for name, value in values.items() if value is not None}
+        self._client.log_batch(self._run, [self._metric(name, value, now, step) for name, value in numbers.items()])
+
+
+def _where(uri: str | None, outputs: Path) -> str:
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{outputs}/mlflow.db"
+
+
+def _client(where: str) -> Any:
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # tells how it makes its tables
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=where)
+
+
+def _experiment(client: Any, name: str) -> str:
+    """The number of the experiment of this name, made if there is none; a parallel run may have been faster."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except Exception:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)

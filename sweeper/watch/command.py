@@ -1,0 +1,139 @@
+"""`python -m sweeper.watch`: a live table of folders of runs, read from the run directories alone.
+
+`--json` prints one document and ends. Its fields, null where they can't be told; accuracies are in [0, 1]:
+
+- `time`: when it was read, UTC, e.g. `2025-01-31T12:00:00Z`.
+- `progress`: `sweeping` (whether a sweep is at work; the other figures are of its runs, or else of all runs), `runs`,
+  `counts` (runs by status), `epochs_done`, `epochs`, `seconds_elapsed`, `seconds_left`, `ends` (UTC).
+- `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
+  `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` (of the latest epoch), `best_test_accuracy`,
+  `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`,
+  `device`, `precision`.
+- `machine`, the one that reads: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
+  `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweeper.system.command import Parser, exit_code_of
+from sweeper.system.terminal import say
+
+if TYPE_CHECKING:
+    from sweeper.watch.overview import Overview, Watcher
+
+EVERY = 1.0  # seconds between two looks
+SHARE = 0.1  # of the time may be spent on looking: the runs need the machine
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0, by Ctrl-C too, which is how it is ended; 2 for bad input."""
+
+    def command() -> None:
+        arguments = _parser().parse_args(argv)
+        with contextlib.suppress(KeyboardInterrupt):
+            watch(arguments.outputs, arguments.once, arguments.json)
+
+    return exit_code_of(command)
+
+
+def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> None:
+    """Show the runs below the folders until Ctrl-C; once if asked so, and where there is no terminal.
+
+    Raises:
+        BadInput: a folder isn't there, or has neither runs nor a sweep at work.
+    """
+    from sweeper.watch.load import Machine
+    from sweeper.watch.overview import Watcher
+
+    machine, watcher = Machine(), Watcher(outputs)
+    overview = watcher.look(none_ok=False)
+    if as_json:
+        say(json.dumps(_document(overview, machine.look()), indent=1))
+        return
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if terminal else 120)
+    if once or not terminal:
+        from sweeper.watch.table import watch_table
+
+        with console.capture() as captured:
+            console.print(watch_table(overview, machine.look(), console.width, None))
+        say(captured.get(), end="")
+        return
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # leaves the terminal as it was
+    show_live(watcher, machine, console)
+
+
+def show_live(watcher: "Watcher", machine: Any, console: Any, pause: Any = time.sleep) -> None:
+    """Look and show, again and again, until `pause` says so by returning true or an exception ends it."""
+    from rich.live import Live
+
+    from sweeper.watch.table import watch_table
+
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        stop = False
+        while True:
+            began = time.monotonic()
+            overview = watcher.look()
+            state = machine.look()
+            live.update(watch_table(overview, state, console.width, console.height), refresh=True)
+            if stop:
+                return
+            stop = bool(pause(max(EVERY, (time.monotonic() - began) / SHARE)))
+
+
+def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
+    now, left = time.time(), overview.seconds_left
+    return {
+        "time": _utc(now),
+        "progress": {
+            "sweeping": overview.sweeping,
+            "runs": len(overview.counted()),
+            "counts": overview.counts(),
+            "epochs_done": overview.epochs_done,
+            "epochs": overview.epochs,
+            "seconds_elapsed": overview.seconds_elapsed,
+            "seconds_left": left,
+            "ends": None if left is None else _utc(now + left),
+        },
+        "runs": [
+            {
+                "run": run.run,
+                "status": run.status,
+                "in_sweep": run.in_sweep,
+                "epoch": run.epoch,
+                "epochs": run.epochs,
+                "test_accuracy": run.test_accuracy,
+                "best_test_accuracy": run.best_test_accuracy,
+                "images_per_second": run.images_per_second,
+                "seconds_left": run.seconds_left,
+                "error": run.error,
+                **run.settings,
+            }
+            for run in overview.runs
+        ],
+        "machine": machine,
+    }
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "watch",
+        "A live table of runs: status, epoch, accuracy, speed, time left; the sweep's progress and end; "
+        "this machine's memory and load. Read from the run directories, so with any launcher and from any machine that "
+        "sees them. Ctrl-C ends it. Without a terminal it prints once.",
+    )
+    parser.add_argument("--once", action="store_true", help="print every run once and end")
+    parser.add_argument("--json", action="store_true", help="print one JSON document, for programs, and end")
+    return parser

@@ -1,0 +1,87 @@
+"""Against scipy's trimmed mean and Mann-Whitney statistic, which rliable is made of."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sweeper.aggregate.bootstrap import (
+    interquartile_mean,
+    probability_of_improvement,
+    rank_with_interval,
+    stratified_interval,
+)
+
+FAILED = -math.inf
+SCORES = st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=5), min_size=1, max_size=4)
+
+
+@settings(deadline=None)
+@given(SCORES)
+def test_the_interquartile_mean_is_scipys_trimmed_mean(tasks):
+    assert interquartile_mean(tasks) == pytest.approx(stats.trim_mean(np.concatenate(tasks), 0.25))
+
+
+def test_the_interquartile_mean_of_eight():
+    assert interquartile_mean([[1, 2, 3, 4], [5, 6, 7, 100]]) == 4.5
+    assert math.isnan(interquartile_mean([]))
+
+
+def test_a_failure_in_the_middle_half_is_not_averaged_away():
+    assert interquartile_mean([[0.9, 0.9, FAILED]]) == FAILED
+    assert interquartile_mean([[0.9, 0.9, 0.9, FAILED]]) == pytest.approx(0.9)
+
+
+@settings(deadline=None)
+@given(SCORES, st.data())
+def test_the_probability_of_improvement_is_mann_whitneys(tasks, data):
+    others = [data.draw(st.lists(st.floats(0, 1), min_size=3, max_size=5)) for _ in tasks]
+    shares = [
+        stats.mannwhitneyu(x, y, alternative="greater").statistic / (len(x) * len(y))
+        for x, y in zip(tasks, others, strict=True)
+    ]
+    assert probability_of_improvement(tasks, others) == pytest.approx(np.mean(shares))
+
+
+def test_a_failed_run_loses_to_every_other_and_ties_with_its_like():
+    assert probability_of_improvement([[FAILED, 0.9]], [[0.1, FAILED]]) == pytest.approx((0 + 0.5 + 1 + 1) / 4)
+
+
+def test_a_clear_order_has_certain_ranks():
+    ranks = rank_with_interval([[0.7, 0.7, 0.8], [0.9, 0.9, 0.95], [0.1, 0.2, 0.1]])
+    assert [(r.rank, r.low, r.high) for r in ranks] == [(2, 2, 2), (1, 1, 1), (3, 3, 3)]
+
+
+def test_one_different_seed_makes_ranks_uncertain():
+    first, second = rank_with_interval([[0.9, 0.9, 0.5], [0.8, 0.8, 0.8]])
+    assert (first.rank, first.low, first.high) == (2, 1, 2)
+    assert (second.rank, second.low, second.high) == (1, 1, 2)
+
+
+def test_ties_share_their_ranks():
+    assert [r.rank for r in rank_with_interval([[0.5], [0.5], [0.1]])] == [1.5, 1.5, 3]
+
+
+def test_one_diverged_seed_is_enough_to_rank_last():
+    assert [r.rank for r in rank_with_interval([[0.99, 0.99, FAILED], [0.5, 0.5, 0.5]])] == [2, 1]
+
+
+def test_the_interval_agrees_with_scipys_bootstrap():
+    values = np.random.default_rng(1).normal(0.9, 0.02, 40)
+    ours = stratified_interval(lambda tasks: float(np.mean(tasks[0])), [values])
+    theirs = stats.bootstrap((values,), np.mean, method="percentile", random_state=1).confidence_interval
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.001)
+
+
+def test_seeds_are_drawn_within_their_task():
+    """Drawn from all together, the means of two far tasks would spread."""
+    low, high = stratified_interval(interquartile_mean, [[0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.9, 0.9]])
+    assert low == high == pytest.approx(0.5)
+
+
+def test_it_gives_the_same_twice():
+    tasks = [[0.1, 0.5, 0.9]]
+    assert stratified_interval(interquartile_mean, tasks) == stratified_interval(interquartile_mean, tasks)

@@ -1,0 +1,78 @@
+"""Against numbers worked out elsewhere: R's t.test, and scipy's slower twin."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sweeper.aggregate.statistics import confidence_interval, mean, smallest_detectable_difference, standard_deviation
+
+ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=20)
+
+
+def test_three_seeds():
+    """t(2, 0.975) = 4.302653, from any table of the t distribution."""
+    values = [0.94, 0.95, 0.96]
+    assert mean(values) == pytest.approx(0.95)
+    assert standard_deviation(values) == pytest.approx(0.01)
+    half = 4.302653 * 0.01 / math.sqrt(3)
+    assert confidence_interval(values) == pytest.approx((0.95 - half, 0.95 + half))
+
+
+def test_one_value_has_a_mean_and_no_spread():
+    assert mean([0.5]) == 0.5
+    assert math.isnan(standard_deviation([0.5]))
+    assert all(map(math.isnan, confidence_interval([0.5])))
+
+
+def test_nothing_has_no_mean():
+    assert math.isnan(mean([])) and math.isnan(standard_deviation([]))
+    assert all(map(math.isnan, confidence_interval([])))
+
+
+@settings(deadline=None)
+@given(ACCURACIES, st.floats(0.5, 0.99))
+def test_the_interval_is_scipys(values, level):
+    scale = stats.sem(values)
+    if scale == 0:
+        return
+    expected = stats.t.interval(level, len(values) - 1, loc=mean(values), scale=scale)
+    assert confidence_interval(values, level) == pytest.approx(tuple(expected), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(ACCURACIES)
+def test_a_higher_level_is_a_wider_interval_around_the_mean(values):
+    narrow, wide = confidence_interval(values, 0.9), confidence_interval(values, 0.99)
+    assert wide[0] <= narrow[0] <= mean(values) <= narrow[1] <= wide[1]
+
+
+def test_cohens_medium_effect_needs_34_pairs():
+    """G*Power 3.1's best known figure: d_z = 0.5, two-sided 5 %, 80 % power takes n = 34."""
+    assert smallest_detectable_difference(1.0, 34) < 0.5 < smallest_detectable_difference(1.0, 33)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 30, 1000])
+@pytest.mark.parametrize(("power", "level"), [(0.8, 0.05), (0.5, 0.2), (0.9, 0.05)])
+def test_the_power_at_the_smallest_detectable_difference_is_what_was_asked_for(n, power, level):
+    found = smallest_detectable_difference(0.02, n, power, level)
+    twin = stats.nct(n - 1, found * math.sqrt(n) / 0.02)
+    assert twin.sf(stats.t.ppf(1 - level / 2, n - 1)) == pytest.approx(power, abs=1e-6)
+
+
+def test_one_pair_detects_nothing():
+    assert math.isnan(smallest_detectable_difference(0.02, 1))
+    assert math.isnan(smallest_detectable_difference(math.nan, 3))
+
+
+def test_it_is_light_to_import():
+    code = (
+        "import sys, sweeper.aggregate.bootstrap, sweeper.aggregate.comparisons, sweeper.report.profiles;"
+        "import sweeper.aggregate.statistics;"
+        "print({'torch', 'pandas', 'scipy.stats'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True).stdout == "set()\n"

@@ -1,0 +1,155 @@
+"""Rows of a configuration over its seeds, against numbers worked out elsewhere."""
+
+import numpy as np
+import pytest
+from made_runs import change_record, make_run
+from scipy import stats
+
+from sweeper.aggregate.summary import describe_mixture, summarize
+from sweeper.runs.results import read_results
+
+STATISTICS = ("mean", "std", "ci95_low", "ci95_high")
+FIGURES = ("final_test_accuracy", "best_test_accuracy")
+
+
+def rows(folder) -> list[dict]:
+    return summarize(read_results([folder]).runs).rows
+
+
+def test_the_table_has_the_promised_columns(tmp_path):
+    make_run(tmp_path, schedule__power=1)
+    make_run(tmp_path, schedule__power=2)
+    assert ",".join(summarize(read_results([tmp_path]).runs).columns()) == (
+        "dataset,model,optimizer,noise,noise_rate,lr,weight_decay,epochs,batch_size,n,n_diverged,n_failed,n_pruned,"
+        "final_test_accuracy_mean,final_test_accuracy_std,final_test_accuracy_ci95_low,final_test_accuracy_ci95_high,"
+        "best_test_accuracy_mean,best_test_accuracy_std,best_test_accuracy_ci95_low,best_test_accuracy_ci95_high,"
+        "schedule.power,mixed"
+    )
+
+
+@pytest.mark.parametrize("accuracies", [[0.94, 0.95, 0.96], [0.1, 0.7], [0.9, 0.9, 0.9], [0.31, 0.32, 0.33, 0.5, 0.11]])
+def test_figures_are_numpys_and_scipys(tmp_path, accuracies):
+    for seed, accuracy in enumerate(accuracies):
+        directory = make_run(tmp_path, seed=seed, accuracy=accuracy)
+        change_record(directory, result__best_test_accuracy=accuracy**0.5)
+    (row,) = rows(tmp_path)
+    for figure, values in zip(FIGURES, (np.array(accuracies), np.array(accuracies) ** 0.5), strict=True):
+        n = len(values)
+        deviation = np.sqrt(((values - values.mean()) ** 2).sum() / (n - 1))
+        half = stats.t.ppf(0.975, n - 1) * deviation / np.sqrt(n)
+        expected = (values.mean(), deviation, values.mean() - half, values.mean() + half)
+        assert [row[f"{figure}_{s}"] for s in STATISTICS] == pytest.approx(expected, abs=1e-12)
+    assert row["n"] == len(accuracies)
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed", "running", "interrupted"])
+def test_only_completed_runs_are_part_of_a_mean(tmp_path, status):
+    make_run(tmp_path, seed=1, accuracy=0.8)
+    make_run(tmp_path, seed=2, accuracy=0.9)
+    without = rows(tmp_path)[0]
+    directory = make_run(tmp_path, status, seed=3, accuracy=0.1)
+    change_record(directory, result={"final_test_accuracy": 0.1, "best_test_accuracy": 0.1, "epochs_done": 3})
+    with_it = rows(tmp_path)[0]
+    counts = {"n_diverged": int(status == "diverged"), "n_failed": int(status == "failed")}
+    assert with_it == without | counts
+    assert with_it["n"] == 2 and with_it["final_test_accuracy_mean"] == pytest.approx(0.85)
+
+
+def test_one_seed_has_a_mean_and_no_spread(tmp_path):
+    make_run(tmp_path, accuracy=0.8)
+    make_run(tmp_path, "diverged", seed=2)
+    (row,) = rows(tmp_path)
+    assert (row["n"], row["n_diverged"]) == (1, 1)
+    assert [row[f"final_test_accuracy_{s}"] for s in STATISTICS] == [0.8, None, None, None]
+
+
+def test_a_configuration_of_which_no_run_was_completed_is_a_row_without_figures(tmp_path):
+    make_run(tmp_path, "failed", error="CUDA error")
+    (row,) = rows(tmp_path)
+    assert (row["n"], row["n_failed"]) == (0, 1)
+    assert {row[f"{figure}_{s}"] for figure in FIGURES for s in STATISTICS} == {None}
+
+
+def test_a_damaged_run_has_no_configuration_to_be_summarized_under(tmp_path):
+    (make_run(tmp_path) / "run.json").write_text("")
+    assert rows(tmp_path) == []
+
+
+def test_a_row_is_a_configuration_and_seeds_are_not_part_of_it(tmp_path):
+    for lr in (0.1, 0.2):
+        for seed in (1, 2, 3):
+            make_run(tmp_path, seed=seed, optimizer__lr=lr)
+    assert [(row["lr"], row["n"]) for row in rows(tmp_path)] == [(0.1, 3), (0.2, 3)]
+
+
+def test_what_does_not_determine_a_result_makes_no_row_of_its_own(tmp_path):
+    make_run(tmp_path, seed=1, dataset__root="/data", device__precision="bf16", rerun=True, target_accuracy=0.9)
+    make_run(tmp_path, seed=2, optimizer__weight_decay=0.0005, optimizer__fused=None)
+    summary = summarize(read_results([tmp_path]).runs)
+    assert [row["n"] for row in summary.rows] == [2]
+    assert summary.differing == []
+
+
+def test_where_a_label_file_lies_makes_no_column(tmp_path):
+    for k, seed in enumerate((1, 2)):
+        noise = {"noise__name": "human", "noise__kind": "human", "noise__file_digest": "0123"}
+        make_run(tmp_path, seed=seed, noise__file=f"{k}/labels.txt", **noise)
+    make_run(tmp_path, noise__file="2/labels.txt", **noise | {"noise__file_digest": "4567"})
+    assert summarize(read_results([tmp_path]).runs).differing == ["noise.file_digest"]
+
+
+def test_options_are_told_that_rows_of_the_same_choices_differ_in(tmp_path):
+    """An option that goes with another optimizer's name is told by that name."""
+    make_run(tmp_path, optimizer__momentum=0.9)
+    make_run(tmp_path, optimizer__momentum=0.5)
+    make_run(tmp_path, optimizer="lion", optimizer__betas=[0.9, 0.99])
+    make_run(tmp_path, optimizer="lion", optimizer__betas=[0.9, 0.99], schedule__name="constant", tag="x")
+    summary = summarize(read_results([tmp_path]).runs)
+    assert summary.differing == ["optimizer.momentum", "schedule.name", "tag"]
+    cells = [tuple(row[name] for name in ("optimizer", *summary.differing)) for row in summary.rows]
+    assert len(set(cells)) == 4
+    assert ("sgd", 0.9, "cosine", None) in cells and ("lion", None, "constant", "x") in cells
+
+
+def test_true_is_not_1(tmp_path):
+    make_run(tmp_path, optimizer__nesterov=True)
+    make_run(tmp_path, optimizer__nesterov=1)
+    assert summarize(read_results([tmp_path]).runs).differing == ["optimizer.nesterov"]
+
+
+def test_the_best_stands_first_among_those_of_one_data_set_model_and_noise(tmp_path):
+    for optimizer, accuracy in (("adam", 0.7), ("lion", 0.9), ("sgd", 0.8)):
+        make_run(tmp_path, optimizer=optimizer, accuracy=accuracy)
+    make_run(tmp_path, "failed", optimizer="adagrad")
+    make_run(tmp_path, optimizer="muon", dataset__name="cifar10", accuracy=0.1)
+    make_run(tmp_path, optimizer="muon", noise__name="symmetric", noise__rate=0.2, accuracy=0.95)
+    assert [row["optimizer"] for row in rows(tmp_path)] == ["muon", "lion", "sgd", "adam", "adagrad", "muon"]
+
+
+def test_runs_made_otherwise_are_told_in_their_row(tmp_path):
+    make_run(tmp_path, seed=1)
+    make_run(tmp_path, seed=2, environment={"device": "cuda", "precision": "bf16"})
+    make_run(tmp_path, seed=1, optimizer="lion")
+    mixed = {row["optimizer"]: row["mixed"] for row in rows(tmp_path)}
+    assert mixed == {"sgd": "device: cpu, cuda; precision: bf16, fp32", "lion": None}
+
+
+def test_only_finished_runs_are_compared_in_how_they_were_made(tmp_path):
+    make_run(tmp_path, seed=1)
+    make_run(tmp_path, "failed", seed=2, environment={"device": "cuda"})
+    assert describe_mixture(read_results([tmp_path]).runs) == ""
+
+
+def test_noise_of_unknown_rate_and_noise_of_a_rate_stand_in_one_table(tmp_path):
+    make_run(tmp_path, noise__name="human", noise__kind="human")
+    make_run(tmp_path, noise__name="human", noise__kind="symmetric", noise__rate=0.2)
+    assert [row["noise_rate"] for row in rows(tmp_path)] == [None, 0.2]
+
+
+def test_two_data_sets_side_by_side_are_no_mixture_but_two_contents_of_one_are(tmp_path):
+    first = {"data_digest": "a" * 64}
+    make_run(tmp_path, environment=first)
+    make_run(tmp_path, dataset__name="mnist", environment={"data_digest": "b" * 64})
+    assert describe_mixture(read_results([tmp_path]).runs) == ""
+    make_run(tmp_path, seed=2, environment={"data_digest": "c" * 64})
+    assert describe_mixture(read_results([tmp_path]).runs) == "data of digits: aaaaaaaa, cccccccc"

@@ -1,0 +1,177 @@
+"""Tables as text: what one writes, the reader of that format reads back."""
+
+import csv
+import html
+import io
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from made_runs import make_run
+from markdown_it import MarkdownIt
+
+from sweeper.aggregate.summary import Summary, summarize
+from sweeper.aggregate.tables import Shown, accuracy, show, text, to_csv, to_latex, to_markdown
+from sweeper.runs.results import read_results
+
+PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(r"\|*_`<>[]()~&$#%^{}!-+=±–'" + '"'))
+
+
+def read_csv(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+def test_csv_has_all_digits_and_nothing_where_nothing_is_known():
+    row = {"a": 0.1 + 0.2, "b": None, "c": True, "d": False, "e": float("inf"), "f": 3}
+    assert to_csv([*row, "missing"], [row]) == (
+        b"a,b,c,d,e,f,missing\n0.30000000000000004,,true,false,inf,3,\n"  # 0.1 + 0.2 in binary
+    )
+
+
+def test_csv_of_no_rows_has_its_header():
+    assert to_csv(["a", "b"], []) == b"a,b\n"
+
+
+@given(PRINTABLE | st.sampled_from(["a\nb", "a\r\nb", '"', ",", "", " x "]))
+def test_csv_gives_back_every_text(cell):
+    (got,) = read_csv(to_csv(["a", "b"], [{"a": cell, "b": 1}]))[1:]
+    assert got in ([cell, "1"], [f"'{cell}", "1"])
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
+def test_no_text_is_a_formula_to_a_spreadsheet(start):
+    formula = f'{start}HYPERLINK("http://x","y")'
+    header, row = read_csv(to_csv(["run", formula], [{"run": formula, formula: formula}]))
+    assert header == ["run", f"'{formula}"]
+    assert row == [f"'{formula}"] * 2
+
+
+def test_a_negative_number_stays_a_number():
+    assert to_csv(["a"], [{"a": -1.5}]) == b"a\n-1.5\n"
+
+
+def in_markdown(shown: Shown) -> tuple[str, list[list[str]]]:
+    """Title and cells as a reader sees them."""
+    page = (
+        MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(to_markdown(shown).decode())
+    )
+    title = re.search(r"<p>(.*)</p>", page)
+    lines = [re.findall(r"<t[hd]>(.*?)</t[hd]>", line) for line in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
+    assert title
+    return html.unescape(title[1]), [[html.unescape(cell) for cell in line] for line in lines]
+
+
+@given(PRINTABLE.filter(bool))
+@example("a|b")
+@example("~~gone~~ <b>bold</b> &amp; **x** `code` [a](b) ![c](d) \\| $x$")
+def test_markdown_shows_every_text_as_it_is(cell):
+    shown = Shown(f"x {cell}", ["optimizer", cell], [["sgd", cell], [cell, "lion"]], [0])
+    assert in_markdown(shown) == (f"x {cell}", [["optimizer", cell], ["sgd", cell], [cell, "lion"]])
+
+
+IN_LATEX = {
+    r"\textbackslash{}": "\\",
+    r"\textasciitilde{}": "~",
+    r"\textasciicircum{}": "^",
+    r"\textless{}": "<",
+    r"\textgreater{}": ">",
+    r"\textbar{}": "|",
+    r"$\pm$": "±",
+    "--": "–",
+    "{[}": "[",
+    "{]}": "]",
+    "{*}": "*",
+    **{f"\\{c}": c for c in "&%$#_{}"},
+}
+TOKEN = re.compile("|".join([*map(re.escape, IN_LATEX), r"[^\\~^<>|&%$#_{}\[\]*]"]))
+
+
+@given(PRINTABLE.filter(lambda cell: "--" not in cell))
+@example(r"50% of \alpha_1 & {x} ~ ^ # $5 [a] *")
+def test_latex_sets_every_text_as_it_is(cell):
+    shown = Shown("title", ["optimizer", "tag"], [[cell, "x"]], [0])
+    line = to_latex(shown).decode().split("\\midrule\n")[1].split("\n\\bottomrule")[0]
+    assert line.endswith(r" & x \\")
+    written = line.removesuffix(r" & x \\")
+    tokens = TOKEN.findall(written)
+    assert "".join(tokens) == written
+    assert "".join(IN_LATEX.get(token, token) for token in tokens) == cell
+
+
+def test_latex_is_a_table_of_booktabs():
+    shown = Shown("digits: 3 epochs", ["optimizer", "final"], [["sgd", "1.00 ± 0.10 % (n = 2)"], ["lion", "–"]], [0, 1])
+    assert to_latex(shown).decode() == "\n".join(
+        [
+            "% digits: 3 epochs",
+            r"% \usepackage{booktabs}",
+            r"\begin{tabular}{ll}",
+            r"\toprule",
+            r"optimizer & final \\",
+            r"\midrule",
+            r"sgd & 1.00 $\pm$ 0.10 \% (n = 2) \\",
+            r"\midrule",
+            r"lion & -- \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "n", "words"),
+    [
+        (0.94123, 0.0015, 3, "94.12 ± 0.15 % (n = 3)"),
+        (0.5, None, 1, "50.00 % (n = 1)"),
+        (None, None, 0, "– (n = 0)"),
+    ],
+)
+def test_an_accuracy_never_stands_without_its_n(mean, std, n, words):
+    assert accuracy({"best_mean": mean, "best_std": std, "n": n}, "best") == words
+
+
+def test_a_value_is_shown_with_all_its_digits():
+    shown = {"–": None, "true": True, "0.0001": 1e-4, "0.30000000000000004": 0.1 + 0.2, "x": "x"}
+    assert [text(value) for value in shown.values()] == list(shown)
+
+
+def test_the_title_has_what_all_rows_share_and_columns_what_they_differ_in(tmp_path):
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed, accuracy=0.9 + seed / 100)
+    make_run(tmp_path, "diverged", optimizer="lion", optimizer__lr=1e-4)
+    make_run(tmp_path, "diverged", optimizer="lion", optimizer__lr=1e-4, tag="b")
+    assert show(summarize(read_results([tmp_path]).runs)) == Shown(
+        "digits, cnn, no label noise, weight decay 0.0005, 3 epochs, batch size 64: "
+        "test accuracy, mean ± standard deviation over n seeds",
+        ["optimizer", "lr", "tag", "final", "best", "diverged"],
+        [
+            ["sgd", "0.1", "–", "91.50 ± 0.71 % (n = 2)", "92.50 ± 0.71 % (n = 2)", "0"],
+            ["lion", "0.0001", "b", "– (n = 0)", "– (n = 0)", "1"],
+            ["lion", "0.0001", "–", "– (n = 0)", "– (n = 0)", "1"],
+        ],
+        [0],
+    )
+
+
+def test_a_rate_of_noise_is_told_where_it_is_known(tmp_path):
+    make_run(tmp_path, noise__name="symmetric", noise__kind="symmetric", noise__rate=0.2)
+    assert "symmetric label noise, rate 0.2," in show(summarize(read_results([tmp_path]).runs)).title
+    make_run(tmp_path / "human", noise__name="human", noise__kind="human")
+    title = show(summarize(read_results([tmp_path / "human"]).runs)).title
+    assert "human label noise, lr 0.1," in title
+
+
+def test_each_data_set_model_and_noise_is_a_section(tmp_path):
+    make_run(tmp_path, optimizer="sgd")
+    make_run(tmp_path, optimizer="lion")
+    make_run(tmp_path, noise__name="pair", noise__rate=0.2)
+    make_run(tmp_path, noise__name="pair", noise__rate=0.4)
+    assert show(summarize(read_results([tmp_path]).runs)).sections == [0, 2, 3]
+
+
+def test_a_table_of_no_rows_can_be_written():
+    shown = show(Summary([], []))
+    assert shown.rows == [] and shown.sections == []
+    assert to_markdown(shown).decode().splitlines()[2:] == ["| optimizer | final | best |", "| --- | --- | --- |"]
+    assert r"\bottomrule" in to_latex(shown).decode()

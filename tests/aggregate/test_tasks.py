@@ -1,0 +1,135 @@
+"""Which runs are compared with which, and how one setting of several is chosen."""
+
+import pytest
+from made_runs import change_record, make_run
+
+from sweeper.aggregate.tasks import group_tasks, task_title
+from sweeper.runs.results import read_results
+
+
+@pytest.fixture
+def tasks(tmp_path):
+    """`tasks()`: those of the runs made in tmp_path."""
+    return lambda: group_tasks(read_results([tmp_path]).runs)
+
+
+def test_seeds_are_one_setting_and_optimizers_one_task(tmp_path, tasks):
+    for optimizer in ("sgd", "adam"):
+        for seed in (1, 2, 3):
+            make_run(tmp_path, optimizer=optimizer, seed=seed)
+    (task,) = tasks()
+    assert task.label == "digits, cnn, no label noise"
+    assert [(s.label, len(s.runs)) for s in task.settings] == [("adam", 3), ("sgd", 3)]
+
+
+def test_runs_of_another_length_batch_noise_or_data_are_another_task(tmp_path, tasks):
+    noise = {"name": "pair", "kind": "pair", "rate": 0.2, "seed": 0}
+    make_run(tmp_path)
+    make_run(tmp_path, epochs=30)
+    make_run(tmp_path, batch_size=128)
+    make_run(tmp_path, noise=noise)
+    make_run(tmp_path / "elsewhere", environment={"data_digest": "e" * 64})
+    labels = [task.label for task in tasks()]
+    assert len(set(labels)) == len(labels) == 5
+    assert any("30 epochs" in label for label in labels)
+    assert any("batch_size 128" in label for label in labels)
+    assert any("eeeeeeee" in label for label in labels)
+    assert labels[-1] == "digits, cnn, 20 % pair label noise, 3 epochs"
+
+
+def test_a_task_is_named_by_no_more_than_sets_it_apart(tmp_path, tasks):
+    """Without wrong labels it doesn't matter to a reader how there could have been some."""
+    make_run(tmp_path, epochs=1)
+    make_run(tmp_path, noise={"name": "symmetric", "kind": "symmetric", "rate": 0.0, "seed": 0})
+    assert [task.label for task in tasks()] == [
+        "digits, cnn, no label noise, 1 epoch",
+        "digits, cnn, no label noise, 3 epochs",
+    ]
+    make_run(tmp_path)
+    labels = [task.label for task in tasks()]
+    assert len(set(labels)) == 3 and "digits, cnn, no label noise, 3 epochs, noise.kind none" in labels
+
+
+def test_a_run_that_failed_before_its_data_was_read_is_of_the_same_task(tmp_path, tasks):
+    make_run(tmp_path, seed=1)
+    make_run(tmp_path, "failed", seed=2, environment={"data_digest": None})
+    (task,) = tasks()
+    assert len(task.settings[0].runs) == 2
+
+
+def test_a_title_has_the_length_of_training_once(tmp_path, tasks):
+    make_run(tmp_path, epochs=3)
+    (task,) = tasks()
+    assert task_title(task) == f"{task.label}, 3 epochs"
+    make_run(tmp_path, epochs=1)
+    assert [task_title(task) for task in tasks()] == [task.label for task in tasks()]
+    assert tasks()[0].label.endswith(", 1 epoch")
+
+
+def test_settings_are_told_apart_by_what_differs(tmp_path, tasks):
+    for lr in (0.1, 0.01):
+        make_run(tmp_path, optimizer__lr=lr)
+    make_run(tmp_path, optimizer="adam")
+    assert [s.label for s in tasks()[0].settings] == ["adam", "sgd, lr 0.01", "sgd, lr 0.1"]
+
+
+def test_without_validation_the_choice_is_by_test_and_said_so(tmp_path, tasks):
+    make_run(tmp_path, accuracy=0.8, optimizer__lr=0.1)
+    make_run(tmp_path, accuracy=0.9, optimizer__lr=0.01)
+    make_run(tmp_path, optimizer="adam", accuracy=0.85)
+    (task,) = tasks()
+    assert task.chosen_by == "test"
+    assert [s.label for s in task.compared] == ["sgd, lr 0.01", "adam"]
+
+
+def test_validation_images_choose_where_there_are_any(tmp_path, tasks):
+    """The setting of lower test accuracy, since its validation accuracy is higher."""
+    for lr, accuracy, validation in ((0.1, 0.8, 0.9), (0.01, 0.9, 0.7)):
+        run = make_run(tmp_path, accuracy=accuracy, optimizer__lr=lr)
+        change_record(run, result__final_val_accuracy=validation, result__best_val_accuracy=1 - validation)
+    (task,) = tasks()
+    assert task.chosen_by == "validation" and task.compared[0].label == "sgd, lr 0.1"
+
+
+def test_a_setting_that_diverged_is_chosen_last(tmp_path, tasks):
+    make_run(tmp_path, accuracy=0.95, seed=1, optimizer__lr=0.1)
+    make_run(tmp_path, "diverged", seed=2, optimizer__lr=0.1)
+    make_run(tmp_path, accuracy=0.5, seed=1, optimizer__lr=0.01)
+    assert tasks()[0].compared[0].label == "sgd, lr 0.01"
+
+
+def test_a_diverged_run_is_in_no_mean_and_ranks_last(tmp_path, tasks):
+    for seed in (1, 2, 3):
+        make_run(tmp_path, "diverged" if seed == 3 else "completed", accuracy=0.99, seed=seed, optimizer="lion")
+        make_run(tmp_path, accuracy=0.5, seed=seed)
+    (task,) = tasks()
+    assert [s.optimizer for s in task.compared] == ["sgd", "lion"]
+    assert [rank.rank for rank in task.ranks] == [1, 2]
+    lion = task.compared[1]
+    assert lion.row["n"] == 2 and lion.row["final_test_accuracy_mean"] == pytest.approx(0.99)
+    assert task.pairs[0].comparison.n == 2
+
+
+def test_ranks_and_pairs_are_of_common_seeds_only(tmp_path, tasks):
+    for seed in (1, 2, 3):
+        make_run(tmp_path, seed=seed, accuracy=0.9)
+    for seed in (2, 3, 4):
+        make_run(tmp_path, seed=seed, accuracy=0.8, optimizer="adam")
+    (task,) = tasks()
+    assert task.rank_seeds == [2, 3]
+    assert task.pairs[0].comparison.n == 2 and task.pairs[0].comparison.difference == pytest.approx(0.1)
+
+
+def test_unfinished_and_failed_runs_are_in_no_comparison(tmp_path, tasks):
+    make_run(tmp_path, seed=1)
+    make_run(tmp_path, "failed", seed=2)
+    make_run(tmp_path, "running", seed=3)
+    (task,) = tasks()
+    assert task.compared[0].scores() == {1: 0.9}
+
+
+def test_a_target_counts_if_all_that_are_compared_had_it(tmp_path, tasks):
+    make_run(tmp_path, target_accuracy=0.9)
+    assert tasks()[0].target() == 0.9
+    make_run(tmp_path, optimizer="adam", target_accuracy=0.8)
+    assert tasks()[0].target() is None

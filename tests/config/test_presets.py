@@ -1,0 +1,73 @@
+"""The study's presets on another data set of 100 classes."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from conftest import run_module
+from PIL import Image
+
+from sweeper.config.grid import compose_grid
+from sweeper.datasets.noise import CIFAR100_SUPERCLASSES
+
+RUNS = {"quick": (15, 10), "milestone": (15, 50), "final": (15, 200), "robustness": (30, 100), "tune": (45, 8)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", RUNS)
+def test_every_preset_composes_with_cifar100(preset):
+    cells = compose_grid(["-m", f"experiment={preset}", "dataset=cifar100"]).cells
+    runs, epochs = RUNS[preset]
+    assert len(cells) == runs == len({cell.directory for cell in cells})
+    assert {cell.config["epochs"] for cell in cells} == {epochs}
+    assert {(cell.config["dataset"]["name"], cell.config["model"]["name"]) for cell in cells} == {
+        ("cifar100", "resnet18")
+    }
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Four training images and a test image of each of the 100 classes, a colour a class."""
+    root = tmp_path_factory.mktemp("tree")
+    numbers = np.random.default_rng(0)
+    for name in (name for group in CIFAR100_SUPERCLASSES for name in group):
+        colour = numbers.integers(0, 200, 3)
+        for k in range(5):
+            file = root / ("train" if k else "test") / name / f"{k}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((colour + numbers.integers(0, 50, (32, 32, 3))).astype(np.uint8)).save(file)
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "narrowed", "runs"),
+    [
+        ("quick", ["seed=1"], 5),
+        ("robustness", ["optimizer=sgd", "seed=1"], 2),
+        ("tune", ["optimizer=lion", "weight_decay_factor=1.0"], 3),
+    ],
+)
+def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
+    small = (f"dataset.root={tree}", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
+    preset_words = (f"experiment={preset}", "dataset=cifar100", *narrowed)
+    cache = str(tree / "cache")
+    done = run_module("train", "-m", *preset_words, *small, cwd=tmp_path, XDG_CACHE_HOME=cache)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "outputs" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["completed"] * runs
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/cifar100-mlp/*/run.json")]
+    assert {record["environment"]["num_classes"] for record in records} == {100}
+    if preset == "robustness":
+        assert {row["noise_rate"] for row in rows} == {"0.0", "0.2"}
+        assert all((float(row["noise_rate"]) > 0) == bool(noisy(tmp_path, row)) for row in rows)
+    if preset == "tune":
+        assert all(row["final_val_accuracy"] for row in rows)
+        assert run_module("choose", cwd=tmp_path).stdout.count("\nlion:") == 1
+
+
+def noisy(folder, row):
+    """How many training labels are wrong."""
+    return len((folder / "outputs" / row["run"] / "corrupted_labels.csv").read_text().splitlines()) - 1

@@ -1,0 +1,51 @@
+"""The data sets and noises of `conf/`: each choice is whole, and brings the model that suits it."""
+
+from dataclasses import fields
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from hydra import compose, initialize_config_dir
+
+from sweeper.config.schema import DatasetConfig, NoiseConfig
+from sweeper.datasets.data import find_loader
+
+CONF = REPOSITORY / "conf"
+
+
+def read_yaml(path):
+    """A choice with what it inherits from its neighbours."""
+    content = yaml.safe_load(path.read_text())
+    inherited = {}
+    for parent in content.pop("defaults", []):
+        if isinstance(parent, str) and parent != "_self_":
+            inherited |= read_yaml(path.with_name(f"{parent}.yaml"))
+    return inherited | content
+
+
+@pytest.mark.parametrize(("group", "schema"), [("dataset", DatasetConfig), ("noise", NoiseConfig)])
+def test_every_choice_gives_every_value_of_the_schema(group, schema):
+    for path in (CONF / group).glob("*.yaml"):
+        assert set(read_yaml(path)) == {field.name for field in fields(schema)}, path.name
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "dataset").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_loader_of_every_choice_exists(path):
+    assert find_loader(read_yaml(path)["loader"]).__name__ == path.stem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "model"),
+    [
+        ([], "resnet18"),
+        (["dataset=digits"], "cnn"),
+        (["dataset=cifar100"], "resnet18"),
+        (["dataset=fashion_mnist"], "cnn"),
+        (["dataset=digits", "model=mlp"], "mlp"),
+        (["model=mlp", "dataset=cifar10"], "mlp"),
+    ],
+)
+def test_a_data_set_brings_its_model_and_the_command_line_wins(overrides, model):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides, return_hydra_config=True)
+    assert cfg.hydra.runtime.choices.model == model

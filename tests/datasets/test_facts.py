@@ -1,0 +1,57 @@
+"""What is known of the published data sets without reading them, against what their loaders give."""
+
+import pytest
+
+from sweeper.config.grid import CONF
+from sweeper.datasets import loaders as datasets
+from sweeper.datasets.facts import PUBLISHED, is_present
+from sweeper.datasets.synthetic import made_images
+
+
+def test_every_loader_of_a_published_set_is_known():
+    loaders = {f"sweeper.datasets.{path.stem}" for path in (CONF / "dataset").glob("*.yaml")} - {
+        "sweeper.datasets.folder"
+    }
+    assert set(PUBLISHED) == loaders
+    assert all(callable(getattr(datasets, path.rpartition(".")[2])) for path in PUBLISHED)
+
+
+def test_digits_are_as_many_as_is_said():
+    raw, said = datasets.digits({"image_size": None}), PUBLISHED["sweeper.datasets.digits"]
+    assert (len(raw.train_labels), len(raw.test_labels)) == said.images
+    assert raw.train_images.shape[1:] == (8, 8, 1) and said.shape == (1, 8, 8) and len(raw.classes) == said.classes
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("cifar10", "cifar-10-batches-py/data_batch_1"),
+        ("cifar10", "train/cat/1.png"),
+        ("cifar100", "cifar-100-python/train"),
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte.gz"),
+        ("fashion_mnist", "FashionMNIST/raw/train-images-idx3-ubyte"),
+        ("svhn", "train_32x32.mat"),
+    ],
+)
+@pytest.mark.parametrize("root", [None, "elsewhere"])
+def test_a_set_is_here_when_its_files_are(tmp_path, monkeypatch, name, file, root):
+    monkeypatch.chdir(tmp_path)
+    dataset = {"loader": f"sweeper.datasets.{name}", "root": root}
+    assert not is_present(dataset)
+    path = tmp_path / (root or "data") / file
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert is_present(dataset)
+
+
+def test_what_needs_no_files_is_here():
+    assert is_present({"loader": "sweeper.datasets.digits", "root": None})
+    assert is_present({"loader": "my.own.loader", "root": None})
+
+
+def test_made_images_have_the_shape_of_what_they_stand_for_and_its_limits():
+    node = {"made_of": "sweeper.datasets.mnist", "train_limit": 100, "test_limit": None}
+    raw = made_images(node)
+    assert raw.train_images.shape == (100, 28, 28, 1) and raw.test_images.shape == (10_000, 28, 28, 1)
+    assert set(raw.train_labels) == set(range(10)) and raw.form == "made images"
+    assert (made_images(node).train_images == raw.train_images).all()

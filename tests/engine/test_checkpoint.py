@@ -1,0 +1,224 @@
+"""The latest checkpoint and the one before it: a run goes on from whichever is whole, to the same bits."""
+
+import io
+import itertools
+import os
+import shutil
+
+import pytest
+import torch
+
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.layout import CHECKPOINT_FILES
+from sweeper.system.files import with_checksum
+from tests.engine.test_loop import configure, finish, start
+
+LATEST, BEFORE = CHECKPOINT_FILES
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A run killed in its fourth epoch, with what it ends in if it is let: its directory, metrics and weights."""
+    config = configure("optimizer=adamw", "epochs=4", "checkpoint_every=1")
+    folder = tmp_path_factory.mktemp("killed")
+    whole = finish(config, folder / "whole")
+    loop = start(config, folder / "run")
+    steps = 3 * len(list(itertools.islice(start(config, folder / "count"), 10_000))) // 4
+    for _ in itertools.islice(loop, steps + 1):
+        pass
+    loop.close()
+    return config, folder / "run", whole, (folder / "whole" / "model.safetensors").read_bytes()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def of_another_version(path):
+    buffer = io.BytesIO()
+    torch.save({"version": 0}, buffer)
+    path.write_bytes(with_checksum(buffer.getvalue()))
+
+
+def test_two_checkpoints_are_kept_and_no_more(killed):
+    _, directory, _, _ = killed
+    run = RunDirectory(directory)
+    assert [run.load_checkpoint(name)["epoch"] for name in CHECKPOINT_FILES] == [4, 3]
+    assert {path.name for path in directory.iterdir()} == {"metrics.csv", *CHECKPOINT_FILES}
+
+
+@pytest.mark.parametrize("damage", [cut, of_another_version, os.unlink])
+@pytest.mark.parametrize(
+    ("damaged", "epoch"), [((), 4), ((LATEST,), 3), ((BEFORE,), 4), ((LATEST, BEFORE), 1)], ids=str
+)
+def test_a_run_goes_on_from_the_latest_that_is_whole(killed, tmp_path, caplog, damaged, epoch, damage):
+    config, directory, whole, weights = killed
+    shutil.copytree(directory, tmp_path / "run")
+    for name in damaged:
+        damage(tmp_path / "run" / name)
+    with caplog.at_level("INFO", "sweeper"):
+        assert finish(config, tmp_path / "run") == whole
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    seen = [name for name in damaged if name != BEFORE or epoch == 1] if damage != os.unlink else []
+    end = "the run begins anew" if epoch == 1 else "the run goes on from the one before it"
+    assert len(told) == len(seen)
+    for line, name in zip(told, seen, strict=True):
+        assert line.startswith(f"{tmp_path}/run/{name}: ") and line.endswith(f"; {end}")
+    assert (f"going on from the checkpoint: epoch {epoch}, step 0" in caplog.text) == (epoch > 1)
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_whole_one(killed, tmp_path):
+    config, directory, _, _ = killed
+    shutil.copytree(directory, tmp_path / "run")
+    cut(tmp_path / "run" / LATEST)
+    for _ in start(config, tmp_path / "run"):
+        if (tmp_path / "run" / LATEST).exists():
+            break
+    run = RunDirectory(tmp_path / "run")
+    assert [run.load_checkpoint(name)["epoch"] for name in CHECKPOINT_FILES] == [4, 3]
+
+
+def test_a_writer_killed_between_its_two_renamings_leaves_a_whole_one(tmp_path, monkeypatch):
+    run = RunDirectory(tmp_path)
+    run.write_checkpoint({"epoch": 1})
+    replace = os.replace
+
+    def killed_at_the_second(source, target):
+        if os.path.basename(target) == LATEST:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run.write_checkpoint({"epoch": 2})
+    assert run.load_checkpoint(LATEST) is None and run.load_checkpoint(BEFORE) == {"epoch": 1}
+    run.write_checkpoint({"epoch": 3})
+    assert [run.load_checkpoint(name) for name in CHECKPOINT_FILES] == [{"epoch": 3}, {"epoch": 1}]
+
+
+def test_nothing_is_removed_but_what_is_named(tmp_path):
+    run = RunDirectory(tmp_path)
+    for epoch in (1, 2, 3):
+        run.write_checkpoint({"epoch": epoch})
+    run.remove_checkpoints()
+    assert {path.name for path in tmp_path.iterdir()} == set(CHECKPOINT_FILES)
+    run.remove_checkpoints(BEFORE)
+    assert [path.name for path in tmp_path.iterdir()] == [LATEST]
+    run.remove_checkpoints(*CHECKPOINT_FILES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resumed_run_keeps_its_checkpoints_until_it_is_finished(killed, tmp_path):
+    config, directory, _, _ = killed
+    shutil.copytree(directory, tmp_path / "run")
+    before = {name: (directory / name).read_bytes() for name in CHECKPOINT_FILES}
+    loop = start(config, tmp_path / "run")
+    next(loop)
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in CHECKPOINT_FILES} == before
+
+
+def rewrite(path, change):
+    """Put another content into a checkpoint, which is whole again."""
+    state = RunDirectory(path.parent).load_checkpoint(path.name)
+    change(state)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path.write_bytes(with_checksum(buffer.getvalue()))
+
+
+def put(name, value):
+    return lambda state: state.update({name: value})
+
+
+def of_parts(change):
+    """Of adamw, whose state is by parameter."""
+    return lambda state: change(state["model"], state["optimizer"], state["schedule"])
+
+
+SENSELESS = {
+    "epoch 10^9": (put("epoch", 10**9), "its epoch is 1000000000, of 4"),
+    "epoch -5": (put("epoch", -5), "its epoch is -5, of 4"),
+    "epoch 0": (put("epoch", 0), "its epoch is 0, of 4"),
+    "epoch a text": (put("epoch", "4"), "its epoch is '4', of 4"),
+    "epoch true": (put("epoch", True), "its epoch is True, of 4"),
+    "no epoch": (lambda state: state.pop("epoch"), "its epoch is None, of 4"),
+    "an epoch that its rows don't reach": (put("epoch", 2), "it has no rows of 1 epochs"),
+    "step 10^9": (put("step", 10**9), "its step is 1000000000, of "),
+    "step -1": (put("step", -1), "its step is -1, of "),
+    "step nan": (put("step", float("nan")), "its step is nan, of "),
+    "no rows": (put("rows", []), "it has no rows of 3 epochs"),
+    "rows a number": (put("rows", 3), "it has no rows of 3 epochs"),
+    "rows of texts": (put("rows", ["a", "b", "c"]), "its row 1 isn't one of metrics"),
+    "a text in a row": (lambda state: state["rows"][1].update(test_loss="low"), "its row 2 isn't one of metrics"),
+    "an accuracy of 7": (lambda state: state["rows"][1].update(test_accuracy=7.0), "its row 2 isn't one of metrics"),
+    "seconds nan": (lambda state: state["rows"][1].update(train_seconds=float("nan")), "its row 2 isn't"),
+    "a column more": (lambda state: state["rows"][2].update(more=1), "its row 3 isn't one of metrics"),
+    "a column less": (lambda state: state["rows"][2].pop("train_loss"), "its row 3 isn't one of metrics"),
+    "rows in disorder": (lambda state: state["rows"].reverse(), "its row 1 is of epoch 3, step "),
+    "a digest of no text": (put("data_digest", 3), "it doesn't tell its data"),
+    "no model": (lambda state: state.pop("model"), "it has no state of the model"),
+    "a model of nothing": (put("model", {}), "the model has other parts: "),
+    "a weight less": (of_parts(lambda m, o, s: m.popitem()), "the model has other parts: "),
+    "another shape": (of_parts(lambda m, o, s: m.update({next(iter(m)): torch.zeros(2)})), "the model has tensors of"),
+    "a number as weight": (of_parts(lambda m, o, s: m.update({next(iter(m)): 1})), "the model has tensors of"),
+    "an optimizer of nothing": (put("optimizer", {}), "the optimizer has other parameter groups"),
+    "a group less": (of_parts(lambda m, o, s: o["param_groups"].pop()), "the optimizer has other parameter groups"),
+    "a parameter less": (
+        of_parts(lambda m, o, s: o["param_groups"][0]["params"].pop()),
+        "the optimizer has other parameters",
+    ),
+    "a rate of text": (of_parts(lambda m, o, s: o["param_groups"][0].update(lr="high")), "the optimizer has 'high'"),
+    "an option less": (of_parts(lambda m, o, s: o["param_groups"][0].pop("betas")), "the optimizer can't take its"),
+    "no state": (of_parts(lambda m, o, s: o["state"].clear()), "the optimizer's state is empty"),
+    "half a state": (of_parts(lambda m, o, s: o["state"][0].pop("exp_avg")), "the optimizer's state lacks 'exp_avg'"),
+    "a state of another shape": (
+        of_parts(lambda m, o, s: o["state"][0].update(exp_avg=torch.zeros(7))),
+        "the optimizer has tensors of other shapes",
+    ),
+    "a state of a parameter that isn't": (
+        of_parts(lambda m, o, s: o["state"].update({99: {}})),
+        "the optimizer's state is of other parameters",
+    ),
+    "a schedule of texts": (put("schedule", {"last_epoch": "x"}), "the schedule has 'x' in the place of a number"),
+    "a schedule with a method": (of_parts(lambda m, o, s: s.update(step=1)), "the schedule is another"),
+    "a meter of nothing": (put("meter", {}), "the meter has other parts: "),
+    "another run": (put("run", "digits-cnn/lion-seed1-00000000"), "of another run, digits-cnn/lion-seed1-00000000"),
+    "a run of no text": (put("run", ["x"]), "of another run"),
+}
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["the latest", "both"])
+@pytest.mark.parametrize("kind", SENSELESS)
+def test_a_whole_checkpoint_of_senseless_content_is_kept_aside(killed, tmp_path, caplog, kind, both):
+    config, directory, whole, weights = killed
+    change, words = SENSELESS[kind]
+    shutil.copytree(directory, tmp_path / "run")
+    if both:
+        shutil.copy(directory / LATEST, tmp_path / "run" / BEFORE)
+    names = CHECKPOINT_FILES[: 1 + both]
+    for name in names:
+        rewrite(tmp_path / "run" / name, change)
+    refused = {name: (tmp_path / "run" / name).read_bytes() for name in names}
+    with caplog.at_level("INFO", "sweeper"):
+        assert finish(config, tmp_path / "run") == whole
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    end = "the run begins anew" if both else "the run goes on from the one before it"
+    kept = tmp_path / "run" / "previous" / "1"
+    assert len(lines) == len(refused)
+    for line, name in zip(lines, refused, strict=True):
+        assert line.startswith(f"{tmp_path}/run/{name}: {words}") and line.endswith(f"; it is kept in {kept}; {end}")
+    assert {name: (kept / name).read_bytes() for name in refused} == refused
+    assert ("going on from the checkpoint: epoch 3, step 0" in caplog.text) != both
+
+
+def test_a_checkpoint_that_does_not_tell_its_run_is_believed(killed, tmp_path, caplog):
+    """As those of earlier versions."""
+    config, directory, whole, _ = killed
+    shutil.copytree(directory, tmp_path / "run")
+    rewrite(tmp_path / "run" / LATEST, lambda state: state.pop("run"))
+    with caplog.at_level("INFO", "sweeper"):
+        assert finish(config, tmp_path / "run") == whole
+    assert "going on from the checkpoint: epoch 4, step 0" in caplog.text

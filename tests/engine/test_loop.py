@@ -1,0 +1,193 @@
+"""The loop: paired by seed, resumable bit for bit, honest about divergence."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY
+
+from sweeper.config.grid import compose_grid
+from sweeper.datasets.data import load_run_data
+from sweeper.engine.augment import Batches, EpochOrder
+from sweeper.engine.devices import choose_device
+from sweeper.engine.loop import Diverged, Stopped, train
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.metrics import METRICS
+from sweeper.system.errors import RunFailed
+
+TIMES = ("train_seconds", "images_per_second")
+
+
+def configure(*overrides: str) -> dict:
+    return compose_grid([*TINY, *overrides]).cells[0].config
+
+
+def start(config: dict, path: Path, rows: list | None = None):
+    data = load_run_data(config)
+    device = choose_device(config["device"], threads=1)
+    return train(config, data, device, RunDirectory(path), [] if rows is None else rows, lambda row: None, {})
+
+
+def finish(config: dict, path: Path) -> list[dict]:
+    torch.set_num_threads(1)
+    rows: list[dict] = []
+    for _ in start(config, path, rows):
+        pass
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
+
+
+RESUMED = ("sgd", "adam", "lion", "muon", "sam", "sophia", "soap", "adan", "lamb", "prodigy")
+RESUMED += ("schedule_free_sgd", "schedule_free_adamw")
+
+
+@pytest.mark.parametrize("optimizer", RESUMED)
+def test_a_resumed_run_equals_one_that_was_never_stopped_bit_for_bit(optimizer, tmp_path):
+    config = configure(f"optimizer={optimizer}", "noise=symmetric", "noise.rate=0.2")
+    whole = finish(config, tmp_path / "whole")
+    for stop_after in (1, 3, 1):  # twice inside the first epoch, once in the second
+        loop = start(config, tmp_path / "stopped")
+        for _ in itertools.islice(loop, stop_after):
+            pass
+        with pytest.raises(Stopped):
+            loop.throw(Stopped())
+    assert finish(config, tmp_path / "stopped") == whole
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
+    assert weights[0] == weights[1]
+
+
+def test_a_run_killed_between_checkpoints_equals_one_that_was_not(tmp_path):
+    config = configure("optimizer=adamw", "epochs=3", "checkpoint_every=1")
+    whole = finish(config, tmp_path / "whole")
+    loop = start(config, tmp_path / "killed")
+    for _ in itertools.islice(loop, 8):  # the first epoch's checkpoint is written; the second is lost in the middle
+        pass
+    loop.close()
+    assert finish(config, tmp_path / "killed") == whole
+
+
+def test_dropout_resumes_bit_for_bit_too(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "with_dropout.py").write_text(
+        "from torch import nn\n"
+        "def net(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.Linear(32, num_classes))\n"
+    )
+    config = configure("model=mlp")
+    config["model"] = {"name": "net", "_target_": "with_dropout.net"}
+    whole = finish(config, tmp_path / "whole")
+    loop = start(config, tmp_path / "stopped")
+    for _ in itertools.islice(loop, 2):
+        pass
+    with pytest.raises(Stopped):
+        loop.throw(Stopped())
+    assert finish(config, tmp_path / "stopped") == whole
+
+
+def test_every_optimizer_sees_the_same_first_loss(tmp_path):
+    """Same seed: same initial weights, same first batch, same augmentation, whatever comes after."""
+    losses = {}
+    for optimizer in ("sgd", "adam", "adamw", "lion", "muon"):
+        config = configure(f"optimizer={optimizer}", "optimizer.lr=1e-30", "schedule=constant")
+        if optimizer == "muon":
+            config["optimizer"]["adamw_lr"] = 1e-30
+        losses[optimizer] = finish(config, tmp_path / optimizer)[0]["train_loss"]
+    assert max(losses.values()) - min(losses.values()) < 1e-5, losses
+    other_seed = finish(configure("seed=2", "optimizer.lr=1e-30"), tmp_path / "other")[0]["train_loss"]
+    assert abs(other_seed - losses["sgd"]) > 1e-3
+
+
+def test_the_order_of_an_epoch_belongs_to_seed_and_epoch_alone():
+    def draw(seed: int, epoch: int) -> EpochOrder:
+        order = EpochOrder(100, 2, torch.device("cpu"))
+        order.draw(seed, epoch)
+        return order
+
+    torch.manual_seed(0)
+    first = draw(1, 1)
+    torch.manual_seed(99)
+    again = draw(1, 1)
+    assert all(torch.equal(getattr(first, k), getattr(again, k)) for k in ("index", "crop", "flip"))
+    assert sorted(first.index.tolist()) == list(range(100))
+    assert first.crop.min() == 0 and first.crop.max() == 4
+    assert not torch.equal(first.index, draw(1, 2).index) and not torch.equal(first.index, draw(2, 1).index)
+
+
+def test_augmentation_is_a_crop_of_the_padded_image_mirrored_or_not():
+    config = configure("dataset.crop_padding=2", "dataset.flip=true")
+    data = load_run_data(config)
+    batches = Batches(data, 2, True, torch.device("cpu"))
+    order = EpochOrder(len(batches), 2, torch.device("cpu"))
+    order.draw(1, 1)
+    images, labels, index = batches.take(order, torch.arange(10, 40))
+    padded = torch.nn.functional.pad(data.train.images, [2] * 4)
+    for k, (image, label) in enumerate(zip(images, labels, strict=True)):
+        place = order.index[10 + k]
+        row, column = order.crop[10 + k].tolist()
+        expected = padded[place, :, row : row + 8, column : column + 8]
+        if order.flip[10 + k]:
+            expected = expected.flip(2)
+        expected = (expected.float() / 255 - data.mean[:, None, None]) / data.std[:, None, None]
+        torch.testing.assert_close(image, expected, rtol=1e-4, atol=1e-5)
+        assert label == data.train.labels[place] and index[k] == place
+
+
+@pytest.mark.parametrize(
+    ("option", "words"), [("optimizer.lr=1e30", "epoch 1, step"), ("divergence_loss=1e-3", "epoch 1, step 1")]
+)
+def test_divergence_is_found_with_its_step(option, words, tmp_path):
+    with pytest.raises(Diverged, match=words):
+        finish(configure("optimizer=sgd", "schedule=constant", option), tmp_path)
+
+
+def test_the_short_last_batch_is_trained(tmp_path):
+    rows = finish(configure("batch_size=64", "epochs=1"), tmp_path)  # 300 = 4 × 64 + 44
+    assert rows[0]["step"] == 5
+
+
+def test_validation_images_are_held_out_and_measured(tmp_path):
+    config = configure("dataset.train_limit=null", "dataset.validation_fraction=0.1", "epochs=1")
+    data = load_run_data(config)
+    row = finish(config, tmp_path)[0]
+    assert len(data.val.labels) == round(0.1 * (len(data.val.labels) + len(data.train.labels)))
+    assert 0 <= row["val_accuracy"] <= 1 and row["val_loss"] > 0
+    assert set(row) <= set(METRICS)
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    config = configure()
+    loop = start(config, tmp_path)
+    next(loop)
+    with pytest.raises(Stopped):
+        loop.throw(Stopped())
+    state = RunDirectory(tmp_path).load_checkpoint()
+    RunDirectory(tmp_path).write_checkpoint({**state, "data_digest": "other"})
+    with pytest.raises(RunFailed, match="the data set has changed"):
+        finish(config, tmp_path)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize(("padding", "flip"), [(0, False), (0, True), (4, False), (4, True)])
+def test_the_kernel_takes_the_same_batches(padding, flip):
+    data, where = load_run_data(configure()), torch.device("cuda")
+    batches = Batches(data, padding, flip, where)
+    order = EpochOrder(len(batches), padding, where)
+    order.draw(1, 1)
+    places = torch.arange(20, 150, device=where)
+    assert batches.by_kernel
+    images, labels, index = batches.take(order, places)
+    expected = batches.take_plainly(order, places)
+    torch.testing.assert_close(images, expected[0], rtol=1e-6, atol=1e-6)
+    assert torch.equal(labels, expected[1]) and torch.equal(index, expected[2])
+
+
+def test_a_run_killed_within_an_epoch_goes_on_from_its_latest_minute(tmp_path, monkeypatch):
+    config = configure("optimizer=adamw", "noise=symmetric", "epochs=3")
+    whole = finish(config, tmp_path / "whole")
+    monkeypatch.setattr("sweeper.engine.loop.CHECKPOINT_AFTER", 0.0)
+    loop = start(config, tmp_path / "killed")
+    for _ in itertools.islice(loop, 5):
+        pass
+    loop.close()
+    assert RunDirectory(tmp_path / "killed").load_checkpoint()["step"] == 4
+    assert finish(config, tmp_path / "killed") == whole

@@ -1,0 +1,207 @@
+"""The facts that a run's bits depend on: in the record, in the checkpoint, compared where a run goes on."""
+
+import pytest
+import torch
+from made_runs import change_record, make_run
+
+from sweeper.datasets.data import load_run_data
+from sweeper.engine.devices import choose_device, has_precision
+from sweeper.engine.loop import Stopped, train
+from sweeper.engine.numerics import FACTS, begun_with, carry_over, facts_of, go_on, keep, threads_to_use
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.layout import CHECKPOINT_FILES
+from sweeper.runs.record import read_run
+from sweeper.train.record import describe_environment
+from tests.engine.test_loop import configure
+
+CPU = {"device": "cpu", "device_name": "A CPU", "precision": "fp32", "threads": 2, "deterministic": False}
+CPU |= {"compile": False, "memory_format": "channels_last", "augmentation": "torch", "instructions": "AVX2"}
+CUDA = {**CPU, "device": "cuda", "device_name": "A GPU", "precision": "bf16", "augmentation": "triton", "threads": 16}
+DEFAULT = {"kind": "auto", "threads": None, "precision": "auto", "compile": "auto", "deterministic": False}
+SO = "so its numbers differ from an uninterrupted run's"
+
+
+def environment(facts: dict, torch_version: str = "2.9.0", **more: object) -> dict:
+    return {"versions": {"torch": torch_version}, **facts, **more}
+
+
+def interrupted(folder, facts: dict, **more: object):
+    """A run that can go on, with a record of these facts."""
+    run = make_run(folder, "interrupted")
+    change_record(run, environment=environment(facts, **more))
+    (run / CHECKPOINT_FILES[0]).touch()
+    return run
+
+
+def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
+    config = configure()
+    device, data = choose_device(config["device"], threads=1), load_run_data(config)
+    told = describe_environment(config, tmp_path, device, data, [])
+    assert set(facts_of(told)) == set(FACTS)
+    assert facts_of(told)["torch"] == torch.__version__ and facts_of(told)["threads"] == 1
+    names = list(told)
+    assert names[:5] == ["versions", "device", "device_name", "precision", "threads"]
+    assert names[names.index("overrides") + 1 :] == [
+        "deterministic",
+        "compile",
+        "memory_format",
+        "augmentation",
+        "instructions",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "began", "kept", "refused"),
+    [
+        ({}, CPU, {"threads": 2, "precision": "fp32", "deterministic": False}, []),
+        ({"threads": 2}, CPU, {"threads": 2}, []),
+        ({"threads": 3}, CPU, {"threads": 2}, ["device.threads=3 isn't used: the run goes on with device.threads=2"]),
+        ({}, {**CPU, "precision": "bf16"}, {"precision": "bf16"}, []),
+        ({}, {**CPU, "precision": "fp16"}, {"precision": "auto"}, []),  # no CPU of ours computes it
+        ({"compile": "true"}, CPU, {"compile": False}, ["device.compile=true isn't used"]),
+        ({}, {**CPU, "compile": True}, {"compile": True}, []),
+        ({}, {**CPU, "deterministic": True}, {"deterministic": True}, ["device.deterministic=false isn't used"]),
+        ({}, CUDA, DEFAULT, []),  # another kind of device keeps nothing
+        ({"threads": 3}, CUDA, {"threads": 3}, []),
+        ({}, None, DEFAULT, []),
+        *(({}, {"device": "cpu", "threads": n}, DEFAULT, []) for n in (0, True, "2", 10**6, 1.5, None)),
+    ],
+)
+def test_what_a_run_keeps_when_it_goes_on(options, began, kept, refused):
+    new = options.get("threads", 1)
+    found = keep({**DEFAULT, **options}, new, began, "cpu")
+    assert {name: found.options[name] for name in kept} == kept
+    assert found.threads == (found.options["threads"] or new)
+    assert len(found.refused) == len(refused)
+    for line, begins in zip(found.refused, refused, strict=True):
+        assert line.startswith(begins) and line.endswith("as it began; rerun=true trains it anew")
+
+
+def test_fewer_cores_than_threads_are_told_of(monkeypatch):
+    monkeypatch.setattr("sweeper.engine.numerics.cores", lambda: 1)
+    assert keep(DEFAULT, 1, CPU, "cpu").lines == ["the run goes on with the 2 threads it began with; there is 1 core"]
+    assert keep({**DEFAULT, "threads": 2}, 2, None, "cpu").lines == []  # as asked for
+
+
+def test_a_gpu_run_keeps_its_precision_where_the_gpu_has_it(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (7, 5))
+    assert has_precision("cuda", "fp16") and not has_precision("cuda", "bf16")
+    assert keep(DEFAULT, 1, CUDA, "cuda").options["precision"] == "auto"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (9, 0))
+    found = keep(DEFAULT, 1, {**CUDA, "precision": "fp16"}, "cuda")
+    assert found.options["precision"] == "fp16" and found.threads == 1  # a GPU's numbers don't depend on threads
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "line"),
+    [
+        (CPU, CPU, None),
+        (CUDA, CPU, f"this run began on cuda in bf16; it goes on on cpu in fp32, {SO}"),
+        (CPU, {**CPU, "threads": 1}, f"this run began with threads=2; it goes on with threads=1, {SO}"),
+        (CUDA, {**CUDA, "threads": 1}, None),
+        (
+            CUDA,
+            {**CUDA, "augmentation": "torch"},
+            f"this run began augmented by triton; it goes on augmented by torch, {SO}",
+        ),
+        (CUDA, {**CUDA, "device_name": "Another"}, f"this run began on A GPU; it goes on on Another, {SO}"),
+        (CUDA, {**CUDA, "precision": "fp16"}, f"this run began in bf16; it goes on in fp16, {SO}"),
+        (
+            CPU,
+            {**CPU, "memory_format": "contiguous_format", "instructions": "AVX512"},
+            f"this run began in channels_last by AVX2; it goes on in contiguous_format by AVX512, {SO}",
+        ),
+        (
+            CPU,
+            {**CPU, "deterministic": True, "compile": True},
+            f"this run began with deterministic=false with compile=false; "
+            f"it goes on with deterministic=true with compile=true, {SO}",
+        ),
+        ({"device": "cpu"}, CPU, None),  # an earlier version told less
+        ({}, CPU, None),
+    ],
+)  # fmt: skip
+def test_what_a_run_could_not_keep_is_said_in_a_line_and_recorded(then, now, line):
+    told = environment(now)
+    assert go_on(told, {"numerics": then, "epoch": 3, "step": 5}) == line
+    part = {**then, "until_epoch": 3, "until_step": 5}
+    assert told.get("earlier") == ([part] if line else None)
+
+
+def test_a_checkpoint_with_the_facts_of_this_machine_is_loaded(tmp_path):
+    config, run = configure("epochs=2"), RunDirectory(tmp_path)
+    device, data = choose_device(config["device"], threads=1), load_run_data(config)
+    told = describe_environment(config, tmp_path, device, data, [])
+    stop_after(2, run, told)
+    assert run.load_checkpoint()["numerics"] == facts_of(told) == begun_with(run)
+
+
+def test_another_torch_is_told():
+    then, now = environment(CPU, "2.8.0"), environment(CPU, "2.9.0")
+    line = go_on(now, {"numerics": facts_of(then), "earlier": [], "epoch": 1, "step": 1})
+    assert line == f"this run began by torch 2.8.0; it goes on by torch 2.9.0, {SO}"
+
+
+def test_each_part_of_a_run_stays_known():
+    """cuda, then cpu, then cuda again: nothing to say any more, but its record tells that it wasn't cuda alone."""
+    told = environment(CPU)
+    go_on(told, {"numerics": CUDA, "earlier": [], "epoch": 2, "step": 0})
+    (first,) = told["earlier"]
+    told = environment(CUDA)
+    assert go_on(told, {"numerics": CPU, "earlier": [first], "epoch": 4, "step": 1}) is None
+    assert [(part["device"], part["until_epoch"]) for part in told["earlier"]] == [("cuda", 2), ("cpu", 4)]
+    go_on(told, None)  # it begins anew
+    assert "earlier" not in told
+
+
+def test_what_a_run_began_with_outlives_records_of_attempts(tmp_path):
+    """Begun on the CPU; killed on a GPU before anything was trained there; the CPU's threads are still known."""
+    run = interrupted(tmp_path, CPU)
+    told = environment(CUDA)
+    carry_over(told, run)
+    change_record(run, environment=told)
+    assert begun_with(RunDirectory(run))["threads"] == 2
+    assert threads_to_use(None, 1, run, "cpu") == 2 and threads_to_use(None, 1, run, "cuda") == 1
+    back = environment(CPU)
+    carry_over(back, run)
+    assert go_on(back, {"numerics": CPU, "earlier": [], "epoch": 1, "step": 1}) is None and "earlier" not in back
+
+
+def test_a_run_without_a_checkpoint_begins_as_a_new_one(tmp_path):
+    run = interrupted(tmp_path, CPU)
+    assert threads_to_use(None, 1, run, "cpu") == 2
+    (run / CHECKPOINT_FILES[0]).unlink()
+    assert begun_with(RunDirectory(run)) is None and threads_to_use(None, 1, run, "cpu") == 1
+
+
+@pytest.mark.parametrize("nonsense", [{}, [], [3], [{"threads": "x", "device": "cpu"}], "text", [[]], {"a": 1}])
+def test_nonsense_in_a_record_is_not_believed(tmp_path, nonsense):
+    run = interrupted(tmp_path, {**CPU, "threads": ["2"]}, earlier=nonsense)
+    assert threads_to_use(None, 1, run, "cpu") == 1
+    told = environment(CPU)
+    carry_over(told, run)
+    go_on(told, {"epoch": 1, "step": 1})
+
+
+def stop_after(steps: int, run: RunDirectory, facts: dict) -> None:
+    config = configure("epochs=2")
+    device, data = choose_device(config["device"], threads=1), load_run_data(config)
+    loop = train(config, data, device, run, [], lambda row: None, facts)
+    for _ in range(steps):
+        next(loop)
+    with pytest.raises(Stopped):
+        loop.throw(Stopped())
+
+
+def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_damaged(tmp_path, caplog):
+    run = RunDirectory(tmp_path / "run")
+    stop_after(2, run, environment(CUDA))
+    assert begun_with(run) == facts_of(environment(CUDA))
+    told = environment(CPU)
+    stop_after(2, run, told)
+    assert f"{run.path}: this run began on cuda in bf16; it goes on on cpu in fp32, {SO}" in caplog.messages
+    assert told["earlier"] == [{**facts_of(environment(CUDA)), "until_epoch": 1, "until_step": 2}]
+    assert run.load_checkpoint()["earlier"] == told["earlier"]
+    assert begun_with(run)["device"] == "cuda"
+    run.write_run("interrupted", configure(), told)
+    assert begun_with(run) == told["earlier"][0] and read_run(run.path)["environment"]["earlier"] == told["earlier"]

@@ -1,0 +1,94 @@
+"""What the tutorial and the how-to pages tell to write and to type works, page by page in an empty folder."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from PIL import Image
+
+from sweeper.config.grid import compose_grid
+
+DOCS = REPOSITORY / "docs"
+COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
+FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
+PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
+# In place of what a page says, to take seconds: in one process, on a few images.
+SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
+# Every command in one process, which imports torch once.
+ONE_AFTER_ANOTHER = """
+import importlib, json, sys
+for (module, arguments), code in zip(*json.loads(sys.argv[1])):
+    sys.argv = [f"{module}.py", *arguments]
+    got = importlib.import_module(f"sweeper.{module}").main()
+    assert got == code, f"{module} {arguments}: exit code {got}"
+"""
+REFUSED = ("optimizer=lino",)  # shown for its error
+EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
+PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
+
+
+def commands(page: Path) -> list[tuple[str, list[str]]]:
+    """Each once, as module and arguments, in the page's order."""
+    found = [(m[1], shlex.split(m[2].replace("\\\n", " "))) for m in COMMAND.finditer(page.read_text())]
+    return [command for k, command in enumerate(found) if command not in found[:k]]
+
+
+def make_pictures(folder: Path) -> None:
+    """The tree of images that the page on data sets takes for given."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 36, 40, 3), dtype=np.uint8)
+    for split in ("train", "test"):
+        for label, name in enumerate(("cat", "dog")):
+            (folder / split / name).mkdir(parents=True)
+            for k in range(4):
+                Image.fromarray(pixels[label, k]).save(folder / split / name / f"{k}.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
+    text = page.read_text()
+    for name, content in FILE.findall(text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    make_pictures(tmp_path / "pictures")
+    todo = [(module, arguments) for module, arguments in commands(page) if module != "doctor"]  # half a minute
+    if page.stem == "tables":  # it reads what others have made
+        todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
+    lines = [(module, [*arguments, *(SHORT if module == "train" else ())]) for module, arguments in todo]
+    expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for program in PROGRAM.findall(text):
+        (first,) = list(tmp_path.glob("outputs/digits-cnn/adam-seed1-*"))[:1] or [tmp_path]
+        shortened = re.sub(r"outputs/digits-cnn/adam-seed1-\w+", str(first), program)
+        done = subprocess.run([sys.executable, "-c", shortened], cwd=tmp_path, env=environment, check=False)
+        assert done.returncode == 0
+
+
+@pytest.mark.parametrize("page", EXPLAINED, ids=lambda page: page.stem)
+def test_the_commands_of_an_explanation_compose(page):
+    found = [arguments for module, arguments in commands(page) if module == "train"]
+    assert found
+    for arguments in found:
+        assert compose_grid(arguments).cells
+
+
+def test_the_tutorials_directories_are_those_of_its_commands():
+    page = DOCS / "tutorial.md"
+    grids = [
+        compose_grid(arguments)
+        for module, arguments in commands(page)
+        if module == "train" and not set(arguments) & set(REFUSED)
+    ]
+    names = {cell.directory.name for grid in grids for cell in grid.cells}
+    shown = set(re.findall(r"\w+-seed\d-[0-9a-f]{8}", page.read_text()))
+    assert shown <= names and len(shown) == 3

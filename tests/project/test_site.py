@@ -1,0 +1,103 @@
+"""The documentation builds, stands alone without a network, and what is broken in it ends the build."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+pytest.importorskip("mkdocs")
+pytestmark = pytest.mark.site
+
+ROOT = REPOSITORY
+LOADED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="((?:https?:)?//[^"]*)"')
+
+
+def build(repository: Path) -> subprocess.CompletedProcess[str]:
+    """By the very command of `make docs`. What MkDocs says is all in `stderr`."""
+    line = re.search(r"^\t.*\$\(BIN\)/mkdocs (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    command = [sys.executable, "-m", "mkdocs", *line[1].split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+
+
+def lay(folder: Path) -> Path:
+    """A copy of docs/, with what its pages are made of and link to around it."""
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ROOT.iterdir():
+        if path.name not in ("docs", "build"):
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return lay(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = lay(tmp_path_factory.mktemp("repository"))
+    done = build(folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "build" / "docs"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[there](nowhere.md)", "nowhere.md"),
+        ("[there](statistics.md#nowhere)", "#nowhere"),
+        ("[there](../sweeper/nowhere.py)", "../sweeper/nowhere.py"),
+        ("![there](nowhere.png)", "nowhere.png"),
+        ("::: sweeper.nowhere", "sweeper.nowhere"),
+    ],
+)
+def test_what_is_not_there_ends_the_build(copy, line, words):
+    page = copy / "docs" / "pairing.md"
+    page.write_text(f"{page.read_text()}\n{line}\n")
+    done = build(copy)
+    assert done.returncode != 0 and words in done.stderr
+
+
+def test_a_page_that_the_navigation_lacks_ends_the_build(copy):
+    (copy / "docs" / "orphan.md").write_text("# An orphan\n")
+    done = build(copy)
+    assert done.returncode != 0 and "orphan.md" in done.stderr
+
+
+def test_a_link_out_of_docs_is_a_page_of_the_site(site):
+    assert "repository/conf/speeds.yaml.html" in (site / "before.html").read_text()
+    assert "images_per_second" in (site / "repository" / "conf" / "speeds.yaml.html").read_text()
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    report = site / "study" / "report.html"  # its own policy forbids it
+    for page in set(site.rglob("*.html")) - {report}:
+        assert LOADED.findall(page.read_text()) == [], page
+
+
+def test_no_mark_of_a_list_or_a_block_is_left_in_a_paragraph(site):
+    """Lists of code and paragraphs want four spaces here, and blank lines around what is in them."""
+    for page in set(site.rglob("*.html")) - {site / "study" / "report.html"}:
+        for paragraph in re.findall(r"<p>(.*?)</p>", page.read_text(), re.DOTALL):
+            assert not re.search(r"\n\s*(?:- |\d+\. |\||```|~~~)", paragraph), f"{page}: {paragraph}"
+
+
+def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
+    from sweeper.runs.metrics import METRICS
+    from sweeper.runs.results import COLUMNS
+
+    configuration = (site / "reference" / "configuration.html").read_text()
+    for path in (ROOT / "conf").glob("[!h]*/*.yaml"):
+        assert f"<code>{path.parent.name}={path.stem}</code>" in configuration
+    commands = (site / "reference" / "commands.html").read_text()
+    for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan"):
+        assert f"python -m sweeper.{name}" in commands
+    files = (site / "reference" / "files.html").read_text()
+    for column in (*COLUMNS, *METRICS):
+        assert f"<code>{column}</code>" in files, column

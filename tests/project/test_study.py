@@ -1,0 +1,214 @@
+"""The study in `docs/study/`: what is published is what its runs give, and it is made by one command."""
+
+import csv
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from made_runs import change_record, make_run, make_study
+from omegaconf import OmegaConf
+
+from sweeper.aggregate.command import aggregate
+from sweeper.choose import choose
+from sweeper.config.grid import compose_grid
+from sweeper.system.errors import BadInput
+
+STUDY = REPOSITORY / "docs" / "study"
+
+
+def load_publish():
+    spec = importlib.util.spec_from_file_location("publish", STUDY / "publish.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def marked(file):
+    """What stands between a file's marks, by their name."""
+    return dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", file.read_text(), re.DOTALL))
+
+
+def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
+    """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte. But the ends of
+    intervals: SciPy 1.15 has a t quantile of other last digits than 1.18."""
+    pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
+    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "again", "study"}
+    if not list(STUDY.glob("runs/*/*/run.json")):
+        assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
+            "README.md",
+            "publish.py",
+            "__pycache__",
+        }
+        return
+    aggregate([str(STUDY / "runs")], str(tmp_path), ["csv"])
+    assert (STUDY / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+    published, made = (list(csv.reader((f / "summary.csv").read_text().splitlines())) for f in (STUDY, tmp_path))
+    for row, now in zip(published, made, strict=True):
+        for name, cell, value in zip(published[0], row, now, strict=True):
+            assert cell == value or ("ci95" in name and float(cell) == pytest.approx(float(value), rel=1e-9)), name
+    if (STUDY / "tuning").exists():
+        choose([str(STUDY / "tuning" / "runs")], str(tmp_path))
+        for name in ("search.csv", "chosen.yaml"):
+            assert (STUDY / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
+        for optimizer, values in yaml.safe_load((tmp_path / "chosen.yaml").read_text()).items():
+            defaults = OmegaConf.load(REPOSITORY / "conf" / "optimizer" / f"{optimizer}.yaml")
+            assert values.items() <= dict(defaults).items(), f"{optimizer}: conf/ has other values than were chosen"
+    page, summary = load_publish().blocks(STUDY)
+    assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in (page | summary).items()}
+
+
+def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
+    files = [path for path in STUDY.rglob("*") if path.is_file() and "runs" in path.parts]
+    assert {path.name for path in files} <= {"run.json", "metrics.csv"}
+    for file in files:
+        if file.name == "run.json":
+            assert '"host": null' in file.read_text()
+
+
+@pytest.mark.slow
+def test_the_published_commands_are_those_of_the_published_runs():
+    """The search's, which write every value out, and each run's own, which rely on the defaults of conf/."""
+    for command in re.findall(
+        r"^    python -m sweeper\.train (.*)$", marked(STUDY / "README.md")["search"], re.MULTILINE
+    ):
+        for cell in compose_grid(shlex.split(command)).cells:
+            assert (STUDY / "tuning" / "runs" / cell.directory.relative_to("outputs")).is_dir(), command
+    for file in STUDY.glob("runs/*/*/run.json"):
+        overrides = json.loads(file.read_text())["environment"]["overrides"]
+        words = [word for word in overrides if not word.startswith("outputs=")]
+        (cell,) = compose_grid(words).cells
+        assert cell.directory.name == file.parent.name
+
+
+@pytest.fixture
+def study(tmp_path):
+    """An empty study and a README, as they are before the first runs."""
+    (tmp_path / "study").mkdir()
+    for name, places in (
+        ("study/README.md", ("results", "search", "limits", "cost", "speed", "again")),
+        ("README.md", ("study",)),
+    ):
+        text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
+        (tmp_path / name).write_text(f"Before.\n{text}\nAfter.\n")
+    return tmp_path / "study"
+
+
+def make_search(outputs):
+    for k, lr in enumerate((0.03, 0.1, 0.3)):
+        dataset = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
+        run = make_run(outputs, dataset=dataset, optimizer__lr=lr, environment={"device_seconds": 6.0})
+        change_record(run, result__final_val_accuracy=0.7 + 0.1 * k)
+
+
+@pytest.mark.slow
+def test_one_command_publishes_runs(tmp_path, study, capsys):
+    make_study(tmp_path / "outputs", optimizers=("lion", "sgd"), epochs=4)
+    make_run(tmp_path / "outputs", "interrupted", seed=9)
+    make_search(tmp_path / "tuning")
+    make_run(tmp_path / "outputs", tag="alone", optimizer="muon")
+    (tmp_path / "outputs" / "digits-cnn" / "notes.txt").write_text("mine")
+    publish = load_publish().publish
+    outputs = [str(tmp_path / "outputs"), str(tmp_path / "tuning")]
+    publish(outputs, study, tmp_path / "README.md")
+    assert "left out:" in capsys.readouterr().err
+    assert len(list(study.glob("runs/digits-cnn/*/run.json"))) == 12
+    assert {path.name for path in study.glob("runs/*/*/*")} == {"run.json", "metrics.csv"}
+    for name in ("results.csv", "summary.csv", "report.html", "tuning/search.csv", "figures/noise.svg"):
+        assert (study / name).is_file(), name
+    page = marked(study / "README.md")
+    assert "### digits, cnn, no label noise, 4 epochs" in page["results"]
+    assert "(figures/noise.png)" in page["results"] and "3 seeds" in page["results"]
+    assert "| sgd | 0.3 | 90.00 | 3 | highest lr |" in page["search"]
+    assert "optimizer.lr=0.03,0.1,0.3" in page["search"]
+    assert "| search | 3 | 9 | 0.3 |" in page["cost"]
+    assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
+    assert page["speed"].strip().endswith("| muon | 0.50 | 2 |  |")
+    summary = marked(tmp_path / "README.md")["study"]
+    assert "docs/study/figures/curves.png" in summary and "20 % symmetric label noise, 4 epochs**: First" in summary
+    files = [*study.rglob("*.csv"), study / "README.md", tmp_path / "README.md"]
+    before = {path: path.read_bytes() for path in files}
+    publish([], study, tmp_path / "README.md")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.slow
+def test_a_repeat_replaces_nothing_and_is_held_against_the_scatter_of_the_seeds(tmp_path, study):
+    for optimizer, seed, accuracy in (("sgd", 1, 0.80), ("sgd", 2, 0.82), ("lion", 1, 0.70), ("lion", 2, 0.74)):
+        make_run(tmp_path / "outputs", optimizer=optimizer, seed=seed, accuracy=accuracy, environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="sgd", seed=2, accuracy=0.79, environment=at("10:00"))
+    make_run(tmp_path / "more", optimizer="sgd", seed=2, accuracy=0.97, environment=at("11:00"))
+    publish = load_publish().publish
+    for _ in range(2):
+        publish([str(tmp_path / name) for name in ("outputs", "again", "more")], study, tmp_path / "README.md")
+    (name,) = (path.name for path in study.glob("runs/*/sgd-seed2-*"))
+    assert {path.parent.parent.name for path in study.glob(f"again/*/*/{name}")} == {
+        "20261125T1000Z",
+        "20261125T1100Z",
+    }
+    again = marked(study / "README.md")["again"]
+    # Pooled: √((0.01² + 0.01² + 0.02² + 0.02²) ÷ 2) = 2.236 points; t(2; 0.975) = 4.3027; times √2: 13.61 points.
+    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 79.00 | -3.00 | 13.61 |" in again
+    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 97.00 | +15.00 | 13.61 |" in again
+    assert "| 0123456 | 0123456-dirty |" in again
+    assert "1 of 2 repeats" in again
+
+
+def test_a_repeat_that_can_not_be_judged_is_shown_all_the_same(tmp_path, study):
+    """One seed tells no scatter, a diverged run has no accuracy, and an optimizer whose seeds all diverged counts for
+    nothing. A repeat of no published run is said."""
+    make_run(tmp_path / "outputs", optimizer="sgd", accuracy=0.80, environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="sgd", accuracy=0.80, environment=at("10:00"))
+    make_run(tmp_path / "outputs", "diverged", optimizer="lion", environment=at("09:00"))
+    make_run(tmp_path / "again", optimizer="lion", accuracy=0.7, environment=at("10:00"))
+    publish = load_publish().publish
+    publish([str(tmp_path / name) for name in ("outputs", "again")], study, tmp_path / "README.md")
+    again = marked(study / "README.md")["again"]
+    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | – |" in again
+    assert "| lion | 0.0 | 3 | 1 | diverged | 70.00 | – | – |" in again
+    assert "0 of 0 repeats" in again
+    make_run(tmp_path / "outputs", optimizer="sgd", seed=2, accuracy=0.80, environment=at("09:00"))
+    publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    again = marked(study / "README.md")["again"]
+    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | 0.00 |" in again and "1 of 1 repeats" in again
+    (lost,) = study.glob("runs/*/lion-*")
+    shutil.rmtree(lost)
+    with pytest.raises(BadInput, match="it repeats no run of "):
+        publish([], study, tmp_path / "README.md")
+
+
+def at(time):
+    return {"started": f"2026-11-25T{time}Z", "commit": "0123456789ab" + "-dirty" * (time == "11:00")}
+
+
+def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):
+    make_run(tmp_path / "outputs", environment={"host": "somebodys-laptop"})
+    with pytest.raises(BadInput, match="tells the host's name; train with record_host=false"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    assert not (study / "runs").exists()
+
+
+def test_seconds_of_a_shared_device_are_not_published(tmp_path, study):
+    make_run(tmp_path / "outputs")
+    change_record(make_run(tmp_path / "outputs", tag="alone"), result__shared_device=True)
+    with pytest.raises(BadInput, match="it shared its device"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+
+
+def test_a_heading_tells_the_length_of_training_once(tmp_path, study):
+    for epochs in (1, 3):
+        make_run(tmp_path / "outputs", epochs=epochs)
+    load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")
+    headings = re.findall("^### (.*)$", marked(study / "README.md")["results"], re.MULTILINE)
+    assert headings == [f"digits, cnn, no label noise, {length}" for length in ("1 epoch", "3 epochs")]
+
+
+def test_a_page_without_places_is_refused(tmp_path, study):
+    make_run(tmp_path / "outputs")
+    shutil.copy(REPOSITORY / "LICENSE", study / "README.md")
+    with pytest.raises(BadInput, match="has no lines '<!-- results -->'"):
+        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path / "README.md")

@@ -1,0 +1,71 @@
+"""Figures as files that a paper takes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_runs import make_rows, make_run, make_study
+
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.command import report
+from sweeper.report.curves import read_curve
+from sweeper.report.figures import _curves, draw_figures
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.results import read_results
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    make_study(folder / "outputs", optimizers=("sgd", "_odd $x$ 🐸"), epochs=4)
+    report([str(folder / "outputs")], figures=str(folder / "made" / "here"))
+    return folder / "made" / "here"
+
+
+def test_each_figure_is_a_png_and_an_svg(folder):
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{form}" for name in ("curves", "noise", "seeds") for form in ("png", "svg")
+    ]
+    for path in folder.glob("*.png"):
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG") and int.from_bytes(content[16:20], "big") >= 1900  # pixels wide
+
+
+def test_texts_are_texts_and_names_are_not_mathematics(folder):
+    text = (folder / "curves.svg").read_text()
+    assert "test accuracy (%)" in text and "_odd $x$ 🐸" in text and ">sgd<" in text
+
+
+def test_without_results_nothing_is_drawn_and_it_says_so(tmp_path):
+    make_run(tmp_path / "outputs", "failed")
+    command = [sys.executable, "-m", "sweeper.report", "outputs", "--figures", "figures"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("no figures: no run has completed yet\n")
+    assert not Path(tmp_path, "figures").exists()
+
+
+def test_the_curves_axis_shows_what_differs_late(tmp_path):
+    """Curves rise from below 50 % to above 90 %; a long name of a task takes two lines and is not cut."""
+    make_study(tmp_path, optimizers=("sgd", "lion"), rates=(0.0,))
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    tasks[0].label = "a data set of a long name, a model of a long name, 20 % symmetric label noise"
+    curves = {run.path: read_curve(run) for run in tasks[0].runs()}
+    (axes,) = _curves(tasks, curves).axes
+    first = min(curve["test_accuracy"][0] for curve in curves.values())
+    assert 100 * first < 50 < axes.get_ylim()[0] < 90
+    assert axes.get_title().count("\n") == 1 and axes.get_title().endswith("noise")
+
+
+def test_a_single_dip_does_not_set_the_axis_and_the_same_runs_give_the_same_files(tmp_path):
+    """100 epochs at 90 %, of which one late one at 10 %."""
+    run = make_run(tmp_path, epochs=100)
+    RunDirectory(run).write_metrics(make_rows([0.9] * 59 + [0.1] + [0.9] * 40))
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    curves = {run.path: read_curve(run) for run in tasks[0].runs()}
+    (axes,) = _curves(tasks, curves).axes
+    assert 80 < axes.get_ylim()[0] < 90
+    first, second = (dict(draw_figures(tasks, curves)) for _ in range(2))
+    assert first == second and "curves.svg" in first

@@ -1,0 +1,123 @@
+"""The command that makes a run again gives that run: the same identity, through the real composition."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from made_runs import make_config, make_run, name_as_configured
+
+from sweeper.config.grid import compose_grid
+from sweeper.report.provenance import Origin, read_origin, repeat_command
+from sweeper.runs.identity import run_hash, with_relative_paths
+from sweeper.runs.results import read_results
+
+
+def composed(command):
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "sweeper.train"]
+    (cell,) = compose_grid(words[3:]).cells
+    return cell.config
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dataset=digits", "optimizer=lion", "seed=3"],
+        ["dataset=digits", "optimizer=adam", "optimizer.betas=[0.8,0.99]", "noise=symmetric", "noise.rate=0.3"],
+        [
+            "dataset=digits",
+            r"tag='it\'s; $(a) {b}'",
+            "optimizer=sgd",
+            "optimizer.nesterov=false",
+            "dataset.train_limit=10",
+        ],
+        ["dataset=digits", "model=mlp", "schedule=step", "epochs=7", "lr_factor=0.1", "divergence_loss=5.0"],
+    ],
+)
+def test_every_value_written_out_is_the_same_run(words):
+    config = compose_grid(words).cells[0].config
+    again = composed(repeat_command(config, None))
+    assert run_hash(again) == run_hash(config)
+
+
+def test_the_words_it_was_started_by_are_kept_but_for_the_place():
+    words = ["experiment=grid", "dataset=digits", "optimizer=sgd", "seed=2", "outputs=/home/me/runs", "rerun=true"]
+    command = repeat_command(make_config(), words)
+    assert command == "python -m sweeper.train experiment=grid dataset=digits optimizer=sgd seed=2"
+    config = composed(command)
+    assert (config["optimizer"]["name"], config["seed"]) == ("sgd", 2)
+
+
+def test_a_shell_takes_no_word_of_it_for_its_own():
+    command = repeat_command(make_config(), ["tag='$(rm -rf ~)'"])
+    assert shlex.split(command)[-1] == "tag='$(rm -rf ~)'"
+
+
+def test_of_a_label_file_the_path_is_said_as_seen_from_here(tmp_path, monkeypatch):
+    """And not its content's hash, which is no option."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "labels.txt").write_text("1\n")
+    config = compose_grid(["noise=human", "noise.file=labels.txt", "optimizer=sgd", "seed=3"]).cells[0].config
+    path = make_run(Path("outputs"))
+    record = json.loads((path / "run.json").read_text())
+    record["config"] = with_relative_paths(config, path)
+    record["environment"].pop("overrides", None)
+    (path / "run.json").write_text(json.dumps(record))
+    name_as_configured(path)
+    (run,) = read_results(["outputs"]).runs
+    command = read_origin(run).command
+    assert "noise.file=labels.txt" in command and "digest" not in command
+    assert run_hash(composed(command)) == run_hash(config)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "optimizer._target_=os.system",
+        "+model={_target_:os.system}",
+        "++schedule.a={'_target_':os.system}",
+        "dataset.loader=os.system",
+        "dataset={loader: os.system}",
+        "--config-dir=/tmp/theirs",
+        "-m",
+        "hydra.callbacks.a={b:c}",
+        "+hydra.job.env_set={PYTHONPATH:/tmp}",
+        "hydra/launcher=slurm",
+        "tag=${oc.env:HOME}",
+        "tag=a\nrm -rf ~",
+        "tag=\x1b[2J",
+    ],
+)
+def test_a_command_of_somebody_elses_record_calls_nothing_of_theirs(word):
+    assert repeat_command(make_config(), ["dataset=digits", word]) == ""
+    assert repeat_command(make_config(), ["dataset=digits", "++outputs=/etc"]).endswith("train dataset=digits")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer__x": {"_target_": "os.system"}},
+        {"optimizer__x": "${oc.env:HOME}"},
+        {"--config-dir": "/tmp/theirs"},
+        {"hydra.callbacks.x": {"a": "b"}},
+        {"tag": "a\nb"},
+    ],
+)
+def test_values_written_out_call_nothing_either(change):
+    assert repeat_command(make_config(), None) != ""
+    assert repeat_command(make_config(**change), None) == ""
+
+
+def test_the_record_is_read_and_may_be_gone(tmp_path):
+    path = make_run(tmp_path, environment={"device_name": "Some GPU", "started": "2025-01-31T12:00:00Z"})
+    (run,) = read_results([tmp_path]).runs
+    assert read_origin(run).device_name == "Some GPU" and "seed=1" in read_origin(run).command
+    (path / "run.json").unlink()
+    assert read_origin(run) == Origin()
+
+
+def test_nonsense_in_the_record_is_an_empty_origin(tmp_path):
+    make_run(tmp_path, environment={"device_name": ["a", "list"]})
+    (run,) = read_results([tmp_path]).runs
+    assert read_origin(run) == Origin()

@@ -1,0 +1,102 @@
+"""The page's tables, cell by cell."""
+
+import math
+
+from made_runs import make_run, make_study
+
+from sweeper.aggregate.bootstrap import interquartile_mean, probability_of_improvement
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.provenance import Origin
+from sweeper.report.tables import across_table, differences_table, pairs_table, ranking_table, runs_table, speed_table
+from sweeper.runs.results import read_results
+
+
+def texts(table):
+    return [[cell.text for cell in line.cells] for line in table.rows]
+
+
+def read(outputs):
+    runs = read_results([outputs]).runs
+    return group_tasks(runs), runs
+
+
+def test_the_ranking_shows_each_seed_and_what_was_not_chosen(tmp_path):
+    for seed, accuracy in ((1, 0.9), (2, 0.8)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        make_run(tmp_path, seed=seed, accuracy=accuracy - 0.2, optimizer__lr=1.0)
+    make_run(tmp_path, "failed", seed=3)
+    ((task,), _) = read(tmp_path)
+    table = ranking_table(task)
+    assert table.header[-1] == "failed" and "diverged" not in table.header
+    first, second = texts(table)
+    assert first[:2] == ["1 (1–1)", "sgd, lr 0.1"] and first[7:] == ["90.00, 80.00", "1"]
+    assert second[0] == "–" and [line.minor for line in table.rows] == [False, True]
+
+
+def test_what_was_chosen_on_the_test_images_is_not_compared_on_them(tmp_path):
+    for optimizer in ("sgd", "adam"):
+        make_run(tmp_path, optimizer=optimizer)
+    ((task,), _) = read(tmp_path)
+    assert len(pairs_table(task).rows) == 1
+    make_run(tmp_path, optimizer="adam", optimizer__lr=1.0)
+    ((task,), _) = read(tmp_path)
+    assert pairs_table(task).rows == []
+
+
+def test_over_all_tasks_the_functions_numbers_stand(tmp_path):
+    make_study(tmp_path, optimizers=("sgd", "lion"), epochs=4)
+    tasks, _ = read(tmp_path)
+    table, note = across_table(tasks)
+    scores = {
+        name: [list(s.final().values()) for task in tasks for s in task.compared if s.optimizer == name]
+        for name in ("sgd", "lion")
+    }
+    rows = {row[0]: row for row in texts(table)}
+    for name, other in (("sgd", "lion"), ("lion", "sgd")):
+        assert rows[name][2] == f"{100 * interquartile_mean(scores[name]):.2f}"
+        assert rows[name][4] == f"{100 * probability_of_improvement(scores[name], scores[other]):.0f}"
+    assert note == "2 tasks."
+
+
+def test_a_diverged_run_is_the_worst_over_all_tasks(tmp_path):
+    make_study(tmp_path, optimizers=("sgd", "lion"), seeds=(1,), epochs=3, target=None)
+    make_run(tmp_path, "diverged", seed=2, optimizer="lion", optimizer__lr=0.001, epochs=3)
+    make_run(tmp_path, "diverged", seed=3, optimizer="lion", optimizer__lr=0.001, epochs=3)
+    tasks, _ = read(tmp_path)
+    rows = {row[0]: row for row in texts(across_table(tasks)[0])}
+    assert rows["lion"][1:3] == ["4", "diverged"]
+
+
+def test_one_task_has_no_statistics_over_tasks(tmp_path):
+    make_study(tmp_path, rates=(0.0,), epochs=3)
+    assert across_table(read(tmp_path)[0])[0].rows == []
+
+
+def test_speed_leaves_out_who_shared_and_says_how_many(tmp_path):
+    make_study(tmp_path, optimizers=("sgd",), rates=(0.0,), epochs=3)
+    for file in list(tmp_path.rglob("run.json"))[:1]:
+        file.write_text(file.read_text().replace('"shared_device": false', '"shared_device": true'))
+    tasks, runs = read(tmp_path)
+    table, shared = speed_table(tasks, {run.path: Origin("Some CPU") for run in runs})
+    assert texts(table) == [["Some CPU fp32", "digits, cnn, batch 64", "sgd", "2", "2,000", "0.5", "600"]]
+    assert shared == 1
+
+
+def test_differences_count_the_runs_of_each_value(tmp_path):
+    make_run(tmp_path, seed=1)
+    make_run(tmp_path, seed=2, environment={"precision": "bf16"})
+    make_run(tmp_path, seed=3, tag="a")
+    _, runs = read(tmp_path)
+    assert texts(differences_table(runs)) == [
+        ["precision", "bf16 (1); fp32 (2)"],
+        ["seed", "1 (1); 2 (1); 3 (1)"],
+        ["tag", "a (1); – (2)"],
+    ]
+
+
+def test_what_a_run_has_not_sorts_last(tmp_path):
+    make_run(tmp_path, "failed")
+    _, runs = read(tmp_path)
+    (line,) = runs_table(runs, {runs[0].path: Origin()}).rows
+    assert (line.cells[3].text, line.cells[3].sort) == ("–", "") and line.cells[-1].text == "–"
+    assert not any(isinstance(cell.sort, float) and math.isnan(cell.sort) for cell in line.cells)

@@ -1,0 +1,60 @@
+"""What may stand in a cell, and what is damage."""
+
+import math
+
+import pytest
+
+from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT
+from sweeper.runs.record import Damaged
+from sweeper.system.text import LONGEST_TEXT, printable, shortened
+
+ACCEPTED = [
+    (TEXT, ["", "lion", "x" * LONGEST_TEXT]),
+    (NUMBER, [-1, 0.5, 2**63 - 1]),
+    (SHARE, [0, 1, 0.25]),
+    (AMOUNT, [0, 1e308]),
+    (SEED, [0, 10**30]),
+    (COUNT, [0, 2**63 - 1]),
+    (FLAG, [True, False]),
+    (DEVICE, ["cuda", "mps", "cpu"]),
+    (OPTION, [math.nan, -math.inf, True, 3, "x"]),
+]
+REFUSED = [
+    (TEXT, [5, ["x"], "x" * (LONGEST_TEXT + 1)]),
+    (NUMBER, [True, "1", math.nan, math.inf, 2**63]),
+    (SHARE, [-0.01, 1.01, math.nan, False]),
+    (AMOUNT, [-1, math.inf]),
+    (SEED, [-1, 1.0, True, "1"]),
+    (COUNT, [-1, 0.5, 2**63, True]),
+    (FLAG, [0, 1, "true"]),
+    (DEVICE, ["CUDA", "tpu", 0, ["cpu"]]),
+    (OPTION, [2**63, "x" * (LONGEST_TEXT + 1), {}]),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in ACCEPTED for value in values])
+def test_what_fits_passes_unchanged(kind, value):
+    assert kind.check("option", value) is value
+
+
+@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind, values in REFUSED for value in values])
+def test_what_does_not_fit_is_named_with_what_it_must_be(kind, value):
+    with pytest.raises(Damaged) as damage:
+        kind.check("option", value)
+    assert str(damage.value).startswith("option is ") and str(damage.value).endswith(f"; it must be {kind.words}")
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in ACCEPTED])
+def test_an_empty_cell_is_of_every_kind(kind):
+    assert kind.check("option", None) is None
+
+
+def test_letters_of_all_scripts_stay_and_what_breaks_a_line_does_not():
+    assert printable("réseau 深層 ß") == "réseau 深層 ß"
+    assert printable("a\nb\r\tc\x1b[1m\ud800\x00\u2028d") == "a b  c [1m   d"
+    assert TEXT.check("tag", "a\nb") == "a b"
+
+
+def test_a_long_text_is_cut_where_one_sees_it():
+    assert shortened("x" * LONGEST_TEXT) == "x" * LONGEST_TEXT
+    assert shortened("x" * (LONGEST_TEXT + 1)) == "x" * (LONGEST_TEXT - 1) + "…"

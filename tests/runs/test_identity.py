@@ -1,0 +1,100 @@
+"""A run is named by what determines its result, and by nothing else."""
+
+import copy
+
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import make_config
+
+from sweeper.runs.identity import flat, identity_config, is_identity, run_hash, run_name
+
+CONFIG = {
+    "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},
+    "model": {"name": "cnn", "_target_": "sweeper.models.cnn"},
+    "optimizer": {"name": "lion", "_target_": "sweeper.optimizers.lion.Lion", "lr": 1e-4, "betas": [0.9, 0.99]},
+    "schedule": {"name": "cosine"},
+    "noise": {"name": "none", "kind": "none", "rate": 0.0},
+    "device": {"name": "auto", "kind": "auto", "threads": None},
+    "tracking": {"name": "none"},
+    "seed": 1,
+    "epochs": 20,
+    "batch_size": 64,
+    "tag": None,
+    "outputs": "outputs",
+    "save_model": True,
+}
+
+
+def changed(**values: object) -> dict:
+    config = copy.deepcopy(CONFIG)
+    for name, value in values.items():
+        *path, last = name.split("__")
+        node = config
+        for key in path:
+            node = node[key]
+        node[last] = value
+    return config
+
+
+def test_the_name_says_data_model_optimizer_noise_and_seed():
+    assert run_name(CONFIG) == f"digits-cnn/lion-seed1-{run_hash(CONFIG)}"
+    noisy = changed(noise__name="symmetric", noise__rate=0.2)
+    assert run_name(noisy).startswith("digits-cnn/lion-symmetric-seed1-")
+
+
+def test_the_hash_stays_what_it_is():
+    """Old results would be orphaned if it moved: then IDENTITY_VERSION is to be counted up, on purpose."""
+    assert run_hash(CONFIG) == "4239e06d"
+
+
+def test_what_determines_no_result_changes_no_name():
+    for same in (
+        changed(device__kind="cuda", device__threads=4),
+        changed(dataset__root="/somewhere", dataset__workers=3),
+        changed(outputs="elsewhere", save_model=False),
+        changed(optimizer__new_option=None),
+        changed(epochs=20.0),
+        dict(reversed(CONFIG.items())),
+    ):
+        assert run_name(same) == run_name(CONFIG)
+
+
+def test_what_determines_the_result_changes_the_name():
+    names = {
+        run_name(config)
+        for config in (
+            CONFIG,
+            changed(seed=2),
+            changed(epochs=21),
+            changed(tag="again"),
+            changed(optimizer__lr=2e-4),
+            changed(optimizer__betas=[0.9, 0.999]),
+            changed(noise__rate=0.2),
+        )
+    }
+    assert len(names) == 7
+
+
+def test_a_choice_of_any_name_stays_inside_the_outputs_folder():
+    for hostile in ("../../etc", "/absolute", "a" * 300, "new\nline", "..", "über/лев", ""):
+        folder, _, name = run_name(changed(optimizer__name=hostile)).partition("/")
+        assert folder == "digits-cnn"
+        assert "/" not in name and not name.startswith(".") and len(name) < 80
+
+
+@given(st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=5))))
+def test_the_hash_is_independent_of_the_order_of_keys(options):
+    forward, backward = changed(optimizer=options), changed(optimizer=dict(reversed(options.items())))
+    assert run_hash(forward) == run_hash(backward)
+    assert identity_config(identity_config(forward)) == identity_config(forward)
+
+
+def test_is_identity_agrees_with_what_is_hashed():
+    """For each value of a whole configuration, and a label file's."""
+    config = make_config(noise__file="labels.csv", noise__file_digest="0123", save_model=True, checkpoint_every=1)
+    config["dataset"] |= {"root": "data", "workers": 1}
+    for name, value in flat(config):
+        node, _, key = name.rpartition(".")
+        other = copy.deepcopy(config)
+        (other[node] if node else other)[key] = f"not {value}"
+        assert (run_hash(other) != run_hash(config)) == is_identity(name), name

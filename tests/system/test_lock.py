@@ -1,0 +1,182 @@
+"""One owner a run, also when owners die, on this machine or on another."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sweeper.system import lock as lock_module
+from sweeper.system.lock import Lock, Locked, LockLost, is_alive, read_lock
+from sweeper.system.processes import process_started, this_process
+
+
+@pytest.fixture(autouse=True)
+def fast_clock(monkeypatch):
+    monkeypatch.setattr(lock_module, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(lock_module, "PATIENCE", 0.4)
+
+
+def test_a_second_owner_is_refused_and_told_who_has_it(tmp_path):
+    with (
+        Lock(tmp_path / "run.lock"),
+        pytest.raises(Locked, match=f"process {os.getpid()} on host"),
+        Lock(tmp_path / "run.lock"),
+    ):
+        pass
+    with Lock(tmp_path / "run.lock"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_of_a_killed_process_is_taken_over_at_once(tmp_path):
+    code = "import os, sys; from pathlib import Path; from sweeper.system.lock import Lock"
+    subprocess.run(
+        [sys.executable, "-c", code + "; Lock(Path(sys.argv[1])).__enter__(); os._exit(9)", str(tmp_path / "run.lock")],
+        check=False,
+    )
+    assert read_lock(tmp_path / "run.lock") is not None
+    with Lock(tmp_path / "run.lock"):
+        pass
+
+
+def elsewhere(beat: int) -> str:
+    return json.dumps(
+        {"owner": "other", "beat": beat, "host": "elsewhere", "boot": "1", "pid": 1, "process_started": "1"}
+    )
+
+
+def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_says(tmp_path):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(0))
+    os.utime(path, (0, 0))  # a clock that is decades behind
+    timer = threading.Timer(0.2, path.write_text, [elsewhere(1)])
+    timer.start()
+    with pytest.raises(Locked, match="process 1 on host elsewhere"), Lock(path):
+        pass
+    timer.join()
+
+
+def test_a_folder_that_can_not_be_read_for_a_moment_makes_no_owner_dead(tmp_path, monkeypatch):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(0))
+    read, broken = lock_module.read_file, []
+
+    def stale_at_first(file):
+        if len(broken) < 3:
+            broken.append(file)
+            raise OSError(116, "Stale file handle")
+        path.write_text(elsewhere(1))
+        return read(file)
+
+    monkeypatch.setattr(lock_module, "read_file", stale_at_first)
+    assert is_alive(path, json.loads(elsewhere(0)))
+    assert len(broken) == 3
+
+
+def test_an_owner_elsewhere_is_dead_when_its_counter_stands_still(tmp_path):
+    path = tmp_path / "run.lock"
+    path.write_text(elsewhere(7))
+    assert not is_alive(path, json.loads(elsewhere(7)))
+    with Lock(path):
+        assert read_lock(path)["owner"] != "other"
+
+
+def test_an_owner_whose_lock_was_taken_over_learns_it_before_it_writes(tmp_path):
+    with Lock(tmp_path / "run.lock") as lock:
+        lock.check()
+        (tmp_path / "run.lock").write_text(elsewhere(0))
+        with pytest.raises(LockLost, match="took this run over"):
+            lock.check()
+    assert read_lock(tmp_path / "run.lock")["owner"] == "other"  # and leaves the new owner's lock alone
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"', "\0\0"])
+def test_a_damaged_lock_stops_nobody(tmp_path, content):
+    (tmp_path / "run.lock").write_text(content)
+    with Lock(tmp_path / "run.lock"):
+        pass
+
+
+def test_of_many_at_once_one_gets_it(tmp_path):
+    (tmp_path / "run.lock").write_text(elsewhere(3))  # dead, so that all try to take it over
+    holders, refused, begin, end = [], [], threading.Barrier(8), threading.Event()
+
+    def attempt() -> None:
+        begin.wait()
+        try:
+            with Lock(tmp_path / "run.lock") as lock:
+                holders.append(lock)
+                end.wait(5)
+        except Locked:
+            refused.append(1)
+            if len(refused) == 7:
+                end.set()
+
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(holders), len(refused)) == (1, 7)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def child():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()
+
+
+def kernels_ticks(pid: int) -> str:
+    """As locks have had it ever since: field 22 of /proc/PID/stat, see proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
+on_linux = pytest.mark.skipif(not psutil.LINUX, reason="reads /proc")
+
+
+@on_linux
+def test_a_process_is_known_by_the_kernels_ticks_as_in_locks_of_old(child):
+    for pid in (1, os.getpid(), child.pid):
+        assert process_started(pid) == kernels_ticks(pid)
+
+
+@on_linux
+@pytest.mark.parametrize("steps", [[3600.0] * 9, [0.0, -7200.0, *[-7200.0] * 9]], ids=["before", "meanwhile"])
+def test_setting_the_clock_makes_no_owner_dead(child, monkeypatch, steps):
+    """It moves the boot's time since 1970, from which psutil counts."""
+    real, left = psutil.boot_time(), iter(steps)
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: real + next(left))
+    assert process_started(child.pid) == kernels_ticks(child.pid)
+
+
+def test_a_process_that_has_ended_is_gone_though_nobody_has_asked_for_its_exit_code(child):
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert process_started(child.pid) is None
+    child.wait()
+    assert process_started(child.pid) is None
+
+
+@pytest.mark.parametrize("pid", [None, "1", 0, -1, 2**31 - 1, 2**70, 1.0, [1]])
+def test_nonsense_is_no_process(pid):
+    assert process_started(pid) is None
+
+
+@pytest.mark.parametrize("linux", [True, False])
+def test_an_owner_here_lives_by_when_it_started(tmp_path, child, monkeypatch, linux):
+    """ "" stands in locks of systems without /proc, of earlier versions, which knew no more than that it is there."""
+    monkeypatch.setattr(psutil, "LINUX", linux and psutil.LINUX)
+    path, started = tmp_path / "run.lock", process_started(child.pid)
+    seen = this_process() | {"owner": "another", "pid": child.pid}
+    told = {word: is_alive(path, seen | {"process_started": word}) for word in (started, "", "1", None)}
+    assert told == {started: True, "": True, "1": False, None: False}
+    child.kill()
+    child.wait()
+    assert not any(is_alive(path, seen | {"process_started": word}) for word in (started, "", "1", None))

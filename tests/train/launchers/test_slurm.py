@@ -1,0 +1,155 @@
+"""What is asked of Slurm before a sweep is queued; a real one is in tests/clusters/."""
+
+import doctest
+import importlib.util
+import os
+import signal
+import stat
+import time
+
+import pytest
+from conftest import TINY
+
+import sweeper.config.launchers
+import sweeper.train.launchers.slurm
+from sweeper.train.signals import SIGNALS, StopSignals
+
+SLURM = ("-m", *TINY, "model=mlp", "seed=1,2", "hydra/launcher=slurm")
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    monkeypatch.setattr(sweeper.config.launchers, "_is_installed", lambda: True)
+
+
+def test_limits_and_gpus_are_read():
+    assert doctest.testmod(sweeper.train.launchers.slurm).failed == 0
+    assert sweeper.train.launchers.slurm.minutes("UNLIMITED") is None
+    assert sweeper.train.launchers.slurm.minutes("1-00:00:00") == 1440
+    assert sweeper.train.launchers.slurm.gpus("gpu:8") == 8
+    assert sweeper.train.launchers.slurm.gpus("gpu:a100_80gb:4(IDX:0-3),shard:16") == 4
+
+
+@pytest.mark.parametrize("choice", ["slurm", "slurm_local"])
+def test_without_its_package_only_choosing_it_fails(call, monkeypatch, choice):
+    monkeypatch.setattr(sweeper.config.launchers, "_is_installed", lambda: False)
+    code, _, err = call(*SLURM[:-1], f"hydra/launcher={choice}")
+    assert code == 2
+    how = "pip install 'optimizer-sweeper[slurm]', or '.[slurm]' from a clone"
+    assert err == f"error: hydra/launcher={choice}: its package isn't installed; {how}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("timeout_min=0", "hydra.launcher.timeout_min=0: must be at least 1"),
+        ("gpus_per_node=-1", "hydra.launcher.gpus_per_node=-1: must be at least 0"),
+        ("timeout_min=x", "hydra.launcher.timeout_min=x: Value 'x' of type 'str' could not be converted to Integer"),
+        ("signal_delay_s=3600", "hydra.launcher.signal_delay_s=3600: a run would be warned as it begins"),
+    ],
+)
+def test_options_out_of_range(call, installed, option, line):
+    code, _, err = call(*SLURM, f"hydra.launcher.{option}")
+    assert code == 2
+    assert err.startswith(f"error: {line}")
+    assert len(err.splitlines()) == 1
+
+
+def test_no_sbatch(call, installed, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, err = call(*SLURM)
+    assert code == 2
+    assert err.splitlines()[-1].startswith("error: hydra/launcher=slurm: there is no sbatch on this machine")
+    assert not (tmp_path / "outputs").exists()
+
+
+def commands(folder, **scripts: str) -> None:
+    """Stand-ins of Slurm's commands."""
+    for name, script in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(stat.S_IRWXU)
+
+
+def test_gpus_of_the_partition_asked_for(installed, monkeypatch, tmp_path):
+    """The best node counts, of the partitions named; what sbatch itself refuses is told in its words."""
+    sinfo = "echo 'cpu*|1:00:00|(null)'; echo 'gpu|infinite|gpu:h100:4(S:0-1)'; echo 'gpu|infinite|gpu:2'"
+    commands(tmp_path, sinfo=sinfo, sbatch="test $2 != --time=7 || { echo sbatch: error: no >&2; exit 1; }")
+    commands(tmp_path, squeue="", srun="")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    nothing = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node", "mem_gb")
+    asked = {**dict.fromkeys(nothing), "timeout_min": 60}
+    sweeper.train.launchers.slurm.check_cluster({**asked, "partition": "gpu", "gpus_per_node": 4, "timeout_min": 9999})
+    for wrong, line in (
+        ({"partition": "gpu", "gpus_per_node": 5}, "no node of partition gpu has more than 4"),
+        ({"gpus_per_node": 1}, "no node of the default partition has more than 0"),
+        ({"timeout_min": 61}, "the default partition gives 60 at most"),
+        ({"partition": "gpux"}, "did you mean 'gpu'"),
+        ({"timeout_min": 7}, "sbatch refuses --time=7: no"),
+    ):
+        with pytest.raises(sweeper.train.launchers.slurm.BadInput, match=line):
+            sweeper.train.launchers.slurm.check_cluster({**asked, **wrong})
+
+
+class SubmititsHandler:
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def checkpoint_and_try_requeue(self, number, frame) -> None:
+        self.seen.append(number)
+
+
+@pytest.fixture
+def kept_signals():
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("number", "state", "again"),
+    [
+        (signal.SIGUSR2, "RUNNING", True),
+        (signal.SIGTERM, "RUNNING", True),
+        (signal.SIGTERM, "COMPLETING", False),  # it was cancelled
+        (signal.SIGINT, "RUNNING", False),
+    ],
+)
+def test_a_signal_is_handed_on_to_submitit(kept_signals, monkeypatch, tmp_path, number, state, again):
+    commands(tmp_path, squeue=f"echo {state}")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    submitit = SubmititsHandler()
+    signal.signal(signal.SIGUSR2, submitit.checkpoint_and_try_requeue)
+    signals = StopSignals()
+    assert signals.of_one_job
+    os.kill(os.getpid(), number)
+    os.kill(os.getpid(), signal.SIGTERM)  # a second one doesn't end it before its checkpoint is written
+    assert submitit.seen == []
+    signals.requeue()
+    assert submitit.seen == [number] * again
+
+
+def test_without_submitit_nothing_is_handed_on(kept_signals):
+    signals = StopSignals()
+    assert not signals.of_one_job
+    os.kill(os.getpid(), signal.SIGUSR2)
+    signals.requeue()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra `slurm`")
+def test_the_queue_tells_which_jobs_have_ended(monkeypatch, tmp_path):
+    from sweeper.train.launchers.slurm_queue import Queue
+
+    commands(tmp_path, squeue="echo '7_0|RUNNING'; echo '7_1|CANCELLED'; echo '7_2|PENDING'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    queue = Queue()
+    for k in range(4):  # the last is forgotten already
+        queue.register_job(f"7_{k}")
+    assert [queue.is_done(f"7_{k}", mode="force") for k in range(4)] == [False, True, False, True]
+    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    assert not queue.is_done("7_0", mode="force")
+    time.sleep(0.01)  # submitit takes no two questions within a millisecond
+    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert queue.is_done("7_0", mode="force")

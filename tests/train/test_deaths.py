@@ -1,0 +1,125 @@
+"""Which run is to blame when a process dies that carried several out, without any training."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+from conftest import TINY
+
+from sweeper.config.grid import compose_grid
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.record import read_run
+from sweeper.runs.sweep_files import SweepStop
+from sweeper.system.errors import RunFailed
+from sweeper.system.processes import this_process
+from sweeper.train import deaths
+from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
+from sweeper.train.launches import Launches
+
+
+@pytest.fixture
+def cells(tmp_path):
+    return compose_grid(["-m", *TINY, "seed=1,2,3", f"outputs={tmp_path}"]).cells
+
+
+def die(cell, pid=None):
+    """As a process leaves a run in which it dies."""
+    if pid is None:
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        pid = process.pid
+    run = RunDirectory(cell.directory)
+    run.write_run("running", cell.config, {})
+    lock = {"owner": os.urandom(4).hex(), "beat": 0, **this_process(), "pid": pid, "process_started": "1"}
+    (cell.directory / "run.lock").write_text(json.dumps(lock))
+    return pid
+
+
+def status(cell):
+    return read_run(cell.directory)["status"]
+
+
+def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, capsys):
+    pid = die(cells[0])
+    assert dead_owner(cells[0].directory)["pid"] == pid
+    assert dead_owner(cells[1].directory) is None
+    assert tell_of_the_dead([cell.directory for cell in cells]) == [cells[0].directory]
+    line = f"{cells[0].directory}: process {pid} on host {this_process()['host']} ended in the middle of it "
+    assert capsys.readouterr().err == f"{line}(killed, a crash, or os._exit); it goes on from its checkpoint\n"
+
+
+def test_the_run_that_had_the_process_for_itself_failed(cells):
+    died = Deaths(cells)
+    die(cells[0])
+    assert died.settle(BrokenProcessPool())
+    record = read_run(cells[0].directory)
+    assert record["status"] == "failed" and "ended in the middle of it" in record["error"]
+    assert not (cells[0].directory / "run.lock").exists()
+
+
+def test_of_those_that_joblib_killed_afterwards_none_failed(cells):
+    died = Deaths(cells)
+    guilty = die(cells[0])
+    die(cells[1])
+    died._codes[guilty] = -11
+    assert died.settle(BrokenProcessPool())
+    assert [status(cell) for cell in cells[:2]] == ["failed", "running"]
+    assert read_run(cells[0].directory)["error"].endswith("(SIGSEGV)")
+
+
+def test_of_several_in_one_process_those_failed_that_meet_it_twice(cells):
+    died = Deaths(cells)
+    pid = die(cells[0])
+    die(cells[1], pid)
+    assert died.settle(BrokenProcessPool())
+    assert [status(cell) for cell in cells[:2]] == ["running", "running"]
+    pid = die(cells[1])
+    die(cells[2], pid)
+    assert died.settle(BrokenProcessPool())
+    assert [status(cell) for cell in cells] == ["running", "failed", "running"]
+
+
+def test_what_an_earlier_command_left_is_not_held_against_a_run(cells):
+    die(cells[0])
+    died = Deaths(cells)
+    assert not died.settle(BrokenProcessPool())
+    assert status(cells[0]) == "running"
+
+
+def test_another_error_is_nobodys_death(cells):
+    died = Deaths(cells)
+    die(cells[0])
+    assert not died.settle(ValueError()) and not died.settle(None)
+
+
+def test_the_rest_is_launched_again_without_what_failed(cells, tmp_path):
+    launched = []
+
+    def start(ended):
+        launched.append(ended)
+        if len(launched) == 1:
+            die(cells[1])
+            raise RunFailed("a process died") from BrokenProcessPool()
+
+    Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+    assert launched == [[], [cells[1].directory]]
+
+
+def test_a_launch_that_breaks_without_any_run_ends(cells, tmp_path):
+    def start(ended):
+        raise BrokenProcessPool
+
+    with pytest.raises(BrokenProcessPool):
+        Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+
+
+def test_names_travel_to_workers_by_the_environment(cells, monkeypatch):
+    assert passing_over([]) == []
+    (override,) = passing_over([cell.directory for cell in cells[:2]])
+    key, _, names = override.partition("=")
+    assert key == f"++hydra.job.env_set.{deaths.PASSED_OVER}"
+    monkeypatch.setenv(deaths.PASSED_OVER, names.strip("'"))
+    assert [is_passed_over(cell.directory) for cell in cells] == [True, True, False]

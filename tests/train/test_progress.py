@@ -1,0 +1,62 @@
+"""What a run shows: a bar on a terminal, a line an epoch elsewhere, nothing inside a sweep."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import TINY
+
+from sweeper.system.text import duration, percent
+from sweeper.train.progress import Progress
+
+ROW = {"epoch": 1, "test_accuracy": 0.5, "train_loss": 1.25, "images_per_second": 1234.5}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (4320, "1 h 12 min"), (183_600, "2 d 3 h")],
+)
+def test_times_as_a_person_reads_them(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_accuracies_in_percent():
+    assert (percent(0.94118), percent(None)) == ("94.12 %", "–")
+
+
+def test_a_line_an_epoch_without_a_terminal(capsys):
+    progress = Progress(epochs=2, quiet=False)
+    progress.show(ROW)
+    progress.close()
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"epoch 1/2  test 50\.00 %  train loss 1\.2500  1,23\d images/s  0 s left\n", line)
+
+
+def test_nothing_inside_a_sweep(capsys):
+    progress = Progress(epochs=2, quiet=True)
+    progress.show(ROW)
+    progress.close()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_a_bar_on_a_terminal(tmp_path):
+    """In a pseudo-terminal, as a user sees it."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "sweeper.train", *TINY]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    except OSError:  # Linux's way to say that the other end is closed
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "━" in text and "2/2" in text and "images/s" in text and "completed, test" in text

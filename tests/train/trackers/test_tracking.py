@@ -1,0 +1,261 @@
+"""Each tracker's own reader finds the metrics, once, and no tracker that fails harms a run."""
+
+import struct
+import threading
+import time
+
+import pytest
+from conftest import TINY
+from made_runs import make_config, make_rows
+
+from sweeper.runs.directory import RunDirectory
+from sweeper.train.trackers import tracking
+from sweeper.train.trackers.tracking import TrackedRun, Tracking
+
+ROWS = make_rows([0.25, 0.5, 0.75])
+RESULT = {"final_test_accuracy": 0.75, "best_epoch": 3, "steps_to_target": "inf", "shared_device": False}
+
+
+class Remembering:
+    """What trackers were told, by their run's key."""
+
+    told: dict[str, list] = {}  # noqa: RUF012
+
+    def __init__(self, run: TrackedRun, place: str = "") -> None:
+        self.mine = self.told.setdefault(run.key, [])
+
+    def log(self, row: dict) -> None:
+        self.mine.append(row["epoch"])
+
+    def finish(self, status: str, result: dict) -> None:
+        self.mine.append(status)
+
+
+class Failing(Remembering):
+    def log(self, row: dict) -> None:
+        raise RuntimeError("no such server\nsecond line")
+
+
+class Hanging(Remembering):
+    free = threading.Event()
+
+    def log(self, row: dict) -> None:
+        self.free.wait(20)
+
+
+def make_tracking(tmp_path, name, record_host=True, **options) -> tuple[Tracking, RunDirectory]:
+    node = {"name": name, **options}
+    if name in ("Remembering", "Failing", "Hanging"):
+        node["_target_"] = f"{__name__}.{name}"
+    config = make_config(tracking=node, outputs=str(tmp_path), record_host=record_host)
+    run = RunDirectory(tmp_path / "digits-cnn" / "sgd-seed1-00000000")
+    return Tracking(config, run), run
+
+
+def track(tmp_path, name, rows=ROWS, status="completed", **options) -> None:
+    """A run of these rows from its start to its end; a second call resumes it."""
+    made, _ = make_tracking(tmp_path, name, **options)
+    told: list[dict] = []
+    with made:
+        made.start()
+        for row in rows:
+            told.append(row)
+            made.epoch(told)
+        made.end(told, status, RESULT)
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """The lines that runs' logs would have."""
+    lines: list[str] = []
+    monkeypatch.setattr(tracking.log, "warning", lambda text, *values: lines.append(text % values))
+    return lines
+
+
+def test_a_tracker_gets_every_row_and_the_end(tmp_path):
+    Remembering.told.clear()
+    track(tmp_path, "Remembering")
+    assert list(Remembering.told.values()) == [[1, 2, 3, "completed"]]
+
+
+def test_a_resumed_run_keeps_its_key_and_one_trained_again_gets_another(tmp_path):
+    Remembering.told.clear()
+    track(tmp_path, "Remembering", ROWS[:1], "interrupted")
+    track(tmp_path, "Remembering")
+    RunDirectory(tmp_path / "digits-cnn" / "sgd-seed1-00000000").set_aside()
+    track(tmp_path, "Remembering")
+    assert list(Remembering.told.values()) == [[1, "interrupted", 1, 2, 3, "completed"], [1, 2, 3, "completed"]]
+
+
+def test_without_a_tracker_nothing_is_written(tmp_path):
+    track(tmp_path, "none")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_one_that_fails_is_told_once_and_left_alone(tmp_path, warnings):
+    track(tmp_path, "Failing")
+    (line,) = warnings
+    assert line.endswith("tracking=Failing: RuntimeError: no such server; the run goes on")
+
+
+def test_one_that_never_answers_is_waited_for_only_so_long(tmp_path, warnings, monkeypatch):
+    monkeypatch.setattr(tracking, "PATIENCE", 1.0)
+    monkeypatch.setattr(tracking, "PATIENCE_AFTERWARDS", 0.1)
+    monkeypatch.setattr(Tracking, "_one_hung", False)
+    began = time.monotonic()
+    track(tmp_path, "Hanging")
+    track(tmp_path, "Hanging")
+    Hanging.free.set()
+    assert time.monotonic() - began < 10
+    assert [line.partition("Error: ")[2] for line in warnings] == [
+        "no answer in 1 s; the run goes on",
+        "no answer in 0 s; the run goes on",
+    ]
+
+
+def test_a_run_that_is_left_early_lets_its_tracker_go(tmp_path):
+    made, _ = make_tracking(tmp_path, "Remembering")
+    with made:
+        made.start()
+        thread = made._thread
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["tracking=tensorboad"], "did you mean 'tensorboard'"),
+        (["tracking=wandb", "tracking.mode=offlin"], "tracking.mode=offlin: did you mean 'offline'"),
+        (["tracking=mlflow", "tracking.uri=http://me:secret@host"], "MLFLOW_TRACKING_PASSWORD"),
+        (["tracking=mlflow", "+tracking.experimnt=x"], "unexpected keyword argument 'experimnt'"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_starts(call, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.setattr(tracking, "import_module", lambda name: None)  # installed or not
+    code, _, error = call(*arguments, *TINY)
+    assert code == 2 and words in error and error.startswith("error: ") and error.count("\n") == 1
+    assert "secret" not in error and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
+def test_a_package_that_is_missing_is_named_with_its_extra(call, tmp_path, monkeypatch, name):
+    def missing(package):
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr(tracking, "import_module", missing)
+    code, _, error = call(f"tracking={name}", *TINY)
+    assert code == 2 and not list(tmp_path.iterdir())
+    how = f"pip install 'optimizer-sweeper[{name}]', or '.[{name}]' from a clone"
+    assert error == f"error: tracking={name}: needs {name}; {how}\n"
+
+
+def test_tensorboard_reads_each_point_once_after_a_resumption(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    target = {"_target_": "sweeper.trackers.tensorboard.TensorBoard"}
+    track(tmp_path, "tensorboard", ROWS[:2], "interrupted", **target)
+    track(tmp_path, "tensorboard", **target)
+    events = EventAccumulator(str(tmp_path / "digits-cnn" / "sgd-seed1-00000000" / "tensorboard"))
+    events.Reload()
+    points = [(point.step, point.value) for point in events.Scalars("test_accuracy")]
+    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
+    assert {"train_loss", "lr", "images_per_second"} <= set(events.Tags()["scalars"])
+    assert "val_accuracy" not in events.Tags()["scalars"]  # the run has none
+
+
+def tells_host(tmp_path, monkeypatch, name, record_host, **options) -> bool:
+    """Whether this machine's name stands in what a tracker leaves, as a file's name or in it."""
+    host = "of-this-machine-alone"
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    track(tmp_path / str(record_host), name, record_host=record_host, **options)
+    time.sleep(0.5)  # a process of its own may still write
+    files = [path for path in (tmp_path / str(record_host)).rglob("*") if path.is_file()]
+    assert files
+    return any(host in path.name or host.encode() in path.read_bytes() for path in files)
+
+
+@pytest.mark.parametrize("record_host", [True, False])
+def test_tensorboard_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
+    pytest.importorskip("tensorboard")
+    target = {"_target_": "sweeper.trackers.tensorboard.TensorBoard"}
+    assert tells_host(tmp_path, monkeypatch, "tensorboard", record_host, **target) is record_host
+    assert not warnings
+
+
+@pytest.mark.tracker
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("record_host", [True, False])
+def test_wandb_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
+    pytest.importorskip("wandb")
+    options = {"_target_": "sweeper.trackers.wandb.WandB", "project": "sweeper", "entity": None, "mode": "offline"}
+    assert tells_host(tmp_path, monkeypatch, "wandb", record_host, **options) is record_host
+    assert not warnings
+
+
+@pytest.mark.tracker
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the library's own
+def test_mlflow_reads_each_point_once_after_a_resumption(tmp_path, monkeypatch, warnings):
+    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("sqlalchemy")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    options = {"_target_": "sweeper.trackers.mlflow.MLflow", "uri": None, "experiment": "sweeper"}
+    track(tmp_path, "mlflow", ROWS[:2], "interrupted", **options)
+    track(tmp_path, "mlflow", **options)
+    assert not warnings
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("sweeper").experiment_id])
+    points = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "test_accuracy")]
+    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
+    assert run.data.metrics["final_test_accuracy"] == 0.75
+    assert (run.data.params["optimizer.lr"], run.data.tags["status"], run.info.status) == (
+        "0.1",
+        "completed",
+        "FINISHED",
+    )
+    assert run.info.run_name.startswith("digits-cnn/sgd-seed1-")
+
+
+@pytest.mark.tracker
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_wandb_keeps_each_point_once_offline_after_a_resumption(tmp_path, warnings):
+    pytest.importorskip("wandb")
+    options = {"_target_": "sweeper.trackers.wandb.WandB", "project": "sweeper", "entity": None, "mode": "offline"}
+    track(tmp_path, "wandb", ROWS[:2], "interrupted", **options)
+    track(tmp_path, "wandb", **options)
+    assert not warnings
+    (file,) = tmp_path.rglob("*.wandb")  # the record of the interrupted part is replaced
+    until = time.monotonic() + 20  # a process of its own writes it
+    while not (records := read_wandb(file)) or not records[-1].HasField("exit"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    points = [
+        (record.history.step.num, float(item.value_json))
+        for record in records
+        if record.HasField("history")
+        for item in record.history.item
+        if list(item.nested_key) == ["test_accuracy"]
+    ]
+    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
+
+
+def read_wandb(file) -> list:
+    """The records of a small file of wandb's: of LevelDB's log format, in one block of 32 KiB."""
+    from wandb.proto import wandb_internal_pb2
+
+    content, place, records = file.read_bytes(), 7, []
+    assert len(content) < 2**15
+    while place + 7 <= len(content):
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        assert kind == 1  # not a part of one
+        if place + 7 + length > len(content):  # being written
+            break
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(content[place + 7 : place + 7 + length])
+        records.append(record)
+        place += 7 + length
+    return records

@@ -1,0 +1,179 @@
+"""What the run directories tell of a sweep at this moment, whatever lies in them."""
+
+import json
+import os
+import random
+import time
+
+import pytest
+from made_runs import make_config, make_rows, make_run
+
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.identity import run_name
+from sweeper.runs.sweep_files import sweep_file, write_sweep
+from sweeper.system.errors import BadInput
+from sweeper.system.lock import Lock
+from sweeper.watch.overview import Watcher
+
+
+def look(*folders):
+    return Watcher([str(folder) for folder in folders]).look()
+
+
+def by_run(overview) -> dict:
+    return {run.run: run for run in overview.runs}
+
+
+def set_age(path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds, time.time() - seconds))
+
+
+def begin_run(outputs, accuracies, epochs=10, age=100.0, since=0.0, **config):
+    """A run that trains, begun `age` seconds ago, its latest epoch ended `since` seconds ago; to be locked."""
+    directory = make_run(outputs, "running", epochs=epochs, **config)
+    RunDirectory(directory).write_metrics(make_rows(accuracies))
+    set_age(directory / "run.json", age)
+    set_age(directory / "metrics.csv", since)
+    return directory
+
+
+def test_every_status_in_the_order_of_what_needs_a_look(tmp_path):
+    for seed, status in enumerate(("completed", "diverged", "failed", "interrupted"), 1):
+        make_run(tmp_path, status, seed=seed, error="why" if status == "failed" else None)
+    (make_run(tmp_path, seed=9) / "run.json").write_text("{")
+    directory = begin_run(tmp_path, [0.25, 0.5], seed=5)
+    with Lock(directory / "run.lock"):
+        overview = look(tmp_path)
+    assert [run.status for run in overview.runs] == [
+        "running",
+        "failed",
+        "damaged",
+        "interrupted",
+        "diverged",
+        "completed",
+    ]
+    running, failed = overview.runs[:2]
+    assert (running.epoch, running.epochs, running.test_accuracy, running.images_per_second) == (2, 10, 0.5, 2000.0)
+    assert (failed.error, failed.settings["optimizer"], failed.settings["seed"]) == ("why", "sgd", 3)
+    assert overview.counts() == dict.fromkeys([run.status for run in overview.runs], 1)
+    assert not overview.sweeping
+
+
+def test_time_left_by_what_an_epoch_took_with_its_evaluation(tmp_path):
+    directory = begin_run(tmp_path, [0.1] * 4, epochs=10, age=43.0, since=3.0)
+    with Lock(directory / "run.lock"):
+        (run,) = look(tmp_path).runs
+    assert run.seconds_left == pytest.approx(10.0 * 6 - 3, abs=1)
+
+
+def test_time_left_of_a_resumed_run_is_at_least_that_of_training(tmp_path):
+    directory = begin_run(tmp_path, [0.1] * 4, epochs=10, age=0.4, since=0.0)  # 4 epochs in 0.4 s: most were earlier
+    with Lock(directory / "run.lock"):
+        (run,) = look(tmp_path).runs
+    assert run.seconds_left == pytest.approx(0.5 * 6, abs=0.6)
+
+
+def test_a_run_that_has_just_begun_has_no_time_left_to_tell(tmp_path):
+    directory = begin_run(tmp_path, [])
+    with Lock(directory / "run.lock"):
+        overview = look(tmp_path)
+    assert (overview.runs[0].seconds_left, overview.seconds_left, overview.runs[0].epoch) == (None, None, 0)
+
+
+def test_a_sweep_has_the_runs_that_have_not_begun_and_an_end(tmp_path):
+    earlier = make_run(tmp_path, seed=1)
+    failed = make_run(tmp_path, "failed", seed=2, error="an earlier command's")
+    running = RunDirectory(tmp_path / run_name(make_config(seed=3, epochs=10))).path
+    coming = tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    other = make_run(tmp_path, seed=7)
+    set_age(failed / "run.json", 500)
+    set_age(earlier / "run.json", 500)
+    write_sweep(tmp_path, "abc", [(earlier, 3, False), (failed, 3, False), (running, 10, False), (coming, 10, False)])
+    set_age(sweep_file(tmp_path, "abc"), 50)
+    begin_run(tmp_path, [0.1] * 5, epochs=10, age=49, since=0, seed=3)
+    with Lock(running / "run.lock"):
+        overview = look(tmp_path)
+    seen = by_run(overview)
+    assert overview.sweeping and overview.counts() == {"running": 1, "waiting": 2, "completed": 1}
+    assert not seen[f"digits-cnn/{other.name}"].in_sweep
+    assert (seen["digits-cnn/sgd-seed4-00000000"].status, seen[f"digits-cnn/{failed.name}"].status) == (
+        "waiting",
+        "waiting",
+    )
+    assert (overview.epochs_done, overview.epochs) == (3 + 3 + 5, 26)
+    assert overview.seconds_elapsed == pytest.approx(50, abs=2)
+    assert overview.seconds_left == pytest.approx(50 * (0 + 5 + 10) / 5, abs=8)  # `failed` had done its 3 epochs
+
+
+def test_a_run_trained_again_waits_although_it_is_finished(tmp_path):
+    directory = make_run(tmp_path)
+    set_age(directory / "run.json", 500)
+    write_sweep(tmp_path, "abc", [(directory, 3, True)])
+    (run,) = look(tmp_path).runs
+    assert (run.status, run.epoch, run.in_sweep) == ("waiting", 0, True)
+
+
+def test_a_sweep_from_another_machine_is_believed_while_one_of_its_runs_trains(tmp_path):
+    running = begin_run(tmp_path, [0.5])
+    coming = tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    write_sweep(tmp_path, "abc", [(running, 10, False), (coming, 10, False)])
+    file = sweep_file(tmp_path, "abc")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"host": "another", "boot": "another"}))
+    set_age(file, 7200)
+    with Lock(running / "run.lock"):
+        assert look(tmp_path).counts() == {"running": 1, "waiting": 1}
+    assert look(tmp_path).counts() == {"interrupted": 1}
+
+
+def test_settled_runs_are_read_once(tmp_path, monkeypatch):
+    from sweeper.watch import overview as sightings
+
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed)
+    watcher = Watcher([str(tmp_path)])
+    watcher.look()
+    read = sightings.read_row
+    asked = []
+    monkeypatch.setattr(sightings, "read_row", lambda path, name: asked.append(name) or read(path, name))
+    assert len(watcher.look().runs) == 2 and asked == []
+    make_run(tmp_path, "failed", seed=2, error="anew")
+    assert watcher.look().counts() == {"failed": 1, "completed": 1} and len(asked) == 1
+
+
+def test_bad_folders_are_named(tmp_path):
+    with pytest.raises(BadInput, match="there is no such folder"):
+        look(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match="there are no runs in this folder"):
+        Watcher([str(tmp_path)]).look(none_ok=False)
+    assert look(tmp_path).runs == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_half_written_and_hostile_directories_are_damaged_runs_at_worst(tmp_path, seed):
+    numbers = random.Random(seed)
+    for k in range(12):
+        run = make_run(tmp_path, numbers.choice(["running", "completed", "interrupted"]), seed=k, tag="\x1b[31m<b>")
+        for name in ("run.json", "metrics.csv", "run.lock"):
+            _harm(run / name, numbers)
+    overview = look(tmp_path)
+    assert overview.runs and 0 <= overview.epochs_done <= overview.epochs
+
+
+def _harm(file, numbers) -> None:
+    how = numbers.randrange(8)
+    whole = file.read_bytes() if file.is_file() else b""
+    if how >= 6:
+        return
+    file.unlink(missing_ok=True)
+    if how == 0:
+        os.mkfifo(file)
+    elif how == 1:
+        file.mkdir()
+    elif how == 2:
+        file.symlink_to(file)
+    elif how == 3:
+        file.write_bytes(whole[: numbers.randrange(len(whole) + 1)])
+    elif how == 4:
+        file.write_bytes(numbers.randbytes(200))
+    else:
+        file.write_bytes(whole.replace(b"3", b"1e999").replace(b"0.5", b"nan"))

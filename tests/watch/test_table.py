@@ -1,0 +1,91 @@
+"""The table fits the terminal, whatever there is to show."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from sweeper.watch.overview import Overview, Sighting
+from sweeper.watch.table import watch_table
+
+MACHINE = {"cpu_load": 0.5, "memory_used_bytes": 2**33, "memory_total_bytes": 2**34, "gpus": []}
+GPU = {"name": "Some GPU", "load": 0.97, "memory_used_bytes": 2**30, "memory_total_bytes": 2**33}
+
+
+def shown(runs, width=80, height=24, machine=MACHINE, **more) -> list[str]:
+    figures = {"sweeping": False, "epochs_done": 5, "epochs": 20, "seconds_elapsed": None, "seconds_left": None}
+    file = io.StringIO()
+    console = Console(file=file, width=width, height=height, color_system=None)
+    console.print(watch_table(Overview(runs, **(figures | more)), machine, width, height))
+    return file.getvalue().splitlines()
+
+
+def sighting(k: int = 1, status: str = "running", **more) -> Sighting:
+    return Sighting(f"digits-cnn/adamw-seed{k}-0123abcd", status, epoch=3, epochs=50, **more)
+
+
+def test_a_run_with_all_that_is_known_of_it():
+    lines = shown([sighting(test_accuracy=0.9412, images_per_second=61234.5, seconds_left=4320)])
+    assert lines[0].split() == ["run", "status", "epoch", "test", "images/s", "left"]
+    assert lines[1].split() == [
+        "digits-cnn/adamw-seed1-0123abcd",
+        "running",
+        "3/50",
+        "94.12",
+        "%",
+        "61,234",
+        "1",
+        "h",
+        "12",
+        "min",
+    ]
+    assert lines[2].startswith("1 run ━") and "25 %  1 running" in lines[2]
+    assert lines[3] == "this machine: load 50 %, memory 8.0 of 16.0 GiB"
+
+
+def test_the_sweep_says_when_it_ends():
+    run = sighting(in_sweep=True)
+    line = shown([run], width=120, sweeping=True, seconds_elapsed=60.0, seconds_left=180.0)[2]
+    assert "1 min so far; 3 min left, at " in line
+
+
+def test_other_runs_that_train_stand_beside_a_sweeps_and_are_not_counted():
+    runs = [sighting(1, in_sweep=True), sighting(2), sighting(3, "completed")]
+    lines = shown(runs, sweeping=True)
+    assert ["seed1" in text or "seed2" in text for text in lines[1:3]] == [True, True]
+    assert not any("seed3" in line for line in lines) and lines[3].startswith("1 run ━")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 10), (200, 50), (20, 5)])
+def test_many_runs_fit_and_the_rest_is_counted(width, height):
+    statuses = ["running"] * 4 + ["waiting"] * 900 + ["failed"] * 4 + ["completed"] * 92
+    lines = shown([sighting(k, status, error="e" * 500) for k, status in enumerate(statuses)], width, height)
+    assert len(lines) <= max(height, 10) and all(len(line) <= width for line in lines)
+    rest = next(line for line in lines if line.startswith("and "))
+    if width >= 80:
+        assert rest.endswith("92 more completed") and "waiting" in rest
+        assert sum(" running " in line for line in lines[:5]) == 4
+
+
+def test_failures_are_told_with_their_reasons():
+    lines = shown([sighting(1, "failed", error="out of memory"), sighting(2, "damaged", error="not whole JSON")])
+    assert "failed digits-cnn/adamw-seed1-0123abcd: out of memory" in lines
+    assert "damaged digits-cnn/adamw-seed2-0123abcd: not whole JSON" in lines
+
+
+def test_names_are_texts():
+    lines = shown([Sighting("[red]a[/]\x1b[2J\n/b", "failed", error="[bold]\x1b]0;x\x07")])
+    assert lines[1].startswith("[red]a[/] [2J /b") and not any("\x1b" in line for line in lines)
+    assert "failed [red]a[/] [2J /b: [bold] ]0;x " in [*lines, *(line + " " for line in lines)]
+
+
+def test_gpus_have_a_line_each_and_without_the_library_a_hint():
+    lines = shown([sighting()], machine=MACHINE | {"gpus": [GPU, GPU | {"load": None, "memory_used_bytes": None}]})
+    assert lines[-2:] == ["GPU 0 Some GPU: load 97 %, memory 1.0 of 8.0 GiB", "GPU 1 Some GPU: load –, memory –"]
+    run = sighting()
+    run.settings["device"] = "cuda"
+    assert shown([run])[-1].startswith("pip install 'optimizer-sweeper[nvidia]'")
+
+
+def test_no_runs_yet():
+    assert "no runs yet" in shown([], epochs=0, epochs_done=0)[1]
