@@ -69,6 +69,7 @@ def test_its_runs_are_answered_and_the_interrupted_one_goes_on(outputs):
     """Identities and checkpoints are those of then."""
     arguments = ["dataset=digits", "dataset.train_limit=200", "dataset.test_limit=100", "model=mlp", "model.width=4"]
     arguments += ["epochs=3", "device=cpu", "device.threads=1", "hydra/launcher=basic"]
+    arguments += ["decay_norms_and_biases=false"]  # the default of then
     sgd = ("optimizer=sgd", "optimizer.lr=0.1", "optimizer.weight_decay=0.0005")  # the defaults of then
     done = run_module("train", "-m", *sgd, *arguments, cwd=outputs.parent)
     assert done.returncode == 0, done.stderr

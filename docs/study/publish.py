@@ -43,7 +43,7 @@ FIGURES = {
 
 
 def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
-    """See above. `study` has a README.md with the places to fill; so has `readme`.
+    """See above. `study` has a README.md with the places to fill; `readme` may have one.
 
     Raises:
         BadInput: a run tells its host, a file has no such place, or there are no runs.
@@ -59,7 +59,8 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
         aggregate([str(tuning / "runs")], str(tuning), ["csv"])
     page, summary = blocks(study)
     fill(study / "README.md", page)
-    fill(readme, summary)
+    if "<!-- study -->" in readme.read_text(encoding="utf-8"):
+        fill(readme, summary)
 
 
 def take_over(run: Run, study: Path) -> None:
@@ -160,6 +161,7 @@ def _search(searched: Results) -> str:
         tried = [setting for setting in task.settings if setting.optimizer == chosen.optimizer]
         rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
         words = [f"optimizer={chosen.optimizer}", "lr_factor=1", "weight_decay_factor=1"]
+        words += [f"decay_norms_and_biases={str(chosen.config.get('decay_norms_and_biases', False)).lower()}"]
         for name in options:
             grid = sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
             words += [f"optimizer.{name}={','.join(map(str, grid))}"] if grid else []
@@ -169,7 +171,7 @@ def _search(searched: Results) -> str:
     words = (
         "Beyond a value at the grid's edge may lie a better one. Every trial is in "
         "[tuning/search.csv](tuning/search.csv). These commands make them again, with every value written out, since "
-        "the defaults are the chosen ones now:"
+        "the defaults were others then:"
     )
     return "\n\n".join([table(header, rows), words, "\n".join(f"    {command}" for command in commands)])
 

@@ -45,13 +45,15 @@ class Training:
         return [self.step() for _ in range(count)]
 
 
-# What the golden losses were made with, whatever is found by tuning and becomes a default.
+# What the golden losses were made with, whatever becomes a default.
 VALUES = {
     "sgd": {"lr": 0.1, "weight_decay": 0.0005},
     "adam": {"lr": 0.001, "weight_decay": 0.0005},
     "adamw": {"lr": 0.001, "weight_decay": 0.3},
     "lion": {"lr": 0.0002, "weight_decay": 1.5},
     "muon": {"lr": 0.02, "weight_decay": 0.01},
+    "nadam": {"weight_decay": 0.3},
+    "adafactor": {"weight_decay": 0.03},
 }
 
 

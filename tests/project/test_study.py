@@ -11,7 +11,6 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study
-from omegaconf import OmegaConf
 
 from sweeper.aggregate.command import aggregate
 from sweeper.choose import choose
@@ -36,8 +35,8 @@ def marked(file):
 def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
     """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte. But the ends of
     intervals: SciPy 1.15 has a t quantile of other last digits than 1.18."""
-    pages = {**marked(STUDY / "README.md"), **marked(REPOSITORY / "README.md")}
-    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "again", "study"}
+    pages = marked(STUDY / "README.md")
+    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "again"}
     if not list(STUDY.glob("runs/*/*/run.json")):
         assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
             "README.md",
@@ -56,10 +55,10 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
         for name in ("search.csv", "chosen.yaml"):
             assert (STUDY / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
         for optimizer, values in yaml.safe_load((tmp_path / "chosen.yaml").read_text()).items():
-            defaults = OmegaConf.load(REPOSITORY / "conf" / "optimizer" / f"{optimizer}.yaml")
-            assert values.items() <= dict(defaults).items(), f"{optimizer}: conf/ has other values than were chosen"
-    page, summary = load_publish().blocks(STUDY)
-    assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in (page | summary).items()}
+            preset = STUDY / "conf" / "settings" / "study_2026_11" / f"{optimizer}.yaml"
+            assert yaml.safe_load(preset.read_text()) == values
+    page, _ = load_publish().blocks(STUDY)
+    assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in page.items()}
 
 
 def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
@@ -72,7 +71,7 @@ def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
 
 @pytest.mark.slow
 def test_the_published_commands_are_those_of_the_published_runs():
-    """The search's, which write every value out, and each run's own, which rely on the defaults of conf/."""
+    """The search's, which write every value out, and each run's own, by the study's preset beside its own one."""
     for command in re.findall(
         r"^    python -m sweeper\.train (.*)$", marked(STUDY / "README.md")["search"], re.MULTILINE
     ):
@@ -80,8 +79,9 @@ def test_the_published_commands_are_those_of_the_published_runs():
             assert (STUDY / "tuning" / "runs" / cell.directory.relative_to("outputs")).is_dir(), command
     for file in STUDY.glob("runs/*/*/run.json"):
         overrides = json.loads(file.read_text())["environment"]["overrides"]
-        words = [word for word in overrides if not word.startswith("outputs=")]
-        (cell,) = compose_grid(words).cells
+        words = [re.sub("^experiment=(.*)", r"experiment=[\1,study_2026_11]", word) for word in overrides]
+        words = [word for word in words if not word.startswith("outputs=")]
+        (cell,) = compose_grid(["--config-dir", str(STUDY / "conf"), *words]).cells
         assert cell.directory.name == file.parent.name
 
 
