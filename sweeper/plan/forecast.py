@@ -200,7 +200,6 @@ def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[s
             "seconds": speed.seconds(runs),
             "images_per_second": speed.images_per_second,
             "batch_size": speed.batch_size,
-            "measured": speed.measured,
             "source": speed.source,
         }
         for speed in speeds_of(model, image)
