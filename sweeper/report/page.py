@@ -24,8 +24,8 @@ from sweeper.report.tables import (
     runs_table,
     speed_table,
 )
-from sweeper.runs.record import STATUSES
 from sweeper.runs.results import Results
+from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
 from sweeper.system.text import duration
 
@@ -153,7 +153,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("begun", _period(started)),
         ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
     ]
-    names = (*STATUSES[1:], STATUSES[0], "damaged")
+    names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, tasks),
         "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), 'optimizer')} on {_count(len(tasks), 'task')}",
