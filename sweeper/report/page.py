@@ -139,7 +139,7 @@ def to_script_json(data: Any) -> str:
 
 def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
     runs = results.runs
-    counts = Counter(run.values["status"] for run in runs)
+    counts = Counter(run.status for run in runs)
     optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(origin.started for origin in origins.values() if origin.started)
