@@ -18,6 +18,7 @@ from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.files import say_what_failed
@@ -68,18 +69,18 @@ def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
             del os.environ["HYDRA_FULL_ERROR"]
 
 
-def run_one(cfg: DictConfig) -> str:
+def run_one(cfg: DictConfig) -> Status:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
     run, sweep = _what_to_run(cfg), SweepStop.current()
     beside_others = sweep is not None and launcher_workers(HydraConfig.get().launcher) > 1
     with own_cores(run.config, run.directory, run.threads) if beside_others else contextlib.nullcontext():
         status = execute_run(run)
-    if status == "interrupted" and not (sweep is not None and sweep.requested()):
+    if status is Status.INTERRUPTED and not (sweep is not None and sweep.requested()):
         StopSignals.installed().requeue()
     return status
 
 
-def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
+def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, Status]:
     """What the launcher `packed` calls instead: the same as a generator of steps."""
     return run_in_steps(_what_to_run(cfg))
 
