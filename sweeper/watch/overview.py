@@ -29,6 +29,8 @@ STATUSES = (
     Status.PRUNED,
     Status.COMPLETED,
 )
+# By a sweep that comes to them; the others are its own already, or results.
+BEGUN_AGAIN = (Status.FAILED, Status.DAMAGED, Status.INTERRUPTED, Status.PRUNED)
 SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision")
 RECENT = 5  # epochs whose speed is taken for that of the next ones
 
@@ -172,7 +174,7 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
     """A run of a sweep at work; what an earlier command left of it is not yet its state."""
     if seen is None:
         seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), Status.WAITING, 0, planned.epochs)
-    elif seen.changed < sweep.began and (planned.anew or not (seen.status.finished or seen.status is Status.RUNNING)):
+    elif seen.changed < sweep.began and (planned.anew or seen.status in BEGUN_AGAIN):
         seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
     seen.in_sweep = True
     return seen

@@ -16,7 +16,8 @@ def test_it_is_its_text_in_every_format(status):
     text = status.value
     assert f"{status}" == f"{status:s}" == "%s" % status == "{}".format(status) == str(status) == text  # noqa: UP031, UP032
     assert f"{status:>14}" == f"{text:>14}" and " ".join([status]) == text
-    assert json.dumps({status: status}) == json.dumps({text: text})
+    for indent in (None, 1):
+        assert json.dumps({status: status}, indent=indent) == json.dumps({text: text}, indent=indent)
     written = io.StringIO()
     csv.writer(written).writerow([status])
     assert written.getvalue() == f"{text}\r\n"

@@ -14,11 +14,8 @@ from sweeper.system.errors import BadInput
 from sweeper.train.trackers.tracking import Row, TrackedRun
 
 KEY = "sweeper.key"
-ENDS = {
-    Status.COMPLETED: "FINISHED",
-    Status.DIVERGED: "FINISHED",
-    Status.FAILED: "FAILED",
-}  # an interrupted run may go on
+# A run that was interrupted, and may go on, is KILLED.
+ENDS = {Status.COMPLETED: "FINISHED", Status.DIVERGED: "FINISHED", Status.FAILED: "FAILED"}
 MOST_AT_ONCE = 100  # values, which MLflow takes in one request
 
 
