@@ -10,6 +10,7 @@ from sweeper.aggregate.tasks import Setting, Task, epochs_words, is_clean, texts
 from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.report.provenance import Origin
+from sweeper.runs.status import Status
 from sweeper.system.text import few
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
@@ -80,7 +81,7 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
     colors = color_of(tasks)
     found = []
     for task in tasks:
-        finished = [run for run in task.runs() if run.values["status"] in ("completed", "diverged")]
+        finished = [run for run in task.runs() if run.status.finished]
         why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
         settings = [_setting_curves(s, s in task.compared, curves, not why) for s in task.settings]
         for setting, data in zip(task.settings, settings, strict=True):
@@ -182,7 +183,7 @@ def _time(task: Task, optimizer: str) -> float | None:
     """Steps to the task's target of an optimizer's compared setting; a diverged run that hadn't reached it: never."""
     for setting in task.compared:
         if setting.optimizer == optimizer:
-            runs = [run.values for run in setting.runs if run.values["status"] in ("completed", "diverged")]
+            runs = [run.values for run in setting.runs if run.status.finished]
             return time_to_target([math.inf if v["steps_to_target"] is None else v["steps_to_target"] for v in runs])
     return None
 
@@ -280,7 +281,7 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
         # Without wrong labels all are right.
         name = "train_accuracy" if figure == "clean_train_accuracy" and clean else figure
         column = curves[run.path].get(name)
-        if run.values["status"] == "completed" and column and column[-1] is not None:
+        if run.status is Status.COMPLETED and column and column[-1] is not None:
             found.append(column[-1])
     return found
 

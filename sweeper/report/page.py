@@ -24,8 +24,8 @@ from sweeper.report.tables import (
     runs_table,
     speed_table,
 )
-from sweeper.runs.record import STATUSES
 from sweeper.runs.results import Results
+from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
 from sweeper.system.text import duration, few
 
@@ -138,7 +138,7 @@ def to_script_json(data: Any) -> str:
 
 def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
     runs = results.runs
-    counts = Counter(run.values["status"] for run in runs)
+    counts = Counter(run.status for run in runs)
     optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(origin.started for origin in origins.values() if origin.started)
@@ -152,7 +152,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("begun", _period(started)),
         ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
     ]
-    names = (*STATUSES[1:], STATUSES[0], "damaged")
+    names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, tasks),
         "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), 'optimizer')} on {_count(len(tasks), 'task')}",

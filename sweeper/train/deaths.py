@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE
-from sweeper.runs.record import FINISHED, Damaged, read_run, recorded_status
+from sweeper.runs.record import Damaged, read_run, recorded_status
+from sweeper.runs.status import Status
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_here
 
@@ -32,7 +33,7 @@ _OF_OTHER_LAUNCHERS = (
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
     """The process of this machine that died while it trained the run; None if none did."""
-    if recorded_status(directory) != "running":
+    if recorded_status(directory) is not Status.RUNNING:
         return None
     seen = read_lock(directory / LOCK_FILE)
     return seen if seen is not None and is_here(seen) and not is_alive(directory / LOCK_FILE, seen) else None
@@ -122,7 +123,8 @@ class Deaths:
         return bool(died) or finished > before
 
     def _count_finished(self) -> int:
-        return sum(recorded_status(cell.directory) in FINISHED for cell in self.cells)
+        statuses = [recorded_status(cell.directory) for cell in self.cells]
+        return sum(status is not None and status.finished for status in statuses)
 
 
 def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None:
@@ -130,7 +132,7 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
     error = f"{describe(owner)} ended in the middle of it ({how})"
     run = RunDirectory(cell.directory)
     with contextlib.suppress(OSError, Locked, Damaged), run.lock():
-        run.write_run("failed", cell.config, read_run(cell.directory)["environment"], None, error)
+        run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
     print(f"{cell.directory}: failed: {error}", file=sys.stderr, flush=True)
 
 

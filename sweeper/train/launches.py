@@ -7,6 +7,7 @@ from pathlib import Path
 from sweeper.config.grid import Cell
 from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.record import recorded_status
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
 from sweeper.train.deaths import Deaths
@@ -39,14 +40,16 @@ class Launches:
                 if not died or self._stop.requested():
                     raise
             if self._cells[0].config["fail_fast"]:
-                return self._stop.request("failed")
+                return self._stop.request(Status.FAILED)
 
     def _has_ended(self, cell: Cell) -> bool:
         """In this command; a run that was finished before it is answered from disk anyway."""
         if _when_written(cell.directory) == self._begun_with[cell.directory]:
             return False
         status = recorded_status(cell.directory)
-        return status == "failed" or bool(cell.config["rerun"] and status in ("completed", "diverged"))
+        if status is None:
+            return False
+        return status is Status.FAILED or bool(cell.config["rerun"] and status.finished)
 
 
 def _when_written(directory: Path) -> int | None:

@@ -13,6 +13,7 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.files import clear_way
 from sweeper.system.lock import is_alive, read_lock
@@ -142,12 +143,12 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, by_slurm: bool) -> bool
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        left = recorded_status(cell.directory) in ("running", "interrupted", None)  # by no one any more
+        left = (status := recorded_status(cell.directory)) is None or status.goes_on  # by no one any more
         unfinished = unfinished or (left and (told or not by_slurm))
     return unfinished and not stop.requested()
 
 
-def _status(cell: Cell) -> str | None:
+def _status(cell: Cell) -> Status | None:
     with contextlib.suppress(Damaged):
         return effective_status(read_run(cell.directory), cell.directory)
     return None
@@ -158,8 +159,8 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> i
     statuses = [_status(cell) for cell in cells]
     if signals.received is not None:
         return signals.exit_code
-    if "failed" in statuses or reason == "failed":
+    if Status.FAILED in statuses or reason == Status.FAILED:
         return 1
-    if any(status not in ("completed", "diverged", "pruned") for status in statuses):
+    if any(status is None or not status.settled for status in statuses):
         return 130
     return 0

@@ -15,14 +15,16 @@ from omegaconf import DictConfig
 
 from sweeper.config.grid import CONF
 from sweeper.config.overrides import MOST_RUNS
-from sweeper.config.resolved import resolve_config
+from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.files import say_what_failed
 from sweeper.system.machine import likely_kind
 from sweeper.system.terminal import say
+from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import passing_over
 from sweeper.train.run import execute_run, run_in_steps
 from sweeper.train.signals import StopSignals
@@ -67,38 +69,38 @@ def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
             del os.environ["HYDRA_FULL_ERROR"]
 
 
-def run_one(cfg: DictConfig) -> str:
+def run_one(cfg: DictConfig) -> Status:
     """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
     run, sweep = _what_to_run(cfg), SweepStop.current()
     beside_others = sweep is not None and launcher_workers(HydraConfig.get().launcher) > 1
-    with own_cores(run["config"], run["directory"], run["threads"]) if beside_others else contextlib.nullcontext():
-        status = execute_run(**run)
-    if status == "interrupted" and not (sweep is not None and sweep.requested()):
+    with own_cores(run.config, run.directory, run.threads) if beside_others else contextlib.nullcontext():
+        status = execute_run(run)
+    if status is Status.INTERRUPTED and not (sweep is not None and sweep.requested()):
         StopSignals.installed().requeue()
     return status
 
 
-def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
+def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, Status]:
     """What the launcher `packed` calls instead: the same as a generator of steps."""
-    return run_in_steps(**_what_to_run(cfg))
+    return run_in_steps(_what_to_run(cfg))
 
 
-def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
+def _what_to_run(cfg: DictConfig) -> Assignment:
     hydra_config = HydraConfig.get()
-    config = resolve_config(cfg, hydra_config.runtime.choices)
+    config = resolve_once(cfg, hydra_config.runtime.choices)
     launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
     places = min(launcher_workers(launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))
     directory, kind = Path(config["outputs"]) / run_name(config), likely_kind(config["device"]["kind"])
     threads = new_run_threads(asked := config["device"]["threads"], launcher)
-    return {
-        "config": config,
-        "directory": directory,
-        "parallel": runs_at_a_time(places, threads_to_use(asked, threads, directory, kind), kind),
-        "threads": threads,
-        "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
-        "overrides": list(hydra_config.overrides.task),
-        "bars": hydra_config.sweeper.get("prune_below"),
-    }
+    return Assignment(
+        config=config,
+        directory=directory,
+        parallel=runs_at_a_time(places, threads_to_use(asked, threads, directory, kind), kind),
+        threads=threads,
+        overrides=list(hydra_config.overrides.task),
+        bars=hydra_config.sweeper.get("prune_below"),
+        in_sweep=hydra_config.mode == RunMode.MULTIRUN,
+    )
 
 
 run_one.in_steps = _run_one_in_steps  # type: ignore[attr-defined]  # by which `packed` knows a task it can interleave

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.record import find_finished
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.files import make_folder
 from sweeper.system.machine import cores, joblib_workers, likely_kind, parallel_runs
@@ -87,7 +88,7 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
 
     def stopped() -> bool:
         if signals.received is not None:  # a worker's signal is for the whole sweep
-            sweep.request("interrupted")
+            sweep.request(Status.INTERRUPTED)
         return sweep.requested()
 
     threads = threads_to_use(config["device"]["threads"], new, directory, "cpu")

@@ -16,6 +16,7 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE
 from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import find_finished, recorded_status
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, write_sweep
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
@@ -187,7 +188,7 @@ def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
 def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[float | None] | None:
     options = work.search.options
     earlier = work.trials.of(optimizer)[:before]
-    curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == "completed"]
+    curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == Status.COMPLETED]
     epochs = cell.config["epochs"]
     return (
         median_bars(curves, epochs, options["startup_trials"], options["warmup_epochs"]) if options["prune"] else None
@@ -199,16 +200,16 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
     directory = asked.cell.directory
     rows, _ = read_metrics(directory / METRICS_FILE)
     curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
-    status, value = "", None
+    status, value = None, None
     if (finished := find_finished(directory)) is not None:
         status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
-        if status == "completed" and value is None:  # a record from elsewhere
-            status = "diverged"
-    elif recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
-        status = "pruned"
-    if status:
+        if status is Status.COMPLETED and value is None:  # a record from elsewhere
+            status = Status.DIVERGED
+    elif recorded_status(directory) is Status.PRUNED and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+        status = Status.PRUNED
+    if status is not None:
         work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
-    return bool(status)
+    return status is not None
 
 
 def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
