@@ -7,39 +7,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.files import make_folder
-from sweeper.system.machine import cores, joblib_workers, likely_kind, parallel_runs
+from sweeper.system.machine import cores, likely_kind
 from sweeper.train.signals import StopSignals
 
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-    from sweeper.config.resolved import Cell
-
 log = logging.getLogger("sweeper")
-
-
-def launcher_workers(launcher: Any) -> int:
-    """How many processes of this machine the launcher of these options trains in."""
-    return joblib_workers(int(launcher.get("n_jobs", 1))) if "joblib" in launcher.get("_target_", "") else 1
-
-
-def new_run_threads(asked: int | None, launcher: Any) -> int:
-    """Threads of a run that begins: as asked for, or else what Ray keeps free for it, or its share of the cores.
-
-    The share follows from the launcher's options and the machine alone. It doesn't depend on how many runs the sweep
-    has, or has left, so a run trained alone by the launcher and one of a whole sweep agree to the bit.
-    """
-    if asked is not None:
-        return asked
-    if "ray" in launcher:
-        return max(1, int(launcher["ray"]["remote"].get("num_cpus") or 1))
-    return share_of_cores(launcher_workers(launcher))
 
 
 def share_of_cores(places: int) -> int:
@@ -50,24 +28,6 @@ def share_of_cores(places: int) -> int:
 def runs_at_a_time(places: int, threads: int, kind: str) -> int:
     """How many runs of so many threads each go at a time in `places` processes; a GPU doesn't count cores."""
     return min(places, max(1, cores() // threads)) if kind == "cpu" else places
-
-
-def about_threads(grid: "Grid", to_do: "list[Cell]") -> str | None:
-    """One line for a sweep by joblib on the CPU whose runs can't all have a place, or leave cores idle."""
-    device, runs = to_do[0].config["device"], len(grid.cells)
-    if (
-        "joblib" not in str(grid.launcher_options.get("_target_"))
-        or likely_kind(to_do[0].config["device"]["kind"]) != "cpu"
-    ):
-        return None
-    places = joblib_workers(grid.jobs) if grid.jobs is not None else parallel_runs("cpu", device["threads"])
-    threads = device["threads"] or share_of_cores(places)
-    each = f"each run has {threads} thread{'s' * (threads != 1)}"
-    if (fewer := runs_at_a_time(places, threads, "cpu")) < min(places, len(to_do)):
-        return f"{fewer} run{'s' * (fewer != 1)} at a time, not {places}: {each}, cores are {cores()}"
-    if device["threads"] is None and len(to_do) == runs < places and (more := share_of_cores(runs)) > threads:
-        return f"{each}, and cores stay idle; hydra.launcher.n_jobs={runs} gives each {more}"
-    return None
 
 
 @contextlib.contextmanager

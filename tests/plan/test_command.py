@@ -11,6 +11,7 @@ import pytest
 from made_runs import make_rows
 
 from sweeper.config import grid as compose
+from sweeper.config import resolvers
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.facts import MADE
 from sweeper.plan import forecast
@@ -21,6 +22,7 @@ from sweeper.plan.timing import Timing
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import read_metrics
 from sweeper.train import threads
+from sweeper.train.launchers.slurm import Slurm
 
 GRID = ("-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2", "epochs=10", "save_model=true")
 
@@ -49,7 +51,8 @@ def plan(tmp_path, monkeypatch, capsys):
 
         monkeypatch.setattr(forecast, "probe", probe)
         monkeypatch.setattr("sweeper.system.machine.probe_kind", lambda: kind)
-        monkeypatch.setattr(forecast, "parallel_runs", lambda kind, threads: jobs)
+        for reader in (forecast, resolvers):
+            monkeypatch.setattr(reader, "parallel_runs", lambda kind, threads: jobs)
         code = main([*([] if text else ["--json"]), *arguments])
         out, error = capsys.readouterr()
         call.asked = asked
@@ -156,7 +159,10 @@ def test_the_launcher_asked_for_is_the_one_reckoned(plan):
 
 def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkeypatch):
     """As if Slurm's launcher were installed, which the extra `slurm` brings."""
-    monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), launcher="slurm"))
+    monkeypatch.setattr("sweeper.train.launchers.slurm._is_installed", lambda: True)
+    options = {"_target_": Slurm.target, "timeout_min": 60}
+    asked = {"launcher": "slurm", "launcher_options": options}
+    monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), **asked))
     _, document = plan(*GRID)
     assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
     _, text = plan(*GRID, text=True)

@@ -17,6 +17,7 @@ from sweeper.system.errors import RunFailed
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
+from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launches import Launches
 
 
@@ -52,7 +53,7 @@ def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, capsys):
 
 
 def test_the_run_that_had_the_process_for_itself_failed(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     die(cells[0])
     assert died.settle(BrokenProcessPool())
     record = read_run(cells[0].directory)
@@ -61,17 +62,17 @@ def test_the_run_that_had_the_process_for_itself_failed(cells):
 
 
 def test_of_those_that_joblib_killed_afterwards_none_failed(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     guilty = die(cells[0])
     die(cells[1])
-    died._codes[guilty] = -11
+    died.codes[guilty] = -11
     assert died.settle(BrokenProcessPool())
     assert [status(cell) for cell in cells[:2]] == ["failed", "running"]
     assert read_run(cells[0].directory)["error"].endswith("(SIGSEGV)")
 
 
 def test_of_several_in_one_process_those_failed_that_meet_it_twice(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     pid = die(cells[0])
     die(cells[1], pid)
     assert died.settle(BrokenProcessPool())
@@ -84,13 +85,13 @@ def test_of_several_in_one_process_those_failed_that_meet_it_twice(cells):
 
 def test_what_an_earlier_command_left_is_not_held_against_a_run(cells):
     die(cells[0])
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     assert not died.settle(BrokenProcessPool())
     assert status(cells[0]) == "running"
 
 
 def test_another_error_is_nobodys_death(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     die(cells[0])
     assert not died.settle(ValueError()) and not died.settle(None)
 
@@ -104,7 +105,7 @@ def test_the_rest_is_launched_again_without_what_failed(cells, tmp_path):
             die(cells[1])
             raise RunFailed("a process died") from BrokenProcessPool()
 
-    Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+    Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
     assert launched == [[], [cells[1].directory]]
 
 
@@ -113,7 +114,7 @@ def test_a_launch_that_breaks_without_any_run_ends(cells, tmp_path):
         raise BrokenProcessPool
 
     with pytest.raises(BrokenProcessPool):
-        Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+        Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
 
 
 def test_names_travel_to_workers_by_the_environment(cells, monkeypatch):
