@@ -90,7 +90,7 @@ def checks_only(monkeypatch, tmp_path):
     """`main` as far as everything without torch is checked, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(train, "_carry_out", lambda grid: 0)
-    monkeypatch.setattr(train, "_run_hydra", lambda: None)
+    monkeypatch.setattr("sweeper.train.task._run_hydra", lambda: None)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
 
 
