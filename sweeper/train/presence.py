@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.system.files import make_folder, remove_file, write_mark
+from sweeper.system.files import make_folder, remove_file, temporary_folder, write_mark
 from sweeper.system.processes import process_started
 
 
@@ -24,8 +23,9 @@ class Presence:
 
     def __init__(self, kind: str) -> None:
         self.others = False
-        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / _device_key(kind)
-        self._file = self._folder / str(os.getpid())
+        self._file: Path | None = None
+        with contextlib.suppress(OSError):
+            self._file = temporary_folder() / _device_key(kind) / str(os.getpid())
 
     @classmethod
     def runs_here(cls) -> int:
@@ -33,16 +33,17 @@ class Presence:
         return len(cls._here)
 
     def __enter__(self) -> "Presence":
-        with contextlib.suppress(OSError):
-            make_folder(self._folder)
-            write_mark(self._file, "")
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                make_folder(self._file.parent)
+                write_mark(self._file, "")
         self._here.append(self)
         self.look()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._here.remove(self)
-        if not self._here:
+        if not self._here and self._file is not None:
             with contextlib.suppress(OSError):
                 remove_file(self._file)
 
@@ -50,8 +51,10 @@ class Presence:
         if len(self._here) > 1:
             for run in self._here:
                 run.others = True
+        if self._file is None:
+            return
         with contextlib.suppress(OSError):
-            for file in self._folder.iterdir():
+            for file in self._file.parent.iterdir():
                 if file == self._file:
                     continue
                 if process_started(int(file.name) if file.name.isdecimal() else None) is not None:

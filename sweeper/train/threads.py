@@ -1,9 +1,8 @@
 """How many CPU threads a new run gets, and how many runs go at a time: their threads are never more than the cores."""
 
 import contextlib
+import errno
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
-from sweeper.system.files import make_folder
+from sweeper.system.files import say_what_failed, temporary_folder
 from sweeper.system.machine import cores, likely_kind
 from sweeper.train.signals import StopSignals
 
@@ -54,13 +53,17 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
     threads = threads_to_use(config["device"]["threads"], new, directory, "cpu")
     if threads > new:
         log.warning("%s: it goes on with the %d threads it began with, so fewer runs go at a time", directory, threads)
-    with _cores(threads, cores_file(sweep.key), stopped):
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(_cores(threads, cores_file(sweep.key), stopped))
+        except OSError as error:  # a temporary folder that can't be written, or has no locks
+            log.warning("%s; the sweep's runs don't wait until cores are free", say_what_failed(error))
         yield
 
 
 def cores_file(sweep: str) -> Path:
     """One a sweep, with a byte for each core, locked by the run that has it, and first a byte for whose turn it is."""
-    return Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / f"cores-{sweep}"
+    return temporary_folder() / f"cores-{sweep}"
 
 
 @contextlib.contextmanager
@@ -69,13 +72,14 @@ def _cores(wanted: int, path: Path, stopped: Callable[[], bool]) -> Iterator[Non
     ends gives its cores back, however it ends. `stopped` ends the waiting."""
     import fcntl  # there is none on Windows
 
-    make_folder(path.parent)
     with path.open("wb") as file:
 
         def take(place: int) -> bool:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-            except OSError:
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):  # another process's
+                    raise OSError(error.errno, error.strerror, str(path)) from None
                 return False
             return True
 

@@ -13,7 +13,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["sweeper", "json"]):
-        for name in ("rows", "curves", "origins"):
+        for name in ("runs.rows", "report.curves", "report.provenance"):
             importlib.import_module(f"sweeper.{name}")
 
 from sweeper.aggregate.tables import to_csv

@@ -1,6 +1,7 @@
 """How many threads runs get, with the default and the real command line: the same from a sweep's first to its last run,
 and a run that goes on keeps those it began with, whatever trains it then."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 from conftest import run_module
 
+from sweeper.runs import sweep_files
 from sweeper.system.machine import cores
 from sweeper.train import threads
+from sweeper.train.presence import Presence
 from tests.train.test_command import without_times
 
 RUN = ("dataset=digits", "model=mlp", "device=cpu", "optimizer=sgd", "save_model=false")  # with the default threads
@@ -190,3 +193,28 @@ def test_the_cores_of_a_killed_process_are_free(tmp_path, monkeypatch):
     process.join(10)
     with threads._cores(2, tmp_path / "cores", lambda: False):
         pass
+
+
+@pytest.mark.parametrize("fault", ["read-only", "no locks", "somebody else's"])
+def test_without_a_temporary_folder_runs_go_on_without_waiting(tmp_path, monkeypatch, caplog, fault):
+    import fcntl
+    import tempfile
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if fault == "read-only":
+        monkeypatch.setattr(tempfile, "tempdir", "/proc/self")  # where nothing can be made, by root either
+    elif fault == "no locks":
+        monkeypatch.setattr(fcntl, "lockf", refuse)
+    else:
+        (tmp_path / f"optimizer-sweeper-{os.getuid()}").symlink_to("/")
+    monkeypatch.setenv(sweep_files.VARIABLE, str(tmp_path / ".stop-0123456789ab"))
+    config = {"device": {"kind": "cpu", "threads": None}, "rerun": False}
+    with threads.own_cores(config, tmp_path / "run", 1):
+        pass
+    (line,) = caplog.messages
+    assert line.endswith("; the sweep's runs don't wait until cores are free"), line
+    with Presence("cpu") as presence:
+        assert not presence.others
