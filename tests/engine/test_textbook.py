@@ -179,8 +179,8 @@ def test_losses_weights_and_evaluations_are_the_textbooks(runs, decay):
 def test_a_cuda_graph_of_the_whole_step_trains_as_the_textbook(decay, tmp_path):
     """With the rate in a tensor, torch's fused SGD and a graph for the short last batch.
 
-    Held over the first epoch's five steps: other kernels round otherwise, and from a few steps on fp32 training lets
-    such differences grow (8 % in the loss after thirty). On the CPU, in fp64, all thirty steps agree.
+    Held over the first epoch's five steps: the graph's rate is a number of 32 bits, the textbook's of 64, and fp32
+    training lets such a difference grow (8 % in the loss after thirty). On the CPU, in fp64, all thirty steps agree.
     """
     config = configure(f"decay_norms_and_biases={decay}", "device=cuda", "device.precision=fp32")
     rows: list[dict] = []
