@@ -9,6 +9,7 @@ from conftest import TINY
 from made_runs import make_config, make_rows
 
 from sweeper.runs.directory import RunDirectory
+from sweeper.runs.status import Status
 from sweeper.train.trackers import tracking
 from sweeper.train.trackers.tracking import TrackedRun, Tracking
 
@@ -61,7 +62,7 @@ def track(tmp_path, name, rows=ROWS, status="completed", **options) -> None:
         for row in rows:
             told.append(row)
             made.epoch(told)
-        made.end(told, status, RESULT)
+        made.end(told, Status(status), RESULT)
 
 
 @pytest.fixture
