@@ -123,8 +123,9 @@ def _turns(grid: "Grid", measured: Measured) -> dict[str, Turns]:
     if not grid.sweep:
         return {"none": Turns()}
     chosen = find_launcher(grid.launcher_options)
-    listed = {grid.launcher if one is chosen else one.name: one.turns(measured) for one in LAUNCHERS.values()}
-    return {name: turns for name, turns in listed.items() if turns is not None}
+    known = dict.fromkeys([*LAUNCHERS.values(), chosen])
+    found = {grid.launcher if one is chosen else one.name: one.turns(measured) for one in known}
+    return {name: turns for name, turns in found.items() if turns is not None}
 
 
 def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:

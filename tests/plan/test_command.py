@@ -22,6 +22,7 @@ from sweeper.plan.timing import Timing
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import read_metrics
 from sweeper.train import threads
+from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launchers.slurm import Slurm
 
 GRID = ("-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2", "epochs=10", "save_model=true")
@@ -167,6 +168,15 @@ def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkey
     assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
     _, text = plan(*GRID, text=True)
     assert "hydra/launcher=slurm isn't reckoned: these times are this machine's, without it\n" in text
+
+
+def test_a_launcher_of_the_users_is_reckoned_by_what_it_says(plan, tmp_path):
+    """A YAML of theirs for joblib's class counts as joblib, under its own name."""
+    (tmp_path / "mine" / "hydra" / "launcher").mkdir(parents=True)
+    (tmp_path / "mine" / "hydra" / "launcher" / "three.yaml").write_text(f"_target_: {Joblib.target}\nn_jobs: 3\n")
+    _, document = plan("--config-dir", str(tmp_path / "mine"), *GRID, "hydra/launcher=three")
+    assert launcher(document, "three")["chosen"] and launcher(document, "three")["at_a_time"] == 3
+    assert document["not_reckoned"] is None
 
 
 def test_fewer_runs_than_places_have_the_threads_that_more_would_have(plan):

@@ -5,9 +5,11 @@ import types
 
 import pytest
 
+from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train.launchers import ray
 from sweeper.train.launchers.ray import Ray
+from sweeper.train.launchers.registry import find_launcher
 
 RAY = Ray()
 
@@ -40,6 +42,14 @@ def cluster(monkeypatch):
 def test_a_run_has_as_many_threads_as_ray_keeps_free_for_it(num_cpus, threads):
     assert RAY.threads(options(num_cpus=num_cpus)) == threads
     assert RAY.elsewhere and RAY.at_a_time(options(num_cpus=num_cpus)) == 1
+
+
+def test_threads_asked_for_are_what_ray_is_asked_to_keep_free():
+    words = ["-m", "dataset=digits", "device=cpu", "hydra/launcher=ray"]
+    for asked, free in (("device.threads=4", 4), ("device.threads=null", 1)):
+        given = compose_grid([*words, asked]).launcher_options
+        assert given["ray"]["remote"]["num_cpus"] == free
+    assert isinstance(find_launcher(given), Ray)
 
 
 def test_without_its_package_it_is_refused_in_a_line(monkeypatch):

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import signal
 import stat
-import time
 
 import pytest
 from conftest import TINY
@@ -148,17 +147,13 @@ def test_without_submitit_nothing_is_handed_on(kept_signals):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra `slurm`")
-def test_the_queue_tells_which_jobs_have_ended(monkeypatch, tmp_path):
-    from sweeper.train.launchers.slurm_queue import Queue
+@pytest.mark.parametrize(("numbers", "queued"), [(None, ["a", "b", "c"]), ({1, 2}, ["b", "c"]), (set(), [])])
+def test_only_runs_that_are_not_finished_get_a_place_in_the_queue(monkeypatch, numbers, queued):
+    """As the task that Hydra hands over tells the launcher; a task of another program tells nothing."""
+    from hydra_plugins.sweeper_slurm_launcher import SlurmLauncher
+    from sweeper.train.task import Task
 
-    commands(tmp_path, squeue="echo '7_0|RUNNING'; echo '7_1|CANCELLED'; echo '7_2|PENDING'")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    queue = Queue()
-    for k in range(4):  # the last is forgotten already
-        queue.register_job(f"7_{k}")
-    assert [queue.is_done(f"7_{k}", mode="force") for k in range(4)] == [False, True, False, True]
-    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
-    assert not queue.is_done("7_0", mode="force")
-    time.sleep(0.01)  # submitit takes no two questions within a millisecond
-    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
-    assert queue.is_done("7_0", mode="force")
+    monkeypatch.setattr(SlurmLauncher.__base__, "launch", lambda self, overrides, first: overrides)
+    launcher = SlurmLauncher()
+    for launcher.task_function in (Task(numbers), *([lambda cfg: None] if numbers is None else [])):
+        assert launcher.launch([["a"], ["b"], ["c"]], 0) == [[one] for one in queued]
