@@ -183,8 +183,8 @@ def test_nonsense_in_a_record_is_not_believed(tmp_path, nonsense):
     go_on(told, {"epoch": 1, "step": 1})
 
 
-def stop_after(steps: int, run: RunDirectory, facts: dict) -> None:
-    config = configure("epochs=2")
+def stop_after(steps: int, run: RunDirectory, facts: dict, *words: str) -> None:
+    config = configure("epochs=2", *words)
     device, data = choose_device(config["device"], threads=1), load_run_data(config)
     loop = train(config, data, device, run, [], lambda row: None, facts)
     for _ in range(steps):
@@ -205,3 +205,21 @@ def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_dama
     assert begun_with(run)["device"] == "cuda"
     run.write_run("interrupted", configure(), told)
     assert begun_with(run) == told["earlier"][0] and read_run(run.path)["environment"]["earlier"] == told["earlier"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, caplog, killed):
+    """The device alone, as a record tells it before the model is built, says channels_last."""
+    caplog.set_level("INFO", "sweeper")
+    run, words = RunDirectory(tmp_path / "run"), ("model=resnet20", "model.width=4", "dataset.train_limit=100")
+    config = configure("epochs=2", *words)
+    device, data = choose_device(config["device"], threads=1), load_run_data(config)
+    for _ in range(3):
+        told = describe_environment(config, run.path, device, data, [])
+        run.write_run("running", config, told)
+        stop_after(1, run, told, *words)
+        assert told["memory_format"] == "contiguous_format" and "earlier" not in told
+        if not killed:
+            run.write_run("interrupted", config, told)
+    assert not [line for line in caplog.messages if "began" in line]
+    assert len([line for line in caplog.messages if "going on from the checkpoint" in line]) == 2
