@@ -116,7 +116,7 @@ def test_a_disk_that_fails_in_reading_is_no_damage(tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("sweeper.runs.directory.read_file", fail)
+    monkeypatch.setattr("sweeper.runs.record.read_file", fail)
     with pytest.raises(Refused, match=r"run.json: can't be read: Input/output error"):
         find_finished(directory)
 
