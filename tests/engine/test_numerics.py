@@ -1,7 +1,11 @@
 """The facts that a run's bits depend on: in the record, in the checkpoint, compared where a run goes on."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
+from conftest import TINY, run_module
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
@@ -183,8 +187,8 @@ def test_nonsense_in_a_record_is_not_believed(tmp_path, nonsense):
     go_on(told, {"epoch": 1, "step": 1})
 
 
-def stop_after(steps: int, run: RunDirectory, facts: dict, *words: str) -> None:
-    config = configure("epochs=2", *words)
+def stop_after(steps: int, run: RunDirectory, facts: dict) -> None:
+    config = configure("epochs=2")
     device, data = choose_device(config["device"], threads=1), load_run_data(config)
     loop = train(config, data, device, run, [], lambda row: None, facts)
     for _ in range(steps):
@@ -207,19 +211,30 @@ def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_dama
     assert begun_with(run) == told["earlier"][0] and read_run(run.path)["environment"]["earlier"] == told["earlier"]
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, caplog, killed):
+STOP_IN_EPOCH_2 = """
+import os, signal, sys
+from sweeper.engine.augment import EpochOrder
+draw = EpochOrder.draw
+def stop(self, seed, epoch):
+    if epoch == 2:
+        os.kill(os.getpid(), signal.{signal})
+    draw(self, seed, epoch)
+EpochOrder.draw = stop
+from sweeper.train.command import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
+def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, number):
     """The device alone, as a record tells it before the model is built, says channels_last."""
-    caplog.set_level("INFO", "sweeper")
-    run, words = RunDirectory(tmp_path / "run"), ("model=resnet20", "model.width=4", "dataset.train_limit=100")
-    config = configure("epochs=2", *words)
-    device, data = choose_device(config["device"], threads=1), load_run_data(config)
-    for _ in range(3):
-        told = describe_environment(config, run.path, device, data, [])
-        run.write_run("running", config, told)
-        stop_after(1, run, told, *words)
-        assert told["memory_format"] == "contiguous_format" and "earlier" not in told
-        if not killed:
-            run.write_run("interrupted", config, told)
-    assert not [line for line in caplog.messages if "began" in line]
-    assert len([line for line in caplog.messages if "going on from the checkpoint" in line]) == 2
+    words = (*TINY, "dataset.train_limit=100", "model=resnet20", "model.width=4", "checkpoint_every=1")
+    command = [sys.executable, "-c", STOP_IN_EPOCH_2.format(signal=number), *words]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
+    done = run_module("train", *words, cwd=tmp_path)
+    assert done.returncode == 0 and "going on from the checkpoint: epoch 2" in done.stderr, done.stderr
+    assert "began" not in done.stderr
+    (path,) = tmp_path.glob("outputs/*/*")
+    told = read_run(path)["environment"]
+    assert told["memory_format"] == "contiguous_format" and "earlier" not in told
