@@ -1,7 +1,11 @@
 """The facts that a run's bits depend on: in the record, in the checkpoint, compared where a run goes on."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
+from conftest import TINY, run_module
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
@@ -208,3 +212,32 @@ def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_dama
         begun_with(run, read_run(run.path)) == told["earlier"][0]
         and read_run(run.path)["environment"]["earlier"] == told["earlier"]
     )
+
+
+STOP_IN_EPOCH_2 = """
+import os, signal, sys
+from sweeper.engine.augment import EpochOrder
+draw = EpochOrder.draw
+def stop(self, seed, epoch):
+    if epoch == 2:
+        os.kill(os.getpid(), signal.{signal})
+    draw(self, seed, epoch)
+EpochOrder.draw = stop
+from sweeper.train.command import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
+def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, number):
+    """The device alone, as a record tells it before the model is built, says channels_last."""
+    words = (*TINY, "dataset.train_limit=100", "model=resnet20", "model.width=4", "checkpoint_every=1")
+    command = [sys.executable, "-c", STOP_IN_EPOCH_2.format(signal=number), *words]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
+    done = run_module("train", *words, cwd=tmp_path)
+    assert done.returncode == 0 and "going on from the checkpoint: epoch 2" in done.stderr, done.stderr
+    assert "began" not in done.stderr
+    (path,) = tmp_path.glob("outputs/*/*")
+    told = read_run(path)["environment"]
+    assert told["memory_format"] == "contiguous_format" and "earlier" not in told
