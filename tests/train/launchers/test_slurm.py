@@ -1,11 +1,9 @@
 """What is asked of Slurm before a sweep is queued; a real one is in tests/clusters/."""
 
 import doctest
-import importlib.util
 import os
 import signal
 import stat
-import time
 
 import pytest
 from conftest import TINY
@@ -136,20 +134,3 @@ def test_without_submitit_nothing_is_handed_on(kept_signals):
     assert not signals.of_one_job
     os.kill(os.getpid(), signal.SIGUSR2)
     signals.requeue()
-
-
-@pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra `slurm`")
-def test_the_queue_tells_which_jobs_have_ended(monkeypatch, tmp_path):
-    from sweeper.train.launchers.slurm_queue import Queue
-
-    commands(tmp_path, squeue="echo '7_0|RUNNING'; echo '7_1|CANCELLED'; echo '7_2|PENDING'")
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    queue = Queue()
-    for k in range(4):  # the last is forgotten already
-        queue.register_job(f"7_{k}")
-    assert [queue.is_done(f"7_{k}", mode="force") for k in range(4)] == [False, True, False, True]
-    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
-    assert not queue.is_done("7_0", mode="force")
-    time.sleep(0.01)  # submitit takes no two questions within a millisecond
-    commands(tmp_path, squeue="echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
-    assert queue.is_done("7_0", mode="force")
