@@ -18,6 +18,7 @@ from typing import Any
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.metrics import METRICS
+from sweeper.runs.status import Status
 
 SIZES = (1_000, 3_000, 10_000)
 EPOCHS = 200
@@ -87,7 +88,7 @@ def write_run(outputs: Path, k: int) -> None:
     directory.mkdir(parents=True)
     (directory / ".hydra").mkdir()
     run = QuickRunDirectory(directory)
-    run.write_run("completed", {**config, "outputs": str(outputs)}, ENVIRONMENT, result)
+    run.write_run(Status.COMPLETED, {**config, "outputs": str(outputs)}, ENVIRONMENT, result)
     run.write_metrics(rows)
 
 

@@ -13,6 +13,7 @@ import time
 from sweeper.config.grid import compose_grid
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import METRICS
+from sweeper.runs.status import Status
 
 EPOCHS = 10
 
@@ -39,7 +40,7 @@ def measure(runs: int, folder: str) -> None:
         run = RunDirectory(cell.directory)
         rows = [dict.fromkeys(METRICS) | {"epoch": k + 1, "test_accuracy": 0.9} for k in range(EPOCHS)]
         run.write_metrics(rows)
-        run.write_run("completed", cell.config, {}, {"test_accuracy": 0.9})
+        run.write_run(Status.COMPLETED, cell.config, {}, {"test_accuracy": 0.9})
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "sweeper.train", *command], check=True, capture_output=True)
     whole = time.perf_counter() - began

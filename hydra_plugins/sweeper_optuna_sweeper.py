@@ -10,7 +10,8 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 
 @dataclass
@@ -33,16 +34,19 @@ ConfigStore.instance().store(group="hydra/sweeper", name="optuna_schema", node=O
 
 
 class OptunaSweeper(BasicSweeper):
-    """Carries out the search that `sweeper.train` has read and checked; where it has read none, a grid."""
+    """Carries out the search that `sweeper.train` hands over with its task; where there is none, a grid."""
 
     def __init__(self, params: dict[str, str] | None, **options: Any) -> None:
         super().__init__(None, params)
 
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self._search = getattr(task_function, "search", None)
+
     def sweep(self, arguments: list[str]) -> Any:
         from sweeper.system.files import make_folder
-        from sweeper.train.search.carry_out import carry_on, is_at_work
 
-        if not is_at_work():
+        if self._search is None:
             given = {argument.partition("=")[0] for argument in arguments}
             self.params = {key: value for key, value in self.params.items() if key not in given}
             return super().sweep(arguments)
@@ -50,4 +54,4 @@ class OptunaSweeper(BasicSweeper):
         folder = Path(self.config.hydra.sweep.dir)
         make_folder(folder)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        return carry_on(self.launcher.launch)
+        return self._search(self.launcher.launch)

@@ -50,10 +50,9 @@ if importlib.util.find_spec("submitit") and importlib.util.find_spec("hydra_plug
 
     class SlurmLauncher(submitit_launcher.SlurmLauncher):
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            from sweeper.train.launchers import slurm
             from sweeper.train.launchers.slurm_queue import wait_in_queue
 
-            wanted = slurm.to_queue
+            wanted = getattr(self.task_function, "numbers", None)
             numbered = enumerate(job_overrides, initial_job_idx)
             queued = [overrides for number, overrides in numbered if wanted is None or number in wanted]
             if not queued:

@@ -15,6 +15,7 @@ from sweeper.aggregate.tasks import Setting, Task, differing, epochs_words, grou
 from sweeper.runs.checks import NUMBER
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.runs.results import read_results
+from sweeper.runs.status import Status
 from sweeper.system.command import Parser, exit_code_of, writing
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import make_folder, write_atomically
@@ -127,7 +128,7 @@ def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
 
 def validation_accuracy(setting: Setting) -> float:
     """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
-    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["status"] == "completed"])
+    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.status is Status.COMPLETED])
 
 
 def _is_pruned(setting: Setting) -> bool:

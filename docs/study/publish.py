@@ -65,7 +65,7 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
 
 def take_over(run: Run, study: Path) -> None:
     """Copy a finished run's record and curve; of one that isn't finished say that it is left out."""
-    if run.values["status"] not in ("completed", "diverged"):
+    if not run.status.finished:
         print(f"left out: {run.path} ({run.values['status']})", file=sys.stderr)
         return
     if read_run(Path(run.path))["environment"].get("host"):

@@ -127,12 +127,12 @@ def _summary_lines(summary: "Summary") -> Iterator[str]:
 def _lines(results: "Results") -> Iterator[str]:
     """How many runs there are of each status, what is mixed in them, and why some can't be counted on."""
     from sweeper.aggregate.summary import describe_mixture
-    from sweeper.runs.record import STATUSES
+    from sweeper.runs.status import RECORDED, Status
 
     runs = results.runs
-    counts = Counter(run.values["status"] for run in runs)
+    counts = Counter(run.status for run in runs)
     told = ", ".join(
-        f"{counts[status]} {status}" for status in (*STATUSES[1:], STATUSES[0], "damaged") if counts[status]
+        f"{counts[status]} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
     )
     copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
     yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
@@ -140,7 +140,7 @@ def _lines(results: "Results") -> Iterator[str]:
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
-    bad = [run.values for run in runs if run.values["status"] in ("failed", "damaged")]
+    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED)]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
     if len(bad) > MOST_REASONS:

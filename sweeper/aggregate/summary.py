@@ -9,6 +9,7 @@ from sweeper.aggregate.statistics import confidence_interval, mean, standard_dev
 from sweeper.runs.identity import is_identity
 from sweeper.runs.results import COLUMNS
 from sweeper.runs.rows import Run
+from sweeper.runs.status import Status
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
 COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # seeds; the completed ones, n, alone have a part in the figures
@@ -62,7 +63,7 @@ def describe_mixture(runs: Iterable[Run]) -> str:
     """
     found: dict[tuple[str, str], set[str]] = {}
     for run in runs:
-        if run.values["status"] in ("completed", "diverged"):
+        if run.status.finished:
             for what, value in run.conditions.items():
                 dataset = run.values["dataset"] if what == "data" else ""  # each data set has content of its own
                 found.setdefault((what, dataset), set()).add(value)
@@ -75,13 +76,13 @@ def describe_mixture(runs: Iterable[Run]) -> str:
 
 def _row(group: list[Run], differing: list[str]) -> Row:
     first = group[0].values
-    statuses = [run.values["status"] for run in group]
+    statuses = [run.status for run in group]
     row = {name: first.get(name) for name in (*HEAD, *differing)}
-    row |= {"n": statuses.count("completed"), "n_diverged": statuses.count("diverged")}
-    row |= {"n_failed": statuses.count("failed"), "n_pruned": statuses.count("pruned")}
+    row |= {"n": statuses.count(Status.COMPLETED), "n_diverged": statuses.count(Status.DIVERGED)}
+    row |= {"n_failed": statuses.count(Status.FAILED), "n_pruned": statuses.count(Status.PRUNED)}
     row |= {"mixed": describe_mixture(group) or None}
     for figure in FIGURES:
-        values = [run.values[figure] for run in group if run.values["status"] == "completed"]
+        values = [run.values[figure] for run in group if run.status is Status.COMPLETED]
         found = (mean(values), standard_deviation(values), *confidence_interval(values))
         row |= {f"{figure}_{s}": None if math.isnan(v) else v for s, v in zip(STATISTICS, found, strict=True)}
     return row

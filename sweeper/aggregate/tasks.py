@@ -12,6 +12,7 @@ from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import text
 from sweeper.runs.identity import flat
 from sweeper.runs.rows import Run
+from sweeper.runs.status import Status
 from sweeper.system.text import printable
 
 OF_THE_TASK = ("dataset", "model", "noise", "epochs", "batch_size")
@@ -36,14 +37,14 @@ class Setting:
 
     def final(self) -> dict[int, float]:
         """Final test accuracy of each completed run, by seed."""
-        return {r.values["seed"]: r.values["final_test_accuracy"] for r in self.runs if _is(r, "completed")}
+        return {r.values["seed"]: r.values["final_test_accuracy"] for r in self.runs if r.status is Status.COMPLETED}
 
     def scores(self) -> dict[int, float]:
         """`final()`, and `FAILED` for each diverged run."""
-        return self.final() | {r.values["seed"]: FAILED for r in self.runs if _is(r, "diverged")}
+        return self.final() | {r.values["seed"]: FAILED for r in self.runs if r.status is Status.DIVERGED}
 
     def diverged(self) -> int:
-        return sum(_is(run, "diverged") for run in self.runs)
+        return sum(run.status is Status.DIVERGED for run in self.runs)
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Task:
 
     def target(self) -> float | None:
         """The target that all finished runs of `compared` were given before they began; None if there is no such."""
-        finished = [r for s in self.compared for r in s.runs if _is(r, "completed", "diverged")]
+        finished = [r for s in self.compared for r in s.runs if r.status.finished]
         targets = {run.values.get("target_accuracy") for run in finished}
         return targets.pop() if len(targets) == 1 else None
 
@@ -152,10 +153,6 @@ def _printable(value: Any) -> Any:
     if isinstance(value, list):
         return [_printable(v) for v in value]
     return printable(value) if isinstance(value, str) else value
-
-
-def _is(run: Run, *statuses: str) -> bool:
-    return run.values["status"] in statuses
 
 
 def _task_key(config: dict[str, Any]) -> str:
@@ -227,7 +224,7 @@ def _compare(task: Task) -> None:
         for group in by_optimizer.values()
         for setting in group
         for run in setting.runs
-        if _is(run, "completed")
+        if run.status is Status.COMPLETED
     )
     task.chosen_by = ("validation" if validated else "test") if several else ""
     # The final one of both, as final accuracies are compared: the best of all epochs flatters a curve that is noisy.
@@ -252,5 +249,5 @@ def _compare(task: Task) -> None:
 
 def _quality(setting: Setting, figure: str) -> tuple[bool, float]:
     """A setting that ever diverged is below all that never did."""
-    values = [run.values[figure] for run in setting.runs if _is(run, "completed")]
+    values = [run.values[figure] for run in setting.runs if run.status is Status.COMPLETED]
     return not setting.diverged() and bool(values), mean(values) if values else 0.0

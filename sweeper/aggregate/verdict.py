@@ -9,6 +9,7 @@ from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import FAILED, Pair, Setting, Task
 from sweeper.runs.rows import Run
+from sweeper.runs.status import Status
 
 # Below six seeds even the same order in every seed is no rarity: with equal optimizers it happens in 2 ** (1 - n) of
 # all studies (sign test, two-sided), 25 % at three seeds, and 3 % at six. The t test finds more only by taking
@@ -78,10 +79,10 @@ def describe_task(task: Task) -> list[str]:
 def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     """What the verdict doesn't hold for, a sentence each."""
     said = []
-    counts = Counter(run.values["status"] for run in runs)
-    if unfinished := counts["running"] + counts["interrupted"]:
+    counts = Counter(run.status for run in runs)
+    if unfinished := counts[Status.RUNNING] + counts[Status.INTERRUPTED]:
         said.append(f"{_runs(unfinished)} not finished and counted in no mean.")
-    if bad := counts["failed"] + counts["damaged"]:
+    if bad := counts[Status.FAILED] + counts[Status.DAMAGED]:
         said.append(f"{_runs(bad)} failed or damaged and counted in no mean; see the reasons below.")
     if mixture := describe_mixture(runs):
         said.append(f"These runs were not all made alike ({mixture}), which may move results too.")

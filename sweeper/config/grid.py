@@ -19,12 +19,12 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
-from sweeper.config.launchers import _check_launcher, _launcher_options
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
@@ -61,15 +61,14 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 
 @dataclass(frozen=True)
 class Grid:
-    """What a command line asks for. `sweep` is true for a multirun, even of one cell; `jobs` is joblib's n_jobs, None
-    where it isn't a number or there is none. Of a search `cells` are the corners of its space."""
+    """What a command line asks for. `sweep` is true for a multirun, even of one cell. Of a search `cells` are the
+    corners of its space."""
 
     cells: list[Cell]
     sweep: bool
     outputs: Path
-    launcher: str
+    launcher: str  # the choice of hydra/launcher
     launcher_options: dict[str, Any]
-    jobs: int | None = None
     search: Search | None = None
 
 
@@ -147,8 +146,6 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
-        launcher = _launcher_options(hydra.launcher)
-        _check_launcher(launcher)
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
@@ -165,15 +162,12 @@ class _Expansion:
                     dimensions[key] = read_dimension(override, self.groups)
                     continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
-        # An interpolation is computed from options that aren't read yet, such as device.threads.
-        counted = "n_jobs" in hydra.launcher and not OmegaConf.is_interpolation(hydra.launcher, "n_jobs")
-        jobs = hydra.launcher.n_jobs if counted else None
         choice = hydra.runtime.choices["hydra/launcher"]
         # One run with all its values told, as a trial's record names it, is that run and no search.
         if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
             asked = self._search(axes, dimensions, search)
             outputs = Path(asked.corners[0].config["outputs"])
-            return Grid(asked.corners, True, outputs, choice, launcher, jobs, asked)
+            return Grid(asked.corners, True, outputs, choice, self._launcher_options(axes), asked)
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
@@ -181,7 +175,8 @@ class _Expansion:
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
             cells.setdefault(directory, Cell(config, directory, number))
-        return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, launcher, jobs)
+        outputs = Path(config["outputs"])
+        return Grid(list(cells.values()), multirun, outputs, choice, self._launcher_options(axes))
 
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
         """A search over `dimensions` for each optimizer; what else `axes` have is the same for all."""
@@ -218,9 +213,7 @@ class _Expansion:
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
-        parsed = parse_overrides(overrides)
-        plain = [override for override in parsed if is_plain(override, self.groups)]
-        cfg = copy.deepcopy(self._compose([o.input_line or "" for o in parsed if not is_plain(o, self.groups)]))
+        plain, cfg = self._apart(parse_overrides(overrides))
         with open_dict(cfg):
             hydra = cfg.pop("hydra")
         for override in plain:
@@ -232,6 +225,27 @@ class _Expansion:
             raise explain(error, overrides, CONF) from error
         check_config(config)
         return config
+
+    def _apart(self, overrides: list[Override]) -> tuple[list[Override], DictConfig]:
+        """The plain ones, and a copy of what the others compose."""
+        plain = [override for override in overrides if is_plain(override, self.groups)]
+        others = [override.input_line or "" for override in overrides if not is_plain(override, self.groups)]
+        return plain, copy.deepcopy(self._compose(others))
+
+    def _launcher_options(self, axes: dict[str, list[str]]) -> dict[str, Any]:
+        """As Hydra hands them to the launcher: by all overrides but the swept ones. A value that is made of a run's
+        stays as it is written."""
+        single = parse_overrides([texts[0] for texts in axes.values() if len(texts) == 1])
+        plain, cfg = self._apart([override for override in single if not override.is_sweep_override()])
+        ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
+        launcher = cfg.hydra.launcher
+        options: dict[str, Any] = {}
+        for key in launcher:
+            try:
+                options[str(key)] = launcher[key]
+            except OmegaConfBaseException:
+                options[str(key)] = OmegaConf.to_container(launcher, resolve=False)[key]  # type: ignore[index]
+        return options
 
     def _compose(self, overrides: list[str]) -> DictConfig:
         key = tuple(overrides)

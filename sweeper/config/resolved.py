@@ -59,6 +59,16 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     return config
 
 
+def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+    """The same, kept with a configuration that Hydra composed and with its copies: a run is named, logged and trained
+    by one resolved configuration."""
+    kept = OmegaConf.get_cache(cfg)["sweeper.config"]
+    if "config" not in kept:
+        kept["config"] = resolve_config(cfg, choices)
+    config: dict[str, Any] = kept["config"]
+    return config
+
+
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
     """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity.
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config.resolved import resolve_config
+from sweeper.config.resolved import resolve_once
 from sweeper.runs.identity import run_name
-from sweeper.runs.record import FINISHED, recorded_status
+from sweeper.runs.record import recorded_status
 from sweeper.system.machine import likely_kind, parallel_runs
 
 
 def _config(root: DictConfig) -> dict[str, Any]:
-    return resolve_config(root, root.hydra.runtime.choices)
+    return resolve_once(root, root.hydra.runtime.choices)
 
 
 def _run_name(*, _root_: DictConfig) -> str:
@@ -25,8 +25,8 @@ def _run_name(*, _root_: DictConfig) -> str:
 def _hydra_folder(*, _root_: DictConfig) -> str | None:
     """`.hydra`, or None for a run that is finished: its record must keep telling how it was made."""
     config = _config(_root_)
-    finished = recorded_status(Path(config["outputs"]) / run_name(config)) in FINISHED
-    return None if finished and not config["rerun"] else ".hydra"
+    status = recorded_status(Path(config["outputs"]) / run_name(config))
+    return None if status is not None and status.finished and not config["rerun"] else ".hydra"
 
 
 def _parallel_runs(*, _root_: DictConfig) -> int:

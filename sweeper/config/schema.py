@@ -11,7 +11,6 @@ from sweeper.system.errors import BadInput, nearest
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-NOISE_KINDS = ("none", "symmetric", "pair", "asymmetric", "human")
 SWITCHES = ("auto", "true", "false")
 
 
@@ -95,7 +94,6 @@ def check_config(config: dict[str, Any]) -> None:
     _one_of("device.kind", config["device"]["kind"], DEVICE_KINDS)
     _one_of("device.precision", config["device"]["precision"], PRECISIONS)
     _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
-    _one_of("noise.kind", config["noise"]["kind"], NOISE_KINDS)
     _within("noise.rate", config["noise"]["rate"], 0, 1)
     _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
     _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False, example=0.95)

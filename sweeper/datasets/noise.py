@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.system.errors import BadInput
+from sweeper.system.errors import BadInput, nearest
 from sweeper.system.random_streams import numpy_stream
 
 # Patrini et al. 2017, "Making Deep Neural Networks Robust to Label Noise", section 5.2 (arXiv 1609.03683).
@@ -86,28 +86,46 @@ def corrupt_labels(
         noisy = _human_labels(noise["file"], dataset_name, classes, original_index, original_size)
         return noisy, noisy != labels
 
-    count = len(classes)
     # Raw numbers, because NumPy fixes these for all time, but not how its `permutation` and `integers` use them.
     raw = numpy_stream("noise", noise["seed"], kind).bit_generator.random_raw(2 * len(labels))
     order = np.argsort(raw[: len(labels)], kind="stable")
     draws = raw[len(labels) :]
-    movable = np.ones(count, dtype=bool)
-    if kind == "asymmetric":
-        partner = _partners(dataset_name, classes)
-        movable = partner != np.arange(count)
-        wrong = partner[labels]
-    elif kind == "pair":
-        wrong = (labels + 1) % count
-    elif noise["own_class"]:
-        wrong = (draws % np.uint64(count)).astype(np.int64)
-    else:
-        wrong = (labels + 1 + (draws % np.uint64(count - 1)).astype(np.int64)) % count
-
+    wrong, movable = RULES[kind](labels, draws, noise, dataset_name, classes)
     candidates = order[movable[labels[order]]]
     flipped = candidates[: round(noise["rate"] * len(candidates))]
     noisy = labels.copy()
     noisy[flipped] = wrong[flipped]
     return noisy, noisy != labels
+
+
+def _symmetric(
+    labels: np.ndarray, draws: np.ndarray, noise: dict[str, Any], dataset_name: str, classes: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    count = len(classes)
+    if noise["own_class"]:
+        wrong = (draws % np.uint64(count)).astype(np.int64)
+    else:
+        wrong = (labels + 1 + (draws % np.uint64(count - 1)).astype(np.int64)) % count
+    return wrong, np.ones(count, dtype=bool)
+
+
+def _pair(
+    labels: np.ndarray, draws: np.ndarray, noise: dict[str, Any], dataset_name: str, classes: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    return (labels + 1) % len(classes), np.ones(len(classes), dtype=bool)
+
+
+def _asymmetric(
+    labels: np.ndarray, draws: np.ndarray, noise: dict[str, Any], dataset_name: str, classes: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    partner = _partners(dataset_name, classes)
+    return partner[labels], partner != np.arange(len(classes))
+
+
+# Each kind that draws: from the true labels and as many random 64-bit numbers, the wrong label of every image, (n,)
+# int64, and which classes can be flipped at all, (n_classes,) bool.
+RULES = {"symmetric": _symmetric, "pair": _pair, "asymmetric": _asymmetric}
+KINDS = ("none", *RULES, "human")
 
 
 def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
@@ -146,6 +164,8 @@ def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
 def _check_options(noise: dict[str, Any]) -> None:
     """An option that has no effect would set equal runs apart, and mislead whoever reads the table."""
     kind = noise["kind"]
+    if kind not in KINDS:
+        raise BadInput(f"noise.kind={kind}: {nearest(kind, KINDS)}")
     if noise["own_class"] and kind != "symmetric":
         raise BadInput(f"noise.own_class=true: noise={kind} never draws a class; it is for noise=symmetric")
     if noise["file"] is not None and kind != "human":

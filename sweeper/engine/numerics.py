@@ -69,21 +69,19 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
 
 
-def begun_with(run: RunDirectory) -> Facts | None:
+def begun_with(run: RunDirectory, record: dict[str, Any] | None) -> Facts | None:
     """The facts with which a run began that can go on; None where there is nothing to go on from.
 
-    By its record; where that is damaged, by its checkpoint.
+    By its record; where there is none to be believed, by its checkpoint.
     """
     if not _can_go_on(run.path):
         return None
-    try:
-        environment = read_run(run.path)["environment"]
-        return _first(environment.get(EARLIER), facts_of(environment))
-    except Damaged:
-        for name in CHECKPOINT_FILES:
-            with contextlib.suppress(Damaged):
-                if (state := run.load_checkpoint(name)) is not None:
-                    return _first(state.get(EARLIER), state.get("numerics"))
+    if record is not None:
+        return _first(record["environment"].get(EARLIER), facts_of(record["environment"]))
+    for name in CHECKPOINT_FILES:
+        with contextlib.suppress(Damaged):
+            if (state := run.load_checkpoint(name)) is not None:
+                return _first(state.get(EARLIER), state.get("numerics"))
     return None
 
 
@@ -137,13 +135,12 @@ def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) 
     return Kept({**options, **kept}, kept.get("threads", threads), refused, lines)
 
 
-def carry_over(environment: dict[str, Any], directory: Path) -> None:
+def carry_over(environment: dict[str, Any], directory: Path, earlier: dict[str, Any] | None) -> None:
     """Put into a new record's environment what the earlier record tells of parts that were trained otherwise."""
     environment.pop(EARLIER, None)
-    with contextlib.suppress(Damaged):
-        if _can_go_on(directory):
-            before = read_run(directory)["environment"]
-            _set(environment, before.get(EARLIER), facts_of(before), {})
+    if earlier is not None and _can_go_on(directory):
+        before = earlier["environment"]
+        _set(environment, before.get(EARLIER), facts_of(before), {})
 
 
 def go_on(environment: dict[str, Any], state: dict[str, Any] | None) -> str | None:

@@ -51,12 +51,14 @@ def _plan(arguments: list[str]) -> int:
     from sweeper.config.grid import compose_grid
     from sweeper.plan.standing import describe_runs, standing
     from sweeper.runs.access import check_readable
+    from sweeper.train.launchers.registry import find_launcher
 
     own, overrides = _split(arguments)
     within = read_duration(own["--within"]) if "--within" in own else None
     probe_seconds = _seconds(own.get("--probe-seconds"))
     began = time.perf_counter()
     grid = compose_grid(overrides, "plan")
+    find_launcher(grid.launcher_options).check(grid.launcher_options)
     composing = time.perf_counter() - began
     if grid.search is not None:
         like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"

@@ -7,8 +7,10 @@ from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.plan.probe import Probed, Timing, probe
 from sweeper.plan.speeds import speeds_of
 from sweeper.runs.access import LEAST_FREE, free_bytes
-from sweeper.system.machine import joblib_workers, likely_kind, parallel_runs
+from sweeper.system.machine import likely_kind, parallel_runs
+from sweeper.train.launchers.interface import Measured, Turns
 from sweeper.train.launchers.lanes import MOST
+from sweeper.train.launchers.registry import DEFAULT, LAUNCHERS, find_launcher
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ def forecast(
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
     device = to_do[0].cell.config["device"]
     kind = likely_kind(device["kind"])
-    places = joblib_workers(grid.jobs) if grid.jobs is not None else parallel_runs(kind, device["threads"])
+    chosen, options = find_launcher(grid.launcher_options), grid.launcher_options
+    places = chosen.at_a_time(options) if chosen is DEFAULT else parallel_runs(kind, device["threads"])
     share = device["threads"] or share_of_cores(places)
     one = Side(1, device["threads"] or share_of_cores(1))
     joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
@@ -91,37 +94,37 @@ def _launchers(
     composing: float,
     within: float | None,
 ) -> list[dict[str, Any]]:
-    """Each launcher's time from the command to its end, the fastest first.
-
-    On the CPU and on MPS `packed` trains one run at a time, as `basic` does; on a GPU the default does.
-    """
+    """Each launcher's time from the command to its end, the fastest first."""
     side, joint = sides
-    one, jobs = probed[side], joint.at_a_time
+    one = probed[side]
     once = _once(grid, one, composing)
     tables = once.pop("tables", 0.0)
     begin = sum(once.values())
-    joblib = grid.launcher if grid.launcher in ("local", "joblib") else "local"
-    gpus = max(1, one.gpus)
-    # Name, runs at a time, places that the runs take in turn, timed so many at a time, gain, seconds beside the runs.
-    # Runs that are packed share their GPU, so together they are as one that is faster.
-    ways: list[tuple[str, int, int, Side, float, float]] = [
-        (joblib, jobs, jobs, joint, 1.0, begin + probed[joint].start_seconds + probed[joint].load_seconds + tables),
-        ("basic", 1, 1, side, 1.0, begin + tables),
-        ("packed", one.lanes * gpus, gpus, side, one.gain, begin + tables),
-    ]
-    if not grid.sweep:
-        ways = [("none", 1, 1, side, 1.0, begin)]
     found = []
-    for name, at_a_time, places, timed_at, gain, beside in ways:
-        costs = [_cost(run, timings[timed_at][kind_of_work(run.cell.config)], gain) for run in runs if run.left]
+    for name, turns in _turns(grid, Measured(joint.at_a_time, one.gpus, one.lanes, one.gain)).items():
+        timed_at, places, beside = side, turns.places, begin + tables
+        if turns.own_processes:
+            timed_at = joint
+            beside += probed[joint].start_seconds + probed[joint].load_seconds
+        costs = [_cost(run, timings[timed_at][kind_of_work(run.cell.config)], turns.gain) for run in runs if run.left]
         last = [beside + end for end in ends([cost.seconds for cost in costs], places)]
-        way = {"launcher": name, "chosen": name == grid.launcher or not grid.sweep, "at_a_time": at_a_time}
+        way: dict[str, Any] = {"launcher": name, "chosen": name == grid.launcher or not grid.sweep}
+        way["at_a_time"] = turns.at_a_time
         way["seconds"] = max(last)
         if within is not None:
             way["fit"] = sum(end <= within for end in last)
             way["epochs_that_fit"] = epochs_within(costs, places, beside, within)
         found.append(way)
     return sorted(found, key=lambda way: way["seconds"])
+
+
+def _turns(grid: "Grid", measured: Measured) -> dict[str, Turns]:
+    """How runs take turns, by each launcher of which that is known; the chosen one under the name it was chosen by."""
+    if not grid.sweep:
+        return {"none": Turns()}
+    chosen = find_launcher(grid.launcher_options)
+    listed = {grid.launcher if one is chosen else one.name: one.turns(measured) for one in LAUNCHERS.values()}
+    return {name: turns for name, turns in listed.items() if turns is not None}
 
 
 def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
@@ -200,7 +203,6 @@ def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[s
             "seconds": speed.seconds(runs),
             "images_per_second": speed.images_per_second,
             "batch_size": speed.batch_size,
-            "measured": speed.measured,
             "source": speed.source,
         }
         for speed in speeds_of(model, image)

@@ -20,7 +20,6 @@ class Speed:
     image: tuple[int, ...]
     batch_size: int
     images_per_second: float
-    measured: bool
     source: str
     optimizers: dict[str, float] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from sweeper.config.resolved import Cell
 from sweeper.runs.layout import CHECKPOINT_FILES, METRICS_FILE
 from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import Damaged, find_finished, read_run
+from sweeper.runs.status import Status
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def standing(cell: Cell) -> Standing:
         return Standing(cell, "to do", epochs)
     done = len(read_metrics(cell.directory / METRICS_FILE)[0])
     try:
-        stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
+        stopped = read_run(cell.directory)["status"] in (Status.INTERRUPTED, Status.PRUNED)
     except Damaged:
         stopped = False
     if every and not stopped:  # killed: what came after the last checkpoint is lost

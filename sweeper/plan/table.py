@@ -127,16 +127,13 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
     if not rows:
         show("elsewhere: no speed of this model and image size is known in conf/speeds.yaml")
         return
-    table = _table(("elsewhere", False), ("time", True), ("images/s", True), ("", False), ("source", False))
+    table = _table(("elsewhere", False), ("time", True), ("images/s", True), ("source", False))
     table.columns[0].no_wrap = True
     for row in rows:
-        kind = "measured" if row["measured"] else "reported"
-        table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", kind, row["source"])
+        table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", row["source"])
     show(table)
     if any(kind["batch_size"] != rows[0]["batch_size"] for kind in document["work"]):
         show(f"these speeds are of batch_size={rows[0]['batch_size']}")
-    if any(not row["measured"] for row in rows):
-        show("reported: by users of other loops, not measured by us; an order of magnitude")
 
 
 def _differ(work: list[dict[str, Any]], name: str) -> bool:

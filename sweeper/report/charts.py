@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.statistics import mean, standard_deviation
@@ -9,10 +10,65 @@ from sweeper.aggregate.tasks import Setting, Task, epochs_words, is_clean, texts
 from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.report.provenance import Origin
+from sweeper.runs.status import Status
+from sweeper.system.text import few
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
 Curves = Mapping[str, Curve]  # by the run's path
 Origins = Mapping[str, Origin]  # likewise
+
+
+@dataclass(frozen=True)
+class ChartSection:
+    """A section of the page that holds charts.
+
+    Attributes:
+        name: its place in links.
+        short: its entry in the page's contents.
+        note: the sentences below the charts.
+        absent: what the page says it doesn't show, where there are no charts.
+    """
+
+    name: str
+    short: str
+    title: str
+    note: str
+    absent: str
+    charts: list[Chart]
+
+
+def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
+    """The page's sections of charts, in their order. A new chart is a function here and an entry in this list."""
+    diverged = few([f"{s.label} ({s.diverged()} of {len(s.runs)})" for t in tasks for s in t.settings if s.diverged()])
+    return [
+        ChartSection(
+            "noise",
+            "Label noise",
+            "Accuracy under label noise",
+            "Means over seeds ± standard deviation, at the last epoch. A wrong label is learnt when the model tells "
+            "the image as the wrong class it was given: memorization.",
+            "label noise (one rate only)",
+            noise_charts(tasks, curves),
+        ),
+        ChartSection(
+            "seeds",
+            "Seeds",
+            "Final and best accuracy of each seed",
+            "Filled: the last epoch. Open: the best of all epochs. A gap between them is what early stopping could "
+            "win, and what label noise opens.",
+            "final and best accuracy (no completed run)",
+            [chart for chart in seed_charts(tasks) if any(one["x"] for one in chart["series"])],
+        ),
+        ChartSection(
+            "lr",
+            "Learning rate",
+            "Sensitivity to the learning rate",
+            "Means over seeds ± standard deviation; where several settings share a learning rate, the best of them. A "
+            f"setting of which a seed diverged has no point here{f': {diverged}' if diverged else ''}.",
+            "sensitivity to the learning rate (one rate an optimizer)",
+            lr_charts(tasks),
+        ),
+    ]
 
 
 def color_of(tasks: Sequence[Task]) -> dict[str, int]:
@@ -25,7 +81,7 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
     colors = color_of(tasks)
     found = []
     for task in tasks:
-        finished = [run for run in task.runs() if run.values["status"] in ("completed", "diverged")]
+        finished = [run for run in task.runs() if run.status.finished]
         why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
         settings = [_setting_curves(s, s in task.compared, curves, not why) for s in task.settings]
         for setting, data in zip(task.settings, settings, strict=True):
@@ -127,7 +183,7 @@ def _time(task: Task, optimizer: str) -> float | None:
     """Steps to the task's target of an optimizer's compared setting; a diverged run that hadn't reached it: never."""
     for setting in task.compared:
         if setting.optimizer == optimizer:
-            runs = [run.values for run in setting.runs if run.values["status"] in ("completed", "diverged")]
+            runs = [run.values for run in setting.runs if run.status.finished]
             return time_to_target([math.inf if v["steps_to_target"] is None else v["steps_to_target"] for v in runs])
     return None
 
@@ -225,7 +281,7 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
         # Without wrong labels all are right.
         name = "train_accuracy" if figure == "clean_train_accuracy" and clean else figure
         column = curves[run.path].get(name)
-        if run.values["status"] == "completed" and column and column[-1] is not None:
+        if run.status is Status.COMPLETED and column and column[-1] is not None:
             found.append(column[-1])
     return found
 

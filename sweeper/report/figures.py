@@ -11,6 +11,7 @@ from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import Curves, color_of, noise_charts
 from sweeper.report.curves import at_epochs
+from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +79,7 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
 
 def _test_accuracy(setting: Setting, curves: Curves) -> tuple[list[int], list[float], list[float]]:
     """Epochs that all completed seeds have, and of them mean and deviation in percent; 0 for the deviation of one."""
-    completed = [curves[run.path] for run in setting.runs if run.values["status"] == "completed" and curves[run.path]]
+    completed = [curves[run.path] for run in setting.runs if run.status is Status.COMPLETED and curves[run.path]]
     every = sorted({int(epoch) for curve in completed for epoch in curve["epoch"] if epoch is not None})
     columns = [at_epochs(curve, "test_accuracy", every) for curve in completed]
     epochs: list[int] = []

@@ -11,7 +11,7 @@ from typing import Any
 from sweeper import __version__
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.report.charts import curve_data, lr_charts, noise_charts, profile_tables, seed_charts
+from sweeper.report.charts import chart_sections, curve_data, profile_tables
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.provenance import Origin
 from sweeper.report.tables import (
@@ -24,10 +24,10 @@ from sweeper.report.tables import (
     runs_table,
     speed_table,
 )
-from sweeper.runs.record import STATUSES
 from sweeper.runs.results import Results
+from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
-from sweeper.system.text import duration
+from sweeper.system.text import duration, few
 
 FOLDER = PACKAGE / "report" / "template"
 
@@ -35,9 +35,6 @@ SECTIONS = {
     "verdict": "Verdict",
     "ranking": "Ranking",
     "curves": "Learning curves",
-    "noise": "Label noise",
-    "seeds": "Seeds",
-    "lr": "Learning rate",
     "profile": "Steps to target",
     "across": "All tasks",
     "speed": "Speed",
@@ -48,9 +45,6 @@ SECTIONS = {
 NOT_SHOWN = {
     "ranking": "a ranking (no run that could be read)",
     "curves": "learning curves (no epoch was finished)",
-    "noise": "label noise (one rate only)",
-    "seeds": "final and best accuracy (no completed run)",
-    "lr": "sensitivity to the learning rate (one rate an optimizer)",
     "profile": "steps to a target (no target_accuracy that all runs of a task share)",
     "across": "statistics over tasks (one task, or no two optimizers on all)",
     "speed": "speed (no finished run had its device alone)",
@@ -73,11 +67,9 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
     across, across_note = across_table(tasks)
     speed, shared = speed_table(tasks, origins)
     profile = profile_tables(tasks)
-    charts = {
-        "noise": noise_charts(tasks, curves),
-        "seeds": [chart for chart in seed_charts(tasks) if any(one["x"] for one in chart["series"])],
-        "lr": lr_charts(tasks),
-        "profile": [profile["chart"]] if profile else [],
+    charts_of = chart_sections(tasks, curves)
+    charts = {section.name: section.charts for section in charts_of} | {
+        "profile": [profile["chart"]] if profile else []
     }
     data = {"curves": [t for t in curve_data(tasks, curves, origins) if t["settings"]], "charts": charts}
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
@@ -96,8 +88,7 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         "has_curves": bool(data["curves"]),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
-        "charts": charts,
-        "lr_diverged": _diverged_settings(tasks),
+        "chart_sections": charts_of,
         "profile": profile_table(tasks) if profile else None,
         "profile_left_out": ", ".join(profile["left_out"]) if profile else "",
         "across": across,
@@ -116,12 +107,14 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         "verdict": True,
         "ranking": bool(tasks),
     }
+    titles = _with_charts(SECTIONS, {section.name: section.short for section in charts_of})
+    absent = _with_charts(NOT_SHOWN, {section.name: section.absent for section in charts_of})
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         **view,
         **_head(results, tasks, origins),
-        sections=[(name, title) for name, title in SECTIONS.items() if shown[name]],
-        not_shown="; ".join(words for name, words in NOT_SHOWN.items() if not shown[name]),
+        sections=[(name, title) for name, title in titles.items() if shown[name]],
+        not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
         nonce=secrets.token_urlsafe(16),
         css=Markup((FOLDER / "report.css").read_text()),
         js=Markup((FOLDER / "report.js").read_text()),
@@ -129,6 +122,12 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         data=Markup(to_script_json(data)),
     )
     return page.encode()
+
+
+def _with_charts(words: dict[str, str], of_charts: dict[str, str]) -> dict[str, str]:
+    """The words of all sections in the page's order: those of charts follow the curves."""
+    before = list(words)[: list(words).index("curves") + 1]
+    return {**{name: words[name] for name in before}, **of_charts, **words}
 
 
 def to_script_json(data: Any) -> str:
@@ -139,7 +138,7 @@ def to_script_json(data: Any) -> str:
 
 def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
     runs = results.runs
-    counts = Counter(run.values["status"] for run in runs)
+    counts = Counter(run.status for run in runs)
     optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(origin.started for origin in origins.values() if origin.started)
@@ -147,13 +146,13 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     facts = [
         ("optimizers", ", ".join(optimizers)),
         ("tasks", "; ".join(task_title(task) for task in tasks)),
-        ("seeds", _few([str(seed) for seed in seeds])),
+        ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
         ("device time", _device_time(list(origins.values()))),
         ("begun", _period(started)),
         ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
     ]
-    names = (*STATUSES[1:], STATUSES[0], "damaged")
+    names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, tasks),
         "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), 'optimizer')} on {_count(len(tasks), 'task')}",
@@ -185,16 +184,6 @@ def _unbroken(sentence: str) -> str:
 def _seeds_differ(task: Task) -> bool:
     """Whether ranks are of fewer seeds than some optimizer has finished."""
     return any(set(setting.scores()) != set(task.rank_seeds) for setting in task.compared) and bool(task.ranks)
-
-
-def _diverged_settings(tasks: Sequence[Task]) -> str:
-    found = [f"{s.label} ({s.diverged()} of {len(s.runs)})" for task in tasks for s in task.settings if s.diverged()]
-    return _few(found)
-
-
-def _few(names: list[str], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _period(started: list[str]) -> str:

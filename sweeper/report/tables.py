@@ -14,6 +14,7 @@ from sweeper.aggregate.verdict import describe_pair, p_words, points
 from sweeper.report.charts import profile_tables
 from sweeper.report.provenance import Origin
 from sweeper.runs.rows import Run
+from sweeper.runs.status import Status
 from sweeper.system.text import duration
 
 
@@ -141,7 +142,7 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
     for task in tasks:
         for run in task.runs():
             v = run.values
-            if v["status"] not in ("completed", "diverged"):
+            if not run.status.finished:
                 continue
             if v.get("shared_device") is not False:
                 shared += 1
@@ -167,8 +168,8 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
 def bad_table(runs: Sequence[Run]) -> PageTable:
     table = PageTable(["run", "status", "epochs", "reason"])
     for run in runs:
-        status = run.values["status"]
-        if status in ("diverged", "pruned", "failed", "damaged"):
+        status = run.status
+        if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED):
             reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
             cells = [
                 Cell(run.values["run"]),

@@ -25,7 +25,8 @@ from sweeper.runs.layout import (
 )
 from sweeper.runs.metrics import METRICS
 from sweeper.runs.previous import finish_keeping, keep_together
-from sweeper.runs.record import FINISHED, SCHEMA_VERSION, Damaged, recorded_status
+from sweeper.runs.record import SCHEMA_VERSION, Damaged, recorded_status
+from sweeper.runs.status import Status
 from sweeper.system import files
 from sweeper.system.files import read_file
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
@@ -45,7 +46,7 @@ class RunDirectory:
 
     def write_run(
         self,
-        status: str,
+        status: Status,
         config: dict[str, Any],
         environment: dict[str, Any],
         result: dict[str, Any] | None = None,
@@ -143,11 +144,8 @@ class RunDirectory:
         for name in HYDRAS_FILES:
             files.clear_way(self.path / name)
 
-    def set_aside(self, even_interrupted: bool = False) -> Path | None:
-        """Keep an earlier result under `previous/<n>/`, which is returned, before another; one interrupted in being
-        made goes on by default."""
-        if not even_interrupted and recorded_status(self.path) in ("running", "interrupted"):
-            return None
+    def set_aside(self) -> Path | None:
+        """Keep an earlier result under `previous/<n>/`, which is returned, before another; None where there is none."""
         return keep_together(self.path, RESULT_FILES)
 
     def remove_if_never_begun(self) -> None:
@@ -159,11 +157,9 @@ class RunDirectory:
                 files.remove_empty_folder(self.path.parent)
 
     def tidy(self) -> None:
-        """Remove what an owner that was killed left behind. To be called by the lock's owner."""
+        """Remove what an owner that was killed in writing left behind. To be called first by the lock's owner."""
         files.remove_leftovers(self.path, RUN_FILES)
         finish_keeping(self.path, RESULT_FILES)
-        if recorded_status(self.path) in FINISHED:  # killed after its last word
-            self.remove_checkpoints(*CHECKPOINT_FILES)
 
     def tidy_finished(self) -> None:
         """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
@@ -172,6 +168,8 @@ class RunDirectory:
         if left and not (seen is not None and is_alive(self.path / LOCK_FILE, seen, wait=False)):
             with contextlib.suppress(OSError, Locked), self.lock():
                 self.tidy()
+                if (status := recorded_status(self.path)) is not None and status.finished:
+                    self.remove_checkpoints(*CHECKPOINT_FILES)
 
     def _write(self, name: str, content: bytes, keep: Path | None = None) -> None:
         files.make_folder(self.path)

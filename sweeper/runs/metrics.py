@@ -9,6 +9,7 @@ from typing import Any
 from sweeper.runs.checks import LARGEST_INTEGER, NUMBER, SHARE
 from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.record import Damaged
+from sweeper.runs.status import Status
 from sweeper.system.files import read_file
 
 METRICS = (
@@ -56,7 +57,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     return rows, None
 
 
-def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: str) -> dict[str, Any]:
+def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: Status) -> dict[str, Any]:
     """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
 
     `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
@@ -67,7 +68,7 @@ def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: str
         status: the run's.
     """
     last = rows[-1] if rows else {}
-    completed = status == "completed"
+    completed = status is Status.COMPLETED
     seconds = math.fsum(row["train_seconds"] for row in rows)
     tested = [row for row in rows if row.get("test_accuracy") is not None]
     validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
@@ -90,15 +91,15 @@ def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: str
 
 def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
     """The figures of a run that has no result yet; empty ones before its first epoch."""
-    found = figures(rows, target, "running")
+    found = figures(rows, target, Status.RUNNING)
     return found if rows else dict.fromkeys(found) | {"epochs_done": 0}
 
 
-def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, status: str) -> int | str | None:
+def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, status: Status) -> int | str | None:
     if target is None:
         return None
     reached = next((int(row["step"]) for row in tested if row["test_accuracy"] >= target), None)
-    return "inf" if reached is None and status in ("completed", "diverged") else reached
+    return "inf" if reached is None and status.finished else reached
 
 
 def _finite(value: float | None) -> float | None:

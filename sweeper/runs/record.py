@@ -9,6 +9,7 @@ from typing import Any
 
 from sweeper.runs.identity import IDENTITY_VERSION, contradiction
 from sweeper.runs.layout import LOCK_FILE, RUN_FILE
+from sweeper.runs.status import RECORDED, Status
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.lock import is_alive, read_lock
@@ -19,8 +20,6 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from t
 LARGEST_RECORD = 2**24  # bytes of `run.json`
 # What opening it tells where something else, or nothing, is in its place.
 _NO_RECORD = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
-STATUSES = ("running", "completed", "diverged", "failed", "interrupted", "pruned")
-FINISHED = frozenset({"completed", "diverged"})
 
 
 class Damaged(Exception):
@@ -60,7 +59,7 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     run = _migrate(run)
     in_form = (
         run.get("schema_version") == SCHEMA_VERSION
-        and run.get("status") in STATUSES
+        and run.get("status") in RECORDED
         and isinstance(run.get("config"), dict)
         and isinstance(run.get("environment"), dict)
         and isinstance(run.get("result", ""), (dict, type(None)))
@@ -72,7 +71,7 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
         raise Refused(f"{path}: of identity {version}, this sweeper knows up to {IDENTITY_VERSION}; update sweeper")
     if own and (other := contradiction(directory, run["config"])) is not None:
         raise OfAnotherRun(f"{path}: {other}")
-    return run
+    return {**run, "status": Status(run["status"])}
 
 
 def _migrate(run: dict[str, Any]) -> dict[str, Any]:
@@ -84,20 +83,21 @@ def _migrate(run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
-def effective_status(run: dict[str, Any], directory: Path) -> str:
+def effective_status(run: dict[str, Any], directory: Path) -> Status:
     """The status as it is now: a `running` run whose owner is gone is `interrupted`."""
-    status: str = run["status"]
-    if status != "running":
+    status: Status = run["status"]
+    if status is not Status.RUNNING:
         return status
     seen = read_lock(directory / LOCK_FILE)
     alive = seen is not None and is_alive(directory / LOCK_FILE, seen, wait=False)
-    return "running" if alive else "interrupted"
+    return Status.RUNNING if alive else Status.INTERRUPTED
 
 
-def recorded_status(directory: Path) -> str | None:
+def recorded_status(directory: Path) -> Status | None:
     """As it was last written; None where there is no record that can be read."""
     with contextlib.suppress(Damaged):
-        return str(read_run(directory)["status"])
+        status: Status = read_run(directory)["status"]
+        return status
     return None
 
 
@@ -113,4 +113,4 @@ def find_finished(directory: Path) -> dict[str, Any] | None:
         raise
     except Damaged:
         return None
-    return run if run["status"] in FINISHED else None
+    return run if run["status"].finished else None

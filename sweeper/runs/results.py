@@ -12,6 +12,7 @@ from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import METRICS
 from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
+from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
 
@@ -171,13 +172,9 @@ def _run_name(run: Run) -> str:
 
 def _rank(run: Run) -> tuple[int, int, int]:
     """Smaller is further."""
-    status = run.values["status"]
-    finished = {"completed": 0, "diverged": 1}.get(status, 2)
-    return (
-        finished,
-        -run.epochs_done,
-        ("running", "pruned", "interrupted", "failed").index(status) if finished == 2 else 0,
-    )
+    finished = {Status.COMPLETED: 0, Status.DIVERGED: 1}.get(run.status, 2)
+    unfinished = (Status.RUNNING, Status.PRUNED, Status.INTERRUPTED, Status.FAILED)
+    return finished, -run.epochs_done, unfinished.index(run.status) if finished == 2 else 0
 
 
 def _compare_versions(runs: list[Run]) -> None:

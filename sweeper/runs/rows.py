@@ -13,6 +13,7 @@ from sweeper.runs.identity import contradiction, flat, identity_config
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import figures_so_far, read_metrics
 from sweeper.runs.record import Damaged, effective_status, read_run
+from sweeper.runs.status import Status
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
@@ -67,6 +68,10 @@ class Run:
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
 
+    @property
+    def status(self) -> Status:
+        return Status(self.values["status"])
+
 
 def read_row(path: str, name: str) -> Run:
     """The run in the directory `path` as a row whose `run` is `name`; of status `damaged` if it can't be read."""
@@ -80,14 +85,14 @@ def read_row(path: str, name: str) -> Run:
 
 
 def damaged_row(path: str, name: str, reason: str) -> Run:
-    return Run(path, {"run": printable(name), "status": "damaged", "error": shortened(reason)})
+    return Run(path, {"run": printable(name), "status": Status.DAMAGED.value, "error": shortened(reason)})
 
 
 def _read(directory: Path, name: str) -> Run:
     if not os.path.lexists(directory / RUN_FILE):
         lock = directory / LOCK_FILE
         if (seen := read_lock(lock)) is not None and is_alive(lock, seen, wait=False):
-            return Run(str(directory), {"run": name, "status": "running"})  # it has just begun
+            return Run(str(directory), {"run": name, "status": Status.RUNNING.value})  # it has just begun
         raise Damaged(f"there is no {RUN_FILE}")
     run = read_run(directory, own=False)
     try:
@@ -109,7 +114,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
     for column, kind in (("device", DEVICE), ("precision", TEXT)):
         values[column] = kind.check(f"environment.{column}", environment.get(column))
     status = effective_status(run, directory)
-    if status in ("running", "interrupted"):
+    if status.goes_on:
         target = SHARE.check("target_accuracy", config.get("target_accuracy"))
         rows, damage = read_metrics(directory / METRICS_FILE)
         result = {**result, **figures_so_far(rows, target)}
@@ -119,7 +124,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
     cost = AMOUNT.check("environment.device_seconds", environment.get("device_seconds"))
     if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
         values["shared_device"] = None
-    values |= {"run": name, "status": status, "error": shortened(error) if error else None}
+    values |= {"run": name, "status": status.value, "error": shortened(error) if error else None}
     versions = environment.get("versions") or {}
     if not isinstance(versions, dict):
         raise Damaged("environment.versions must be texts by name")
@@ -163,7 +168,7 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
 
 
-def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:
+def _result_values(result: dict[str, Any], status: Status) -> dict[str, Any]:
     """The figures; final ones only of a completed run, which has them for certain."""
     never = result.get("steps_to_target") == "inf"
     if never:
@@ -171,7 +176,7 @@ def _result_values(result: dict[str, Any], status: str) -> dict[str, Any]:
     values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
     if never:
         values["steps_to_target"] = math.inf
-    if status != "completed":
+    if status is not Status.COMPLETED:
         return values | {column: None for column in values if column.startswith("final_")}
     for column in ("final_test_accuracy", "best_test_accuracy"):
         if values[column] is None:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -65,6 +66,20 @@ def write_mark(path: Path, text: str) -> None:
 def make_folder(path: Path) -> None:
     """With all that it lies in; one that is there stays."""
     path.mkdir(parents=True, exist_ok=True)
+
+
+def temporary_folder() -> Path:
+    """A folder on this machine that is this user's alone, in which processes tell one another of themselves.
+
+    Raises:
+        OSError: there is no place for it, or somebody else's folder is in its place.
+    """
+    folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "it belongs to somebody else", str(folder))
+    return folder
 
 
 def move(source: Path, target: Path) -> None:

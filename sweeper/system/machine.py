@@ -39,11 +39,6 @@ def cores() -> int:
     return max(1, min([mine, *(math.ceil(share) for share in _cpu_shares())]))
 
 
-def joblib_workers(n_jobs: int) -> int:
-    """How many processes joblib's `n_jobs` stands for: -1 is one a core, -2 one fewer, and so on."""
-    return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
-
-
 def memory() -> Memory:
     """The machine's memory, or its group's where that is less."""
     import psutil

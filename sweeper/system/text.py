@@ -40,3 +40,9 @@ def size(n: float) -> str:
         n /= 1000
         units.pop(0)
     return f"{n:.0f} {units[0]}" if n >= 10 or units[0] == "bytes" else f"{n:.1f} {units[0]}"
+
+
+def few(names: list[str], most: int = 12) -> str:
+    """A list in a sentence, cut after `most` of them: "a, b and 3 more"."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

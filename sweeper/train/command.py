@@ -7,8 +7,9 @@ from sweeper.config.grid import compose_grid, read_command_line
 from sweeper.system.command import exit_code_of
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
+from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.sweep import _carry_out
-from sweeper.train.task import _ask_hydra
+from sweeper.train.task import ask_hydra
 
 # Hydra's flags that ask for something else than training; what they show of a run is checked first.
 _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
@@ -25,14 +26,12 @@ def _train(arguments: list[str]) -> int:
         say(f"sweeper {__version__}")
         return 0
     if any(a.split("=")[0] in _ASKING for a in arguments):
-        _ask_hydra()
+        ask_hydra(arguments)
         return 0
     grid = compose_grid(arguments)
+    find_launcher(grid.launcher_options).check(grid.launcher_options)
     asked = read_command_line(arguments)
     if asked.cfg or asked.info:
-        _ask_hydra()
+        ask_hydra(arguments)
         return 0
-    overrides = asked.overrides
-    # Hydra itself refuses options on both sides of a flag, as in `optimizer=lion -m seed=1,2`.
-    sys.argv[1:] = [*(a for a in arguments if a not in overrides), *overrides]
-    return _carry_out(grid)
+    return _carry_out(grid, asked)

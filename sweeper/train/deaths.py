@@ -8,31 +8,27 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE
-from sweeper.runs.record import FINISHED, Damaged, read_run, recorded_status
+from sweeper.runs.record import Damaged, read_run, recorded_status
+from sweeper.runs.status import Status
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_here
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Cell
+    from sweeper.train.launchers.interface import Launcher
 
 PASSED_OVER = "SWEEPER_PASSED_OVER"  # names of runs that a launch leaves alone, for its launcher's workers
-
-_OF_OTHER_LAUNCHERS = (
-    "UncompletedJobError",
-    "WorkerCrashedError",
-)  # submitit's and Ray's, whose packages may be missing
 
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
     """The process of this machine that died while it trained the run; None if none did."""
-    if recorded_status(directory) != "running":
+    if recorded_status(directory) is not Status.RUNNING:
         return None
     seen = read_lock(directory / LOCK_FILE)
     return seen if seen is not None and is_here(seen) and not is_alive(directory / LOCK_FILE, seen) else None
@@ -66,34 +62,13 @@ def _name(directory: Path) -> str:
 class Deaths:
     """Of the processes that carry a sweep's runs out, launch after launch."""
 
-    def __init__(self, cells: "Iterable[Cell]") -> None:
+    def __init__(self, cells: "Iterable[Cell]", launcher: "Launcher") -> None:
         self.cells = list(cells)
+        self.codes: dict[int, int] = {}  # exit codes by process, as far as the launcher knows them
+        self._launcher = launcher
         self._before = {cell.directory: dead_owner(cell.directory) for cell in self.cells}
         self._suspected: set[Path] = set()  # were at work with others in a process that died
-        self._codes: dict[int, int] = {}  # by process
         self._finished = self._count_finished()
-
-    @contextlib.contextmanager
-    def noted(self, launcher: str) -> Iterator[None]:
-        """Around a launch: note which of joblib's processes died by itself. After that joblib kills the others."""
-        if "joblib" not in launcher:
-            yield
-            return
-        from joblib.externals.loky import process_executor
-
-        look = process_executor.get_exitcodes_terminated_worker
-
-        def look_and_note(processes: dict[int, Any]) -> Any:
-            told = look(processes)  # waits for the first exit code
-            ended = {pid: process.exitcode for pid, process in list(processes.items())}
-            self._codes |= {pid: code for pid, code in ended.items() if code is not None}
-            return told
-
-        process_executor.get_exitcodes_terminated_worker = look_and_note
-        try:
-            yield
-        finally:
-            process_executor.get_exitcodes_terminated_worker = look
 
     def settle(self, error: BaseException | None) -> bool:
         """After a launch that ended by `error`: record the runs of a process that died as failed.
@@ -103,18 +78,18 @@ class Deaths:
         Returns:
             Whether the others can be launched again.
         """
-        if not isinstance(error, BrokenProcessPool) and type(error).__name__ not in _OF_OTHER_LAUNCHERS:
+        if not self._launcher.has_lost_a_process(error):
             return False
         owners = {cell.directory: dead_owner(cell.directory) for cell in self.cells}
         died = {d: o for d, o in owners.items() if o is not None and o != self._before[d]}
-        if self._codes:
-            died = {d: o for d, o in died.items() if o["pid"] in self._codes}
+        if self.codes:
+            died = {d: o for d, o in died.items() if o["pid"] in self.codes}
         shared = [owner["pid"] for owner in died.values()]
         for cell in self.cells:
             if (owner := died.get(cell.directory)) is None:
                 continue
             if shared.count(owner["pid"]) == 1 or cell.directory in self._suspected:
-                _record_death(cell, owner, self._codes.get(owner["pid"]))
+                _record_death(cell, owner, self.codes.get(owner["pid"]))
             self._suspected.add(cell.directory)
         self._before |= died
         finished, before = self._count_finished(), self._finished
@@ -122,7 +97,8 @@ class Deaths:
         return bool(died) or finished > before
 
     def _count_finished(self) -> int:
-        return sum(recorded_status(cell.directory) in FINISHED for cell in self.cells)
+        statuses = [recorded_status(cell.directory) for cell in self.cells]
+        return sum(status is not None and status.finished for status in statuses)
 
 
 def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None:
@@ -130,7 +106,7 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
     error = f"{describe(owner)} ended in the middle of it ({how})"
     run = RunDirectory(cell.directory)
     with contextlib.suppress(OSError, Locked, Damaged), run.lock():
-        run.write_run("failed", cell.config, read_run(cell.directory)["environment"], None, error)
+        run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
     print(f"{cell.directory}: failed: {error}", file=sys.stderr, flush=True)
 
 

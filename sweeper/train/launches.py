@@ -7,21 +7,19 @@ from pathlib import Path
 from sweeper.config.grid import Cell
 from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.record import recorded_status
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
 from sweeper.train.deaths import Deaths
+from sweeper.train.launchers.interface import Launcher
 
 
 class Launches:
-    """Each of `cells` is tried once, however often processes die in it or others train some.
+    """Each of `cells` is tried once, however often processes die in it or others train some."""
 
-    Args:
-        launcher: its `_target_`.
-    """
-
-    def __init__(self, cells: list[Cell], launcher: str, stop: SweepStop) -> None:
+    def __init__(self, cells: list[Cell], launcher: Launcher, stop: SweepStop) -> None:
         self._cells, self._launcher, self._stop = cells, launcher, stop
-        self._deaths = Deaths(cells)
+        self._deaths = Deaths(cells, launcher)
         self._begun_with = {cell.directory: _when_written(cell.directory) for cell in cells}
 
     def launch(self, start: Callable[[list[Path]], None]) -> None:
@@ -32,21 +30,23 @@ class Launches:
         """
         while True:
             try:
-                with self._deaths.noted(self._launcher):
+                with self._launcher.exit_codes(self._deaths.codes):
                     return start([cell.directory for cell in self._cells if self._has_ended(cell)])
             except Exception as error:
                 died = self._deaths.settle(error.__cause__ if isinstance(error, RunFailed) else error)
                 if not died or self._stop.requested():
                     raise
             if self._cells[0].config["fail_fast"]:
-                return self._stop.request("failed")
+                return self._stop.request(Status.FAILED)
 
     def _has_ended(self, cell: Cell) -> bool:
         """In this command; a run that was finished before it is answered from disk anyway."""
         if _when_written(cell.directory) == self._begun_with[cell.directory]:
             return False
         status = recorded_status(cell.directory)
-        return status == "failed" or bool(cell.config["rerun"] and status in ("completed", "diverged"))
+        if status is None:
+            return False
+        return status is Status.FAILED or bool(cell.config["rerun"] and status.finished)
 
 
 def _when_written(directory: Path) -> int | None:

@@ -2,16 +2,14 @@
 
 import contextlib
 import os
-import tempfile
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.runs.record import Damaged, read_run
-from sweeper.system.files import make_folder, remove_file, write_mark
+from sweeper.system.files import make_folder, remove_file, temporary_folder, write_mark
 from sweeper.system.processes import process_started
 
 
@@ -25,8 +23,9 @@ class Presence:
 
     def __init__(self, kind: str) -> None:
         self.others = False
-        self._folder = Path(tempfile.gettempdir()) / f"optimizer-sweeper-{os.getuid()}" / _device_key(kind)
-        self._file = self._folder / str(os.getpid())
+        self._file: Path | None = None
+        with contextlib.suppress(OSError):
+            self._file = temporary_folder() / _device_key(kind) / str(os.getpid())
 
     @classmethod
     def runs_here(cls) -> int:
@@ -34,16 +33,17 @@ class Presence:
         return len(cls._here)
 
     def __enter__(self) -> "Presence":
-        with contextlib.suppress(OSError):
-            make_folder(self._folder)
-            write_mark(self._file, "")
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                make_folder(self._file.parent)
+                write_mark(self._file, "")
         self._here.append(self)
         self.look()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._here.remove(self)
-        if not self._here:
+        if not self._here and self._file is not None:
             with contextlib.suppress(OSError):
                 remove_file(self._file)
 
@@ -51,8 +51,10 @@ class Presence:
         if len(self._here) > 1:
             for run in self._here:
                 run.others = True
+        if self._file is None:
+            return
         with contextlib.suppress(OSError):
-            for file in self._folder.iterdir():
+            for file in self._file.parent.iterdir():
                 if file == self._file:
                     continue
                 if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
@@ -65,12 +67,12 @@ class DeviceTime:
     """Seconds of its device that a run has cost from its beginning on, set-up and evaluation included: of a second in
     which n runs share the device each counts 1/n. What a process killed without warning had counted is lost."""
 
-    def __init__(self, directory: Path, parallel: int) -> None:
+    def __init__(self, record: dict[str, Any] | None, parallel: int) -> None:
         self.seconds = 0.0
         self._parallel = parallel
         self._last = time.perf_counter()
-        with contextlib.suppress(Damaged, TypeError, ValueError):  # a run that goes on has counted already
-            self.seconds = max(0.0, float(read_run(directory)["environment"].get("device_seconds") or 0))
+        with contextlib.suppress(TypeError, ValueError):  # a run that goes on has counted already
+            self.seconds = max(0.0, float((record or {"environment": {}})["environment"].get("device_seconds") or 0))
 
     def count(self) -> float:
         """Take in the time since the last call. Returns the seconds in all."""
@@ -80,15 +82,12 @@ class DeviceTime:
         return round(self.seconds, 3)
 
 
-def shared_before(directory: Path) -> bool | None:
-    """Whether what a run's checkpoint holds was trained while other runs used the device; None isn't known, as of a
-    process that was killed without warning."""
+def shared_before(directory: Path, record: dict[str, Any] | None) -> bool | None:
+    """Whether what a run's checkpoint holds was trained while other runs used the device, by the run's record; None
+    isn't known, as of a process that was killed without warning."""
     if not any((directory / name).exists() for name in CHECKPOINT_FILES):
         return False
-    try:
-        shared = ((read_run(directory) or {})["result"] or {}).get("shared_device")
-    except (Damaged, KeyError):
-        return None
+    shared = ((record or {}).get("result") or {}).get("shared_device")
     return shared if isinstance(shared, bool) else None
 
 

@@ -17,13 +17,23 @@ from sweeper.datasets.data import Data
 from sweeper.engine.devices import Device, peak_memory_bytes
 from sweeper.engine.numerics import carry_over, describe
 from sweeper.runs.metrics import figures
+from sweeper.runs.status import Status
 from sweeper.system.files import PACKAGE, relative
 
 
 def describe_environment(
-    config: dict[str, Any], directory: Path, device: Device, data: Data, overrides: list[str]
+    config: dict[str, Any],
+    directory: Path,
+    device: Device,
+    data: Data,
+    overrides: list[str],
+    earlier: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Versions, device and data of a run, and the command that repeats it."""
+    """Versions, device and data of a run, and the command that repeats it.
+
+    Args:
+        earlier: the record of the attempt before; None without one.
+    """
     root, numerics = config["dataset"]["root"], describe(device)
     versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
     for name in ("torchvision", "hydra-core", "numpy"):
@@ -42,7 +52,7 @@ def describe_environment(
         "overrides": overrides,  # the words that give this run again
         **numerics,
     }
-    carry_over(environment, directory)
+    carry_over(environment, directory, earlier)
     return environment
 
 
@@ -63,7 +73,7 @@ def _commit() -> str | None:
 
 
 def summarize_rows(
-    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: str, shared: bool | None
+    rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: Status, shared: bool | None
 ) -> dict[str, Any]:
     """A run's result: its rows' figures and what is known of its device."""
     return {

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import cast
 
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # Slurm's, before a time limit
@@ -73,7 +74,7 @@ class StopSignals:
             os._exit(128 + number)
         self.received, self._when = number, time.monotonic()
         if self._sweep is not None:
-            self._sweep.request("interrupted")
+            self._sweep.request(Status.INTERRUPTED)
 
     @property
     def exit_code(self) -> int:

@@ -1,49 +1,93 @@
-"""What Hydra calls for each run."""
+"""What Hydra calls for each run, and how Hydra is called."""
 
+import argparse
 import contextlib
+import copy
 import io
 import os
-import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra
+import hydra.version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sweeper.config.grid import CONF
 from sweeper.config.overrides import MOST_RUNS
-from sweeper.config.resolved import resolve_config
+from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.files import say_what_failed
 from sweeper.system.machine import likely_kind
 from sweeper.system.terminal import say
+from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import passing_over
+from sweeper.train.launchers.interface import Launcher
+from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.run import execute_run, run_in_steps
 from sweeper.train.signals import StopSignals
 from sweeper.train.sweep_end import RUNS_VARIABLE
-from sweeper.train.threads import launcher_workers, new_run_threads, own_cores, runs_at_a_time
+from sweeper.train.threads import own_cores, runs_at_a_time
+
+# Of a Hydra launcher's `launch`: overrides of each run, number of the first. Returns what each run returned.
+Launch = Callable[..., Sequence[Any]]
 
 
-def _ask_hydra() -> None:
+class Task:
+    """What Hydra calls for each run, in whatever process its launcher chose.
+
+    Hydra makes its sweeper and its launcher by itself and hands them the task. So the task carries what they must know
+    of the sweep; a copy in another process carries nothing.
+
+    Args:
+        numbers: of the sweep's runs that aren't finished, for a launcher in whose queue the others need no place.
+        search: carries out a search, given the launcher's `launch`.
+    """
+
+    def __init__(
+        self, numbers: set[int] | None = None, search: Callable[[Launch], list[Sequence[Any]]] | None = None
+    ) -> None:
+        self.numbers, self.search = numbers, search
+
+    def __reduce__(self) -> tuple[type["Task"], tuple[()]]:
+        return Task, ()
+
+    def __call__(self, cfg: DictConfig) -> Status:
+        """Returns the run's status."""
+        run, sweep = _what_to_run(cfg), SweepStop.current()
+        beside_others = sweep is not None and _launcher().at_a_time(HydraConfig.get().launcher) > 1
+        with own_cores(run.config, run.directory, run.threads) if beside_others else contextlib.nullcontext():
+            status = execute_run(run)
+        if status is Status.INTERRUPTED and not (sweep is not None and sweep.requested()):
+            StopSignals.installed().requeue()
+        return status
+
+    def in_steps(self, cfg: DictConfig) -> Generator[Any, None, Status]:
+        """What the launcher `packed` calls instead: the same as a generator of steps."""
+        return run_in_steps(_what_to_run(cfg))
+
+
+def ask_hydra(arguments: list[str]) -> None:
     """Have Hydra answer what trains nothing; it would show a traceback for a reader that has seen enough."""
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _run_hydra()
+            _hand_to_hydra(get_args_parser().parse_args(arguments), Task())
     finally:
         say(answer.getvalue(), end="")
 
 
-def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
+def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[Path] = ()) -> None:
     """Hand over to Hydra, which shows a traceback for what its launcher couldn't do; we say it in a line.
 
     Args:
+        asked: the command line, as `read_command_line` gives it.
         leave_alone: directories of runs.
 
     Raises:
@@ -52,54 +96,45 @@ def _train_by_hydra(leave_alone: Sequence[Path] = ()) -> None:
     """
     asked_for_all = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print
-    arguments = list(sys.argv)
-    sys.argv += passing_over(leave_alone)
+    arguments = copy.copy(asked)
+    arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
     try:
-        _run_hydra()
+        _hand_to_hydra(arguments, task)
     except Exception as error:
         if asked_for_all or isinstance(error, (BadInput, RunFailed)):
             raise
         what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
         raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
-        sys.argv[:] = arguments
         if not asked_for_all:
             del os.environ["HYDRA_FULL_ERROR"]
 
 
-def run_one(cfg: DictConfig) -> str:
-    """What Hydra calls for each run, in whatever process its launcher chose. Returns the run's status."""
-    run, sweep = _what_to_run(cfg), SweepStop.current()
-    beside_others = sweep is not None and launcher_workers(HydraConfig.get().launcher) > 1
-    with own_cores(run["config"], run["directory"], run["threads"]) if beside_others else contextlib.nullcontext():
-        status = execute_run(**run)
-    if status == "interrupted" and not (sweep is not None and sweep.requested()):
-        StopSignals.installed().requeue()
-    return status
+def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
+    """What `hydra.main` does with the arguments of the process."""
+    hydra.version.setbase("1.3")
+    _run_hydra(arguments, get_args_parser(), task, config_path=str(CONF), config_name="config")
 
 
-def _run_one_in_steps(cfg: DictConfig) -> Generator[Any, None, str]:
-    """What the launcher `packed` calls instead: the same as a generator of steps."""
-    return run_in_steps(**_what_to_run(cfg))
-
-
-def _what_to_run(cfg: DictConfig) -> dict[str, Any]:
+def _launcher() -> Launcher:
+    """Of the run that Hydra has configured; a single run has none."""
     hydra_config = HydraConfig.get()
-    config = resolve_config(cfg, hydra_config.runtime.choices)
-    launcher = hydra_config.launcher if hydra_config.mode == RunMode.MULTIRUN else {}
-    places = min(launcher_workers(launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))
+    return find_launcher(hydra_config.launcher) if hydra_config.mode == RunMode.MULTIRUN else Launcher()
+
+
+def _what_to_run(cfg: DictConfig) -> Assignment:
+    hydra_config, launcher = HydraConfig.get(), _launcher()
+    config = resolve_once(cfg, hydra_config.runtime.choices)
+    places = min(launcher.at_a_time(hydra_config.launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))
     directory, kind = Path(config["outputs"]) / run_name(config), likely_kind(config["device"]["kind"])
-    threads = new_run_threads(asked := config["device"]["threads"], launcher)
-    return {
-        "config": config,
-        "directory": directory,
-        "parallel": runs_at_a_time(places, threads_to_use(asked, threads, directory, kind), kind),
-        "threads": threads,
-        "in_sweep": hydra_config.mode == RunMode.MULTIRUN,
-        "overrides": list(hydra_config.overrides.task),
-        "bars": hydra_config.sweeper.get("prune_below"),
-    }
-
-
-run_one.in_steps = _run_one_in_steps  # type: ignore[attr-defined]  # by which `packed` knows a task it can interleave
-_run_hydra = hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(run_one)
+    asked = config["device"]["threads"]
+    threads = launcher.threads(hydra_config.launcher) if asked is None else asked
+    return Assignment(
+        config=config,
+        directory=directory,
+        parallel=runs_at_a_time(places, threads_to_use(asked, threads, directory, kind), kind),
+        threads=threads,
+        overrides=list(hydra_config.overrides.task),
+        bars=hydra_config.sweeper.get("prune_below"),
+        in_sweep=hydra_config.mode == RunMode.MULTIRUN,
+    )

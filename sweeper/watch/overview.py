@@ -15,11 +15,22 @@ from sweeper.runs.layout import METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import Row, read_metrics
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import Run, read_row
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import Planned, Sweep, read_sweeps
 
-SETTLED = frozenset({"completed", "diverged", "failed", "pruned"})
 # As they are shown: what goes on first, what needs a look next.
-STATUSES = ("running", "waiting", "failed", "damaged", "interrupted", "diverged", "pruned", "completed")
+STATUSES = (
+    Status.RUNNING,
+    Status.WAITING,
+    Status.FAILED,
+    Status.DAMAGED,
+    Status.INTERRUPTED,
+    Status.DIVERGED,
+    Status.PRUNED,
+    Status.COMPLETED,
+)
+# By a sweep that comes to them; the others are its own already, or results.
+BEGUN_AGAIN = (Status.FAILED, Status.DAMAGED, Status.INTERRUPTED, Status.PRUNED)
 SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision")
 RECENT = 5  # epochs whose speed is taken for that of the next ones
 
@@ -39,7 +50,7 @@ class Sighting:
     """
 
     run: str
-    status: str
+    status: Status
     epoch: int = 0
     epochs: int | None = None
     test_accuracy: float | None = None
@@ -70,8 +81,8 @@ class Overview:
     seconds_elapsed: float | None
     seconds_left: float | None
 
-    def counts(self) -> dict[str, int]:
-        return {status: n for status in STATUSES if (n := sum(run.status == status for run in self.counted()))}
+    def counts(self) -> dict[Status, int]:
+        return {status: n for status in STATUSES if (n := sum(run.status is status for run in self.counted()))}
 
     def counted(self) -> list[Sighting]:
         """The runs that the figures are of."""
@@ -111,7 +122,7 @@ class Watcher:
         if known is not None and known[0] == mark:
             return known[1]
         run = read_row(path, name)
-        if run.values["status"] in SETTLED:
+        if run.status.settled:
             self._settled[path] = (mark, run)
         return run
 
@@ -120,7 +131,7 @@ def _sight(run: Run, now: float) -> Sighting:
     values = run.values
     seen = Sighting(
         values["run"],
-        values["status"] if values["status"] in STATUSES else "damaged",
+        run.status,
         run.epochs_done,
         values.get("epochs"),
         values.get("final_test_accuracy"),
@@ -130,13 +141,13 @@ def _sight(run: Run, now: float) -> Sighting:
         settings={name: values.get(name) for name in SETTINGS},
         changed=_time_of(run.path, RUN_FILE) or 0.0,
     )
-    if seen.status in ("running", "interrupted"):
+    if seen.status.goes_on:
         rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
         if rows:
             seen.epoch = int(rows[-1]["epoch"] or 0)
             seen.test_accuracy = rows[-1]["test_accuracy"]
             seen.images_per_second = rows[-1]["images_per_second"]
-        if seen.status == "running":
+        if seen.status is Status.RUNNING:
             written = _time_of(run.path, METRICS_FILE)
             seen.seconds_left = _seconds_left(rows, seen.epochs, seen.changed, written, now)
     return seen
@@ -162,27 +173,27 @@ def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: fl
 def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighting:
     """A run of a sweep at work; what an earlier command left of it is not yet its state."""
     if seen is None:
-        seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), "waiting", 0, planned.epochs)
-    elif seen.changed < sweep.began and (planned.anew or seen.status in ("failed", "damaged", "interrupted", "pruned")):
-        seen = Sighting(seen.run, "waiting", planned.done, planned.epochs, settings=seen.settings)
+        seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), Status.WAITING, 0, planned.epochs)
+    elif seen.changed < sweep.began and (planned.anew or seen.status in BEGUN_AGAIN):
+        seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
     seen.in_sweep = True
     return seen
 
 
 def _at_work(sweep: Sweep, runs: dict[str, Sighting]) -> bool:
     """For a sweep whose process is on another machine: one of its runs trains."""
-    return any(run.path in runs and runs[run.path].status == "running" for run in sweep.runs)
+    return any(run.path in runs and runs[run.path].status is Status.RUNNING for run in sweep.runs)
 
 
 def _place(run: Sighting) -> tuple[int, float]:
     """By status; those that train as they began, those that ended the latest first, those to come as they will."""
-    return STATUSES.index(run.status), run.changed if run.status == "running" else -run.changed
+    return STATUSES.index(run.status), run.changed if run.status is Status.RUNNING else -run.changed
 
 
 def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overview:
     ordered = sorted(runs.values(), key=_place)
     counted = [run for run in ordered if run.in_sweep] if live else ordered
-    unfinished = [run for run in counted if run.status in ("running", "waiting")]
+    unfinished = [run for run in counted if run.status in (Status.RUNNING, Status.WAITING)]
     ends = [run.seconds_left for run in unfinished if run.seconds_left is not None]
     elapsed = max(0.0, now - min(sweep.began for sweep in live)) if live else None
     if elapsed is not None:
@@ -192,12 +203,12 @@ def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overv
         left = sum((run.epochs or 0) - run.epoch for run in unfinished)
         if gained:
             ends.append(elapsed * left / gained)
-        elif any(run.status == "waiting" for run in unfinished):
+        elif any(run.status is Status.WAITING for run in unfinished):
             ends = []
     return Overview(
         ordered,
         bool(live),
-        sum((run.epochs or 0) if run.status in SETTLED else min(run.epoch, run.epochs or 0) for run in counted),
+        sum((run.epochs or 0) if run.status.settled else min(run.epoch, run.epochs or 0) for run in counted),
         sum(run.epochs or 0 for run in counted),
         elapsed,
         max(ends) if ends and unfinished else None,

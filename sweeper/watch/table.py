@@ -9,12 +9,21 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.runs.status import Status
 from sweeper.system.text import duration, percent, printable
 from sweeper.watch.load import HINT
 from sweeper.watch.overview import Overview, Sighting
 
-COLORS = {"running": "cyan", "failed": "red", "damaged": "red", "diverged": "magenta", "interrupted": "yellow"}
-COLORS |= {"waiting": "dim", "pruned": "blue", "completed": "green"}
+COLORS = {
+    Status.RUNNING: "cyan",
+    Status.WAITING: "dim",
+    Status.FAILED: "red",
+    Status.DAMAGED: "red",
+    Status.INTERRUPTED: "yellow",
+    Status.DIVERGED: "magenta",
+    Status.PRUNED: "blue",
+    Status.COMPLETED: "green",
+}
 FEWEST_ROWS = 3
 MOST_REASONS = 3
 
@@ -26,11 +35,11 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
         height: of the terminal, in lines; None shows every run.
     """
     counted = overview.counted()
-    reasons = [run for run in counted if run.status in ("failed", "damaged") and run.error][:MOST_REASONS]
+    reasons = [run for run in counted if run.status in (Status.FAILED, Status.DAMAGED) and run.error][:MOST_REASONS]
     below = [*_reasons(reasons), _progress(overview), *_machine(machine, overview)]
     runs = counted or overview.runs
     if overview.sweeping:  # and what else trains there
-        runs = runs + [run for run in overview.runs if run.status == "running" and not run.in_sweep]
+        runs = runs + [run for run in overview.runs if run.status is Status.RUNNING and not run.in_sweep]
     room = len(runs) if height is None else max(FEWEST_ROWS, height - len(below) - 4)
     shown, rest = (runs, []) if len(runs) <= room else (runs[: room - 1], runs[room - 1 :])
     lines: list[RenderableType] = [_table(shown, width)]
@@ -49,12 +58,12 @@ def _table(runs: list[Sighting], width: int) -> Table:
         table.add_column("images/s", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
     for run in runs:
-        speed = "" if run.images_per_second is None or run.status == "waiting" else f"{run.images_per_second:,.0f}"
+        speed = "" if run.images_per_second is None or run.status is Status.WAITING else f"{run.images_per_second:,.0f}"
         table.add_row(
             Text(printable(run.run)),
             Text(run.status, style=COLORS[run.status]),
             "" if run.epochs is None else f"{run.epoch}/{run.epochs}",
-            percent(run.test_accuracy) if run.status != "waiting" else "",
+            percent(run.test_accuracy) if run.status is not Status.WAITING else "",
             *([speed] if width >= 72 else []),
             "" if run.seconds_left is None else duration(run.seconds_left),
         )
@@ -113,7 +122,7 @@ def _machine(machine: dict[str, Any], overview: Overview) -> list[RenderableType
         ),
     ]
     if not machine["gpus"] and any(
-        run.status == "running" and run.settings.get("device") == "cuda" for run in overview.runs
+        run.status is Status.RUNNING and run.settings.get("device") == "cuda" for run in overview.runs
     ):
         lines.append(_dim(HINT))
     return lines

@@ -184,3 +184,12 @@ def test_label_files_that_do_not_fit_are_refused(tmp_path, content, message):
 def test_options_that_do_not_fit_the_kind_are_refused(kind, options, message):
     with pytest.raises(BadInput, match=message):
         corrupt([0, 1, 2], 3, kind, **{"original_index": np.arange(3), **options})
+
+
+def test_a_kind_of_noise_that_is_not_there_is_refused_with_the_nearest(call):
+    code, _, error = call("dataset=digits", "noise=symmetric", "noise.kind=symetric")
+    assert (
+        code == 2
+        and error.startswith("error: noise.kind=symetric: did you mean 'symmetric'?")
+        and error.count("\n") == 1
+    )

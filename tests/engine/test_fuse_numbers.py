@@ -138,12 +138,9 @@ def test_on_a_gpu_fused_blocks_are_no_further_from_fp64_than_torchs_operators(na
     launched.clear()
     ours = in_bf16(net, passes.training if training else passes.evaluation, given)
     names = [kernel for kernel, _ in launched]
-    expected = {
-        "statistics_kernel": 20,
-        "normalize_kernel": 20,
-        "gradient_sums_kernel": 20,
-        "input_gradient_kernel": 20,
-    }
+    expected = {"normalize_kernel": 20}
+    if training:
+        expected |= {"statistics_kernel": 20, "gradient_sums_kernel": 20, "input_gradient_kernel": 20}
     assert {kernel: names.count(kernel) for kernel in names} == expected
     assert sum(adds for _, adds in launched) == (8 if training else 0)
     theirs = in_bf16(net, net, given)

@@ -36,7 +36,7 @@ def interrupted(folder, facts: dict, **more: object):
 def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
     config = configure()
     device, data = choose_device(config["device"], threads=1), load_run_data(config)
-    told = describe_environment(config, tmp_path, device, data, [])
+    told = describe_environment(config, tmp_path, device, data, [], None)
     assert set(facts_of(told)) == set(FACTS)
     assert facts_of(told)["torch"] == torch.__version__ and facts_of(told)["threads"] == 1
     names = list(told)
@@ -131,9 +131,9 @@ def test_what_a_run_could_not_keep_is_said_in_a_line_and_recorded(then, now, lin
 def test_a_checkpoint_with_the_facts_of_this_machine_is_loaded(tmp_path):
     config, run = configure("epochs=2"), RunDirectory(tmp_path)
     device, data = choose_device(config["device"], threads=1), load_run_data(config)
-    told = describe_environment(config, tmp_path, device, data, [])
+    told = describe_environment(config, tmp_path, device, data, [], None)
     stop_after(2, run, told)
-    assert run.load_checkpoint()["numerics"] == facts_of(told) == begun_with(run)
+    assert run.load_checkpoint()["numerics"] == facts_of(told) == begun_with(run, None)
 
 
 def test_another_torch_is_told():
@@ -158,12 +158,12 @@ def test_what_a_run_began_with_outlives_records_of_attempts(tmp_path):
     """Begun on the CPU; killed on a GPU before anything was trained there; the CPU's threads are still known."""
     run = interrupted(tmp_path, CPU)
     told = environment(CUDA)
-    carry_over(told, run)
+    carry_over(told, run, read_run(run))
     change_record(run, environment=told)
-    assert begun_with(RunDirectory(run))["threads"] == 2
+    assert begun_with(RunDirectory(run), read_run(run))["threads"] == 2
     assert threads_to_use(None, 1, run, "cpu") == 2 and threads_to_use(None, 1, run, "cuda") == 1
     back = environment(CPU)
-    carry_over(back, run)
+    carry_over(back, run, read_run(run))
     assert go_on(back, {"numerics": CPU, "earlier": [], "epoch": 1, "step": 1}) is None and "earlier" not in back
 
 
@@ -171,7 +171,7 @@ def test_a_run_without_a_checkpoint_begins_as_a_new_one(tmp_path):
     run = interrupted(tmp_path, CPU)
     assert threads_to_use(None, 1, run, "cpu") == 2
     (run / CHECKPOINT_FILES[0]).unlink()
-    assert begun_with(RunDirectory(run)) is None and threads_to_use(None, 1, run, "cpu") == 1
+    assert begun_with(RunDirectory(run), read_run(run)) is None and threads_to_use(None, 1, run, "cpu") == 1
 
 
 @pytest.mark.parametrize("nonsense", [{}, [], [3], [{"threads": "x", "device": "cpu"}], "text", [[]], {"a": 1}])
@@ -179,7 +179,7 @@ def test_nonsense_in_a_record_is_not_believed(tmp_path, nonsense):
     run = interrupted(tmp_path, {**CPU, "threads": ["2"]}, earlier=nonsense)
     assert threads_to_use(None, 1, run, "cpu") == 1
     told = environment(CPU)
-    carry_over(told, run)
+    carry_over(told, run, read_run(run))
     go_on(told, {"epoch": 1, "step": 1})
 
 
@@ -196,12 +196,15 @@ def stop_after(steps: int, run: RunDirectory, facts: dict) -> None:
 def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_damaged(tmp_path, caplog):
     run = RunDirectory(tmp_path / "run")
     stop_after(2, run, environment(CUDA))
-    assert begun_with(run) == facts_of(environment(CUDA))
+    assert begun_with(run, None) == facts_of(environment(CUDA))
     told = environment(CPU)
     stop_after(2, run, told)
     assert f"{run.path}: this run began on cuda in bf16; it goes on on cpu in fp32, {SO}" in caplog.messages
     assert told["earlier"] == [{**facts_of(environment(CUDA)), "until_epoch": 1, "until_step": 2}]
     assert run.load_checkpoint()["earlier"] == told["earlier"]
-    assert begun_with(run)["device"] == "cuda"
+    assert begun_with(run, None)["device"] == "cuda"
     run.write_run("interrupted", configure(), told)
-    assert begun_with(run) == told["earlier"][0] and read_run(run.path)["environment"]["earlier"] == told["earlier"]
+    assert (
+        begun_with(run, read_run(run.path)) == told["earlier"][0]
+        and read_run(run.path)["environment"]["earlier"] == told["earlier"]
+    )

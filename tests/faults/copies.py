@@ -22,12 +22,6 @@ import copies
 copies.record({folder!r})
 """
 
-# A whole outputs folder is read in-process by the sweep's end, so that its file operations are seen too.
-TABLES_HERE = """
-from sweeper import aggregate, report, train
-train.update_tables = lambda outputs: aggregate.main([outputs]) == report.main([outputs]) == 0
-"""
-
 EVENTS = ("open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree")
 
 

@@ -17,16 +17,17 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "sweeper.train", "sweeper.engine.loop"]
-PRELOAD += [
-    "sweeper.train.rehearse",
-    "sweeper.runs.results",
-    "sweeper.report.page",
-    "sweeper.aggregate",
-    "sweeper.report",
-    "sweeper.watch",
-]
-PRELOAD += ["hydra.core.plugins", "forked"]
+PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "hydra.core.plugins", "sweeper.engine.loop"]
+PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "tests.faults.forked"]
+PRELOAD += [f"sweeper.{room}.command" for room in ("train", "aggregate", "report", "watch")]
+
+# As a `patch`: a sweep's tables and page are made within its process, without Python's start, which takes seconds.
+TABLES_HERE = """
+from unittest.mock import patch
+from sweeper.aggregate.command import main as aggregate
+from sweeper.report.command import main as report
+patch("sweeper.train.sweep.update_tables", lambda outputs: aggregate([outputs]) == report([outputs]) == 0).start()
+"""
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(PRELOAD)
@@ -96,7 +97,7 @@ def _run(module: str, arguments: list[str], cwd: str, log: str, patch: str) -> N
     code = 99
     try:
         exec(patch, {})
-        code = importlib.import_module(f"sweeper.{module}").main()
+        code = importlib.import_module(f"sweeper.{module}.command").main()
     except BaseException:
         traceback.print_exc()
     finally:

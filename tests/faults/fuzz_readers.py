@@ -13,7 +13,7 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["sweeper", "json"]):
-        for name in ("rows", "curves", "origins"):
+        for name in ("runs.rows", "report.curves", "report.provenance"):
             importlib.import_module(f"sweeper.{name}")
 
 from sweeper.aggregate.tables import to_csv
@@ -21,9 +21,9 @@ from sweeper.report.curves import read_curve
 from sweeper.report.provenance import read_origin
 from sweeper.runs.layout import METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import METRICS, figures_so_far, read_metrics
-from sweeper.runs.record import STATUSES
 from sweeper.runs.results import COLUMNS
 from sweeper.runs.rows import read_row
+from sweeper.runs.status import RECORDED
 from sweeper.system.text import printable
 
 
@@ -31,7 +31,7 @@ def check_record(folder: Path, content: bytes) -> None:
     """Whatever `run.json` holds, the run is a row of printable cells, damaged or not, and can be drawn."""
     (folder / RUN_FILE).write_bytes(content)
     run = read_row(str(folder), "a-run")
-    assert run.values["status"] in (*STATUSES, "damaged")
+    assert run.values["status"] in (*RECORDED, "damaged")
     error = run.values["error"]
     assert error is None or error == printable(error)
     if run.values["status"] == "damaged":

@@ -47,20 +47,22 @@ EpochOrder.draw = stop
 
 # A lock with a byte flipped may name an owner on another machine, which is watched for a minute.
 IMPATIENT = """
-from sweeper import lock
+from sweeper.system import lock
 lock.HEARTBEAT, lock.PATIENCE = 0.2, 1.0
 """
 
 # The three that read, before the sweep, and at its end without Python's start, which takes seconds.
 READ = """
-from sweeper import aggregate, report, train, watch
-def call(module, *arguments):
-    code = module.main(arguments)
-    print(f"exit code {code} of {module.__name__}", flush=True)
+import importlib
+from unittest.mock import patch
+def call(room, *arguments):
+    code = importlib.import_module(f"sweeper.{room}.command").main(arguments)
+    print(f"exit code {code} of sweeper.{room}", flush=True)
     return code
-for module, arguments in ((aggregate, ()), (report, ()), (watch, ("--once",))):
-    call(module, *arguments)
-train.update_tables = lambda outputs: call(aggregate, outputs) == call(report, outputs) == 0
+for room, arguments in (("aggregate", ()), ("report", ()), ("watch", ("--once",))):
+    call(room, *arguments)
+tables = lambda outputs: call("aggregate", outputs) == call("report", outputs) == 0
+patch("sweeper.train.sweep.update_tables", tables).start()
 """
 
 OF_A_RUN = ("run.json", "metrics.csv", "checkpoint.pt", "checkpoint.previous.pt", "corrupted_labels.csv", "run.lock")

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sweeper.runs.record import recorded_status
-from tests.faults.copies import TABLES_HERE, Copy, position, read_copies, recording
-from tests.faults.forked import run, start
+from tests.faults.copies import Copy, position, read_copies, recording
+from tests.faults.forked import TABLES_HERE, run, start
 from tests.faults.test_kill import outcome, table
 
 TRAINED = ("dataset=digits", "dataset.train_limit=300", "dataset.test_limit=100", "model=mlp", "model.width=16")
@@ -62,10 +62,8 @@ CASES = {
 }
 
 FAIL = """
-from sweeper import engine
-def fail(*arguments, **options):
-    raise RuntimeError("of the test")
-engine.build_model = fail
+from unittest.mock import patch
+patch("sweeper.engine.training.build_model", side_effect=RuntimeError("of the test")).start()
 """
 
 

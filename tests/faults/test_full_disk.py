@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.forked import run
+from tests.faults.forked import TABLES_HERE, run
 from tests.faults.test_kill import SEED, SIZE, check_clean, outcome
 
 EPOCHS = 6
@@ -39,16 +39,8 @@ pathlib.Path.write_text = failing_write_text
 
 # A small disk has less than a sweep asks for before it starts.
 SMALL_IS_ENOUGH = """
-from sweeper import prepare
-prepare.make_outputs = lambda outputs: None
-"""
-
-# The tables and the page without Python's start, which takes seconds.
-TABLES_HERE = """
-from sweeper import aggregate, report, train
-def update(outputs):
-    return [aggregate.main([outputs]), report.main([outputs])] == [0, 0]
-train.update_tables = update
+from unittest.mock import patch
+patch("sweeper.train.rehearse.make_outputs").start()
 """
 
 REASONS = {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system"}

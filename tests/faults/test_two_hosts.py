@@ -27,11 +27,12 @@ SWEEP += ("hydra/launcher=basic",)
 # A heartbeat of 0.2 s instead of 5, and 3 s of patience instead of 60; so half a second stands for about ten.
 HOST = """
 import time
-from sweeper import lock, sweeps
+from sweeper.runs import sweep_files
+from sweeper.system import lock
 lock.HEARTBEAT, lock.PATIENCE, DELAY = 0.2, 3.0, 0.5
 
 this_process = lock.this_process
-lock.this_process = sweeps.this_process = lambda: this_process() | {{"host": "{name}", "boot": "{name}"}}
+lock.this_process = sweep_files.this_process = lambda: this_process() | {{"host": "{name}", "boot": "{name}"}}
 
 clock = time.time
 time.time = lambda: clock() + {skew}

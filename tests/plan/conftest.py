@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+from sweeper.config import resolvers
 from sweeper.plan import forecast
 from sweeper.plan.command import main
 from sweeper.plan.probe import Probed
@@ -36,7 +37,8 @@ def plan(tmp_path, monkeypatch, capsys):
 
         monkeypatch.setattr(forecast, "probe", probe)
         monkeypatch.setattr("sweeper.system.machine.probe_kind", lambda: kind)
-        monkeypatch.setattr(forecast, "parallel_runs", lambda kind, threads: jobs)
+        for reader in (forecast, resolvers):
+            monkeypatch.setattr(reader, "parallel_runs", lambda kind, threads: jobs)
         code = main([*([] if text else ["--json"]), *arguments])
         out, error = capsys.readouterr()
         call.asked = asked

@@ -15,14 +15,7 @@ def test_every_entry_names_what_exists_and_its_source():
         assert (CONF / "model" / f"{speed.model}.yaml").is_file(), speed
         assert all((CONF / "optimizer" / f"{name}.yaml").is_file() for name in speed.optimizers), speed
         assert speed.images_per_second > 0 and len(speed.image) == 3
-        assert speed.source.startswith("docs/performance.md" if speed.measured else "users' reports"), speed
-
-
-def test_the_time_is_that_of_its_source():
-    speeds = {speed.device: speed for speed in speeds_of("resnet18", (3, 32, 32))}
-    epochs = 200 * 50_000
-    assert 1.5 <= speeds["NVIDIA T4 (Colab)"].seconds([("sgd", epochs)]) / 3600 <= 2
-    assert speeds["Apple M2"].seconds([("sgd", epochs)]) / 3600 == pytest.approx(5, rel=0.01)
+        assert speed.source.startswith("docs/performance.md"), speed
 
 
 def test_the_speeds_of_the_h100_are_those_of_the_studys_runs_alone():
@@ -38,5 +31,5 @@ def test_the_speeds_of_the_h100_are_those_of_the_studys_runs_alone():
 
 def test_the_fastest_comes_first_and_unknown_work_has_no_speed():
     found = [speed.images_per_second for speed in speeds_of("resnet18", (3, 32, 32))]
-    assert found == sorted(found, reverse=True) and len(found) >= 4
+    assert found == sorted(found, reverse=True) and len(found) >= 3
     assert speeds_of("resnet18", (3, 64, 64)) == speeds_of("mlp", (3, 32, 32)) == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 from sweeper.config import grid as compose
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.facts import MADE
+from sweeper.train.launchers.slurm import Slurm
 from tests.plan.test_forecast import GRID
 
 
@@ -36,7 +37,10 @@ def test_images_that_are_not_here_are_said_to_be_made(plan):
 
 def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkeypatch):
     """As if Slurm's launcher were installed, which the extra `slurm` brings."""
-    monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), launcher="slurm"))
+    monkeypatch.setattr("sweeper.train.launchers.slurm._is_installed", lambda: True)
+    options = {"_target_": Slurm.target, "timeout_min": 60}
+    asked = {"launcher": "slurm", "launcher_options": options}
+    monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), **asked))
     _, document = plan(*GRID)
     assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
     _, text = plan(*GRID, text=True)

@@ -8,21 +8,13 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
+from docs.rooms import LAYERS, PICTURE, draw
+
 PACKAGE = REPOSITORY / "sweeper"
 TESTS = REPOSITORY / "tests"
 
-# From the lowest: a room imports from rows above its own alone.
-LAYERS = (
-    ("system", "models", "optimizers", "schedules"),
-    ("runs",),
-    ("config", "aggregate", "watch"),
-    ("datasets", "report"),
-    ("engine", "choose"),
-    ("train",),
-    ("plan",),
-    ("doctor",),
-)
-LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+# A room imports from lower rows of the picture alone.
+LEVEL = {room: level for level, rooms in enumerate(reversed(LAYERS)) for room in rooms}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "conf" not in path.relative_to(PACKAGE).parts)
 NAMED = [path for path in MODULES if path.name not in ("__init__.py", "__main__.py")]
 
@@ -53,6 +45,10 @@ def test_rooms_are_few_and_each_has_its_layer():
     entries -= {"__init__", "__main__"}
     assert len(entries) <= 20
     assert entries == set(LEVEL)
+
+
+def test_the_picture_of_the_rooms_is_of_this_code():
+    assert PICTURE.read_text(encoding="utf-8") == draw(), "python docs/rooms.py draws it anew"
 
 
 @pytest.mark.parametrize("path", NAMED, ids=lambda path: module_name(path).removeprefix("sweeper."))

@@ -129,13 +129,6 @@ def test_tied_weights_can_be_written(tmp_path):
     assert (tmp_path / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize(("status", "aside"), [("completed", True), ("failed", True), ("interrupted", False)])
-def test_a_run_that_was_interrupted_in_its_rerun_goes_on(tmp_path, status, aside):
-    directory = make_run(tmp_path, status)
-    RunDirectory(directory).set_aside()
-    assert (directory / "previous").exists() == aside
-
-
 def test_files_that_belong_together_are_written_all_or_none(tmp_path, monkeypatch):
     old, new = ({tmp_path / name: content for name in ("results.csv", "summary.csv")} for content in (b"old", b"new"))
     files.write_together(old)

@@ -5,6 +5,7 @@ from made_runs import make_rows
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import METRICS, figures, figures_so_far, read_metrics
+from sweeper.runs.status import Status
 
 HEADER = ",".join(METRICS)
 LINE = "{},20,0.1,0.5,0.9,,,,,1.0,{},0.5,2000.0"  # of an epoch, and its test accuracy
@@ -102,7 +103,7 @@ def test_a_target_not_reached_yet_is_unknown_not_infinite():
 def test_a_result_has_the_figures_so_far_and_in_the_end_those_that_are_final(status, steps):
     rows = make_rows([0.2, 0.8, 0.5])
     final = {"final_test_accuracy": 0.5, "final_train_loss": 1 / 3} if status == "completed" else {}
-    assert figures(rows, 0.9, status) == figures_so_far(rows, 0.9) | {"steps_to_target": steps} | final
+    assert figures(rows, 0.9, Status(status)) == figures_so_far(rows, 0.9) | {"steps_to_target": steps} | final
 
 
 def test_no_rows_tell_nothing():

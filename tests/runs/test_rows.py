@@ -13,9 +13,9 @@ from sweeper.aggregate.frame import to_frame
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
 from sweeper.runs.directory import RunDirectory
-from sweeper.runs.record import STATUSES
 from sweeper.runs.results import Results
 from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT, read_row
+from sweeper.runs.status import RECORDED, Status
 from sweeper.system.lock import Lock
 from sweeper.train.record import summarize_rows
 
@@ -70,7 +70,7 @@ def test_figures_so_far_are_those_of_the_record(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.write_run("running", config, {})
     directory.write_metrics(rows)
-    recorded = summarize_rows(rows, config, {}, "interrupted", shared=False)
+    recorded = summarize_rows(rows, config, {}, Status.INTERRUPTED, shared=False)
     values = row(tmp_path)
     assert {name: values[name] for name in FROM_RESULT if name != "shared_device"} == {
         name: recorded[name] for name in FROM_RESULT if name != "shared_device"
@@ -210,7 +210,7 @@ ANYTHING = st.recursive(
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_a_record_says_the_tables_can_be_written(tmp_path, data):
-    directory = make_run(tmp_path, data.draw(st.sampled_from(STATUSES)))
+    directory = make_run(tmp_path, data.draw(st.sampled_from(RECORDED)))
     file = directory / "run.json"
     record = json.loads(file.read_text())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -224,7 +224,7 @@ def test_whatever_a_record_says_the_tables_can_be_written(tmp_path, data):
             node.pop(key)
     file.write_text(json.dumps(record))
     runs = [read_row(str(directory), "run"), read_row(str(make_run(tmp_path, optimizer="lion")), "other")]
-    assert runs[0].values["status"] in (*STATUSES, "damaged")
+    assert runs[0].values["status"] in (*RECORDED, "damaged")
     results, summary = Results(runs), summarize(runs)
     to_csv(results.columns(), (run.values for run in runs))
     to_csv(summary.columns(), summary.rows)

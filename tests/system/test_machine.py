@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
-import joblib
 import psutil
 import pytest
 
@@ -127,9 +126,3 @@ def refusing(ask):
         return ask(file, *arguments, **options)
 
     return refuse
-
-
-@pytest.mark.parametrize("n_jobs", [1, 3, -1, -2, -1000])
-def test_n_jobs_is_counted_as_joblib_counts(monkeypatch, n_jobs):
-    monkeypatch.setattr(limits, "cores", joblib.cpu_count)
-    assert limits.joblib_workers(n_jobs) == joblib.effective_n_jobs(n_jobs)

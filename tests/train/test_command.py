@@ -187,30 +187,6 @@ def test_cifar10_from_a_tree_of_images(tmp_path):
     assert "completed already" in again.stdout and "it was made with" not in again.stdout
 
 
-@pytest.mark.parametrize(
-    ("launcher", "asked", "found", "runs", "advised"),
-    [
-        ("local", "auto", "cuda", 2, True),
-        ("local", "cuda", "cpu", 2, True),
-        ("local", "auto", "cpu", 2, False),
-        ("local", "auto", "mps", 2, False),
-        ("local", "cpu", "cuda", 2, False),
-        ("local", "auto", "cuda", 1, False),
-        ("packed", "auto", "cuda", 2, False),
-        ("joblib", "auto", "cuda", 2, False),
-    ],
-)
-def test_a_sweep_on_one_gpu_is_told_of_the_faster_launcher(monkeypatch, launcher, asked, found, runs, advised):
-    from sweeper.config.resolved import Cell
-    from sweeper.train import sweep
-
-    monkeypatch.setattr("sweeper.system.machine.probe_kind", lambda: found)
-    to_do = [Cell({"device": {"kind": asked}}, Path(str(k)), k) for k in range(runs)]
-    line = sweep._faster_launcher(launcher, to_do)
-    assert (line is not None) == advised
-    assert line is None or "hydra/launcher=packed" in line
-
-
 def test_the_default_launcher_is_known_by_its_name():
     from sweeper.config.grid import compose_grid
 

@@ -15,6 +15,7 @@ from sweeper.runs.record import read_run
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
+from sweeper.train.launchers.joblib import Joblib
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, capsys):
 
 
 def test_the_run_that_had_the_process_for_itself_failed(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     die(cells[0])
     assert died.settle(BrokenProcessPool())
     record = read_run(cells[0].directory)
@@ -58,17 +59,17 @@ def test_the_run_that_had_the_process_for_itself_failed(cells):
 
 
 def test_of_those_that_joblib_killed_afterwards_none_failed(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     guilty = die(cells[0])
     die(cells[1])
-    died._codes[guilty] = -11
+    died.codes[guilty] = -11
     assert died.settle(BrokenProcessPool())
     assert [status(cell) for cell in cells[:2]] == ["failed", "running"]
     assert read_run(cells[0].directory)["error"].endswith("(SIGSEGV)")
 
 
 def test_of_several_in_one_process_those_failed_that_meet_it_twice(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     pid = die(cells[0])
     die(cells[1], pid)
     assert died.settle(BrokenProcessPool())
@@ -81,13 +82,13 @@ def test_of_several_in_one_process_those_failed_that_meet_it_twice(cells):
 
 def test_what_an_earlier_command_left_is_not_held_against_a_run(cells):
     die(cells[0])
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     assert not died.settle(BrokenProcessPool())
     assert status(cells[0]) == "running"
 
 
 def test_another_error_is_nobodys_death(cells):
-    died = Deaths(cells)
+    died = Deaths(cells, Joblib())
     die(cells[0])
     assert not died.settle(ValueError()) and not died.settle(None)
 

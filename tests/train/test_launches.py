@@ -9,6 +9,7 @@ from sweeper.config.grid import compose_grid
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
+from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launches import Launches
 from tests.train.test_deaths import die
 
@@ -27,7 +28,7 @@ def test_the_rest_is_launched_again_without_what_failed(cells, tmp_path):
             die(cells[1])
             raise RunFailed("a process died") from BrokenProcessPool()
 
-    Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+    Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
     assert launched == [[], [cells[1].directory]]
 
 
@@ -36,7 +37,7 @@ def test_a_launch_that_breaks_without_any_run_ends(cells, tmp_path):
         raise BrokenProcessPool
 
     with pytest.raises(BrokenProcessPool):
-        Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+        Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
 
 
 def dies_in(cell, launched):
@@ -54,7 +55,7 @@ def test_a_run_that_an_earlier_command_left_failed_is_tried_and_one_that_failed_
         RunDirectory(cell.directory).write_run("failed", cell.config, {})
 
     fail(cells[0])
-    launches, launched = Launches(cells, "joblib", SweepStop(tmp_path / "stop")), []
+    launches, launched = Launches(cells, Joblib(), SweepStop(tmp_path / "stop")), []
     start = dies_in(cells[1], launched)
 
     def fail_and_start(ended):
@@ -70,11 +71,11 @@ def test_fail_fast_begins_nothing_more_and_a_stop_that_was_asked_for_ends_it(cel
     for cell in cells:
         cell.config["fail_fast"] = True
     launched, stop = [], SweepStop(tmp_path / "fast")
-    Launches(cells, "joblib", stop).launch(dies_in(cells[0], launched))
+    Launches(cells, Joblib(), stop).launch(dies_in(cells[0], launched))
     assert len(launched) == 1 and stop.reason() == "failed"
     launched.clear()
     with pytest.raises(RunFailed):
-        Launches(cells, "joblib", SweepStop(stop.path)).launch(dies_in(cells[1], launched))
+        Launches(cells, Joblib(), SweepStop(stop.path)).launch(dies_in(cells[1], launched))
     assert len(launched) == 1
 
 
@@ -83,4 +84,4 @@ def test_an_error_of_the_launchers_own_is_passed_on(cells, tmp_path):
         raise ValueError("no such launcher")
 
     with pytest.raises(ValueError, match="no such launcher"):
-        Launches(cells, "joblib", SweepStop(tmp_path / "stop")).launch(start)
+        Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)

@@ -95,28 +95,13 @@ def test_rerun_is_a_way_out_and_keeps_the_record(run, tmp_path):
     assert find_finished(run) is not None and (run / "previous" / "1" / "run.json").exists()
 
 
-def test_a_damaged_record_is_no_reason_to_leave_a_whole_checkpoint(tmp_path, caplog):
-    from sweeper.train.run import _keep_what_is_damaged
-
-    run = RunDirectory(make_run(tmp_path, "running"))
-    run.write_checkpoint({"epoch": 1})
-    (run.path / "run.json").write_text("{")
-    _keep_what_is_damaged(run)
-    assert "not whole JSON; the run goes on from its checkpoint" in caplog.text
-    assert run.load_checkpoint() == {"epoch": 1} and not (run.path / "previous").exists()
-    (run.path / "checkpoint.pt").write_bytes(b"x")
-    _keep_what_is_damaged(run)
-    assert "the run is trained anew" in caplog.text
-    assert (run.path / "previous" / "1" / "metrics.csv").exists() and not (run.path / "checkpoint.pt").exists()
-
-
 def test_a_disk_that_fails_in_reading_is_no_damage(tmp_path, monkeypatch):
     directory = make_run(tmp_path)
 
     def fail(*arguments):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("sweeper.runs.directory.read_file", fail)
+    monkeypatch.setattr("sweeper.runs.record.read_file", fail)
     with pytest.raises(Refused, match=r"run.json: can't be read: Input/output error"):
         find_finished(directory)
 

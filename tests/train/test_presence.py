@@ -3,6 +3,7 @@
 import pytest
 from made_runs import change_record, make_run
 
+from sweeper.runs.record import read_run
 from sweeper.train.presence import DeviceTime, Presence, shared_before
 
 
@@ -32,17 +33,17 @@ def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monke
     assert Presence.runs_here() == 0 and not first._file.exists()
 
 
-def test_runs_that_share_a_device_share_its_seconds(tmp_path, monkeypatch):
+def test_runs_that_share_a_device_share_its_seconds(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("sweeper.train.presence.time.perf_counter", lambda: now[0])
-    alone, beside = DeviceTime(tmp_path / "a", 1), DeviceTime(tmp_path / "b", 1)
+    alone, beside = DeviceTime(None, 1), DeviceTime(None, 1)
     now[0] += 5
     assert (alone.count(), alone.count()) == (5, 5)
     with Presence("cpu"), Presence("cpu"):
         now[0] += 4
         assert (alone.count(), beside.count()) == (7, 4.5)
-    assert DeviceTime(tmp_path / "c", 3).count() == 0
-    in_three_processes = DeviceTime(tmp_path / "c", 3)
+    assert DeviceTime(None, 3).count() == 0
+    in_three_processes = DeviceTime(None, 3)
     now[0] += 6
     assert in_three_processes.count() == 2
 
@@ -50,7 +51,7 @@ def test_runs_that_share_a_device_share_its_seconds(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("recorded", "before"), [(30.5, 30.5), (None, 0), ("much", 0), (-1, 0), ([1], 0)])
 def test_a_run_that_goes_on_counts_on(tmp_path, recorded, before):
     run = make_run(tmp_path, "interrupted", environment={"device_seconds": recorded})
-    assert DeviceTime(run, 1).count() == pytest.approx(before, abs=0.1)
+    assert DeviceTime(read_run(run), 1).count() == pytest.approx(before, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,8 @@ def test_a_run_that_goes_on_tells_whether_its_first_part_shared_the_device(tmp_p
     run = make_run(tmp_path, status)
     if status != "running":  # which has no result yet
         change_record(run, result__shared_device=shared)
-    assert shared_before(run) is False  # nothing to go on from
+    record = read_run(run)
+    assert shared_before(run, record) is False  # nothing to go on from
     (run / "checkpoint.pt").touch()
-    assert shared_before(run) is known
-    (run / "run.json").write_text("{")
-    assert shared_before(run) is None
+    assert shared_before(run, record) is known
+    assert shared_before(run, None) is None

@@ -6,13 +6,14 @@ import pytest
 from made_runs import make_rows
 
 import sweeper.train.record
+from sweeper.runs.status import Status
 from sweeper.train.record import _commit, summarize_rows
 
 ROWS = make_rows([0.5, 0.9, 0.8])
 
 
 def summarize(status: str = "completed", target: float | None = None, rows: list | None = None) -> dict:
-    return summarize_rows(ROWS if rows is None else rows, {"target_accuracy": target}, {}, status, shared=False)
+    return summarize_rows(ROWS if rows is None else rows, {"target_accuracy": target}, {}, Status(status), shared=False)
 
 
 def test_final_and_best_are_both_told():

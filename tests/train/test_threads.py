@@ -1,6 +1,7 @@
 """How many threads runs get, with the default and the real command line: the same from a sweep's first to its last run,
 and a run that goes on keeps those it began with, whatever trains it then."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -10,13 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import run_module
 
+from sweeper.runs import sweep_files
 from sweeper.system.machine import cores
 from sweeper.train import threads
+from sweeper.train.presence import Presence
 from tests.train.test_command import without_times
 
 RUN = ("dataset=digits", "model=mlp", "device=cpu", "optimizer=sgd", "save_model=false")  # with the default threads
@@ -142,57 +144,12 @@ def test_threads_asked_for_on_the_way_are_refused_in_a_line_and_used_by_a_rerun(
     assert list((tmp_path / "again" / "copy").glob("outputs/*/*/previous/1/run.json"))
 
 
-@pytest.mark.parametrize(
-    ("launcher", "number"),
-    [
-        ({}, 8),  # a single run, basic, packed
-        ({"n_jobs": 4}, 2),
-        ({"n_jobs": 3}, 2),
-        ({"n_jobs": -1}, 1),
-        ({"n_jobs": -7}, 4),
-        ({"n_jobs": 100}, 1),
-        ({"ray": {"remote": {"num_cpus": 3}}}, 3),
-        ({"ray": {"remote": {"num_cpus": 0.5}}}, 1),
-        ({"ray": {"remote": {"num_cpus": None}}}, 1),
-    ],
-)
-def test_a_new_run_has_its_share_of_the_cores(monkeypatch, launcher, number):
-    monkeypatch.setattr(threads, "cores", lambda: 8)
-    monkeypatch.setattr("sweeper.system.machine.cores", lambda: 8)
-    options = {"_target_": "JoblibLauncher of joblib", **launcher} if "n_jobs" in launcher else launcher
-    assert threads.new_run_threads(None, options) == number
-    assert threads.new_run_threads(5, options) == 5
-
-
 def test_no_more_threads_than_cores_are_used_at_a_time(monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 8)
     monkeypatch.setattr("sweeper.system.machine.cores", lambda: 8)
     of_one = [threads.runs_at_a_time(4, n, "cpu") for n in (1, 2, 3, 8, 16)]
     assert of_one == [4, 4, 2, 1, 1]
     assert threads.runs_at_a_time(4, 16, "cuda") == 4
-
-
-@pytest.mark.parametrize(
-    ("asked", "n_jobs", "runs", "left", "line"),
-    [
-        (None, 8, 20, 20, None),
-        (None, 8, 20, 1, None),
-        (None, 16, 20, 20, "8 runs at a time, not 16: each run has 1 thread, cores are 8"),
-        (None, 16, 20, 8, None),
-        (4, 8, 20, 20, "2 runs at a time, not 8: each run has 4 threads, cores are 8"),
-        (None, 8, 2, 2, "each run has 1 thread, and cores stay idle; hydra.launcher.n_jobs=2 gives each 4"),
-        (None, 8, 2, 1, None),  # the other one has 1 thread already
-        (2, 4, 2, 2, None),
-    ],
-)
-def test_a_sweep_is_told_where_cores_are_too_few_or_stay_idle(monkeypatch, asked, n_jobs, runs, left, line):
-    monkeypatch.setattr(threads, "cores", lambda: 8)
-    monkeypatch.setattr("sweeper.system.machine.cores", lambda: 8)
-    cells = [SimpleNamespace(config={"device": {"kind": "cpu", "threads": asked}})] * runs
-    grid = SimpleNamespace(cells=cells, jobs=n_jobs, launcher_options={"_target_": "JoblibLauncher of joblib"})
-    assert threads.about_threads(grid, cells[:left]) == line
-    grid.launcher_options = {"_target_": "BasicLauncher"}
-    assert threads.about_threads(grid, cells[:left]) is None
 
 
 def have_cores(wanted: int, path: Path, events: "multiprocessing.Queue", seconds: float) -> None:
@@ -236,3 +193,28 @@ def test_the_cores_of_a_killed_process_are_free(tmp_path, monkeypatch):
     process.join(10)
     with threads._cores(2, tmp_path / "cores", lambda: False):
         pass
+
+
+@pytest.mark.parametrize("fault", ["read-only", "no locks", "somebody else's"])
+def test_without_a_temporary_folder_runs_go_on_without_waiting(tmp_path, monkeypatch, caplog, fault):
+    import fcntl
+    import tempfile
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if fault == "read-only":
+        monkeypatch.setattr(tempfile, "tempdir", "/proc/self")  # where nothing can be made, by root either
+    elif fault == "no locks":
+        monkeypatch.setattr(fcntl, "lockf", refuse)
+    else:
+        (tmp_path / f"optimizer-sweeper-{os.getuid()}").symlink_to("/")
+    monkeypatch.setenv(sweep_files.VARIABLE, str(tmp_path / ".stop-0123456789ab"))
+    config = {"device": {"kind": "cpu", "threads": None}, "rerun": False}
+    with threads.own_cores(config, tmp_path / "run", 1):
+        pass
+    (line,) = caplog.messages
+    assert line.endswith("; the sweep's runs don't wait until cores are free"), line
+    with Presence("cpu") as presence:
+        assert not presence.others

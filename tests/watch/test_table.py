@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from sweeper.runs.status import Status
 from sweeper.watch.overview import Overview, Sighting
 from sweeper.watch.table import watch_table
 
@@ -21,7 +22,7 @@ def shown(runs, width=80, height=24, machine=MACHINE, **more) -> list[str]:
 
 
 def sighting(k: int = 1, status: str = "running", **more) -> Sighting:
-    return Sighting(f"digits-cnn/adamw-seed{k}-0123abcd", status, epoch=3, epochs=50, **more)
+    return Sighting(f"digits-cnn/adamw-seed{k}-0123abcd", Status(status), epoch=3, epochs=50, **more)
 
 
 def test_a_run_with_all_that_is_known_of_it():
@@ -74,7 +75,7 @@ def test_failures_are_told_with_their_reasons():
 
 
 def test_names_are_texts():
-    lines = shown([Sighting("[red]a[/]\x1b[2J\n/b", "failed", error="[bold]\x1b]0;x\x07")])
+    lines = shown([Sighting("[red]a[/]\x1b[2J\n/b", Status.FAILED, error="[bold]\x1b]0;x\x07")])
     assert lines[1].startswith("[red]a[/] [2J /b") and not any("\x1b" in line for line in lines)
     assert "failed [red]a[/] [2J /b: [bold] ]0;x " in [*lines, *(line + " " for line in lines)]
 

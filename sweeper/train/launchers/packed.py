@@ -1,4 +1,5 @@
-"""Hydra's runs in lanes: each with its own configuration and log although one process advances several."""
+"""`hydra/launcher=packed`: Hydra's runs in lanes, each with its own configuration and log although one process advances
+several."""
 
 import logging
 import sys
@@ -14,9 +15,29 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
 from sweeper.train.launchers.gpu_processes import on_each_gpu, visible_gpus
+from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
 from sweeper.train.launchers.lanes import Lanes, Steps
+
+
+class Packed(Launcher):
+    """Several runs in turn in one process for each GPU."""
+
+    name = "packed"
+    target = "hydra_plugins.sweeper_packed_launcher.PackedLauncher"
+
+    def check(self, options: Options) -> None:
+        lanes = options.get("lanes", "auto")
+        if lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
+            raise BadInput(
+                f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1"
+            )
+
+    def turns(self, measured: Measured) -> Turns:
+        gpus = max(1, measured.gpus)
+        return Turns(measured.lanes * gpus, gpus, measured.gain)
 
 
 class PackedLauncher(Protocol):

@@ -10,11 +10,30 @@ import socket
 from typing import Any
 
 from sweeper.system.errors import BadInput, RunFailed, first_line, install
+from sweeper.train.launchers.interface import Launcher, Options
 
 FOLDER = "SWEEPER_FOLDER"
 
 
-def connect(launcher: dict[str, Any]) -> None:
+class Ray(Launcher):
+    """Each run a task of a cluster."""
+
+    name = "ray"
+    target = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
+    elsewhere = True
+
+    def prepare(self, options: Options) -> None:
+        connect(options)
+
+    def threads(self, options: Options) -> int:
+        """What Ray keeps free for the run."""
+        return max(1, int(options["ray"]["remote"].get("num_cpus") or 1))
+
+    def has_lost_a_process(self, error: BaseException | None) -> bool:
+        return type(error).__name__ == "WorkerCrashedError"  # Ray's, which may be missing
+
+
+def connect(launcher: Options) -> None:
     """Connect this process to the cluster, or start one on this machine.
 
     Args:

@@ -1,18 +1,60 @@
-"""What Slurm is asked before a sweep goes into its queue, so that nothing waits there for what never comes."""
+"""`hydra/launcher=slurm` and `slurm_local`: each run a job, by hydra-submitit-launcher.
 
+Slurm is asked before a sweep goes into its queue, so that nothing waits there for what never comes.
+"""
+
+import importlib.util
 import re
 import shutil
 import subprocess
-from typing import Any
 
-from sweeper.system.errors import BadInput, nearest
+from sweeper.system.errors import BadInput, install, nearest
+from sweeper.train.launchers.interface import Launcher, Options
 
 _OF_SBATCH = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node")
+_LEAST = {
+    **dict.fromkeys(("timeout_min", "cpus_per_task", "mem_gb", "array_parallelism"), 1),
+    **dict.fromkeys(("gpus_per_node", "signal_delay_s", "max_num_timeout"), 0),
+}
 
-to_queue: set[int] | None = None  # numbers of the sweep's runs that aren't finished: only they get a place in the queue
+
+class SlurmLocal(Launcher):
+    """Each run a process of this machine, all at once, as Slurm would start it."""
+
+    name = "slurm_local"
+    target = "hydra_plugins.sweeper_slurm_launcher.SlurmLocalLauncher"
+
+    def check(self, options: Options) -> None:
+        if not _is_installed():
+            raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {install('slurm')}")
+        for key, least in _LEAST.items():
+            if (value := options.get(key)) is not None and value < least:
+                raise BadInput(f"hydra.launcher.{key}={value}: must be at least {least}")
+        if (delay := options.get("signal_delay_s", 0)) >= 60 * options["timeout_min"]:
+            limit = f"less than hydra.launcher.timeout_min={options['timeout_min']}"
+            raise BadInput(f"hydra.launcher.signal_delay_s={delay}: a run would be warned as it begins; {limit}")
+
+    def has_lost_a_process(self, error: BaseException | None) -> bool:
+        return type(error).__name__ == "UncompletedJobError"  # submitit's, which may be missing
 
 
-def check_cluster(launcher: dict[str, Any]) -> None:
+class Slurm(SlurmLocal):
+    """Each run an element of a job array."""
+
+    name = "slurm"
+    target = "hydra_plugins.sweeper_slurm_launcher.SlurmLauncher"
+    elsewhere = True
+    cancels = True
+
+    def prepare(self, options: Options) -> None:
+        check_cluster(options)
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
+
+
+def check_cluster(launcher: Options) -> None:
     """Whether this machine's Slurm can ever start the runs.
 
     Raises:

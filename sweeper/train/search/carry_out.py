@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,14 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE
 from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import find_finished, recorded_status
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, write_sweep
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
-from sweeper.system.machine import parallel_runs
 from sweeper.system.terminal import say
 from sweeper.train.deaths import tell_of_the_dead
+from sweeper.train.launchers.interface import Launcher
+from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.search.pruning import median_bars, why_pruned
@@ -29,6 +32,7 @@ from sweeper.train.search.table import search_table
 from sweeper.train.search.trials import SEARCH_DATABASE, STATUS, Trials
 from sweeper.train.signals import StopSignals
 from sweeper.train.sweep_end import sweep_at_work, update_tables
+from sweeper.train.task import Launch, Task
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Grid
@@ -36,19 +40,17 @@ if TYPE_CHECKING:
 
 SEARCH_LOCK = "search.lock"
 
-Launch = Callable[..., Sequence[Any]]  # of a Hydra launcher: overrides of each run, number of the first
-
 
 @dataclass
 class _AtWork:
-    """The search that this process carries out, for Hydra's sweeper, which Hydra makes itself."""
+    """The search that this process carries out."""
 
     search: Search
     trials: Trials
     stop: SweepStop
     at_once: int
     cells: "dict[Path, Cell]"
-    launcher: str  # its `_target_`
+    launcher: Launcher
 
 
 @dataclass
@@ -60,27 +62,23 @@ class _Asked:
     bars: list[float | None] | None
 
 
-_at_work: _AtWork | None = None
-
-
 def carry_out_search(
     grid: "Grid",
     search: Search,
     prepare: "Callable[[Grid, list[Cell]], None]",
-    train: Callable[[], None],
+    train: Callable[[Task], None],
     exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
 ) -> int:
     """Begin the search or go on with it, and show what it found. Returns the command's exit code.
 
     Args:
         prepare: finds what is wrong with runs before they start.
-        train: hands over to Hydra, whose sweeper calls `carry_on`.
+        train: hands over to Hydra, whose sweeper calls the task's `search`.
         exit_code: of the runs' records.
 
     Raises:
         BadInput: the storage can't be used, or another process is at work on it.
     """
-    global _at_work  # noqa: PLW0603  # a process has one
     begun = (grid.outputs / SEARCH_DATABASE).exists()
     if not begun:  # first: what fails here leaves no folder behind
         prepare(grid, grid.cells)
@@ -103,40 +101,27 @@ def carry_out_search(
             if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
-            try:
-                with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
-                    _at_work = _AtWork(search, trials, stop, at_once, {}, str(grid.launcher_options.get("_target_")))
-                    show_sweep(grid.outputs)
-                    train()
-                    written = update_tables(str(grid.outputs))
-                    say(search_table(trials, str(grid.outputs)))
-                    return exit_code(list(_at_work.cells.values()), signals, stop.reason()) or (0 if written else 1)
-            finally:
-                _at_work = None
+            with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
+                work = _AtWork(search, trials, stop, at_once, {}, find_launcher(grid.launcher_options))
+                show_sweep(grid.outputs)
+                train(Task(search=partial(_carry_on, work)))
+                written = update_tables(str(grid.outputs))
+                say(search_table(trials, str(grid.outputs)))
+                return exit_code(list(work.cells.values()), signals, stop.reason()) or (0 if written else 1)
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
         raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:
-    """Of one optimizer, where no number was asked for: as many as keep joblib's processes at work, but no more than are
-    drawn blindly anyway, since values that are asked for at once can't learn from one another."""
-    if "joblib" not in str(grid.launcher_options.get("_target_")):
-        return 1
-    device = grid.cells[0].config["device"]
-    jobs = grid.jobs if grid.jobs is not None and grid.jobs > 0 else parallel_runs(device["kind"], device["threads"])
+    """Of one optimizer, where no number was asked for: as many as keep the launcher's processes at work, but no more
+    than are drawn blindly anyway, since values that are asked for at once can't learn from one another."""
+    jobs = find_launcher(grid.launcher_options).at_a_time(grid.launcher_options)
     return max(1, min(-(-jobs // len(search.bases)), search.options["startup_trials"]))
 
 
-def is_at_work() -> bool:
-    """Whether this process carries a search out."""
-    return _at_work is not None
-
-
-def carry_on(launch: Launch) -> list[Sequence[Any]]:
+def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
     """All batches that are not done; what Hydra's sweeper does. Returns what the launcher gave for each."""
-    work = _at_work
-    assert work is not None
     returns: list[Sequence[Any]] = []
     budget, first_job = work.search.options["trials"], 0
     for start in range(0, budget, work.at_once):
@@ -187,7 +172,7 @@ def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
 def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[float | None] | None:
     options = work.search.options
     earlier = work.trials.of(optimizer)[:before]
-    curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == "completed"]
+    curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == Status.COMPLETED]
     epochs = cell.config["epochs"]
     return (
         median_bars(curves, epochs, options["startup_trials"], options["warmup_epochs"]) if options["prune"] else None
@@ -199,16 +184,16 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
     directory = asked.cell.directory
     rows, _ = read_metrics(directory / METRICS_FILE)
     curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
-    status, value = "", None
+    status, value = None, None
     if (finished := find_finished(directory)) is not None:
         status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
-        if status == "completed" and value is None:  # a record from elsewhere
-            status = "diverged"
-    elif recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
-        status = "pruned"
-    if status:
+        if status is Status.COMPLETED and value is None:  # a record from elsewhere
+            status = Status.DIVERGED
+    elif recorded_status(directory) is Status.PRUNED and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+        status = Status.PRUNED
+    if status is not None:
         work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
-    return bool(status)
+    return status is not None
 
 
 def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:

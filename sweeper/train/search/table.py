@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sweeper.aggregate.tables import text
 from sweeper.config.search_space import FACTORS
 from sweeper.runs.identity import flat
+from sweeper.runs.status import Status
 from sweeper.system.text import percent
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
     asked = trials.of(optimizer)
     ended = [trial for trial in asked if trial.state.is_finished()]
     statuses = [trial.user_attrs.get(STATUS) for trial in ended]
-    counts = [*map(statuses.count, ("completed", "pruned", "diverged")), len(asked) - len(ended)]
+    counts = [*map(statuses.count, (Status.COMPLETED, Status.PRUNED, Status.DIVERGED)), len(asked) - len(ended)]
     # Two trials of the same values, as choices give them, are one run.
     epochs = {str(_typed(trials, trial)): trial.user_attrs.get(EPOCHS, trial.last_step or 0) for trial in ended}
     found = ["–"] * (3 + len(_further(trials)))
@@ -73,7 +74,7 @@ def _further(trials: "Trials") -> list[str]:
 def _completed(trials: "Trials", optimizer: str) -> "list[FrozenTrial]":
     from sweeper.train.search.trials import STATUS
 
-    return [t for t in trials.of(optimizer) if t.user_attrs.get(STATUS) == "completed" and t.value is not None]
+    return [t for t in trials.of(optimizer) if t.user_attrs.get(STATUS) == Status.COMPLETED and t.value is not None]
 
 
 def _typed(trials: "Trials", trial: "FrozenTrial") -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.config.search_space import Dimension, Search
 from sweeper.runs.identity import run_hash, run_name
+from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, first_line
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Trials:
         return values
 
     def tell(
-        self, optimizer: str, number: int, status: str, curve: dict[int, float], epochs: int, value: float | None
+        self, optimizer: str, number: int, status: Status, curve: dict[int, float], epochs: int, value: float | None
     ) -> None:
         """How a trial's run ended: completed, pruned or diverged. A diverged one counts as of accuracy 0.
 
@@ -154,12 +155,12 @@ class Trials:
             trial = self._trial(study, number)
             for epoch, accuracy in curve.items():
                 trial.report(accuracy, epoch)
-            trial.set_user_attr(STATUS, status)
+            trial.set_user_attr(STATUS, status.value)
             trial.set_user_attr(EPOCHS, epochs)
-            if status == "pruned":
+            if status is Status.PRUNED:
                 study.tell(number, state=TrialState.PRUNED)
             else:
-                study.tell(number, value if status == "completed" else 0.0)
+                study.tell(number, value if status is Status.COMPLETED else 0.0)
 
     def _trial(self, study: "Study", number: int) -> "Trial":
         from optuna.trial import Trial

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from sweeper.runs.identity import flat
 from sweeper.runs.metrics import METRICS
+from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.train.trackers.tracking import Row, TrackedRun
 
 KEY = "sweeper.key"
-ENDS = {"completed": "FINISHED", "diverged": "FINISHED", "failed": "FAILED"}  # an interrupted run may go on
+# A run that was interrupted, and may go on, is KILLED.
+ENDS = {Status.COMPLETED: "FINISHED", Status.DIVERGED: "FINISHED", Status.FAILED: "FAILED"}
 MOST_AT_ONCE = 100  # values, which MLflow takes in one request
 
 
@@ -62,9 +64,9 @@ class MLflow:
 
     def finish(self, status: str, result: Row) -> None:
         self._client.set_tag(self._run, "status", status)
-        if status in ("completed", "diverged"):
+        if Status(status).finished:
             self._send({name: value for name, value in result.items() if name != "shared_device"}, self._last_step)
-        self._client.set_terminated(self._run, ENDS.get(status, "KILLED"))
+        self._client.set_terminated(self._run, ENDS.get(Status(status), "KILLED"))
 
     def _send(self, values: Row, step: int) -> None:
         now = int(time.time() * 1000)

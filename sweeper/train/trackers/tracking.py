@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Protocol
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name, with_relative_paths
+from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, install, named
 
 log = logging.getLogger("sweeper")
@@ -136,11 +137,11 @@ class Tracking:
         self._told = len(rows)
         self._warn()
 
-    def end(self, rows: list[Row], status: str, result: Row) -> None:
+    def end(self, rows: list[Row], status: Status, result: Row) -> None:
         self.epoch(rows)
         if self._thread is None:
             return
-        self._rows.put((status, result))
+        self._rows.put((status.value, result))
         self._rows.put(None)
         patience = PATIENCE_AFTERWARDS if Tracking._one_hung else PATIENCE
         self._thread.join(patience)

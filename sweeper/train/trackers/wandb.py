@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from sweeper.runs.metrics import METRICS
+from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import make_folder, remove_tree
 from sweeper.train.trackers.tracking import Row, TrackedRun
@@ -51,4 +52,4 @@ class WandB:
 
     def finish(self, status: str, result: Row) -> None:
         self._run.summary.update({"status": status, **{k: v for k, v in result.items() if v is not None}})
-        self._run.finish(exit_code=int(status == "failed"))
+        self._run.finish(exit_code=int(status == Status.FAILED))

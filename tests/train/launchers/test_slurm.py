@@ -8,8 +8,8 @@ import stat
 import pytest
 from conftest import TINY
 
-import sweeper.config.launchers
 import sweeper.train.launchers.slurm
+from sweeper.train.launchers.slurm import Slurm, SlurmLocal
 from sweeper.train.signals import SIGNALS, StopSignals
 
 SLURM = ("-m", *TINY, "model=mlp", "seed=1,2", "hydra/launcher=slurm")
@@ -17,7 +17,7 @@ SLURM = ("-m", *TINY, "model=mlp", "seed=1,2", "hydra/launcher=slurm")
 
 @pytest.fixture
 def installed(monkeypatch):
-    monkeypatch.setattr(sweeper.config.launchers, "_is_installed", lambda: True)
+    monkeypatch.setattr(sweeper.train.launchers.slurm, "_is_installed", lambda: True)
 
 
 def test_limits_and_gpus_are_read():
@@ -30,7 +30,7 @@ def test_limits_and_gpus_are_read():
 
 @pytest.mark.parametrize("choice", ["slurm", "slurm_local"])
 def test_without_its_package_only_choosing_it_fails(call, monkeypatch, choice):
-    monkeypatch.setattr(sweeper.config.launchers, "_is_installed", lambda: False)
+    monkeypatch.setattr(sweeper.train.launchers.slurm, "_is_installed", lambda: False)
     code, _, err = call(*SLURM[:-1], f"hydra/launcher={choice}")
     assert code == 2
     how = "pip install 'optimizer-sweeper[slurm]', or '.[slurm]' from a clone"
@@ -51,6 +51,15 @@ def test_options_out_of_range(call, installed, option, line):
     assert code == 2
     assert err.startswith(f"error: {line}")
     assert len(err.splitlines()) == 1
+
+
+def test_by_slurm_runs_have_other_machines_and_may_be_cancelled():
+    assert Slurm().elsewhere and Slurm().cancels
+    assert not SlurmLocal().elsewhere and not SlurmLocal().cancels
+    for launcher in (Slurm(), SlurmLocal()):
+        assert launcher.at_a_time({"cpus_per_task": 2}) == 1
+        assert launcher.has_lost_a_process(type("UncompletedJobError", (Exception,), {})())
+        assert not launcher.has_lost_a_process(None)
 
 
 def test_no_sbatch(call, installed, monkeypatch, tmp_path):
@@ -76,7 +85,7 @@ def test_gpus_of_the_partition_asked_for(installed, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     nothing = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node", "mem_gb")
     asked = {**dict.fromkeys(nothing), "timeout_min": 60}
-    sweeper.train.launchers.slurm.check_cluster({**asked, "partition": "gpu", "gpus_per_node": 4, "timeout_min": 9999})
+    Slurm().prepare({**asked, "partition": "gpu", "gpus_per_node": 4, "timeout_min": 9999})
     for wrong, line in (
         ({"partition": "gpu", "gpus_per_node": 5}, "no node of partition gpu has more than 4"),
         ({"gpus_per_node": 1}, "no node of the default partition has more than 0"),
@@ -85,7 +94,7 @@ def test_gpus_of_the_partition_asked_for(installed, monkeypatch, tmp_path):
         ({"timeout_min": 7}, "sbatch refuses --time=7: no"),
     ):
         with pytest.raises(sweeper.train.launchers.slurm.BadInput, match=line):
-            sweeper.train.launchers.slurm.check_cluster({**asked, **wrong})
+            Slurm().prepare({**asked, **wrong})
 
 
 class SubmititsHandler:

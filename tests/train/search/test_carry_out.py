@@ -27,17 +27,18 @@ BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
 # Commands one after another in one process, which imports torch once; of each a line of its folder and its words.
 IN_ONE_PROCESS = """
 import json, os, sys
-from sweeper import search, train
+from sweeper.train import command, sweep
+from sweeper.train.search import carry_out
 answers = os.fdopen(os.dup(1), "w")
-update_tables = search.update_tables
+update_tables = carry_out.update_tables
 for line in sys.stdin:
     folder, arguments, tables = json.loads(line)
     os.chdir(folder)
     for stream, name in ((1, "told"), (2, "errors")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
-    search.update_tables = train.update_tables = update_tables if tables else lambda outputs: True
+    carry_out.update_tables = sweep.update_tables = update_tables if tables else lambda outputs: True
     sys.argv = ["train.py", *arguments]
-    code = train.main()
+    code = command.main()
     sys.stdout.flush()
     print(code, file=answers, flush=True)
 """

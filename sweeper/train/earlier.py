@@ -1,0 +1,86 @@
+"""What earlier processes left of a run: its record, read once under the run's lock, and what is done with it."""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.engine.devices import best_kind
+from sweeper.engine.numerics import Kept, begun_with, keep
+from sweeper.runs.directory import RunDirectory
+from sweeper.runs.layout import CHECKPOINT_FILES, RUN_FILE
+from sweeper.runs.previous import keep_files
+from sweeper.runs.record import Damaged, OfAnotherRun, Refused, read_run
+from sweeper.runs.status import Status
+from sweeper.train.assignment import Assignment
+
+log = logging.getLogger("sweeper")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run's record, or why there is none that can be believed."""
+
+    record: dict[str, Any] | None = None
+    damage: Damaged | None = None
+
+    @property
+    def status(self) -> Status | None:
+        return self.record["status"] if self.record is not None else None
+
+
+def read_earlier(assignment: Assignment) -> Earlier:
+    """Read the record. To be called by the lock's owner.
+
+    Raises:
+        Refused: there is a record that may be whole, and the run isn't to be trained anew.
+    """
+    try:
+        return Earlier(read_run(assignment.directory))
+    except Refused as refused:
+        if not assignment.config["rerun"]:
+            raise
+        return Earlier(damage=refused)
+    except Damaged as damage:
+        return Earlier(damage=damage)
+
+
+def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tuple[Earlier, Kept]:
+    """Keep aside, under `previous/`, what the run doesn't go on from.
+
+    By `rerun=true` that is everything; a rerun that was interrupted goes on, unless with other options.
+
+    Returns:
+        What is left, and the device's options with which the run goes on or begins.
+    """
+    options, threads, rerun = assignment.config["device"], assignment.threads, assignment.config["rerun"]
+    kind = best_kind(options["kind"])
+    if earlier.damage is not None and not rerun:
+        _keep_what_is_damaged(assignment, run, earlier.damage)
+    kept = keep(options, threads, begun_with(run, earlier.record), kind)
+    if rerun and (kept.refused or earlier.status is None or not earlier.status.goes_on):
+        run.set_aside()
+        return Earlier(), keep(options, threads, None, kind)
+    return earlier, kept
+
+
+def _keep_what_is_damaged(assignment: Assignment, run: RunDirectory, damage: Damaged) -> None:
+    """Report a record that can't be read any more; a result without a record is kept under `previous/`."""
+    words = assignment.as_typed(damage)
+    if _has_whole_checkpoint(run):
+        kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None
+        log.warning("%s%s; the run goes on from its checkpoint", words, f"; it is kept in {kept}" if kept else "")
+    elif (aside := run.set_aside()) is not None:
+        log.warning(
+            "%s; the run is trained anew, and what there is of it is kept in %s",
+            words,
+            assignment.directory / aside.relative_to(run.path),
+        )
+
+
+def _has_whole_checkpoint(run: RunDirectory) -> bool:
+    for name in CHECKPOINT_FILES:
+        with contextlib.suppress(Damaged):
+            if run.load_checkpoint(name) is not None:
+                return True
+    return False

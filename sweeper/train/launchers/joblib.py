@@ -1,0 +1,68 @@
+"""`hydra/launcher=local` and `joblib`: runs in processes of this machine, by hydra-joblib-launcher."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from sweeper.system.errors import BadInput
+from sweeper.system.machine import cores, likely_kind
+from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
+from sweeper.train.threads import runs_at_a_time, share_of_cores
+
+
+class Joblib(Launcher):
+    name = "local"
+    target = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+
+    def check(self, options: Options) -> None:
+        n_jobs = options.get("n_jobs")
+        if n_jobs is not None and (not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0):
+            raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
+
+    def at_a_time(self, options: Options) -> int:
+        return workers(int(options.get("n_jobs") or 1))
+
+    def advice(self, options: Options, configs: list[dict[str, Any]], runs: int) -> str | None:
+        kind, places = likely_kind(configs[0]["device"]["kind"]), self.at_a_time(options)
+        if kind == "cuda" and places == 1 and len(configs) > 1:
+            return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
+        return _about_cores(configs, places, runs) if kind == "cpu" else None
+
+    def turns(self, measured: Measured) -> Turns:
+        return Turns(measured.processes, measured.processes, own_processes=True)
+
+    @contextlib.contextmanager
+    def exit_codes(self, codes: dict[int, int]) -> Iterator[None]:
+        """Joblib asks for exit codes when the first process has ended; after that it kills the others."""
+        from joblib.externals.loky import process_executor
+
+        look = process_executor.get_exitcodes_terminated_worker
+
+        def look_and_note(processes: dict[int, Any]) -> Any:
+            told = look(processes)  # waits for the first exit code
+            ended = {pid: process.exitcode for pid, process in list(processes.items())}
+            codes.update({pid: code for pid, code in ended.items() if code is not None})
+            return told
+
+        process_executor.get_exitcodes_terminated_worker = look_and_note
+        try:
+            yield
+        finally:
+            process_executor.get_exitcodes_terminated_worker = look
+
+
+def workers(n_jobs: int) -> int:
+    """How many processes joblib's `n_jobs` stands for: -1 is one a core, -2 one fewer, and so on."""
+    return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
+
+
+def _about_cores(configs: list[dict[str, Any]], places: int, runs: int) -> str | None:
+    """Runs that can't all have a place, or cores that stay idle."""
+    asked = configs[0]["device"]["threads"]
+    threads = asked or share_of_cores(places)
+    each = f"each run has {threads} thread{'s' * (threads != 1)}"
+    if (fewer := runs_at_a_time(places, threads, "cpu")) < min(places, len(configs)):
+        return f"{fewer} run{'s' * (fewer != 1)} at a time, not {places}: {each}, cores are {cores()}"
+    if asked is None and len(configs) == runs < places and (more := share_of_cores(runs)) > threads:
+        return f"{each}, and cores stay idle; hydra.launcher.n_jobs={runs} gives each {more}"
+    return None

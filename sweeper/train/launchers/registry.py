@@ -1,0 +1,56 @@
+"""Every launcher by its Hydra class. A new one is a file beside this one, a line here, and a YAML in conf/."""
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher as HydraLauncher
+
+from sweeper.system.errors import BadInput
+from sweeper.train.launchers.basic import Basic
+from sweeper.train.launchers.interface import Launcher, Options
+from sweeper.train.launchers.joblib import Joblib
+from sweeper.train.launchers.packed import Packed
+from sweeper.train.launchers.ray import Ray
+from sweeper.train.launchers.slurm import Slurm, SlurmLocal
+
+DEFAULT = Joblib()
+LAUNCHERS = {
+    launcher.target: launcher
+    for launcher in (
+        DEFAULT,
+        Basic(),
+        Packed(),
+        Slurm(),
+        SlurmLocal(),
+        Ray(),
+    )
+}
+
+
+def find_launcher(options: Options) -> Launcher:
+    """The object for these options of `hydra.launcher`.
+
+    A class that isn't in the table may bring its own as its attribute `interface`; another one trains one run after the
+    other in the command's process, as far as `sweeper` knows.
+    """
+    target = str(options.get("_target_"))
+    if target in LAUNCHERS:
+        return LAUNCHERS[target]
+    brought = getattr(_hydra_classes().get(target), "interface", None)
+    return brought if isinstance(brought, Launcher) else Unlisted()
+
+
+class Unlisted(Launcher):
+    """A launcher of the user's that says nothing about itself."""
+
+    def check(self, options: Options) -> None:
+        target = str(options.get("_target_"))
+        if target not in _hydra_classes():
+            where = "Hydra finds launchers in modules of a folder hydra_plugins on PYTHONPATH"
+            raise BadInput(f"hydra.launcher._target_={target}: there is no such launcher; {where}")
+
+    def has_lost_a_process(self, error: BaseException | None) -> bool:
+        return any(launcher.has_lost_a_process(error) for launcher in LAUNCHERS.values())
+
+
+def _hydra_classes() -> dict[str, type]:
+    found = Plugins.instance().discover(HydraLauncher)
+    return {f"{one.__module__}.{one.__qualname__}": one for one in found}
