@@ -11,13 +11,13 @@ def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     with Presence("cpu") as alone:
         assert not alone.others
-        other = alone._folder / "1"  # the first process of this machine lives as long as it does
+        other = alone._file.parent / "1"  # the first process of this machine lives as long as it does
         other.touch()
         alone.look()
         assert alone.others
     other.unlink()
     with Presence("cpu") as again:
-        (again._folder / "999999999").touch()  # a process that is gone
+        (again._file.parent / "999999999").touch()  # a process that is gone
         again.look()
         assert not again.others
 
