@@ -4,12 +4,10 @@ Without a GPU the kernels run in Triton's interpreter, in a process of its own.
 """
 
 import copy
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
+from interpreted import in_the_interpreter, on_a_gpu
 from networks import fused, images, made
 from torch import nn
 from torch.nn import functional
@@ -19,13 +17,6 @@ from sweeper.engine.devices import choose_device
 from sweeper.engine.fuse import Fused, forward_passes
 from sweeper.engine.kernels import batch_norm
 from sweeper.engine.low_precision import LowPrecisionWeights
-
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-
-in_the_interpreter = pytest.mark.skipif(
-    not INTERPRETED, reason="run in a process of its own by test_in_the_interpreter"
-)
-on_a_gpu = pytest.mark.skipif(INTERPRETED or not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 
 def trained(net: nn.Module, forward: nn.Module, given: torch.Tensor) -> list[torch.Tensor]:
@@ -110,17 +101,6 @@ def test_a_network_with_the_kernels_is_the_network_without(name, for_two, monkey
     for ours, theirs in zip(gradients, expected, strict=True):
         error = (ours.double() - theirs).abs().max() / theirs.abs().max().clamp(min=1e-3)
         assert error < 1.6e-2  # through 19 layers fp32 itself is no closer to fp64 than 1e-3
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(INTERPRETED, reason="this is the interpreter")
-def test_in_the_interpreter():
-    pytest.importorskip("triton")
-    command = [sys.executable, "-m", "pytest", __file__, "-k", "kernels", "-m", "not cuda", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        command, env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0 and " passed" in done.stdout, done.stdout + done.stderr
 
 
 CUDA = {"kind": "cuda", "compile": "auto", "deterministic": False, "precision": "bf16"}

@@ -9,7 +9,6 @@ from conftest import TINY
 
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
-from sweeper.engine.augment import Batches, EpochOrder
 from sweeper.engine.devices import choose_device
 from sweeper.engine.loop import Diverged, Stopped, train
 from sweeper.runs.directory import RunDirectory
@@ -97,41 +96,6 @@ def test_every_optimizer_sees_the_same_first_loss(tmp_path):
     assert abs(other_seed - losses["sgd"]) > 1e-3
 
 
-def test_the_order_of_an_epoch_belongs_to_seed_and_epoch_alone():
-    def draw(seed: int, epoch: int) -> EpochOrder:
-        order = EpochOrder(100, 2, torch.device("cpu"))
-        order.draw(seed, epoch)
-        return order
-
-    torch.manual_seed(0)
-    first = draw(1, 1)
-    torch.manual_seed(99)
-    again = draw(1, 1)
-    assert all(torch.equal(getattr(first, k), getattr(again, k)) for k in ("index", "crop", "flip"))
-    assert sorted(first.index.tolist()) == list(range(100))
-    assert first.crop.min() == 0 and first.crop.max() == 4
-    assert not torch.equal(first.index, draw(1, 2).index) and not torch.equal(first.index, draw(2, 1).index)
-
-
-def test_augmentation_is_a_crop_of_the_padded_image_mirrored_or_not():
-    config = configure("dataset.crop_padding=2", "dataset.flip=true")
-    data = load_run_data(config)
-    batches = Batches(data, 2, True, torch.device("cpu"))
-    order = EpochOrder(len(batches), 2, torch.device("cpu"))
-    order.draw(1, 1)
-    images, labels, index = batches.take(order, torch.arange(10, 40))
-    padded = torch.nn.functional.pad(data.train.images, [2] * 4)
-    for k, (image, label) in enumerate(zip(images, labels, strict=True)):
-        place = order.index[10 + k]
-        row, column = order.crop[10 + k].tolist()
-        expected = padded[place, :, row : row + 8, column : column + 8]
-        if order.flip[10 + k]:
-            expected = expected.flip(2)
-        expected = (expected.float() / 255 - data.mean[:, None, None]) / data.std[:, None, None]
-        torch.testing.assert_close(image, expected, rtol=1e-4, atol=1e-5)
-        assert label == data.train.labels[place] and index[k] == place
-
-
 @pytest.mark.parametrize(
     ("option", "words"), [("optimizer.lr=1e30", "epoch 1, step"), ("divergence_loss=1e-3", "epoch 1, step 1")]
 )
@@ -164,21 +128,6 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     RunDirectory(tmp_path).write_checkpoint({**state, "data_digest": "other"})
     with pytest.raises(RunFailed, match="the data set has changed"):
         finish(config, tmp_path)
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize(("padding", "flip"), [(0, False), (0, True), (4, False), (4, True)])
-def test_the_kernel_takes_the_same_batches(padding, flip):
-    data, where = load_run_data(configure()), torch.device("cuda")
-    batches = Batches(data, padding, flip, where)
-    order = EpochOrder(len(batches), padding, where)
-    order.draw(1, 1)
-    places = torch.arange(20, 150, device=where)
-    assert batches.by_kernel
-    images, labels, index = batches.take(order, places)
-    expected = batches.take_plainly(order, places)
-    torch.testing.assert_close(images, expected[0], rtol=1e-6, atol=1e-6)
-    assert torch.equal(labels, expected[1]) and torch.equal(index, expected[2])
 
 
 def test_a_run_killed_within_an_epoch_goes_on_from_its_latest_minute(tmp_path, monkeypatch):

@@ -1,5 +1,5 @@
 """A run of ours is a textbook's: from the same initial weights and batches, the losses of 30 steps are those of
-torchvision's blocks, torch's batch norm, SGD and schedules, and the batches are torchvision's transforms.
+torchvision's blocks, torch's batch norm, SGD and schedules. The batches: `test_augment.py`.
 
 In double precision. In single precision rounding alone moves a ReLU across 0 now and then, and with it the gradient of
 so small a network by a percent.
@@ -218,38 +218,6 @@ def test_a_hundred_epochs_have_the_textbooks_rates(warmup_fraction):
     # In its warm-up the textbook's reaches the full rate one step earlier.
     assert [factor(step) for step in range(total_steps)] == pytest.approx(expected, abs=1 / max(1, warmup_steps))
     assert [factor(step) for step in range(warmup_steps, total_steps)] == pytest.approx(expected[warmup_steps:])
-
-
-def test_batches_are_torchvisions_transforms():
-    """Padded by black, cropped, mirrored, and only then normalized; pixel for pixel, for the same draws."""
-    data = load_run_data(configure())
-    batches, order = Batches(data, 4, True, CPU), EpochOrder(IMAGES, 4, CPU)
-    order.draw(1, 1)
-    images, labels, index = batches.take(order, torch.arange(IMAGES))
-    assert torch.equal(index, order.index) and torch.equal(labels, data.train.labels[index])
-    draws = zip(images, index.tolist(), order.crop.tolist(), order.flip.tolist(), strict=True)
-    for image, place, (top, left), mirror in draws:
-        expected = transforms.crop(transforms.pad(data.train.images[place], 4), top, left, 32, 32)
-        expected = transforms.hflip(expected) if mirror else expected
-        torch.testing.assert_close(image, normalize(expected, data), rtol=1e-5, atol=2e-6)
-        pixels = (image * data.std[:, None, None] + data.mean[:, None, None]) * 255
-        assert torch.equal(pixels.round().to(torch.uint8), expected)
-
-
-def test_crops_are_uniform_and_half_of_the_images_are_mirrored():
-    """By chi-squared over 9 × 9 places × mirrored or not, over all images of an epoch of CIFAR-10 and of two epochs."""
-    n = 50_000
-    counts = torch.zeros(9, 9, 2)
-    for epoch in (1, 2):
-        order = EpochOrder(n, 4, CPU)
-        order.draw(1, epoch)
-        assert torch.equal(order.index.sort().values, torch.arange(n))
-        cells = torch.stack([*order.crop.T, order.flip.long()])
-        counts.index_put_(tuple(cells), torch.ones(n), accumulate=True)
-        expected = epoch * n / counts.numel()
-        chi_squared = ((counts - expected) ** 2 / expected).sum().item()
-        degrees = counts.numel() - 1
-        assert abs(chi_squared - degrees) < 4 * (2 * degrees) ** 0.5
 
 
 @pytest.mark.parametrize("choice", ["resnet18", "resnet20", "cnn", "mlp", "wide_resnet"])

@@ -12,13 +12,10 @@ from conftest import TINY
 from sweeper.config.grid import compose_grid
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.record import read_run
-from sweeper.runs.sweep_files import SweepStop
-from sweeper.system.errors import RunFailed
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
 from sweeper.train.launchers.joblib import Joblib
-from sweeper.train.launches import Launches
 
 
 @pytest.fixture
@@ -94,27 +91,6 @@ def test_another_error_is_nobodys_death(cells):
     died = Deaths(cells, Joblib())
     die(cells[0])
     assert not died.settle(ValueError()) and not died.settle(None)
-
-
-def test_the_rest_is_launched_again_without_what_failed(cells, tmp_path):
-    launched = []
-
-    def start(ended):
-        launched.append(ended)
-        if len(launched) == 1:
-            die(cells[1])
-            raise RunFailed("a process died") from BrokenProcessPool()
-
-    Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
-    assert launched == [[], [cells[1].directory]]
-
-
-def test_a_launch_that_breaks_without_any_run_ends(cells, tmp_path):
-    def start(ended):
-        raise BrokenProcessPool
-
-    with pytest.raises(BrokenProcessPool):
-        Launches(cells, Joblib(), SweepStop(tmp_path / "stop")).launch(start)
 
 
 def test_names_travel_to_workers_by_the_environment(cells, monkeypatch):

@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -139,92 +135,3 @@ def test_fail_fast_starts_nothing_more(users_folder):
     done = run_module("train", *overrides, "hydra/launcher=basic", cwd=users_folder, PYTHONPATH=str(users_folder))
     assert done.returncode == 1
     assert [row["status"] for row in rows(users_folder / "fast" / "results.csv")] == ["failed"]
-
-
-# A run long enough to be caught in the middle, short enough to be trained whole as well.
-LONG = (
-    "dataset=digits",
-    "device=cpu",
-    "device.threads=1",
-    "epochs=24",
-    "dataset.train_limit=600",
-    "model.width=8",
-    "checkpoint_every=1",
-)
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("untouched")
-    done = run_module("train", "-m", "optimizer=lion,sgd", *LONG, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "outputs"
-
-
-@pytest.mark.parametrize(("launcher", "name"), [("basic", "SIGINT"), ("joblib", "SIGTERM"), ("joblib", "SIGKILL")])
-def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, launcher, name):
-    arguments = ["-m", "optimizer=lion,sgd", *LONG, f"hydra/launcher={launcher}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    run = tmp_path / "outputs" / "digits-cnn"
-    while not list(run.glob("*/checkpoint.pt")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    if name == "SIGKILL":
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=60)  # with the tables; tests/faults/test_signals.py times the stop
-    assert "Traceback" not in errors
-    if name != "SIGKILL":
-        assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
-        statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
-        assert "interrupted" in statuses and "running" not in statuses
-    if launcher == "basic":
-        assert "1 more not begun; the same command goes on\n" in errors
-    done = run_module("train", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert metrics(tmp_path / "outputs") == metrics(untouched)
-    for path in untouched.glob("*/*/model.safetensors"):
-        assert (tmp_path / "outputs" / path.relative_to(untouched)).read_bytes() == path.read_bytes()
-
-
-@pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
-def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, untouched, damaged):
-    """The record of an unfinished run is cut; the same command ends it as if it had never been touched."""
-    arguments = ["optimizer=sgd", *LONG]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
-    while not (found := list((tmp_path / "outputs").glob("*/*/checkpoint.pt"))):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    file = found[0].with_name(damaged)
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    table = run_module("aggregate", "outputs", cwd=tmp_path)
-    assert table.returncode == 0 and len(rows(tmp_path / "outputs" / "results.csv")) == 1
-    done = run_module("train", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    name = found[0].parent.name
-    assert metrics(tmp_path / "outputs")[name] == metrics(untouched)[name]
-    record = json.loads(found[0].with_name("run.json").read_text())
-    assert record["result"]["shared_device"] is not False  # what was killed can't tell
-
-
-def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
-    arguments = ["-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic"]
-    command = [sys.executable, "-m", "sweeper.train", *arguments]
-    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    assert sum(text.count("completed, test") for text in errors) == 2  # each run once, by whichever came first
-    assert metrics(tmp_path / "outputs") == metrics(untouched)
-    assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))

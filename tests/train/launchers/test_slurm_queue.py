@@ -1,5 +1,6 @@
-"""A sweep's jobs as the queue tells of them; a real Slurm is in tests/clusters/."""
+"""A sweep's jobs in Slurm's queue, as a made-up `squeue` shows them; a real one is in tests/clusters/."""
 
+import importlib.util
 import os
 import time
 
@@ -7,9 +8,8 @@ import pytest
 
 from tests.train.launchers.test_slurm import commands
 
-pytest.importorskip("submitit")
 
-
+@pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the extra `slurm`")
 def test_the_queue_tells_which_jobs_have_ended(monkeypatch, tmp_path):
     from sweeper.train.launchers.slurm_queue import Queue
 

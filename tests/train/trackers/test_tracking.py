@@ -1,6 +1,5 @@
 """Each tracker's own reader finds the metrics, once, and no tracker that fails harms a run."""
 
-import struct
 import threading
 import time
 
@@ -63,14 +62,6 @@ def track(tmp_path, name, rows=ROWS, status="completed", **options) -> None:
             told.append(row)
             made.epoch(told)
         made.end(told, Status(status), RESULT)
-
-
-@pytest.fixture
-def warnings(monkeypatch):
-    """The lines that runs' logs would have."""
-    lines: list[str] = []
-    monkeypatch.setattr(tracking.log, "warning", lambda text, *values: lines.append(text % values))
-    return lines
 
 
 def test_a_tracker_gets_every_row_and_the_end(tmp_path):
@@ -151,21 +142,6 @@ def test_a_package_that_is_missing_is_named_with_its_extra(call, tmp_path, monke
     assert error == f"error: tracking={name}: needs {name}; {how}\n"
 
 
-def test_tensorboard_reads_each_point_once_after_a_resumption(tmp_path):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    target = {"_target_": "sweeper.trackers.tensorboard.TensorBoard"}
-    track(tmp_path, "tensorboard", ROWS[:2], "interrupted", **target)
-    track(tmp_path, "tensorboard", **target)
-    events = EventAccumulator(str(tmp_path / "digits-cnn" / "sgd-seed1-00000000" / "tensorboard"))
-    events.Reload()
-    points = [(point.step, point.value) for point in events.Scalars("test_accuracy")]
-    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
-    assert {"train_loss", "lr", "images_per_second"} <= set(events.Tags()["scalars"])
-    assert "val_accuracy" not in events.Tags()["scalars"]  # the run has none
-
-
 def tells_host(tmp_path, monkeypatch, name, record_host, **options) -> bool:
     """Whether this machine's name stands in what a tracker leaves, as a file's name or in it."""
     host = "of-this-machine-alone"
@@ -175,88 +151,3 @@ def tells_host(tmp_path, monkeypatch, name, record_host, **options) -> bool:
     files = [path for path in (tmp_path / str(record_host)).rglob("*") if path.is_file()]
     assert files
     return any(host in path.name or host.encode() in path.read_bytes() for path in files)
-
-
-@pytest.mark.parametrize("record_host", [True, False])
-def test_tensorboard_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
-    pytest.importorskip("tensorboard")
-    target = {"_target_": "sweeper.trackers.tensorboard.TensorBoard"}
-    assert tells_host(tmp_path, monkeypatch, "tensorboard", record_host, **target) is record_host
-    assert not warnings
-
-
-@pytest.mark.tracker
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("record_host", [True, False])
-def test_wandb_gets_no_host_that_is_not_recorded(tmp_path, monkeypatch, warnings, record_host):
-    pytest.importorskip("wandb")
-    options = {"_target_": "sweeper.trackers.wandb.WandB", "project": "sweeper", "entity": None, "mode": "offline"}
-    assert tells_host(tmp_path, monkeypatch, "wandb", record_host, **options) is record_host
-    assert not warnings
-
-
-@pytest.mark.tracker
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # the library's own
-def test_mlflow_reads_each_point_once_after_a_resumption(tmp_path, monkeypatch, warnings):
-    mlflow = pytest.importorskip("mlflow")
-    pytest.importorskip("sqlalchemy")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    options = {"_target_": "sweeper.trackers.mlflow.MLflow", "uri": None, "experiment": "sweeper"}
-    track(tmp_path, "mlflow", ROWS[:2], "interrupted", **options)
-    track(tmp_path, "mlflow", **options)
-    assert not warnings
-    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("sweeper").experiment_id])
-    points = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "test_accuracy")]
-    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
-    assert run.data.metrics["final_test_accuracy"] == 0.75
-    assert (run.data.params["optimizer.lr"], run.data.tags["status"], run.info.status) == (
-        "0.1",
-        "completed",
-        "FINISHED",
-    )
-    assert run.info.run_name.startswith("digits-cnn/sgd-seed1-")
-
-
-@pytest.mark.tracker
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_wandb_keeps_each_point_once_offline_after_a_resumption(tmp_path, warnings):
-    pytest.importorskip("wandb")
-    options = {"_target_": "sweeper.trackers.wandb.WandB", "project": "sweeper", "entity": None, "mode": "offline"}
-    track(tmp_path, "wandb", ROWS[:2], "interrupted", **options)
-    track(tmp_path, "wandb", **options)
-    assert not warnings
-    (file,) = tmp_path.rglob("*.wandb")  # the record of the interrupted part is replaced
-    until = time.monotonic() + 20  # a process of its own writes it
-    while not (records := read_wandb(file)) or not records[-1].HasField("exit"):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    points = [
-        (record.history.step.num, float(item.value_json))
-        for record in records
-        if record.HasField("history")
-        for item in record.history.item
-        if list(item.nested_key) == ["test_accuracy"]
-    ]
-    assert points == [(20, 0.25), (40, 0.5), (60, 0.75)]
-
-
-def read_wandb(file) -> list:
-    """The records of a small file of wandb's: of LevelDB's log format, in one block of 32 KiB."""
-    from wandb.proto import wandb_internal_pb2
-
-    content, place, records = file.read_bytes(), 7, []
-    assert len(content) < 2**15
-    while place + 7 <= len(content):
-        _, length, kind = struct.unpack_from("<IHB", content, place)
-        assert kind == 1  # not a part of one
-        if place + 7 + length > len(content):  # being written
-            break
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(content[place + 7 : place + 7 + length])
-        records.append(record)
-        place += 7 + length
-    return records

@@ -1,0 +1,130 @@
+"""A node that can't be built ends in one line: what, where, and what was meant."""
+
+import sys
+
+import pytest
+from torch import nn
+
+from sweeper.system.errors import BadInput
+from tests.engine.test_build import load_choice, model, node, optimizer, schedule
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (node("sweeper.models.cnm", width=2), "model._target_=sweeper.models.cnm: .* has no 'cnm'; did you mean 'cnn'"),
+        (node("sweeper.modles.cnn"), "sweeper has no 'modles'; did you mean 'models'"),
+        (node("no_such_package.net"), "no package 'no_such_package'; install it"),
+        (node("cnn"), "model._target_=cnn: must be a dotted path"),
+        (node("torch..cnn"), "must be a dotted path"),
+        (node("torch.nn"), "model._target_=torch.nn: is no class or function"),
+        (load_choice("model", "cnn", widht=2), "model.widht: sweeper.models.cnn takes no such option; .* 'width'"),
+        (node("sweeper.models.cnn"), "model.width: missing; sweeper.models.cnn needs a value"),
+        (load_choice("model", "cnn", width=-1), "model=cnn: sweeper.models.cnn: width=-1: must be at least 1"),
+        (load_choice("model", "resnet20", width=0), "width=0: must be at least 1"),
+        (load_choice("model", "mlp", width=0), "width=0: must be at least 1"),
+        (load_choice("model", "mlp", depth=-1), "depth=-1: must be at least 0"),
+        (load_choice("model", "mlp", width="a"), "model=mlp: sweeper.models.mlp: "),
+        (node("torch.nn.Flatten"), "torch.nn.Flatten must take the option num_classes"),
+        (node("builtins.dict"), "builtins.dict made no torch.nn.Module but dict"),
+        (node("torchvision.models.resnet18"), r"fails on images \(2, 1, 8, 8\): "),
+        (load_choice("model", "cnn", num_classes=5), r"makes \(2, 5\) of images \(2, 1, 8, 8\); needed are \(2, 4\)"),
+        (load_choice("model", "cnn", width={"_target_": "math.sqrrt"}), "model.width._target_=math.sqrrt: .* 'sqrt'"),
+        (load_choice("model", "cnn", width={"_target_": 5}), "model.width._target_=5: must be a dotted path"),
+    ],
+)
+def test_a_model_that_cannot_be_built(given, words):
+    refused(words, model, given)
+
+
+def test_a_model_of_square_images_refuses_others():
+    refused("model=mlp: takes square images only; these are 8×9", model, load_choice("model", "mlp"), (1, 8, 9))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            load_choice("optimizer", "sgd", momentun=0.9),
+            r"optimizer.momentun: torch.optim.SGD takes no such option; did you mean 'momentum'\? \(there are: .*lr",
+        ),
+        (node("sweeper.optimizers.Loin"), "sweeper.optimizers has no 'Loin'; did you mean 'Lion'"),
+        (node("torch.optm.SGD"), "torch has no 'optm'; did you mean 'optim'"),
+        (node("sweeper.optimizers.Lion", lr=0.1), "optimizer.betas: missing; sweeper.optimizers.Lion needs a value"),
+        (load_choice("optimizer", "sgd", lr=-1), "optimizer=sgd: torch.optim.SGD: Invalid learning rate: -1"),
+        (load_choice("optimizer", "sgd", momentum=None), "'NoneType' and 'float'; optimizer.momentum=null$"),
+        (load_choice("optimizer", "sgd", lr="fast"), "optimizer=sgd: torch.optim.SGD: "),
+        (load_choice("optimizer", "sgd", params=[]), "optimizer.params: torch.optim.SGD takes no such option"),
+        (load_choice("optimizer", "lion", lr=-1), "optimizer=lion: sweeper.optimizers.Lion: lr=-1: must be at least 0"),
+        (load_choice("optimizer", "lion", betas=[0.9, 1.0]), r"betas=\[0.9, 1.0\]: must be two numbers in \[0, 1\)"),
+        (load_choice("optimizer", "lion", weight_decay=-1), "weight_decay=-1: must be at least 0"),
+        (load_choice("optimizer", "muon", adamw_lr=-1), "adamw_lr=-1: must be at least 0"),
+        (load_choice("optimizer", "muon", lr=float("nan")), "lr=nan: must be at least 0"),
+        (load_choice("optimizer", "muon", momentum=1), r"momentum=1: must lie in \[0, 1\)"),
+        (load_choice("optimizer", "muon", newton_schulz_steps=0), "newton_schulz_steps=0: must be an integer of at"),
+        (
+            load_choice("optimizer", "muon", newton_schulz_steps=2.5),
+            "newton_schulz_steps=2.5: must be an integer",
+        ),
+        (load_choice("optimizer", "muon", adamw_betas=[0.9]), r"adamw_betas=\[0.9\]: must be two numbers"),
+        (node("torch.optim.LBFGS", lr=1.0), "torch.optim.LBFGS isn't a torch.optim.Optimizer whose step.* a closure"),
+        (node("builtins.list"), "optimizer=own: builtins.list isn't a torch.optim.Optimizer whose step"),
+        (node("torch.nn.Linear", out_features=3), "optimizer=own: torch.nn.Linear: "),
+    ],
+)
+def test_an_optimizer_that_cannot_be_built(given, words):
+    refused(words, optimizer, given)
+
+
+def test_a_model_without_hidden_layers_is_refused():
+    shallow = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    refused("optimizer=muon: .* choose a deeper model", optimizer, load_choice("optimizer", "muon"), shallow)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (node("sweeper.schedules.cosin"), "sweeper.schedules has no 'cosin'; did you mean 'cosine'"),
+        (load_choice("schedule", "cosine", warmup=0.1), "schedule.warmup: .* did you mean 'warmup_fraction'"),
+        (load_choice("schedule", "cosine", warmup_fraction=2), r"schedule=cosine: .* warmup_fraction=2: must lie in"),
+        (load_choice("schedule", "cosine", final_fraction=-0.1), r"final_fraction=-0.1: must lie in \[0, 1\]"),
+        (load_choice("schedule", "step", milestones=[0.5, 1.5]), r"milestones\[1\]=1.5: must lie in \[0, 1\]"),
+        (load_choice("schedule", "step", gamma=5), r"gamma=5: must lie in \[0, 1\]"),
+        (load_choice("schedule", "wsd", decay_fraction=float("nan")), "decay_fraction=nan: must lie in"),
+        (node("torch.optim.lr_scheduler.ReduceLROnPlateau"), "isn't an LRScheduler whose step.* needs no arguments"),
+        (node("torch.optim.lr_scheduler.StepLR"), "schedule.step_size: missing"),
+        (node("torch.optim.SGD"), "schedule=own: torch.optim.SGD: "),
+    ],
+)
+def test_a_schedule_that_cannot_be_built(given, words):
+    refused(words, schedule, given)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import no_such_package", "importing own_broken failed: No module named 'no_such_package'"),
+        ("def net(:", "importing own_broken failed: "),
+        ("raise RuntimeError('first\\nsecond')", "importing own_broken failed: first second$"),
+        (
+            "from torch import nn\ndef net(num_classes): return nn.Sequential(nn.Flatten(), nn.MaxPool1d(16))",
+            "model=own: own_broken.net has no trainable parameters",
+        ),
+        ("import sys; sys.exit(3)", r"importing own_broken failed: sys.exit\(3\)$"),
+        ("from torch import nn\nclass Net(nn.Module): pass", "own_broken has no 'net'; did you mean 'Net'"),
+        ("from torch import nn\nfrom math import sqrt\ndef other(): pass", "has no 'net'; there are: other$"),
+        ("def net(num_classes):\n    raise ValueError('first\\nsecond')", "own_broken.net: first second$"),
+        ("def net(num_classes):\n    raise ValueError", "own_broken.net: ValueError$"),
+    ],
+)
+def test_a_users_module_that_fails(source, words, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_broken", raising=False)
+    (tmp_path / "own_broken.py").write_text(source)
+    refused(words, model, node("own_broken.net"))
+
+
+def refused(words: str, build, *arguments) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        build(*arguments)
+    assert "\n" not in str(caught.value)

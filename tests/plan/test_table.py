@@ -1,0 +1,47 @@
+"""The text says what the document does, and what is missing in it."""
+
+from dataclasses import replace
+
+from sweeper.config import grid as compose
+from sweeper.config.grid import compose_grid
+from sweeper.datasets.facts import MADE
+from sweeper.train.launchers.slurm import Slurm
+from tests.plan.test_forecast import GRID
+
+
+def test_the_text_says_what_the_document_does(plan, monkeypatch):
+    _, text = plan(*GRID, "--within=10h", text=True)
+    assert text.startswith("4 runs in outputs/: 0 done, 0 half-done, 4 to do; 40 of 40 epochs left\non a device\n")
+    lines = [line.split() for line in text.splitlines()]
+    assert ["sgd", "2", "1.5", "1.5", "1,917", "1.0", "GB"] in lines  # two at a time are twice 1438 images in 1.5 s
+    assert ["hydra/launcher=local", "2", "46", "s", "4", "runs", "the", "fastest,", "as", "asked", "for"] in lines
+    assert "all of it fits in 10 h 0 min; from the beginning, " in text and "NOT ENOUGH" not in text
+    assert "2 cores of an AMD EPYC, one run at a time" in text
+    _, text = plan(*GRID, "--within=40s", text=True)
+    assert "in 40 s: 2 of 4 runs, or all of them by epochs=8\n" in text
+    _, text = plan(*GRID, "--within=12s", text=True)
+    assert "in 12 s: 0 of 4 runs, and not all of them with even one epoch\n" in text
+    _, text = plan("dataset=digits", "batch_size=32", text=True)
+    assert text.startswith("1 run in outputs/") and "one run" in text and "hydra/launcher" not in text
+    assert "these speeds are of batch_size=64" in text and MADE not in text
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
+    assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
+
+
+def test_images_that_are_not_here_are_said_to_be_made(plan):
+    _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
+    assert "timed with made images: cifar10 isn't here yet\n" in text
+    _, text = plan("-m", "dataset=mnist,cifar10", text=True, data=f"{MADE}, 10 of them")
+    assert "timed with made images: cifar10, mnist aren't here yet\n" in text
+
+
+def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkeypatch):
+    """As if Slurm's launcher were installed, which the extra `slurm` brings."""
+    monkeypatch.setattr("sweeper.train.launchers.slurm._is_installed", lambda: True)
+    options = {"_target_": Slurm.target, "timeout_min": 60}
+    asked = {"launcher": "slurm", "launcher_options": options}
+    monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), **asked))
+    _, document = plan(*GRID)
+    assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
+    _, text = plan(*GRID, text=True)
+    assert "hydra/launcher=slurm isn't reckoned: these times are this machine's, without it\n" in text

@@ -1,0 +1,85 @@
+"""Of several GPUs each has a process, on a CPU that pretends them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import TINY, run_module
+from packed_sweeps import PACKED, rows
+
+USERS_MODEL = """
+import os
+import time
+from pathlib import Path
+
+from torch import nn
+
+
+class TellsItsGpu(nn.Module):
+    def __init__(self, num_classes, in_channels):
+        super().__init__()
+        self.linear = nn.Linear(64 * in_channels, num_classes)
+
+    def forward(self, images):
+        if self.training and len(images) > 2:  # not when it is looked at
+            Path("gpus").mkdir(exist_ok=True)
+            Path("gpus", f"{os.environ.get('CUDA_VISIBLE_DEVICES')}-{os.getpid()}").touch()
+            time.sleep(0.02)
+        return self.linear(images.flatten(1))
+"""
+
+
+@pytest.fixture
+def users_folder(tmp_path):
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    text = "_target_: users_model.TellsItsGpu\n_partial_: true\n"
+    (tmp_path / "conf" / "model" / "TellsItsGpu.yaml").write_text(text)
+    (tmp_path / "users_model.py").write_text(USERS_MODEL)
+    return tmp_path
+
+
+def with_user(folder):
+    return {"cwd": folder, "PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
+@pytest.mark.slow
+def test_of_several_gpus_each_has_a_process_and_none_trains_a_run_twice(users_folder):
+    arguments = ("-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4,5,6", *PACKED)
+    for _ in range(2):
+        done = run_module("train", *arguments, "rerun=true", **with_user(users_folder), SWEEPER_SIMULATED_GPUS="2")
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("completed, test") == 6
+    gpus = [path.name.split("-")[0] for path in (users_folder / "gpus").iterdir()]
+    assert sorted(gpus) == ["0", "0", "1", "1"]  # a process each, in each of the two sweeps
+    previous = [path.name for path in (users_folder / "outputs").glob("*/*/previous/*")]
+    assert previous == ["1"] * 6
+
+
+@pytest.mark.slow
+def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
+    arguments = ["-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4", *PACKED]
+    user = with_user(users_folder)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeper.train", *arguments, "epochs=10"],
+        cwd=user.pop("cwd"),
+        env={**os.environ, **user, "SWEEPER_SIMULATED_GPUS": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(found := list((users_folder / "gpus").glob("*"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(int(found[0].name.split("-")[1]), signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.count(" ended in the middle of it (") == 1 and "Traceback" not in errors
+    assert errors.count("completed, test") == 3
+    assert sorted(row["status"] for row in rows(users_folder / "outputs" / "results.csv")) == [
+        *["completed"] * 3,
+        "failed",
+    ]
+    again = run_module("train", *arguments, "epochs=10", **with_user(users_folder))
+    assert again.returncode == 0 and again.stderr.count("completed, test") == 1

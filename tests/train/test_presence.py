@@ -1,0 +1,69 @@
+"""Which runs share a device, and what a run costs of it."""
+
+import pytest
+from made_runs import change_record, make_run
+
+from sweeper.runs.record import read_run
+from sweeper.train.presence import DeviceTime, Presence, shared_before
+
+
+def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with Presence("cpu") as alone:
+        assert not alone.others
+        other = alone._file.parent / "1"  # the first process of this machine lives as long as it does
+        other.touch()
+        alone.look()
+        assert alone.others
+    other.unlink()
+    with Presence("cpu") as again:
+        (again._file.parent / "999999999").touch()  # a process that is gone
+        again.look()
+        assert not again.others
+
+
+def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with Presence("cpu") as first:
+        assert Presence.runs_here() == 1 and not first.others
+        with Presence("cpu") as second:
+            assert Presence.runs_here() == 2
+        assert first.others and second.others  # known at once, and kept when the other is gone
+        assert first._file.exists()
+    assert Presence.runs_here() == 0 and not first._file.exists()
+
+
+def test_runs_that_share_a_device_share_its_seconds(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("sweeper.train.presence.time.perf_counter", lambda: now[0])
+    alone, beside = DeviceTime(None, 1), DeviceTime(None, 1)
+    now[0] += 5
+    assert (alone.count(), alone.count()) == (5, 5)
+    with Presence("cpu"), Presence("cpu"):
+        now[0] += 4
+        assert (alone.count(), beside.count()) == (7, 4.5)
+    assert DeviceTime(None, 3).count() == 0
+    in_three_processes = DeviceTime(None, 3)
+    now[0] += 6
+    assert in_three_processes.count() == 2
+
+
+@pytest.mark.parametrize(("recorded", "before"), [(30.5, 30.5), (None, 0), ("much", 0), (-1, 0), ([1], 0)])
+def test_a_run_that_goes_on_counts_on(tmp_path, recorded, before):
+    run = make_run(tmp_path, "interrupted", environment={"device_seconds": recorded})
+    assert DeviceTime(read_run(run), 1).count() == pytest.approx(before, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("status", "shared", "known"),
+    [("interrupted", True, True), ("interrupted", False, False), ("running", False, None)],
+)
+def test_a_run_that_goes_on_tells_whether_its_first_part_shared_the_device(tmp_path, status, shared, known):
+    run = make_run(tmp_path, status)
+    if status != "running":  # which has no result yet
+        change_record(run, result__shared_device=shared)
+    record = read_run(run)
+    assert shared_before(run, record) is False  # nothing to go on from
+    (run / "checkpoint.pt").touch()
+    assert shared_before(run, record) is known
+    assert shared_before(run, None) is None
