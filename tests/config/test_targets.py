@@ -15,11 +15,9 @@ def test_a_path_is_the_object_that_it_names():
 
 
 def test_a_name_of_an_old_record_is_the_object_of_today():
-    from sweeper.datasets import digits
-    from sweeper.runs.identity import FORMER_NAMES
+    from sweeper.datasets import folder
 
-    today = "sweeper.datasets.digits"
-    assert load_target("dataset.loader", FORMER_NAMES.get(today, today)) is digits
+    assert load_target("dataset.loader", "sweeper.folder.folder") is folder
 
 
 @pytest.mark.parametrize(
