@@ -84,16 +84,7 @@ def test_through_the_command_line(tmp_path):
         content = {"defaults": [choice, "_self_"], **options}
         (tmp_path / "own" / "model" / f"small_{choice}.yaml").write_text(json.dumps(content))
     models = ",".join(f"small_{choice}" for choice in SMALL)
-    words = (
-        "-m",
-        "--config-dir",
-        "own",
-        f"model={models}",
-        *TINY,
-        "epochs=1",
-        "optimizer=adamw",
-        "hydra/launcher=basic",
-    )
+    words = ("--config-dir", "own", f"model={models}", *TINY, "epochs=1", "optimizer=adamw")
     done = run_module("train", "-m", *words, "hydra/launcher=basic", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
