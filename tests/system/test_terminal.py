@@ -11,11 +11,10 @@ SAY = "import sys; from sweeper.system.terminal import say\n"
 
 
 def run(code: str, stdout: int, **environment: str) -> tuple[int, str]:
-    """The exit code and stderr of a process with this stdout."""
+    """The exit code and stderr of a process with this stdout, buffered as usual."""
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | environment
     command = [sys.executable, "-c", SAY + code]
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run(command, env=usual, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
     return done.returncode, done.stderr
 
 
