@@ -105,3 +105,25 @@ def call(tmp_path, monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return call_main
+
+
+@pytest.fixture
+def refusal(call, tmp_path):
+    """`refusal(*arguments)`: the one line with which a command line is refused, without its `error: `."""
+
+    def refuse(*arguments: str) -> str:
+        before = set(tmp_path.rglob("*"))
+        code, out, err = call(*arguments)
+        assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1, err
+        assert set(tmp_path.rglob("*")) == before, "nothing is written"
+        return err.removeprefix("error: ").removesuffix("\n")
+
+    return refuse
+
+
+@pytest.fixture
+def child():
+    """A process that waits until it is ended."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.kill()

@@ -18,19 +18,22 @@ BROKEN = {
 }
 
 
-def refusal(call, tmp_path, name: str, content: bytes, *arguments: str) -> str:
-    """The line that `--config-dir groups` is answered with, where groups/ holds the file `name`."""
-    file = tmp_path / "groups" / name
-    file.parent.mkdir(parents=True)
-    file.write_bytes(content)
-    code, out, err = call("--config-dir", "groups", *arguments)
-    assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1, err
-    return err.removeprefix("error: ").removesuffix("\n")
+@pytest.fixture
+def refusal_of(refusal, tmp_path):
+    """The line that `--config-dir groups` is refused with, where groups/ holds the file `name`."""
+
+    def refuse(name: str, content: bytes, *arguments: str) -> str:
+        file = tmp_path / "groups" / name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+        return refusal("--config-dir", "groups", *arguments)
+
+    return refuse
 
 
 @pytest.mark.parametrize("content", BROKEN)
-def test_a_broken_yaml_is_named_with_its_line(content, call, tmp_path):
-    line = refusal(call, tmp_path, "optimizer/mine.yaml", CLASS + content, "dataset=digits", "optimizer=mine")
+def test_a_broken_yaml_is_named_with_its_line(content, refusal_of):
+    line = refusal_of("optimizer/mine.yaml", CLASS + content, "dataset=digits", "optimizer=mine")
     assert line == f"groups/optimizer/{BROKEN[content]}"
 
 
@@ -45,13 +48,13 @@ def test_a_broken_yaml_is_named_with_its_line(content, call, tmp_path):
         ("dataset", "defaults: [mine, _self_]\n", "dataset=mine: a YAML leads back to itself, by its defaults"),
     ],
 )
-def test_a_yaml_of_the_wrong_kind(group, content, words, call, tmp_path):
-    assert words in refusal(call, tmp_path, f"{group}/mine.yaml", content.encode(), f"{group}=mine")
+def test_a_yaml_of_the_wrong_kind(group, content, words, refusal_of):
+    assert words in refusal_of(f"{group}/mine.yaml", content.encode(), f"{group}=mine")
 
 
-def test_a_choice_has_the_name_of_its_file(call, tmp_path):
+def test_a_choice_has_the_name_of_its_file(refusal_of, call):
     content = CLASS + b"lr: 0.1\nname: sgd\n"
-    line = refusal(call, tmp_path, "optimizer/mine.yaml", content, "dataset=digits", "optimizer=mine")
+    line = refusal_of("optimizer/mine.yaml", content, "dataset=digits", "optimizer=mine")
     assert line == "optimizer=mine: its name is mine, by its file; take out name: sgd"
     code, _, err = call("dataset=digits", "+model.name=resnet18")
     assert (code, err) == (2, "error: model=cnn: its name is cnn, by its file; take out name: resnet18\n")
@@ -67,6 +70,6 @@ def test_a_yaml_that_another_one_builds_on_is_named(call, tmp_path):
     assert call("--config-dir", "groups", "optimizer=mine") == (2, "", err)
 
 
-def test_what_the_command_line_is_to_blame_for_names_no_folder(call, tmp_path):
-    line = refusal(call, tmp_path, "optimizer/mine.yaml", CLASS, "dataset=digits", "+optimizer.x=${nope}")
+def test_what_the_command_line_is_to_blame_for_names_no_folder(refusal_of):
+    line = refusal_of("optimizer/mine.yaml", CLASS, "dataset=digits", "+optimizer.x=${nope}")
     assert line == "+optimizer.x=${nope}: Interpolation key 'nope' not found"

@@ -5,7 +5,6 @@ import pytest
 from sweeper.config.grid import CONF
 from sweeper.datasets import loaders as datasets
 from sweeper.datasets.facts import PUBLISHED, is_present
-from sweeper.datasets.synthetic import made_images
 
 
 def test_every_loader_of_a_published_set_is_known():
@@ -47,11 +46,3 @@ def test_a_set_is_here_when_its_files_are(tmp_path, monkeypatch, name, file, roo
 def test_what_needs_no_files_is_here():
     assert is_present({"loader": "sweeper.datasets.digits", "root": None})
     assert is_present({"loader": "my.own.loader", "root": None})
-
-
-def test_made_images_have_the_shape_of_what_they_stand_for_and_its_limits():
-    node = {"made_of": "sweeper.datasets.mnist", "train_limit": 100, "test_limit": None}
-    raw = made_images(node)
-    assert raw.train_images.shape == (100, 28, 28, 1) and raw.test_images.shape == (10_000, 28, 28, 1)
-    assert set(raw.train_labels) == set(range(10)) and raw.form == "made images"
-    assert (made_images(node).train_images == raw.train_images).all()

@@ -1,5 +1,7 @@
 """The other families have the published sizes, and train."""
 
+import json
+
 import pytest
 import torch
 from conftest import TINY, run_module
@@ -76,7 +78,15 @@ def test_values_out_of_range_are_refused(choice, option, value):
 
 @pytest.mark.slow
 def test_through_the_command_line(tmp_path):
+    """Each under a name of its own, small, in one sweep."""
+    (tmp_path / "own" / "model").mkdir(parents=True)
     for choice, options in SMALL.items():
-        overrides = [f"model.{name}={value}" for name, value in options.items()]
-        done = run_module("train", f"model={choice}", *overrides, *TINY, "optimizer=adamw", cwd=tmp_path)
-        assert (done.returncode, "completed" in done.stderr) == (0, True), done.stderr
+        content = {"defaults": [choice, "_self_"], **options}
+        (tmp_path / "own" / "model" / f"small_{choice}.yaml").write_text(json.dumps(content))
+    models = ",".join(f"small_{choice}" for choice in SMALL)
+    words = ("--config-dir", "own", f"model={models}", *TINY, "epochs=1", "optimizer=adamw")
+    done = run_module("train", "-m", *words, "hydra/launcher=basic", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert [record["status"] for record in records] == ["completed"] * len(SMALL)
+    assert {record["config"]["model"]["name"] for record in records} == set(models.split(","))

@@ -4,6 +4,7 @@ import pytest
 
 from sweeper.plan import forecast
 from sweeper.plan.speeds import load_speeds
+from sweeper.train.launchers.joblib import Joblib
 
 GRID = ("-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2", "epochs=10", "save_model=true")
 

@@ -1,4 +1,4 @@
-"""What keeps a page whole; what it shows is tested in test_report.py and tests/browser/."""
+"""What keeps a page whole; what it shows is tested in test_command.py and tests/browser/."""
 
 import json
 

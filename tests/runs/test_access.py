@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import TINY, run_module
-from made_runs import make_run
+from conftest import TINY
+from made_runs import make_rows, make_run, write_finished_run
 from permissions import run_held
 
 from sweeper.config.grid import compose_grid
@@ -155,7 +155,8 @@ def test_what_reads_runs_says_that_it_may_not(tmp_path, command):
 @pytest.mark.slow
 def test_a_finished_sweep_in_a_folder_that_may_not_be_written(tmp_path):
     """It answers; its tables can be had elsewhere."""
-    assert run_module("train", "-m", *RUN, cwd=tmp_path).returncode == 0
+    (cell,) = compose_grid(["-m", *RUN]).cells
+    write_finished_run(tmp_path / cell.config["outputs"], cell.config, make_rows([0.5]), {})
     folders = [path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()]
     for folder in folders:
         folder.chmod(0o500)

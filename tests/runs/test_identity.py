@@ -1,12 +1,15 @@
 """A run is named by what determines its result, and by nothing else."""
 
 import copy
+import re
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_config
 
-from sweeper.runs.identity import flat, identity_config, is_identity, run_hash, run_name
+from sweeper.runs.identity import flat, identity_config, is_identity, run_hash, run_name, with_relative_paths
 
 CONFIG = {
     "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},
@@ -75,13 +78,6 @@ def test_what_determines_the_result_changes_the_name():
     assert len(names) == 7
 
 
-def test_a_choice_of_any_name_stays_inside_the_outputs_folder():
-    for hostile in ("../../etc", "/absolute", "a" * 300, "new\nline", "..", "über/лев", ""):
-        folder, _, name = run_name(changed(optimizer__name=hostile)).partition("/")
-        assert folder == "digits-cnn"
-        assert "/" not in name and not name.startswith(".") and len(name) < 80
-
-
 @given(st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=5))))
 def test_the_hash_is_independent_of_the_order_of_keys(options):
     forward, backward = changed(optimizer=options), changed(optimizer=dict(reversed(options.items())))
@@ -98,3 +94,49 @@ def test_is_identity_agrees_with_what_is_hashed():
         other = copy.deepcopy(config)
         (other[node] if node else other)[key] = f"not {value}"
         assert (run_hash(other) != run_hash(config)) == is_identity(name), name
+
+
+NAMES = [
+    "..",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "x" * 300,
+    "😀",
+    "a\nb",
+    "a\0b",
+    " ",
+    "",
+    ".hidden",
+    "-rf",
+]
+NAMES += ["CON", "nul", "com1", "con.v2", "LPT9.x", "a:b", "a*?", "trailing.", "trailing ", "~", "$HOME", "\u202egnp"]
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{k}" for port in ("com", "lpt") for k in range(10))}
+
+
+@pytest.mark.parametrize("group", ["dataset", "model", "optimizer", "noise"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_choice_of_any_name_has_a_directory_two_below_outputs(group, name):
+    """On any system: a POSIX shell, a Mac, Windows with its reserved names."""
+    config = make_config()
+    config[group]["name"] = name
+    parts = run_name(config).split("/")
+    assert len(parts) == 2
+    for part in parts:
+        assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", part) and not part.endswith(".") and len(part) < 150
+        assert part.partition(".")[0].lower() not in RESERVED
+
+
+@pytest.mark.parametrize("tag", ["../../x", "/etc", "a/b", "con", "x" * 100])
+def test_a_tag_is_in_no_path(tag):
+    plain, tagged = (run_name(make_config(tag=t)) for t in ("plain", tag))
+    assert plain[:-8] == tagged[:-8] and plain != tagged
+
+
+def test_paths_are_stored_as_seen_from_the_run(tmp_path):
+    config = make_config(dataset__root=str(tmp_path / "data"), noise__file="labels.csv", outputs=str(tmp_path / "out"))
+    stored = with_relative_paths(config, tmp_path / "out" / "digits-cnn" / "sgd-seed1-00000000")
+    assert (stored["dataset"]["root"], stored["outputs"]) == ("../../../data", "../..")
+    assert (Path(tmp_path / "out" / "a" / "b") / stored["noise"]["file"]).resolve() == Path("labels.csv").resolve()
+    assert config["outputs"] == str(tmp_path / "out"), "the caller's configuration is left alone"

@@ -1,32 +1,21 @@
-"""Folders of runs: what is a run, which copy of it counts, and the table in memory."""
+"""Which folders are runs, which of several copies counts, in which order they stand, and their columns."""
 
-import io
+import contextlib
+import os
+import random
+import shutil
 
 import pandas
 import pytest
 from made_runs import VERSIONS, change_record, make_config, make_run
 
-import sweeper
-from sweeper.aggregate.frame import load_results, to_frame
-from sweeper.aggregate.tables import to_csv
+from sweeper.aggregate.frame import load_results
 from sweeper.runs.identity import flat
+from sweeper.runs.metrics import METRICS
 from sweeper.runs.results import COLUMNS, read_results
 from sweeper.runs.rows import FROM_CONFIG
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock
-
-
-def csv_frame(results) -> pandas.DataFrame:
-    return pandas.read_csv(io.BytesIO(to_csv(results.columns(), (run.values for run in results.runs))))
-
-
-def cells(frame) -> list[list]:
-    """Its values, whatever the columns' types; None where there is none, and 15 digits, which any reader gets right."""
-
-    def plain(value):
-        return None if pandas.isna(value) else float(f"{value:.15g}") if isinstance(value, float) else value
-
-    return [[plain(value) for value in frame[name]] for name in frame]
 
 
 def test_the_table_begins_with_the_promised_columns():
@@ -77,69 +66,6 @@ def test_a_folder_without_runs_is_named_with_what_to_do(tmp_path):
         assert str(error.value) == f"{tmp_path / name}: {message}"
 
 
-def test_load_results_takes_one_folder_or_several(tmp_path, monkeypatch):
-    make_run(tmp_path / "outputs")
-    make_run(tmp_path / "more", optimizer="lion")
-    monkeypatch.chdir(tmp_path)
-    assert sweeper.load_results().optimizer.tolist() == ["sgd"]
-    assert sweeper.load_results(tmp_path / "more").optimizer.tolist() == ["lion"]
-    both = sweeper.load_results(["outputs", tmp_path / "more"])
-    assert both.optimizer.tolist() == ["lion", "sgd"]
-    assert both["outputs"].tolist() == [str(tmp_path / "more"), "outputs"]  # where each stands
-    assert both.attrs["merged"] == 0
-    assert sweeper.load_results(["outputs", "outputs"]).equals(sweeper.load_results())
-
-
-@pytest.fixture
-def various(tmp_path):
-    """A folder of runs of every kind of value and status."""
-    outputs = tmp_path / "outputs"
-    make_run(outputs, accuracy=1 / 3, tag="naïve, \"quoted\" 'x' 深層", optimizer__betas=[0.9, 0.99])
-    change_record(make_run(outputs, seed=2, target_accuracy=0.99), result__steps_to_target="inf")
-    make_run(outputs, "diverged", optimizer="lion", error="epoch 2, step 31: loss nan")
-    make_run(outputs, "failed", optimizer="adam", error="RuntimeError: out\nof, memory", optimizer__amsgrad=True)
-    make_run(outputs, "running", optimizer="muon", optimizer__momentum=1)
-    make_run(outputs, optimizer="nadam", optimizer__momentum=0.5, environment={"device": None})
-    (make_run(outputs, optimizer="radam") / "run.json").write_text("")
-    return outputs
-
-
-def test_load_results_has_the_values_of_results_csv(various):
-    results = read_results([various])
-    loaded = to_frame(results)
-    written = csv_frame(results)
-    assert loaded.columns.tolist() == written.columns.tolist()
-    assert cells(loaded) == cells(written)
-    assert loaded.equals(load_results(various))
-
-
-def test_columns_have_a_kind_of_their_own(various):
-    kinds = load_results(various).dtypes.astype(str)
-    for name in ("noise_rate", "lr", "final_test_accuracy", "steps_to_target", "train_seconds", "optimizer.momentum"):
-        assert kinds[name] == "float64"
-    for name in ("seed", "epochs", "batch_size", "best_epoch", "peak_memory_bytes", "model.width"):
-        assert kinds[name] == "Int64"
-    for name in ("shared_device", "versions_differ", "optimizer.amsgrad", "rerun"):
-        assert kinds[name] == "boolean"
-
-
-def test_a_target_not_reached_is_infinite(various):
-    targets = load_results(various).query("optimizer == 'sgd'").set_index("seed").steps_to_target
-    assert targets[2] == float("inf") and pandas.isna(targets[1])
-
-
-def test_a_column_of_mixed_kinds_is_one_of_texts(tmp_path):
-    make_run(tmp_path, schedule__option=1)
-    make_run(tmp_path, seed=2, schedule__option="auto")
-    assert set(load_results(tmp_path)["schedule.option"]) == {"1", "auto"}
-
-
-def test_a_long_list_is_cut_and_damages_nothing(tmp_path):
-    make_run(tmp_path, model__widths=list(range(1000)))
-    cell = load_results(tmp_path)["model.widths"][0]
-    assert cell.startswith("[0, 1, 2, ") and cell.endswith("…")
-
-
 def test_a_run_that_has_just_begun_is_a_row_without_values(tmp_path):
     directory = make_run(tmp_path)
     (directory / "run.json").unlink()
@@ -150,7 +76,198 @@ def test_a_run_that_has_just_begun_is_a_row_without_values(tmp_path):
     assert frame.dataset.isna().all()
 
 
-def test_parquet_gives_back_the_same_table(various, tmp_path):
-    loaded = load_results(various)
-    loaded.to_parquet(tmp_path / "results.parquet")
-    pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "results.parquet"), loaded)
+def statuses(*folders) -> list[str]:
+    return [run.values["status"] for run in read_results(folders).runs]
+
+
+def test_a_run_is_named_by_its_way_from_the_folder(tmp_path):
+    directory = make_run(tmp_path / "a" / "outputs")
+    assert [run.values["run"] for run in read_results([tmp_path]).runs] == [str(directory.relative_to(tmp_path))]
+    assert [run.values["run"] for run in read_results([directory]).runs] == ["."]
+
+
+def test_what_is_no_run_is_passed_over(tmp_path):
+    directory = make_run(tmp_path)
+    begun_never = directory.with_name("sgd-seed2-0123abcd")
+    (begun_never / ".hydra").mkdir(parents=True)
+    (begun_never / ".hydra" / "config.yaml").write_text("seed: 2\n")
+    for seed, folder in ((5, tmp_path / ".trash"), (6, directory / "previous" / "1")):
+        shutil.copytree(directory, folder)
+        change_record(folder, config__seed=seed)
+    others = tmp_path / "lightning"
+    others.mkdir()
+    (others / "metrics.csv").write_text("step,loss\n1,2\n")
+    (others / "checkpoint.pt").write_bytes(b"x")
+    (tmp_path / "odd").mkdir()
+    os.mkfifo(tmp_path / "odd" / "metrics.csv")
+    (tmp_path / "results.csv").write_text("run\n")
+    assert statuses(tmp_path) == ["completed"]
+
+
+@pytest.mark.parametrize("name", ["sgd-seed2-0123abcd", "renamed"])
+def test_a_run_that_lost_its_record_is_a_row_of_its_own(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "metrics.csv").write_text(",".join(METRICS) + "\n")
+    (run,) = read_results([tmp_path]).runs
+    assert (run.values["status"], run.values["error"]) == ("damaged", "there is no run.json")
+
+
+def test_a_renamed_run_is_the_run_that_it_was(tmp_path):
+    make_run(tmp_path).rename(tmp_path / "my best")
+    assert statuses(tmp_path) == ["completed"]
+
+
+def test_a_folder_that_vanishes_while_one_looks_is_no_error(tmp_path, monkeypatch):
+    make_run(tmp_path)
+    gone = make_run(tmp_path, optimizer="lion")
+    real = os.scandir
+
+    def scandir(path):
+        if str(path) == str(gone):
+            shutil.rmtree(gone)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert statuses(tmp_path) == ["completed"]
+
+
+def test_a_folder_that_can_not_be_read_is_a_row_that_says_so(tmp_path, monkeypatch):
+    make_run(tmp_path)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path) == str(closed):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    run = read_results([tmp_path]).runs[-1]
+    assert run.values == {
+        "run": "closed",
+        "status": "damaged",
+        "error": "the folder can't be read: Permission denied",
+        "versions_differ": None,
+    }
+
+
+def test_others_metrics_that_can_not_be_read_stop_nothing(tmp_path, monkeypatch):
+    make_run(tmp_path)
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "metrics.csv").write_text(",".join(METRICS))
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied", *arguments[:1])
+
+    monkeypatch.setattr("sweeper.runs.results.open", refuse, raising=False)
+    assert statuses(tmp_path) == ["completed"]
+
+
+FURTHEST_FIRST = ("completed", "diverged", "interrupted of 3 epochs", "interrupted of 1 epoch", "damaged")
+
+
+def make_copy(outputs, state: str):
+    directory = make_run(outputs, "running" if "interrupted" in state else state.replace("damaged", "completed"))
+    if state == "interrupted of 1 epoch":
+        lines = (directory / "metrics.csv").read_text().splitlines(keepends=True)
+        (directory / "metrics.csv").write_text("".join(lines[:2]))
+    if state == "damaged":
+        (directory / "run.json").write_text('{"schema_vers')
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["best first", "best last"])
+@pytest.mark.parametrize("k", range(len(FURTHEST_FIRST) - 1))
+def test_of_a_run_in_two_folders_the_whole_and_furthest_counts(tmp_path, k, reverse):
+    make_copy(tmp_path / "a", FURTHEST_FIRST[k])
+    make_copy(tmp_path / "b", FURTHEST_FIRST[k + 1])
+    best = read_results([tmp_path / "a"]).runs[0]
+    folders = [tmp_path / "a", tmp_path / "b"]
+    results = read_results(reversed(folders) if reverse else folders)
+    assert [run.values for run in results.runs] == [best.values | {"outputs": str(tmp_path / "a")}]
+    assert results.merged == 1
+
+
+def test_a_copy_under_another_name_is_the_same_run(tmp_path):
+    shutil.copytree(make_run(tmp_path), tmp_path / "backup")
+    results = read_results([tmp_path])
+    assert (len(results.runs), results.merged) == (1, 1)
+
+
+def test_two_damaged_runs_are_two_rows(tmp_path):
+    for seed in (1, 2):
+        (make_run(tmp_path, seed=seed) / "run.json").write_text("")
+    results = read_results([tmp_path])
+    assert ([run.values["status"] for run in results.runs], results.merged) == (["damaged", "damaged"], 0)
+
+
+def test_one_configuration_on_other_images_is_another_result(tmp_path):
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", environment={"data_digest": "e" * 64})
+    results = read_results([tmp_path / "a", tmp_path / "b"])
+    assert (len(results.runs), results.merged) == (2, 0)
+
+
+def test_a_folder_given_twice_counts_once(tmp_path, monkeypatch):
+    make_run(tmp_path / "outputs")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("outputs")
+    for folders in (["outputs", "outputs/"], ["outputs", "link"], [".", "outputs"], ["outputs", "."]):
+        results = read_results(folders)
+        assert (len(results.runs), results.merged) == (1, 0), folders
+
+
+def test_links_are_followed_once_and_never_in_a_circle(tmp_path):
+    elsewhere = make_run(tmp_path / "elsewhere", optimizer="lion")
+    outputs = tmp_path / "outputs"
+    directory = make_run(outputs)
+    (outputs / "again").symlink_to(directory)
+    (outputs / "others").symlink_to(elsewhere.parent)
+    (outputs / "loop").symlink_to(outputs)
+    (outputs / "up").symlink_to(tmp_path)
+    (outputs / "self").symlink_to("self")
+    (outputs / "nowhere").symlink_to("gone")
+    results = read_results([outputs])
+    assert sorted(run.values["optimizer"] for run in results.runs) == ["lion", "sgd"]
+    assert results.merged == 0
+    assert str(directory.relative_to(outputs)) in {run.values["run"] for run in results.runs}
+
+
+def test_the_order_is_not_the_file_systems(tmp_path, monkeypatch):
+    """Nor is the choice between copies that are equally far."""
+    for optimizer in ("sgd", "lion"):
+        for seed in (1, 2):
+            directory = make_run(tmp_path, optimizer=optimizer, seed=seed)
+            for place in ("x", "y", "z"):
+                shutil.copytree(directory, tmp_path / place / directory.name)
+    for name in ("q", "r", "s"):
+        (tmp_path / name).symlink_to(tmp_path / "x")
+    (make_run(tmp_path, seed=3) / "run.json").unlink()
+    real = os.scandir
+
+    def table(seed: int) -> list:
+        shuffle = random.Random(seed).shuffle
+
+        @contextlib.contextmanager
+        def scandir(path):
+            with real(path) as scan:
+                entries = list(scan)
+            shuffle(entries)
+            yield iter(entries)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", scandir)
+            return [run.values for run in read_results([tmp_path]).runs]
+
+    assert len(table(0)) == 5
+    assert all(table(seed) == table(0) for seed in range(1, 8))
+
+
+def test_rows_stand_by_data_set_model_noise_optimizer_rate_and_seed_with_damaged_ones_last(tmp_path):
+    (make_run(tmp_path, optimizer="adam", seed=9) / "run.json").write_text("")
+    asked = [("lion", 1e-4, 1), ("sgd", 0.1, 2), ("sgd", 0.1, 10), ("sgd", 0.3, 1)]
+    for optimizer, lr, seed in reversed(asked):
+        make_run(tmp_path, optimizer=optimizer, seed=seed, optimizer__lr=lr)
+    rows = [run.values for run in read_results([tmp_path]).runs]
+    assert [(row["optimizer"], row["lr"], row["seed"]) for row in rows[:-1]] == asked
+    assert rows[-1]["status"] == "damaged"

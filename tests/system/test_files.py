@@ -1,12 +1,14 @@
 """One module writes, moves and removes: no other does, but for what lies in no folder of runs."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
 
-from sweeper.system.files import create_whole, move, remove_file, write_mark
+from sweeper.system import files
+from sweeper.system.files import create_whole, move, remove_file, write_atomically, write_mark
 
 OWNER = "sweeper/system/files.py"
 METHODS = {"unlink", "mkdir", "rmdir", "touch", "rename", "write_text", "write_bytes", "symlink_to", "hardlink_to"}
@@ -106,3 +108,37 @@ def test_moving_replaces_and_removing_again_is_well(tmp_path: Path):
     for _ in range(2):
         remove_file(tmp_path / "b")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_can_not_be_written_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    write_atomically(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["run.json"]
+
+
+def test_files_that_belong_together_are_written_all_or_none(tmp_path, monkeypatch):
+    old, new = ({tmp_path / name: content for name in ("results.csv", "summary.csv")} for content in (b"old", b"new"))
+    files.write_together(old)
+    fsync, written = os.fsync, []
+
+    def full_at_the_second(descriptor: int) -> None:
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(descriptor)
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full_at_the_second)
+        with pytest.raises(OSError, match="No space left") as failure:
+            files.write_together(new)
+    assert failure.value.filename == str(tmp_path / "summary.csv")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old
+    files.write_together(new)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == new

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
@@ -124,49 +123,6 @@ def test_of_many_at_once_one_gets_it(tmp_path):
         thread.join()
     assert (len(holders), len(refused)) == (1, 7)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def child():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        yield process
-        process.kill()
-
-
-def kernels_ticks(pid: int) -> str:
-    """As locks have had it ever since: field 22 of /proc/PID/stat, see proc(5)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-
-
-on_linux = pytest.mark.skipif(not psutil.LINUX, reason="reads /proc")
-
-
-@on_linux
-def test_a_process_is_known_by_the_kernels_ticks_as_in_locks_of_old(child):
-    for pid in (1, os.getpid(), child.pid):
-        assert process_started(pid) == kernels_ticks(pid)
-
-
-@on_linux
-@pytest.mark.parametrize("steps", [[3600.0] * 9, [0.0, -7200.0, *[-7200.0] * 9]], ids=["before", "meanwhile"])
-def test_setting_the_clock_makes_no_owner_dead(child, monkeypatch, steps):
-    """It moves the boot's time since 1970, from which psutil counts."""
-    real, left = psutil.boot_time(), iter(steps)
-    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: real + next(left))
-    assert process_started(child.pid) == kernels_ticks(child.pid)
-
-
-def test_a_process_that_has_ended_is_gone_though_nobody_has_asked_for_its_exit_code(child):
-    child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert process_started(child.pid) is None
-    child.wait()
-    assert process_started(child.pid) is None
-
-
-@pytest.mark.parametrize("pid", [None, "1", 0, -1, 2**31 - 1, 2**70, 1.0, [1]])
-def test_nonsense_is_no_process(pid):
-    assert process_started(pid) is None
 
 
 @pytest.mark.parametrize("linux", [True, False])

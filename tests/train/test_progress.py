@@ -9,22 +9,9 @@ import sys
 import pytest
 from conftest import TINY
 
-from sweeper.system.text import duration, percent
 from sweeper.train.progress import Progress
 
 ROW = {"epoch": 1, "test_accuracy": 0.5, "train_loss": 1.25, "images_per_second": 1234.5}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (4320, "1 h 12 min"), (183_600, "2 d 3 h")],
-)
-def test_times_as_a_person_reads_them(seconds, words):
-    assert duration(seconds) == words
-
-
-def test_accuracies_in_percent():
-    assert (percent(0.94118), percent(None)) == ("94.12 %", "–")
 
 
 def test_a_line_an_epoch_without_a_terminal(capsys):

@@ -1,7 +1,7 @@
 """All ten optimizers keep their golden losses, and go on from a saved state bit for bit.
 
 After a change that is meant to change losses:
-`UPDATE_GOLDEN=1 .venv/bin/pytest tests/optimizers/test_optimizers.py -k golden`.
+`UPDATE_GOLDEN=1 .venv/bin/pytest tests/optimizers/test_golden_losses.py -k golden`.
 """
 
 import io

@@ -1,0 +1,94 @@
+"""The pandas table has the rows of results.csv, each column of one kind."""
+
+import io
+
+import pandas
+import pytest
+from made_runs import change_record, make_run
+
+import sweeper
+from sweeper.aggregate.frame import load_results, to_frame
+from sweeper.aggregate.tables import to_csv
+from sweeper.runs.results import read_results
+
+
+def csv_frame(results) -> pandas.DataFrame:
+    return pandas.read_csv(io.BytesIO(to_csv(results.columns(), (run.values for run in results.runs))))
+
+
+def cells(frame) -> list[list]:
+    """Its values, whatever the columns' types; None where there is none, and 15 digits, which any reader gets right."""
+
+    def plain(value):
+        return None if pandas.isna(value) else float(f"{value:.15g}") if isinstance(value, float) else value
+
+    return [[plain(value) for value in frame[name]] for name in frame]
+
+
+def test_load_results_takes_one_folder_or_several(tmp_path, monkeypatch):
+    make_run(tmp_path / "outputs")
+    make_run(tmp_path / "more", optimizer="lion")
+    monkeypatch.chdir(tmp_path)
+    assert sweeper.load_results().optimizer.tolist() == ["sgd"]
+    assert sweeper.load_results(tmp_path / "more").optimizer.tolist() == ["lion"]
+    both = sweeper.load_results(["outputs", tmp_path / "more"])
+    assert both.optimizer.tolist() == ["lion", "sgd"]
+    assert both["outputs"].tolist() == [str(tmp_path / "more"), "outputs"]  # where each stands
+    assert both.attrs["merged"] == 0
+    assert sweeper.load_results(["outputs", "outputs"]).equals(sweeper.load_results())
+
+
+@pytest.fixture
+def various(tmp_path):
+    """A folder of runs of every kind of value and status."""
+    outputs = tmp_path / "outputs"
+    make_run(outputs, accuracy=1 / 3, tag="naïve, \"quoted\" 'x' 深層", optimizer__betas=[0.9, 0.99])
+    change_record(make_run(outputs, seed=2, target_accuracy=0.99), result__steps_to_target="inf")
+    make_run(outputs, "diverged", optimizer="lion", error="epoch 2, step 31: loss nan")
+    make_run(outputs, "failed", optimizer="adam", error="RuntimeError: out\nof, memory", optimizer__amsgrad=True)
+    make_run(outputs, "running", optimizer="muon", optimizer__momentum=1)
+    make_run(outputs, optimizer="nadam", optimizer__momentum=0.5, environment={"device": None})
+    (make_run(outputs, optimizer="radam") / "run.json").write_text("")
+    return outputs
+
+
+def test_load_results_has_the_values_of_results_csv(various):
+    results = read_results([various])
+    loaded = to_frame(results)
+    written = csv_frame(results)
+    assert loaded.columns.tolist() == written.columns.tolist()
+    assert cells(loaded) == cells(written)
+    assert loaded.equals(load_results(various))
+
+
+def test_columns_have_a_kind_of_their_own(various):
+    kinds = load_results(various).dtypes.astype(str)
+    for name in ("noise_rate", "lr", "final_test_accuracy", "steps_to_target", "train_seconds", "optimizer.momentum"):
+        assert kinds[name] == "float64"
+    for name in ("seed", "epochs", "batch_size", "best_epoch", "peak_memory_bytes", "model.width"):
+        assert kinds[name] == "Int64"
+    for name in ("shared_device", "versions_differ", "optimizer.amsgrad", "rerun"):
+        assert kinds[name] == "boolean"
+
+
+def test_a_target_not_reached_is_infinite(various):
+    targets = load_results(various).query("optimizer == 'sgd'").set_index("seed").steps_to_target
+    assert targets[2] == float("inf") and pandas.isna(targets[1])
+
+
+def test_a_column_of_mixed_kinds_is_one_of_texts(tmp_path):
+    make_run(tmp_path, schedule__option=1)
+    make_run(tmp_path, seed=2, schedule__option="auto")
+    assert set(load_results(tmp_path)["schedule.option"]) == {"1", "auto"}
+
+
+def test_a_long_list_is_cut_and_damages_nothing(tmp_path):
+    make_run(tmp_path, model__widths=list(range(1000)))
+    cell = load_results(tmp_path)["model.widths"][0]
+    assert cell.startswith("[0, 1, 2, ") and cell.endswith("…")
+
+
+def test_parquet_gives_back_the_same_table(various, tmp_path):
+    loaded = load_results(various)
+    loaded.to_parquet(tmp_path / "results.parquet")
+    pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "results.parquet"), loaded)

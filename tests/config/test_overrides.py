@@ -1,0 +1,91 @@
+"""What is misspelt on the command line is refused with the nearest right name; patterns and ranges are their values."""
+
+import pytest
+
+from sweeper.config.grid import compose_grid
+from sweeper.config.overrides import MOST_RUNS, parse_overrides, sweep_values
+from sweeper.system.errors import BadInput
+
+BAD = {
+    "optimzer=adam": "there is no option 'optimzer'; did you mean 'optimizer'?",
+    "optimizer=loin": "there is no such optimizer; did you mean 'lion'?",
+    "noise=symetric": "did you mean 'symmetric'?",
+    "experiment=gird": "did you mean 'grid'?",
+    "hydra/launcher=jolib": "did you mean 'joblib'?",
+    "hydra/launcher=nope": "there is no such hydra/launcher; there are: basic, joblib, local, packed, ",
+    "hydra/lancher=joblib": "did you mean 'hydra/launcher'?",
+    "epoch=10": "did you mean 'epochs'?",
+    "optimizer.learning_rate=1": "there is no option 'optimizer.learning_rate'; did you mean 'optimizer.lr'?",
+    "schedule.foo=1": "there is no option 'schedule.foo'; there are: schedule._partial_, ",
+    "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",
+    "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
+    "device=gpu": "there is no such device",
+    "optimizer": "options are given as name=value",
+    "tag=[": "can't be read; quote the value for Hydra and all of it for the shell: \"tag='['\"",
+    "=": "=: options are given as name=value",
+    "seed=1,": "seed=1,: a value is missing after the last comma",
+    "optimizer=[adam,sgd]": "a run has one optimizer; several are a sweep: -m optimizer=adam,sgd",
+    "+optimizer=adam": "+optimizer=adam: leave out the +",
+    "~optimizer": "~optimizer: every option and group is needed",
+    "hydra.job.chdir=true": "hydra.job.chdir=true: where runs lie follows from their names; choose the folder",
+    "hydra.sweep.dir=elsewhere": "choose the folder by outputs=DIR",
+    "hydra/launcher=slurm_schema": "there is no such hydra/launcher",
+    "optimizer=1": "optimizer=1: there is no such optimizer; there are: ",
+    "+foo=1": "nothing reads an added option 'foo'",
+    "optimizer=null": "a run needs a choice of optimizer",
+    "device=interval(0,1)": "give the values one by one, e.g. device=1,2,3",
+}
+BAD_SWEEPS = {
+    "dataset=cifar11,digits": "dataset=cifar11: there is no such dataset; did you mean 'cifar10'?",
+    "optimizer=glob(x*)": "no choice of optimizer fits; there are: adafactor, ",
+    "seed=glob(*)": "no choice of seed fits; there are none",
+    "seed=range(5,1)": "seed=range(5,1): no values; of a range the start comes first",
+    "optimizer.lr=interval(0,1)": "give the values one by one, e.g. optimizer.lr=1,2,3",
+}
+
+
+@pytest.mark.parametrize("override", BAD)
+def test_an_override_that_names_nothing_is_refused_with_what_was_probably_meant(override, refusal):
+    assert BAD[override] in refusal("dataset=digits", override)
+
+
+@pytest.mark.parametrize("override", BAD_SWEEPS)
+def test_a_sweep_of_no_values_is_refused(override, refusal):
+    assert BAD_SWEEPS[override] in refusal("-m", "dataset=digits", override)
+
+
+@pytest.mark.parametrize("value", ["..", "../../etc/passwd", "/etc/passwd", "'😀'", "con.v2", "x" * 300, "a/b"])
+def test_no_choice_that_is_not_listed_is_taken(value, refusal):
+    assert refusal(f"optimizer={value}").startswith("optimizer=")
+
+
+def test_the_types_of_plugins_options_are_not_listed_as_choices(refusal):
+    assert "_schema" not in refusal("hydra/launcher=nope") + refusal("hydra/sweeper=nope")
+
+
+def test_a_pattern_is_all_the_choices_that_fit():
+    optimizers = [cell.config["optimizer"]["name"] for cell in compose_grid(["-m", "optimizer=glob(*dam)"]).cells]
+    assert optimizers == ["adam", "nadam", "radam"]
+    kept = compose_grid(["-m", "optimizer=glob([ada*,sg*],exclude=*w)", "dataset=digits"]).cells
+    assert [cell.config["optimizer"]["name"] for cell in kept] == ["adafactor", "adagrad", "adam", "adan", "sgd"]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("seed=range(1,4)", ["seed=1", "seed=2", "seed=3"]),
+        ("lr=0.1,1e-3", ["lr=0.1", "lr=0.001"]),
+        ("optimizer=glob(*am)", ["optimizer=adam", "optimizer=nadam"]),
+        ("betas=[0.9,0.99],[0.9,0.999]", ["betas=[0.9,0.99]", "betas=[0.9,0.999]"]),
+    ],
+)
+def test_a_sweep_is_its_values_as_they_would_be_typed(text, values):
+    (override,) = parse_overrides([text])
+    key = override.key_or_group
+    assert [f"{key}={value}" for value in sweep_values(override, {"optimizer": ["adam", "nadam", "sgd"]})] == values
+
+
+@pytest.mark.parametrize("text", ["seed=range(1,1e12)", "seed=range(0,1,0)"])
+def test_a_range_with_a_slip_in_it_ends_at_once(text):
+    with pytest.raises(BadInput, match=f"more than {MOST_RUNS:,} values"):
+        sweep_values(parse_overrides([text])[0], {})

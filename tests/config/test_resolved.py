@@ -1,0 +1,49 @@
+"""Two spellings of one run are one configuration; how a finished run was made is told from what was used."""
+
+from sweeper.config.grid import compose_grid
+from sweeper.config.resolved import other_circumstances
+
+
+def cell(*words: str):
+    (found,) = compose_grid(["dataset=digits", *words]).cells
+    return found
+
+
+def test_values_written_differently_are_one_run():
+    lr = [cell("optimizer=sgd", f"optimizer.lr={text}") for text in ("0.05", "5e-2", "0.050")]
+    factor = cell("optimizer=sgd", "lr_factor=0.5")
+    assert len({one.directory for one in [*lr, factor]}) == 1
+    assert factor.config["optimizer"]["lr"] == 0.05
+
+
+def test_a_factor_is_multiplied_in_and_leaves_no_other_trace():
+    plain, halved = cell("optimizer=adamw").config, cell("optimizer=adamw", "weight_decay_factor=0.5").config
+    assert halved["optimizer"]["weight_decay"] == plain["optimizer"]["weight_decay"] / 2
+    halved["optimizer"]["weight_decay"] *= 2
+    assert halved == plain
+
+
+def test_a_factor_of_0_is_refused(refusal):
+    assert refusal("dataset=digits", "lr_factor=0") == "lr_factor=0.0: must be a number above 0"
+
+
+def test_labels_count_by_what_they_are_and_not_by_where_they_lie(tmp_path):
+    for name, labels in {"a": "1\n2\n", "b": "1\n2\n", "other": "2\n1\n"}.items():
+        (tmp_path / name).write_text(labels)
+    a, b, other = (cell("noise=human", f"noise.file={tmp_path / name}").directory for name in ("a", "b", "other"))
+    assert a == b != other
+
+
+def test_how_a_run_was_made_is_what_was_used_and_not_what_was_asked_for():
+    asked = cell().config
+    run = {"config": asked, "environment": {"device": "cuda", "precision": "bf16", "threads": 4}}
+    assert other_circumstances(asked, run, "cpu") == ["device.kind=cuda"]
+    assert other_circumstances(asked, run, "cuda") == []
+
+    def otherwise(*overrides: str) -> list[str]:
+        return other_circumstances(cell(*overrides).config, run, "cuda")
+
+    assert otherwise("device.precision=bf16", "device.threads=4", "device.kind=cuda") == []
+    assert otherwise("device.precision=fp32", "device.threads=1") == ["device.precision=bf16", "device.threads=4"]
+    assert otherwise("device=cpu") == ["device.kind=cuda"]
+    assert otherwise("optimizer=lion", "record_host=false") == []  # another run altogether; and no matter

@@ -1,0 +1,48 @@
+"""What is said reaches standard output at once, and no reader, room or encoding of it makes a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAY = "import sys; from sweeper.system.terminal import say\n"
+
+
+def run(code: str, stdout: int, **environment: str) -> tuple[int, str]:
+    """The exit code and stderr of a process with this stdout, buffered as usual."""
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | environment
+    command = [sys.executable, "-c", SAY + code]
+    done = subprocess.run(command, env=usual, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        assert run("for k in range(3): say('unheard')\nprint('x' * 10**6)\nsys.exit(7)", writing) == (7, "")
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_file_without_room_is_an_error_that_names_standard_output():
+    code = "try: say('x')\nexcept OSError as error: sys.exit(f'{error.filename}: {error.strerror}')"
+    with open("/dev/full", "w") as full:
+        assert run(code, full.fileno()) == (1, "standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize(("encoding", "words"), [("utf-8", "94 % – größer"), ("ascii", "94 % ? gr??er")])
+def test_letters_that_an_encoding_lacks_become_question_marks(tmp_path, encoding, words):
+    with (tmp_path / "said").open("w") as file:
+        assert run("say('94 % – größer')", file.fileno(), PYTHONIOENCODING=encoding) == (0, "")
+    assert (tmp_path / "said").read_text() == f"{words}\n"
+
+
+def test_a_word_is_there_before_the_process_goes_on(tmp_path):
+    with (tmp_path / "said").open("w") as file:
+        code = "say('now', end='')\nimport os; os._exit(0)"
+        assert run(code, file.fileno()) == (0, "")
+    assert (tmp_path / "said").read_text() == "now"
