@@ -13,14 +13,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sweeper.config.grid import CONF
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_config
 from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
-from sweeper.system.files import say_what_failed
+from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
 from sweeper.system.terminal import say
 from sweeper.train.deaths import passing_over
