@@ -56,8 +56,10 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
 
 
 def check_name(folder: Path, name: str) -> None:
-    """Raises:
-    BadInput: it is no name of a preset, or that of a data set or a preset of sweeper's own.
+    """A preset's name is a word that means nothing else.
+
+    Raises:
+        BadInput: it is no word, or the name of a data set or of a preset of sweeper's own.
     """
     if not _NAME.fullmatch(name) or name.lower() in _NO_TEXT:
         raise BadInput(f"--name {shortened(name)}: a name begins with a letter and has letters, digits, _ and - alone")
