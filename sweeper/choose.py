@@ -1,23 +1,22 @@
 """`python -m sweeper.choose`: of a search over hyperparameters, the best setting of each optimizer by validation."""
 
-import math
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sweeper.aggregate.labels import differing, texts
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import to_csv
-from sweeper.aggregate.tasks import Setting, Task, differing, epochs_words, group_tasks, texts
-from sweeper.runs.checks import NUMBER
+from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
+from sweeper.config.preset import check_values, files_to_remove, is_number, known_names, preset_files, to_yaml
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
 from sweeper.system.command import Parser, exit_code_of, writing
-from sweeper.system.errors import BadInput, nearest
+from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, write_atomically
 from sweeper.system.terminal import say
 from sweeper.system.text import printable, shortened
@@ -27,45 +26,84 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code: 0 when a choice was made, 2 for bad input."""
 
     def command() -> None:
-        arguments = _parser().parse_args(argv)
-        say(choose(arguments.outputs, arguments.into, arguments.write), end="")
+        given = _parser().parse_args(argv)
+        say(choose(given.outputs, given.into, given.write, given.name, given.replace), end="")
 
     return exit_code_of(command)
 
 
-def choose(outputs: Sequence[str], into: str | None = None, write: str | None = None) -> str:
+def choose(
+    outputs: Sequence[str],
+    into: str | None = None,
+    write: str | None = None,
+    name: str = "tuned",
+    replace: bool = False,
+) -> str:
     """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
 
     Writes `search.csv`, every trial, and `chosen.yaml` into the folder `into`; None: the first of `outputs`.
 
     Args:
-        write: a folder of optimizers' YAML files, such as `conf/optimizer`, that get the chosen values.
+        write: a folder for `--config-dir`, which gets the chosen values as the preset `name`; None: no preset.
+        replace: another choice under this name.
 
     Returns:
-        What to print: `chosen.yaml`.
+        What to print: `chosen.yaml`, and the command that trains with the preset.
 
     Raises:
-        BadInput: there isn't one search among the runs, `write` has no place for a value, or the records, which may
-            be anybody's, hold what isn't to be copied into a configuration.
+        BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
+            anybody's, hold what isn't to be copied into a configuration.
     """
     task = the_search(group_tasks(read_results(outputs).runs), outputs)
     options = searched_options(task)
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
-    text = describe_choice(task, options)
+    said = text = describe_choice(task, options)
     files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
+    old: list[Path] = []
     if write is not None:
-        source = printable(f"tuned: {(folder / SEARCH_FILE).as_posix()}")
-        for setting in chosen_settings(task):
-            file = _file_of(setting.optimizer, Path(write))
-            tried = [s for s in task.settings if s.optimizer == setting.optimizer]
-            null = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
-            files[file] = _with_values(file, null | _values(setting, options), source)
+        source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
+        preset, old = _preset(task, options, Path(write), name, source, replace)
+        files |= preset
+        said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, Path(write), name)}\n"
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
-        make_folder(folder)
         for file, content in files.items():
+            make_folder(file.parent)
             write_atomically(file, content)
-    return text
+        for file in old:
+            file.unlink()
+    return said
+
+
+def _preset(
+    task: Task, options: list[str], folder: Path, name: str, source: str, replace: bool
+) -> tuple[dict[Path, bytes], list[Path]]:
+    """The preset's files, and those of another choice that go."""
+    if folder.resolve().name == "optimizer":
+        raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
+    values = {}
+    for setting in chosen_settings(task):
+        tried = [s for s in task.settings if s.optimizer == setting.optimizer]
+        searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
+        searched |= _values(setting, options)
+        values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
+    files = preset_files(folder, name, values, source)
+    return files, files_to_remove(folder, name, files, replace)
+
+
+def _command(task: Task, folder: Path, name: str) -> str:
+    """What trains with the preset. Of the records' texts there are only names of groups' choices."""
+    words = ["python", "-m", "sweeper.train", "-m", "--config-dir", str(folder), f"experiment=[grid,{name}]"]
+    for group in ("dataset", "model"):
+        choice = task.config[group]["name"]
+        words += [f"{group}={_typed(choice)}"] if choice in known_names(folder, group) else []
+    words += [f"optimizer={','.join(_typed(setting.optimizer) for setting in chosen_settings(task))}"]
+    return shlex.join([*words, f"epochs={task.config['epochs']}"])
+
+
+def _typed(choice: str) -> str:
+    """A choice as Hydra's grammar reads it."""
+    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
 
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
@@ -97,7 +135,7 @@ def chosen_settings(task: Task) -> list[Setting]:
 
 def describe_choice(task: Task, options: list[str]) -> str:
     """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
-    lines = [f"# {task.label}, {epochs_words(task)}: of each optimizer's trials the one of highest final"]
+    lines = [f"# {task_title(task)}: of each optimizer's trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = [s for s in task.settings if s.optimizer == setting.optimizer]
@@ -106,11 +144,11 @@ def describe_choice(task: Task, options: list[str]) -> str:
         some = f"{done} of " if done < len(tried) else ""
         percent = f"{100 * validation_accuracy(setting):.2f} %"
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
-        lines += [f"{_yaml(setting.optimizer)}:  # {percent}, the best of {some}{told}"]
+        lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, the best of {some}{told}"]
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
-            lines += [f"  {_yaml(name)}: {_yaml(value)}{edge}"]
+            lines += [f"  {to_yaml(name)}: {to_yaml(value)}{edge}"]
     return "\n".join([*lines, ""])
 
 
@@ -120,8 +158,8 @@ def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
     done = [_values(s, options) for s in tried]
     found = {}
     for name, value in _values(chosen, options).items():
-        values = [trial[name] for trial in done if _is_number(trial.get(name))]
-        if _is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
+        values = [trial[name] for trial in done if is_number(trial.get(name))]
+        if is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
             found[name] = "highest" if value == max(values) else "lowest"
     return found
 
@@ -160,68 +198,6 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
     return values
 
 
-def _file_of(optimizer: str, folder: Path) -> Path:
-    """An optimizer's YAML in `folder`. Its name is a record's text, so it is looked up among the files that are there.
-
-    Raises:
-        BadInput: there is none.
-    """
-    names = sorted(file.stem for file in folder.glob("*.yaml") if file.is_file())
-    if optimizer not in names:
-        near = nearest(optimizer, names) if names else "--write wants a folder of <optimizer>.yaml"
-        raise BadInput(f"{folder}: has no file of the optimizer {optimizer!r}; {near}")
-    return folder / f"{optimizer}.yaml"
-
-
-def _with_values(file: Path, values: dict[str, Any], source: str) -> bytes:
-    """An optimizer's YAML with other numbers, each with its source in a comment; all else stays as it is.
-
-    Raises:
-        BadInput: a value is no number, or the file has no number to write it to.
-    """
-    text = file.read_text(encoding="utf-8")
-    before = _read_yaml(text)
-    for name, value in values.items():
-        line = re.compile(rf"^{re.escape(name)}:[^#\n]*(?:# *(.*?)(?:; )?(?:tuned: .*)?)?$", re.MULTILINE)
-        if name not in before or (found := line.search(text)) is None:
-            raise BadInput(f"{file}: has no line '{name}: …' to write to; add one")
-        if not _is_alike(value, before[name]):
-            numbers = f"only numbers are written, in place of numbers such as {_yaml(before[name])}"
-            raise BadInput(f"{file}: {name}: {shortened(_yaml(value))} was chosen, but {numbers}; write it yourself")
-        comment = f"{found[1]}; {source}" if found[1] else source
-        text = f"{text[: found.start()]}{f'{name}: {_yaml(value)}':<24}# {comment}{text[found.end() :]}"
-    if _read_yaml(text) != before | values:
-        raise BadInput(f"{file}: can't be written to; it must be YAML with each of {', '.join(values)} in one line")
-    return text.encode()
-
-
-def _read_yaml(text: str) -> dict[str, Any]:
-    """Empty if it is anything but names and values."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_alike(value: Any, there: Any) -> bool:
-    """Whether both are numbers, or lists of as many numbers."""
-    if isinstance(value, list) and isinstance(there, list):
-        return len(value) == len(there) and all(map(_is_number, value + there))
-    return _is_number(value) and _is_number(there)
-
-
-def _is_number(value: Any) -> bool:
-    """A finite one that is of a table's range and no truth value."""
-    return value is not None and NUMBER.fits(value)
-
-
-def _yaml(value: Any) -> str:
-    """In one line, as YAML reads it back to the same."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=math.inf)
-    return text.removesuffix("...\n").strip()
-
-
 def _parser() -> Parser:
     parser = Parser(
         "choose",
@@ -230,7 +206,10 @@ def _parser() -> Parser:
         f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
     )
     parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")
-    parser.add_argument("--write", metavar="DIR", help="also put the values into DIR/<optimizer>.yaml")
+    preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
+    parser.add_argument("--write", metavar="DIR", help=preset)
+    parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")
+    parser.add_argument("--replace", action="store_true", help="another choice that --write finds under this name")
     return parser
 
 

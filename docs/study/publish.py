@@ -20,7 +20,8 @@ from statistics import median
 from scipy.special import stdtrit
 
 from sweeper.aggregate.command import aggregate
-from sweeper.aggregate.tasks import Task, group_tasks, is_clean, task_title
+from sweeper.aggregate.labels import is_clean
+from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose import at_edge, choose, chosen_settings, searched_options, the_search, validation_accuracy
 from sweeper.report.command import report

@@ -7,15 +7,14 @@ from typing import Any
 
 from sweeper.aggregate.bootstrap import Rank, rank_with_interval
 from sweeper.aggregate.comparisons import PairedComparison, compare_paired, holm
+from sweeper.aggregate.labels import length_words, setting_labels, task_labels
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import summarize
-from sweeper.aggregate.tables import text
-from sweeper.runs.identity import flat
+from sweeper.aggregate.task_config import task_configs
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 from sweeper.system.text import printable
 
-OF_THE_TASK = ("dataset", "model", "noise", "epochs", "batch_size")
 FAILED = float("-inf")  # the score of a diverged run: below every other, averaged into nothing
 
 
@@ -59,10 +58,10 @@ class Pair:
 
 @dataclass
 class Task:
-    """A data set, a model, a label noise and a length of training: what results may be compared within.
+    """What results may be compared within: runs alike in all but optimizer and seed.
 
     Attributes:
-        config: what determines it.
+        config: what determines it, see `task_config`, and the content of its `data`.
         settings: all configurations that were run on it, in the order of their labels.
         compared: one setting an optimizer that has finished runs, the best first.
         chosen_by: how the one was chosen where an optimizer has several: `validation` or `test`; "" if none has.
@@ -90,17 +89,19 @@ class Task:
 
 
 def group_tasks(runs: Iterable[Run]) -> list[Task]:
-    """The tasks of all runs that can be read, by data set, model, noise and its rate."""
-    by_task: dict[str, dict[str, list[Run]]] = {}
-    configs: dict[str, dict[str, Any]] = {}
+    """The tasks of all runs that can be read: by all that determines their results but optimizer and seed, see
+    `task_config`, and by the content of their data."""
     readable = [run for run in runs if run.configuration]
+    configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
+    config_of = task_configs(configs)
+    key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
     known: dict[str, set[str]] = {}
     for run in readable:
-        configs.setdefault(run.configuration, json.loads(run.configuration))
         if "data" in run.conditions:
-            known.setdefault(_task_key(configs[run.configuration]), set()).add(run.conditions["data"])
+            known.setdefault(key_of[run.configuration], set()).add(run.conditions["data"])
+    by_task: dict[str, dict[str, list[Run]]] = {}
     for run in readable:
-        key = _task_key(configs[run.configuration])
+        key = key_of[run.configuration]
         digest = run.conditions.get("data") or "?"
         if len(known.get(key, ())) > 1:  # images of one name that are not the same are not one task
             key += digest
@@ -111,39 +112,19 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
             Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], _printable(configs[c]))
             for c, r in group.items()
         ]
-        config = {name: settings[0].config.get(name) for name in OF_THE_TASK}
+        config = _printable(config_of[next(iter(group))])
         digests = {run.conditions.get("data") or "?" for setting in settings for run in setting.runs}
         tasks.append(Task("", config | {"data": ", ".join(sorted(digests))}, settings))
-    _label_tasks(tasks)
+    for task, label in zip(tasks, task_labels([task.config for task in tasks]), strict=True):
+        task.label = label
     for task in tasks:
-        _label_settings(task.settings)
+        own = [{k: v for k, v in s.config.items() if task.config.get(k) != v} for s in task.settings]
+        labels = setting_labels([setting.optimizer for setting in task.settings], own)
+        for setting, label in zip(task.settings, labels, strict=True):
+            setting.label = label
         task.settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
         _compare(task)
     return sorted(tasks, key=_order)
-
-
-def is_clean(noise: dict[str, Any]) -> bool:
-    """Whether no label is wrong. The rate of human labels is their file's, and the config's stays 0."""
-    return not noise.get("rate") and noise.get("kind") != "human"
-
-
-def noise_words(noise: dict[str, Any]) -> str:
-    """E.g. `20 % symmetric label noise`."""
-    if is_clean(noise):
-        return "no label noise"
-    rate = f"{100 * noise['rate']:g} % " if noise.get("rate") else ""
-    return f"{rate}{noise.get('name')} label noise"
-
-
-def texts(config: dict[str, Any]) -> dict[str, str]:
-    """Every value as a text under its dotted name."""
-    return {name: text(value) for name, value in flat(config)}
-
-
-def differing(configs: list[dict[str, str]]) -> list[str]:
-    """The names, in the order of the alphabet, that not all have or that have several values."""
-    names = sorted({name for config in configs for name in config})
-    return [name for name in names if len({config.get(name) for config in configs}) > 1]
 
 
 def _printable(value: Any) -> Any:
@@ -153,10 +134,6 @@ def _printable(value: Any) -> Any:
     if isinstance(value, list):
         return [_printable(v) for v in value]
     return printable(value) if isinstance(value, str) else value
-
-
-def _task_key(config: dict[str, Any]) -> str:
-    return json.dumps([config.get(name) for name in OF_THE_TASK], sort_keys=True)
 
 
 def _order(task: Task) -> tuple[Any, ...]:
@@ -172,45 +149,13 @@ def _order(task: Task) -> tuple[Any, ...]:
 
 def epochs_words(task: Task) -> str:
     """How long its runs are trained: `1 epoch`, `8 epochs`."""
-    epochs = task.config["epochs"]
-    return f"{epochs} epoch{'s' * (epochs != 1)}"
+    return length_words(task.config["epochs"])
 
 
 def task_title(task: Task) -> str:
     """Its label, with the length of training where that isn't told there."""
     length = f", {epochs_words(task)}"
     return task.label if length in task.label else f"{task.label}{length}"
-
-
-def _label_tasks(tasks: list[Task]) -> None:
-    """Data set, model and noise; the length of training where tasks have several; anything else only as far as it sets
-    tasks apart."""
-    alike: dict[str, list[Task]] = {}
-    lengths = {task.config["epochs"] for task in tasks}
-    for task in tasks:
-        dataset, model = task.config["dataset"]["name"], task.config["model"]["name"]
-        length = f", {epochs_words(task)}" if len(lengths) > 1 else ""
-        task.label = f"{dataset}, {model}, {noise_words(task.config['noise'])}{length}"
-        alike.setdefault(task.label, []).append(task)
-    for group in alike.values():
-        flats = [texts(task.config) for task in group]
-        for name in differing(flats):
-            if len({task.label for task in group}) == len(group):
-                break
-            for task, values in zip(group, flats, strict=True):
-                task.label += f", {name} {values.get(name, '–')}"
-
-
-def _label_settings(settings: list[Setting]) -> None:
-    alike: dict[str, list[Setting]] = {}
-    for setting in settings:
-        alike.setdefault(setting.optimizer, []).append(setting)
-    for optimizer, group in alike.items():
-        flats = [texts({k: v for k, v in setting.config.items() if k not in OF_THE_TASK}) for setting in group]
-        names = differing(flats)
-        for setting, values in zip(group, flats, strict=True):
-            parts = [f"{name.removeprefix('optimizer.')} {values.get(name, '–')}" for name in names]
-            setting.label = ", ".join([optimizer, *parts])
 
 
 def _compare(task: Task) -> None:

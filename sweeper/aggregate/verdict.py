@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from sweeper.aggregate.labels import set_apart_by, texts
 from sweeper.aggregate.statistics import smallest_detectable_difference
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
@@ -86,8 +87,13 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
         said.append(f"{_runs(bad)} failed or damaged and counted in no mean; see the reasons below.")
     if mixture := describe_mixture(runs):
         said.append(f"These runs were not all made alike ({mixture}), which may move results too.")
-    if len({(task.config["epochs"], task.config["batch_size"]) for task in tasks}) > 1:
-        said.append("Runs of different length or batch size stand as tasks of their own and are compared with none.")
+    lengths = {(task.config["epochs"], task.config["batch_size"]) for task in tasks}
+    apart = ["length or batch size"] if len(lengths) > 1 else []
+    apart += [name for name in set_apart_by([task.config for task in tasks]) if name != "batch_size"]
+    if apart:
+        said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
+    own = [_own_schedule(task, setting) for task in tasks for setting in task.compared if _has_own(task, setting)]
+    said += dict.fromkeys(own)  # of several tasks once
     compared = [(task, setting) for task in tasks for setting in task.compared]
     if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
         said.append(
@@ -153,6 +159,16 @@ def _divergence(setting: Setting, rank_seeds: list[int]) -> str:
     below = " and therefore ranks below all that never did" if ranked else ""
     others = "; its mean is of the others" if setting.final() else ""
     return f"{setting.label} diverged in {setting.diverged()} of {len(scores)} finished runs{below}{others}."
+
+
+def _has_own(task: Task, setting: Setting) -> bool:
+    return bool(setting.config.get("schedule") != task.config["schedule"])
+
+
+def _own_schedule(task: Task, setting: Setting) -> str:
+    schedules = (texts({"schedule": config["schedule"]}) for config in (setting.config, task.config))
+    own, others = (values.get("schedule.name", "–") for values in schedules)
+    return f"{setting.label} has the schedule that its own YAML brings, {own}; the others have {others}."
 
 
 def _settings_of(task: Task, optimizer: str) -> list[Setting]:

@@ -50,13 +50,10 @@ from sweeper.config.search_space import (
 from sweeper.config.yaml_errors import explain
 from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
-from sweeper.system.files import PACKAGE
+from sweeper.system.files import CONF
 
 # Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
-
-# Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
-CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from sweeper.config.grid import CONF
+from sweeper.system.files import CONF
 
 FILE = "speeds.yaml"
 

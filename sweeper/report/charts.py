@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.aggregate.labels import is_clean, noise_words, texts
 from sweeper.aggregate.statistics import mean, standard_deviation
-from sweeper.aggregate.tasks import Setting, Task, epochs_words, is_clean, texts
+from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.report.provenance import Origin
@@ -268,7 +269,8 @@ def _without_noise(task: Task) -> list[tuple[str, str]]:
 
 def _chart_name(task: Task, taken: list[str]) -> str:
     config = task.config
-    name = f"{config['dataset']['name']}, {config['model']['name']}, {config['noise']['name']} noise"
+    apart = task.label.partition(noise_words(config["noise"]))[2].removeprefix(f", {epochs_words(task)}")
+    name = f"{config['dataset']['name']}, {config['model']['name']}, {config['noise']['name']} noise{apart}"
     return name if name not in taken else f"{name}, {epochs_words(task)} ({len(taken) + 1})"
 
 

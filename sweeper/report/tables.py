@@ -7,9 +7,10 @@ from statistics import median
 from typing import Any
 
 from sweeper.aggregate.bootstrap import interquartile_mean, probability_of_improvement, stratified_interval
+from sweeper.aggregate.labels import differing
 from sweeper.aggregate.statistics import smallest_detectable_difference
 from sweeper.aggregate.tables import accuracy, text
-from sweeper.aggregate.tasks import Setting, Task, differing
+from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import describe_pair, p_words, points
 from sweeper.report.charts import profile_tables
 from sweeper.report.provenance import Origin

@@ -17,6 +17,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]  # where sweeper is installed; in a clone, its folder there
+# Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
 _LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
 

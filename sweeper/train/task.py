@@ -15,7 +15,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sweeper.config.grid import CONF
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -23,7 +22,7 @@ from sweeper.runs.identity import run_name
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
-from sweeper.system.files import say_what_failed
+from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
 from sweeper.system.terminal import say
 from sweeper.train.assignment import Assignment

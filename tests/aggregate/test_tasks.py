@@ -133,3 +133,34 @@ def test_a_target_counts_if_all_that_are_compared_had_it(tmp_path, tasks):
     assert tasks()[0].target() == 0.9
     make_run(tmp_path, optimizer="adam", target_accuracy=0.8)
     assert tasks()[0].target() is None
+
+
+def test_runs_of_the_old_recipe_are_in_no_mean_or_task_with_new_ones(tmp_path, tasks):
+    """Records from before the option, and those in which it was false, beside those of the default of today."""
+    for recipe, accuracy in (
+        ({}, 0.7),
+        ({"decay_norms_and_biases": False}, 0.8),
+        ({"decay_norms_and_biases": True}, 0.9),
+    ):
+        for optimizer in ("sgd", "adam"):
+            make_run(tmp_path, accuracy=accuracy, optimizer=optimizer, **recipe)
+    labels = {task.label: task for task in tasks()}
+    words = "digits, cnn, no label noise, decay_norms_and_biases"
+    assert sorted(labels) == [f"{words} false", f"{words} true", f"{words} –"]
+    for end, accuracy in (("–", 0.7), ("false", 0.8), ("true", 0.9)):
+        task = labels[f"{words} {end}"]
+        assert [s.row["final_test_accuracy_mean"] for s in task.compared] == [accuracy, accuracy]
+        assert [(pair.comparison.n, pair.comparison.difference) for pair in task.pairs] == [(1, 0.0)]
+
+
+def test_a_schedule_free_optimizer_is_compared_with_those_of_the_tasks_schedule(tmp_path, tasks):
+    own = {"name": "warmup", "warmup_fraction": 0.05}
+    make_run(tmp_path, optimizer="schedule_free_sgd", schedule=own)
+    make_run(tmp_path)
+    (task,) = tasks()
+    assert [setting.label for setting in task.settings] == ["schedule_free_sgd", "sgd"]
+    assert len(task.pairs) == 1 and task.config["schedule"]["name"] == "cosine"
+    make_run(tmp_path, optimizer="schedule_free_sgd", schedule=own | {"warmup_fraction": 0.1})
+    (task,) = tasks()
+    labels = [f"schedule_free_sgd, schedule.warmup_fraction {fraction}" for fraction in (0.05, 0.1)]
+    assert [setting.label for setting in task.settings] == [*labels, "sgd"]

@@ -100,3 +100,30 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
 
 def test_nothing_is_not_below_nothing():
     assert [points(share) for share in (-1e-9, 0.0, -0.0125, math.nan)] == ["+0.00", "+0.00", "−1.25", "–"]
+
+
+def test_what_sets_tasks_apart_is_said(tmp_path):
+    for decay in (False, True):
+        for schedule in ("cosine", "step"):
+            make_run(tmp_path, decay_norms_and_biases=decay, schedule={"name": schedule})
+    runs = read_results([tmp_path]).runs
+    said = describe_limits(group_tasks(runs), runs)
+    words = (
+        "Runs of different decay_norms_and_biases and schedule stand as tasks of their own and are compared with none."
+    )
+    assert words in said
+    make_run(tmp_path, epochs=9)
+    runs = read_results([tmp_path]).runs
+    assert any(
+        "of different length or batch size, decay_norms" in one for one in describe_limits(group_tasks(runs), runs)
+    )
+
+
+def test_an_optimizers_own_schedule_is_said_once(tmp_path):
+    for rate in (0.0, 0.2):
+        noise = {"name": "symmetric", "kind": "symmetric", "rate": rate, "seed": 0}
+        make_run(tmp_path, noise=noise)
+        make_run(tmp_path, noise=noise, optimizer="schedule_free_sgd", schedule={"name": "warmup"})
+    runs = read_results([tmp_path]).runs
+    words = "schedule_free_sgd has the schedule that its own YAML brings, warmup; the others have cosine."
+    assert describe_limits(group_tasks(runs), runs).count(words) == 1

@@ -89,6 +89,16 @@ def test_human_labels_are_not_taken_for_clean_ones(tmp_path, study):
     assert noise_charts(tasks, curves) == []
 
 
+def test_noise_charts_of_two_recipes_say_which(tmp_path, study):
+    for decay in (False, True):
+        for rate in (0.2, 0.4):
+            make_run(tmp_path, noise=NOISE | {"rate": rate}, decay_norms_and_biases=decay)
+    tasks, curves, _ = study()
+    name = "digits, cnn, symmetric noise"
+    titles = {chart["title"].rpartition(": ")[0] for chart in noise_charts(tasks, curves)}
+    assert titles == {f"{name}, decay_norms_and_biases {text}" for text in ("false", "true")}
+
+
 def test_noise_of_another_length_is_not_joined(tmp_path, study):
     make_run(tmp_path, epochs=30)
     make_run(tmp_path, noise=NOISE)

@@ -39,7 +39,7 @@ def search_table(trials: "Trials", outputs: str) -> str:
         last.append("open trials failed or were stopped; the same command goes on with them")
     if any(_completed(trials, optimizer) for optimizer in trials.search.bases):
         command = f"python -m sweeper.choose {shlex.quote(outputs)}"
-        last.append(f"{command} writes them as YAML, with --write conf/optimizer as defaults")
+        last.append(f"{command} writes them as YAML, with --write DIR as a preset")
     return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
 

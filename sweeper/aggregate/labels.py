@@ -1,0 +1,113 @@
+"""Labels of tasks and settings: the names that readers know, and what sets one apart from the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sweeper.aggregate.tables import text
+from sweeper.runs.identity import flat
+
+Texts = dict[str, str]  # by dotted name
+
+
+def texts(config: dict[str, Any]) -> Texts:
+    """Every value as a text under its dotted name."""
+    return {name: text(value) for name, value in flat(config)}
+
+
+def differing(configs: Sequence[Texts]) -> list[str]:
+    """The names, in the order of the alphabet, that not all have or that have several values."""
+    names = sorted({name for config in configs for name in config})
+    return [name for name in names if len({config.get(name) for config in configs}) > 1]
+
+
+def is_clean(noise: dict[str, Any]) -> bool:
+    """Whether no label is wrong. The rate of human labels is their file's, and the config's stays 0."""
+    return not noise.get("rate") and noise.get("kind") != "human"
+
+
+def noise_words(noise: dict[str, Any]) -> str:
+    """E.g. `20 % symmetric label noise`."""
+    if is_clean(noise):
+        return "no label noise"
+    rate = f"{100 * noise['rate']:g} % " if noise.get("rate") else ""
+    return f"{rate}{noise.get('name')} label noise"
+
+
+def length_words(epochs: int) -> str:
+    """`1 epoch`, `8 epochs`."""
+    return f"{epochs} epoch{'s' * (epochs != 1)}"
+
+
+def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:
+    """Data set, model and noise of each task; the length of training where tasks have several; then what else differs
+    among those that are alike in these."""
+    labels = _heads(tasks)
+    for group in _alike(labels):
+        values = [_task_texts(tasks[k]) for k in group]
+        for name in _telling(values):
+            for k, own in zip(group, values, strict=True):
+                labels[k] += f", {name} {own.get(name, '–')}"
+    return labels
+
+
+def set_apart_by(tasks: Sequence[dict[str, Any]]) -> list[str]:
+    """The options by which tasks of one data set, model, noise and length are set apart."""
+    groups = _alike(_heads(tasks))
+    return sorted({name for group in groups for name in _telling([_task_texts(tasks[k]) for k in group])})
+
+
+def setting_labels(optimizers: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:
+    """The optimizer of each setting and, where it has several, the options in which these differ."""
+    values = [texts(config) for config in configs]
+    labels = list(optimizers)
+    for group in _alike(labels):
+        for name in differing([values[k] for k in group]):
+            for k in group:
+                labels[k] += f", {name.removeprefix('optimizer.')} {values[k].get(name, '–')}"
+    return labels
+
+
+def _heads(tasks: Sequence[dict[str, Any]]) -> list[str]:
+    several = len({task["epochs"] for task in tasks}) > 1
+    return [
+        f"{task['dataset']['name']}, {task['model']['name']}, {noise_words(task['noise'])}"
+        + (f", {length_words(task['epochs'])}" if several else "")
+        for task in tasks
+    ]
+
+
+def _alike(labels: Sequence[str]) -> list[list[int]]:
+    """The places of each label."""
+    places: dict[str, list[int]] = {}
+    for k, label in enumerate(labels):
+        places.setdefault(label, []).append(k)
+    return list(places.values())
+
+
+def _task_texts(task: dict[str, Any]) -> Texts:
+    """A schedule's name stands as `schedule`."""
+    values = texts(task)
+    if "schedule.name" in values:
+        values["schedule"] = values.pop("schedule.name")
+    return values
+
+
+def _telling(tasks: Sequence[Texts]) -> list[str]:
+    """Of the options that differ those that a reader needs: what follows from another choice of a group, such as a
+    schedule's milestones, and what names code, only where nothing else sets two tasks apart."""
+    names = differing(tasks)
+    chosen = {name.removesuffix(".name") for name in names if name.endswith(".name") or "." not in name}
+
+    def follows(name: str) -> bool:
+        group, dot, option = name.partition(".")
+        return option.startswith("_") or bool(dot and group in chosen)
+
+    shown: list[str] = []
+    for name in sorted(names, key=lambda name: (follows(name), name)):
+        if not follows(name) or _distinct(tasks, [*shown, name]) > _distinct(tasks, shown):
+            shown.append(name)
+    return sorted(shown)
+
+
+def _distinct(tasks: Sequence[Texts], names: Sequence[str]) -> int:
+    return len({tuple(task.get(name) for name in names) for task in tasks})

@@ -1,0 +1,63 @@
+"""What one task is: all that determines a run's result but its optimizer, that one's own schedule, and its seed."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sweeper.system.files import CONF
+
+Config = dict[str, Any]  # what determines a run's result, less the seed
+
+_OVERRIDES_SCHEDULE = re.compile(r"^\s*-\s*override /schedule(?:@\S+)?:\s*(\S+)", re.MULTILINE)
+
+
+def task_configs(configs: Mapping[str, Config]) -> dict[str, Config]:
+    """The task of each configuration: equal ones are compared.
+
+    A schedule belongs to the task. But an optimizer that brings its own one takes part in the task that is alike in
+    all else, if there is exactly one such.
+    """
+    schedules: dict[str, dict[str, Any]] = {}
+    for config in configs.values():
+        if not brings_schedule(config):
+            schedules.setdefault(_text(_without_schedule(config)), {})[_text(config.get("schedule"))] = config.get(
+                "schedule"
+            )
+    found = {}
+    for name, config in configs.items():
+        others = list(schedules.get(_text(_without_schedule(config)), {}).values())
+        joins = brings_schedule(config) and len(others) == 1
+        schedule = others[0] if joins else config.get("schedule")
+        found[name] = _without_schedule(config) | {"schedule": schedule}
+    return found
+
+
+def brings_schedule(config: Config) -> bool:
+    """Whether the schedule is the one that the optimizer's YAML chooses, as schedule-free ones do."""
+    optimizer, schedule = _name(config.get("optimizer")), _name(config.get("schedule"))
+    return schedule is not None and own_schedules().get(optimizer or "") == schedule
+
+
+@cache
+def own_schedules() -> dict[str, str]:
+    """The schedule that an optimizer's YAML in `conf/optimizer/` chooses, of those that choose one."""
+    found = {}
+    for file in (CONF / "optimizer").glob("*.yaml"):
+        if choice := _OVERRIDES_SCHEDULE.search(file.read_text(encoding="utf-8", errors="replace")):
+            found[file.stem] = choice[1]
+    return found
+
+
+def _without_schedule(config: Config) -> Config:
+    return {key: value for key, value in config.items() if key not in ("optimizer", "schedule", "seed")}
+
+
+def _name(group: Any) -> str | None:
+    name = group.get("name") if isinstance(group, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

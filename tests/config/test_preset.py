@@ -1,0 +1,125 @@
+"""A preset of values: its files, its name, and what is refused."""
+
+import pytest
+import yaml
+
+from sweeper.config.grid import compose_grid
+from sweeper.config.preset import check_name, check_values, files_to_remove, known_names, preset_files
+from sweeper.system.errors import BadInput
+
+
+def add(folder, name, text):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+
+
+def write(folder, values, name="mine", replace=False):
+    """As `choose` does."""
+    files = preset_files(folder, name, values, "a search")
+    old = files_to_remove(folder, name, files, replace)
+    for file, content in files.items():
+        add(folder, file.relative_to(folder), content.decode())
+    for file in old:
+        file.unlink()
+
+
+def contents(folder):
+    return {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*.yaml")}
+
+
+def optimizers(*words):
+    return {cell.config["optimizer"]["name"]: cell.config["optimizer"] for cell in compose_grid(list(words)).cells}
+
+
+def test_a_preset_is_taken_by_its_name_and_a_word_counts_more(tmp_path):
+    write(tmp_path, {"sgd": {"lr": 0.4, "momentum": 0.5}, "adam": {"betas": [0.8, 0.9]}})
+    words = ("--config-dir", str(tmp_path), "-m", "experiment=[quick,mine]", "optimizer=sgd,adam,lion", "seed=1")
+    usual = optimizers("-m", "optimizer=sgd,adam,lion")
+    chosen = {
+        **usual,
+        "sgd": usual["sgd"] | {"lr": 0.4, "momentum": 0.5},
+        "adam": usual["adam"] | {"betas": [0.8, 0.9]},
+    }
+    assert optimizers(*words) == chosen
+    typed = optimizers(*words, "optimizer.lr=0.7")
+    assert typed == {name: values | {"lr": 0.7} for name, values in chosen.items()}
+
+
+def test_a_file_of_somebody_else_is_never_replaced(tmp_path):
+    for name in ("settings/mine/adam.yaml", "settings/mine/sgd.yaml", "experiment/mine.yaml"):
+        add(tmp_path, name, "lr: 1.0\n")
+        for replace in (False, True):
+            with pytest.raises(BadInput, match=f"{name}: was not written by sweeper.choose and isn't replaced"):
+                write(tmp_path, {"sgd": {"lr": 0.4}}, replace=replace)
+        assert contents(tmp_path) == {name: "lr: 1.0\n"}
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "other", [{"sgd": {"lr": 0.5}}, {"adam": {"lr": 0.4}}, {"sgd": {"lr": 0.4}, "adam": {"lr": 1}}]
+)
+def test_another_choice_is_replaced_whole_and_only_if_asked(tmp_path, other):
+    write(tmp_path, other)
+    before = contents(tmp_path)
+    with pytest.raises(
+        BadInput, match="is of another choice; keep it by another --name NAME, or take this by --replace"
+    ):
+        write(tmp_path, {"sgd": {"lr": 0.4}})
+    assert contents(tmp_path) == before
+    write(tmp_path, {"sgd": {"lr": 0.4}}, name="another")
+    write(tmp_path, {"sgd": {"lr": 0.4}}, replace=True)
+    names = ("experiment/another", "experiment/mine", "settings/another/sgd", "settings/mine/sgd")
+    assert sorted(contents(tmp_path)) == [f"{name}.yaml" for name in names]
+    assert yaml.safe_load(contents(tmp_path)["settings/mine/sgd.yaml"]) == {"lr": 0.4}
+
+
+def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
+    write(tmp_path, {"sgd": {"lr": 0.4}})
+    files = preset_files(tmp_path, "mine", {"sgd": {"lr": 0.4}}, "another folder")
+    assert files_to_remove(tmp_path, "mine", files, replace=False) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "", "x" * 41, "${dataset}", "a\nb", "a\n", "null", "True", "2026", "-m", "a,b", "größe"]
+)
+def test_a_name_is_a_word(tmp_path, name):
+    with pytest.raises(BadInput, match="a name begins with a letter and has letters, digits, _ and - alone"):
+        check_name(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["digits", "final", "Final", "pictures"])
+def test_a_name_means_nothing_else(tmp_path, name):
+    """The settings of a data set's name are taken with it, unasked."""
+    add(tmp_path, "dataset/pictures.yaml", "loader: pictures.read\n")
+    check_name(tmp_path, "tuned-2")
+    with pytest.raises(BadInput, match=f"--name {name}: there is a data set or a preset of this name"):
+        check_name(tmp_path, name)
+
+
+def test_what_the_optimizers_own_yaml_has_already_is_not_repeated(tmp_path):
+    own = optimizers("optimizer=sgd")["sgd"]
+    assert check_values(tmp_path, "sgd", own, {}) == {}
+    assert check_values(tmp_path, "sgd", own | {"momentum": 0.5}, {}) == {"momentum": 0.5}
+    assert check_values(tmp_path, "sgd", own, {"lr": own["lr"]}) == {"lr": own["lr"]}
+    with pytest.raises(BadInput, match="nesterov: false was chosen, but only numbers are written"):
+        check_values(tmp_path, "sgd", own | {"nesterov": False}, {})
+
+
+@pytest.mark.parametrize("name", ["evil", "_target_", "name", "defaults"])
+def test_no_option_but_the_yamls_own_is_written(tmp_path, name):
+    add(tmp_path, "optimizer/mine.yaml", "defaults: 1\n_target_: 1\nname: 1\nlr: 0.1\n")
+    with pytest.raises(BadInput, match=f"mine.yaml: has no option '{name}', which the chosen run has; add it there"):
+        check_values(tmp_path, "mine", {"lr": 0.1}, {name: 2.0})
+
+
+def test_a_users_optimizer_counts_more_and_is_read_as_hydra_reads_it(tmp_path):
+    add(tmp_path, "optimizer/sgd.yaml", "lr: 1e-8\nboost: 3\n")
+    assert check_values(tmp_path, "sgd", {"lr": 1e-8, "boost": 4}, {}) == {"boost": 4}
+    assert "sgd" in known_names(tmp_path, "optimizer") and "lion" in known_names(tmp_path, "optimizer")
+
+
+@pytest.mark.parametrize("text", ["- lr", "lr: [", "\0"])
+def test_a_yaml_that_is_none_is_named(tmp_path, text):
+    add(tmp_path, "optimizer/lion.yaml", text)
+    with pytest.raises(BadInput, match=r"lion\.yaml: can't be read as YAML of names and values; mend it"):
+        check_values(tmp_path, "lion", {"lr": 0.1}, {})
