@@ -1,4 +1,4 @@
-"""The checks of a launcher's options."""
+"""Validates a launcher's options."""
 
 import importlib.util
 from typing import Any
@@ -17,10 +17,10 @@ def is_slurm(launcher: dict[str, Any]) -> bool:
 
 
 def check_options(launcher: dict[str, Any]) -> None:
-    """Of `slurm` and `slurm_local`; other launchers' are passed over.
+    """Validate the options of `slurm` and `slurm_local`; those of other launchers are skipped.
 
     Raises:
-        BadInput: the package behind them isn't installed, or a number is out of its range.
+        BadInput: the package that they need isn't installed, or a number is out of its range.
     """
     target = str(launcher.get("_target_"))
     if not target.startswith(_PLUGIN):
@@ -42,7 +42,7 @@ def _is_installed() -> bool:
 
 
 def _launcher_options(launcher: DictConfig) -> dict[str, Any]:
-    """As they stand before a run is known, so a value made of a run's stays as it is written."""
+    """The launcher's options before any run is known: an interpolation of a run's value stays unresolved."""
     options: dict[str, Any] = {}
     for key in launcher:
         try:
