@@ -1,4 +1,4 @@
-"""`python -m sweeper.choose`: of a search over hyperparameters, the best setting of each optimizer by validation."""
+"""`python -m sweeper.choose`: each optimizer's best setting of a hyperparameter search, by validation accuracy."""
 
 import math
 import re
@@ -33,19 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def choose(outputs: Sequence[str], into: str | None = None, write: str | None = None) -> str:
-    """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
+    """Choose for each optimizer the setting with the highest mean final validation accuracy. Test accuracy is not used.
 
-    Writes `search.csv`, every trial, and `chosen.yaml` into the folder `into`; None: the first of `outputs`.
+    Writes `search.csv`, with every trial, and `chosen.yaml`.
 
     Args:
-        write: a folder of optimizers' YAML files, such as `conf/optimizer`, that get the chosen values.
+        into: the folder to write to; None is the first of `outputs`.
+        write: a folder of optimizers' YAML files, such as `conf/optimizer`, to write the chosen values to.
 
     Returns:
-        What to print: `chosen.yaml`.
+        The text of `chosen.yaml`, to be printed.
 
     Raises:
-        BadInput: there isn't one search among the runs, `write` has no place for a value, or the records, which may
-            be anybody's, hold what isn't to be copied into a configuration.
+        BadInput: the runs contain no search or several, a file in `write` has no line for a value, or a record, which
+            may come from anyone, contains a value that must not be copied into a configuration.
     """
     task = the_search(group_tasks(read_results(outputs).runs), outputs)
     options = searched_options(task)
@@ -82,7 +83,7 @@ def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
 
 
 def searched_options(task: Task) -> list[str]:
-    """The optimizers' options that were searched over, e.g. `["lr", "weight_decay"]`."""
+    """The searched options of the optimizers, e.g. `["lr", "weight_decay"]`."""
     configs: dict[str, list[dict[str, str]]] = {}
     for setting in task.settings:
         configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
@@ -90,12 +91,12 @@ def searched_options(task: Task) -> list[str]:
 
 
 def chosen_settings(task: Task) -> list[Setting]:
-    """One for each optimizer that has completed a trial, in the order of their names."""
+    """The chosen setting of each optimizer that has completed a trial, sorted by optimizer."""
     return sorted((s for s in task.compared if s.final()), key=lambda setting: setting.optimizer)
 
 
 def describe_choice(task: Task, options: list[str]) -> str:
-    """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
+    """The chosen values as YAML; comments state the number of trials and the values at the edge of the grid."""
     lines = [f"# {task.label}, {epochs_words(task)}: of each optimizer's trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
@@ -114,7 +115,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
 
 
 def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
-    """Of a chosen setting's values those that are the `highest` or the `lowest` of all the optimizer's that ended."""
+    """The options whose chosen value is the `highest` or `lowest` among the optimizer's finished trials."""
     tried = [s for s in task.settings if s.optimizer == chosen.optimizer and (s.scores() or _is_pruned(s))]
     done = [_values(s, options) for s in tried]
     found = {}
@@ -126,12 +127,12 @@ def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
 
 
 def validation_accuracy(setting: Setting) -> float:
-    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
+    """The mean final validation accuracy, in [0, 1], of a setting's completed runs; it must have one."""
     return mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["status"] == "completed"])
 
 
 def _is_pruned(setting: Setting) -> bool:
-    """By a search, and not trained to its end since."""
+    """Whether a search pruned the setting and no run of it was completed later."""
     return bool(setting.row["n_pruned"]) and not setting.scores()
 
 
@@ -149,7 +150,7 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
     """A setting's values of the searched options.
 
     Raises:
-        BadInput: one names code or refers to something else, which a copy in a configuration would call or look up.
+        BadInput: a value names code or is an interpolation; a configuration that contains it would evaluate it.
     """
     values = {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
     for name, value in values.items():
@@ -160,10 +161,10 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
 
 
 def _file_of(optimizer: str, folder: Path) -> Path:
-    """An optimizer's YAML in `folder`. Its name is a record's text, so it is looked up among the files that are there.
+    """An optimizer's YAML in `folder`. The name comes from a record, so it only selects among the existing files.
 
     Raises:
-        BadInput: there is none.
+        BadInput: the folder has no such file.
     """
     names = sorted(file.stem for file in folder.glob("*.yaml") if file.is_file())
     if optimizer not in names:
@@ -173,10 +174,10 @@ def _file_of(optimizer: str, folder: Path) -> Path:
 
 
 def _with_values(file: Path, values: dict[str, Any], source: str) -> bytes:
-    """An optimizer's YAML with other numbers, each with its source in a comment; all else stays as it is.
+    """An optimizer's YAML with new numbers, each with its source in a comment; everything else is unchanged.
 
     Raises:
-        BadInput: a value is no number, or the file has no number to write it to.
+        BadInput: a value isn't a number, or the file has no number to replace.
     """
     text = file.read_text(encoding="utf-8")
     before = _read_yaml(text)
@@ -195,7 +196,7 @@ def _with_values(file: Path, values: dict[str, Any], source: str) -> bytes:
 
 
 def _read_yaml(text: str) -> dict[str, Any]:
-    """Empty if it is anything but names and values."""
+    """The mapping in a YAML text; empty if it isn't a mapping."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -211,12 +212,12 @@ def _is_alike(value: Any, there: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """A finite one that is of a table's range and no truth value."""
+    """Whether a value is a finite number in a table's range; booleans aren't."""
     return value is not None and NUMBER.fits(value)
 
 
 def _yaml(value: Any) -> str:
-    """In one line, as YAML reads it back to the same."""
+    """A value as one line of YAML that reads back as the same value."""
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=math.inf)
     return text.removesuffix("...\n").strip()
 
