@@ -1,4 +1,4 @@
-"""Runs as a study: tasks, and on each task the settings of the optimizers that are compared on it."""
+"""Groups runs into tasks, and on each task into the settings of the optimizers that are compared."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from sweeper.runs.rows import Run
 from sweeper.system.text import printable
 
 OF_THE_TASK = ("dataset", "model", "noise", "epochs", "batch_size")
-FAILED = float("-inf")  # the score of a diverged run: below every other, averaged into nothing
+FAILED = float("-inf")  # the score of a diverged run: below every other
 
 
 @dataclass
@@ -23,9 +23,9 @@ class Setting:
     """One configuration over its seeds.
 
     Attributes:
-        label: the optimizer's name, and where it has several settings on the task, what sets this one apart.
+        label: the optimizer's name and, if it has several settings on the task, the values that distinguish this one.
         row: its row of `summary.csv`.
-        config: what determines its result, less the seed.
+        config: its identity without the seed.
     """
 
     label: str
@@ -58,15 +58,16 @@ class Pair:
 
 @dataclass
 class Task:
-    """A data set, a model, a label noise and a length of training: what results may be compared within.
+    """A data set, model, label noise and length of training, within which results may be compared.
 
     Attributes:
-        config: what determines it.
-        settings: all configurations that were run on it, in the order of their labels.
-        compared: one setting an optimizer that has finished runs, the best first.
-        chosen_by: how the one was chosen where an optimizer has several: `validation` or `test`; "" if none has.
-        ranks: of `compared`, in its order, over `rank_seeds`; empty where no seed was finished by all of them.
-        pairs: of `compared`.
+        config: the part of the identity that defines the task.
+        settings: all configurations that were run on it, sorted by label.
+        compared: one setting for each optimizer that has finished runs, the best first.
+        chosen_by: the split by which an optimizer's setting was chosen among several, `validation` or `test`; "" if no
+            optimizer has several.
+        ranks: the ranks of `compared`, in its order, over `rank_seeds`; empty if no seed was finished by all of them.
+        pairs: the pairs of `compared`.
     """
 
     label: str
@@ -82,14 +83,14 @@ class Task:
         return [run for setting in self.settings for run in setting.runs]
 
     def target(self) -> float | None:
-        """The target that all finished runs of `compared` were given before they began; None if there is no such."""
+        """The target that all finished runs of `compared` had from the start; None if there is none."""
         finished = [r for s in self.compared for r in s.runs if _is(r, "completed", "diverged")]
         targets = {run.values.get("target_accuracy") for run in finished}
         return targets.pop() if len(targets) == 1 else None
 
 
 def group_tasks(runs: Iterable[Run]) -> list[Task]:
-    """The tasks of all runs that can be read, by data set, model, noise and its rate."""
+    """The tasks of all readable runs, sorted by data set, model, noise and its rate."""
     by_task: dict[str, dict[str, list[Run]]] = {}
     configs: dict[str, dict[str, Any]] = {}
     readable = [run for run in runs if run.configuration]
@@ -101,7 +102,7 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
     for run in readable:
         key = _task_key(configs[run.configuration])
         digest = run.conditions.get("data") or "?"
-        if len(known.get(key, ())) > 1:  # images of one name that are not the same are not one task
+        if len(known.get(key, ())) > 1:  # data sets with the same name but different content are different tasks
             key += digest
         by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
     tasks = []
@@ -122,7 +123,7 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
 
 
 def is_clean(noise: dict[str, Any]) -> bool:
-    """Whether no label is wrong. The rate of human labels is their file's, and the config's stays 0."""
+    """Whether no label is wrong. Human labels have a rate of 0 in the configuration, but aren't clean."""
     return not noise.get("rate") and noise.get("kind") != "human"
 
 
@@ -135,18 +136,18 @@ def noise_words(noise: dict[str, Any]) -> str:
 
 
 def texts(config: dict[str, Any]) -> dict[str, str]:
-    """Every value as a text under its dotted name."""
+    """Every value of a configuration as a text, by its dotted name."""
     return {name: text(value) for name, value in flat(config)}
 
 
 def differing(configs: list[dict[str, str]]) -> list[str]:
-    """The names, in the order of the alphabet, that not all have or that have several values."""
+    """The names, sorted, that some configurations lack or that have different values."""
     names = sorted({name for config in configs for name in config})
     return [name for name in names if len({config.get(name) for config in configs}) > 1]
 
 
 def _printable(value: Any) -> Any:
-    """A configuration whose texts have no line ends: labels are made of them, and go into YAML's comments too."""
+    """A configuration whose texts have no line breaks, since labels are made of them and written into YAML comments."""
     if isinstance(value, dict):
         return {key: _printable(v) for key, v in value.items()}
     if isinstance(value, list):
@@ -174,20 +175,20 @@ def _order(task: Task) -> tuple[Any, ...]:
 
 
 def epochs_words(task: Task) -> str:
-    """How long its runs are trained: `1 epoch`, `8 epochs`."""
+    """The length of training in words: `1 epoch`, `8 epochs`."""
     epochs = task.config["epochs"]
     return f"{epochs} epoch{'s' * (epochs != 1)}"
 
 
 def task_title(task: Task) -> str:
-    """Its label, with the length of training where that isn't told there."""
+    """The task's label, with the length of training if the label doesn't contain it."""
     length = f", {epochs_words(task)}"
     return task.label if length in task.label else f"{task.label}{length}"
 
 
 def _label_tasks(tasks: list[Task]) -> None:
-    """Data set, model and noise; the length of training where tasks have several; anything else only as far as it sets
-    tasks apart."""
+    """Label tasks by data set, model and noise; by the length of training if it differs; and by other values if needed
+    to distinguish tasks."""
     alike: dict[str, list[Task]] = {}
     lengths = {task.config["epochs"] for task in tasks}
     for task in tasks:
@@ -230,7 +231,7 @@ def _compare(task: Task) -> None:
         if _is(run, "completed")
     )
     task.chosen_by = ("validation" if validated else "test") if several else ""
-    # The final one of both, as final accuracies are compared: the best of all epochs flatters a curve that is noisy.
+    # The final accuracy, as in the comparison: the best over the epochs favours noisy curves.
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
     compared = [max(group, key=lambda setting: _quality(setting, figure)) for group in by_optimizer.values()]
     compared.sort(key=lambda setting: _quality(setting, "final_test_accuracy"), reverse=True)
@@ -251,6 +252,6 @@ def _compare(task: Task) -> None:
 
 
 def _quality(setting: Setting, figure: str) -> tuple[bool, float]:
-    """A setting that ever diverged is below all that never did."""
+    """A sort key: a setting with a diverged run is below all without."""
     values = [run.values[figure] for run in setting.runs if _is(run, "completed")]
     return not setting.diverged() and bool(values), mean(values) if values else 0.0
