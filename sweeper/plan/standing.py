@@ -1,4 +1,4 @@
-"""How far the runs of a command line are already, from their directories alone; no torch."""
+"""Finds out how far the runs of a command line already are, only from their directories; no torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from sweeper.runs.record import Damaged, find_finished, read_run
 
 @dataclass(frozen=True)
 class Standing:
-    """A run that was asked for: `state` is done, half-done or to do; `left` are the epochs it still needs."""
+    """A requested run: `state` is done, half-done or to do; `left` is the number of epochs to train."""
 
     cell: Cell
     state: str
@@ -20,7 +20,7 @@ class Standing:
 
 
 def standing(cell: Cell) -> Standing:
-    """What is there of a run, from its directory alone."""
+    """How far a run is, from its directory."""
     epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
     if not cell.config["rerun"] and find_finished(cell.directory) is not None:
         return Standing(cell, "done", 0)
@@ -31,7 +31,7 @@ def standing(cell: Cell) -> Standing:
         stopped = read_run(cell.directory)["status"] in ("interrupted", "pruned")
     except Damaged:
         stopped = False
-    if every and not stopped:  # killed: what came after the last checkpoint is lost
+    if every and not stopped:  # killed: the epochs after the last checkpoint are lost
         done = done // every * every
     return Standing(cell, "half-done", max(1, epochs - done))
 
