@@ -1,7 +1,7 @@
-"""A search by Optuna, carried out: in batches ask for trials, train them by Hydra's launcher, tell how they ended.
+"""Runs a search by Optuna in batches: ask for trials, train them by Hydra's launcher, tell Optuna the results.
 
-A batch has the trials of the same numbers of every optimizer. It is asked for before its first run begins and told
-after its last, and judged by the batches before it; so stopping anywhere changes nothing in what the search finds.
+A batch has the trials of the same numbers of every optimizer. All of them are asked for before the first run starts,
+told after the last one ends, and pruned by the previous batches. So an interruption doesn't change the search's result.
 """
 
 import sys
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 SEARCH_LOCK = "search.lock"
 
-Launch = Callable[..., Sequence[Any]]  # of a Hydra launcher: overrides of each run, number of the first
+Launch = Callable[..., Sequence[Any]]  # a Hydra launcher's: overrides of each run, number of the first
 
 
 @dataclass
 class _AtWork:
-    """The search that this process carries out, for Hydra's sweeper, which Hydra makes itself."""
+    """The search that this process runs; a module's variable, since Hydra itself creates its sweeper."""
 
     search: Search
     trials: Trials
@@ -70,19 +70,19 @@ def carry_out_search(
     train: Callable[[], None],
     exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
 ) -> int:
-    """Begin the search or go on with it, and show what it found. Returns the command's exit code.
+    """Start or continue the search, and print its results. Returns the command's exit code.
 
     Args:
-        prepare: finds what is wrong with runs before they start.
-        train: hands over to Hydra, whose sweeper calls `carry_on`.
-        exit_code: of the runs' records.
+        prepare: detects errors of runs before they start.
+        train: calls Hydra, whose sweeper calls `carry_on`.
+        exit_code: computes the exit code from the runs' records.
 
     Raises:
-        BadInput: the storage can't be used, or another process is at work on it.
+        BadInput: the storage can't be used, or another process is using it.
     """
     global _at_work  # noqa: PLW0603  # a process has one
     begun = (grid.outputs / SEARCH_DATABASE).exists()
-    if not begun:  # first: what fails here leaves no folder behind
+    if not begun:  # first, so that an error leaves no folder behind
         prepare(grid, grid.cells)
     try:
         with Lock(grid.outputs / SEARCH_LOCK):
@@ -119,8 +119,8 @@ def carry_out_search(
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:
-    """Of one optimizer, where no number was asked for: as many as keep joblib's processes at work, but no more than are
-    drawn blindly anyway, since values that are asked for at once can't learn from one another."""
+    """The default number of simultaneous trials of one optimizer: enough to keep joblib's processes busy, but at most
+    `startup_trials`, since simultaneous trials can't use each other's results."""
     if "joblib" not in str(grid.launcher_options.get("_target_")):
         return 1
     device = grid.cells[0].config["device"]
@@ -129,12 +129,12 @@ def trials_at_once(grid: "Grid", search: Search) -> int:
 
 
 def is_at_work() -> bool:
-    """Whether this process carries a search out."""
+    """Whether this process runs a search."""
     return _at_work is not None
 
 
 def carry_on(launch: Launch) -> list[Sequence[Any]]:
-    """All batches that are not done; what Hydra's sweeper does. Returns what the launcher gave for each."""
+    """Train all remaining batches; called by Hydra's sweeper. Returns the launcher's results of each batch."""
     work = _at_work
     assert work is not None
     returns: list[Sequence[Any]] = []
@@ -157,7 +157,7 @@ def carry_on(launch: Launch) -> list[Sequence[Any]]:
                 first_job += len(jobs)
                 returns.append(launch(jobs, initial_job_idx=first_job - len(jobs)) if jobs else [])
                 for result in returns[-1]:
-                    _ = result.return_value  # raises what Hydra itself failed by
+                    _ = result.return_value  # raises an error of Hydra itself
 
             launches.launch(begin)
             batch = [asked for asked in batch if not _told(work, asked)]
@@ -171,7 +171,7 @@ def _job(asked: _Asked) -> list[str]:
 
 
 def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
-    """The trials of these numbers, of every optimizer, that were not told yet."""
+    """The trials with these numbers, of every optimizer, that haven't been told to Optuna yet."""
     batch = []
     for number in numbers:
         for optimizer in work.search.bases:
@@ -195,14 +195,14 @@ def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[floa
 
 
 def _told(work: _AtWork, asked: _Asked) -> bool:
-    """Tell how the run ended, if it did; a failed or interrupted one stays to be taken up by the same command."""
+    """Tell Optuna the result of a run that has ended. A failed or interrupted one stays open for the same command."""
     directory = asked.cell.directory
     rows, _ = read_metrics(directory / METRICS_FILE)
     curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
     status, value = "", None
     if (finished := find_finished(directory)) is not None:
         status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
-        if status == "completed" and value is None:  # a record from elsewhere
+        if status == "completed" and value is None:  # a record that another program wrote
             status = "diverged"
     elif recorded_status(directory) == "pruned" and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
         status = "pruned"
@@ -212,7 +212,7 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
 
 
 def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
-    """Wait for the runs of the batch that other commands train. False when there were none."""
+    """Wait for the runs of the batch that other commands train. False if there were none."""
     waited = False
     for asked in batch:
         lock = asked.cell.directory / LOCK_FILE
