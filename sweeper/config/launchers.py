@@ -34,7 +34,9 @@ def check_options(launcher: dict[str, Any]) -> None:
             raise BadInput(f"hydra.launcher.{key}={value}: must be at least {at_least}")
     if (delay := launcher.get("signal_delay_s", 0)) >= 60 * launcher["timeout_min"]:
         limit = f"hydra.launcher.timeout_min={launcher['timeout_min']}"
-        raise BadInput(f"hydra.launcher.signal_delay_s={delay}: a run would be warned as it begins; less than {limit}")
+        raise BadInput(
+            f"hydra.launcher.signal_delay_s={delay}: a run would be warned as it starts; must be less than {limit}"
+        )
 
 
 def _is_installed() -> bool:

@@ -87,7 +87,9 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
         if not step or not (stop - start) / step <= MOST_RUNS:
             raise BadInput(f"{override.input_line}: more than {MOST_RUNS:,} values")
     if not (values := list(override.sweep_string_iterator())):
-        raise BadInput(f"{override.input_line}: no values; of a range the start comes first, and the end isn't in it")
+        raise BadInput(
+            f"{override.input_line}: no values; range(start, end) goes from start up to end, which it excludes"
+        )
     return values
 
 

@@ -132,7 +132,7 @@ def read_dimension(override: Override, groups: Groups) -> Dimension:
     assert swept.start is not None and swept.end is not None
     log = "log" in swept.tags
     if swept.tags - {"log"}:
-        raise BadInput(f"{line}: the one tag of an interval is log, as in tag(log, interval(0.1, 10))")
+        raise BadInput(f"{line}: the only tag of an interval is log, as in tag(log, interval(0.1, 10))")
     if not swept.start < swept.end:
         raise BadInput(f"{line}: the lower end comes first and is below the upper one")
     if log and swept.start <= 0:
@@ -155,7 +155,7 @@ def check_base(cell: Cell) -> None:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")
     if cell.config["rerun"]:
-        raise BadInput("rerun=true: a search goes on with the runs that are there; begin another by outputs=DIR")
+        raise BadInput("rerun=true: a search continues with the existing runs; start another with outputs=DIR")
 
 
 def _typed(override: Override, groups: Groups) -> list[str]:

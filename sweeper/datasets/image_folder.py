@@ -88,7 +88,7 @@ def _list_images(root: Path, split: str) -> list[ImageFile]:
         raise BadInput(f"dataset.root={root}: no images in {split}/; {EXPECTED}")
     for file in files:
         if file.path.count("/") < 2:
-            raise BadInput(f"dataset.root={root}: {file.path} lies in no class folder; {EXPECTED}")
+            raise BadInput(f"dataset.root={root}: {file.path} isn't in a class folder; {EXPECTED}")
     return files
 
 

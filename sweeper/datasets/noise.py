@@ -152,7 +152,7 @@ def _check_options(noise: dict[str, Any]) -> None:
     if noise["file"] is not None and kind != "human":
         raise BadInput(f"noise.file={noise['file']}: noise={kind} reads no file; it is for noise=human")
     if kind == "human" and noise["rate"]:
-        raise BadInput(f"noise.rate={noise['rate']}: the rate of noise=human is its file's; leave it at 0")
+        raise BadInput(f"noise.rate={noise['rate']}: noise=human has the rate of its file; leave it at 0")
 
 
 def _human_labels(
@@ -182,7 +182,7 @@ def _partners(dataset_name: str, classes: tuple[str, ...]) -> np.ndarray:
         confusions = {name: group[(k + 1) % 5] for group in CIFAR100_SUPERCLASSES for k, name in enumerate(group)}
     if len(classes) not in (10, 100) or not {*confusions, *confusions.values()} <= set(classes):
         raise BadInput(
-            f"noise=asymmetric: dataset={dataset_name} has not the classes of CIFAR-10 or CIFAR-100, whose confusions "
-            "it needs; choose noise=pair or noise=symmetric"
+            f"noise=asymmetric: dataset={dataset_name} doesn't have the classes of CIFAR-10 or CIFAR-100, whose "
+            "confusions it needs; choose noise=pair or noise=symmetric"
         )
     return np.array([classes.index(confusions.get(name, name)) for name in classes], dtype=np.int64)

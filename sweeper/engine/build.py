@@ -50,7 +50,7 @@ def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_cla
         built = _call("model", model, target, **given)
         if not isinstance(built, nn.Module):
             raise BadInput(
-                f"model={_name(model)}: {model['_target_']} made no torch.nn.Module but {type(built).__name__}"
+                f"model={_name(model)}: {model['_target_']} returned {type(built).__name__}, not a torch.nn.Module"
             )
         _check_forward(built, model, data_shape, num_classes)
     if not any(p.requires_grad for p in built.parameters()):
@@ -75,7 +75,7 @@ def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[in
     got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if got != (2, num_classes):
         raise BadInput(
-            f"model={_name(model)}: {model['_target_']} makes {got} of images {shape}; needed are (2, {num_classes})"
+            f"model={_name(model)}: {model['_target_']} returns {got} for images {shape}, not (2, {num_classes})"
         )
     built.train()
 

@@ -55,7 +55,7 @@ def check_progress(state: dict[str, Any], signature: Signature) -> None:
         if (row["epoch"], row["step"]) != (k, k * signature.steps):
             raise Unfit(f"its row {k} is of epoch {row['epoch']}, step {row['step']}")
     if not isinstance(state.get("data_digest"), str):
-        raise Unfit("it doesn't tell its data")
+        raise Unfit("it has no digest of its data")
 
 
 def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
@@ -138,7 +138,7 @@ def _check_schedule(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
         if key not in own and not (isinstance(key, str) and key.startswith(("_", *_OWN_LEFT_OUT))):
             raise Unfit("the schedule is another")
     if "last_epoch" not in saved:
-        raise Unfit("the schedule doesn't tell its step")
+        raise Unfit("the schedule's state has no step")
     _check_form("schedule", saved, {key: value for key, value in own.items() if key in saved})
 
 

@@ -163,9 +163,11 @@ def _precision(kind: str, asked: str) -> str:
         if asked == "auto":  # tensor cores compute bf16 from 8.0 (Ampere) on, and fp16 from 7.0 (Volta, Turing) on
             return "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
         if asked == "bf16" and capability < (8, 0):
-            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp16")
+            raise BadInput(
+                "device.precision=bf16: this GPU doesn't support bf16 (compute capability below 8.0); use fp16"
+            )
     elif asked == "fp16":
-        raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
+        raise BadInput(f"device.precision=fp16: only CUDA has it, with loss scaling; {kind} has bf16 and fp32")
     return "fp32" if asked == "auto" else asked
 
 

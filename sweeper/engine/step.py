@@ -51,8 +51,8 @@ class Step:
         self.needs_closure = bool(getattr(optimizer, "needs_closure", False))
         if self.needs_closure and self.loss_scale is not None:
             raise BadInput(
-                "device.precision=fp16: this optimizer computes gradients anew within its step, which loss scaling "
-                "doesn't serve; use device.precision=fp32, or bf16 where the GPU has it"
+                "device.precision=fp16: this optimizer computes gradients again within its step, which loss scaling "
+                "doesn't support; use device.precision=fp32, or bf16 where the GPU has it"
             )
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)

@@ -129,7 +129,7 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
         raise RunFailed(
             f"the timing probe was killed by signal {-code}, as when memory runs out; choose a smaller batch_size"
             if code < 0
-            else f"the timing probe ended with code {code}; what it said stands above"
+            else f"the timing probe ended with code {code}; its output is above"
         )
     answer: dict[str, Any] = json.loads(line)
     if "error" in answer:

@@ -34,7 +34,7 @@ def check_readable(outputs: Path, directories: Iterable[Path]) -> None:
                 pass
         except (FileNotFoundError, NotADirectoryError) as error:
             if os.path.lexists(folder):
-                raise BadInput(f"{folder}: a file lies where a folder of runs goes; move it away") from error
+                raise BadInput(f"{folder}: is a file, but a folder of runs is needed there; move it away") from error
         except OSError as error:
             raise BadInput(f"{folder}: can't be read: {error.strerror}; make it readable, or {_ANOTHER}") from error
 
@@ -53,7 +53,7 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
     for directory in filter(os.path.isdir, runs):
         for folder in (directory / HYDRAS_FILES[0], directory / PREVIOUS_FOLDER):
             if folder.is_file() and not folder.is_symlink():
-                raise BadInput(f"{folder}: a file lies where a folder goes; move it away")
+                raise BadInput(f"{folder}: is a file, but a folder is needed there; move it away")
             _check_access(folder, os.W_OK | os.X_OK, "written")
         for file in (directory / name for name in sorted({*RUN_FILES, *HYDRAS_FILES[1:]})):
             _check_no_folder(file)
@@ -110,7 +110,7 @@ def _check_access(path: Path, mode: int, done: str) -> None:
 
 def _check_no_folder(file: Path) -> None:
     if os.path.isdir(file) and not os.path.islink(file):  # links are removed before Hydra writes
-        raise BadInput(f"{file}: a folder lies where a file goes; move it away")
+        raise BadInput(f"{file}: is a folder, but a file is needed there; move it away")
 
 
 def _on_the_way(directories: Iterable[Path]) -> Iterable[Path]:

@@ -84,7 +84,9 @@ def test_one_bad_cell_stops_the_whole_sweep_before_it_starts(call, tmp_path):
 
 def test_an_empty_range_is_no_sweep(call, tmp_path):
     code, _, err = call("-m", "dataset=digits", "seed=range(5,1)")
-    assert code == 2 and err.startswith("error: seed=range(5,1): no values; of a range the start comes first")
+    assert code == 2 and err.startswith(
+        "error: seed=range(5,1): no values; range(start, end) goes from start up to end"
+    )
     assert err.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 

@@ -115,7 +115,7 @@ def carry_out_search(
                 _at_work = None
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
-        raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
+        raise BadInput(f"{grid.outputs}: {locked.owner} runs a search here; {wait}") from locked
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:
