@@ -1,7 +1,7 @@
-"""`hydra/sweeper=optuna`: trials asked of Optuna in batches, each carried out by whatever launcher is chosen.
+"""`hydra/sweeper=optuna`: asks Optuna for trials in batches, which any launcher trains.
 
-Of our own since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every module of
-`hydra_plugins` in every program that uses it, so this one imports nothing heavy.
+We have our own sweeper because the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every
+module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from omegaconf import MISSING, OmegaConf
 
 @dataclass
 class OptunaSweeperConf:
-    """conf/ says each one's meaning and value."""
+    """The options of the search; conf/ has their meanings and values."""
 
     _target_: str = MISSING
     params: dict[str, str] | None = MISSING
@@ -33,7 +33,7 @@ ConfigStore.instance().store(group="hydra/sweeper", name="optuna_schema", node=O
 
 
 class OptunaSweeper(BasicSweeper):
-    """Carries out the search that `sweeper.train` has read and checked; where it has read none, a grid."""
+    """Runs the search that `sweeper.train` has read and validated; a grid if there is none."""
 
     def __init__(self, params: dict[str, str] | None, **options: Any) -> None:
         super().__init__(None, params)
