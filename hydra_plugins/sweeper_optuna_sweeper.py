@@ -1,6 +1,6 @@
 """`hydra/sweeper=optuna`: asks Optuna for trials in batches, which any launcher trains.
 
-We have our own sweeper because the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every
+Our own, since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every
 module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy.
 """
 
