@@ -1,7 +1,7 @@
-"""`hydra/sweeper=optuna`: trials asked of Optuna in batches, each carried out by whatever launcher is chosen.
+"""`hydra/sweeper=optuna`: asks Optuna for trials in batches, which any launcher trains.
 
-Of our own since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every module of
-`hydra_plugins` in every program that uses it, so this one imports nothing heavy.
+Our own, since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every
+module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 @dataclass
 class OptunaSweeperConf:
-    """conf/ says each one's meaning and value."""
+    """The options of the search; conf/ has their meanings and values."""
 
     _target_: str = MISSING
     params: dict[str, str] | None = MISSING

@@ -13,7 +13,7 @@ __all__ = ["__version__", "load_model", "load_results"]
 
 
 def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs") -> "pandas.DataFrame":
-    """The runs below one or several folders as a table, a row a run, with the columns of `results.csv`."""
+    """The runs below one or several folders as a table, one row per run, with the columns of `results.csv`."""
     from sweeper.aggregate.frame import load_results as load
 
     return load(outputs)

@@ -1,4 +1,4 @@
-"""`python -m sweeper`: the commands there are, each with what it is for."""
+"""`python -m sweeper`: lists the commands and what each is for."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m sweeper.choose`: of a search over hyperparameters, the best setting of each optimizer by validation."""
+"""`python -m sweeper.choose`: each optimizer's best setting of a hyperparameter search, by validation accuracy."""
 
 import re
 import shlex
@@ -41,7 +41,7 @@ def choose(
 ) -> str:
     """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
 
-    Writes `search.csv`, every trial, and `chosen.yaml` into the folder `into`; None: the first of `outputs`.
+    Writes `search.csv`, with every trial, and `chosen.yaml`.
 
     Args:
         write: a folder for `--config-dir`, which gets the chosen values as the preset `name`; None: no preset.
@@ -121,7 +121,7 @@ def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
 
 
 def searched_options(task: Task) -> list[str]:
-    """The optimizers' options that were searched over, e.g. `["lr", "weight_decay"]`."""
+    """The searched options of the optimizers, e.g. `["lr", "weight_decay"]`."""
     configs: dict[str, list[dict[str, str]]] = {}
     for setting in task.settings:
         configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
@@ -129,7 +129,7 @@ def searched_options(task: Task) -> list[str]:
 
 
 def chosen_settings(task: Task) -> list[Setting]:
-    """One for each optimizer that has completed a trial, in the order of their names."""
+    """The chosen setting of each optimizer that has completed a trial, sorted by optimizer."""
     return sorted((s for s in task.compared if s.final()), key=lambda setting: setting.optimizer)
 
 
@@ -153,7 +153,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
 
 
 def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
-    """Of a chosen setting's values those that are the `highest` or the `lowest` of all the optimizer's that ended."""
+    """The options whose chosen value is the `highest` or `lowest` among the optimizer's finished trials."""
     tried = [s for s in task.settings if s.optimizer == chosen.optimizer and (s.scores() or _is_pruned(s))]
     done = [_values(s, options) for s in tried]
     found = {}
@@ -170,7 +170,7 @@ def validation_accuracy(setting: Setting) -> float:
 
 
 def _is_pruned(setting: Setting) -> bool:
-    """By a search, and not trained to its end since."""
+    """Whether a search pruned the setting and no run of it was completed later."""
     return bool(setting.row["n_pruned"]) and not setting.scores()
 
 
@@ -188,7 +188,7 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
     """A setting's values of the searched options.
 
     Raises:
-        BadInput: one names code or refers to something else, which a copy in a configuration would call or look up.
+        BadInput: a value names code or is an interpolation; a configuration that contains it would evaluate it.
     """
     values = {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
     for name, value in values.items():

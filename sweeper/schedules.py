@@ -1,12 +1,12 @@
-"""Learning rate schedules, one step of the schedule after each training step.
+"""Learning rate schedules, stepped once after each training step.
 
-Each is a factor of the step alone, put on every parameter group's own `lr` by torch's `LambdaLR`. Torch's recursive
-schedulers joined by `SequentialLR` would give the same curves, but that warns in some versions of torch, and the
-recursion adds up rounding errors when `lr` is a float32 tensor.
+Each schedule is a factor that depends on the step only; torch's `LambdaLR` multiplies every parameter group's `lr` by
+it. Torch's recursive schedulers joined by `SequentialLR` would give the same curves, but `SequentialLR` warns in some
+versions of torch, and the recursion accumulates rounding errors when `lr` is a float32 tensor.
 
-Steps count from 0 to `total_steps - 1`, each of which has a factor above 0 unless an option asks for 0. Fractions
-are of `total_steps`, in [0, 1]; the warm-up rises linearly to the full rate and reaches it in the last step at the
-latest. Where warm-up and decay overlap, the lower of the two counts.
+Steps count from 0 to `total_steps - 1`; the factor is above 0 unless an option sets it to 0. Fractions are of
+`total_steps`, in [0, 1]. The warm-up rises linearly to the full rate and reaches it in the last step at the latest.
+Where warm-up and decay overlap, the lower factor applies.
 """
 
 import math
@@ -17,10 +17,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def constant(optimizer: Optimizer, total_steps: int, warmup_fraction: float) -> LambdaLR:
-    """The full rate to the end.
+    """The full rate to the end, after the warm-up.
 
     Raises:
-        ValueError: a fraction outside [0, 1]; likewise for the other schedules.
+        ValueError: a fraction is outside [0, 1]; likewise in the other schedules.
     """
     return _schedule(optimizer, total_steps, warmup_fraction, lambda step: 1.0)
 
@@ -40,7 +40,7 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup_fraction: float, final
 def step(
     optimizer: Optimizer, total_steps: int, warmup_fraction: float, milestones: Sequence[float], gamma: float
 ) -> LambdaLR:
-    """Times `gamma` in [0, 1] at each of `milestones`, which are fractions of `total_steps`."""
+    """Multiply the rate by `gamma`, in [0, 1], at each of `milestones`, which are fractions of `total_steps`."""
     _check("gamma", gamma)
     for k, milestone in enumerate(milestones):
         _check(f"milestones[{k}]", milestone)
@@ -68,7 +68,7 @@ def _schedule(
 
 
 def _warmup_steps(total_steps: int, warmup_fraction: float) -> int:
-    """At least one, if a warm-up is asked for and there are two steps or more."""
+    """The number of warm-up steps; at least one if `warmup_fraction` > 0 and there are two steps or more."""
     _check("warmup_fraction", warmup_fraction)
     return min(max(1, round(warmup_fraction * total_steps)), total_steps - 1) if warmup_fraction else 0
 

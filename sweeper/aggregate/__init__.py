@@ -1,1 +1,1 @@
-"""From rows of runs to tasks, tables, statistics and verdicts in words."""
+"""Turns rows of runs into tasks, tables, statistics and verdicts in words."""

@@ -1,7 +1,7 @@
 """Uncertainty by resampling seeds: ranks, the interquartile mean, the probability of improvement.
 
-Scores are better when higher. A diverged run's score is -inf, the worst there is: it takes part in every order and is
-averaged into no number, since a mean that it takes part in is -inf itself.
+Higher scores are better. The score of a diverged run is -inf, the worst: it has a rank in every order, and a mean that
+includes it is -inf, too.
 """
 
 import math
@@ -12,12 +12,12 @@ import numpy as np
 
 RESAMPLES = 2000
 
-Scores = Sequence[Sequence[float]]  # for each task its seeds' scores
+Scores = Sequence[Sequence[float]]  # for each task the scores of its seeds
 
 
 @dataclass(frozen=True)
 class Rank:
-    """1 is best; methods that tie share the mean of their ranks. Between `low` and `high` lie 95 % of the resamples."""
+    """A rank; 1 is best, and ties share the mean of their ranks. `low` to `high` contains 95 % of the resamples."""
 
     rank: float
     low: float
@@ -25,14 +25,14 @@ class Rank:
 
 
 def rank_with_interval(scores: Sequence[Sequence[float]], level: float = 0.95, seed: int = 0) -> list[Rank]:
-    """Rank methods by mean score, and again for each of `RESAMPLES` resamples of the seeds (percentile bootstrap).
+    """Rank methods by mean score, with percentile bootstrap intervals from `RESAMPLES` resamples of the seeds.
 
-    All methods get the same resampled seeds, so what a seed does to all of them alike moves no rank. Of three seeds
-    there are ten different resamples only: the interval is then a rough one, and rather too narrow.
+    All methods get the same resampled seeds, so a seed's effect on all of them alike changes no rank. Three seeds have
+    only ten different resamples: the interval is then rough, and rather too narrow.
 
     Args:
         scores: (methods, seeds), the same seeds in the same order for each method, at least one.
-        seed: of the resampling.
+        seed: seeds the resampling.
     """
     values = np.array(scores, dtype=float)
     n = values.shape[1]
@@ -46,12 +46,12 @@ def rank_with_interval(scores: Sequence[Sequence[float]], level: float = 0.95, s
 
 
 def interquartile_mean(tasks: Scores) -> float:
-    """The mean of the middle half of all tasks' scores together (arXiv 2108.13264).
+    """The mean of the middle half of all tasks' pooled scores (arXiv 2108.13264).
 
-    A quarter, rounded down, is left out at either end.
+    A quarter of the scores, rounded down, is left out at either end.
 
     Returns:
-        -inf if a diverged run is in the middle half; NaN of nothing.
+        -inf if a diverged run is in the middle half; NaN without scores.
     """
     pooled = np.sort(np.concatenate([np.asarray(task, dtype=float) for task in tasks])) if tasks else np.array([])
     cut = len(pooled) // 4
@@ -60,12 +60,12 @@ def interquartile_mean(tasks: Scores) -> float:
 
 
 def probability_of_improvement(a: Scores, b: Scores) -> float:
-    """How often a run of `a` beats one of `b` on the same task, a tie counting half (arXiv 2108.13264).
+    """The probability that a run of `a` beats one of `b` on the same task; ties count half (arXiv 2108.13264).
 
-    The Mann-Whitney statistic over the number of pairs, averaged over the tasks. 0.5 is no improvement.
+    The Mann-Whitney statistic divided by the number of pairs, averaged over the tasks. 0.5 is no improvement.
 
     Raises:
-        ValueError: a and b differ in the number of tasks.
+        ValueError: a and b have different numbers of tasks.
     """
     shares = []
     for ours, theirs in zip(a, b, strict=True):
@@ -77,11 +77,13 @@ def probability_of_improvement(a: Scores, b: Scores) -> float:
 def stratified_interval(
     statistic: Callable[..., float], *methods: Scores, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap of `statistic(*methods)`, each task's seeds drawn anew by themselves (arXiv 2108.13264).
+    """Percentile bootstrap interval of `statistic(*methods)`; each task's seeds are resampled separately.
+
+    This is the stratified bootstrap of arXiv 2108.13264.
 
     Args:
-        methods: what the statistic takes; each task has at least one score.
-        seed: of the resampling.
+        methods: the arguments of the statistic; each task has at least one score.
+        seed: seeds the resampling.
     """
     numbers = np.random.default_rng(seed)
 
@@ -94,7 +96,7 @@ def stratified_interval(
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
-    """(methods, resamples) to ranks of the same shape, along the methods."""
+    """Ranks along the methods, from scores (methods, resamples) and of the same shape."""
     above = (scores[None, :, :] > scores[:, None, :]).sum(axis=1)
     equal = (scores[None, :, :] == scores[:, None, :]).sum(axis=1)
     ranks: np.ndarray = 1 + above + (equal - 1) / 2
@@ -102,7 +104,7 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
 
 
 def _quantiles(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of the middle `level` along the last axis; of values that occur, since -inf can't be interpolated."""
+    """The ends of the central `level` along the last axis, without interpolation, which -inf doesn't allow."""
     ends = ((1 - level) / 2, (1 + level) / 2)
     low, high = np.quantile(values, ends, axis=-1, method="nearest")
     return low, high

@@ -1,4 +1,4 @@
-"""`python -m sweeper.aggregate`: folders of runs to `results.csv` and `summary.csv`, and the summary printed."""
+"""`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
 import sys
 from collections import Counter
@@ -29,16 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) -> str:
-    """Write the tables of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+    """Write the tables of the runs below `outputs`.
 
     Args:
-        formats: of `FORMATS`; CSV is always written.
+        into: the folder to write to; None is the first of `outputs`.
+        formats: some of `FORMATS`; CSV is always written.
 
     Returns:
-        What to print: the summary, how many runs there are of each status, and where the tables lie.
+        The text to print: the summary, the number of runs of each status, and the paths of the tables.
 
     Raises:
-        BadInput: a folder isn't there, has no runs, or can't be written to.
+        BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
     from sweeper.aggregate.frame import to_frame
     from sweeper.aggregate.summary import summarize
@@ -98,7 +99,7 @@ def _formats(given: str) -> list[str]:
 
 
 def _summary_lines(summary: "Summary") -> Iterator[str]:
-    """The summary as a table, as wide as the terminal, or in a pipe as wide as it needs."""
+    """The summary as a table, as wide as the terminal; in a pipe, as wide as needed."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -125,7 +126,7 @@ def _summary_lines(summary: "Summary") -> Iterator[str]:
 
 
 def _lines(results: "Results") -> Iterator[str]:
-    """How many runs there are of each status, what is mixed in them, and why some can't be counted on."""
+    """The number of runs of each status, the conditions that differ between them, and why some can't be used."""
     from sweeper.aggregate.summary import describe_mixture
     from sweeper.runs.status import RECORDED, Status
 

@@ -1,4 +1,4 @@
-"""Two methods compared seed by seed, and many such comparisons at once: pure functions of numbers."""
+"""Paired comparisons of two methods by seed, and corrections for several comparisons. Pure functions of numbers."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,13 @@ from sweeper.aggregate.statistics import confidence_interval, mean, standard_dev
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """What the pairs (a, b) of `n` seeds tell of a - b, in the unit of the values. NaN where n is too small for it.
+    """The comparison of a and b over the pairs of `n` seeds. Figures that need a larger n are NaN.
 
     Attributes:
-        difference, deviation, low, high: mean, standard deviation and t interval of the differences.
-        p: two-sided, of the paired t test; NaN too where all differences are equal, since that test then has nothing
-            to measure them by.
+        difference, deviation, low, high: mean, standard deviation and t interval of a - b, in the unit of the values.
+        p: two-sided, of the paired t test; also NaN if all differences are equal, since their deviation is then 0.
         effect: Hedges' g_z, see `hedges_g`.
-        ahead: in how many pairs a was above b.
+        ahead: the number of pairs in which a is above b.
     """
 
     n: int
@@ -32,7 +31,7 @@ class PairedComparison:
 
 
 def compare_paired(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> PairedComparison:
-    """Compare values of the same seeds in the same order. Student's paired t test (Student 1908).
+    """Compare values of the same seeds in the same order by the paired t test (Student 1908).
 
     Raises:
         ValueError: the sequences differ in length.
@@ -56,7 +55,7 @@ def hedges_g(differences: Sequence[float]) -> float:
     About 0.2 is called small, 0.5 medium and 0.8 large.
 
     Returns:
-        NaN below three values, for which there is no correction, and where all are equal.
+        g_z; NaN for fewer than three values, for which the correction isn't defined, and if all are equal.
     """
     m = len(differences) - 1
     if m < 2 or not _varies(differences):
@@ -66,13 +65,13 @@ def hedges_g(differences: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for being several, by Holm's step-down method (Holm 1979, Scand. J. Statistics 6).
+    """p values corrected for multiple comparisons by Holm's step-down method (Holm 1979, Scand. J. Statistics 6).
 
     Args:
-        p_values: of all comparisons that were looked at. NaN, a test that could not be made, is none of them.
+        p_values: of all comparisons made. NaN, a test that wasn't possible, doesn't count as one.
 
     Returns:
-        In the same order; NaN stays NaN.
+        The corrected p values in the same order; NaN stays NaN.
     """
     order = sorted((k for k, p in enumerate(p_values) if not math.isnan(p)), key=lambda k: p_values[k])
     corrected = [math.nan] * len(p_values)
@@ -84,5 +83,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _varies(differences: Sequence[float]) -> bool:
-    """Whether they differ by more than the rounding of subtracting floats, e.g. 0.9 - 0.8 and 0.8 - 0.7."""
+    """Whether values differ by more than the rounding error of subtraction, e.g. 0.9 - 0.8 and 0.8 - 0.7."""
     return len(differences) > 1 and standard_deviation(differences) > 1e-12 * max(map(abs, differences))

@@ -1,4 +1,4 @@
-"""The runs' rows as a pandas table."""
+"""The rows of the runs as a pandas table."""
 
 from collections.abc import Iterable
 from os import PathLike
@@ -21,12 +21,12 @@ _DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} 
 
 
 def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]") -> "pandas.DataFrame":
-    """See `sweeper.load_results`. How many copies of runs were merged stands in the table's `attrs["merged"]`.
+    """See `sweeper.load_results`. The table's `attrs["merged"]` is the number of copies that were left out.
 
-    Accuracies are in [0, 1], times in seconds; `steps_to_target` is `inf` where the target was never reached.
+    Accuracies are in [0, 1], times in seconds; `steps_to_target` is `inf` if the target was never reached.
 
     Raises:
-        BadInput: a folder isn't there or has no runs.
+        BadInput: a folder doesn't exist or has no runs.
     """
     return to_frame(read_results([outputs] if isinstance(outputs, (str, PathLike)) else outputs))
 
@@ -41,11 +41,11 @@ def to_frame(results: Results) -> "pandas.DataFrame":
 
 
 def _series(name: str, values: list[Any]) -> "pandas.Series":
-    """A column of one kind: its own, or what its values have in common; else all become texts."""
+    """A column with one dtype: the known one, or one that fits all values; else all values become texts."""
     import pandas
 
     kinds = {type(value) for value in values if value is not None}
-    dtype: str | None = None  # as pandas takes texts
+    dtype: str | None = None  # pandas' default for texts
     if name in _DTYPES or name in FROM_RESULT:
         dtype = _DTYPES.get(name, "float64")
     elif kinds == {bool}:

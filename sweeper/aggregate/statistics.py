@@ -1,4 +1,4 @@
-"""What a few seeds tell: pure functions of a sequence of numbers, one a seed. No table and no file is known here."""
+"""Statistics over seeds: pure functions of a sequence of numbers, one per seed."""
 
 import math
 from collections.abc import Sequence
@@ -8,26 +8,26 @@ from scipy.special import nctdtrinc, stdtrit
 
 
 def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean; NaN of nothing."""
+    """The arithmetic mean; NaN without values."""
     return float(np.mean(values)) if len(values) else math.nan
 
 
 def standard_deviation(values: Sequence[float]) -> float:
-    """The sample's standard deviation, with n - 1 in the denominator; NaN below two values."""
+    """The sample's standard deviation, with n - 1 in the denominator; NaN for fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
 def confidence_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
     """Student's t interval of the mean, for values that are about normal (Student 1908).
 
-    mean ± t(n - 1, (1 + level) / 2) · s / √n. It knows no bounds: of accuracies near 1 it may end above 1.
+    mean ± t(n - 1, (1 + level) / 2) · s / √n. It isn't bounded: for accuracies near 1 it may end above 1.
 
     Args:
-        values: in any unit; the interval is in the same.
-        level: in (0, 1).
+        values: in any unit; the interval has the same.
+        level: the confidence level, in (0, 1).
 
     Returns:
-        Its two ends; NaN below two values, which tell nothing of their spread.
+        (low, high); NaN for fewer than two values.
     """
     n = len(values)
     if n < 2:

@@ -1,4 +1,4 @@
-"""Runs summarized over their seeds: one row a configuration."""
+"""Summarizes runs over their seeds: one row per configuration."""
 
 import math
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
-COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # seeds; the completed ones, n, alone have a part in the figures
+COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # numbers of seeds; only n, the completed, enter statistics
 FIGURES = ("final_test_accuracy", "best_test_accuracy")
 STATISTICS = ("mean", "std", "ci95_low", "ci95_high")  # over the seeds; the last two are Student's t interval
 
@@ -21,10 +21,10 @@ Row = dict[str, Any]
 
 @dataclass
 class Summary:
-    """The rows of `summary.csv`, best final accuracy first among those of one data set, model and noise.
+    """The rows of `summary.csv`; within a data set, model and noise the best final accuracy is first.
 
     Attributes:
-        differing: config values, beside `HEAD`, that some rows of the same choices differ in.
+        differing: the config values outside `HEAD` in which rows with the same choices differ.
     """
 
     rows: list[Row]
@@ -36,16 +36,16 @@ class Summary:
             *HEAD,
             *COUNTS,
             *figures,
-            *self.differing,  # other values that rows of the same choices differ in, by their dotted names
-            "mixed",  # what isn't the runs' identity and differs between them all the same, such as the device
+            *self.differing,  # the dotted names of other values in which rows with the same choices differ
+            "mixed",  # conditions outside the identity that differ between the runs, such as the device
         ]
 
 
 def summarize(runs: Iterable[Run]) -> Summary:
     """Mean, standard deviation and 95 % interval over the seeds of each configuration.
 
-    `n` counts the completed runs, which alone have a part in the figures. Damaged rows have no configuration and
-    therefore no part in this table.
+    `n` is the number of completed runs; only these enter the statistics. Damaged rows have no configuration and are
+    left out.
     """
     groups: dict[str, list[Run]] = {}
     for run in runs:
@@ -57,7 +57,7 @@ def summarize(runs: Iterable[Run]) -> Summary:
 
 
 def describe_mixture(runs: Iterable[Run]) -> str:
-    """What differs between finished runs and may change a result without being their identity; "" if nothing does.
+    """The conditions outside the identity that differ between finished runs; "" if none does.
 
     E.g. `device: cpu, cuda; torch: 2.14.0, 2.15.0`.
     """
@@ -65,7 +65,7 @@ def describe_mixture(runs: Iterable[Run]) -> str:
     for run in runs:
         if run.status.finished:
             for what, value in run.conditions.items():
-                dataset = run.values["dataset"] if what == "data" else ""  # each data set has content of its own
+                dataset = run.values["dataset"] if what == "data" else ""  # digests are compared within a data set
                 found.setdefault((what, dataset), set()).add(value)
     return "; ".join(
         f"{what}{' of ' if dataset else ''}{dataset}: {', '.join(sorted(values))}"
@@ -89,10 +89,10 @@ def _row(group: list[Run], differing: list[str]) -> Row:
 
 
 def _differing(rows: list[Row]) -> list[str]:
-    """Names of config values without which two rows could not be told apart, or that vary among equal choices.
+    """The names of config values that distinguish rows or vary between rows with the same choices.
 
-    A value of a group, such as `optimizer.momentum`, is compared among rows of the same optimizer only: that another
-    one has no momentum is told by its name.
+    A group's value, such as `optimizer.momentum`, is compared only between rows with the same optimizer, since other
+    optimizers may not have it.
     """
     names = sorted({name for row in rows for name in row if name not in COLUMNS and is_identity(name)})
     first: dict[tuple[str, Any], Any] = {}

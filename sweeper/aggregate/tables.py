@@ -1,4 +1,4 @@
-"""Tables as text: CSV with all digits for programs; Markdown, LaTeX and the terminal with as many as a reader wants."""
+"""Tables as text: CSV with all digits for programs; Markdown, LaTeX and terminal with rounded numbers for readers."""
 
 import csv
 import io
@@ -10,15 +10,15 @@ from sweeper.aggregate.summary import FIGURES, HEAD, Row, Summary
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
 _LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-_LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line's end LaTeX would take them for its options
+_LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line break LaTeX would read them as its options
 _LATEX |= {c: f"\\{c}" for c in "&%$#_{}"}
-# What a spreadsheet takes for a formula at a cell's beginning, in the full width of East Asian keyboards too.
+# Characters at the beginning of a cell that make it a formula in a spreadsheet, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass
 class Shown:
-    """A summary as a reader wants it. `sections` has the first row's number of each data set, model and noise."""
+    """A summary for readers. `sections` has the index of the first row of each data set, model and noise."""
 
     title: str
     header: list[str]
@@ -27,7 +27,7 @@ class Shown:
 
 
 def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
-    """UTF-8, one line a row; empty cells for None, `true` and `false`, floats with all their digits."""
+    """CSV in UTF-8, one line per row: None is an empty cell, booleans are `true` or `false`, floats have all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([_cell(name) for name in columns])
@@ -36,7 +36,7 @@ def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
 
 
 def show(summary: Summary) -> Shown:
-    """What all rows share goes into the title; what some differ in becomes a column, so no two rows look alike."""
+    """Put values that all rows share into the title, and those that differ into columns, so that all rows differ."""
     rows = summary.rows
     varying = [name for name in HEAD if name == "optimizer" or len({row[name] for row in rows}) > 1]
     columns = ["optimizer", *(name for name in varying if name != "optimizer"), *summary.differing]
@@ -59,7 +59,7 @@ def show(summary: Summary) -> Shown:
 
 
 def accuracy(row: Row, figure: str) -> str:
-    """Mean ± standard deviation, e.g. `94.12 ± 0.15 % (n = 3)`; without ± where one value tells of no spread."""
+    """Mean ± standard deviation, e.g. `94.12 ± 0.15 % (n = 3)`; without ± for a single value."""
     middle, spread = row[f"{figure}_mean"], row[f"{figure}_std"]
     if middle is None:
         return "– (n = 0)"
@@ -68,7 +68,7 @@ def accuracy(row: Row, figure: str) -> str:
 
 
 def text(value: Any) -> str:
-    """A value with all its digits; `–` for none."""
+    """A value with all its digits; `–` for None."""
     if value is None:
         return "–"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -81,7 +81,7 @@ def to_markdown(shown: Shown) -> bytes:
 
 
 def to_latex(shown: Shown) -> bytes:
-    """A `tabular` with the rules of the package booktabs."""
+    """A LaTeX `tabular` with the rules of the package booktabs."""
     lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (shown.header, *shown.rows)]
     return "\n".join(
         [
@@ -107,7 +107,7 @@ def _cell(value: Any) -> Any:
 
 
 def _words(name: str, row: Row) -> str:
-    """A value that all rows share, in the title."""
+    """A value that all rows share, as words for the title."""
     value = row[name]
     if name == "noise_rate":
         return f"rate {text(value)}" if value is not None and row["noise"] != "none" else ""
@@ -121,7 +121,7 @@ def _words(name: str, row: Row) -> str:
 
 
 def _heading(name: str) -> str:
-    return name.replace("_", " ") if name in HEAD else name  # an option keeps the name by which it is set
+    return name.replace("_", " ") if name in HEAD else name  # options keep their names on the command line
 
 
 def _in_markdown(cell: str) -> str:

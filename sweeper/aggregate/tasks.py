@@ -1,4 +1,4 @@
-"""Runs as a study: tasks, and on each task the settings of the optimizers that are compared on it."""
+"""Groups runs into tasks, and on each task into the settings of the optimizers that are compared."""
 
 import json
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ class Setting:
     """One configuration over its seeds.
 
     Attributes:
-        label: the optimizer's name, and where it has several settings on the task, what sets this one apart.
+        label: the optimizer's name and, if it has several settings on the task, the values that distinguish this one.
         row: its row of `summary.csv`.
-        config: what determines its result, less the seed.
+        config: its identity without the seed.
     """
 
     label: str
@@ -103,7 +103,7 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
     for run in readable:
         key = key_of[run.configuration]
         digest = run.conditions.get("data") or "?"
-        if len(known.get(key, ())) > 1:  # images of one name that are not the same are not one task
+        if len(known.get(key, ())) > 1:  # data sets with the same name but different content are different tasks
             key += digest
         by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
     tasks = []
@@ -128,7 +128,7 @@ def group_tasks(runs: Iterable[Run]) -> list[Task]:
 
 
 def _printable(value: Any) -> Any:
-    """A configuration whose texts have no line ends: labels are made of them, and go into YAML's comments too."""
+    """A configuration whose texts have no line breaks, since labels are made of them and written into YAML comments."""
     if isinstance(value, dict):
         return {key: _printable(v) for key, v in value.items()}
     if isinstance(value, list):
@@ -153,7 +153,7 @@ def epochs_words(task: Task) -> str:
 
 
 def task_title(task: Task) -> str:
-    """Its label, with the length of training where that isn't told there."""
+    """The task's label, with the length of training if the label doesn't contain it."""
     length = f", {epochs_words(task)}"
     return task.label if length in task.label else f"{task.label}{length}"
 
@@ -172,7 +172,7 @@ def _compare(task: Task) -> None:
         if run.status is Status.COMPLETED
     )
     task.chosen_by = ("validation" if validated else "test") if several else ""
-    # The final one of both, as final accuracies are compared: the best of all epochs flatters a curve that is noisy.
+    # The final accuracy, as in the comparison: the best over the epochs favours noisy curves.
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
     compared = [max(group, key=lambda setting: _quality(setting, figure)) for group in by_optimizer.values()]
     compared.sort(key=lambda setting: _quality(setting, "final_test_accuracy"), reverse=True)

@@ -1,4 +1,4 @@
-"""What may be concluded and what not, in words. Every claim names its n; where n is small, words stand for stars."""
+"""The verdict in words: what may be concluded from the runs, and what not. Every claim states its n."""
 
 import math
 from collections import Counter
@@ -12,9 +12,9 @@ from sweeper.aggregate.tasks import FAILED, Pair, Setting, Task
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
-# Below six seeds even the same order in every seed is no rarity: with equal optimizers it happens in 2 ** (1 - n) of
-# all studies (sign test, two-sided), 25 % at three seeds, and 3 % at six. The t test finds more only by taking
-# differences for normal, which few seeds can't show.
+# With fewer than six seeds, the same order in every seed isn't rare: with equal optimizers it occurs in 2 ** (1 - n) of
+# all studies (two-sided sign test), 25 % at three seeds and 3 % at six. The t test finds more only by assuming normal
+# differences, which few seeds can't verify.
 FEWEST_SEEDS = 6
 LEVEL = 0.05
 
@@ -35,7 +35,7 @@ def is_told_apart(pair: Pair) -> bool:
 
 
 def describe_pair(pair: Pair) -> str:
-    """What a pair's seeds allow to say, in a few words."""
+    """The conclusion about a pair, in a few words."""
     c = pair.comparison
     if c.n == 0:
         return "no seed in common"
@@ -52,7 +52,7 @@ def describe_pair(pair: Pair) -> str:
 
 
 def describe_task(task: Task) -> list[str]:
-    """The verdict on a task, a sentence each."""
+    """The sentences of the verdict on a task."""
     if not task.compared:
         return ["No run has completed on this task, so there is no verdict."]
     first, *others = task.compared
@@ -78,7 +78,7 @@ def describe_task(task: Task) -> list[str]:
 
 
 def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
-    """What the verdict doesn't hold for, a sentence each."""
+    """The sentences on the limits of the verdict."""
     said = []
     counts = Counter(run.status for run in runs)
     if unfinished := counts[Status.RUNNING] + counts[Status.INTERRUPTED]:
@@ -105,7 +105,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
 
 
 def _against_others(task: Task, first: Setting) -> list[str]:
-    """The leader against each other one; without a claim where its settings were chosen on the test images."""
+    """Sentences that compare the leader with the others; no claims if settings were chosen on the test images."""
     if task.chosen_by == "test":
         return []
     all_pairs = [pair for pair in task.pairs if pair.a is first]

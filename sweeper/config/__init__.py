@@ -1,1 +1,1 @@
-"""From the command line to checked runs: schema, overrides, grid, targets, resolvers, search space. No torch."""
+"""Turns a command line into validated runs: schema, overrides, grid, targets, resolvers, search space. No torch."""

@@ -1,7 +1,7 @@
-"""From the command line to the list of runs it asks for, each checked, before anything is started.
+"""Expands a command line into the list of its runs and validates each one before anything starts.
 
-Hydra composes four configurations a second, so each combination of groups is composed once and the plain values of
-its runs are put into copies, by Hydra's own function for that.
+Hydra composes only four configurations a second. Each combination of groups is therefore composed once, and the plain
+values of its runs are set in copies by Hydra's own function.
 """
 
 import argparse
@@ -52,7 +52,7 @@ from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
 
-# Ours has the name that the package gave its own, which Hydra's next version will no longer match by itself.
+# Our YAML has the same name as the package's schema; Hydra warns that its next version won't match them automatically.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
 
@@ -70,13 +70,13 @@ class Grid:
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
-    """Expand and check a command line as `sweeper.train` gets it.
+    """Expand and validate a command line in the form that `sweeper.train` takes.
 
     Args:
-        command: that it was given to.
+        command: the command that got it, for error messages.
 
     Raises:
-        BadInput: anything in it can't be used; nothing has been started or written.
+        BadInput: something in it is invalid. Nothing has been started or written.
     """
     arguments = read_command_line(argv, command)
     overrides = list(arguments.overrides)
@@ -93,17 +93,17 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
 
 
 def read_command_line(argv: list[str], command: str = "train") -> argparse.Namespace:
-    """Hydra's flags and the overrides, in whatever order they were typed.
+    """Parse Hydra's flags and the overrides, in any order.
 
     Raises:
-        BadInput: a flag that Hydra doesn't know, or flags that don't go together.
+        BadInput: a flag is unknown, or flags exclude each other.
     """
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
         raise BadInput(f"{message}; see python -m sweeper.{command} --help")
 
-    parser.error = refuse  # type: ignore[method-assign]  # its own prints a page of usage first
+    parser.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = parser.parse_intermixed_args(argv)
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
@@ -117,14 +117,14 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
 
 @contextmanager
 def _hydra() -> Iterator[None]:
-    """Hydra's composing interface on our conf/, cleared again for what comes after."""
+    """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
         yield
 
 
 class _Expansion:
-    """One command line's way to its cells; holds what is composed already."""
+    """Expands one command line into cells; caches the composed configurations."""
 
     def __init__(self, config_name: str, overrides: list[str]) -> None:
         self.config_name = config_name
@@ -160,14 +160,14 @@ class _Expansion:
                     continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
         choice = hydra.runtime.choices["hydra/launcher"]
-        # One run with all its values told, as a trial's record names it, is that run and no search.
+        # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
             asked = self._search(axes, dimensions, search)
             outputs = Path(asked.corners[0].config["outputs"])
             return Grid(asked.corners, True, outputs, choice, self._launcher_options(axes), asked)
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
-        cells: dict[Path, Cell] = {}  # by directory: a cell asked for twice is one run
+        cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
         for number, combination in enumerate(itertools.product(*axes.values())):
             config = self._config(list(combination))
             directory = Path(config["outputs"]) / run_name(config)
@@ -176,7 +176,7 @@ class _Expansion:
         return Grid(list(cells.values()), multirun, outputs, choice, self._launcher_options(axes))
 
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
-        """A search over `dimensions` for each optimizer; what else `axes` have is the same for all."""
+        """A search over `dimensions` for each optimizer. All other keys of `axes` have one value for all trials."""
         check_space(dimensions)
         optimizers = {text.partition("=")[2]: text for text in axes.pop("optimizer", [])}
         if not optimizers:
@@ -187,7 +187,7 @@ class _Expansion:
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
             overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
             config = self._config(overrides)
-            hydras = ("hydra.", "hydra/")  # which Hydra itself hands on to every run
+            hydras = ("hydra.", "hydra/")  # Hydra itself passes these to every run
             return (
                 Cell(config, Path(config["outputs"]) / run_name(config), 0),
                 [text for text in overrides if not text.lstrip("+~").startswith(hydras)],
@@ -202,8 +202,8 @@ class _Expansion:
         return replace(search, bases=bases, usual=usual, corners=corners)
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
-        """The values that an optimizer has if none is searched for; none if any lies outside of its dimension."""
-        ones = {factor: 1.0 for factor in FACTORS}  # a fixed factor isn't multiplied into an option twice
+        """An optimizer's values without a search, by dimension; empty if any lies outside its dimension."""
+        ones = {factor: 1.0 for factor in FACTORS}  # or a fixed factor would be applied twice
         config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
         values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
         return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
@@ -249,9 +249,9 @@ class _Expansion:
         if key not in self._composed:
             try:
                 cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
-            except Exception as error:  # Hydra lets through whatever a user's YAML raises in its reader
+            except Exception as error:  # reading a user's YAML may raise anything
                 if isinstance(error, OSError) and error.filename:
-                    raise  # told by its file's name
+                    raise  # the error names the file
                 raise explain(error, overrides, CONF) from error
             self._composed[key] = cfg
         return self._composed[key]

@@ -1,4 +1,4 @@
-"""The command line's overrides, read and checked for misspelt names, with the nearest right one in the error."""
+"""Parses the command line's overrides and detects misspelt names; the error suggests the nearest right one."""
 
 import math
 from collections.abc import Iterator
@@ -13,23 +13,23 @@ from sweeper.runs.identity import GROUPS, flat
 from sweeper.system.errors import BadInput, first_line, nearest
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
-OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # may be added to
-MOST_RUNS = 100_000  # of one sweep; a quarter of an hour of composing
+OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # options may be added to them
+MOST_RUNS = 100_000  # in one sweep; composing them takes a quarter of an hour
 PLACES = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
-Groups = dict[str, list[str]]  # every config group's choices
+Groups = dict[str, list[str]]  # the choices of every config group
 
 
 def parse_overrides(texts: list[str]) -> list[Override]:
-    """Read overrides by Hydra's grammar.
+    """Parse overrides by Hydra's grammar.
 
     Raises:
-        BadInput: one that the grammar doesn't know.
+        BadInput: an override doesn't follow the grammar.
     """
     parser = OverridesParser.create()
     parsed = []
     for text in texts:
         try:
-            text.encode()  # bytes that were no text
+            text.encode()  # fails for bytes that aren't valid text
             if text.startswith("="):
                 raise ValueError("there is no name")
             parsed.extend(parser.parse_overrides([text]))
@@ -49,10 +49,10 @@ def _how_to_write(text: str) -> str:
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
+    """Yield every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
     for name in config_loader.list_groups(parent):
         group = f"{parent}/{name}" if parent else name
-        # A schema is the types of a plugin's options.
+        # A schema holds the types of a plugin's options and is no choice.
         choices = [one for one in config_loader.get_group_options(group) if not one.endswith("_schema")]
         if choices:
             yield group, choices
@@ -60,18 +60,18 @@ def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, lis
 
 
 def is_plain(override: Override, groups: Groups) -> bool:
-    """Sets a value of an option that exists already, so it takes part in no defaults list."""
+    """Whether an override sets one value of an existing option, and thus doesn't change the defaults list."""
     key = override.key_or_group
     added = override.is_add() or override.is_delete()
     return not (added or key in groups or key.startswith("hydra.") or override.package is not None)
 
 
 def sweep_values(override: Override, groups: Groups) -> list[str]:
-    """A sweep's values as they would be typed one by one.
+    """The values of a sweep override, each as it would be typed.
 
     Raises:
-        BadInput: they can't be told one by one, or a pattern fits none, or they are more than `MOST_RUNS`, as of a
-            range with a slip in it.
+        BadInput: the values can't be listed, a pattern matches no choice, or there are more than `MOST_RUNS`, as for a
+            mistyped range.
     """
     key = override.key_or_group
     if not override.is_discrete_sweep():
@@ -87,15 +87,17 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
         if not step or not (stop - start) / step <= MOST_RUNS:
             raise BadInput(f"{override.input_line}: more than {MOST_RUNS:,} values")
     if not (values := list(override.sweep_string_iterator())):
-        raise BadInput(f"{override.input_line}: no values; of a range the start comes first, and the end isn't in it")
+        raise BadInput(
+            f"{override.input_line}: no values; range(start, end) goes from start up to end, which it excludes"
+        )
     return values
 
 
 def check_choice(override: Override, groups: Groups) -> None:
-    """Check that an override of a group names choices that exist, and that none moves a run's files.
+    """Check that an override of a group names existing choices, and that no override moves a run's files.
 
     Raises:
-        BadInput: there is no such group or choice, or where a run's files lie would no longer follow from its name.
+        BadInput: the group or choice doesn't exist, or the run's directory would no longer follow from its name.
     """
     key = override.key_or_group
     if key in PLACES or (key == "hydra.job.chdir" and override.value()):
@@ -120,7 +122,7 @@ def check_choice(override: Override, groups: Groups) -> None:
         if isinstance(value, list) and key in GROUPS:
             several = ",".join(map(str, value))
             raise BadInput(f"{override.input_line}: a run has one {key}; several are a sweep: -m {key}={several}")
-        if value is None or isinstance(value, list):  # no choice, or several of a group: Hydra's own forms
+        if value is None or isinstance(value, list):  # Hydra's forms for no choice or several
             continue
         name = str(value).strip("'\"")
         if name not in groups[key]:
@@ -128,10 +130,10 @@ def check_choice(override: Override, groups: Groups) -> None:
 
 
 def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
-    """Check that a plain override names an option of the composed configuration and gives a value of its kind.
+    """Check that a plain override names an option of the composed configuration and has the right kind of value.
 
     Raises:
-        BadInput: there is no such option, or a text stands where a number belongs, or the like.
+        BadInput: the option doesn't exist, or the value has the wrong kind, such as a text for a number.
     """
     key = override.key_or_group
     known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
@@ -145,7 +147,7 @@ def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
 
 
 def _check_kind(override: Override, there: Any) -> None:
-    """What a class of any package takes is told by the value that stands in conf/."""
+    """Check a value against the kind of the value in conf/; options of third-party classes have no schema."""
     given = override.value()
     if given is None or isinstance(given, dict) or "${" in str(given):
         return
@@ -162,7 +164,7 @@ def _check_kind(override: Override, there: Any) -> None:
 
 
 def _near(key: str, known: Any) -> list[str]:
-    """The names among which a misspelt one is to be looked for: of its own group, if that exists, or the plain ones."""
+    """The names to suggest for a misspelt one: those of its group if that exists, else those without a dot."""
     for separator in "./":
         head, found, _ = key.partition(separator)
         if found and (inside := [name for name in known if name.startswith(head + separator)]):

@@ -1,4 +1,4 @@
-"""A run's resolved configuration."""
+"""Resolves a composed configuration, and compares it with a finished run's record."""
 
 import contextlib
 import hashlib
@@ -13,13 +13,13 @@ from sweeper.config.schema import _number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 
-# Those that options ask for; of `device.compile` the record's configuration tells.
+# Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
 OPTIONS = {"device.kind": "device", "device.precision": "precision", "device.threads": "threads"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run that was asked for: its resolved configuration, its directory, and its number among Hydra's jobs."""
+    """One requested run: its resolved configuration, its directory, and its number among Hydra's jobs."""
 
     config: dict[str, Any]
     directory: Path
@@ -27,10 +27,10 @@ class Cell:
 
 
 def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
-    """A composed configuration as the plain dictionary that everything after Hydra works with.
+    """Turn a composed configuration into the plain dictionary that all later code uses.
 
-    Each group's node gets the chosen option's `name`; the factors on learning rate and weight decay are multiplied
-    in and dropped, so a run found through a factor and one with the value written out are the same run.
+    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay are applied and
+    dropped, so a run with a factor and one with the resulting value are the same run.
     """
     config: dict[str, Any] = {}
     for key in cfg:
@@ -42,13 +42,13 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if isinstance(config[group], list):
             raise BadInput(f"{group}={choices[group]}: its YAML is a list; it must be lines `name: value`")
         options, name = config[group] or {}, choices[group]
-        if options.get("name", name) != name:  # two YAMLs of one name would be taken for one choice, in runs and tables
+        if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
         config[group] = {"name": name, **options}
-    if (file := config["noise"]["file"]) is not None:  # the labels are a part of what is trained on, their path isn't
-        with contextlib.suppress(OSError):  # said where the labels are read
+    if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
+        with contextlib.suppress(OSError):  # reported when the labels are read
             config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
-    for recommended in ("epochs", "batch_size"):  # they stand at the top, where the command line may have changed them
+    for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
         if not _number(factor) or not 0 < factor < math.inf:
@@ -70,14 +70,14 @@ def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
 
 
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
-    """Where a finished run was made otherwise than now asked for, e.g. `device.precision=bf16`; not its identity.
+    """The options outside the identity in which a finished run differs from the request, e.g. `device.precision=bf16`.
 
-    Of the device counts what was used, not what was asked for then.
+    For the device's options the values that the run used are compared, not those that it was given.
 
     Args:
-        asked: the configuration, with its paths as the run's record has them.
-        run: the record.
-        here: the kind of device that `auto` is on this machine.
+        asked: the requested configuration, with paths as in the run's record.
+        run: the run's record.
+        here: the kind of device that `auto` chooses on this machine.
     """
     used = {name: run["environment"].get(key) for name, key in OPTIONS.items()}
     then = dict(flat(run["config"])) | {name: value for name, value in used.items() if value is not None}
@@ -94,7 +94,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "dataset.workers",
         "noise.file",
     )
-    left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # it would be what it was, or as good
+    left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # any value satisfies the request
     return [
         f"{name}={then[name]}"
         for name, value in now.items()

@@ -1,6 +1,6 @@
-"""The values in conf/ that are computed: a run's directory, how many runs go at a time, and what one needs.
+"""OmegaConf resolvers that conf/ uses: a run's directory, how many runs train at a time, and what one run needs.
 
-Importing this module makes them known to OmegaConf, in a launcher's worker too.
+Importing this module registers them, which a launcher's worker needs too.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def _run_name(*, _root_: DictConfig) -> str:
 
 
 def _hydra_folder(*, _root_: DictConfig) -> str | None:
-    """`.hydra`, or None for a run that is finished: its record must keep telling how it was made."""
+    """`.hydra`, or None for a finished run, so that Hydra doesn't overwrite the record of how it was made."""
     config = _config(_root_)
     status = recorded_status(Path(config["outputs"]) / run_name(config))
     return None if status is not None and status.finished and not config["rerun"] else ".hydra"

@@ -1,4 +1,4 @@
-"""The typed schema of a run's configuration and its checks. Types here, values in `conf/`; no torch."""
+"""The typed schema of a run's configuration, and its validation. The values are in `conf/`. No torch."""
 
 import math
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class NoiseConfig:
 
 @dataclass
 class Config:
-    """Model, optimizer and schedule are `_target_` nodes of any package and therefore free in form."""
+    """A run's configuration. Model, optimizer and schedule are `_target_` nodes with the options of their class."""
 
     device: DeviceConfig = MISSING
     dataset: DatasetConfig = MISSING
@@ -79,14 +79,14 @@ ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
 
 
 def check_config(config: dict[str, Any]) -> None:
-    """Check every value that can be judged without torch.
+    """Validate every value that can be validated without torch.
 
     Raises:
-        BadInput: a value out of its range; names the option, the value and the range.
+        BadInput: a value is out of its range; the error names the option, the value and the range.
     """
     _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
     _at_least(config["device"], {"threads": 1}, "device.")
-    if config["seed"] >= 10**100:  # it is a part of the run's name
+    if config["seed"] >= 10**100:  # it is part of the run's name
         raise BadInput("seed: must be an integer of at most 100 digits")
     limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
     _at_least(config["dataset"], limits, "dataset.")
@@ -113,7 +113,7 @@ def check_config(config: dict[str, Any]) -> None:
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:
-    """What all optimizers' options of these names mean, whoever wrote them; the rest their constructors check."""
+    """Validate options that mean the same in every optimizer; each constructor validates its other options."""
     if "lr" in optimizer and optimizer["lr"] is None:
         raise BadInput("optimizer.lr=null: must be a number above 0")
     _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
@@ -147,7 +147,7 @@ def _within(
     above_ok: bool = True,
     example: float | None = None,
 ) -> None:
-    """None is no value and passes. `below_ok` and `above_ok` say whether the ends themselves are allowed."""
+    """Check low < value < high. `below_ok` and `above_ok` allow the ends themselves; None passes."""
     if value is None:
         return
     words = f"{'from' if below_ok else 'above'} {low:g}"

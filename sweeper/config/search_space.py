@@ -1,4 +1,4 @@
-"""What a search is asked for: its options, and the intervals and choices of the optimizers' options it draws from."""
+"""The space of a search: intervals and choices of the optimizers' options, and the options of the search itself."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,10 +19,10 @@ SAMPLERS = ("tpe", "random")
 
 @dataclass(frozen=True)
 class Dimension:
-    """An option that is searched over: an interval of numbers, or `choices` as they would be typed."""
+    """One searched option: an interval of numbers, or `choices` as they would be typed."""
 
     name: str
-    text: str  # as it was asked for, e.g. `interval(0.1,10)`
+    text: str  # as on the command line, e.g. `interval(0.1,10)`
     low: float = 0.0
     high: float = 0.0
     log: bool = False
@@ -34,17 +34,17 @@ class Dimension:
         return (self.choices[0], self.choices[-1]) if self.choices else (self.typed(self.low), self.typed(self.high))
 
     def typed(self, value: Any) -> str:
-        """A value as it is given to a run: of four digits, which a configuration to commit has no use for more of."""
+        """A value as text for a run's override, rounded to four significant digits."""
         if self.choices:
             return str(value)
         return str(int(value)) if self.integer else repr(min(max(float(f"{value:.4g}"), self.low), self.high))
 
     def value(self, typed: str) -> Any:
-        """As Optuna has it."""
+        """A typed value as the type that Optuna uses."""
         return typed if self.choices else int(typed) if self.integer else float(typed)
 
     def usual(self, value: Any) -> str | None:
-        """An option's usual value as it would be typed; None if it lies outside."""
+        """An option's default value as it would be typed; None if it lies outside the dimension."""
         if self.choices:
             values = {text: parse_overrides([f"{self.name}={text}"])[0].value() for text in self.choices}
             return next((text for text in self.choices if values[text] == value), None)
@@ -52,7 +52,7 @@ class Dimension:
         return self.typed(value) if inside else None
 
     def at_edge(self, typed: str) -> str:
-        """`low` or `high` for a value in the outer twentieth of the interval; "" elsewhere."""
+        """`low` or `high` for a value in the outermost 5 % of the interval; "" otherwise."""
         if self.choices:
             return ""
         scale: Callable[[float], float] = math.log if self.log else float
@@ -63,14 +63,15 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Search:
-    """A search that is asked for.
+    """A requested search.
 
     Attributes:
-        options: of `hydra.sweeper`, checked.
-        bases: for each optimizer its run at the options' usual values, by which its study is named.
-        usual: for each optimizer these values as they would be typed, its first trial; none if any lies outside.
-        corners: runs at the ends of the space, to be checked before anything starts.
-        trial: the run of an optimizer at values as they would be typed, and its overrides.
+        options: the validated options of `hydra.sweeper`.
+        bases: for each optimizer the run at its default values, which names its study.
+        usual: for each optimizer the default values as they would be typed, which are its first trial; empty if any
+            lies outside its dimension.
+        corners: the runs at the ends of the space, which are validated before anything starts.
+        trial: gives, for an optimizer and values as they would be typed, the run and its overrides.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -81,7 +82,7 @@ class Search:
     trial: Callable[[str, Mapping[str, str]], tuple[Cell, list[str]]]
 
     def rules(self) -> dict[str, Any]:
-        """What must stay the same as long as a study goes on."""
+        """The settings that must not change when a study is continued."""
         names = ("sampler", "seed", "startup_trials", "prune", "warmup_epochs")
         return {d.name: d.text for d in self.dimensions} | {name: self.options[name] for name in names}
 
@@ -91,14 +92,14 @@ def is_search(sweeper: DictConfig) -> bool:
 
 
 def check_search(sweeper: DictConfig) -> dict[str, Any]:
-    """The options of `hydra/sweeper=optuna`.
+    """The validated options of `hydra/sweeper=optuna`.
 
     Raises:
-        BadInput: one is out of its range, or Optuna isn't installed.
+        BadInput: an option is out of its range, or Optuna 4 isn't installed.
     """
     from importlib.metadata import PackageNotFoundError, version
 
-    options: dict[str, Any] = OmegaConf.to_container(sweeper, resolve=True)  # type: ignore[assignment]  # it is a node
+    options: dict[str, Any] = OmegaConf.to_container(sweeper, resolve=True)  # type: ignore[assignment]  # a dict for a DictConfig
     for name, least in {"trials": 1, "trials_at_once": 1, "startup_trials": 1, "warmup_epochs": 0, "seed": 0}.items():
         if (value := options[name]) is not None and value < least:
             raise BadInput(f"hydra.sweeper.{name}={value}: must be an integer of at least {least}")
@@ -115,10 +116,10 @@ def check_search(sweeper: DictConfig) -> dict[str, Any]:
 
 
 def read_dimension(override: Override, groups: Groups) -> Dimension:
-    """A sweep of one of the optimizer's options as a dimension of the space.
+    """Turn a sweep override of an optimizer's option into a dimension of the space.
 
     Raises:
-        BadInput: it is no option of the optimizer, or the interval is empty.
+        BadInput: it isn't an option of the optimizer, or the interval is invalid.
     """
     key, line = override.key_or_group, override.input_line
     if key not in FACTORS and not key.startswith("optimizer."):
@@ -131,7 +132,7 @@ def read_dimension(override: Override, groups: Groups) -> Dimension:
     assert swept.start is not None and swept.end is not None
     log = "log" in swept.tags
     if swept.tags - {"log"}:
-        raise BadInput(f"{line}: the one tag of an interval is log, as in tag(log, interval(0.1, 10))")
+        raise BadInput(f"{line}: the only tag of an interval is log, as in tag(log, interval(0.1, 10))")
     if not swept.start < swept.end:
         raise BadInput(f"{line}: the lower end comes first and is below the upper one")
     if log and swept.start <= 0:
@@ -154,7 +155,7 @@ def check_base(cell: Cell) -> None:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")
     if cell.config["rerun"]:
-        raise BadInput("rerun=true: a search goes on with the runs that are there; begin another by outputs=DIR")
+        raise BadInput("rerun=true: a search continues with the existing runs; start another with outputs=DIR")
 
 
 def _typed(override: Override, groups: Groups) -> list[str]:

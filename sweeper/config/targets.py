@@ -1,4 +1,4 @@
-"""From a `_target_` to the object that it names."""
+"""Imports the class or function that a `_target_` names."""
 
 import importlib
 import inspect
@@ -9,18 +9,18 @@ from typing import Any
 from sweeper.runs.identity import NAMES_OF_TODAY
 from sweeper.system.errors import BadInput, install, nearest, one_line
 
-MOST_LISTED = 10  # names in an error's line
-EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # what `conf/` names and who installs it
+MOST_LISTED = 10  # names listed in an error
+EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # packages, and extras with them
 
 
 def load_target(option: str, path: str) -> Callable[..., Any]:
     """The class or function at a dotted path such as `torch.optim.SGD`.
 
     Args:
-        option: where the path stands, for the error's line, e.g. `optimizer._target_`.
+        option: the option that holds the path, for the error, e.g. `optimizer._target_`.
 
     Raises:
-        BadInput: there is none.
+        BadInput: the path names no class or function, or its module can't be imported.
     """
     path = NAMES_OF_TODAY.get(str(path), str(path))
     parts = path.split(".")  # a nested node comes straight from the user's YAML
@@ -50,7 +50,7 @@ def load_target(option: str, path: str) -> Callable[..., Any]:
 
 
 def _names_in(parent: Any, wanted: Callable[[Any], bool]) -> list[str]:
-    """Public names of a module or class; without what a module merely imports, if it has anything of its own."""
+    """Public names of a module or class. Names that it only imports are listed only if it defines none itself."""
     there = {name: v for name, v in getattr(parent, "__dict__", {}).items() if wanted(v) and not name.startswith("_")}
     homes = {name: getattr(v, "__name__" if inspect.ismodule(v) else "__module__", None) for name, v in there.items()}
     own = [name for name, home in homes.items() if f"{home}.".startswith(f"{getattr(parent, '__name__', '')}.")]
@@ -58,10 +58,10 @@ def _names_in(parent: Any, wanted: Callable[[Any], bool]) -> list[str]:
 
 
 def _import_module(option: str, path: str, module: str) -> Any:
-    """The module, or None when there is none of that name."""
+    """The module, or None if no module has that name."""
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit, GeneratorExit) as error:  # importing a user's module may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
         raise BadInput(f"{option}={path}: importing {module} failed: {one_line(error)}") from error

@@ -1,4 +1,4 @@
-"""What Hydra couldn't compose, as one line: the YAML file or the override that is to blame, and why."""
+"""Explains a failed composition in one line: the YAML file or override that caused it, and why."""
 
 import re
 from pathlib import Path
@@ -11,14 +11,14 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeper.system.errors import BadInput, first_line
 from sweeper.system.files import read_file
 
-_CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # by which Hydra names the YAML it was reading
+_CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # how Hydra's messages name the YAML
 
 
 def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
-    """The line for an error that composing raised: Hydra's own, OmegaConf's, or anything that a YAML led to.
+    """The one-line BadInput for an error raised by composing: Hydra's, OmegaConf's, or any other that a YAML caused.
 
     Args:
-        conf: our own conf/, where in a clone the user's YAML may lie too.
+        conf: our own conf/; in a clone it may also contain the user's YAML.
     """
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "").removeprefix("hydra.runtime.choices.")
@@ -45,12 +45,12 @@ def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
     beside = {file.parent for file in chosen.values() if not isinstance(cause, RecursionError)}
     others = [file for folder in sorted(beside) for file in sorted(folder.glob("*.yaml")) if file.is_file()]
     if broken := next(filter(None, map(_unreadable, others)), None):
-        return BadInput(broken)  # not chosen itself, so named by the defaults of one that is
+        return BadInput(broken)  # not chosen itself, but in the defaults of a chosen one
     return BadInput(f"{' '.join(asked)}: {line}")
 
 
 def _reason(error: Exception) -> str:
-    """Its first line, with the second in place of Hydra's telling that there was an error."""
+    """The first line of the error's message; the second one where the first only says that composing failed."""
     if isinstance(error, RecursionError):
         return "a YAML leads back to itself, by its defaults or an alias"
     first, *others = str(error).strip().splitlines() or [type(error).__name__]
@@ -66,7 +66,7 @@ def _users_folders(overrides: list[str]) -> list[Path]:
 
 
 def _chosen_files(overrides: list[str], folders: list[Path]) -> dict[str, Path]:
-    """Each group of which the command line chooses a YAML, with its file."""
+    """The YAML files chosen on the command line, by group."""
     pairs = [(o.lstrip("+").partition("=")[0], o.partition("=")[2].strip("'\"")) for o in overrides]
     files = {group: _find_file(f"{group}/{choice}", folders) for group, choice in pairs}
     return {group: file for group, file in files.items() if file is not None}
@@ -78,7 +78,7 @@ def _find_file(config: str, folders: list[Path]) -> Path | None:
 
 
 def _unreadable(file: Path) -> str | None:
-    """Why the file can't be a configuration whatever else is chosen, as a line; None when it can."""
+    """Why the file is never a valid configuration, in one line; None if it may be one."""
     try:
         text = read_file(file).decode()
         if not isinstance(content := yaml.safe_load(text) or {}, dict):
@@ -99,13 +99,13 @@ def _explain_yaml(file: Path, error: Exception) -> str:
     reason, mark = getattr(error, "problem", None) or first_line(error), getattr(error, "problem_mark", None)
     context = getattr(error, "context", None) or ""
     if context.endswith(("flow sequence", "flow mapping", "quoted scalar", "simple key")):
-        # Its end is missing, which is noticed further down.
+        # Its end is missing: report the line where it starts, not the later one where the parser failed.
         reason, mark = f"{reason} ({context})", getattr(error, "context_mark", None) or mark
     line = f" line {mark.line + 1}" if mark is not None else ""
     return f"{_shown(file)}{line}: {reason}"
 
 
 def _shown(file: Path) -> str:
-    """Its path as it would be typed here."""
+    """The file's path relative to the current folder, if it is below it."""
     here = Path.cwd()
     return str(file.relative_to(here) if file.is_relative_to(here) else file)

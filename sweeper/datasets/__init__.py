@@ -1,4 +1,4 @@
-"""The data sets: how they are read, ordered, split and given wrong labels. Their values live in `conf/dataset/`."""
+"""The data sets: loading, canonical order, splits and label noise. Their values are in `conf/dataset/`."""
 
 from sweeper.datasets.image_folder import folder
 from sweeper.datasets.loaders import cifar10, cifar100, digits, fashion_mnist, mnist, svhn

@@ -1,4 +1,4 @@
-"""A data set as uint8 tensors in one canonical order, whatever files it came from, and its splits and limits."""
+"""A data set as uint8 tensors in a canonical order, which doesn't depend on its files; its splits and limits."""
 
 import functools
 import hashlib
@@ -17,7 +17,7 @@ from sweeper.datasets.noise import corrupt_labels
 from sweeper.datasets.raw import RawData, keyed_order
 from sweeper.system.errors import BadInput, nearest, one_line
 
-CHUNK = 2000  # images hashed or summed at a time, so that no second copy of the data set is made
+CHUNK = 2000  # images hashed or summed at a time, to avoid a second copy of the data set
 
 
 @dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
@@ -28,18 +28,18 @@ class Split:
 
 @dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
 class Data:
-    """What a run trains on. `train.labels` hold the noise; validation and test labels are the true ones."""
+    """The data of a run. `train.labels` contain the label noise; validation and test labels are the true ones."""
 
     train: Split
     val: Split | None
     test: Split
-    corrupted: torch.Tensor | None  # (n_train,) bool: the label differs from the truth; None without noise
+    corrupted: torch.Tensor | None  # (n_train,) bool: the label is wrong; None without noise
     true_labels: torch.Tensor  # (n_train,) int64
-    train_index: torch.Tensor  # (n_train,) int64: place in the canonical order of the full training set
+    train_index: torch.Tensor  # (n_train,) int64: index in the canonical order of the full training set
     classes: tuple[str, ...]
     mean: torch.Tensor  # (c,) float32, of the full training set's pixels in [0, 1]
     std: torch.Tensor  # (c,) float32
-    digest: str  # SHA-256 of the full content in canonical order, the same however the files were stored
+    digest: str  # SHA-256 of the full content in canonical order, whatever the files' format
     form: str  # one line: what was read, and from where
 
     @property
@@ -49,7 +49,7 @@ class Data:
         return channels, height, width
 
     def corrupted_labels(self) -> list[tuple[int, int, int]] | None:
-        """Place in the canonical order, true label and given label of each image whose label is wrong; None without
+        """(index in the canonical order, true label, given label) of each image with a wrong label; None without
         noise."""
         if self.corrupted is None:
             return None
@@ -59,19 +59,19 @@ class Data:
 
 
 def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
-    """Read a data set, put it into canonical order, choose the splits, and corrupt the training labels.
+    """Load a data set, sort it into canonical order, choose the splits, and corrupt the training labels.
 
-    Canonical order is by class, then by the image's bytes. Limits and the validation split are drawn by fixed keys,
-    not by the run's seed, and nested: what `train_limit=1000` takes, `train_limit=2000` takes too.
+    The canonical order is by class, then by the image's bytes. Limits and the validation split depend on fixed keys,
+    not on the run's seed, and are nested: `train_limit=2000` includes all images of `train_limit=1000`.
 
     Args:
-        dataset: the group's node: `name`, `loader`, `train_limit`, `test_limit`, `validation_fraction` and what the
-            loader reads.
-        noise: the group's node, see `sweeper.datasets.noise`.
+        dataset: the node of the group `dataset`: `name`, `loader`, `train_limit`, `test_limit`, `validation_fraction`
+            and the options of the loader.
+        noise: the node of the group `noise`, see `sweeper.datasets.noise`.
 
     Raises:
-        BadInput: the data can't be read, has one class, an empty split, or training and test classes that differ;
-            or nothing is left after limits and validation split.
+        BadInput: the data can't be read, has only one class or an empty split, or training and test classes differ;
+            or no images remain after limits and validation split.
     """
     raw = _load(dataset)
     _check(raw, dataset["name"])
@@ -107,7 +107,7 @@ def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
 
 
 def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
-    """The function of that dotted path, of any installed package.
+    """The loader at a dotted path, in any installed package.
 
     Raises:
         BadInput: it can't be imported.
@@ -118,7 +118,7 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     except (ImportError, ValueError) as error:
         expected = "expected a function's path, e.g. package.module.f"
         raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
-    except (Exception, SystemExit, GeneratorExit) as error:  # a user's module may fail in any way while it is imported
+    except (Exception, SystemExit, GeneratorExit) as error:  # importing a user's module may raise anything
         raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
     if not callable(loader):
@@ -129,14 +129,14 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
 
 
 def _load(dataset: dict[str, Any]) -> RawData:
-    """What the loader returns, with labels as int64 whatever integers they were."""
+    """The validated result of the loader, with labels converted to int64."""
     where = f"dataset={dataset['name']}: {dataset['loader']}"
     loader = find_loader(dataset["loader"])
     try:
         raw = loader(dataset)
     except BadInput:
         raise
-    except (Exception, SystemExit, GeneratorExit) as error:  # a user's function may fail in any way
+    except (Exception, SystemExit, GeneratorExit) as error:  # a user's function may raise anything
         raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
     if not isinstance(raw, RawData):
         raise BadInput(f"{where} returned {type(raw).__name__}; it must return sweeper.datasets.RawData")
@@ -153,9 +153,9 @@ def _load(dataset: dict[str, Any]) -> RawData:
 
 
 def canonical_order(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(n,) int64: the positions by class, then by the image's bytes in (h, w, c) order; equal images stay in order."""
+    """Indices (n,) int64 that sort by class, then by the image's bytes in (h, w, c) order; a stable sort."""
     rows = np.ascontiguousarray(images).reshape(len(images), -1)
-    # As fixed-length strings, NumPy compares rows as memory does: unsigned, and null bytes count.
+    # NumPy compares fixed-length byte strings as unsigned bytes, null bytes included.
     return np.lexsort((rows.view(f"S{rows.shape[1]}").ravel(), labels))
 
 
@@ -170,13 +170,13 @@ def pixel_statistics(images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         total = sum(value * int(count) for value, count in enumerate(counts))
         squares = sum(value * value * int(count) for value, count in enumerate(counts))
         mean.append(total / n / 255)
-        # A channel of one value would be divided by zero; 1 leaves it at zero after its mean is taken off.
+        # A constant channel has a deviation of 0; use 1, so that it becomes 0 instead of a division by zero.
         std.append(math.sqrt(n * squares - total * total) / n / 255 or 1.0)
     return torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32)
 
 
 def _check(raw: RawData, name: str) -> None:
-    """What a loader returned, ours or a user's."""
+    """Validate the result of a loader."""
     for split, images, labels in (
         ("training", raw.train_images, raw.train_labels),
         ("test", raw.test_images, raw.test_labels),
@@ -204,7 +204,7 @@ def _check(raw: RawData, name: str) -> None:
 
 
 def _limit(n: int, dataset: dict[str, Any], option: str) -> np.ndarray:
-    """Ascending positions of a random subset of the option's size; all when it is null."""
+    """Ascending indices of a random subset of the option's size; all if it is null."""
     limit = n if dataset[option] is None else dataset[option]
     if limit < 1:
         raise BadInput(f"dataset.{option}={limit}: leaves no images; must be at least 1, or null for all")
@@ -212,7 +212,7 @@ def _limit(n: int, dataset: dict[str, Any], option: str) -> np.ndarray:
 
 
 def _hold_out(chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """Training and validation positions, ascending."""
+    """The indices of the training and the validation images, ascending."""
     held = round(fraction * len(chosen))
     if held >= len(chosen) or (held == 0 and fraction > 0):
         left = "training" if held else "validation"
@@ -239,11 +239,11 @@ def _digest(raw: RawData, order: np.ndarray, test_order: np.ndarray) -> str:
 
 
 def load_run_data(config: dict[str, Any]) -> Data:
-    """The run's data; runs of one process that follow one another share it."""
+    """The run's data; consecutive runs of one process share it."""
     return _load_data(json.dumps([config["dataset"], config["noise"]], sort_keys=True))
 
 
-@functools.lru_cache(maxsize=2)  # the runs of a grid with and without label noise take turns
+@functools.lru_cache(maxsize=2)  # runs with and without label noise may alternate in a grid
 def _load_data(key: str) -> Data:
     dataset, noise = json.loads(key)
     return load_data(dataset, noise)

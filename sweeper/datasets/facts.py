@@ -1,25 +1,26 @@
-"""The published data sets: how many images of what shape, and by which files they are known to lie on this machine.
+"""Facts about the published data sets: number and shape of images, and the files that show that they are present.
 
-Without torch, and without reading an image: for what asks before a sweep.
+For commands that run before a sweep: needs no torch and reads no images.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MADE = "made images"  # in the place of those that aren't here, where their values don't matter
-DOWNLOADS = "data"  # below the current folder, where torchvision's files lie when dataset.root is null
+MADE = "made images"  # used for timing if the data set isn't on this machine
+DOWNLOADS = "data"  # the folder of torchvision's files, in the current folder, if dataset.root is null
 
 
 @dataclass(frozen=True)
 class Published:
-    """
+    """A published data set.
+
     Attributes:
-        images: of the training and the test set.
+        images: the numbers of training and test images.
         shape: (channels, height, width).
-        megabytes: of the download; 0 for what is installed with a package.
-        files: below the root, of which one must be there.
-        torchvision: its class there.
+        megabytes: the size of the download; 0 if a package contains the data.
+        files: paths below the root; the data set is present if one of them exists.
+        torchvision: the name of its class in torchvision.
     """
 
     images: tuple[int, int]
@@ -31,7 +32,7 @@ class Published:
 
 
 _MNIST_FILES = "raw/train-images-idx3-ubyte"
-# By the dotted path of the loader.
+# By the loader's dotted path.
 PUBLISHED = {
     "sweeper.datasets.digits": Published((1438, 359), (1, 8, 8), 10, 0, ()),
     "sweeper.datasets.cifar10": Published(
@@ -49,7 +50,7 @@ PUBLISHED = {
 
 
 def is_present(dataset: dict[str, Any]) -> bool:
-    """Whether the files of a `dataset` node are here; what is no published set is taken to be."""
+    """Whether the files of a `dataset` node are on this machine; assumed for data sets that aren't published ones."""
     published = PUBLISHED.get(dataset["loader"])
     if published is None or not published.files:
         return True

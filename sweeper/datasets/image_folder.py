@@ -1,4 +1,4 @@
-"""Trees of image files, `train/<class>/*` and `test/<class>/*`, decoded once into a cache of uint8 pixels."""
+"""Loads trees of image files, `train/<class>/*` and `test/<class>/*`, and caches their decoded uint8 pixels."""
 
 import hashlib
 import logging
@@ -24,12 +24,12 @@ IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tif
 TEST_FOLDERS = ("test", "val", "valid")
 EXPECTED = "expected train/<class>/* and test/<class>/* with images"
 
-# Counted up when the same files would be decoded otherwise.
+# Incremented when the same files would be decoded differently.
 CACHE_VERSION = 1
 HEADER = 32 + 4 * 8  # bytes: SHA-256 of what follows, then the shape (n, h, w, c) as little-endian int64
-FILES_AT_A_TIME = 256  # given to a thread
-# Below this mean file size, in bytes, one thread is the fastest: Python's lock changes hands too often. Measured on
-# two cores, microseconds an image for one and two threads: 32x32 PNG 91, 195; 128x128 PNG 721, 345.
+FILES_AT_A_TIME = 256  # decoded by one task of a thread
+# Below this mean file size, in bytes, one thread is fastest, because threads contend for Python's lock. Measured on
+# two cores, microseconds per image with one and two threads: 32x32 PNG 91, 195; 128x128 PNG 721, 345.
 SMALL_FILE = 8192
 
 
@@ -37,29 +37,29 @@ class ImageFile(NamedTuple):
     path: str  # relative to the tree's root, with "/"
     size: int  # bytes
     modified: int  # ns
-    changed: int  # ns; no program can set it back, so a changed file is always seen
+    changed: int  # ns; no program can reset it, so a changed file is always detected
 
 
 def folder(dataset: dict[str, Any]) -> RawData:
-    """Any tree of images at `dataset.root`; a class is a folder right below `train/`, with all that is below it."""
+    """Load the tree of images at `dataset.root`. Each folder directly below `train/`, with subfolders, is a class."""
     return load_tree(dataset, "images", class_part=1)
 
 
 def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
-    """Read a tree: labels are the class folders' places in alphabetical order.
+    """Load a tree of images; labels are the indices of the class folders in alphabetical order.
 
-    The images are (n, h, w, 1) when every file is 8-bit grayscale, else (n, h, w, 3) RGB. With `dataset.image_size`
-    the middle of each is cut out and resized to that side; without, all must have one size.
+    The images are (n, h, w, 1) if every file is 8-bit grayscale, else (n, h, w, 3) RGB. With `dataset.image_size` each
+    is cropped to its central square and resized to that side; without, all must have the same size.
 
     Args:
-        dataset: the group's node, of which `root`, `image_size` and `workers` (threads that decode) are read.
-        title: what the data set is called in `form`.
-        class_part: which part of `train/<...>/<file>` names the class: 1 the folder below `train/`, -2 the image's
-            own folder, as in archives that group classes into superclasses.
+        dataset: the group's node; `root`, `image_size` and `workers` (decoding threads) are read.
+        title: the name of the data set in `form`.
+        class_part: which part of `train/<...>/<file>` names the class: 1 is the folder below `train/`, -2 the image's
+            folder, as in archives that group classes into superclasses.
 
     Raises:
-        BadInput: no such tree, classes that differ between training and test, an unreadable image, or images of
-            different sizes; names the file. Or more images than this machine's memory holds.
+        BadInput: there is no such tree, training and test classes differ, an image is unreadable, or sizes differ; the
+            error names the file. Or the images don't fit into this machine's memory.
     """
     if dataset["root"] is None:
         raise BadInput(f"dataset.root is missing; {EXPECTED}")
@@ -88,7 +88,7 @@ def _list_images(root: Path, split: str) -> list[ImageFile]:
         raise BadInput(f"dataset.root={root}: no images in {split}/; {EXPECTED}")
     for file in files:
         if file.path.count("/") < 2:
-            raise BadInput(f"dataset.root={root}: {file.path} lies in no class folder; {EXPECTED}")
+            raise BadInput(f"dataset.root={root}: {file.path} isn't in a class folder; {EXPECTED}")
     return files
 
 
@@ -106,7 +106,7 @@ def _walk(directory: Path, relative: str) -> Iterator[ImageFile]:
 
 
 def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
-    """From the cache if the same files were decoded before; (n, h, w, c) uint8."""
+    """The images, (n, h, w, c) uint8, from the cache if the same files were decoded before."""
     place = hashlib.sha256(os.fsencode(f"{root.resolve()} {side}")).hexdigest()[:12]
     key = hashlib.sha256(f"{CACHE_VERSION}".encode())
     for file in files:
@@ -126,7 +126,7 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
         shape = np.array(images.shape, dtype="<i8").tobytes()
         checksum = hashlib.sha256(shape)
         checksum.update(images.data.cast("B"))
-        # Not durable: the checksum tells when a power cut has cost the cache its content.
+        # Not durable: the checksum detects a cache that a power cut has damaged.
         write_atomically(path, b"".join((checksum.digest(), shape, images.data)), durable=False)
         for outdated in caches.glob(f"{place}-*"):
             if outdated != path:
@@ -137,7 +137,7 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
 
 
 def _read_cache(path: Path) -> np.ndarray | None:
-    """The cached images; None when there are none, or they are damaged."""
+    """The cached images; None if there is no cache or it is damaged."""
     try:
         content = np.fromfile(path, dtype=np.uint8)
     except OSError:
@@ -149,7 +149,7 @@ def _read_cache(path: Path) -> np.ndarray | None:
 
 
 def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
-    """(n, h, w, c) uint8, in parallel: Pillow lets go of Python's lock while it decodes."""
+    """Decode the images in threads, since Pillow releases Python's lock; returns (n, h, w, c) uint8."""
     if side is not None:
         _check_memory(f"dataset.image_size={side}", len(files), side, side)
     first, _ = _read_image(root / files[0].path, side)
@@ -178,10 +178,10 @@ def _decode(root: Path, files: list[ImageFile], side: int | None, workers: int |
 
 
 def _check_memory(option: str, n: int, height: int, width: int) -> None:
-    """Refuse what this machine can't hold: it would be swapped, or the process killed without a word."""
+    """Refuse images that don't fit into memory, instead of swapping or being killed by the system."""
     needed, free = 3 * n * height * width, memory().available
     if needed > free:
-        fits = max(1, math.isqrt(free // (4 * 3 * n)))  # with room for the copies in which splits and batches are made
+        fits = max(1, math.isqrt(free // (4 * 3 * n)))  # 4: with the copies for splits and batches
         raise BadInput(
             f"{option}: {n:,} images of {width}x{height} pixels take {needed / 2**30:,.1f} GiB of memory, and "
             f"{free / 2**30:,.1f} are free; choose dataset.image_size={fits} or less"
@@ -195,12 +195,12 @@ def _read_image(path: Path, side: int | None) -> tuple[np.ndarray, bool]:
             gray = image.mode in ("L", "1")
             if image.mode == "F" or image.mode.startswith("I"):
                 raise BadInput(f"{path}: more than 8 bits a pixel (mode {image.mode}); convert it to 8 bits")
-            # A palette may hold transparency, which Pillow wants converted by way of RGBA.
+            # A palette may contain transparency, which Pillow converts via RGBA.
             converted = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
             if side is not None:
                 converted = ImageOps.fit(converted, (side, side))
             return np.asarray(converted), gray
     except BadInput:
         raise
-    except Exception as error:  # Pillow's readers raise many kinds for a broken file
+    except Exception as error:  # Pillow raises many kinds of errors for a broken file
         raise BadInput(f"{path}: unreadable image ({error}); replace or remove it") from error

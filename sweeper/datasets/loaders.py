@@ -1,4 +1,4 @@
-"""Loaders of the published data sets: functions of the `dataset` node that return `RawData`."""
+"""Loaders of the published data sets. Each takes the `dataset` node and returns `RawData`."""
 
 import contextlib
 import importlib.util
@@ -22,7 +22,7 @@ log = logging.getLogger("sweeper")
 
 
 def digits(dataset: dict[str, Any]) -> RawData:
-    """scikit-learn's 1,797 grayscale digits of 8x8 pixels; a fixed fifth of each class is the test set."""
+    """scikit-learn's 1,797 grayscale digits of 8x8 pixels; a fixed 20 % of each class is the test set."""
     _refuse_image_size(dataset)
     table = _digits_table()
     images = np.rint(table[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
@@ -43,7 +43,7 @@ def digits(dataset: dict[str, Any]) -> RawData:
 
 
 def _digits_table() -> np.ndarray:
-    """(1797, 65): 64 pixels from 0 to 16, then the label; without importing scikit-learn, which takes a second."""
+    """(1797, 65): 64 pixels from 0 to 16, then the label. Importing scikit-learn would take a second."""
     package = importlib.util.find_spec("sklearn")
     assert package is not None and package.origin is not None
     file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
@@ -81,7 +81,7 @@ def svhn(dataset: dict[str, Any]) -> RawData:
 
 
 def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> RawData:
-    """A tree when `dataset.root` holds a folder train/, as Kaggle's and fast.ai's archives do."""
+    """Load a tree of images if `dataset.root` has a folder train/, as Kaggle's archives have, else by torchvision."""
     if dataset["root"] is None or not (Path(dataset["root"]).expanduser() / "train").is_dir():
         archive = f"cifar-{n_classes}-python.tar.gz"
         return _published(
@@ -100,13 +100,13 @@ def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> Ra
 
 
 def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) -> RawData:
-    """One of torchvision's data sets, from the files below the root; downloaded there if they are missing."""
+    """One of torchvision's data sets, read from the root; downloaded if files are missing."""
     _refuse_image_size(dataset)
     given = dataset["root"] or DOWNLOADS
     root = Path(given).expanduser()
     try:
         train, test = _open(name, root, download=False)
-    except Exception:  # missing or damaged, for which torchvision and the file formats raise many kinds
+    except Exception:  # missing or damaged files raise many kinds of errors
         log.info("%s: no complete files in %s; downloading them", title, root)
         existed = root.exists()
         try:
@@ -127,7 +127,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
 
 
 def _download(name: str, root: Path) -> tuple[Any, Any]:
-    """By one process at a time: two that write the same archive would spoil it."""
+    """Download by one process at a time: two that write the same archive would damage it."""
     while True:
         try:
             with Lock(root / ".download.lock"):
@@ -137,7 +137,7 @@ def _download(name: str, root: Path) -> tuple[Any, Any]:
 
 
 def _open(name: str, root: Path, download: bool) -> tuple[Any, Any]:
-    """torchvision's training and test set, their checksums verified."""
+    """torchvision's training and test set, with verified checksums."""
     import torchvision
 
     constructor = getattr(torchvision.datasets, name)

@@ -1,6 +1,6 @@
-"""Wrong training labels, the same ones for every run: keyed by `noise.seed`, not by the run's seed.
+"""Label noise: wrong training labels, the same ones in every run, since they depend on `noise.seed`, not on `seed`.
 
-The flips are nested in the rate: what is flipped at rate 0.2 is flipped at 0.4 too, to the same wrong label.
+Flips are nested in the rate: a label flipped at rate 0.2 is flipped at 0.4, too, to the same wrong label.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ CIFAR10_CONFUSIONS = {
     "dog": "cat",
 }
 
-# Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images": a line is a superclass, in label order.
+# Krizhevsky 2009, "Learning Multiple Layers of Features from Tiny Images"; one superclass per line, in label order.
 CIFAR100_SUPERCLASSES = (
     ("beaver", "dolphin", "otter", "seal", "whale"),
     ("aquarium_fish", "flatfish", "ray", "shark", "trout"),
@@ -54,29 +54,29 @@ def corrupt_labels(
     original_index: np.ndarray | None,
     original_size: int,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Training labels with the noise that `conf/noise/` describes.
+    """Flip training labels by the kinds of noise in `conf/noise/`.
 
     - symmetric: to any other class with equal probability; with `own_class`, `rate` is the share redrawn over all
-      classes, so that fewer labels end up wrong.
+      classes, so that fewer labels are wrong.
     - pair: class i to i + 1, the last to the first (Han et al. 2018, "Co-teaching", arXiv 1804.06872).
-    - asymmetric: between classes that look alike (Patrini et al. 2017, arXiv 1609.03683); for CIFAR-100 to the next
-      class of the superclass, the last to the first. `rate` is the share of the images in classes that have such a
-      partner: for CIFAR-10 half of them.
+    - asymmetric: to a similar class (Patrini et al. 2017, arXiv 1609.03683); in CIFAR-100 to the next class of the
+      superclass, the last to the first. `rate` is a share of the images in classes that have such a partner; in
+      CIFAR-10 these are half of the classes.
     - human: the labels of `noise.file`, e.g. CIFAR-N's (Wei et al. 2022, arXiv 2110.12088).
 
     Exactly `round(rate * n)` labels are flipped (redrawn with `own_class`).
 
     Args:
         labels: (n,) int64, the true classes.
-        noise: the group's node: `kind`, `rate`, `seed`, `own_class`, `file`.
-        original_index: (n,) int64, the place of each image in the published order; None where there is none.
-        original_size: number of images of the whole published training set.
+        noise: the node of the group `noise`: `kind`, `rate`, `seed`, `own_class`, `file`.
+        original_index: (n,) int64, each image's index in the published order; None if that order is unknown.
+        original_size: the number of images in the whole published training set.
 
     Returns:
-        The (n,) int64 noisy labels, and a (n,) bool mask, True where they differ from the truth; None for kind none.
+        The noisy labels, (n,) int64, and a mask, (n,) bool, True where a label is wrong; None for kind none.
 
     Raises:
-        BadInput: options that don't fit the kind, a data set without such noise, a label file that doesn't fit.
+        BadInput: an option doesn't fit the kind, the data set has no such noise, or the label file doesn't match.
     """
     kind = noise["kind"]
     _check_options(noise)
@@ -129,13 +129,14 @@ KINDS = ("none", *RULES, "human")
 
 
 def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
-    """Read a text file of one integer label a line in the published order, after an optional header line.
+    """Read a text file with one integer label per line, in the published order, after an optional header line.
 
     Returns:
         (size,) int64, each in [0, n_classes).
 
     Raises:
-        BadInput: no such file, not text, another number of labels, or a line that is no label; names the line.
+        BadInput: the file doesn't exist, isn't text, or has another number of labels; or a line, which the error names,
+            isn't a label.
     """
     try:
         lines = path.expanduser().read_text(encoding="utf-8-sig").rstrip().splitlines()
@@ -162,7 +163,7 @@ def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
 
 
 def _check_options(noise: dict[str, Any]) -> None:
-    """An option that has no effect would set equal runs apart, and mislead whoever reads the table."""
+    """Refuse options without effect: they would give equal runs different identities and mislead readers of tables."""
     kind = noise["kind"]
     if kind not in KINDS:
         raise BadInput(f"noise.kind={kind}: {nearest(kind, KINDS)}")
@@ -171,7 +172,7 @@ def _check_options(noise: dict[str, Any]) -> None:
     if noise["file"] is not None and kind != "human":
         raise BadInput(f"noise.file={noise['file']}: noise={kind} reads no file; it is for noise=human")
     if kind == "human" and noise["rate"]:
-        raise BadInput(f"noise.rate={noise['rate']}: the rate of noise=human is its file's; leave it at 0")
+        raise BadInput(f"noise.rate={noise['rate']}: noise=human has the rate of its file; leave it at 0")
 
 
 def _human_labels(
@@ -195,13 +196,13 @@ def _human_labels(
 
 
 def _partners(dataset_name: str, classes: tuple[str, ...]) -> np.ndarray:
-    """(n_classes,) int64: the class that each is taken for; its own where it is never mistaken."""
+    """(n_classes,) int64: the class that each is flipped to; itself for a class without a partner."""
     confusions = dict(CIFAR10_CONFUSIONS)
     if len(classes) == 100:
         confusions = {name: group[(k + 1) % 5] for group in CIFAR100_SUPERCLASSES for k, name in enumerate(group)}
     if len(classes) not in (10, 100) or not {*confusions, *confusions.values()} <= set(classes):
         raise BadInput(
-            f"noise=asymmetric: dataset={dataset_name} has not the classes of CIFAR-10 or CIFAR-100, whose confusions "
-            "it needs; choose noise=pair or noise=symmetric"
+            f"noise=asymmetric: dataset={dataset_name} doesn't have the classes of CIFAR-10 or CIFAR-100, whose "
+            "confusions it needs; choose noise=pair or noise=symmetric"
         )
     return np.array([classes.index(confusions.get(name, name)) for name in classes], dtype=np.int64)

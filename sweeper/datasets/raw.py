@@ -1,4 +1,4 @@
-"""A data set as its loader returns it."""
+"""The type that loaders of data sets return."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from sweeper.system.random_streams import numpy_stream
 
 @dataclass(frozen=True, eq=False)  # one object is one set of arrays, for the caches that hold them
 class RawData:
-    """What a loader returns: the whole published data set.
+    """The whole published data set, as a loader returns it.
 
-    A loader is any function of the `dataset` node, named by its dotted path in `dataset.loader`.
+    A loader is any function that takes the `dataset` node; `dataset.loader` is its dotted path.
     """
 
     train_images: np.ndarray  # (n, h, w, c) uint8
@@ -20,9 +20,9 @@ class RawData:
     test_labels: np.ndarray  # (n,) int64
     classes: tuple[str, ...]
     form: str  # one line: what was read, and from where
-    ordered: bool  # in the published order, which files of human labels refer to
+    ordered: bool  # whether training images are in the published order, to which files of human labels refer
 
 
 def keyed_order(n: int, *key: object) -> np.ndarray:
-    """A permutation of range(n), (n,) int64, that belongs to `key`, whatever NumPy's version."""
+    """A permutation of range(n), (n,) int64, that depends only on `key`, whatever NumPy's version."""
     return np.argsort(numpy_stream(*key).bit_generator.random_raw(n), kind="stable")

@@ -1,4 +1,4 @@
-"""Made images in the place of a published data set that isn't on this machine: enough to time a step, not to learn."""
+"""Random images in place of a published data set that isn't on this machine, to time training steps."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from sweeper.datasets.raw import RawData
 
 
 def made_images(dataset: dict[str, Any]) -> RawData:
-    """Random bytes with random labels, of the same shape as those of the loader `dataset.made_of`; as many as these, or
-    as the limits leave of them."""
+    """Random images and labels with the shapes of the data set of the loader `dataset.made_of`; as many as it has, or
+    as the limits allow."""
     published = PUBLISHED[dataset["made_of"]]
     channels, height, width = published.shape
     numbers = np.random.default_rng(0)

@@ -1,1 +1,1 @@
-"""What this machine offers, and whether training works on it."""
+"""Checks what this machine offers and whether training works on it."""

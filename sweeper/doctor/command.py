@@ -1,19 +1,20 @@
-"""`python -m sweeper.doctor`: what this machine offers, and whether training works on each device it has.
+"""`python -m sweeper.doctor`: what this machine offers, and whether training works on each of its devices.
 
-Each device trains for a moment, in a process of its own: one that is broken may hang or end it. `--json` prints one
-document. Its fields, null where they can't be told:
+Each device trains briefly in a separate process, since a broken one may hang or crash it. `--json` prints one document.
+Its fields, null if unknown:
 
-- `works`: whether training works on every device that is here and the outputs folder can be written; `problems`, a list
-  of lines, tells what doesn't.
+- `works`: whether training works on every device present and the outputs folder can be written; `problems`, a list of
+  lines, says what doesn't.
 - `versions`: of `sweeper`, `python`, `system` and the libraries.
 - `machine`: `cores`, `memory_bytes`, `memory_available_bytes`.
 - `devices`, a list: `kind`, `present`, `works`, `why` (it isn't present or doesn't work), `name`, `precision`, `losses`
-  (by precision, of three epochs of digits), `differs_from_cpu` (by precision: of the first epoch's loss, relative),
-  `images_per_second` (ResNet-18 on 32×32), `batch_size` (advice for ResNet-18), `batch_size_that_fits` (measured, on
-  CUDA), `kernels` (on CUDA: whether our own run), `gradient_error` (on the CPU, relative to float64).
+  (by precision, of three epochs of digits), `differs_from_cpu` (by precision: the relative difference of the first
+  epoch's loss), `images_per_second` (ResNet-18 on 32×32), `batch_size` (recommended for ResNet-18),
+  `batch_size_that_fits` (measured, on CUDA), `kernels` (on CUDA: whether our own work), `gradient_error` (on the CPU,
+  relative to float64).
 - `outputs`: `path`, `error`, `free_bytes`, `write_bytes_per_second`, `grid_bytes`, `grid_with_weights_bytes`,
   `checkpoints_bytes`.
-- `datasets`, a list: `name`, `present`, `megabytes` (of the download), `command` (that brings it).
+- `datasets`, a list: `name`, `present`, `megabytes` (of the download), `command` (that downloads it).
 - `extras`, a list: `name`, `present`, `purpose`, `command`.
 """
 
@@ -32,10 +33,10 @@ from sweeper.system.errors import BadInput
 from sweeper.system.machine import probe_kind
 from sweeper.system.terminal import say
 
-PATIENCE = 90.0  # seconds after which a device is given up; a GPU's first kernels take half a minute to be built
-AGREES = {"fp32": 1e-3, "bf16": 2e-2, "fp16": 2e-2}  # of the first epoch's loss, relative to the CPU's in fp32
-GRADIENTS_AGREE = 1e-3  # relative to float64's; right ones of the trial's networks differ by some 1e-6
-FALLS = 0.9  # the last epoch's loss of the first one's, at most
+PATIENCE = 90.0  # seconds until a device counts as hung; building a GPU's first kernels takes half a minute
+AGREES = {"fp32": 1e-3, "bf16": 2e-2, "fp16": 2e-2}  # largest relative difference of the first loss to the CPU in fp32
+GRADIENTS_AGREE = 1e-3  # largest relative difference to float64; correct gradients differ by some 1e-6
+FALLS = 0.9  # the largest ratio of the last epoch's loss to the first one's
 MEND = "https://pytorch.org/get-started/locally/ names the torch for it; device=cpu trains meanwhile"
 
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
         arguments = parser.parse_args(argv)
-        # A folder that isn't there yet is all right, but one of such a name is an override of sweeper.train's.
+        # A folder may be missing, but an argument with "=" is an override for sweeper.train.
         if others := [name for name in arguments.outputs if "=" in name and not Path(name).exists()]:
             raise BadInput(f"{' '.join(others)}: the doctor takes an outputs folder alone; see {parser.prog} --help")
         if len(arguments.outputs) > 1:
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def examine(outputs: Path) -> dict[str, Any]:
-    """Look at everything; see the module for what is found."""
+    """Check everything; returns the document that the module describes."""
     machine = checkup.machine()
     folder = checkup.outputs_folder(outputs)
     devices = examine_devices(machine["memory_bytes"])
@@ -89,7 +90,7 @@ def examine(outputs: Path) -> dict[str, Any]:
 
 
 def examine_devices(memory_bytes: int) -> list[dict[str, Any]]:
-    """Each kind of device, the best first; `works` is None where it isn't present."""
+    """Each kind of device, the best first; `works` is None if it isn't present."""
     seen = ask("look")
     cpu = _judge("cpu", ask("cpu"), None, memory_bytes)
     others = []
@@ -107,10 +108,10 @@ def examine_devices(memory_bytes: int) -> list[dict[str, Any]]:
 
 
 def ask(what: str) -> dict[str, Any]:
-    """What `sweeper.doctor.device_test` answers in a process of its own; `error` where it doesn't."""
+    """The answer of `sweeper.doctor.device_test` in a separate process; `error` if there is none."""
     print("looking for devices" if what == "look" else f"training on {what.upper()}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "sweeper.doctor.device_test", what]
-    # Threads that wait give their core away: on a machine that others use too, this is done several times sooner.
+    # Waiting threads release their core, which is several times faster on a busy machine.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     try:
         done = subprocess.run(
@@ -133,7 +134,7 @@ def _absent(kind: str, why: str) -> dict[str, Any]:
 
 
 def _judge(kind: str, answer: dict[str, Any], cpu: dict[str, Any] | None, memory_bytes: int) -> dict[str, Any]:
-    """What a device answered, and whether it works: every precision's loss falls and agrees with the CPU's."""
+    """A device's answer and whether it works, that is whether the losses decrease and agree with the CPU's."""
     if "error" in answer:
         why = answer["error"] + ("" if kind == "cpu" else "; device=cpu trains meanwhile")
         return {**_absent(kind, why), "present": True, "works": False}

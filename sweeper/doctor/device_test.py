@@ -1,7 +1,7 @@
-"""What `sweeper.doctor` tries on a device, in a process of its own: one that is broken may hang, or end the process.
+"""Tests a device for `sweeper.doctor` in a separate process, since a broken device may hang or crash it.
 
-`python -m sweeper.doctor.device_test look` prints one JSON document: which kinds torch sees here, why not the others,
-`python -m sweeper.doctor.device_test cuda` (or `mps`, `cpu`) what a short training there came to, see `try_device`.
+It prints one JSON document: `python -m sweeper.doctor.device_test look` the kinds that torch sees here and why not the
+others, `python -m sweeper.doctor.device_test cuda` (or `mps`, `cpu`) the results of `try_device`.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from sweeper.system.machine import cores
 
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
 SPEED_SECONDS = 6.0
-# Of ResNet-18 on made images: batch size, and images of an epoch. On the CPU a step of 128 images takes too long.
+# Batch size and images per epoch of ResNet-18 on random images. On the CPU a step of 128 images takes too long.
 SIZES = {"cuda": (128, 12_800), "mps": (128, 12_800), "cpu": (32, 640)}
-MOST_IMAGES = 4096  # larger batches aren't looked for
+MOST_IMAGES = 4096  # the largest batch size to look for
 
 
 def main() -> int:
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' words are no answers
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answer
     kind = sys.argv[1]
     prepare_process(cores())
     try:
         found = look() if kind == "look" else try_device(kind)
-    except Exception as error:  # a device fails in its own ways
+    except Exception as error:  # a device may raise anything
         found = {"error": named(error)}
     answer.write(json.dumps(found))
     answer.close()
@@ -41,21 +41,21 @@ def main() -> int:
 
 
 def look() -> dict[str, Any]:
-    """For each kind None where torch has it, or in words why not."""
+    """For each kind of device None if torch has it, else the reason in words."""
     return {kind: None if there else why_not(kind) for kind, there in kinds_here().items()}
 
 
 def try_device(kind: str) -> dict[str, Any]:
-    """Train for a moment on a device.
+    """Train briefly on a device.
 
     Returns:
-        name: of the device, in words.
-        precision: that a run gets by `device.precision=auto`.
-        losses: {precision: the mean training loss of each of three epochs}, of fp32 and of the above.
-        images_per_second: of ResNet-18 on 32×32 images, its evaluation left out.
-        batch_size_that_fits: of ResNet-18, measured; None where that can't be.
-        gradient_error: on the CPU, which the others are compared with, see `gradient_error`; None elsewhere.
-        kernels: on CUDA, whether our own run there; None elsewhere.
+        name: the device in words.
+        precision: the one that `device.precision=auto` chooses.
+        losses: {precision: the mean training loss of each of three epochs}, for fp32 and the precision above.
+        images_per_second: for ResNet-18 on 32×32 images, without evaluation.
+        batch_size_that_fits: for ResNet-18, measured; None if that isn't possible.
+        gradient_error: on the CPU, the reference for other devices, see `gradient_error`; None elsewhere.
+        kernels: on CUDA, whether our own work; None elsewhere.
     """
     usual = _configure(kind, "auto")
     device = choose_device(usual["device"], cores())
@@ -73,7 +73,7 @@ def try_device(kind: str) -> dict[str, Any]:
 
 
 def learn(config: dict[str, Any]) -> list[float]:
-    """The mean training loss of each epoch of a run by the engine's loop, in a temporary folder."""
+    """Train a run by the engine's loop in a temporary folder; returns the mean training loss of each epoch."""
     from sweeper.datasets.data import load_run_data
     from sweeper.engine.loop import Diverged, train
     from sweeper.runs.directory import RunDirectory
@@ -88,10 +88,11 @@ def learn(config: dict[str, Any]) -> list[float]:
 
 
 def gradient_error(device: Device) -> float:
-    """How far fp32 gradients are from those in float64, relative to their norm: the largest of all parameters'.
+    """The relative error of fp32 gradients to float64: norm of the difference over norm, the largest over parameters.
 
-    Two networks of few and of many channels, laid out as for training, with the convolutions that CPU libraries have
-    kernels of their own for. They are smooth, so that rounding isn't amplified. A gradient that isn't finite: infinity.
+    It is measured on two networks with few and with many channels, in the memory format of training, with convolutions
+    for which CPU libraries have special kernels. They are smooth, so that rounding errors aren't amplified. The error
+    is infinite if a gradient isn't finite.
     """
     import torch
     from torch import nn
@@ -128,7 +129,7 @@ def _configure(kind: str, precision: str, *overrides: str) -> dict[str, Any]:
 
 
 def _resnet(kind: str) -> tuple[float, int | None]:
-    """Images trained a second by ResNet-18, and on CUDA the batch size that fits."""
+    """The images per second that ResNet-18 trains, and on CUDA the batch size that fits."""
     from sweeper.datasets.data import load_run_data
     from sweeper.engine.memory import fitting_batch_size, measure_memory
     from sweeper.plan.timing import time_first, time_within
@@ -143,7 +144,7 @@ def _resnet(kind: str) -> tuple[float, int | None]:
     if kind == "cuda":
         with contextlib.suppress(Exception):  # an estimate; the training above worked without it
             free, peak = measure_memory(config, data, device)
-            fits = fitting_batch_size(peak, free // 2, MOST_IMAGES)  # as where memory ran out
+            fits = fitting_batch_size(peak, free // 2, MOST_IMAGES)  # as after running out of memory
     return round(timing.images / timing.train_seconds, 1), fits
 
 

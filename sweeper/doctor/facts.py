@@ -1,4 +1,4 @@
-"""What `sweeper.doctor` finds without torch: versions, machine, the outputs folder, data sets, packages."""
+"""Facts that `sweeper.doctor` collects without torch: versions, machine, the outputs folder, data sets, packages."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ from sweeper.system.files import PACKAGE, say_what_failed
 from sweeper.system.machine import cores, memory
 
 LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
-# Packages that each extra brings, by which it is known, and what it is for.
+# For each extra the packages that show that it is installed, and its purpose.
 EXTRAS = {
     "optimizers": ("pytorch_optimizer schedulefree", "optimizer=soap, adan, lamb, prodigy, schedule_free_*"),
     "tune": ("optuna", "experiment=search"),
@@ -29,14 +29,14 @@ EXTRAS = {
     "mlflow": ("mlflow", "tracking=mlflow"),
     "wandb": ("wandb", "tracking=wandb"),
 }
-WRITTEN = 64 * 2**20  # bytes, to time the disk
+WRITTEN = 64 * 2**20  # bytes that are written to time the disk
 GRID_RUNS, GRID_EPOCHS = 15, 200  # of experiment=grid with cifar10
 RESNET18_BYTES = 44_800_000  # its weights; a checkpoint holds up to three times as much
-GUIDE_BYTES, GUIDE_BATCH = 4e9, 128  # an M2's memory in use with ResNet-18, as users report it
+GUIDE_BYTES, GUIDE_BATCH = 4e9, 128  # memory and batch size of ResNet-18 on an M2, as users report
 
 
 def versions() -> dict[str, str | None]:
-    """Of sweeper, Python, the system and the libraries; None is not installed."""
+    """The versions of sweeper, Python, the system and the libraries; None if not installed."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     found: dict[str, str | None] = {"sweeper": __version__, "python": platform.python_version(), "system": system}
     for name in LIBRARIES:
@@ -48,14 +48,15 @@ def versions() -> dict[str, str | None]:
 
 
 def machine() -> dict[str, Any]:
-    """Cores that this process may use, and bytes of memory: all, and what is free or can be freed."""
+    """The cores that this process may use, and the bytes of memory in total and available."""
     total, available = memory()
     return {"cores": cores(), "memory_bytes": total, "memory_available_bytes": available}
 
 
 def batch_size_for(memory_bytes: float) -> int:
-    """A power of 2 for ResNet-18 on 32×32 images in half of this memory, by the users' figure; from 8 to 256, which is
-    what they report of an M3 Max: more gains little and changes what is learnt.
+    """The batch size, a power of 2 from 8 to 256, with which ResNet-18 on 32×32 images needs half of this memory.
+
+    By users' reports; 256 is that for an M3 Max. More is hardly faster and changes the training.
 
     >>> batch_size_for(8e9), batch_size_for(36e9)
     (128, 256)
@@ -65,12 +66,13 @@ def batch_size_for(memory_bytes: float) -> int:
 
 
 def outputs_folder(outputs: Path) -> dict[str, Any]:
-    """Whether runs can be written there, how fast, and how much is free; nothing is left behind.
+    """Check whether runs can be written to a folder, how fast, and how much space is free; leaves no files.
 
     Returns:
-        error: None, or a line: what is wrong, what to do.
-        write_bytes_per_second: None where it can't be told.
-        grid_bytes, grid_with_weights_bytes: what experiment=grid with cifar10 leaves, as it is and by save_model=true.
+        error: None, or one line: what is wrong and what to do.
+        write_bytes_per_second: None if unknown.
+        grid_bytes, grid_with_weights_bytes: what experiment=grid with cifar10 leaves, by default and with
+            save_model=true.
     """
     given = outputs
     folder = existing_folder(outputs.expanduser().absolute())
@@ -96,7 +98,7 @@ def outputs_folder(outputs: Path) -> dict[str, Any]:
 
 
 def _write_speed(folder: Path, size: int) -> float:
-    """Bytes a second, until they are on the disk."""
+    """The bytes per second of a write, until it is on the disk."""
     block = os.urandom(2**20)
     with tempfile.TemporaryFile(dir=folder, prefix=".doctor-") as file:
         began = time.perf_counter()
@@ -108,7 +110,7 @@ def _write_speed(folder: Path, size: int) -> float:
 
 
 def datasets() -> list[dict[str, Any]]:
-    """The published data sets by name: whether they are here, and by which command they come."""
+    """The published data sets by name: whether they are present, and the command that downloads them."""
     found = []
     for loader, published in PUBLISHED.items():
         present = is_present({"loader": loader, "root": None})
@@ -124,14 +126,14 @@ def datasets() -> list[dict[str, Any]]:
 
 
 def download_command(name: str) -> str:
-    """By which torchvision's data set of that name is laid where sweeper looks for it."""
+    """The command that downloads torchvision's data set of that name to where sweeper looks for it."""
     splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
     code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
     return f'python -c "{code}"'
 
 
 def extras() -> list[dict[str, Any]]:
-    """Optional packages: what for, whether they are here, and the command that installs them."""
+    """The optional packages: their purpose, whether they are installed, and the command that installs them."""
     clone = (PACKAGE.parent / "pyproject.toml").is_file()
     return [
         {

@@ -1,4 +1,4 @@
-"""How `sweeper.doctor` shows its document: ✓ and ✗ with a reason, a line each."""
+"""Prints the document of `sweeper.doctor`: a line for each check, with ✓ or ✗ and the reason."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ CIFAR10 = 50_000  # training images
 
 
 def print_document(document: dict[str, Any]) -> None:
-    """Print it, in colors on a terminal; long lines are left to it, so that commands can be copied."""
+    """Print the document, in colors on a terminal. Long lines aren't wrapped, so that commands can be copied."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110, soft_wrap=True)
     with console.capture() as captured:
         for mark, text in lines(document):
@@ -23,7 +23,7 @@ def print_document(document: dict[str, Any]) -> None:
 
 
 def lines(document: dict[str, Any]) -> list[tuple[str, str]]:
-    """Each line's mark, ✓, ✗, – (not needed) or none, and its text."""
+    """Each line's mark, which is ✓, ✗, – (not needed) or none, and its text."""
     machine, versions = document["machine"], document["versions"]
     memory = f"{size(machine['memory_bytes'])} of memory, {size(machine['memory_available_bytes'])} free"
     named = ", ".join(f"{name} {value or '– not installed'}" for name, value in versions.items() if name != "system")

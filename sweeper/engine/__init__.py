@@ -1,1 +1,1 @@
-"""One run's training loop, and what makes it fast."""
+"""The training loop of one run, and what makes it fast."""

@@ -1,4 +1,4 @@
-"""Batches from a data set that lies on the device as uint8: gather, random crop, flip and normalize in one go."""
+"""Batches from a uint8 data set on the device: gather, random crop, flip and normalize."""
 
 import functools
 
@@ -10,9 +10,9 @@ from sweeper.system.random_streams import torch_stream
 
 
 class EpochOrder:
-    """An epoch's random choices on the device; row i belongs to the i-th image trained.
+    """An epoch's random choices, on the device; row i is for the i-th image of the epoch.
 
-    The tensors stay where they are, for the CUDA graphs that read them; `draw` fills them anew.
+    `draw` refills the tensors in place, since CUDA graphs read them at fixed addresses.
 
     Attributes:
         index: int64 (n,), a permutation of the training images.
@@ -27,7 +27,7 @@ class EpochOrder:
         self.flip = torch.zeros(n, dtype=torch.bool, device=device)
 
     def draw(self, seed: int, epoch: int) -> None:
-        """The choices of (seed, epoch): the same for every optimizer, device and launcher, and after a resume."""
+        """Draw the choices for (seed, epoch): the same for every optimizer, device and launcher, and after a resume."""
         n = len(self.index)
         self.index.copy_(torch.randperm(n, generator=torch_stream(seed, epoch, "order")))
         self.crop.copy_(torch.randint(0, 2 * self.padding + 1, (n, 2), generator=torch_stream(seed, epoch, "crop")))
@@ -36,7 +36,7 @@ class EpochOrder:
 
 @functools.lru_cache(maxsize=2)
 def build_batches(data: Data, padding: int, flip: bool, device: torch.device) -> "Batches":
-    """The training images on the device; runs of one process that train on the same share them."""
+    """The training images on the device; runs of one process with the same data share them."""
     batches = Batches(data, padding, flip, device)
     if device.type == "cuda":
         torch.cuda.synchronize()  # other streams read them too
@@ -44,9 +44,9 @@ def build_batches(data: Data, padding: int, flip: bool, device: torch.device) ->
 
 
 class Batches:
-    """The training images of one run on its device, augmented as its data set asks.
+    """The training images of one run on its device, augmented according to its data set.
 
-    Images are padded once, by black, as torchvision's RandomCrop does; a crop is then a gather.
+    Images are padded with black once, as torchvision's RandomCrop pads; a crop is then a gather.
     """
 
     def __init__(self, data: Data, padding: int, flip: bool, device: torch.device) -> None:
@@ -65,10 +65,10 @@ class Batches:
         return len(self.labels)
 
     def take(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Images float32 (b, c, h, w), labels int64 (b,) and their places in the training set, int64 (b,).
+        """A batch: images float32 (b, c, h, w), labels int64 (b,) and indices into the training set, int64 (b,).
 
         Args:
-            places: int64 (b,), rows of the order.
+            places: int64 (b,), rows of `order`.
         """
         if self.by_kernel:
             from sweeper.engine.kernels.augment import take
@@ -81,7 +81,7 @@ class Batches:
         return self.take_plainly(order, places)
 
     def take_plainly(self, order: EpochOrder, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The same by torch's own operators: on other devices, and what the kernel is held against."""
+        """`take` by torch's operators: used on other devices, and the reference in the kernel's tests."""
         index = order.index[places]
         if not self.padding and not self.flip:
             return self.normalize(self.images[index]), self.labels[index], index
@@ -96,7 +96,7 @@ class Batches:
 
 
 class Normalize:
-    """uint8 images to float32 of mean 0 and deviation 1 a channel, by the full training set's figures."""
+    """Normalizes uint8 images to float32 by the mean and deviation of each channel of the full training set."""
 
     def __init__(self, data: Data, device: torch.device) -> None:
         self.scale = (1 / (255 * data.std)).to(device)[:, None, None]

@@ -1,4 +1,4 @@
-"""Optimizers judged at other weights than they train at: schedule-free ones, at an average (arXiv 2405.15682)."""
+"""Optimizers evaluated at other weights than they train: schedule-free ones, at an average (arXiv 2405.15682)."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ BATCHES = 50  # for new running statistics; as in github.com/facebookresearch/sc
 
 
 def begin_training(optimizer: Optimizer) -> None:
-    """Tell an optimizer that has two sets of weights to take those it trains at."""
-    if _has_two_sets(optimizer):  # by two methods that torch's class doesn't have
+    """Switch an optimizer that has two sets of weights to those that it trains."""
+    if _has_two_sets(optimizer):  # it has two methods that torch's class lacks
         optimizer.train()  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
 def as_judged(model: nn.Module, optimizer: Optimizer, step: Step) -> Iterator[None]:
-    """Within it `model` is in evaluation mode, at the weights that the optimizer is judged at.
+    """A context in which `model` is in evaluation mode, with the weights at which the optimizer is evaluated.
 
-    Batch norm's running statistics belong to the weights that were trained at, so they are made anew, of the epoch's
-    first `BATCHES` batches. Afterwards weights and statistics are to the bit what they were.
+    Batch norm's running statistics belong to the training weights, so they are computed again from the epoch's first
+    `BATCHES` batches. On exit, weights and statistics are restored bit for bit.
     """
     if not _has_two_sets(optimizer):
         model.eval()
@@ -51,7 +51,7 @@ def _renew_statistics(model: nn.Module, step: Step) -> None:
     momenta = [norm.momentum for norm in norms]
     for k, _ in enumerate(step.forward_batches(BATCHES)):
         for norm in norms:
-            norm.momentum = 1 / (k + 1)  # the plain mean of all so far
+            norm.momentum = 1 / (k + 1)  # a cumulative average
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 

@@ -1,9 +1,9 @@
-"""Build a run's model, optimizer and schedule from their configuration nodes.
+"""Builds a run's model, optimizer and schedule from their configuration nodes.
 
-A node names a class or function of any installed package by `_target_`, the convention of `hydra.utils.instantiate`,
-and its options by keyword; what the run alone knows (`params`, `total_steps`, `num_classes`, ...) is added here.
-A value that is itself a node with `_target_`, or a list of such nodes, is built first; with `_partial_: true` a node
-stays a function.
+A node names a class or function of any installed package by `_target_`, as for `hydra.utils.instantiate`, and its
+options by keyword. This module adds arguments that only the run knows (`params`, `total_steps`, `num_classes`, ...).
+A value that is itself a node with `_target_`, or a list of such nodes, is built first; a node with `_partial_: true`
+becomes a `functools.partial`.
 """
 
 import functools
@@ -24,16 +24,17 @@ NOT_OPTIONS = ("name", "_target_", "_partial_")
 
 
 def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_classes: int, seed: int) -> nn.Module:
-    """The network on the CPU in training mode, its initial weights determined by `seed` alone.
+    """Build the network on the CPU in training mode; its initial weights depend on `seed` only.
 
-    Its function gets `num_classes`, and `in_channels` and `image_size` (the side of square images) if it names them.
+    The target gets `num_classes`, and `in_channels` and `image_size` (the side of square images) if it has such
+    parameters.
 
     Args:
         data_shape: (channels, height, width) of an image.
 
     Raises:
-        BadInput: it can't be built, doesn't map images (n, *data_shape) to logits (n, num_classes), or has nothing
-            to train.
+        BadInput: it can't be built, doesn't map images (n, *data_shape) to logits (n, num_classes), or has no
+            trainable parameters.
     """
     channels, height, width = data_shape
     target = load_target("model._target_", model["_target_"])
@@ -49,7 +50,7 @@ def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_cla
         built = _call("model", model, target, **given)
         if not isinstance(built, nn.Module):
             raise BadInput(
-                f"model={_name(model)}: {model['_target_']} made no torch.nn.Module but {type(built).__name__}"
+                f"model={_name(model)}: {model['_target_']} returned {type(built).__name__}, not a torch.nn.Module"
             )
         _check_forward(built, model, data_shape, num_classes)
     if not any(p.requires_grad for p in built.parameters()):
@@ -67,26 +68,26 @@ def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[in
         Exception,
         SystemExit,
         GeneratorExit,
-    ) as error:  # any network may fail in any way on images it wasn't made for
+    ) as error:  # a network may raise anything on images that it isn't made for
         raise BadInput(
             f"model={_name(model)}: {model['_target_']} fails on images {shape}: {one_line(error)}"
         ) from error
     got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if got != (2, num_classes):
         raise BadInput(
-            f"model={_name(model)}: {model['_target_']} makes {got} of images {shape}; needed are (2, {num_classes})"
+            f"model={_name(model)}: {model['_target_']} returns {got} for images {shape}, not (2, {num_classes})"
         )
     built.train()
 
 
 def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and_biases: bool) -> Optimizer:
-    """The optimizer over `model`'s trainable parameters, each in exactly one group.
+    """Build the optimizer over `model`'s trainable parameters, each in exactly one group.
 
-    Weight decay leaves norms and biases (at most one dimension) alone unless asked. A class with `uses_roles = True`
-    gets groups with a `role`: "hidden" (see `hidden_weights`) or "other".
+    Without `decay_norms_and_biases`, parameters of at most one dimension get no weight decay. A class with
+    `uses_roles = True` gets groups with a `role`: "hidden" (see `hidden_weights`) or "other".
 
     Raises:
-        BadInput: it can't be built, or needs what the training loop doesn't give.
+        BadInput: it can't be built, or needs something that the training loop doesn't provide.
     """
     target = load_target("optimizer._target_", optimizer["_target_"])
     hidden: set[torch.Tensor] | None = None
@@ -101,7 +102,7 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
     on_cuda = next(model.parameters()).is_cuda
     built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
-    needs_closure = getattr(built, "needs_closure", False)  # the loop gives it: `Step.again`
+    needs_closure = getattr(built, "needs_closure", False)  # the loop provides one: `Step.again`
     if not isinstance(built, Optimizer) or (_needs_arguments(built.step) and not needs_closure):
         raise BadInput(
             f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
@@ -114,7 +115,7 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
 
 
 def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict[str, bool]:
-    """Options of torch's optimizers with which their step can be part of a CUDA graph, unless the user chose any."""
+    """Options with which a torch optimizer's step can be part of a CUDA graph; none if the user set any of them."""
     if any(optimizer.get(name) is not None for name in ("foreach", "fused", "capturable", "differentiable")):
         return {}
     options = {name: True for name in ("fused", "capturable") if _takes(target, name)}
@@ -129,17 +130,17 @@ def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict
 
 
 def build_schedule(schedule: dict[str, Any], optimizer: Optimizer, total_steps: int) -> LRScheduler:
-    """The learning rate schedule, to be stepped once after each of `total_steps` training steps.
+    """Build the learning rate schedule, to be stepped once after each of `total_steps` training steps.
 
-    Its function gets the optimizer, and `total_steps` if it names it, as torch's `OneCycleLR` does.
+    The target gets the optimizer, and `total_steps` if it has such a parameter, as torch's `OneCycleLR` does.
 
     Raises:
-        BadInput: it can't be built, or its step needs what the training loop doesn't give.
+        BadInput: it can't be built, or its step needs something that the training loop doesn't provide.
     """
     target = load_target("schedule._target_", schedule["_target_"])
     for group in optimizer.param_groups:
         if isinstance(group["lr"], torch.Tensor):
-            # As a Python number: the schedule then computes on the host and never waits for the device.
+            # With a Python number the schedule computes on the host and never waits for the device.
             group.setdefault("initial_lr", float(group["lr"]))
     given = {"total_steps": total_steps} if _takes(target, "total_steps") and "total_steps" not in schedule else {}
     built = _call("schedule", schedule, target, optimizer, **given)
@@ -151,9 +152,9 @@ def build_schedule(schedule: dict[str, Any], optimizer: Optimizer, total_steps: 
 
 
 def hidden_weights(model: nn.Module) -> set[torch.Tensor]:
-    """Trainable weights of linear layers and convolutions that are neither the first nor the last of them.
+    """Trainable weights of linear layers and convolutions, except the first and the last.
 
-    First and last by the order in which the model registers them; last is the last linear layer, the classifier.
+    The order is that in which the model registers them; the last is the last linear layer, the classifier.
     """
     kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
     layers = [module for module in model.modules() if isinstance(module, kinds)]
@@ -164,7 +165,7 @@ def hidden_weights(model: nn.Module) -> set[torch.Tensor]:
 
 
 def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: Any, **given: Any) -> Any:
-    """Call `target` with the node's options and what the run gives, both checked against its signature first."""
+    """Call `target` with the node's options and the run's arguments, after checking both against its signature."""
     parameters = _parameters(target)[len(args) :]
     names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
@@ -189,7 +190,7 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
         Exception,
         SystemExit,
         GeneratorExit,
-    ) as error:  # constructors of any package judge their values in their own ways
+    ) as error:  # a third-party constructor may raise anything for a bad value
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
         advice = nulls if "NoneType" in str(error) else ""
         raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error
@@ -208,7 +209,7 @@ def _build_value(option: str, value: Any) -> Any:
 
 
 def _parameter_groups(model: nn.Module, hidden: set[torch.Tensor] | None, decay_all: bool) -> list[dict[str, Any]]:
-    """At most two groups, with and without weight decay; with roles the hidden weights' groups come first."""
+    """One group with weight decay and one without, or two such pairs with roles, the hidden weights first."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -224,7 +225,7 @@ def _parameter_groups(model: nn.Module, hidden: set[torch.Tensor] | None, decay_
 def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(target).parameters.values())
-    except ValueError:  # some built-in functions tell no signature: they take what they are given
+    except ValueError:  # some built-in functions have no signature: assume that they take everything
         return [inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)]
 
 

@@ -1,4 +1,4 @@
-"""What a run needs to go on exactly where it stopped, on any device."""
+"""Saves and loads what a run needs to resume exactly where it stopped, on any device."""
 
 import copy
 import logging
@@ -16,7 +16,7 @@ from sweeper.system.errors import RunFailed, first_line
 
 CHECKPOINT_VERSION = 1
 
-# Options of torch's optimizers that say by which code a step is computed; they depend on the device.
+# Options of torch's optimizers that select the implementation of a step; they depend on the device.
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 
 log = logging.getLogger("sweeper")
@@ -31,9 +31,9 @@ def save_state(
     step: int,
     environment: dict[str, Any],
 ) -> None:
-    """Write the checkpoint from which training goes on with step `step` (from 0) of epoch `epoch` (from 1).
+    """Write the checkpoint from which training resumes at step `step` (from 0) of epoch `epoch` (from 1).
 
-    Data order, augmentation and dropout are drawn anew by their keys, so no random state is kept.
+    Data order, augmentation and dropout are drawn from keyed generators, so no random state is saved.
     """
     state = {
         "version": CHECKPOINT_VERSION,
@@ -56,14 +56,14 @@ def load_state(
     signature: Signature,
     environment: dict[str, Any],
 ) -> tuple[int, int]:
-    """Put the run's checkpoint into `parts` and `rows`; returns (epoch, step) to go on with, (1, 0) without one.
+    """Load the run's checkpoint into `parts` and `rows`; returns the (epoch, step) to resume at, (1, 0) without one.
 
-    Of a checkpoint that can't be used the log has a line, and it is kept under `previous/`: the run goes on from the
-    one before it, or begins anew. Another line says where it goes on otherwise than it began, which `environment` then
-    tells.
+    A checkpoint that can't be used is reported in the log and kept under `previous/`; the run then resumes from the
+    previous one or starts from the beginning. If the run resumes under other conditions than it started with, that is
+    reported in the log and recorded in `environment`.
 
     Raises:
-        RunFailed: it was made on other data than `signature` tells.
+        RunFailed: the checkpoint was made on other data than `signature` names.
     """
     refused: dict[str, str] = {}
     for name in CHECKPOINT_FILES:
@@ -92,30 +92,31 @@ def load_state(
 
 
 def _tell(run: RunDirectory, refused: dict[str, str], others: list[str], how: str) -> None:
-    """Say why checkpoints weren't used, and keep them elsewhere: where they lie they would replace whole ones."""
+    """Report why checkpoints weren't used, and move them away: in place, they would take part in the next rotation."""
     kept = keep_files(run.path, [*refused, *others]) if refused else None
     for reason in refused.values():
         log.warning("%s; it is kept in %s; the run %s", reason, kept, how)
 
 
 def _check(state: dict[str, Any], signature: Signature) -> None:
-    """
+    """Check that a state belongs to this run and is one that this run can be in.
+
     Raises:
-        Unfit: it is another run's, or no state that this run can be in.
+        Unfit: it doesn't, or it isn't.
     """
     if state.get("version") != CHECKPOINT_VERSION:
         raise Unfit("of another version of sweeper")
-    other = state.get("run", signature.run)  # older ones don't tell
+    other = state.get("run", signature.run)  # older checkpoints don't name it
     if other != signature.run:
         raise Unfit(f"of another run, {other}" if isinstance(other, str) and other.isprintable() else "of another run")
     check_progress(state, signature)
 
 
 def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
-    """Load a state into `parts`, which stay as they were if it doesn't fit.
+    """Load a state into `parts`; if it doesn't fit, they are unchanged.
 
     Raises:
-        Unfit: a part can't take it.
+        Unfit: a part can't load its state.
     """
     own = {name: _portable_state(part) for name, part in parts.items()}
     check_parts(state, own)
@@ -126,18 +127,19 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
     name = ""
     try:
         for name, part in parts.items():
-            if name in state:  # a run begun in another precision has no loss scale
+            if name in state:  # missing if the run started in another precision
                 _load(part, state[name])
-    except Exception as error:  # whatever a part of the user's raises
+    except Exception as error:  # a user's class may raise anything
         for name_before, part in parts.items():
             _load(part, before[name_before])
         raise Unfit(f"the {name} can't take its state ({first_line(error)})") from error
 
 
 def _load(part: Any, state: dict[str, Any]) -> None:
-    """
+    """Load one part's state.
+
     Raises:
-        KeyError: the optimizer would lack an option, of which its next step would fail.
+        KeyError: the optimizer would then lack an option that its next step needs.
     """
     if not isinstance(part, torch.optim.Optimizer):
         part.load_state_dict(state)
@@ -153,7 +155,7 @@ def _load(part: Any, state: dict[str, Any]) -> None:
 
 
 def _stepped_state(optimizer: torch.optim.Optimizer) -> dict[int, Any] | None:
-    """What an optimizer of torch's or ours keeps after a step, without memory for it; None where that isn't known."""
+    """The state that an optimizer has after a step, on the meta device; None if it can't be determined."""
     if not type(optimizer).__module__.startswith(("torch.optim.", "sweeper.")):
         return None
     try:
@@ -166,13 +168,13 @@ def _stepped_state(optimizer: torch.optim.Optimizer) -> dict[int, Any] | None:
             parameter.grad = torch.empty_like(parameter)
         twin.step()
         stepped: dict[int, Any] = twin.state_dict()["state"]
-    except Exception:  # it needs more than that for a step
+    except Exception:  # its step needs real tensors
         return None
     return stepped
 
 
 def _portable_state(part: Any) -> dict[str, Any]:
-    """The part's state with learning rates as numbers: as tensors they belong to one kind of device."""
+    """The part's state with learning rates as numbers, since a tensor would belong to one kind of device."""
     state: dict[str, Any] = part.state_dict()
     if isinstance(part, torch.optim.Optimizer):
         state["param_groups"] = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
@@ -182,7 +184,7 @@ def _portable_state(part: Any) -> dict[str, Any]:
 
 
 def _lay_like_parameters(optimizer: torch.optim.Optimizer) -> None:
-    """State from a device with another memory format gets its parameters' own, which fused steps insist on."""
+    """Give loaded state the memory format of its parameters, which fused steps require."""
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:

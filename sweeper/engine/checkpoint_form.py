@@ -1,4 +1,4 @@
-"""Whether a checkpoint is one that a run can have written: types, ranges and shapes, before any of it is used."""
+"""Validates a checkpoint's types, ranges and shapes before any of it is used."""
 
 import math
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ import torch
 
 from sweeper.runs.metrics import METRICS
 
-# Columns that a row has only with label noise or with validation images.
+# Columns that are empty without label noise or without validation images.
 _OPTIONAL = ("clean_train_accuracy", "corrupted_train_accuracy", "val_loss", "val_accuracy")
-_OWN_LEFT_OUT = ("verbose",)  # what schedules of older versions of torch had, beside names with an underscore
+_OWN_LEFT_OUT = ("verbose",)  # in schedules of older torch; names with an underscore are ignored too
 
 
 class Unfit(Exception):
-    """A whole checkpoint that a run can't go on from. A line, which follows the file's name."""
+    """A checkpoint is whole, but the run can't resume from it. One line, to be put after the file's name."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a checkpoint must agree with.
+    """What a checkpoint must match.
 
     Attributes:
         run: the run's name.
         data_digest: of all images and labels.
-        steps: of an epoch.
+        steps: steps per epoch.
         validated: whether images are held out for validation.
     """
 
@@ -37,10 +37,10 @@ class Signature:
 
 
 def check_progress(state: dict[str, Any], signature: Signature) -> None:
-    """Check how far a checkpoint says that its run is.
+    """Validate a checkpoint's progress.
 
     Raises:
-        Unfit: `epoch`, `step`, `rows` or `data_digest` are of another type, out of range, or don't agree.
+        Unfit: `epoch`, `step`, `rows` or `data_digest` has the wrong type, is out of range, or contradicts another.
     """
     epoch, step, rows = (state.get(name) for name in ("epoch", "step", "rows"))
     if not _is_integer(epoch) or not 1 <= epoch <= signature.epochs:
@@ -55,20 +55,20 @@ def check_progress(state: dict[str, Any], signature: Signature) -> None:
         if (row["epoch"], row["step"]) != (k, k * signature.steps):
             raise Unfit(f"its row {k} is of epoch {row['epoch']}, step {row['step']}")
     if not isinstance(state.get("data_digest"), str):
-        raise Unfit("it doesn't tell its data")
+        raise Unfit("it has no digest of its data")
 
 
 def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
-    """Check the states of model, optimizer, schedule and meter against those of the parts that would take them.
+    """Compare the saved states of model, optimizer, schedule and meter with the states of the parts to be loaded.
 
     Args:
-        here: the parts' own states.
+        here: the parts' current states.
 
     Raises:
-        Unfit: one is missing or has another form.
+        Unfit: a state is missing or has another form.
     """
     for name, own in here.items():
-        if name == "loss_scale" and name not in state:  # begun in another precision
+        if name == "loss_scale" and name not in state:  # started in another precision
             continue
         saved = state.get(name)
         if not isinstance(saved, Mapping):
@@ -84,11 +84,11 @@ def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
 
 
 def check_stepped(state: Mapping[str, Any], stepped: Mapping[int, Any]) -> None:
-    """Check an optimizer's state by what one of its kind keeps after a step.
+    """Compare an optimizer's saved state with that of the same optimizer after one step.
 
     Args:
-        state: by parameter, of an optimizer that has made steps.
-        stepped: of another, whose parameters have the same shapes.
+        state: the saved state by parameter.
+        stepped: the state after one step, for parameters of the same shapes.
 
     Raises:
         Unfit: something is missing or has another shape.
@@ -138,12 +138,12 @@ def _check_schedule(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
         if key not in own and not (isinstance(key, str) and key.startswith(("_", *_OWN_LEFT_OUT))):
             raise Unfit("the schedule is another")
     if "last_epoch" not in saved:
-        raise Unfit("the schedule doesn't tell its step")
+        raise Unfit("the schedule's state has no step")
     _check_form("schedule", saved, {key: value for key, value in own.items() if key in saved})
 
 
 def _check_form(name: str, saved: Any, own: Any) -> None:
-    """Tensors have the same shapes, lists the same lengths, and numbers are numbers; of the rest nothing is known."""
+    """Check that tensors have the same shapes, lists the same lengths, and numbers are numbers; the rest passes."""
     if isinstance(own, torch.Tensor):
         of_one = own.ndim == 0 and _is_number(saved)
         if not of_one and not (isinstance(saved, torch.Tensor) and saved.shape == own.shape):

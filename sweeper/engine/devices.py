@@ -1,4 +1,4 @@
-"""Choose CUDA > MPS > CPU, and say what each kind must not do. Torch is imported only by what needs it."""
+"""Chooses the device, CUDA before MPS before CPU, and knows what each kind can't do. Functions import torch lazily."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Device:
-    """A device as a run uses it. Images lie channels last, except where that computes something wrong."""
+    """A device and how a run uses it. Images are in channels_last, except where that gives wrong results."""
 
     kind: str  # cuda, mps or cpu
     name: str  # e.g. "NVIDIA H100 80GB HBM3"
@@ -24,7 +24,7 @@ class Device:
     threads: int
     compile: bool
     why: str
-    contiguous: bool = False  # images and weights on the CPU, see `place`
+    contiguous: bool = False  # images and weights are contiguous on the CPU, see `place`
 
     def line(self) -> str:
         threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.kind == "cpu" else ""
@@ -40,7 +40,7 @@ class Device:
     def memory_format(self) -> "torch.memory_format":
         import torch
 
-        # On MPS batch norm's backward pass was wrong in channels_last.
+        # On MPS, the backward pass of batch norm was wrong in channels_last.
         return torch.contiguous_format if self.kind == "mps" or self.contiguous else torch.channels_last
 
     @property
@@ -48,7 +48,7 @@ class Device:
         return self.kind == "cuda"
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The forward pass's context: weights stay fp32, what gains by it is computed in `precision`."""
+        """The autocast context of the forward pass: weights stay fp32, suitable operators compute in `precision`."""
         import torch
 
         if self.precision == "fp32":
@@ -63,7 +63,7 @@ class Device:
 
 
 class Pace:
-    """Keeps the host at most `2 * EVERY` steps ahead of a CUDA device, so that a stop is soon and lanes take turns."""
+    """Keeps the host at most `2 * EVERY` steps ahead of a CUDA device, so that it stops soon and lanes take turns."""
 
     EVERY = 8
 
@@ -81,7 +81,7 @@ class Pace:
         return self._events.pop(0) if len(self._events) > 2 else None
 
     def now(self) -> "torch.cuda.Event | None":
-        """The event that the device reaches when all it was given so far is done."""
+        """An event that the device reaches when it has done all work given so far."""
         self._events.clear()
         return self._record() if self._kind == "cuda" else None
 
@@ -94,9 +94,9 @@ class Pace:
 
 
 def prepare_process(threads: int) -> None:
-    """Set what torch reads when it is imported. Later calls in the same process change the thread count alone."""
-    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # an operator MPS lacks runs on the CPU instead
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what device.deterministic=true needs of cuBLAS
+    """Set the environment variables that torch reads at import. Later calls change only the thread count."""
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # operators that MPS lacks run on the CPU
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for device.deterministic=true
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "optimizer-sweeper" / "inductor"
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))  # torch's own default is lost when /tmp is emptied
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -114,15 +114,15 @@ def kinds_here() -> dict[str, bool]:
 
 
 def best_kind(asked: str) -> str:
-    """The kind that a run asks for, in place of `auto` the best of this machine, as torch tells."""
+    """The requested kind, with `auto` replaced by this machine's best kind according to torch."""
     return next(kind for kind, there in kinds_here().items() if there) if asked == "auto" else asked
 
 
 def choose_device(options: dict[str, Any], threads: int) -> Device:
-    """Choose the device that `options` (the group `device`) ask for and set torch's switches for it.
+    """Choose the device requested by `options` (the group `device`) and set torch's switches for it.
 
     Raises:
-        BadInput: the kind, the precision or compiling isn't to be had here.
+        BadInput: the kind, the precision or torch.compile isn't available here.
     """
     import torch
 
@@ -163,25 +163,27 @@ def _precision(kind: str, asked: str) -> str:
         if asked == "auto":  # tensor cores compute bf16 from 8.0 (Ampere) on, and fp16 from 7.0 (Volta, Turing) on
             return "bf16" if capability >= (8, 0) else "fp16" if capability >= (7, 0) else "fp32"
         if asked == "bf16" and capability < (8, 0):
-            raise BadInput("device.precision=bf16: this GPU computes no bf16 (compute capability below 8.0); use fp16")
+            raise BadInput(
+                "device.precision=bf16: this GPU doesn't support bf16 (compute capability below 8.0); use fp16"
+            )
     elif asked == "fp16":
-        raise BadInput(f"device.precision=fp16: only on CUDA, where loss scaling is built; {kind} has bf16 and fp32")
+        raise BadInput(f"device.precision=fp16: only CUDA has it, with loss scaling; {kind} has bf16 and fp32")
     return "fp32" if asked == "auto" else asked
 
 
 def place(model: "torch.nn.Module", device: Device) -> tuple["torch.nn.Module", Device]:
-    """The model on the device, and the device as it serves this model: the two are laid out in the same order."""
+    """Move the model to the device. Returns both; the returned device has the memory format that the model needs."""
     if device.kind == "cpu" and any(map(_needs_contiguous, model.modules())):
         device = replace(device, contiguous=True)
     return model.to(device.torch_device).to(memory_format=device.memory_format), device
 
 
 def _needs_contiguous(layer: "torch.nn.Module") -> bool:
-    """Whether oneDNN computes the weight's gradient wrongly in channels_last order, hangs or crashes.
+    """Whether oneDNN may hang, crash or compute a wrong weight gradient for this layer in channels_last.
 
-    Without AVX-512 it does so for 1×1 convolutions with a stride and fewer than 8 input channels
-    (github.com/uxlfoundation/oneDNN/issues/6035). The rule asks for no CPU's name, so that a run has the same order
-    on every CPU.
+    Without AVX-512 it does for 1×1 convolutions with a stride and fewer than 8 input channels
+    (github.com/uxlfoundation/oneDNN/issues/6035). The rule doesn't depend on the CPU, so that a run has the same memory
+    format on every CPU.
     """
     import torch
 
@@ -195,7 +197,7 @@ def _needs_contiguous(layer: "torch.nn.Module") -> bool:
 
 
 def has_precision(kind: str, precision: str) -> bool:
-    """Whether this machine's device of that kind computes in it."""
+    """Whether this machine's device of that kind supports the precision."""
     try:
         return precision in ("fp32", "bf16", "fp16") and _precision(kind, precision) == precision
     except BadInput:
@@ -203,7 +205,7 @@ def has_precision(kind: str, precision: str) -> bool:
 
 
 def why_not(kind: str) -> str:
-    """Why torch has no device of that kind here, in words."""
+    """Why torch has no device of that kind here, as a phrase."""
     import torch
 
     if kind == "cuda":
@@ -228,13 +230,13 @@ def _device_name(kind: str) -> str:
 
 
 def peak_memory_bytes(kind: str) -> int:
-    """Peak of the device's memory in use by this process since `reset_peak_memory`; on the CPU the process's own."""
+    """Peak bytes of device memory used by this process since `reset_peak_memory`; on the CPU its peak resident size."""
     import torch
 
     if kind == "cuda":
         return torch.cuda.max_memory_allocated()
     if kind == "mps":
-        return torch.mps.driver_allocated_memory()  # MPS keeps no peak; the driver's pool only grows
+        return torch.mps.driver_allocated_memory()  # MPS records no peak; the driver's pool only grows
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -242,7 +244,7 @@ def peak_memory_bytes(kind: str) -> int:
 
 
 def reset_peak_memory(kind: str) -> None:
-    """Begin anew, for a run that has the process to itself. The CPU's peak is the process's for good."""
+    """Reset the peak, for a run that is alone in its process. On the CPU the peak can't be reset."""
     import torch
 
     if kind == "cuda":
@@ -250,7 +252,7 @@ def reset_peak_memory(kind: str) -> None:
 
 
 def synchronize(kind: str) -> None:
-    """Wait until the device has done all it was given, so that a clock tells the truth."""
+    """Wait until the device has done all its work, so that elapsed times are right."""
     import torch
 
     if kind == "cuda":

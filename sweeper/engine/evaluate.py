@@ -1,4 +1,4 @@
-"""Loss and accuracy over a split that lies on the device, without augmentation."""
+"""Loss and accuracy over a split on the device, without augmentation."""
 
 import functools
 
@@ -15,9 +15,9 @@ BATCH_SIZE = 1000
 
 
 class Evaluation:
-    """Measures a model in evaluation mode over a split; on CUDA by a graph from the second time on.
+    """Evaluates a model over a split; on CUDA by a CUDA graph from the second time on.
 
-    `measure` only hands the work to the device, and `read` waits for it, so that other runs can use the time between.
+    `measure` only launches the work and `read` waits for it, so that other runs can use the time in between.
     """
 
     def __init__(self, split: Split, model: nn.Module, normalize: Normalize, device: Device) -> None:
@@ -25,7 +25,7 @@ class Evaluation:
         self.model, self.normalize, self.device = model, normalize, device
         self.loss = torch.zeros((), device=device.torch_device)
         self.correct = torch.zeros((), dtype=torch.int64, device=device.torch_device)
-        self._can_be_recorded: bool | None = None  # not known before the first time
+        self._can_be_recorded: bool | None = None  # unknown before the first evaluation
         self._graph: Graph | None = None
 
     def measure(self) -> None:
@@ -40,7 +40,7 @@ class Evaluation:
         self._compute()
 
     def read(self) -> dict[str, float]:
-        """Mean cross-entropy, and accuracy in [0, 1], as last measured."""
+        """The mean cross-entropy and the accuracy, in [0, 1], of the latest `measure`."""
         n = len(self.labels)
         return {"loss": self.loss.item() / n, "accuracy": self.correct.item() / n}
 
@@ -57,7 +57,7 @@ class Evaluation:
 
 @functools.lru_cache(maxsize=4)
 def _on_device(split: Split, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """The split's images and labels there; runs of one process that measure the same share them."""
+    """The split's images and labels on the device; runs of one process with the same data share them."""
     moved = split.images.to(device), split.labels.to(device)
     if device.type == "cuda":
         torch.cuda.synchronize()  # other streams read them too

@@ -1,12 +1,12 @@
-"""Fused blocks put in place of a model's own on CUDA, by the pattern of its modules, in any model that has it.
+"""Replaces modules of any model by fused blocks on CUDA, wherever they form a known pattern.
 
-The model stays as it was built. Its forward pass is traced, once for training and once for evaluation, and in the graph
+The model itself stays as built. Its forward pass is traced, once for training and once for evaluation, and in the graph
 
-- batch norm, the sum and the ReLU behind it become one call (`sweeper/engine/kernels/batch_norm.py`);
-- its result goes to two readers under two names, so that its backward pass adds their gradients;
-- a sum's other operand that comes by a branch, such as a shortcut's convolution, is begun beside the rest
+- batch norm and the sum and ReLU after it become one call (`sweeper/engine/kernels/batch_norm.py`);
+- if two calls read its result, each gets an alias of it, so that its backward kernel adds their gradients;
+- the other operand of the sum, such as a shortcut's convolution, starts early on another stream
   (`sweeper/engine/kernels/branches.py`);
-- a 3×3 convolution over few channels gets the kernel of a first layer (`sweeper/engine/kernels/convolution.py`).
+- a 3×3 convolution over few channels uses the kernel for first layers (`sweeper/engine/kernels/convolution.py`).
 """
 
 import operator
@@ -27,20 +27,20 @@ Node = Any  # fx.Node, whose target and arguments may be almost anything
 
 RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add, "add", "add_")
-# Calls that leave their input as it is, so that it can be read earlier, or under two names.
+# Modules that don't change their input in place, so that it may be read earlier or through an alias.
 READERS = (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d)
 READING = (batch_norm, first_convolution, aside, operator.add, torch.add)
 
 
 class ForwardPasses(NamedTuple):
-    """A model's forward pass in training and in evaluation, over the model's own weights."""
+    """A model's forward passes in training and in evaluation, which use the model's own weights."""
 
     training: nn.Module
     evaluation: nn.Module
 
 
 def forward_passes(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> ForwardPasses:
-    """With fused blocks where our kernels run and the model can be traced; elsewhere the model itself."""
+    """The forward passes with fused blocks, if our kernels run here and the model can be traced; else the model."""
     if device.kind != "cuda" or device.compile or not triton_serves(device.torch_device):
         return ForwardPasses(model, model)
     was_training = model.training
@@ -58,12 +58,12 @@ class Fused(nn.Module):
         self.traced = fuse(traced)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.traced.forward(images)  # called as a module, it writes its errors to the terminal
+        logits: torch.Tensor = self.traced.forward(images)  # calling the module would print its errors
         return logits
 
 
 def fuse(traced: fx.GraphModule) -> fx.GraphModule:
-    """The same with fused blocks, as told above."""
+    """Replace the patterns in a traced model by the fused blocks listed above."""
     graph = _Graph(traced)
     graph.drop_identities()
     graph.fuse_norms()
@@ -75,7 +75,7 @@ def fuse(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 class _Graph:
-    """Patterns in a graph of calls, and their replacement."""
+    """Finds patterns in a graph of calls and replaces them."""
 
     def __init__(self, traced: fx.GraphModule) -> None:
         self.nodes = traced.graph
@@ -93,7 +93,7 @@ class _Graph:
                 self._fuse_norm(node)
 
     def _fuse_norm(self, node: Node) -> None:
-        """Replace it and what follows by one call, where nobody else reads what lies between."""
+        """Replace a batch norm and the calls after it by one call, if no other call reads the results in between."""
         (x,) = node.args
         place, last, residual = node, node, None
         after = _only_user(node)
@@ -113,7 +113,7 @@ class _Graph:
             self.nodes.erase_node(replaced)
 
     def _residual(self, node: Node, after: Node) -> Node | None:
-        """The other operand of the sum `after`, if `node` is the one that is to take it in."""
+        """The other operand of the sum `after`, if the sum is to be fused into `node`."""
         if after.op == "call_module" or after.target not in SUMS or after.kwargs or len(after.args) != 2:
             return None
         first, second = after.args
@@ -121,7 +121,7 @@ class _Graph:
         in_place = after.target in (operator.iadd, "add_")
         if not isinstance(other, fx.Node) or other is node or (in_place and first is not node):
             return None
-        if self._calls(other, nn.BatchNorm2d) and not in_place:  # the longer way is the main one
+        if self._calls(other, nn.BatchNorm2d) and not in_place:  # the longer path is the main one
             ours, theirs = len(_way(node)), len(_way(other))
             if ours < theirs or (ours == theirs and second is node):
                 return None
@@ -137,7 +137,7 @@ class _Graph:
                 self.nodes.erase_node(node)
 
     def begin_branches(self) -> None:
-        """A way of convolutions to a residual is gone `aside` as soon as its input is there."""
+        """Run a path of convolutions that ends in a residual by `aside`, as soon as its input is computed."""
         for node in list(self.nodes.nodes):
             if node.target is not batch_norm or node.args[2] is None:
                 continue
@@ -177,7 +177,7 @@ class _Graph:
             self.nodes.erase_node(node)
 
     def _calls(self, node: Node, *kinds: type[nn.Module]) -> bool:
-        """Whether it calls a module that is of one of these classes itself, of one argument."""
+        """Whether a node calls a module whose class is exactly one of `kinds`, with one argument."""
         if node.op != "call_module" or node.kwargs or [type(argument) for argument in node.args] != [fx.Node]:
             return False
         module = self.modules[str(node.target)]
@@ -195,13 +195,13 @@ def _only_user(node: Node) -> Node | None:
 
 
 def _input(node: Node) -> Any:
-    """Its only input besides attributes of the model; None if there are several."""
+    """A node's only input besides attributes of the model; None if there are several."""
     inputs = [n for n in node.all_input_nodes if n.op != "get_attr"]
     return inputs[0] if len(inputs) == 1 else None
 
 
 def _way(node: Node) -> list[Node]:
-    """The calls from where ways part to `node`, each with one input that nobody else reads."""
+    """The chain of calls that ends in `node` and begins at a fork; each has one input that no other call reads."""
     way: list[Node] = []
     while node.op != "placeholder" and len(node.users) == 1 and (before := _input(node)) is not None:
         way.insert(0, node)

@@ -1,14 +1,14 @@
-"""CUDA graphs: a step recorded once and repeated without the host, as far as the optimizer allows.
+"""CUDA graphs: a step is captured once and replayed without the host, as far as the optimizer allows.
 
-How far is found by trying, never by an optimizer's name:
+How far is found out by trying, never by an optimizer's name:
 
-- `whole step`: everything is one graph; the learning rate lies in a tensor that the schedule fills.
+- `whole step`: everything is one graph; the learning rate is in a tensor that the schedule fills.
 - `forward and backward`: the optimizer needs the host, e.g. for a step count that is a Python number; it steps eagerly
   after the graph.
-- `eager`: the model needs the host, too, or the optimizer does and computes gradients anew within its step.
+- `eager`: the model needs the host, or the optimizer does and computes gradients within its step.
 
-A graph of the whole step is kept only if it repeats what an eager step does; see `_repeats`. What a model decides on
-the host without looking at the device, e.g. by Python's random numbers, stays as it was recorded.
+A graph of the whole step is kept only if it does the same as an eager step; see `_repeats`. What a model decides on
+the host without reading the device, e.g. by Python's random numbers, stays as captured.
 """
 
 import copy
@@ -30,12 +30,12 @@ log = logging.getLogger("sweeper")
 
 
 class Graph:
-    """A recording of `work`, which must have run before, so that nothing is set up while it is recorded."""
+    """A CUDA graph of `work`, which must have run before, so that nothing is initialized during the capture."""
 
     def __init__(self, work: Callable[[], None], pool: Any = None) -> None:
         self._graph = torch.cuda.CUDAGraph()
-        # cuBLAS keeps a workspace for each stream. Cleared before and after, every graph gets one in its own memory:
-        # graphs that are repeated at the same time must not share it.
+        # cuBLAS keeps one workspace per stream. Clearing it before and after gives every graph its own workspace:
+        # graphs that are replayed at the same time must not share one.
         torch._C._cuda_clearCublasWorkspaces()
         with torch.cuda.graph(self._graph, pool=pool, stream=_side_stream()):
             work()
@@ -49,24 +49,24 @@ class Graph:
 
 
 class GraphedStep:
-    """Runs a `Step`, by graphs from its second time on. `tier` tells how far; None until it is known."""
+    """Runs a `Step`, by graphs from the second call on. `tier` is how much of it is a graph; None until known."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
         self.tier: str | None = None
         self._has_stepped = False
-        # By batch size; with the gradients that its graph makes, where the optimizer steps after it.
+        # By batch size: the graph, and the gradients that it computes if the optimizer steps after it.
         self._graphs: dict[int, tuple[Graph, list[tuple[torch.Tensor, torch.Tensor]] | None]] = {}
 
     def __call__(self, size: int) -> None:
-        """A step with a batch of `size` images."""
+        """Train one step with a batch of `size` images."""
         if self.tier is None:
             self.tier = self._try_out(size)
         if self._has_stepped and self.tier != EAGER and size not in self._graphs:
             self._record(size)
         if size not in self._graphs:
             self.step.run(size)
-            self._has_stepped = not self.step.overflowed  # in it the optimizer makes its state, which graphs then keep
+            self._has_stepped = not self.step.overflowed  # creates the optimizer's state, which graphs use
             return
         graph, grads = self._graphs[size]
         graph.replay()
@@ -76,7 +76,7 @@ class GraphedStep:
             self.step.update()
 
     def _try_out(self, size: int) -> str:
-        """Can model and optimizer do without the host? By eager steps that are then undone."""
+        """The tier that model and optimizer allow, found out by eager steps that are then undone."""
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
@@ -98,7 +98,7 @@ class GraphedStep:
             tier = WHOLE
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # models and optimizers of any package need the host in their own ways
+        except Exception as error:  # third-party models and optimizers may raise anything here
             log.debug("no graph of the whole step: %s", first_line(error))
         torch.cuda.synchronize()
         for tensor, value in zip(step.tensors(), saved[0], strict=True):
@@ -112,7 +112,7 @@ class GraphedStep:
         return tier
 
     def _record(self, size: int) -> None:
-        """Record the step for this size, in the highest tier that repeats it."""
+        """Capture the step for this size, in the highest tier whose graph does the same as the step."""
         if self.tier == WHOLE and not self._record_tier(WHOLE, self.step.run_alone, size):
             self._graphs.clear()
             _use_number_rates(self.step.optimizer)
@@ -133,7 +133,7 @@ class GraphedStep:
                 raise RuntimeError("its recording does not repeat what the step does")
         except torch.OutOfMemoryError:
             raise
-        except Exception as error:  # whatever is not allowed while recording
+        except Exception as error:  # anything that isn't allowed during a capture
             torch.cuda.synchronize()
             log.warning("no CUDA graph of the %s, so this run is slower: %s", tier, first_line(error))
             saved.put_back()
@@ -143,10 +143,10 @@ class GraphedStep:
         return True
 
     def _repeats(self, graph: Graph, size: int, saved: "_Saved") -> bool:
-        """Two repetitions of the graph move the weights as two eager steps do, at another learning rate than recorded.
+        """Whether two replays change the weights as two eager steps do, at another learning rate than captured.
 
-        Kernels that add in any order leave a difference, and an optimizer that looks at signs alone may amplify it; a
-        learning rate or a step count that was recorded as a constant makes one as large as the way itself.
+        Kernels that sum in varying order cause a difference, which an optimizer that uses only signs may amplify. A
+        learning rate or step count captured as a constant causes one as large as the change of the weights itself.
         """
         ends = []
         for work in (graph.replay, lambda: self.step.run_alone(size)):
@@ -166,7 +166,7 @@ class GraphedStep:
 
 
 class _Saved:
-    """Copies of all that a step changes, to be put back in place, where graphs read them."""
+    """Copies of all that a step changes, to be restored in place, where graphs read it."""
 
     def __init__(self, step: Step) -> None:
         rates = [g["lr"] for g in step.optimizer.param_groups if isinstance(g["lr"], torch.Tensor)]
@@ -184,7 +184,7 @@ class _Saved:
 
 
 def _warm_up(work: Callable[[], None]) -> None:
-    """Twice on the stream of recordings, so that libraries choose their kernels before one."""
+    """Run `work` twice on the capturing stream, so that libraries choose their kernels before the capture."""
     stream = _side_stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -195,12 +195,12 @@ def _warm_up(work: Callable[[], None]) -> None:
 
 @functools.cache
 def _side_stream() -> torch.cuda.Stream:
-    """Recording is refused on the default stream."""
+    """The stream for captures, which the default stream doesn't allow."""
     return torch.cuda.Stream()
 
 
 def never_waits(work: Callable[[], None]) -> bool:
-    """Run `work`; False if it broke off because the host was to wait for the device in it."""
+    """Run `work`; False if it stopped because the host would have to wait for the device."""
     try:
         _without_waiting(work)
     except RuntimeError as error:
@@ -233,7 +233,7 @@ def _use_number_rates(optimizer: Optimizer) -> None:
 
 
 def _host_numbers(optimizer: Optimizer) -> list[tuple[dict[Any, Any], Any, Any]]:
-    """Every number that the optimizer keeps on the host: its holder, key and value."""
+    """Every number that the optimizer keeps on the host: its dictionary, key and value."""
     holders: list[dict[Any, Any]] = [*optimizer.param_groups, *optimizer.state.values(), vars(optimizer)]
     return [
         (holder, key, value)
@@ -244,6 +244,6 @@ def _host_numbers(optimizer: Optimizer) -> list[tuple[dict[Any, Any], Any, Any]]
 
 
 def _host_state(optimizer: Optimizer) -> list[Any]:
-    """The values of all that the optimizer keeps on the host, tensors on the CPU among it."""
+    """All values that the optimizer keeps on the host, including CPU tensors."""
     tensors = [tensor.tolist() for tensor in state_tensors(optimizer) if tensor.device.type == "cpu"]
     return [*(value for _, _, value in _host_numbers(optimizer)), *tensors]

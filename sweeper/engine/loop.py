@@ -20,16 +20,16 @@ from sweeper.system.random_streams import seed_layers, stream_seed
 
 Row = dict[str, Any]
 
-# Seconds of work that a process killed without warning loses at most, if no `checkpoint_every` was chosen.
+# Seconds of training that a killed process loses at most, unless `checkpoint_every` is set.
 CHECKPOINT_AFTER = 60.0
 
 
 class Stopped(Exception):
-    """Thrown into the loop at a yield to stop it: it writes its checkpoint and passes this on."""
+    """Thrown into the loop at a yield to stop it: the loop writes its checkpoint and raises this again."""
 
 
 class Diverged(Exception):
-    """The loss is no longer a finite number, or above `divergence_loss`. Says at which epoch and step."""
+    """The loss isn't finite or is above `divergence_loss`. The message names the epoch and step."""
 
 
 def train(
@@ -41,26 +41,26 @@ def train(
     show: Callable[[Row], None],
     facts: dict[str, Any],
 ) -> Generator["torch.cuda.Event | None", None, None]:
-    """Train one run to its end, from its checkpoint if there is one.
+    """Train one run to its end, from its checkpoint if it has one.
 
-    Yields None after each step, or an event that the device must reach before the next one. Writes `metrics.csv` and
-    `checkpoint.pt` as it goes, and `model.safetensors` at the end; `run.json` is its driver's.
+    Yields after each step: None, or an event that the device must reach before the next step. Writes `metrics.csv` and
+    `checkpoint.pt` while it trains, and `model.safetensors` at the end. The driver writes `run.json`.
 
     Args:
-        rows: empty; gets a row of metrics for each epoch.
+        rows: an empty list; gets one row of metrics per epoch.
         show: called with each epoch's row of metrics.
-        facts: the record's environment; gets what is found out about how the run is carried out: `tier`, see
-            `sweeper.engine.graphs`, and `earlier`, see `sweeper.engine.numerics`.
+        facts: the record's environment; the loop adds `tier`, see `sweeper.engine.graphs`, and `earlier`, see
+            `sweeper.engine.numerics`.
 
     Raises:
-        Diverged: after the epoch in which it happened.
-        Stopped: thrown in by the driver.
+        Diverged: at the end of the epoch in which the run diverged.
+        Stopped: the driver has thrown it in.
         RunFailed: the checkpoint was made on other data.
     """
     seed, epochs, every = (config[k] for k in ("seed", "epochs", "checkpoint_every"))
     parts = build_training(config, data, device)
     model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
-    facts["memory_format"] = describe(step.device)["memory_format"]  # as this model needs it
+    facts["memory_format"] = describe(step.device)["memory_format"]  # the one that this model needs
     pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
     first_epoch, done = load_state(run, parts.stateful, rows, signature, facts)

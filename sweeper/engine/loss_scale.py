@@ -9,8 +9,8 @@ from torch.optim import Optimizer
 class LossScale:
     """Loss scaling for fp16 (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2), on the device.
 
-    As torch's GradScaler: a step whose gradients overflow is left out and halves the scale; `INTERVAL` steps in a row
-    without overflow double it.
+    As in torch's GradScaler, a step whose gradients overflow is skipped and halves the scale; `INTERVAL` consecutive
+    steps without overflow double it.
     """
 
     INTERVAL = 2000
@@ -19,14 +19,14 @@ class LossScale:
     def __init__(self, device: torch.device, initial: float = 2.0**16) -> None:
         self.scale = torch.full((1,), initial, device=device)
         self.steps_in_a_row = torch.zeros(1, dtype=torch.int32, device=device)
-        self.overflow = torch.zeros(1, device=device)  # of the latest step: 1 or 0
+        self.overflow = torch.zeros(1, device=device)  # 1 if the latest step overflowed, else 0
 
     def tensors(self) -> list[torch.Tensor]:
         return [self.scale, self.steps_in_a_row, self.overflow]
 
     @torch.no_grad()
     def unscale(self, optimizer: Optimizer) -> torch.Tensor:
-        """Divide the gradients by the scale; returns (1,) 1 where one of them isn't finite, else 0."""
+        """Divide the gradients by the scale. Returns a (1,) tensor: 1 if any of them isn't finite, else 0."""
         grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.overflow.zero_()
         torch._amp_foreach_non_finite_check_and_unscale_(grads, self.overflow, self.scale.reciprocal())

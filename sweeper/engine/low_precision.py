@@ -1,4 +1,4 @@
-"""Weights in bf16 or fp16 for the forward pass, made once a step, beside the fp32 ones that the optimizer trains."""
+"""Copies of the weights in bf16 or fp16 for the forward pass, made once per step; the fp32 ones are trained."""
 
 import torch
 from torch import nn
@@ -6,14 +6,14 @@ from torch.func import functional_call
 
 from sweeper.engine.kernels.branches import Branches
 
-LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # what autocast computes in low precision
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # those that autocast computes in low precision
 
 
 class LowPrecisionWeights:
-    """What autocast does for the layers of a model, with two kernels a step instead of two for each weight.
+    """Does what autocast does for a model's layers, with two kernels per step instead of two per weight.
 
-    Autocast casts every weight by itself and every gradient back; here one kernel casts all weights and one all
-    gradients, but for those of convolutions, which `Branches` makes. The numbers are the same to the bit.
+    Autocast casts each weight and each gradient separately. Here one kernel casts all weights and one all gradients,
+    except those of convolutions, which `Branches` computes. The results are equal bit for bit.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
@@ -31,7 +31,7 @@ class LowPrecisionWeights:
         self.branches = Branches(owners, beside=_has_the_gpu_alone(list(self.weights.values())))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """The model's logits, by copies of its weights as they are now."""
+        """The model's logits, computed with copies of its current weights."""
         with torch.no_grad():
             torch._foreach_copy_(list(self.copies.values()), list(self.weights.values()))
         with self.branches:
@@ -40,7 +40,7 @@ class LowPrecisionWeights:
 
     @torch.no_grad()
     def move_gradients(self) -> None:
-        """From the copies to the weights, as fp32."""
+        """Move the gradients from the copies to the weights, cast to fp32."""
         gradients = {name: copy.grad for name, copy in self.copies.items() if copy.grad is not None}
         moved = {name: torch.empty_like(self.weights[name]) for name in gradients}
         torch._foreach_copy_(list(moved.values()), list(gradients.values()))
@@ -52,5 +52,5 @@ class LowPrecisionWeights:
 
 
 def _has_the_gpu_alone(weights: list[torch.Tensor]) -> bool:
-    """Lanes have streams of their own; a run alone stays on the default one."""
+    """Whether this run is the only one on the GPU: runs in lanes use their own streams, a single one the default."""
     return any(w.is_cuda for w in weights) and torch.cuda.current_stream() == torch.cuda.default_stream()

@@ -1,4 +1,4 @@
-"""What a device can do to a run: too little memory, with an estimate of what fits, and a GPU that is lost."""
+"""Errors of the device: out of memory, with an estimate of the batch size that fits, and a lost GPU."""
 
 import contextlib
 import gc
@@ -16,15 +16,15 @@ _NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC
 
 
 class NoRoom(Exception):
-    """The device's memory doesn't hold this run beside the others of this process; it can go on when they are fewer."""
+    """The device's memory is too small for this run beside this process's others; it can resume when fewer run."""
 
 
 class DeviceLost(RunFailed):
-    """The device answers this process no more. No run's fault: each goes on from its checkpoint in a new process."""
+    """The device no longer responds to this process. No run caused it: each resumes from its checkpoint."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Is it the memory that ran out, by torch's or Python's name for it or by what the driver or a library said?"""
+    """Whether an error means out of memory, by its class or by the message of the driver or a library."""
     import torch
 
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
@@ -33,10 +33,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def raise_if_lost(error: BaseException) -> None:
-    """Tell an error after which the device is gone for this process from one that only this run has.
+    """Detect an error after which this process can't use the device any more; any other concerns only this run.
 
     Raises:
-        DeviceLost: `error` is the device's, and it doesn't answer since.
+        DeviceLost: `error` came from the device, which no longer responds.
     """
     if isinstance(error, RuntimeError) and "CUDA error" in str(error) and not device_answers():
         raise DeviceLost(
@@ -46,7 +46,7 @@ def raise_if_lost(error: BaseException) -> None:
 
 
 def device_answers() -> bool:
-    """False after an error that CUDA keeps for good: every later call in this process gets it too."""
+    """Whether the device still responds; after a sticky CUDA error every later call of this process fails."""
     import torch
 
     if not torch.cuda.is_initialized():
@@ -59,26 +59,26 @@ def device_answers() -> bool:
 
 
 def explain_out_of_memory(config: dict[str, Any], data: "Data", device: "Device") -> str:
-    """One line, with the batch size that would fit where that can be found out."""
+    """The error in one line, with the batch size that would fit if it can be estimated."""
     asked = config["batch_size"]
     fits = None
-    with contextlib.suppress(Exception):  # an estimate must not hide the error it is for
+    with contextlib.suppress(Exception):  # a failed estimate must not hide the error
         free, peak = (
             measure_memory(config, data, device) if device.kind == "cuda" else _measure_host(config, data, device)
         )
-        # A graph keeps the memory of its step, and the short last batch is tried eagerly beside it; on the host
-        # gradients and what they are computed of live at a time.
+        # A graph keeps the memory of its step while the short last batch is tried eagerly; on the host, activations
+        # and gradients exist at the same time.
         fits = fitting_batch_size(peak, free // 2, asked)
     advice = f"about batch_size={fits} would fit" if fits else "choose a smaller batch_size or model"
     return f"out of memory with batch_size={asked}, alone on the {device.kind.upper()} device; {advice}"
 
 
 def fitting_batch_size(peak: Callable[[int], int], free: int, asked: int) -> int | None:
-    """The batch size whose step needs nine tenths of `free` bytes; None when not even one image fits.
+    """The batch size whose step needs 90 % of `free` bytes; None if not even one image fits.
 
     Args:
-        peak: bytes that a step of so many images needs at most; measured at two small sizes, linear beyond.
-        asked: the size that didn't fit; the estimate stays below it.
+        peak: the peak bytes of a step of so many images; called at two small sizes and extrapolated linearly.
+        asked: the size that didn't fit; the estimate is below it.
     """
     small = max(1, asked // 16)
     low, high = peak(small), peak(2 * small)
@@ -88,7 +88,7 @@ def fitting_batch_size(peak: Callable[[int], int], free: int, asked: int) -> int
 
 
 def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
-    """Bytes that are free for a run beside its data, and the peak of one eager step as a function of its images."""
+    """The bytes that are free for a run besides its data, and the peak bytes of an eager step by its batch size."""
     import torch
     from torch.nn import functional
 
@@ -120,7 +120,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
 
 
 def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tuple[int, Callable[[int], int]]:
-    """Bytes that the machine has left, and what a step keeps for its gradients as a function of its images."""
+    """The free bytes of the machine, and the bytes that a step keeps for its backward pass by its batch size."""
     import torch
     from torch.nn import functional
 
@@ -130,7 +130,7 @@ def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tup
     gc.collect()
     model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
     model, device = place(model, device)
-    states = 4 * sum(p.nbytes for p in model.parameters())  # weights, gradients and two numbers of the optimizer
+    states = 4 * sum(p.nbytes for p in model.parameters())  # weights, gradients and two states of the optimizer
 
     def peak(images: int) -> int:
         kept: dict[int, int] = {}
@@ -147,7 +147,7 @@ def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tup
                 model(batch).float(), torch.zeros(images, dtype=torch.int64).to(batch.device)
             )
         size = states + sum(kept.values())
-        del loss  # until here it kept the tensors alive, and so their addresses apart
+        del loss  # it kept the tensors alive until here, so no address was reused
         return size
 
     return memory().available, peak

@@ -1,4 +1,4 @@
-"""One epoch's training figures, kept on the device and read once, and the clock of its training alone."""
+"""An epoch's training metrics, summed on the device and read once, and a clock of the training time."""
 
 import time
 from typing import Any
@@ -11,19 +11,19 @@ Row = dict[str, Any]
 
 
 class Meter:
-    """Sums over an epoch's steps. Nothing here waits for the device but `metrics`, `first_bad_step` and the state."""
+    """Sums metrics over an epoch's steps. Only `metrics`, `first_bad_step` and `state_dict` wait for the device."""
 
     def __init__(self, sizes: list[int], corrupted: torch.Tensor | None, where: torch.device) -> None:
         """
         Args:
-            sizes: images of each step of an epoch.
-            corrupted: (n,) bool, where training labels are wrong; None without noise.
+            sizes: the batch size of each step of an epoch.
+            corrupted: (n,) bool, True where a training label is wrong; None without noise.
         """
         self.corrupted = None if corrupted is None else corrupted.to(where)
         self.sizes = torch.tensor(sizes, dtype=torch.float64)
         self.losses = torch.zeros(len(sizes), device=where)  # mean loss of each step
         self.correct = torch.zeros(2, dtype=torch.int64, device=where)  # on clean and on corrupted labels
-        self.lr = torch.zeros((), device=where)  # of the first parameter group in the latest step
+        self.lr = torch.zeros((), device=where)  # of the first parameter group, at the latest step
         self.clock = Clock(where.type)
 
     def reset(self) -> None:
@@ -42,13 +42,13 @@ class Meter:
         right: torch.Tensor,
         index: torch.Tensor,
     ) -> None:
-        """Take in one step.
+        """Add one step.
 
         Args:
-            step: int64 (1,), its place in the epoch.
-            loss: its mean loss, 0-dim.
-            right: (b,) bool, images told as their given label.
-            index: int64 (b,), the images' places in the training set.
+            step: int64 (1,), its index in the epoch.
+            loss: the mean loss of the batch, 0-dim.
+            right: (b,) bool, whether each image is classified as its given label.
+            index: int64 (b,), the images' indices in the training set.
         """
         self.losses.index_copy_(0, step, loss.detach().float().reshape(1))
         if self.corrupted is None:
@@ -61,7 +61,7 @@ class Meter:
         self.lr.copy_(lr) if isinstance(lr, torch.Tensor) else self.lr.fill_(lr)
 
     def metrics(self) -> Row:
-        """`corrupted_train_accuracy` is the share of corrupted images told as their wrong label: memorization."""
+        """The epoch's metrics. `corrupted_train_accuracy` is the share of wrong labels that the model predicts."""
         n = int(self.sizes.sum())
         clean, corrupted = self.correct.tolist()
         n_corrupted = 0 if self.corrupted is None else int(self.corrupted.sum())
@@ -77,7 +77,7 @@ class Meter:
         }
 
     def first_bad_step(self, bound: float | None) -> int | None:
-        """The first step of the epoch, from 1, whose loss isn't finite or is above `bound`; None if all are well."""
+        """The first step of the epoch, from 1, whose loss isn't finite or is above `bound`; None if there is none."""
         losses = self.losses.cpu()
         bad = ~losses.isfinite() if bound is None else ~losses.isfinite() | (losses > bound)
         return int(bad.nonzero()[0]) + 1 if bad.any() else None
@@ -92,7 +92,7 @@ class Meter:
 
 
 class Clock:
-    """Seconds of training between `start` and `stop`. On CUDA by events in the stream, so that nothing waits."""
+    """Measures the seconds between `start` and `stop`; on CUDA by events in the stream, without synchronizing."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -110,7 +110,7 @@ class Clock:
             self._started = time.perf_counter()
 
     def stop(self) -> None:
-        """Without effect on a clock that doesn't run."""
+        """Stop the clock; no effect if it isn't running."""
         if not self._runs:
             return
         self._runs = False
@@ -121,7 +121,7 @@ class Clock:
             self.seconds += time.perf_counter() - self._started
 
     def read(self) -> float:
-        """Seconds so far; waits for the device to reach the latest `stop`."""
+        """The seconds so far; waits until the device reaches the latest `stop`."""
         if len(self._pending) == 2:
             began, ended = self._pending
             ended.synchronize()

@@ -1,5 +1,7 @@
-"""What a run's bits depend on beside its configuration: the list of these facts, what a run keeps of them when it goes
-on, and the line that says what it couldn't keep. The facts are in the record's `environment` and in the checkpoint."""
+"""The facts beyond the configuration on which a run's exact numbers depend, such as device, precision and threads.
+
+They are recorded in `environment` and in the checkpoint. A resumed run keeps those that it can and reports the others.
+"""
 
 import contextlib
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 
-# By their names in `environment`, with the words that say them; torch's version stands there among the others.
+# Names in `environment`, and how messages phrase them; torch's version is under `environment.versions`.
 FACTS = {
     "device": "on {}",
     "device_name": "on {}",
@@ -27,23 +29,23 @@ FACTS = {
     "threads": "with threads={}",  # of the CPU
     "deterministic": "with deterministic={}",
     "compile": "with compile={}",
-    "memory_format": "in {}",  # how images lie
-    "augmentation": "augmented by {}",  # triton is our own kernel
-    "instructions": "by {}",  # of the CPU, as torch names them
+    "memory_format": "in {}",  # of images
+    "augmentation": "augmented by {}",  # `triton` is our own kernel
+    "instructions": "by {}",  # the CPU's instruction set as torch names it
     "torch": "by torch {}",
 }
 OPTIONS |= {"device.deterministic": "deterministic"}
-# Which a run keeps on the same kind of device; of threads that is the CPU.
+# Facts that a resumed run keeps on the same kind of device; threads only on the CPU.
 KEPT = ("threads", "precision", "deterministic", "compile")
-# Which follow from the kind of device, so that another kind is all there is to say.
+# Facts that follow from the kind of device: if the kind differs, they aren't reported in addition.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
-MOST_THREADS = 4096  # that a record is believed to tell
+MOST_THREADS = 4096  # a recorded number above this is ignored
 
-EARLIER = "earlier"  # in `environment` and in the checkpoint: the facts of each part that was trained otherwise
+EARLIER = "earlier"  # in `environment` and the checkpoint: the facts of each earlier part that differ
 
 
 def describe(device: "Device") -> Facts:
-    """The facts of a run on `device`, all but torch's version."""
+    """The facts of a run on `device`, except torch's version."""
     import torch
 
     return {
@@ -60,12 +62,12 @@ def describe(device: "Device") -> Facts:
 
 
 def facts_of(environment: dict[str, Any]) -> Facts:
-    """Those that a record's environment tells; an earlier version's tells fewer."""
+    """The facts in a record's environment; a record of an earlier version has fewer."""
     versions = environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
     torch = (
         str(torch) if isinstance(torch, str) else None
-    )  # a class of torch's own would not be loaded from a checkpoint
+    )  # as `str`: a checkpoint must not contain torch's own string class
     return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
 
 
@@ -86,7 +88,7 @@ def begun_with(run: RunDirectory, record: dict[str, Any] | None) -> Facts | None
 
 
 def threads_to_use(asked: int | None, new: int, directory: Path, kind: str) -> int:
-    """Threads with which a run will go on or, with `new` ones, begin; by its record alone, without torch."""
+    """The threads of a run: those in its record if it resumes, `new` if it starts. Needs no torch."""
     if kind != "cpu" or not _can_go_on(directory):
         return new
     with contextlib.suppress(Damaged):
@@ -98,21 +100,21 @@ def threads_to_use(asked: int | None, new: int, directory: Path, kind: str) -> i
 
 @dataclass(frozen=True)
 class Kept:
-    """The group `device` and the threads as a run uses them, with what it began with in place of what is asked for."""
+    """The options of the group `device` and the threads that a run uses: kept ones replace requested ones."""
 
     options: dict[str, Any]
     threads: int
-    refused: list[str]  # a line for each option that was asked for by name and isn't used
-    lines: list[str]  # these, and one where there are fewer cores than threads
+    refused: list[str]  # a line for each explicitly requested option that isn't used
+    lines: list[str]  # these, and one if there are fewer cores than threads
 
 
 def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) -> Kept:
-    """What a run goes on with on a device of `kind`, which may be another than it began on: then nothing is kept.
+    """What a run uses when it resumes on a device of `kind`. On another kind than it started on, nothing is kept.
 
     Args:
-        options: the group `device`, as asked for.
-        threads: of a new run.
-        began: as `begun_with` tells.
+        options: the requested options of the group `device`.
+        threads: the threads of a new run.
+        began: the result of `begun_with`.
     """
     if began is None or began.get("device") != kind:
         return Kept(options, threads, [], [])
@@ -144,14 +146,14 @@ def carry_over(environment: dict[str, Any], directory: Path, earlier: dict[str, 
 
 
 def go_on(environment: dict[str, Any], state: dict[str, Any] | None) -> str | None:
-    """Bring the environment's earlier parts up to date by the checkpoint `state` from which the run goes on, or None.
+    """Update the earlier parts in the environment from the checkpoint `state` from which the run resumes, or None.
 
     Returns:
-        A line where the run goes on otherwise than it began.
+        A line if the run resumes under other conditions than it started with.
     """
     if state is None:
         environment.pop(EARLIER, None)
-    elif isinstance(then := state.get("numerics"), dict):  # an earlier version's has none
+    elif isinstance(then := state.get("numerics"), dict):  # checkpoints of an earlier version have none
         until = {"until_epoch": state["epoch"], "until_step": state["step"]}
         _set(environment, state.get(EARLIER), then, until)
     now = facts_of(environment)
@@ -180,7 +182,7 @@ def _first(earlier: Any, otherwise: Facts | None) -> Facts | None:
 
 
 def _differences(then: Facts, now: Facts) -> list[str]:
-    """Names of the facts that differ, without those that say nothing more."""
+    """The names of the facts that differ, without those that follow from another one."""
     names = [name for name in FACTS if name in then and name in now and then[name] != now[name]]
     if "device" in names:
         return [name for name in names if name not in OF_THE_KIND]
@@ -188,7 +190,7 @@ def _differences(then: Facts, now: Facts) -> list[str]:
 
 
 def _can_keep(name: str, value: Any, kind: str) -> bool:
-    """Whether a record's value can be used, on a device of `kind`."""
+    """Whether a recorded value can be used on a device of `kind`."""
     if name == "threads":
         return kind == "cpu" and type(value) is int and 1 <= value <= MOST_THREADS
     if name == "precision":

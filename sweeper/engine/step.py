@@ -1,4 +1,4 @@
-"""One training step, over tensors that stay where they are, so that a CUDA graph can repeat it."""
+"""One training step, on tensors with fixed addresses, so that a CUDA graph can replay it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,12 +17,13 @@ from sweeper.system.errors import BadInput
 
 
 class Step:
-    """Gather and augment a batch, forward, backward, update, and meter it. What it reads of the host is constant.
+    """Gathers and augments a batch, computes loss and gradients, updates the weights and adds to the meter.
 
-    Where in the epoch it is stands in tensors on the device, which each step moves on.
+    All that it reads from the host is constant. Its position in the epoch is in tensors on the device, which each step
+    advances.
 
     Args:
-        forward: the model's forward pass, if it isn't the model itself; see `sweeper/engine/fuse.py`.
+        forward: the forward pass to use instead of the model's own; see `sweeper/engine/fuse.py`.
     """
 
     def __init__(
@@ -44,42 +45,42 @@ class Step:
         self.low_precision = None
         if (
             device.graphs and device.low_precision is not None and not device.compile
-        ):  # a compiled model casts by itself
+        ):  # a compiled model casts its weights itself
             self.forward = self.low_precision = LowPrecisionWeights(forward, device.low_precision)
         self.loss_scale = LossScale(device.torch_device) if device.precision == "fp16" else None
         self.needs_closure = bool(getattr(optimizer, "needs_closure", False))
         if self.needs_closure and self.loss_scale is not None:
             raise BadInput(
-                "device.precision=fp16: this optimizer computes gradients anew within its step, which loss scaling "
-                "doesn't serve; use device.precision=fp32, or bf16 where the GPU has it"
+                "device.precision=fp16: this optimizer computes gradients again within its step, which loss scaling "
+                "doesn't support; use device.precision=fp32, or bf16 where the GPU has it"
             )
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
         self._next_step = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
 
     def seek(self, step: int) -> None:
-        """Go to the epoch's step `step`, from 0."""
+        """Set the position to the epoch's step `step`, from 0."""
         self._next_step.fill_(step)
         self._next_image.fill_(step * self.batch_size)
 
     def tensors(self) -> list[torch.Tensor]:
-        """All that a step changes, apart from the optimizer's state, which may not be there yet."""
+        """All tensors that a step changes, except the optimizer's state, which may not exist yet."""
         scale = [] if self.loss_scale is None else self.loss_scale.tensors()
         return [*self.model.state_dict().values(), *self.meter.tensors(), self._next_image, self._next_step, *scale]
 
     def run(self, size: int) -> None:
-        """A whole step with a batch of `size` images, the host taking part."""
+        """Train one step with a batch of `size` images; may use the host."""
         self.differentiate(size)
         self.update()
 
     def run_alone(self, size: int) -> None:
-        """The same step without the host: what a CUDA graph of it records."""
+        """Train one step without the host, so that a CUDA graph can capture it."""
         self.differentiate(size)
         self.update_alone()
 
     def differentiate(self, size: int) -> None:
-        """All but the optimizer's part: leaves the gradients in the parameters' `grad`."""
-        # Steps that are tried and undone may go past the epoch's end: the remainder keeps them inside.
+        """The step up to the gradients, which it leaves in the parameters' `grad`."""
+        # Steps that are tried and undone may pass the end of the epoch: the modulo keeps them inside.
         places = (self._next_image + self._within_batch[:size]) % len(self.batches)
         self._images, self._labels, index = self.batches.take(self.order, places)
         labels = self._labels
@@ -89,8 +90,8 @@ class Step:
         self._next_step += 1
 
     def _backward(self, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss and logits of the batch at hand, gradients left in place; None: labels drawn as the model's guess."""
-        # Inside a graph the gradients of the step before are then neither zeroed nor added to.
+        """Loss and logits of the current batch; leaves the gradients. With None, labels are drawn from the model."""
+        # With None, a graph neither zeroes the previous step's gradients nor adds to them.
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
             logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
@@ -103,12 +104,12 @@ class Step:
         return loss, logits
 
     def again(self, guess: bool = False) -> torch.Tensor:
-        """The closure of optimizers with `needs_closure`: loss and gradients of the same batch at the present weights.
+        """The closure for optimizers with `needs_closure`: loss and gradients of the same batch at the current weights.
 
-        Running statistics of the model stay as the step's first pass left them.
+        The model's running statistics stay as the step's first pass left them.
 
         Args:
-            guess: take labels drawn from the model's own probabilities instead of the batch's.
+            guess: use labels drawn from the model's probabilities instead of the batch's labels.
         """
         buffers = list(self.model.buffers())
         kept = [buffer.clone() for buffer in buffers]
@@ -127,7 +128,7 @@ class Step:
 
     @torch.no_grad()
     def forward_batches(self, count: int) -> Iterator[None]:
-        """Send the epoch's first `count` batches through the model as it is; yields before each."""
+        """Run the model forward on the epoch's first `count` batches; yields before each."""
         for start in range(0, min(count * self.batch_size, len(self.batches)), self.batch_size):
             yield
             places = start + self._within_batch[: len(self.batches) - start]
@@ -136,7 +137,7 @@ class Step:
                 self.forward(images.contiguous(memory_format=self.device.memory_format))
 
     def update(self) -> None:
-        """The optimizer's part; left out if gradients overflowed under loss scaling."""
+        """The optimizer's step; skipped if gradients overflowed under loss scaling."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
         if self.loss_scale is None or not self.loss_scale.unscale(self.optimizer).item():
             self._step_optimizer()
@@ -144,7 +145,7 @@ class Step:
             self.loss_scale.update()
 
     def update_alone(self) -> None:
-        """The same; if gradients overflowed, weights and state are put back as they were, for any optimizer."""
+        """`update` without the host: if gradients overflowed, weights and state are restored, for any optimizer."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
         if self.loss_scale is None:
             self._step_optimizer()
@@ -160,12 +161,12 @@ class Step:
 
     @property
     def overflowed(self) -> bool:
-        """Whether the latest step was left out; waits for the device."""
+        """Whether the latest step was skipped; waits for the device."""
         return self.loss_scale is not None and bool(self.loss_scale.overflow.item())
 
 
 def state_tensors(optimizer: Optimizer) -> list[torch.Tensor]:
-    """Every tensor of the optimizer's state."""
+    """Every tensor in the optimizer's state, nested ones included."""
 
     def walk(value: Any) -> list[torch.Tensor]:
         if isinstance(value, torch.Tensor):

@@ -1,7 +1,7 @@
-"""A model's forward pass as a graph of its calls, by `torch.fx`, where that says all that the forward pass does.
+"""Traces a model's forward pass by `torch.fx`, if the graph does exactly what the forward pass does.
 
-A class of modules whose forward pass depends on values, or enters another mode of autograd or autocast, stays one call
-of the graph. At last the graph is run beside the model: logits and gradients must be the same.
+A module stays a single call of the graph if the forward pass of its class depends on values or changes the mode of
+autograd or autocast. Finally graph and model are compared: logits and gradients must be the same.
 """
 
 import copy
@@ -18,13 +18,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from sweeper.engine.devices import Device
 from sweeper.system.errors import first_line
 
-IMAGES = 8  # on which the graph is held against the model
+IMAGES = 8  # images on which graph and model are compared
 
 log = logging.getLogger("sweeper")
 
 
 def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> fx.GraphModule | None:
-    """The graph of `model` in its present mode, over its own modules; None where there is none that is the same."""
+    """The graph of `model` in its current mode, over its own modules; None if no graph does the same."""
     opaque: set[type[nn.Module]] = set()
     while True:
         try:
@@ -37,7 +37,7 @@ def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -
             raise
         except _Opaque as error:
             opaque.add(error.kind)
-        except Exception as error:  # forward passes of any package fail in their own ways
+        except Exception as error:  # a third-party forward pass may raise anything
             log.debug("the model is used as it is, without fused blocks: %s", first_line(error))
             return None
 
@@ -45,12 +45,12 @@ def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -
 def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx.GraphModule:
     if has_hooks(model):
         raise fx.proxy.TraceError("it has hooks")
-    copied = copy.deepcopy(model)  # for what a forward pass assigns
+    copied = copy.deepcopy(model)  # a forward pass may assign attributes
     before = _host_state(copied, device)
-    # Checkpointing, which frees activations by such hooks, would be lost: so it is an error here.
+    # A graph would lose activation checkpointing, which uses such hooks, so it is an error here.
     no_checkpointing = torch.autograd.graph.disable_saved_tensors_hooks("it uses checkpointing")
     with device.autocast(), no_checkpointing, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what stands for tensors
+        warnings.simplefilter("ignore")  # about proxies in the place of tensors
         graph = _Tracer(opaque).trace(copied)
     if _host_state(copied, device) != before:
         raise fx.proxy.TraceError("it draws random numbers or counts on the host")
@@ -58,7 +58,7 @@ def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx
 
 
 def _host_state(model: nn.Module, device: Device) -> list[Any]:
-    """Random numbers' states, and the numbers that the model's modules keep."""
+    """The states of the random generators, and the numbers that the model's modules keep."""
     numpys = np.random.get_state(legacy=False)["state"]
     states = [numpys["key"], torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if device.kind == "cuda" else [])
     numbers = [v for m in model.modules() for v in vars(m).values() if isinstance(v, (bool, int, float, str))]
@@ -66,14 +66,14 @@ def _host_state(model: nn.Module, device: Device) -> list[Any]:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether calling it is more than its forward pass."""
+    """Whether a call of the module does more than its forward pass."""
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
 
 
 class _Opaque(Exception):
-    """Modules of that class can't be looked into."""
+    """Modules of this class can't be traced and must stay single calls."""
 
     def __init__(self, kind: type[nn.Module]) -> None:
         super().__init__(kind)
@@ -81,7 +81,7 @@ class _Opaque(Exception):
 
 
 class _Tracer(fx.Tracer):
-    proxy_buffer_attributes = True  # a buffer that the forward pass changes isn't a constant
+    proxy_buffer_attributes = True  # a buffer may be changed by the forward pass, so it isn't a constant
 
     def __init__(self, opaque: set[type[nn.Module]]) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class _Tracer(fx.Tracer):
         self.mode = _mode()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # The momentum of a batch norm isn't a constant: see `sweeper/engine/averaging.py`.
+        # The momentum of batch norm isn't a constant, see `sweeper/engine/averaging.py`.
         whole = type(m) in self.opaque or isinstance(m, _BatchNorm) or has_hooks(m)
         return whole or super().is_leaf_module(m, module_qualified_name)
 
@@ -115,20 +115,20 @@ class _Tracer(fx.Tracer):
 
 
 def _mode() -> tuple[object, ...]:
-    """What a graph doesn't keep of the place of a call."""
+    """The modes of autograd and autocast, which a graph doesn't record."""
     autocasts = [(torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cuda", "cpu")]
     return torch.is_grad_enabled(), *autocasts
 
 
 def _is_the_same(model: nn.Module, traced: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> bool:
-    """Both give the same logits, gradients and buffers; what a pass changes in a fresh model is put back."""
+    """Whether both give the same logits, gradients and buffers. What the passes change in the model is restored."""
     where = device.torch_device
     images = torch.rand(IMAGES, *image_shape, generator=torch.Generator().manual_seed(0)).to(where)
     images = images.contiguous(memory_format=device.memory_format)
     parameters = [p for p in model.parameters() if p.requires_grad]
     kept = [buffer.clone() for buffer in model.buffers()]
     results = []
-    for forward in (model, traced.forward):  # called as a module, it writes its errors to the terminal
+    for forward in (model, traced.forward):  # calling the module would print its errors
         with torch.random.fork_rng([torch.cuda.current_device()] if where.type == "cuda" else []):
             torch.manual_seed(0)  # for dropout
             with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
@@ -145,5 +145,5 @@ def _is_the_same(model: nn.Module, traced: nn.Module, device: Device, image_shap
                 buffer.copy_(before)
     sizes = torch.stack(torch._foreach_norm(results[0])).double()
     differences = torch.stack(torch._foreach_norm(torch._foreach_sub(*results))).double()
-    # A gradient may be nothing but rounding, such as that of a bias before batch norm.
+    # A gradient may consist of rounding errors only, such as that of a bias before batch norm.
     return bool((differences <= 0.01 * sizes + 1e-4 * sizes.max()).all())

@@ -1,4 +1,4 @@
-"""What the training loop works with, built from a run's configuration, its data and its device."""
+"""Builds the parts of the training loop from a run's configuration, data and device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Training:
     """The parts of one run.
 
     Attributes:
-        sizes: images of each step of an epoch; the last may have fewer.
-        step: a training step, by which `run_step` trains one of so many images.
-        evaluations: of the model, by the name of the split.
+        sizes: the batch size of each step of an epoch; the last may be smaller.
+        step: the training step; `run_step` runs it for a batch size.
+        evaluations: the model's evaluations by the name of the split.
     """
 
     model: nn.Module
@@ -46,7 +46,7 @@ class Training:
 
     @property
     def stateful(self) -> dict[str, Any]:
-        """The parts whose state a checkpoint keeps."""
+        """The parts whose state is in a checkpoint."""
         scale = {} if self.step.loss_scale is None else {"loss_scale": self.step.loss_scale}
         return {
             "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "meter": self.meter, **scale
@@ -54,7 +54,7 @@ class Training:
 
 
 def build_training(config: dict[str, Any], data: Data, device: Device) -> Training:
-    """The parts at their beginning, on the device.
+    """Build the parts in their initial state, on the device.
 
     Raises:
         BadInput: model, optimizer or schedule can't be built.

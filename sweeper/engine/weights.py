@@ -1,4 +1,4 @@
-"""The trained model of a run, back from its directory."""
+"""Loads the trained model of a run from its directory."""
 
 from os import PathLike
 from pathlib import Path

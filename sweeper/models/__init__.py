@@ -1,4 +1,4 @@
-"""The models, as textbook code. Their values live in `conf/model/`."""
+"""The models, as textbook code. Their values are in `conf/model/`."""
 
 from sweeper.models.resnet import cnn, mlp, resnet18, resnet20
 from sweeper.models.zoo import densenet, mobilenet, vit_tiny, wide_resnet

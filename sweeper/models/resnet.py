@@ -1,8 +1,9 @@
-"""Networks for small images. Weights start by torch's defaults, as in the code that the optimizers' values come from.
+"""Networks for small images. Weights are initialized by torch's defaults, as in the code that the optimizers' values
+come from.
 
-Each function takes `num_classes` and what it needs of `in_channels` and `image_size` from the data set, and its other
-options from `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes). A `width` below
-1 or a negative `depth` raises ValueError: torch itself makes a network of width 0 that learns nothing but biases.
+Each function gets `num_classes` and, if it needs them, `in_channels` and `image_size` from the data set; its other
+options are in `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes). A `width`
+below 1 or a negative `depth` raises ValueError, since torch would build a network of width 0 that learns only biases.
 """
 
 from collections import OrderedDict
@@ -121,8 +122,8 @@ class GlobalMeanPool(nn.Module):
     """(n, c, h, w) to (n, c), for any h and w."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # So the gradient has the activation's order in memory. That of mean((2, 3)) is NCHW in any case, and mixed
-        # orders slow down the CPU: ReLU's backward pass takes 20 times as long.
+        # This gives the gradient the activation's memory format. The gradient of mean((2, 3)) is always NCHW, and mixed
+        # formats are slow on the CPU: ReLU's backward pass takes 20 times as long.
         if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
             return x.permute(0, 2, 3, 1).mean((1, 2))
         return x.mean((2, 3))

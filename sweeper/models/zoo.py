@@ -1,7 +1,7 @@
-"""Other families of networks for small images: a wide ResNet, and torchvision's DenseNet, MobileNetV2 and ViT made fit.
+"""Other networks for small images: a wide ResNet, and torchvision's DenseNet, MobileNetV2 and ViT, adapted.
 
 As in `sweeper/models/resnet.py`, each maps images (n, in_channels, h, w) to logits (n, num_classes), and a value out of
-its range raises ValueError. Torchvision is imported where it is used: it takes seconds.
+its range raises ValueError. Functions import torchvision lazily, since that takes seconds.
 """
 
 from collections import OrderedDict
@@ -19,8 +19,8 @@ def wide_resnet(num_classes: int, in_channels: int, depth: int, widen_factor: in
     36,479,194 parameters for 10 classes, 3 channels, depth 28 and widen factor 10.
 
     Args:
-        depth: of layers, 6n + 4 with n blocks a stage, from 10 on.
-        widen_factor: times 16 channels in the first stage; at least 1.
+        depth: number of layers, 6n + 4 for n blocks per stage, at least 10.
+        widen_factor: the first stage has 16 times as many channels; at least 1.
     """
     if depth < 10 or (depth - 4) % 6:
         raise ValueError(f"depth={depth}: must be 6n + 4, such as 16, 28 or 40")
@@ -48,11 +48,11 @@ def wide_resnet(num_classes: int, in_channels: int, depth: int, widen_factor: in
 def densenet(num_classes: int, in_channels: int, growth_rate: int, layers_per_stage: int) -> nn.Module:
     """DenseNet-BC of arXiv 1608.06993, section 3, with three stages and a 3×3 stem, as for CIFAR.
 
-    769,162 parameters for 10 classes, 3 channels, growth rate 12 and 16 layers a stage (DenseNet-BC-100).
+    769,162 parameters for 10 classes, 3 channels, growth rate 12 and 16 layers per stage (DenseNet-BC-100).
 
     Args:
         growth_rate: channels that each layer adds; at least 1.
-        layers_per_stage: each of a 1×1 and a 3×3 convolution; at least 1.
+        layers_per_stage: each has a 1×1 and a 3×3 convolution; at least 1.
     """
     for name, value in (("growth_rate", growth_rate), ("layers_per_stage", layers_per_stage)):
         if value < 1:
@@ -67,12 +67,12 @@ def densenet(num_classes: int, in_channels: int, growth_rate: int, layers_per_st
 
 
 def mobilenet(num_classes: int, in_channels: int, width_multiplier: float) -> nn.Module:
-    """MobileNetV2 of arXiv 1801.04381, table 2, whose stem and second stage keep the image's side.
+    """MobileNetV2 of arXiv 1801.04381, table 2, with stride 1 in the stem and the second stage.
 
     2,236,682 parameters for 10 classes, 3 channels and width multiplier 1.
 
     Args:
-        width_multiplier: of all channels; above 0.
+        width_multiplier: factor on all numbers of channels; above 0.
     """
     if not width_multiplier > 0:
         raise ValueError(f"width_multiplier={width_multiplier}: must be above 0")
@@ -86,14 +86,14 @@ def mobilenet(num_classes: int, in_channels: int, width_multiplier: float) -> nn
 
 
 def vit_tiny(num_classes: int, in_channels: int, image_size: int, patch_size: int, width: int, depth: int) -> nn.Module:
-    """A vision transformer (arXiv 2010.11929) of the size of DeiT-Ti (arXiv 2012.12877), for square images.
+    """A vision transformer (arXiv 2010.11929) with the size of DeiT-Ti (arXiv 2012.12877), for square images.
 
     5,362,762 parameters for 10 classes, images of 3×32×32, patches of 4, width 192 and depth 12.
 
     Args:
-        patch_size: side of a patch; divides the image's.
-        width: of a token; a head has 64. At least 1.
-        depth: layers, at least 1.
+        patch_size: side of a patch; must divide the image's side.
+        width: dimension of a token, at least 1; each head has 64.
+        depth: number of layers, at least 1.
     """
     if patch_size < 1 or image_size % patch_size:
         raise ValueError(f"patch_size={patch_size}: must divide the image's side, {image_size}")
@@ -113,7 +113,7 @@ def vit_tiny(num_classes: int, in_channels: int, image_size: int, patch_size: in
 
 
 class PreActivationBlock(nn.Module):
-    """Batch norm, ReLU and a 3×3 convolution twice, and a shortcut around (arXiv 1605.07146, figure 1b)."""
+    """Twice batch norm, ReLU and a 3×3 convolution, with a shortcut (arXiv 1605.07146, figure 1b)."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()

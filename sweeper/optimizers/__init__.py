@@ -1,7 +1,7 @@
-"""Optimizers that torch lacks, or whose torch version doesn't serve here. Their values live in `conf/optimizer/`.
+"""Optimizers that torch lacks, or whose torch version isn't suitable here. Their values are in `conf/optimizer/`.
 
-They step with a few kernels for all parameters at once and never wait for the device: `lr` may be a 0-dim tensor on
-it and the count of steps lives there, so that a step can be part of a CUDA graph. None uses float64, which MPS lacks.
+They step with a few kernels for all parameters and never wait for the device: `lr` may be a 0-dim tensor on the device,
+and the step count is on the device, so that a step can be part of a CUDA graph. None uses float64, which MPS lacks.
 """
 
 from sweeper.optimizers.lion import Lion

@@ -16,12 +16,12 @@ class Lion(Optimizer):
         m ← β2 m + (1 - β2) g
 
     Args:
-        lr: above or equal to 0; a number, or a 0-dim tensor on the parameters' device.
+        lr: at least 0; a number, or a 0-dim tensor on the parameters' device.
         betas: both in [0, 1).
         weight_decay: λ, decoupled: a step shrinks the weights by the factor 1 - lr · λ.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
 
     def __init__(self, params: ParamsT, lr: float | torch.Tensor, betas: Sequence[float], weight_decay: float) -> None:

@@ -1,4 +1,4 @@
-"""Muon: orthogonalized momentum for the hidden layers' matrices, AdamW for everything else."""
+"""Muon: orthogonalized momentum for the matrices of hidden layers, AdamW for all other parameters."""
 
 import functools
 from collections import defaultdict
@@ -10,35 +10,35 @@ from torch.optim.optimizer import Optimizer
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # Jordan 2024: the steepest slope at 0 that keeps singular values near 1
 
-STREAMS = 4  # each takes a workspace of tens of MiB for its products
+STREAMS = 4  # each needs a workspace of tens of MiB for matrix products
 
 
 class Muon(Optimizer):
     """Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024, kellerjordan.github.io/posts/muon.
 
-    With gradient G of a hidden layer, as a matrix of its outputs by all its inputs, momentum μ and weight decay λ:
+    With the gradient G of a hidden layer as a matrix (outputs, inputs), momentum μ and weight decay λ:
 
         B ← μ B + (1 - μ) G
-        O = newton_schulz(μ B + (1 - μ) G)          (without Nesterov: of B)
+        O = newton_schulz(μ B + (1 - μ) G)          (without Nesterov: newton_schulz(B))
         θ ← θ - lr · (sqrt(max(1, rows / columns)) O + λ θ)
 
-    A convolution's kernel (out, in, kh, kw) is the matrix (out, in · kh · kw). What no hidden layer owns (the first
-    layer, norms, biases, embeddings, the classifier) is trained by AdamW, arXiv 1711.05101, with options of its own.
-    Its groups have their own `lr`, so a schedule scales both.
+    A convolution's kernel (out, in, kh, kw) is the matrix (out, in · kh · kw). All other parameters (the first layer,
+    norms, biases, embeddings, the classifier) are trained by AdamW, arXiv 1711.05101, with separate options. Each group
+    has its `lr`, so a schedule scales both.
 
     Args:
-        params: groups, each with `role` "hidden" or "other". Weights of a hidden group have two dimensions or more.
-        lr: of the hidden groups, above or equal to 0; the spectral norm of an update. All groups' `lr` may be 0-dim
-            tensors on the parameters' device.
-        weight_decay: of the hidden groups, decoupled: a step shrinks the weights by the factor 1 - lr · λ.
+        params: groups, each with `role` "hidden" or "other". Weights of a hidden group have at least two dimensions.
+        lr: for the hidden groups, at least 0; the spectral norm of an update. The `lr` of any group may be a 0-dim
+            tensor on the parameters' device.
+        weight_decay: for the hidden groups, decoupled: a step shrinks the weights by the factor 1 - lr · λ.
         momentum: in [0, 1).
         newton_schulz_steps: at least 1.
-        adamw_lr: of the other groups.
+        adamw_lr: for the other groups.
         adamw_betas: both in [0, 1).
-        adamw_weight_decay: of the other groups, decoupled likewise.
+        adamw_weight_decay: for the other groups, decoupled likewise.
 
     Raises:
-        ValueError: a value out of its range, a group without a role, a hidden weight of one dimension.
+        ValueError: a value is out of its range, a group has no role, or a hidden weight has one dimension.
     """
 
     uses_roles = True  # tells `build_optimizer` that the groups need a `role`
@@ -115,7 +115,7 @@ class Muon(Optimizer):
         beta1, beta2 = group["betas"]
         grads = [p.grad for p in params if p.grad is not None]
         exp_avgs, exp_avg_sqs = self._state(params, "exp_avg"), self._state(params, "exp_avg_sq")
-        # One count serves the group. It isn't named `step`, which torch would leave on the CPU when it loads a state.
+        # One step count for the group. It isn't named `step`, which torch's load_state_dict would leave on the CPU.
         first = self.state[group["params"][0]]
         if "steps_done" not in first:
             first["steps_done"] = torch.zeros((), device=params[0].device)
@@ -138,12 +138,12 @@ class Muon(Optimizer):
 
 
 def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.Tensor]:
-    """Each direction's nearest semi-orthogonal matrix, nearly, times sqrt(max(1, rows / columns)).
+    """Approximate the nearest semi-orthogonal matrix of each direction, times sqrt(max(1, rows / columns)).
 
-    Directions of the same shape, lying or standing, go through Newton-Schulz as one batch.
+    Directions of the same shape, up to transposition, are one batch of Newton-Schulz.
 
     Args:
-        directions: (out, in, ...) each; returned in the same shapes and dtypes.
+        directions: each (out, in, ...); the results have the same shapes and dtypes.
     """
     directions = [direction if _is_dense(direction) else direction.contiguous() for direction in directions]
     matrices = [_matrix(direction) for direction in directions]
@@ -157,7 +157,7 @@ def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.
         rows, columns = shape
         x = torch.empty((len(indices), rows, columns), dtype=_matrix_dtype(matrices[0]), device=matrices[0].device)
         torch._foreach_copy_(list(x), [_lying(matrices[k]) for k in indices])
-        x /= torch.stack([norms[k] for k in indices])[:, None, None] + 1e-7  # no singular value is above 1 then
+        x /= torch.stack([norms[k] for k in indices])[:, None, None] + 1e-7  # then no singular value is above 1
         x = newton_schulz(x, steps)
         torch._foreach_copy_([_lying(_matrix(results[k])) for k in indices], list(x))
         for k in indices:
@@ -171,9 +171,9 @@ def orthogonalize(directions: Sequence[torch.Tensor], steps: int) -> list[torch.
 
 
 def _run_side_by_side(works: Sequence[Callable[[], None]], on_cuda: bool) -> None:
-    """Do independent works; on CUDA on several streams, since products as small as these leave most of it idle.
+    """Run independent functions; on CUDA on several streams, since such small products leave most of a GPU idle.
 
-    In a graph the streams become branches. What the works read must have been made before, and live until they end.
+    In a CUDA graph the streams become branches. The inputs must exist before the call and until all functions end.
     """
     if not on_cuda:
         for work in works:
@@ -196,15 +196,15 @@ def _side_streams(device_index: int) -> list[torch.cuda.Stream]:
 
 
 def _matrix(direction: torch.Tensor) -> torch.Tensor:
-    """(outputs, inputs) as a view; of a kernel in channels_last order with its columns in that order.
+    """A view as (outputs, inputs); the columns of a channels_last kernel are in its memory order.
 
-    The order of columns makes no difference: what is orthogonal stays so, and nearest.
+    The order of columns makes no difference, since permuting them keeps a matrix semi-orthogonal and nearest.
     """
     return (direction if direction.is_contiguous() else direction.permute(0, 2, 3, 1)).flatten(1)
 
 
 def _is_dense(direction: torch.Tensor) -> bool:
-    """Contiguous, or a kernel in channels_last order."""
+    """Whether a tensor is contiguous, or a kernel in channels_last."""
     return direction.is_contiguous() or (
         direction.ndim == 4 and direction.is_contiguous(memory_format=torch.channels_last)
     )
@@ -222,7 +222,7 @@ def newton_schulz(matrices: torch.Tensor, steps: int) -> torch.Tensor:
     """Push all singular values towards 1, to about 0.7 to 1.2 in 5 steps, by X ← (a I + b X Xᵀ + c (X Xᵀ)²) X.
 
     Args:
-        matrices: (n, rows, columns) of norm at most 1, with rows ≤ columns, so that X Xᵀ is the smaller product.
+        matrices: (n, rows, columns) of norm at most 1; rows ≤ columns, so that X Xᵀ is the smaller product.
     """
     a, b, c = NEWTON_SCHULZ
     x = matrices
@@ -235,7 +235,7 @@ def newton_schulz(matrices: torch.Tensor, steps: int) -> torch.Tensor:
 
 
 def _matrix_dtype(matrices: torch.Tensor) -> torch.dtype:
-    """bfloat16 where the device computes it fast."""
+    """bfloat16 if the device computes it fast, else float32."""
     if matrices.is_cuda and torch.cuda.get_device_capability(matrices.device) >= (8, 0):
         return torch.bfloat16
     return matrices.dtype

@@ -1,4 +1,4 @@
-"""SAM: the gradient at the worst weights nearby."""
+"""SAM: SGD with the gradient at the worst weights in a neighbourhood."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +10,20 @@ from torch.optim.optimizer import Optimizer, ParamsT
 class SAM(Optimizer):
     """Sharpness-aware minimization over SGD: Foret et al., arXiv 2010.01412, algorithm 1.
 
-    With gradient g at θ, the step is SGD's with the gradient at θ + ρ g / ‖g‖, the norm being that of all gradients
-    together. So each step computes gradients twice. Weight decay λ is added to the second gradient, at θ.
+    With gradient g at θ, it makes SGD's step with the gradient at θ + ρ g / ‖g‖, where ‖g‖ is the norm of all gradients
+    together. Each step thus computes gradients twice. Weight decay adds λ θ to the second gradient.
 
     Args:
-        lr: above or equal to 0; a number, or a 0-dim tensor on the parameters' device.
-        rho: ρ, above 0: how far from the weights the second gradient is taken.
-        momentum: in [0, 1); with Nesterov's look-ahead (torch.optim.SGD's) if `nesterov`.
-        weight_decay: λ, at least 0, in the gradient.
+        lr: at least 0; a number, or a 0-dim tensor on the parameters' device.
+        rho: ρ, above 0: the distance from the weights at which the second gradient is computed.
+        momentum: in [0, 1); Nesterov momentum as in torch.optim.SGD if `nesterov`.
+        weight_decay: λ, at least 0, added to the gradient.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
 
-    needs_closure = True  # of the training loop: step(closure), after the first gradients are there
+    needs_closure = True  # the training loop calls step(closure) after it has computed the first gradients
 
     def __init__(
         self,

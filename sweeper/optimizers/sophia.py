@@ -18,19 +18,19 @@ class Sophia(Optimizer):
         θ ← θ - lr · (λ θ + clip(m / max(γ h, ε), 1))
 
     Args:
-        lr: above or equal to 0; a number, or a 0-dim tensor on the parameters' device.
+        lr: at least 0; a number, or a 0-dim tensor on the parameters' device.
         betas: both in [0, 1).
-        gamma: γ, above 0: the larger, the fewer entries are clipped.
+        gamma: γ, above 0; a larger value clips fewer entries.
         interval: steps from one estimate to the next, at least 1.
         batch_size: B, at least 1.
         eps: ε, above 0.
         weight_decay: λ, decoupled, at least 0.
 
     Raises:
-        ValueError: a value out of its range.
+        ValueError: a value is out of its range.
     """
 
-    needs_closure = True  # of the training loop: step(closure), after the first gradients are there
+    needs_closure = True  # the training loop calls step(closure) after it has computed the first gradients
 
     def __init__(
         self,

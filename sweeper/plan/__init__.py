@@ -1,1 +1,1 @@
-"""What a sweep will take, before it begins."""
+"""Estimates the time and disk space of a sweep before it starts."""

@@ -1,8 +1,7 @@
-"""`python -m sweeper.plan -m …`: what `sweeper.train -m …` would do, how long it takes, and by which launcher.
+"""`python -m sweeper.plan -m …`: what `sweeper.train -m …` would do, and how long it takes with each launcher.
 
-Nothing is trained but a short probe, in processes of their own and in temporary folders; nothing is downloaded: made
-images take the place of data that aren't here. Where all runs are done already, nothing is timed and torch isn't
-imported.
+Only short probes are trained, in separate processes and temporary folders. Nothing is downloaded: random images replace
+missing data. If all runs are done already, nothing is timed and torch isn't imported.
 """
 
 import json
@@ -37,7 +36,7 @@ _ASKING = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code, as told by `--help`."""
+    """The command line. Returns the exit code, see `--help`."""
     return exit_code_of(lambda: _plan(list(sys.argv[1:] if argv is None else argv)))
 
 
@@ -81,7 +80,7 @@ def _plan(arguments: list[str]) -> int:
 
 
 def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
-    """This command's own options, and what is sweeper.train's."""
+    """Split the arguments into this command's options and those of sweeper.train."""
     own: dict[str, str] = {}
     rest: list[str] = []
     left = iter(arguments)

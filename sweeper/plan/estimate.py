@@ -1,4 +1,4 @@
-"""From the seconds of an epoch to the end of a sweep: arithmetic alone, no torch and no clock."""
+"""Computes a sweep's duration and disk space from the costs of its runs; no torch and no clock."""
 
 import heapq
 import re
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from sweeper.system.errors import BadInput
 
-RUN_FILES_BYTES = 30_000  # of a run beside weights and metrics: run.json, .hydra/, the log
+RUN_FILES_BYTES = 30_000  # of a run besides weights and metrics: run.json, .hydra/, the log
 METRICS_ROW_BYTES = 130
-PAGE_BYTES = 5_500_000, 9_000  # of the tables and the page: in any case, and for each run
+PAGE_BYTES = 5_500_000, 9_000  # of the tables and the page: constant, and per run
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes: seconds beside its epochs, and of each epoch; `left` epochs are to do."""
+    """A run's cost: seconds besides its epochs and seconds per epoch; `left` epochs remain."""
 
     left: int
     run_seconds: float
@@ -28,7 +28,7 @@ class Cost:
 
 
 def ends(seconds: Sequence[float], at_a_time: int) -> list[float]:
-    """When each run ends, if the next one always begins as soon as one of `at_a_time` places is free.
+    """When each run ends, if the next one starts as soon as one of `at_a_time` workers is free.
 
     >>> ends([2, 3, 1], 2)
     [2, 3, 3]
@@ -43,10 +43,10 @@ def ends(seconds: Sequence[float], at_a_time: int) -> list[float]:
 
 
 def epochs_within(costs: Sequence[Cost], at_a_time: int, beside: float, within: float) -> int:
-    """The most epochs with which all these runs, from their beginning, end within so many seconds; 0 if none do.
+    """The largest number of epochs with which all these runs, from the start, end within so many seconds; 0 if none.
 
     Args:
-        beside: seconds of the sweep outside of its runs.
+        beside: seconds of the sweep outside its runs.
     """
 
     def total(epochs: int) -> float:
@@ -63,20 +63,20 @@ def epochs_within(costs: Sequence[Cost], at_a_time: int, beside: float, within: 
 
 
 def kept_bytes(runs: Sequence[tuple[int, int]], page: bool = True) -> int:
-    """What runs leave on the disk, with the tables and the page of a sweep.
+    """The bytes that runs leave on the disk, with a sweep's tables and page.
 
     Args:
-        runs: each one's epochs and bytes of weights (0 by save_model=false).
+        runs: for each run its epochs and the bytes of its weights (0 with save_model=false).
     """
     fixed, each = PAGE_BYTES if page else (0, 0)
     return fixed + sum(each + RUN_FILES_BYTES + epochs * METRICS_ROW_BYTES + weights for epochs, weights in runs)
 
 
 def read_duration(text: str) -> float:
-    """Seconds of a time such as `5h`, `1h30m`, `90 min` or `300`, which are seconds.
+    """The seconds of a time such as `5h`, `1h30m`, `90 min` or `300` (seconds).
 
     Raises:
-        BadInput: it is none, or not above 0.
+        BadInput: it isn't a time, or isn't above 0.
     """
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhd]|$)", text.strip().lower())
     spelt = "".join(f"{number}{unit}" for number, unit in parts)

@@ -1,4 +1,4 @@
-"""What a sweep will take on this machine and elsewhere, from a short timing of each kind of its runs."""
+"""Forecasts a sweep on this machine and others from a short timing of each kind of its runs."""
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from sweeper.config.grid import Grid
     from sweeper.plan.standing import Standing
 
-HYDRA_SECONDS = 0.3  # of each run: Hydra composes its configuration once more
-TABLES = 1.5  # times importing torch: results, summary and page at the sweep's end
+HYDRA_SECONDS = 0.3  # per run, in which Hydra composes its configuration again
+TABLES = 1.5  # the time of the tables and the page at the sweep's end, in units of the time to import torch
 
 
 class Side(NamedTuple):
-    """How runs are timed: so many at a time, each with so many threads."""
+    """How many runs are timed at a time, and with how many threads each."""
 
     at_a_time: int
     threads: int
@@ -31,13 +31,13 @@ class Side(NamedTuple):
 def forecast(
     grid: "Grid", runs: list["Standing"], seconds: float, within: float | None, composing: float
 ) -> dict[str, Any]:
-    """Time each kind of run, as many at a time as each launcher would have, and reckon.
+    """Time each kind of run, with as many at a time as each launcher would run, and compute the sweep's duration.
 
     Args:
         runs: at least one of them has epochs left.
-        seconds: to spend on timing in all, beside set-up and warm-up.
-        within: seconds, for what fits; None doesn't ask.
-        composing: seconds that reading the command line took.
+        seconds: the total time for timing, besides set-up and warm-up.
+        within: the seconds for which to find out what fits; None to leave this out.
+        composing: the seconds that reading the command line took.
     """
     to_do = [run for run in runs if run.left]
     kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
@@ -71,7 +71,7 @@ def forecast(
 
 
 def kind_of_work(config: dict[str, Any]) -> str:
-    """The same for configurations whose epochs take equally long: lr, other such numbers, and the seed don't matter."""
+    """A key that is the same for configurations with equally long epochs: lr, the seed and such don't matter."""
     optimizer = {key: value for key, value in config["optimizer"].items() if key not in ("lr", "weight_decay")}
     parts = [config["dataset"], config["model"], _without_fractions(optimizer), config["batch_size"], config["device"]]
     return json.dumps([*parts, config["noise"]["kind"] != "none"], sort_keys=True)
@@ -129,7 +129,7 @@ def _turns(grid: "Grid", measured: Measured) -> dict[str, Turns]:
 
 
 def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
-    """Seconds that are taken once, however many runs there are: by what they are spent on."""
+    """Seconds that are spent once, however many runs there are, by purpose."""
     seconds = {
         "composing": composing,
         "starting": probed.start_seconds,
@@ -151,7 +151,7 @@ def _describe_work(
     timed_alone: dict[str, Timing],
     timings: dict[Side, dict[str, Timing]],
 ) -> dict[str, Any]:
-    """A kind of run in words and figures; seconds by how many run at a time."""
+    """A kind of run in words and figures, with seconds by the number of runs at a time."""
     config, alone = kinds[key], timed_alone[key]
     by_number = {str(side.at_a_time): found[key] for side, found in timings.items()}
     by_number["1"] = alone
@@ -169,7 +169,7 @@ def _describe_work(
 
 
 def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_time: int) -> dict[str, Any]:
-    """What the runs leave in the outputs folder, and what their checkpoints take while they train."""
+    """The bytes that the runs leave in the outputs folder, and those of their checkpoints while they train."""
     kept, checkpoints = [], []
     for run in to_do:
         timing = alone[kind_of_work(run.cell.config)]
@@ -188,7 +188,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
 
 
 def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[str, Any]]:
-    """The same work by the speeds of `conf/speeds.yaml`, where they are known for all of it."""
+    """The same work on the devices of `conf/speeds.yaml` that have a speed for all of it."""
     work: dict[tuple[str, tuple[int, ...]], list[tuple[str, int]]] = {}
     for run in to_do:
         timing, config = alone[kind_of_work(run.cell.config)], run.cell.config

@@ -1,4 +1,4 @@
-"""Asks `sweeper.plan.worker`, in processes of their own and as many at a time as a launcher would have, for timings."""
+"""Times runs by `sweeper.plan.worker` in separate processes, as many at a time as a launcher would start."""
 
 import contextlib
 import dataclasses
@@ -19,17 +19,17 @@ _STARTING = ("import_seconds", "start_seconds", "load_seconds")
 
 @dataclass(frozen=True)
 class Probed:
-    """What processes at the same time found, the slowest of each.
+    """The results of simultaneous processes; each figure is the slowest process's.
 
     Attributes:
         device: cuda, mps or cpu.
         line: the device in words.
-        import_seconds: of a process until torch is imported.
-        start_seconds: of a process until its device is chosen.
-        load_seconds: until its data lie in memory, from then on.
-        gpus: NVIDIA GPUs that are visible.
+        import_seconds: from the start of a process until torch is imported.
+        start_seconds: from the start of a process until its device is chosen.
+        load_seconds: from then until its data are in memory.
+        gpus: the number of visible NVIDIA GPUs.
         timings: one for each configuration.
-        lanes, gain: on CUDA, by the launcher `packed`: runs at a time, and how many times as fast in total.
+        lanes, gain: on CUDA, for the launcher `packed`: runs at a time, and the speed-up in total.
     """
 
     device: str
@@ -44,21 +44,21 @@ class Probed:
 
 
 def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int) -> Probed:
-    """Time the configurations one after the other, each by `at_a_time` processes at once.
+    """Time the configurations one after another, each in `at_a_time` simultaneous processes.
 
     Args:
-        threads: of each process.
-        seconds: for each configuration, beside set-up and warm-up.
-        pack: so many runs are tried side by side in one process, where that is CUDA's; 0: none.
+        threads: per process.
+        seconds: per configuration, besides set-up and warm-up.
+        pack: on CUDA, the number of runs to try side by side in one process; 0 tries none.
 
     Raises:
-        BadInput: what the configurations ask for can't be made.
-        RunFailed: a process broke off.
+        BadInput: a configuration can't be built.
+        RunFailed: a process failed.
     """
     found, built = _probe(configs, at_a_time, threads, seconds, pack)
     if not built:
         return found
-    # The sweep will find on disk what this has built, so its set-up is timed once more.
+    # The sweep will find the built kernels on disk, so its set-up is timed again.
     print("kernels were built: timing a start that finds them", file=sys.stderr, flush=True)
     again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
     timings = [
@@ -71,7 +71,7 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
 def _probe(
     configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int
 ) -> tuple[Probed, bool]:
-    """Once, and whether kernels had to be built."""
+    """Probe once; also returns whether kernels had to be built."""
     task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
     with _processes(at_a_time, json.dumps(task)) as processes:
         found = [_answer(process) for process in processes]
@@ -96,14 +96,14 @@ def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(n):
-            # A session of its own: Ctrl-C is for us, who tell them.
+            # In a new session, so that Ctrl-C reaches only this process, which then interrupts them.
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
             processes.append(subprocess.Popen(command, text=True, **pipes))
             _write(processes[-1], task)
         yield processes
     except BaseException:
         for process in processes:
-            process.send_signal(signal.SIGINT)  # they take their temporary folders with them
+            process.send_signal(signal.SIGINT)  # so that they remove their temporary folders
         raise
     finally:
         for process in processes:
@@ -116,7 +116,7 @@ def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 def _write(process: subprocess.Popen[str], text: str) -> None:
     assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # why it ended is read from what it said
+    with contextlib.suppress(BrokenPipeError):  # its answer says why it ended
         process.stdin.write(f"{text}\n")
         process.stdin.flush()
 
@@ -129,7 +129,7 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
         raise RunFailed(
             f"the timing probe was killed by signal {-code}, as when memory runs out; choose a smaller batch_size"
             if code < 0
-            else f"the timing probe ended with code {code}; what it said stands above"
+            else f"the timing probe ended with code {code}; its output is above"
         )
     answer: dict[str, Any] = json.loads(line)
     if "error" in answer:

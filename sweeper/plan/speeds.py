@@ -1,4 +1,4 @@
-"""`conf/speeds.yaml`: what other devices need for the same work, each speed with its source."""
+"""Reads `conf/speeds.yaml`, the training speeds of other devices, each with its source."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ FILE = "speeds.yaml"
 
 @dataclass(frozen=True)
 class Speed:
-    """Images trained a second, evaluation included, of one model on images of one shape."""
+    """A device's speed for one model and image shape, in images per second with evaluation included."""
 
     device: str
     model: str
@@ -24,7 +24,7 @@ class Speed:
     optimizers: dict[str, float] = field(default_factory=dict)
 
     def seconds(self, work: Iterable[tuple[str, int]]) -> float:
-        """Of runs one after the other; `work`: each run's optimizer and images, those of all epochs that are left."""
+        """The seconds of runs one after another. `work` has each run's optimizer and its images in all epochs left."""
         return sum(images / self.optimizers.get(optimizer, self.images_per_second) for optimizer, images in work)
 
 
@@ -34,6 +34,6 @@ def load_speeds() -> list[Speed]:
 
 
 def speeds_of(model: str, image: tuple[int, ...]) -> list[Speed]:
-    """The devices on which this work's speed is known, the fastest first."""
+    """The known speeds for this model and image shape, the fastest first."""
     known = [speed for speed in load_speeds() if (speed.model, speed.image) == (model, image)]
     return sorted(known, key=lambda speed: -speed.images_per_second)

@@ -1,4 +1,4 @@
-"""How far the runs of a command line are already, from their directories alone; no torch."""
+"""Finds out how far the runs of a command line already are, only from their directories; no torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from sweeper.runs.status import Status
 
 @dataclass(frozen=True)
 class Standing:
-    """A run that was asked for: `state` is done, half-done or to do; `left` are the epochs it still needs."""
+    """A requested run: `state` is done, half-done or to do; `left` is the number of epochs to train."""
 
     cell: Cell
     state: str
@@ -21,7 +21,7 @@ class Standing:
 
 
 def standing(cell: Cell) -> Standing:
-    """What is there of a run, from its directory alone."""
+    """How far a run is, from its directory."""
     epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
     if not cell.config["rerun"] and find_finished(cell.directory) is not None:
         return Standing(cell, "done", 0)
@@ -32,7 +32,7 @@ def standing(cell: Cell) -> Standing:
         stopped = read_run(cell.directory)["status"] in (Status.INTERRUPTED, Status.PRUNED)
     except Damaged:
         stopped = False
-    if every and not stopped:  # killed: what came after the last checkpoint is lost
+    if every and not stopped:  # killed: the epochs after the last checkpoint are lost
         done = done // every * every
     return Standing(cell, "half-done", max(1, epochs - done))
 

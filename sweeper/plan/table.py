@@ -1,4 +1,4 @@
-"""How `sweeper.plan` shows its document: a few lines and tables of text."""
+"""Prints the document of `sweeper.plan` as lines and tables of text."""
 
 import sys
 from typing import Any
@@ -12,7 +12,7 @@ from sweeper.system.text import duration, printable, size
 
 
 def print_plan(document: dict[str, Any]) -> None:
-    """Print what `sweeper.plan` found, in the columns of the terminal or in 110."""
+    """Print the document of `sweeper.plan`, as wide as the terminal, else 110 columns."""
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
     with console.capture() as captured:
         _print(document, console)
@@ -21,7 +21,7 @@ def print_plan(document: dict[str, Any]) -> None:
 
 def _print(document: dict[str, Any], console: Console) -> None:
     def show(what: Any = "") -> None:
-        console.print(what, soft_wrap=isinstance(what, str))  # a line of text stays one, for who searches in it
+        console.print(what, soft_wrap=isinstance(what, str))  # don't wrap lines of text, so that they can be searched
 
     runs, left = document["runs"], document["epochs_left"]
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
@@ -46,7 +46,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
 
 
 def _table(*columns: tuple[str, bool]) -> Table:
-    """`columns`: names, and whether they hold numbers."""
+    """A table with columns given by name and whether they contain numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name, number in columns:
         table.add_column(name, justify="right" if number else "left", no_wrap=number)

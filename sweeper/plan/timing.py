@@ -1,4 +1,4 @@
-"""What an epoch of a configuration takes: the engine's own loop, on as much of the data as the time given allows."""
+"""Times an epoch of a configuration by the engine's loop, on as much of the data as the given time allows."""
 
 import dataclasses
 import math
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from sweeper.datasets.data import Data, Split
     from sweeper.engine.devices import Device
 
-FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 2, 16, 20  # of the first try, which tells how much can be timed
-LEAST_TEST = 100  # images that are evaluated at least where an epoch is too long to be timed
-LEAST_EPOCHS, MOST_EPOCHS = 3, 20  # that are timed where whole ones are
+FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 2, 16, 20  # of `time_first`
+LEAST_TEST = 100  # least images to evaluate if a whole epoch takes too long
+LEAST_EPOCHS, MOST_EPOCHS = 3, 20  # numbers of whole epochs to time
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """What one epoch of a configuration takes, its evaluation included, and what a run takes beside its epochs.
+    """The cost of an epoch of a configuration, and of a run besides its epochs.
 
     Attributes:
-        train_seconds: of an epoch's training alone.
-        other_seconds: of an epoch: evaluation, drawing the order, writing the metrics.
-        setup_seconds: of a run, once the data lie in memory: building, the first step, its last files.
-        first_seconds: more for the first run of its kind in a process: kernels are chosen, and loaded or built.
-        images: of an epoch's training.
+        train_seconds: training in an epoch.
+        other_seconds: everything else in an epoch: evaluation, drawing the order, writing the metrics.
+        setup_seconds: per run, once the data are in memory: building, the first step, the last files.
+        first_seconds: in addition, for the first run of its kind in a process: kernels are chosen, and loaded or built.
+        images: training images per epoch.
         image: (channels, height, width).
-        memory_bytes: the device's peak; on the CPU the process's.
-        weights_bytes: of `model.safetensors`; 0 where `save_model` is false.
+        memory_bytes: the device's peak; on the CPU, the process's.
+        weights_bytes: of `model.safetensors`; 0 if `save_model` is false.
         checkpoint_bytes: of `checkpoint.pt`.
-        part: of the epoch that was timed, in (0, 1].
-        data: one line.
+        part: the share of the epoch that was timed, in (0, 1].
+        data: a description in one line.
     """
 
     train_seconds: float
@@ -55,21 +55,22 @@ class Timing:
 
 
 def time_first(config: dict[str, Any], data: "Data", device: "Device") -> Timing:
-    """A rough timing by a few small steps, by which to choose what `time_within` times; and a checkpoint's size."""
+    """A rough timing by a few small steps, from which `time_within` chooses what to time; and a checkpoint's size."""
     config = {**config, "batch_size": min(FIRST_BATCH, config["batch_size"])}
     part = part_of(data, FIRST_STEPS * config["batch_size"], FIRST_TEST)
     return time_epochs(config, part, device, epochs=2, whole=data, stop=True)
 
 
 def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
-    """The timing by whole epochs if a few of them fit into `seconds`, else by parts of an epoch, of one step at least.
+    """Time whole epochs if a few of them fit into `seconds`, else a part of an epoch, at least one step.
 
-    The small steps of `first` tell little of a GPU's large ones: what it takes for too long is timed by a part, and
-    then by whole epochs if they fit after all, else by a step more for the set-up's sake, where steps are quick. For
-    that is told by the last of these runs, and what the one before it took more is of the first of its kind.
+    The small steps of `first` say little about a GPU's large ones. So if whole epochs seem too long, a part is timed
+    first, and whole epochs after it if they fit after all. Otherwise, if steps are quick, one more step is timed: the
+    last of these runs gives the set-up time of any run, and the difference to the one before it is the warm-up of the
+    first run of its kind in a process.
 
     Args:
-        first: tells how long an epoch may take.
+        first: the rough timing, by which to estimate an epoch.
     """
     runs, fits, batches = (
         [first],
@@ -85,7 +86,7 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
     if fits >= LEAST_EPOCHS:
         timing = time_epochs(config, data, device, min(int(fits), MOST_EPOCHS), whole=data)
         runs.append(timing)
-    elif 2 * timing.train_seconds / batches < timing.setup_seconds:  # else steps take longer than what they'd tell
+    elif 2 * timing.train_seconds / batches < timing.setup_seconds:  # otherwise a step takes longer than the set-up
         runs.append(time_epochs(config, part_of(data, config["batch_size"], LEAST_TEST), device, 2, whole=data))
     return dataclasses.replace(
         timing,
@@ -96,7 +97,7 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
 
 
 def part_of(data: "Data", train: int, test: int) -> "Data":
-    """The same data with so many training and test images at most, and validation images in the same share as test."""
+    """The data with at most so many training and test images, and the same share of validation as of test images."""
     from sweeper.datasets.data import Split
 
     def cut(split: "Split", n: int) -> "Split":
@@ -117,12 +118,12 @@ def part_of(data: "Data", train: int, test: int) -> "Data":
 def time_epochs(
     config: dict[str, Any], data: "Data", device: "Device", epochs: int, whole: "Data", stop: bool = False
 ) -> Timing:
-    """Train so many epochs (at least 2) by the engine's loop; the first warms up and isn't counted.
+    """Train `epochs` epochs (at least 2) by the engine's loop; the first one is the warm-up and isn't counted.
 
     Args:
-        data: `whole` or a part of it; the timing is that of an epoch of `whole`, in proportion.
-        stop: break off in one epoch more, which writes a checkpoint, instead of coming to an end, which writes weights
-            where the configuration asks for them.
+        data: `whole` or a part of it; the timing is scaled to an epoch of `whole`.
+        stop: stop in an additional epoch, which writes a checkpoint, instead of finishing the run, which writes weights
+            if the configuration asks for them.
     """
     from sweeper.engine.loop import Diverged, Stopped, train
     from sweeper.runs.directory import RunDirectory
@@ -142,7 +143,7 @@ def time_epochs(
                     event.synchronize()
                 if stop and len(rows) == epochs:
                     loop.throw(Stopped())
-        except (Stopped, Diverged):  # made labels and a high learning rate may diverge: a step takes as long
+        except (Stopped, Diverged):  # random labels may diverge, and steps take as long
             pass
         ended = time.perf_counter()
         sizes = {name: _size(run.path / name) for name in (WEIGHTS_FILE, CHECKPOINT_FILES[0])}
@@ -162,7 +163,7 @@ def time_epochs(
         image=whole.image_shape,
         memory_bytes=peak_memory_bytes(device.kind),
         weights_bytes=sizes[WEIGHTS_FILE],
-        checkpoint_bytes=len(CHECKPOINT_FILES) * sizes[CHECKPOINT_FILES[0]],  # the one before is kept, too
+        checkpoint_bytes=len(CHECKPOINT_FILES) * sizes[CHECKPOINT_FILES[0]],  # the previous one is kept, too
         part=part,
         data=whole.form,
     )

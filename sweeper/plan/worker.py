@@ -1,16 +1,16 @@
-"""What `sweeper.plan` times, in a process of its own.
+"""The process that times runs for `sweeper.plan`.
 
-The process reads one JSON document, its task, from standard input, and writes one JSON document a line:
+It reads one JSON document, its task, from standard input, and writes one JSON document per line:
 
-- `{"device": …, "line": …, "import_seconds": …, "start_seconds": …, "load_seconds": …, "gpus": …}` once the first data
-  lie in memory;
-- for each of the task's configurations `{"ready": true}`, after which it waits for a line, so that several processes
-  are timed at the same time, and then a `Timing` as a dictionary;
-- `{"built": …}` at the end, whether kernels were built that weren't on disk; on CUDA, if it is asked to pack, with
+- `{"device": …, "line": …, "import_seconds": …, "start_seconds": …, "load_seconds": …, "gpus": …}` when the first data
+  are in memory;
+- for each configuration of the task `{"ready": true}`, after which it waits for a line, so that several processes are
+  timed at the same time, and then a `Timing` as a dictionary;
+- `{"built": …}` at the end, whether kernels were built that weren't on disk; on CUDA, if packing is requested, with
   `"lanes": …, "gain": …`;
-- `{"error": …, "bad_input": …}` where it can't go on.
+- `{"error": …, "bad_input": …}` if it can't continue.
 
-When whoever asked is gone, which shows in a pipe that is closed, it ends without a word.
+If the parent process has ended, which closes the pipe, it ends silently.
 """
 
 import dataclasses
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 
 class Unheard(Exception):
-    """Whoever asked is gone."""
+    """The parent process has ended."""
 
 
 def main() -> int:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' words are no answers
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answers
     try:
         return _answer_all(answers)
     except Unheard:
-        # What couldn't be written would be tried again, and complained of, when the file is closed.
+        # Closing the file would try to write the rest again and raise an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
         return 1
 
@@ -60,10 +60,10 @@ def _answer_all(answers: TextIO) -> int:
     except Unheard:
         raise
     except BadInput as error:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # who hears of the error tells all to end, and this one is ending
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent interrupts all after an error
         _tell(answers, {"error": str(error), "bad_input": True})
         return 2
-    except Exception as error:  # models, optimizers and devices fail in their own ways
+    except Exception as error:  # models, optimizers and devices may raise anything
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _tell(answers, {"error": named(error), "bad_input": False})
         return 1
@@ -76,7 +76,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     from sweeper.config.targets import load_target
     from sweeper.train.launchers.cuda_lane import Cuda
 
-    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # that Triton keeps built
+    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
     imported = time.time()
@@ -86,7 +86,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
     seconds["load_seconds"] = time.time() - started
-    for config in configs:  # what isn't installed is told before the first is timed
+    for config in configs:  # report what isn't installed before the first timing
         for group in ("model", "optimizer", "schedule"):
             load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
@@ -107,7 +107,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         lanes, gain = _pack(configs, device, task["pack"])
         with Cuda().place():
             lane = time_within(task["seconds"], config, data, device, first)
-        # The trial compares with a single lane, which is slower than a run without lanes: it has no branches.
+        # The trial compares with a single lane, which has no branches and is slower than a run without lanes.
         gain *= timing.train_seconds / lane.train_seconds
         packed = {"lanes": lanes, "gain": gain}
     _tell(answers, {"built": _count(kernels) > built, **packed})
@@ -131,7 +131,7 @@ def _hear() -> str:
 
 
 def _load(config: dict[str, Any]) -> "Data":
-    """The run's data, or made ones where they would have to be downloaded."""
+    """The run's data, or random images if they would have to be downloaded."""
     from sweeper.datasets.data import load_run_data
 
     dataset = config["dataset"]
@@ -141,8 +141,8 @@ def _load(config: dict[str, Any]) -> "Data":
 
 
 def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[int, float]:
-    """How many of `runs` runs `lanes=auto` puts side by side on this GPU, and how many times as fast they then are
-    in total as one after another, by the launcher's own trial."""
+    """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the total speed-up over one after
+    another, by the launcher's own trial."""
     from sweeper.train.launchers.cuda_lane import Cuda
     from sweeper.train.launchers.lanes import Lanes
 
@@ -160,7 +160,7 @@ def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[i
 def _until_tried(
     config: dict[str, Any], folder: Path, device: "Device", tried: Callable[[], bool]
 ) -> Generator[Any, None, None]:
-    """A run that goes on as long as the trial needs it."""
+    """A run that continues as long as the trial needs it."""
     from sweeper.engine.loop import train
     from sweeper.runs.directory import RunDirectory
 

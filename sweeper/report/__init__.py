@@ -1,1 +1,1 @@
-"""Draws what `aggregate` says: the page and the figures."""
+"""Draws the results of `aggregate`: the page and the figures."""

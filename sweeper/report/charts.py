@@ -1,4 +1,4 @@
-"""What the page's charts show, as plain data: the page's script draws it. Accuracies are in percent here."""
+"""The data of the page's charts, which the page's script draws. Accuracies are in percent."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -73,12 +73,12 @@ def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
 
 
 def color_of(tasks: Sequence[Task]) -> dict[str, int]:
-    """Each optimizer's place in the palette, the same in all charts."""
+    """Each optimizer's index in the palette, the same in all charts."""
     return {name: k for k, name in enumerate(sorted({s.optimizer for task in tasks for s in task.settings}))}
 
 
 def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
-    """For each task its settings' learning curves at the epochs of `kept_epochs`, every seed by itself."""
+    """For each task the learning curves of its settings at the epochs of `kept_epochs`, one per seed."""
     colors = color_of(tasks)
     found = []
     for task in tasks:
@@ -92,16 +92,16 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
 
 
 def seed_charts(tasks: Sequence[Task]) -> list[Chart]:
-    """For each task: every completed run's final and best test accuracy, and the mean of the final ones."""
+    """For each task the final and best test accuracy of every completed run, and the mean of the final ones."""
     return [_seed_chart(task, color_of(tasks)) for task in tasks]
 
 
 def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
-    """Accuracy against the rate of wrong labels, for each kind of noise that was run at two rates or more. Human labels
-    have no rate that the configuration knows, and are not among them.
+    """Accuracy against the noise rate, for each kind of noise that was run at two rates or more. Human labels are left
+    out, since their rate isn't in the configuration.
 
-    Three charts a kind: final test accuracy, and at the last epoch the accuracy on training images of right label and
-    the share of wrong labels learnt.
+    There are three charts per kind: the final test accuracy and, at the last epoch, the accuracy on training images
+    with right labels and the share of wrong labels learnt.
     """
     charts = []
     for name, series in _noise_series(tasks).items():
@@ -124,9 +124,9 @@ NOISE_FIGURES = {
 
 
 def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
-    """Final test accuracy against the learning rate, on each task where an optimizer was run with two rates or more.
+    """Final test accuracy against the learning rate, for each task where an optimizer was run with two rates or more.
 
-    Where a rate has several settings, e.g. of weight decay, the highest mean of them.
+    If a rate has several settings, e.g. of weight decay, their highest mean is shown.
     """
     charts = []
     colors = color_of(tasks)
@@ -150,9 +150,9 @@ def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
 
 
 def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
-    """Steps to the target on each task that has one, and the performance profile over them; None without a target.
+    """Steps to the target on each task that has one, and the performance profile over these; None without targets.
 
-    Only optimizers that were run on all of these tasks are in it; `left_out` names the others.
+    It includes only optimizers that were run on all of these tasks; `left_out` names the others.
     """
     aimed = [task for task in tasks if task.target() is not None and task.compared]
     if not aimed:
@@ -181,7 +181,7 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
 
 
 def _time(task: Task, optimizer: str) -> float | None:
-    """Steps to the task's target of an optimizer's compared setting; a diverged run that hadn't reached it: never."""
+    """The steps to the task's target of an optimizer's compared setting; infinite for a run that diverged before it."""
     for setting in task.compared:
         if setting.optimizer == optimizer:
             runs = [run.values for run in setting.runs if run.status.finished]
@@ -222,7 +222,7 @@ def _drawn(curve: Curve, name: str, epochs: list[int]) -> list[float | None]:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Five digits: more than any screen shows."""
+    """A value with five digits, more than a screen shows."""
     return None if value is None else float(f"{value:.5g}")
 
 
@@ -242,7 +242,7 @@ def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
 
 
 def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict[float, Setting]]]:
-    """By kind of noise and all else that tasks share, then by optimizer: its compared setting at each rate."""
+    """Each optimizer's compared setting at each rate, by the kind of noise and everything else that tasks share."""
     colors = color_of(tasks)
     clean = [task for task in tasks if is_clean(task.config["noise"])]
     found: dict[str, dict[tuple[str, int], dict[float, Setting]]] = {}
@@ -280,7 +280,7 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
     found = []
     clean = is_clean(setting.config["noise"])
     for run in setting.runs:
-        # Without wrong labels all are right.
+        # Without noise all labels are right.
         name = "train_accuracy" if figure == "clean_train_accuracy" and clean else figure
         column = curves[run.path].get(name)
         if run.status is Status.COMPLETED and column and column[-1] is not None:
@@ -289,7 +289,7 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
 
 
 def _spread(name: str, color: int, points: list[tuple[float, list[float]]]) -> dict[str, Any]:
-    """Means with their standard deviations; an `error` of 0 for one value, whose spread isn't known."""
+    """Means with their standard deviations; `error` is 0 for a single value."""
     deviations = [standard_deviation(values) for _, values in points]
     return {
         "name": name,

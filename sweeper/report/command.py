@@ -1,4 +1,4 @@
-"""`python -m sweeper.report`: folders of runs to `report.html`, one page to pass on, and to figures for a paper."""
+"""`python -m sweeper.report`: writes the page `report.html` of folders of runs, and figures for a paper."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,16 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def report(outputs: Sequence[str], into: str | None = None, figures: str | None = None) -> list[Path]:
-    """Write the page of the runs below `outputs` into the folder `into`; None: the first of `outputs`.
+    """Write the page of the runs below `outputs`.
 
     Args:
-        figures: a folder for the figures, which is made; None for none.
+        into: the folder to write to; None is the first of `outputs`.
+        figures: a folder to create for the figures; None draws none.
 
     Returns:
-        The files that were written.
+        The written files.
 
     Raises:
-        BadInput: a folder isn't there, has no runs, or can't be written to.
+        BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
     from sweeper.aggregate.tasks import group_tasks
     from sweeper.report.curves import read_curve

@@ -1,4 +1,4 @@
-"""Learning curves read back for drawing: which epochs are kept of long ones, and whose seconds may be compared."""
+"""Reads learning curves for drawing, thins out long ones, and checks whether their seconds are comparable."""
 
 import math
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ DRAWN = (
     "val_loss",
     "lr",
 )
-MOST_EPOCHS = 60  # evenly spaced ones kept of a longer curve, beside its ends and extremes
+MOST_EPOCHS = 60  # evenly spaced epochs kept of a longer curve, in addition to its ends and extremes
 
 Column = list[float | None]
-Curve = dict[str, Column]  # `epoch`, `step`, `seconds` since the start, and of `DRAWN` what the run has
+Curve = dict[str, Column]  # `epoch`, `step`, `seconds` since the start, and those of `DRAWN` that the run has
 
 
 def read_curve(run: Run) -> Curve:
-    """The whole rows of a run's `metrics.csv` by column; what isn't finite is None. Empty where there are no rows.
+    """The rows of a run's `metrics.csv` by column; values that aren't finite are None. Empty without rows.
 
-    `seconds` counts training alone, without evaluation.
+    `seconds` is the training time, without evaluation.
     """
     rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
     if not rows:
@@ -43,17 +43,17 @@ def read_curve(run: Run) -> Curve:
 
 
 def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
-    """Which epochs of a configuration's curves are drawn, the same of each seed so that they can be averaged.
+    """The epochs of a configuration's curves to draw; the same for each seed, so that curves can be averaged.
 
-    All, if there are at most `most`; else about `most` evenly spaced ones and, of each seed and each of `DRAWN`, the
-    first, the last, the highest and the lowest: no peak and no end is lost.
+    All epochs if there are at most `most`; else about `most` evenly spaced ones and, for each seed and each of `DRAWN`,
+    the first, the last, the highest and the lowest, so that no peak is lost.
     """
     epochs = sorted({int(e) for curve in curves for e in curve.get("epoch", ()) if e is not None})
     if len(epochs) <= most:
         return epochs
     kept = set(epochs[:: math.ceil(len(epochs) / most)])
     for curve in curves:
-        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # no row lacks one
+        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # every row has one
         for name in DRAWN:
             points = [(v, epoch) for v, epoch in zip(curve.get(name, ()), places, strict=False) if v is not None]
             if points:
@@ -62,7 +62,7 @@ def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
 
 
 def at_epochs(curve: Curve, name: str, epochs: Sequence[int]) -> Column:
-    """A column's values at these epochs; None where the run has none."""
+    """A column's values at these epochs; None if the run has no value there."""
     values = dict(zip(curve["epoch"], curve.get(name, ()), strict=False))
     return [values.get(epoch) for epoch in epochs]
 
@@ -71,7 +71,7 @@ def comparable_seconds(runs: Sequence[Run], device_names: Sequence[str | None]) 
     """Why the seconds of these finished runs can't be compared; "" if they can.
 
     Args:
-        device_names: of each run, as it was recorded.
+        device_names: the recorded device name of each run.
     """
     if any(run.values.get("shared_device") is not False for run in runs):
         return "some runs shared their device, or it isn't known"

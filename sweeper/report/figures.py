@@ -1,4 +1,4 @@
-"""Figures fit for a paper, as PNG and SVG: learning curves, final accuracy by seed, accuracy under label noise."""
+"""Figures for a paper, as PNG and SVG: learning curves, final accuracy by seed, accuracy under label noise."""
 
 import io
 import math
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which people of any colour vision tell apart, and the page's further two.
+# The colours of Okabe and Ito, which people with any colour vision can distinguish, and more from the page.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
 PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
-EARLY = 0.1  # share of the epochs whose steep rise the curves' axis leaves out: it would press what differs into a line
-RARE = 0.02  # share of the lowest points after that, as single dips are, that the axis leaves out, too
-STYLE: Any = {  # matplotlib's own type lists every key there is
+EARLY = 0.1  # share of the first epochs that the curves' axis ignores: their steep rise would squeeze the rest
+RARE = 0.02  # share of the lowest later points, such as single dips, that the axis ignores, too
+STYLE: Any = {  # matplotlib's type lists every possible key
     "font.size": 8,
     "axes.titlesize": "medium",
     "axes.spines.top": False,
@@ -33,14 +33,14 @@ STYLE: Any = {  # matplotlib's own type lists every key there is
     "lines.markersize": 4,
     "errorbar.capsize": 2,
     "legend.frameon": False,
-    "svg.fonttype": "none",  # texts stay texts
+    "svg.fonttype": "none",  # keep texts as texts
     "svg.hashsalt": "sweeper",  # the same runs give the same file
-    "text.parse_math": False,  # a name may have a dollar in it
+    "text.parse_math": False,  # a name may contain a dollar sign
 }
 
 
 def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, bytes]]:
-    """File names and contents, each figure as PNG of 300 dots an inch and as SVG; none where nothing has completed.
+    """Yield file names and contents: each figure as PNG with 300 dpi and as SVG; none without completed runs.
 
     Lines and error bars are mean ± standard deviation over the completed seeds of the settings that the page compares.
     """
@@ -48,7 +48,7 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
 
     done = [task for task in tasks if any(setting.final() for setting in task.compared)]
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # no font has every sign that a name may
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # no font has all characters
         if done:
             yield from _files("curves", _curves(done, curves))
             yield from _files("seeds", _seeds(done))
@@ -145,7 +145,7 @@ def _title(text: str) -> str:
 
 
 def _label(text: str, longest: int = 48) -> str:
-    """As a title or legend shows it: one that begins with an underscore would be left out."""
+    """A text for a title or legend; matplotlib leaves out those that begin with an underscore."""
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return f" {text}" if text.startswith("_") else text
 

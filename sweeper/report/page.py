@@ -1,4 +1,4 @@
-"""`report.html`: everything the page shows, put into one file that needs no other and no network."""
+"""Builds `report.html`, a single file that needs no other files and no network."""
 
 import json
 import math
@@ -52,11 +52,11 @@ NOT_SHOWN = {
 
 
 def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve], origins: dict[str, Origin]) -> bytes:
-    """The page, UTF-8.
+    """The page in UTF-8.
 
     Args:
-        tasks: of the results' runs, as by `studies.group_tasks`.
-        curves, origins: of each run that can be read, by its path; of the others there need be none.
+        tasks: the tasks of the results' runs, from `group_tasks`.
+        curves, origins: by the run's path, for all readable runs.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -131,7 +131,7 @@ def _with_charts(words: dict[str, str], of_charts: dict[str, str]) -> dict[str, 
 
 
 def to_script_json(data: Any) -> str:
-    """JSON that no name in it can end the script element of, or begin another."""
+    """JSON for a script element; names in it can't end the element or begin another."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -163,7 +163,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
 
 
 def _device_time(origins: Sequence[Origin]) -> str:
-    """What all runs cost together; "" where some don't tell."""
+    """The device time of all runs together; "" if some don't record it."""
     seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
     return f"{duration(sum(seconds))}, with set-up and evaluation" if len(seconds) == len(origins) else ""
 
@@ -177,12 +177,12 @@ def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
 
 
 def _unbroken(sentence: str) -> str:
-    """No line ends within a number with its deviation and unit."""
+    """A sentence without line breaks between a number, its deviation and its unit."""
     return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 
 
 def _seeds_differ(task: Task) -> bool:
-    """Whether ranks are of fewer seeds than some optimizer has finished."""
+    """Whether an optimizer has finished more seeds than its rank uses."""
     return any(set(setting.scores()) != set(task.rank_seeds) for setting in task.compared) and bool(task.ranks)
 
 

@@ -1,7 +1,7 @@
 """Performance profiles over tasks by time-to-target, as AlgoPerf defines them (arXiv 2306.07179).
 
-Time is counted in steps. A target that was not reached takes an infinite time and stays in every count. Two things
-are ours: AlgoPerf counts seconds on one kind of machine, and to a target on validation images.
+Time is counted in steps. A target that was not reached has an infinite time and stays in every count. This differs from
+AlgoPerf, which counts seconds on one kind of machine, and to a target on validation images.
 """
 
 import math
@@ -10,27 +10,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LARGEST_RATIO = 4.0  # r_max, up to which AlgoPerf integrates a profile; slower than that counts as not solved
+LARGEST_RATIO = 4.0  # r_max, up to which AlgoPerf integrates a profile; a larger ratio counts as not solved
 
 Times = Sequence[Sequence[float]]  # (methods, tasks)
 
 
 def time_to_target(seeds: Sequence[float]) -> float:
-    """A method's time on a task: the median over its seeds, in their unit.
+    """A method's time on a task: the median over its seeds, in the same unit.
 
-    AlgoPerf takes it over five studies, each of which is the fastest of its tuning trials, or without tuning one run;
-    a seed here is such a study. Infinite unless more than half of the seeds reached the target.
+    AlgoPerf takes the median over five studies, each of which is the fastest of its tuning trials, or a single run
+    without tuning; a seed here is such a study. The time is infinite unless more than half of the seeds reached the
+    target.
 
     Args:
-        seeds: time of each, `inf` if it never reached the target or diverged; at least one.
+        seeds: the time of each seed, at least one; `inf` if it diverged or never reached the target.
     """
     return statistics.median(seeds)
 
 
 def performance_ratios(times: Times) -> np.ndarray:
-    """Each method's time over the fastest one's, for each task: (methods, tasks) of at least 1.
+    """Each method's time divided by the fastest method's, for each task: (methods, tasks), at least 1.
 
-    Where no method reached the target, all ratios are infinite.
+    If no method reached the target, all ratios are infinite.
     """
     values = np.array(times, dtype=float)
     fastest = values.min(axis=0)
@@ -42,18 +43,19 @@ def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO)
     """ρ(τ), the share of tasks that a method solves in at most τ times the fastest method's time, from 1 to `largest`.
 
     Args:
-        ratios: of one method, one a task, at least one.
+        ratios: one method's ratios, one per task, at least one.
 
     Returns:
-        The τ at which ρ steps, the two ends among them, and ρ from each of them on.
+        The values τ at which ρ steps, with both ends, and the value of ρ from each of them on.
     """
     steps = sorted({1.0, largest, *(float(r) for r in ratios if r <= largest)})
     return steps, [sum(r <= tau for r in ratios) / len(ratios) for tau in steps]
 
 
 def profile_score(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> float:
-    """AlgoPerf's benchmark score: the profile's integral from 1 to `largest`, over `largest` - 1.
+    """AlgoPerf's benchmark score: the profile's integral from 1 to `largest`, divided by `largest` - 1.
 
-    1 if fastest on every task, 0 if none was solved within `largest` times the fastest one's time.
+    It is 1 for a method that is fastest on every task, and 0 for one that solved none within `largest` times the
+    fastest time.
     """
     return sum(max(0.0, largest - r) for r in ratios) / (largest - 1) / len(ratios)

@@ -1,4 +1,4 @@
-"""Where a run came from: its device, when it began, and the one command line that makes it again."""
+"""A run's provenance: its device, when it started, and the command that repeats it."""
 
 import os
 import re
@@ -12,23 +12,23 @@ from sweeper.runs.identity import GROUPS, is_identity
 from sweeper.runs.record import Damaged, read_run
 from sweeper.runs.rows import Run
 
-# Said on the command line, yet about the place or the day of the run and not about the run.
+# Options on the command line that don't belong to the run itself, and that a repetition leaves out.
 _NOT_REPEATED = ("outputs=", "rerun=", "fail_fast=")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+-]+")
-# An override of the run's own options, neither a flag nor one of Hydra's. Whoever copies a command from records of
-# somebody else must not call code that these name, nor look up anything on his machine.
+# An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
+# call code that the record names, nor resolve an interpolation.
 _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
 _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Texts, "" where the record doesn't tell.
+    """Where a run came from; texts are "" if not recorded.
 
     Attributes:
         started: UTC, e.g. `2025-01-31T12:00:00Z`.
-        command: for a POSIX shell; it names no code.
-        device_seconds: what the run cost of its device, its share where several ran at once; None if not recorded.
+        command: the command that repeats the run, for a POSIX shell; it names no code.
+        device_seconds: the device time of the run, its share if several ran at once; None if not recorded.
     """
 
     device_name: str = ""
@@ -38,7 +38,7 @@ class Origin:
 
 
 def read_origin(run: Run) -> Origin:
-    """The origin of a run that could be read a moment ago; an empty one if it no longer can."""
+    """The origin of a run; an empty one if its record can't be read any more."""
     try:
         record = read_run(Path(run.path))
         environment = record["environment"]
@@ -53,13 +53,13 @@ def read_origin(run: Run) -> Origin:
 
 
 def repeat_command(config: dict[str, Any], overrides: Any) -> str:
-    """The command that makes a run again: with the words it was started by, or else with every value written out.
+    """The command that repeats a run: with its recorded overrides, or else with every value written out.
 
     Args:
-        overrides: as recorded, a list of texts; anything else counts as not recorded, as of a run that failed early.
+        overrides: as recorded, a list of texts; anything else counts as not recorded, as for a run that failed early.
 
     Returns:
-        The command; "" where a word of it isn't an override of a run's options, names code or refers to something.
+        The command; "" if a word isn't an override of a run's options, names code or is an interpolation.
     """
     if not isinstance(overrides, list) or not all(isinstance(word, str) for word in overrides):
         overrides = list(_all_values(config))
@@ -70,7 +70,7 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
 
 
 def _all_values(config: dict[str, Any]) -> list[str]:
-    """Each group's choice, then each value that determines the row, as overrides in Hydra's grammar."""
+    """Each group's choice, then each value of the identity, as overrides in Hydra's grammar."""
     chosen = [g for g in GROUPS if is_identity(g) and isinstance(config.get(g), dict)]
     words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]
     for key, value in config.items():
@@ -82,7 +82,7 @@ def _all_values(config: dict[str, Any]) -> list[str]:
     return words
 
 
-# The group's choice brings these, or its file.
+# Values that follow from the choice of a group or from a file.
 _OF_THE_CHOICE = frozenset({"name", "_target_", "_partial_", "loader", "file_digest"})
 
 

@@ -1,4 +1,4 @@
-"""The tables of the page, as texts and what they are sorted by."""
+"""The tables of the page: their texts and sort keys."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from sweeper.system.text import duration
 
 @dataclass(frozen=True)
 class Cell:
-    """`sort` is what the column is sorted by, where that isn't the text; "" stands last."""
+    """A cell. `sort` is the sort key if it isn't the text; "" sorts last."""
 
     text: str
     sort: float | str | None = None
@@ -70,7 +70,7 @@ def ranking_table(task: Task) -> PageTable:
 
 
 def pairs_table(task: Task) -> PageTable:
-    """Every pair of compared settings; none where they were chosen on the images they would be compared on."""
+    """Every pair of compared settings; none if settings were chosen on the test images."""
     table = PageTable(
         ["first", "second", "n", "difference", "95 % interval", "ahead in", "g_z", "p (Holm)", "smallest"]
     )
@@ -106,9 +106,9 @@ def profile_table(tasks: Sequence[Task]) -> PageTable:
 
 
 def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
-    """The interquartile mean and the probability of improvement over all tasks, and of how many runs they are.
+    """The interquartile mean and the probability of improvement over all tasks, and the numbers of runs behind them.
 
-    Empty below two tasks or two optimizers that were compared on all of them, and where settings were chosen by test.
+    Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
     """
     used = [task for task in tasks if task.compared and task.chosen_by != "test"]
     names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
@@ -137,7 +137,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
 
 
 def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
-    """Also how many finished runs are left out since they shared their device."""
+    """The table of speeds, and the number of finished runs that are left out since they shared their device."""
     groups: dict[tuple[str, ...], list[Run]] = {}
     shared = 0
     for task in tasks:
@@ -214,7 +214,7 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
     return table
 
 
-# What differs in any sweep and tells nothing, or is a result.
+# Columns that differ in every sweep, or are results.
 _NO_DIFFERENCE = frozenset({"run", "status", "error", "versions_differ", "shared_device"})
 
 

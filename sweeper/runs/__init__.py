@@ -1,1 +1,1 @@
-"""A folder of runs: how a run is named, written and read back. The one owner of file names, statuses and columns."""
+"""A folder of runs: names, writes and reads runs. The one owner of file names, statuses and columns."""

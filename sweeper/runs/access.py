@@ -1,4 +1,4 @@
-"""What stands in a command's way in the folders that it reads and writes: found before it starts, without torch."""
+"""Checks, before a command starts and without torch, that its folders can be read and written."""
 
 import contextlib
 import os
@@ -11,15 +11,15 @@ from sweeper.runs.layout import CHECKPOINT_FILES, HYDRAS_FILES, HYDRAS_SWEEP_FIL
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
 
-LEAST_FREE = 50 * 2**20  # bytes, below which no run is begun
+LEAST_FREE = 50 * 2**20  # bytes; with less free space no run starts
 _ANOTHER = "choose another folder by outputs=DIR"
 
 
 def check_readable(outputs: Path, directories: Iterable[Path]) -> None:
-    """Can it be told what there is of these runs?
+    """Check that the runs' records can be read.
 
     Raises:
-        BadInput: `outputs`, a run's directory or what it lies in is no folder or can't be read.
+        BadInput: `outputs`, a run's directory or its parent isn't a folder or can't be read.
     """
     try:
         with os.scandir(outputs):
@@ -34,17 +34,17 @@ def check_readable(outputs: Path, directories: Iterable[Path]) -> None:
                 pass
         except (FileNotFoundError, NotADirectoryError) as error:
             if os.path.lexists(folder):
-                raise BadInput(f"{folder}: a file lies where a folder of runs goes; move it away") from error
+                raise BadInput(f"{folder}: is a file, but a folder of runs is needed there; move it away") from error
         except OSError as error:
             raise BadInput(f"{folder}: can't be read: {error.strerror}; make it readable, or {_ANOTHER}") from error
 
 
 def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
-    """Can these runs be written? Nothing is left by trying: a folder that isn't there yet isn't made.
+    """Check that these runs can be written. Creates no folder and leaves no file.
 
     Raises:
-        BadInput: `outputs` can't be made or written, or a run's directory or what it lies in can't; something else
-            lies in the place of a file or folder; a checkpoint can't be read.
+        BadInput: `outputs`, a run's directory or its parent can't be created or written; a folder is in a file's place
+            or a file in a folder's; a checkpoint can't be read.
     """
     _try_writing(outputs, existing_folder(outputs))
     runs = list(directories)
@@ -53,7 +53,7 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
     for directory in filter(os.path.isdir, runs):
         for folder in (directory / HYDRAS_FILES[0], directory / PREVIOUS_FOLDER):
             if folder.is_file() and not folder.is_symlink():
-                raise BadInput(f"{folder}: a file lies where a folder goes; move it away")
+                raise BadInput(f"{folder}: is a file, but a folder is needed there; move it away")
             _check_access(folder, os.W_OK | os.X_OK, "written")
         for file in (directory / name for name in sorted({*RUN_FILES, *HYDRAS_FILES[1:]})):
             _check_no_folder(file)
@@ -63,10 +63,10 @@ def check_writable(outputs: Path, directories: Iterable[Path]) -> None:
 
 
 def make_outputs(outputs: Path) -> None:
-    """Make the folder of all runs.
+    """Create the folder of all runs.
 
     Raises:
-        BadInput: it can't be made or written, or its disk is full.
+        BadInput: it can't be created or written, or its disk is full.
     """
     with _writing(outputs):
         make_folder(outputs)
@@ -76,12 +76,12 @@ def make_outputs(outputs: Path) -> None:
 
 
 def free_bytes(outputs: Path) -> int:
-    """Of the disk that a folder, there or not, lies on."""
+    """The free bytes of the disk that a folder is on, even if the folder doesn't exist yet."""
     return shutil.disk_usage(existing_folder(outputs)).free
 
 
 def existing_folder(folder: Path) -> Path:
-    """The folder itself or the nearest above that is there."""
+    """The folder itself, or its nearest parent that exists."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
@@ -109,10 +109,10 @@ def _check_access(path: Path, mode: int, done: str) -> None:
 
 
 def _check_no_folder(file: Path) -> None:
-    if os.path.isdir(file) and not os.path.islink(file):  # links are taken away
-        raise BadInput(f"{file}: a folder lies where a file goes; move it away")
+    if os.path.isdir(file) and not os.path.islink(file):  # links are removed before Hydra writes
+        raise BadInput(f"{file}: is a folder, but a file is needed there; move it away")
 
 
 def _on_the_way(directories: Iterable[Path]) -> Iterable[Path]:
-    """Runs' directories and those that they lie in, each once."""
+    """The runs' directories and their parents, each once."""
     return dict.fromkeys(folder for directory in directories for folder in (directory.parent, directory))

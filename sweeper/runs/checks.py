@@ -1,4 +1,4 @@
-"""What may stand in a cell of the table: each kind's check, and texts that no file, terminal or encoding chokes on."""
+"""Validates the cells of the table: the kinds of values, and texts that every file, terminal and encoding accepts."""
 
 import math
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from typing import Any
 from sweeper.runs.record import Damaged
 from sweeper.system.text import LONGEST_TEXT, printable
 
-LARGEST_INTEGER = 2**63  # what the columns of a table, and other programs' integers, hold
+LARGEST_INTEGER = 2**63  # the limit of 64-bit integers in tables and other programs
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value must be, in words and as its test."""
+    """A kind of value: its description for errors, and its test."""
 
     words: str
     fits: Callable[[Any], bool]
 
     def check(self, name: str, value: Any) -> Any:
-        """`value`, printable if it is a text; None, which is an empty cell, passes.
+        """The validated value, made printable if it is a text. None is an empty cell and passes.
 
         Raises:
-            Damaged: it is something else.
+            Damaged: the value is of another kind.
         """
         if value is None:
             return None
@@ -49,7 +49,7 @@ SEED = Kind("an integer of at least 0", lambda v: _is_integer(v) and v >= 0)
 COUNT = Kind("an integer of at least 0", lambda v: _is_integer(v) and 0 <= v < LARGEST_INTEGER)
 FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 DEVICE = Kind("cuda, mps or cpu", lambda v: v in ("cuda", "mps", "cpu"))
-# An option of a class of any package may be infinite or not a number.
+# An option of a third-party class may be infinite or NaN.
 OPTION = Kind(
     f"a value below 2^63 or a text of at most {LONGEST_TEXT} characters",
     lambda v: isinstance(v, (bool, float)) or TEXT.fits(v) or _is_number(v),

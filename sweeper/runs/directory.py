@@ -1,4 +1,4 @@
-"""The run directory: the one owner of its files' names, of how they are written and read back."""
+"""The run directory: writes and reads its files."""
 
 import contextlib
 import csv
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class RunDirectory:
-    """One run's files. Nothing is created before something is written."""
+    """One run's files. The directory is created by the first write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +65,7 @@ class RunDirectory:
         self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
-        """Write `metrics.csv`: one row an epoch, columns as in `METRICS`; None is an empty cell."""
+        """Write `metrics.csv`: one row per epoch with the columns `METRICS`; None is an empty cell."""
         text = io.StringIO()
         writer = csv.DictWriter(text, METRICS, lineterminator="\n")
         writer.writeheader()
@@ -73,11 +73,11 @@ class RunDirectory:
         self._write(METRICS_FILE, text.getvalue().encode())
 
     def write_corrupted_labels(self, labels: Sequence[tuple[int, int, int]] | None) -> None:
-        """Write which training labels are wrong; no file without label noise, where they are None.
+        """Write which training labels are wrong. Without label noise `labels` is None and no file is written.
 
         Args:
-            labels: of each image its place in the canonical order of the full training set (class, then content), its
-                true label and the one it is given.
+            labels: for each wrong label the image's index in the canonical order of the full training set (by class,
+                then content), its true label and the label it was given.
         """
         if labels is None:
             return
@@ -85,7 +85,7 @@ class RunDirectory:
         self._write(LABELS_FILE, ("\n".join(lines) + "\n").encode())
 
     def write_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write the checkpoint; the one before it is kept beside, in case a disk spoils what was whole when written."""
+        """Write the checkpoint and keep the previous one, in case the disk damages the new one."""
         import torch
 
         buffer = io.BytesIO()
@@ -93,10 +93,10 @@ class RunDirectory:
         self._write(CHECKPOINT_FILES[0], files.with_checksum(buffer.getvalue()), self.path / CHECKPOINT_FILES[1])
 
     def load_checkpoint(self, name: str = CHECKPOINT_FILES[0]) -> dict[str, Any] | None:
-        """A checkpoint, on the CPU; None when there is none of this name.
+        """A checkpoint's state, on the CPU; None if there is no file of this name.
 
         Raises:
-            Damaged: there is one, but it isn't whole.
+            Damaged: the file isn't a whole checkpoint.
         """
         import torch
 
@@ -106,30 +106,30 @@ class RunDirectory:
         try:
             content = files.without_checksum(read_file(path))
             state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-        except PermissionError:  # it may be whole: no reason to begin anew
+        except PermissionError:  # it may be whole: don't train anew
             raise
-        except Exception as error:  # whatever a foreign file makes the unpickler raise
+        except Exception as error:  # the unpickler may raise anything on a foreign file
             raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
         return state
 
     def remove_checkpoints(self, *names: str) -> None:
-        """Remove these of `CHECKPOINT_FILES`, and no other."""
+        """Remove the named ones of `CHECKPOINT_FILES`."""
         for name in names:
             files.remove_file(self.path / name)
 
     def write_weights(self, model: "nn.Module") -> None:
-        """Write `model.safetensors`: contiguous fp32 tensors on the CPU, which load on any device."""
+        """Write `model.safetensors`: the model's state, contiguous and on the CPU, so that it loads on any device."""
         import torch
         from safetensors.torch import save
 
-        # Copies: tied weights share memory, which the format refuses.
+        # Clone, since the format refuses tensors that share memory, such as tied weights.
         weights = {
             k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in model.state_dict().items()
         }
         self._write(WEIGHTS_FILE, save(weights))
 
     def tracking_key(self) -> str | None:
-        """By which a tracker knows this run again; None if none was told of it."""
+        """The id by which a tracker finds this run again; None if no tracker has logged it."""
         with contextlib.suppress(OSError, ValueError):
             key = (self.path / TRACKING_FILE).read_text().strip()
             return key if re.fullmatch("[0-9a-f]{12}", key) else None
@@ -140,7 +140,7 @@ class RunDirectory:
         return key
 
     def remove_links(self) -> None:
-        """Take away links and pipes where Hydra is going to write."""
+        """Remove links and pipes where Hydra will write."""
         for name in HYDRAS_FILES:
             files.clear_way(self.path / name)
 
@@ -149,7 +149,7 @@ class RunDirectory:
         return keep_together(self.path, RESULT_FILES)
 
     def remove_if_never_begun(self) -> None:
-        """Take back what Hydra wrote before a run that was then not started: its record of the command line."""
+        """Remove Hydra's record of the command line if the run was never started."""
         if not any((self.path / name).exists() for name in (*RUN_FILES, PREVIOUS_FOLDER)):
             files.remove_tree(self.path / HYDRAS_FILES[0])
             with contextlib.suppress(OSError):  # not empty, or not there
@@ -162,7 +162,7 @@ class RunDirectory:
         finish_keeping(self.path, RESULT_FILES)
 
     def tidy_finished(self) -> None:
-        """The same for a finished run, which nobody owns. Touches nothing where nothing was left."""
+        """Call `tidy` for a finished run that has no owner. Does nothing if nothing was left behind."""
         left = any((self.path / name).exists() for name in (*CHECKPOINT_FILES, LOCK_FILE))
         seen = read_lock(self.path / LOCK_FILE)
         if left and not (seen is not None and is_alive(self.path / LOCK_FILE, seen, wait=False)):

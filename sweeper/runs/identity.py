@@ -1,4 +1,4 @@
-"""What makes a run that run: the part of its configuration that determines its result, as a name and a hash."""
+"""A run's identity: the part of its configuration that determines its result, and its name and hash."""
 
 import contextlib
 import hashlib
@@ -11,10 +11,10 @@ from typing import Any
 
 from sweeper.system.files import relative
 
-# Counted up when the same configuration would train differently, so that old results are never taken for new ones.
+# Incremented when the same configuration would train differently, so that old results are never used as new ones.
 IDENTITY_VERSION = 1
 
-# Names of today and, of what recorded configurations and identities hold, the ones they had before.
+# Current names, and the former names that recorded configurations and identities contain.
 FORMER_NAMES = {
     "sweeper.models.wide_resnet": "sweeper.zoo.wide_resnet",
     "sweeper.models.densenet": "sweeper.zoo.densenet",
@@ -29,7 +29,7 @@ NAMES_OF_TODAY = {former: name for name, former in FORMER_NAMES.items()}
 
 GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking")
 
-# Where and how a run is carried out, and what is kept of it. Everything else is the run's identity.
+# Options for where and how a run trains, and which of its files are kept. All other options are its identity.
 NOT_IDENTITY = frozenset(
     {
         "device",
@@ -43,19 +43,19 @@ NOT_IDENTITY = frozenset(
         "record_host",
         "dataset.root",
         "dataset.workers",
-        "noise.file",  # its content is: `noise.file_digest`
+        "noise.file",  # identified by its content, `noise.file_digest`
     }
 )
 
 
-NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # what `run_name` ends in
+NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # the end of what `run_name` returns
 
-# Names that are devices on Windows, with anything behind a dot too.
+# Names of devices on Windows, also with any extension.
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
 
 
 def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value under its dotted name; lists are values.
+    """Yield every value with its dotted name; a list is one value.
 
     >>> dict(flat({"seed": 1, "optimizer": {"lr": 0.1, "betas": [0.9, 0.99]}}))
     {'seed': 1, 'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.99]}
@@ -68,7 +68,7 @@ def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_identity(name: str) -> bool:
-    """Whether the option of this dotted name has a part in determining a run's result.
+    """Whether the option of this dotted name is part of a run's identity.
 
     >>> is_identity("optimizer.lr"), is_identity("dataset.root"), is_identity("device.kind")
     (True, False, False)
@@ -79,8 +79,8 @@ def is_identity(name: str) -> bool:
 def identity_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a run's resolved configuration that determines its result, in canonical form.
 
-    Options left at null are dropped, so a new option with the default null renames no old run; a float of integer
-    value is written as an integer, so `1` and `1.0` are one run.
+    Options that are null are dropped, so a new option with the default null renames no old run. Floats with an integer
+    value become integers, so `1` and `1.0` give the same run.
     """
     canonical: dict[str, Any] = _canonical(
         {
@@ -107,14 +107,14 @@ def run_name(config: dict[str, Any]) -> str:
 
 
 def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
-    """Why a configuration isn't of the run that a directory is named as, in words; None if it is.
+    """Why a configuration doesn't belong to the run that the directory is named after; None if it does.
 
-    Nothing contradicts a directory of a name that users give, such as a copy's.
+    A directory that isn't named like a run, such as a renamed copy, may hold any configuration.
     """
     named = NAMED_AS_A_RUN.search(os.path.basename(os.path.abspath(directory)))
     if named is None:
         return None
-    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # no run's configuration
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # not a configuration
         if run_hash(config) == named["hash"]:
             return None
         return f"of another run, {run_name(config)}"
@@ -122,7 +122,7 @@ def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
 
 
 def _file_name(choice: str) -> str:
-    """A choice's name as a part of a file name, on any system: no separators, no dots in front, at most 40 long."""
+    """A choice's name as part of a file name on any system: no separators, no leading dots, at most 40 characters."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", choice).lstrip(".")[:40].rstrip(".") or "_"
     return f"_{name}" if _RESERVED.fullmatch(name.partition(".")[0]) else name
 
@@ -140,7 +140,7 @@ def _canonical(value: Any) -> Any:
 
 
 def with_relative_paths(config: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """The configuration with its paths as seen from `directory`, so that a folder of runs can be moved."""
+    """The configuration with paths relative to `directory`, so that a folder of runs can be moved."""
     paths = {"dataset": "root", "noise": "file"}
     changed = {
         group: {**config[group], name: relative(config[group][name], directory)}

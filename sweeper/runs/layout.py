@@ -1,4 +1,4 @@
-"""Names of the files that commands write into a folder of runs, beside the runs' own directories."""
+"""The names of the files in a run directory and in a folder of runs."""
 
 PREVIOUS_FOLDER = "previous"
 RUN_FILE = "run.json"
@@ -10,15 +10,15 @@ LOCK_FILE = "run.lock"
 TRACKING_FILE = "tracking.key"
 HYDRAS_FILES = (".hydra", ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log")
 HYDRAS_SWEEP_FILE = "multirun.yaml"
-# What belongs to a result, in the order in which it is set aside: a record never stands beside what isn't its own.
+# The files of a result in the order in which they are moved away: the record first, so it is never beside other files.
 RESULT_FILES = (RUN_FILE, *CHECKPOINT_FILES, METRICS_FILE, WEIGHTS_FILE, LABELS_FILE, TRACKING_FILE)
 RUN_FILES = frozenset({*RESULT_FILES, LOCK_FILE})
 
-RESULTS_FILE = "results.csv"  # one row a run
-SUMMARY_FILE = "summary.csv"  # one row a configuration, over its seeds
-# What `aggregate --format` takes, and the file that each is.
+RESULTS_FILE = "results.csv"  # one row per run
+SUMMARY_FILE = "summary.csv"  # one row per configuration, over its seeds
+# The values of `aggregate --format`, and the file that each writes.
 FORMATS = {"csv": RESULTS_FILE, "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
 PAGE_FILE = "report.html"
 SEARCH_FILE = "search.csv"  # every trial of a search
-CHOSEN_FILE = "chosen.yaml"  # and the best of each optimizer
+CHOSEN_FILE = "chosen.yaml"  # the best setting of each optimizer
 TABLE_FILES = (*FORMATS.values(), SUMMARY_FILE, PAGE_FILE, SEARCH_FILE, CHOSEN_FILE)

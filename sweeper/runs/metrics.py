@@ -1,4 +1,4 @@
-"""`metrics.csv` read back, and a run's figures: what its epochs' rows come to."""
+"""Reads `metrics.csv` and computes a run's figures from its rows."""
 
 import math
 import os
@@ -14,28 +14,28 @@ from sweeper.system.files import read_file
 
 METRICS = (
     "epoch",  # from 1
-    "step",  # steps done at the epoch's end
-    "lr",  # of the epoch's last step
-    "train_loss",  # mean over the epoch's batches, as they were trained on
-    "train_accuracy",  # the same; of images with wrong labels, by these labels
-    "clean_train_accuracy",  # of the training images whose label is right
-    "corrupted_train_accuracy",  # share of the images with a wrong label that are told as that label: memorization
+    "step",  # training steps so far, at the epoch's end
+    "lr",  # at the epoch's last step
+    "train_loss",  # mean over the epoch's augmented batches, measured while training
+    "train_accuracy",  # likewise; a noisy label counts as the true one
+    "clean_train_accuracy",  # on the training images whose label is right
+    "corrupted_train_accuracy",  # share of the wrongly labelled images classified as that label: memorization
     "val_loss",
     "val_accuracy",  # on the images held out by dataset.validation_fraction; empty without them
     "test_loss",
     "test_accuracy",
-    "train_seconds",  # of training alone, without evaluation
-    "images_per_second",  # trained
+    "train_seconds",  # without evaluation
+    "images_per_second",  # in training
 )
 
 Row = dict[str, float | None]
 
 
 def read_metrics(path: Path) -> tuple[list[Row], str | None]:
-    """The whole rows of a `metrics.csv`, and what is wrong with the rest; no rows where there is no such file.
+    """The rows of a `metrics.csv`, and what is wrong with the rest or None. A missing file has no rows.
 
-    Accuracies are in [0, 1]; empty cells are None. A row without its line's end is not whole: its last number may be
-    half of one.
+    Accuracies are in [0, 1]; empty cells are None. A last line without a newline is dropped: its last number may be
+    cut off.
     """
     if not os.path.isfile(path):
         return [], None
@@ -60,19 +60,18 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
 def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: Status) -> dict[str, Any]:
     """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
 
-    `steps_to_target` is null without a target, `inf` where a finished run never reached it. Seconds are of training
-    alone, without evaluation.
+    `steps_to_target` is null without a target and `inf` if a finished run never reached it. Seconds exclude evaluation.
 
     Args:
-        target: test accuracy in (0, 1].
-        status: the run's.
+        target: the test accuracy to reach, in (0, 1].
+        status: the run's status.
     """
     last = rows[-1] if rows else {}
     completed = status is Status.COMPLETED
     seconds = math.fsum(row["train_seconds"] for row in rows)
     tested = [row for row in rows if row.get("test_accuracy") is not None]
     validated = [row["val_accuracy"] for row in rows if row.get("val_accuracy") is not None]
-    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equals
+    best = max(tested, key=lambda row: row["test_accuracy"], default=None)  # the first of equal ones
     images = math.fsum(row["train_seconds"] * row["images_per_second"] for row in rows)
     return {
         "epochs_done": int(last.get("epoch", 0)),

@@ -1,4 +1,4 @@
-"""Earlier results and refused files of a run, kept under `previous/<n>/` of its directory."""
+"""Keeps a run's earlier results and refused files under `previous/<n>/` in its directory."""
 
 import os
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from sweeper.system.files import make_folder, move, remove_empty_folder
 
 
 def keep_files(directory: Path, names: Iterable[str]) -> Path | None:
-    """Move these files of a run, each for itself, into a new `previous/<n>/`, which is returned; None without any."""
+    """Move a run's files one by one into a new `previous/<n>/` and return it; None if none of them exists."""
     present = _present(directory, names)
     if not present:
         return None
@@ -21,9 +21,9 @@ def keep_files(directory: Path, names: Iterable[str]) -> Path | None:
 
 
 def keep_together(directory: Path, names: Iterable[str]) -> Path | None:
-    """The same with files that belong together: `previous/<n>/` has all of them or isn't there.
+    """Move files that belong together into a new `previous/<n>/`, which appears only with all of them.
 
-    Killed half-way this leaves `previous/.<n>/`, which `finish_keeping` completes.
+    If killed half-way, it leaves `previous/.<n>/`, which `finish_keeping` completes.
     """
     present = _present(directory, names)
     if not present:
@@ -34,7 +34,7 @@ def keep_together(directory: Path, names: Iterable[str]) -> Path | None:
 
 
 def finish_keeping(directory: Path, names: Iterable[str]) -> None:
-    """Complete what a killed process began to keep together, once it had moved a file; to be called first of all."""
+    """Complete a `keep_together` that was killed after it had moved a file. Call it before other files are moved."""
     for half in (directory / PREVIOUS_FOLDER).glob(".*"):
         if not (number := half.name[1:]).isdecimal():
             continue

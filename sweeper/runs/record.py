@@ -1,4 +1,4 @@
-"""`run.json`: its schema, read and checked."""
+"""Reads and validates `run.json`."""
 
 import contextlib
 import errno
@@ -14,33 +14,36 @@ from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.lock import is_alive, read_lock
 
-# Of `run.json`. Whoever counts it up adds below how a record of the version before is read.
+# The version of `run.json`'s schema. To increment it, add the migration from the previous version below.
 SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from this version to the next
 LARGEST_RECORD = 2**24  # bytes of `run.json`
-# What opening it tells where something else, or nothing, is in its place.
+# The errors of opening it that mean that the file is missing or isn't a record.
 _NO_RECORD = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
 
 
 class Damaged(Exception):
-    """A file of a run directory that can't be read as what it is. One line."""
+    """A file in a run directory is damaged. One line."""
 
 
 class Refused(Damaged, BadInput):
-    """One that may be whole, but that we may not read or don't know: to be left as it is."""
+    """A file may be whole, but this user may not read it or this version doesn't know its format: leave it alone."""
 
 
 class OfAnotherRun(Damaged):
-    """A whole file that was made by another run: to be kept, and not to be believed here."""
+    """A file is whole but belongs to another run: keep it, don't use it for this run."""
 
 
 def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
-    """`run.json`, parsed, brought to this version's schema and checked in form.
+    """The validated content of `run.json`, migrated to this version's schema.
+
+    Args:
+        own: also check that the record belongs to the run that the directory is named after.
 
     Raises:
-        Damaged: not there, cut off, or of no such form.
-        OfAnotherRun: with `own`, its configuration gives another name than the directory has.
-        Refused: it can't be read, or is of a newer schema or identity than this version knows.
+        Damaged: it is missing, cut off, or not a run's record.
+        OfAnotherRun: its configuration gives another name than the directory's.
+        Refused: it can't be read, or its schema or identity version is newer than this version knows.
     """
     path = directory / RUN_FILE
     try:
@@ -66,7 +69,7 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
-    version = run.get("identity_version", 1)  # of records of the time when there was one
+    version = run.get("identity_version", 1)  # older records don't state it
     if isinstance(version, int) and version > IDENTITY_VERSION:
         raise Refused(f"{path}: of identity {version}, this sweeper knows up to {IDENTITY_VERSION}; update sweeper")
     if own and (other := contradiction(directory, run["config"])) is not None:
@@ -75,8 +78,8 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
 
 
 def _migrate(run: dict[str, Any]) -> dict[str, Any]:
-    """An older record as this version would have written it; as it is where no step knows it."""
-    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):  # no such record
+    """An older record, migrated to this version's schema; unchanged if there is no migration for it."""
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):  # not a run's record
         while run.get("schema_version") in MIGRATIONS:
             version = run["schema_version"]
             run = {**MIGRATIONS[version](run), "schema_version": version + 1}
@@ -102,10 +105,10 @@ def recorded_status(directory: Path) -> Status | None:
 
 
 def find_finished(directory: Path) -> dict[str, Any] | None:
-    """The record of a finished run in `directory`, or None if there is work to do.
+    """The record of a finished run in `directory`; None if the run must still be trained.
 
     Raises:
-        Refused: there is a record that may be whole.
+        Refused: a record exists that may be whole but can't be used.
     """
     try:
         run = read_run(directory)

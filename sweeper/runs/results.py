@@ -1,4 +1,4 @@
-"""Folders of runs as a table: every run a row, none twice and none left out without a word."""
+"""Folders of runs as a table: every run is one row, copies are merged and counted, unreadable runs are reported."""
 
 import os
 from collections import Counter
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     pass
 
 COLUMNS = (
-    "run",  # its directory, as seen from the folder of all runs
+    "run",  # its directory, relative to the folder of all runs
     "status",  # running, completed, diverged, pruned, failed, interrupted, or damaged: its record can't be read
     *FROM_CONFIG,
     "device",  # cuda, mps or cpu
     "precision",  # fp32, bf16 or fp16
     *FROM_RESULT,
-    "versions_differ",  # made by other versions of the libraries than most rows here
-    "error",  # the reason of a failure, a divergence or a damage, in a line
+    "versions_differ",  # trained with other library versions than most rows here
+    "error",  # why it failed, diverged or is damaged, in one line
 )
 
 
 @dataclass
 class Results:
-    """Runs in the table's order. `merged` tells how many more copies of them there were."""
+    """Runs in the table's order. `merged` is the number of copies that were left out."""
 
     runs: list[Run]
     merged: int = 0
 
     def columns(self) -> list[str]:
-        """`COLUMNS`, then every other config value's dotted name in the order of the alphabet."""
+        """`COLUMNS`, then the dotted names of all other config values in alphabetical order."""
         others = {name for run in self.runs for name in run.values} - set(COLUMNS)
         return [*COLUMNS, *sorted(others)]
 
@@ -47,16 +47,16 @@ class Results:
 def read_results(
     folders: "Iterable[str | PathLike[str]]", read: Callable[[str, str], Run] = read_row, none_ok: bool = False
 ) -> Results:
-    """The runs below the folders; a run that stands in several is taken once, where it is whole and furthest.
+    """The runs below the folders. Of a run with several copies, only the one furthest in training is kept.
 
-    Of several folders, each row's cell `outputs` names its own as it was given here.
+    With several folders, the column `outputs` names each row's folder as given here.
 
     Args:
         read: reads one run, as `rows.read_row` does.
-        none_ok: a folder may have no runs yet.
+        none_ok: accept a folder without runs.
 
     Raises:
-        BadInput: a folder isn't there, can't be read or has no runs; one below that can't be read is a row.
+        BadInput: a folder doesn't exist, can't be read or has no runs. A subfolder that can't be read is a row.
     """
     runs: list[Run] = []
     seen: set[str] = set()
@@ -90,9 +90,11 @@ def _check_folder(folder: Path) -> None:
 
 
 def _read_folder(folder: str, seen: set[str], read: Callable[[str, str], Run]) -> Iterator[Run]:
-    """Walk a folder. `seen` has the real paths of all folders walked so far; links are followed last, and to a folder
-    that was seen not at all, so neither a loop nor a folder given twice doubles a run. The order is that of the names,
-    whatever the file system's is."""
+    """Walk a folder and yield its runs, sorted by name.
+
+    `seen` has the real paths of all folders walked so far. Links are followed last, and never to a folder in `seen`:
+    neither a loop of links nor a folder given twice duplicates a run.
+    """
     pending = [(folder, os.path.realpath(folder))]
     links: list[tuple[str, str]] = []
     while pending or links:
@@ -103,7 +105,7 @@ def _read_folder(folder: str, seen: set[str], read: Callable[[str, str], Run]) -
         name = os.path.relpath(path, folder)
         try:
             with os.scandir(path) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)  # the last is taken up first
+                entries = sorted(scan, key=lambda entry: entry.name, reverse=True)  # `pending` is a stack
         except FileNotFoundError:
             continue  # removed while we looked
         except OSError as error:
@@ -127,8 +129,10 @@ def _is_below(path: str, folder: Path) -> bool:
 
 
 def _is_run(path: str, names: set[str]) -> bool:
-    """A run has a record. One whose record is lost is told by its name and any other file of a run, or by its metrics:
-    others' programs, too, leave `.hydra/` and `checkpoint.pt` behind. A folder with `.hydra/` alone was never begun."""
+    """Whether a folder is a run: it has a record or, if that is lost, a run's name and any of its files, or metrics.
+
+    Other programs, too, write `.hydra/` and `checkpoint.pt`. A folder with `.hydra/` alone is a run that never started.
+    """
     if RUN_FILE in names or (NAMED_AS_A_RUN.search(path) and names & RUN_FILES):
         return True
     file = os.path.join(path, METRICS_FILE)
@@ -138,12 +142,12 @@ def _is_run(path: str, names: set[str]) -> bool:
     try:
         with open(file, "rb") as opened:
             return opened.read(len(header)) == header
-    except OSError:  # another program's, which we may not read
+    except OSError:  # another program's file, which this user may not read
         return False
 
 
 def _merge(runs: list[Run]) -> list[Run]:
-    """One row for each run: of the same configuration, seed and data, or, if it can't be read, of the same name."""
+    """One row per run. Copies have the same configuration, seed and data; unreadable ones have the same name."""
     groups: dict[tuple[str, Any], list[Run]] = {}
     for run in runs:
         if run.configuration:
@@ -165,7 +169,7 @@ def _merge(runs: list[Run]) -> list[Run]:
 
 
 def _run_name(run: Run) -> str:
-    """The name that a run's directory has in any folder; one that isn't named as a run stands for itself alone."""
+    """The name of a run's directory, by which copies are found; the whole path if it isn't named like a run."""
     name = os.path.basename(os.path.abspath(run.path))
     return name if NAMED_AS_A_RUN.search(name) else run.path
 
@@ -178,7 +182,7 @@ def _rank(run: Run) -> tuple[int, int, int]:
 
 
 def _compare_versions(runs: list[Run]) -> None:
-    """Fill the column `versions_differ`: from the most common versions in the table."""
+    """Fill the column `versions_differ`: whether a row's versions differ from the table's most common ones."""
     counts = Counter(run.versions for run in runs if run.versions)
     usual = max(counts, key=lambda versions: (counts[versions], versions), default=())
     for run in runs:

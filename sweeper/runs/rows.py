@@ -1,4 +1,4 @@
-"""One run directory as one row of the table. Every value is checked: a record that tells nonsense is a damaged row."""
+"""Reads one run directory as one row of the table. Every value is validated; an invalid record gives a damaged row."""
 
 import json
 import math
@@ -17,9 +17,9 @@ from sweeper.runs.status import Status
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
-MOST_VALUES = 1000  # of a configuration
+MOST_VALUES = 1000  # in one configuration
 
-# Columns, where the configuration has them, and what they must be.
+# Columns, their dotted names in the configuration, and the kinds of their values.
 FROM_CONFIG: dict[str, tuple[str, Kind]] = {
     "dataset": ("dataset.name", TEXT),
     "model": ("model.name", TEXT),
@@ -32,33 +32,33 @@ FROM_CONFIG: dict[str, tuple[str, Kind]] = {
     "epochs": ("epochs", COUNT),
     "batch_size": ("batch_size", COUNT),
 }
-OPTIONAL = ("noise_rate", "lr", "weight_decay")  # an optimizer of any package may lack them
+OPTIONAL = ("noise_rate", "lr", "weight_decay")  # a third-party optimizer may lack them
 
 FROM_RESULT: dict[str, Kind] = {
-    "final_test_accuracy": SHARE,  # after the last epoch; only of completed runs, as all that is final
-    "best_test_accuracy": SHARE,  # the highest of all epochs
-    "best_epoch": COUNT,  # the first that reached it
+    "final_test_accuracy": SHARE,  # after the last epoch; final_ figures exist only for completed runs
+    "best_test_accuracy": SHARE,  # the highest over all epochs
+    "best_epoch": COUNT,  # the first epoch with that accuracy
     "final_val_accuracy": SHARE,  # on the images held out by dataset.validation_fraction
     "best_val_accuracy": SHARE,
     "final_train_loss": NUMBER,
-    "steps_to_target": COUNT,  # to the first epoch that reached target_accuracy; inf: never; empty: no target was set
-    "train_seconds": AMOUNT,  # of training alone, without evaluation
-    "images_per_second": AMOUNT,  # trained in those seconds
-    "peak_memory_bytes": COUNT,  # of the device; on the CPU of the process
-    "shared_device": FLAG,  # other runs used the device meanwhile: its seconds are compared with none
+    "steps_to_target": COUNT,  # until the first epoch that reached target_accuracy; inf: never; empty: no target
+    "train_seconds": AMOUNT,  # without evaluation
+    "images_per_second": AMOUNT,  # in training
+    "peak_memory_bytes": COUNT,  # of the device; on the CPU, of the process
+    "shared_device": FLAG,  # other runs used the device at the same time: its seconds aren't comparable
 }
 
 
 @dataclass(slots=True)
 class Run:
-    """A row and what stands behind it.
+    """A row of the table, and what comparisons need beyond its cells.
 
     Attributes:
         path: its directory.
-        values: the row's cells by column; None is an empty one.
-        configuration: what determines the result, without the seed, as text; "" where it can't be read.
-        conditions: what may change a result without being the run's identity, e.g. `{"precision": "bf16"}`.
-        versions: of sweeper and the libraries; empty where none were recorded.
+        values: the row's cells by column; None is an empty cell.
+        configuration: the identity without the seed, as JSON; "" if the record can't be read.
+        conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
+        versions: of sweeper and the libraries; empty if none were recorded.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Run:
 
 
 def read_row(path: str, name: str) -> Run:
-    """The run in the directory `path` as a row whose `run` is `name`; of status `damaged` if it can't be read."""
+    """The run in the directory `path` as a row, `name` in its column `run`; status `damaged` if it can't be read."""
     try:
         return _read(Path(path), printable(name))
     except Damaged as damage:
@@ -99,7 +99,7 @@ def _read(directory: Path, name: str) -> Run:
         row = _row(run, directory, name)
     except Damaged as damage:
         raise Damaged(f"{RUN_FILE}: {damage}") from damage
-    if (other := contradiction(directory, run["config"])) is not None:  # a value that is none tells more
+    if (other := contradiction(directory, run["config"])) is not None:  # after values, whose error says more
         raise Damaged(f"{RUN_FILE}: {other}")
     return row
 
@@ -120,7 +120,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         result = {**result, **figures_so_far(rows, target)}
         error = error or damage
     values |= _result_values(result, status)
-    # Who costs less of the device than its training took had shared it, or was killed and lost count.
+    # Less device time than training time: the run shared the device, or it was killed and the count is incomplete.
     cost = AMOUNT.check("environment.device_seconds", environment.get("device_seconds"))
     if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
         values["shared_device"] = None
@@ -148,7 +148,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
 
 
 def _config_values(config: dict[str, Any]) -> dict[str, Any]:
-    values = {sys.intern(name): value for name, value in flat(config)}  # the same few names in ten thousand rows
+    values = {sys.intern(name): value for name, value in flat(config)}  # saves memory: all rows share the names
     for name in values:
         if len(name) > 200 or not name.isprintable():
             raise Damaged(f"config has the name {name!r:.40}")
@@ -164,7 +164,7 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     if head["noise"] == "none":
         head["noise_rate"] = head["noise_rate"] or 0.0
     elif values.get("noise.kind") == "human":
-        head["noise_rate"] = None  # the label file's, which its record doesn't tell
+        head["noise_rate"] = None  # the label file's rate, which isn't recorded
     return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
 
 

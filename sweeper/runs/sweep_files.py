@@ -1,9 +1,8 @@
-"""A sweep's own file, in the folder of all runs while it is carried out: which runs it will do.
+"""The file of a running sweep, in the folder of all runs: the runs that it plans. `sweeper.watch` reads it.
 
-A run that hasn't begun has no directory yet, and no launcher tells the others' plans; so `sweeper.watch` reads them
-here. `.sweep-<key>.json` holds the process that carries it out and, for each run, its directory as seen from the
-folder, its epochs, how many of them were done before, and whether it is trained anew. When it began is the file's own
-time, so that it is compared with other files' times by one clock.
+A run that hasn't started has no directory yet. `.sweep-<key>.json` records the sweep's process and, for each run, its
+directory relative to the folder, its epochs, how many of them were done before the sweep, and whether it is trained
+anew. The start of the sweep is the file's modification time, so that it compares with other files' times by one clock.
 """
 
 import contextlib
@@ -26,7 +25,7 @@ VARIABLE = "SWEEPER_SWEEP"
 
 PATTERN = ".sweep-*.json"
 MOST_BYTES = 2**26
-LONG_AGO = 3600.0  # seconds in which every writing of a file, and every stopping of a sweep, has come to its end
+LONG_AGO = 3600.0  # seconds; by then every write of a file and every stop of a sweep has ended
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Planned:
 
     Attributes:
         path: its directory's real path.
-        done: epochs that were done before.
-        anew: it is trained again although it may be finished.
+        done: epochs that were done before the sweep.
+        anew: train from the start, whatever exists.
     """
 
     path: str
@@ -47,12 +46,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that is told of.
+    """A sweep that has a file.
 
     Attributes:
         began: in seconds since 1970, by the clock of the folder's file system.
-        alive: its process is at work; of one on another machine that is known for its first minute only.
-        here: its process is or was one of this machine.
+        alive: its process is running; for another machine this is known in the sweep's first minute only.
+        here: its process belongs to this machine.
     """
 
     path: Path
@@ -67,10 +66,10 @@ def sweep_file(outputs: Path, key: str) -> Path:
 
 
 def write_sweep(outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]]) -> None:
-    """Tell of a sweep that begins.
+    """Record a sweep that starts.
 
     Args:
-        runs: directory, epochs, and whether it begins anew whatever is there.
+        runs: for each run its directory, its epochs, and whether it is trained anew whatever exists.
     """
     planned = {
         Path(os.path.relpath(directory, outputs)).as_posix(): [
@@ -80,12 +79,12 @@ def write_sweep(outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]])
         ]
         for directory, epochs, anew in runs
     }
-    with contextlib.suppress(OSError):  # a sweep does without
+    with contextlib.suppress(OSError):  # the sweep doesn't depend on it
         write_atomically(sweep_file(outputs, key), json.dumps({**this_process(), "runs": planned}).encode())
 
 
 def tidy_folder(outputs: Path) -> None:
-    """Remove what commands that were killed have left in the folder of all runs."""
+    """Remove what killed commands left in the folder of all runs."""
     now = time.time()
     with contextlib.suppress(OSError):
         for sweep in read_sweeps(outputs):
@@ -103,7 +102,7 @@ def remove_sweep(outputs: Path, key: str) -> None:
 
 
 def read_sweeps(outputs: Path) -> list[Sweep]:
-    """The sweeps that are told of in a folder, the earliest first; files that can't be read are passed over."""
+    """The sweeps recorded in a folder, earliest first; unreadable files are skipped."""
     found = []
     with contextlib.suppress(OSError):
         for path in outputs.glob(PATTERN):
@@ -137,7 +136,7 @@ def stop_file(outputs: Path, key: str) -> Path:
 
 
 class SweepStop:
-    """A file in the outputs folder: while it is there, no run of this sweep starts and those at work stop."""
+    """A file in the outputs folder: while it exists, no run of this sweep starts, and running ones stop."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -146,13 +145,13 @@ class SweepStop:
 
     @staticmethod
     def begin(outputs: Path) -> "SweepStop":
-        """A new sweep; children of this process, and workers that get its environment, belong to it."""
+        """Start a new sweep. This process's children and all workers that get its environment belong to it."""
         os.environ[VARIABLE] = str(stop_file(outputs, uuid.uuid4().hex[:12]).resolve())
         return SweepStop(Path(os.environ[VARIABLE]))
 
     @staticmethod
     def current() -> "SweepStop | None":
-        """The sweep that this process works for; None in a single run."""
+        """The sweep that this process belongs to; None for a single run."""
         return SweepStop(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None
 
     def request(self, why: str) -> None:
@@ -166,7 +165,7 @@ class SweepStop:
             return None
 
     def requested(self) -> bool:
-        """Looks at the disk twice a second at most."""
+        """Whether the sweep must stop. Checks the disk at most twice a second."""
         if not self._there and time.monotonic() - self._looked > 0.5:
             self._looked = time.monotonic()
             self._there = self.path.exists()
@@ -174,7 +173,7 @@ class SweepStop:
 
     @property
     def key(self) -> str:
-        """Tells this sweep from others."""
+        """The sweep's id."""
         return self.path.name.removeprefix(".stop-")
 
     def end(self) -> None:

@@ -1,1 +1,1 @@
-"""The operating system as we want it: whole-or-nothing files, locks, processes, limits, terminal, errors."""
+"""What the operating system offers: atomic files, locks, processes, limits, terminal, errors, random streams."""

@@ -1,4 +1,4 @@
-"""What the commands have in common: options that are refused in one line, and errors as exit codes."""
+"""What the commands share: an argument parser with one-line errors, and the exit codes."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ from sweeper.system.text import printable
 
 
 class Parser(argparse.ArgumentParser):
-    """Knows the folders of runs and `--version`; raises BadInput where argparse prints a page of usage and exits."""
+    """An argument parser with the folders of runs and `--version`; an error raises BadInput instead of exiting."""
 
     def __init__(self, module: str, description: str) -> None:
         super().__init__(prog=f"python -m sweeper.{module}", description=description)
@@ -30,13 +30,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def _folder(text: str) -> str:
-    """As `sweeper.train` has it, outputs=DIR, too."""
+    """The folder; `outputs=DIR`, as `sweeper.train` takes it, is accepted too."""
     return text.removeprefix("outputs=")
 
 
 @contextlib.contextmanager
 def writing(folder: Path, advice: str) -> Iterator[None]:
-    """Around the making of `folder` and the writing of its files: what fails becomes BadInput that ends in `advice`."""
+    """Turn an OSError raised while `folder` and its files are written into BadInput that ends in `advice`."""
     try:
         yield
     except OSError as error:
@@ -45,8 +45,7 @@ def writing(folder: Path, advice: str) -> Iterator[None]:
 
 
 def elsewhere(module: str, outputs: Sequence[str]) -> str:
-    """The advice for results that have no place in `outputs`. Whoever reads it may have called another command, which
-    called this one.
+    """The advice for results that can't be written into `outputs`: the whole command, since another may have called it.
 
     >>> elsewhere("report", ["my runs"])
     "python -m sweeper.report 'my runs' --into DIR writes elsewhere"
@@ -55,8 +54,8 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """What the command returns, 0 for None; 1 for a run that failed, 2 for bad input or a file that can't be read or
-    written, each told in a line; 130 by Ctrl-C."""
+    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run; 2 for bad input or a file that
+    can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
     if sys.stdout is None:  # closed, as by `>&-`
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:

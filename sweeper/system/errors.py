@@ -1,4 +1,4 @@
-"""The two ways in which a command ends early, and the words for them."""
+"""The two errors that end a command, and helpers that phrase them in one line."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ class BadInput(Exception):
 
 
 class RunFailed(Exception):
-    """A run could not be carried on, for a reason that is known. One line. Exit code 1."""
+    """A run could not continue, for a known reason. One line. Exit code 1."""
 
 
 def install(extra: str) -> str:
-    """How to get an extra of this package, as the end of an error's line.
+    """How to install an extra of this package; for the end of an error message.
 
     >>> install("tune")
     "pip install 'optimizer-sweeper[tune]', or '.[tune]' from a clone"
@@ -24,7 +24,7 @@ def install(extra: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of any package says, as a line.
+    """The message of any exception, in one line.
 
     >>> one_line(ValueError("first\\nsecond"))
     'first second'
@@ -33,7 +33,7 @@ def one_line(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first: of Hydra's, torch's and Optuna's the rest is a list or a trace.
+    """The first line of an exception's message; Hydra, torch and Optuna append a list or a trace.
 
     >>> first_line(ValueError("first\\nsecond"))
     'first'
@@ -46,7 +46,7 @@ def _words(error: BaseException) -> str:
 
 
 def named(error: BaseException) -> str:
-    """An error's class and what it says first.
+    """An exception's class and the first line of its message.
 
     >>> named(ValueError("first\\nsecond")), named(ValueError()), named(SystemExit(3))
     ('ValueError: first', 'ValueError', 'SystemExit: sys.exit(3)')
@@ -56,9 +56,9 @@ def named(error: BaseException) -> str:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """What `word` was probably meant to be, as the end of an error's line.
+    """The choice that `word` probably meant, and all choices; for the end of an error message.
 
-    Of a dotted name the last part is compared, so that `optimizer.` in front of all makes no two of them alike.
+    Of dotted names only the last part is compared: a common prefix such as `optimizer.` would make all of them similar.
 
     >>> nearest("loin", ["lion", "adam"])
     "did you mean 'lion'? (there are: adam, lion)"

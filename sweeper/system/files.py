@@ -1,6 +1,6 @@
-"""Files that appear whole or not at all, and files read with suspicion.
+"""Atomic writes, and reads that don't trust the file.
 
-All that is written, moved or removed below a folder of runs goes through this module.
+Everything that is written, moved or removed below a folder of runs goes through this module.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ _LEFT_BEHIND = re.compile(r"\.(?P<name>.+?)(-dead)?-\w{8,32}")
 
 
 def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Path | None = None) -> None:
-    """Write beside `path`, then rename: a reader sees the old file or the new one, never a half.
+    """Write a temporary file beside `path` and rename it: a reader sees the old file or the new one, never a part.
 
     Args:
-        durable: also wait until the content is on the disk, so that it outlives a power cut.
-        keep: where the old file goes, in place of what is there. Killed between the two renamings, a writer leaves
-            it there and nothing at `path`.
+        durable: also wait until the content is on the disk, so that it survives a power cut.
+        keep: where to move the old file, replacing what is there. A writer killed between the two renames leaves the
+            old file there and nothing at `path`.
 
     Raises:
-        OSError: the folder can't be written or is full; `path` is as it was, and is the error's `filename`.
+        OSError: the folder can't be written or is full; `path` is unchanged and is the error's `filename`.
     """
     with _beside(path, content, durable) as beside:
         if keep is not None:
@@ -42,7 +42,7 @@ def write_atomically(path: Path, content: bytes, durable: bool = True, keep: Pat
 
 
 def create_whole(path: Path, content: str) -> bool:
-    """Create a file whole, by linking it into place under its name; False if there is one of that name."""
+    """Create a file atomically by a hard link; False if it already exists."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         beside.write_text(content)
@@ -61,12 +61,12 @@ def create_whole(path: Path, content: str) -> bool:
 
 
 def write_mark(path: Path, text: str) -> None:
-    """Write a file in its place: that it is there is what it says first."""
+    """Write a marker file, not atomically: its existence is the message, the text is the reason."""
     path.write_text(text)
 
 
 def make_folder(path: Path) -> None:
-    """With all that it lies in; one that is there stays."""
+    """Create a folder and its parents, if missing."""
     path.mkdir(parents=True, exist_ok=True)
 
 
@@ -85,33 +85,34 @@ def temporary_folder() -> Path:
 
 
 def move(source: Path, target: Path) -> None:
-    """In one step, within one file system; a file at `target` is replaced."""
+    """Rename atomically within one file system; a file at `target` is replaced."""
     os.replace(source, target)
 
 
 def remove_file(path: Path) -> None:
-    """Gone already is well."""
+    """Remove a file; no error if it is missing."""
     path.unlink(missing_ok=True)
 
 
 def remove_empty_folder(path: Path) -> None:
-    """
+    """Remove a folder that is empty.
+
     Raises:
-        OSError: it isn't empty, or isn't there.
+        OSError: it isn't empty or doesn't exist.
     """
     path.rmdir()
 
 
 def remove_tree(path: Path) -> None:
-    """A folder with all that is in it, as far as it can be removed."""
+    """Remove a folder and its content; what can't be removed stays."""
     shutil.rmtree(path, ignore_errors=True)
 
 
 def write_together(contents: dict[Path, bytes]) -> None:
-    """Write files that belong together. All are on the disk before the first takes its place.
+    """Write files that belong together: all are on the disk before the first one is renamed.
 
     Raises:
-        OSError: as of `write_atomically`; where the folder is full or can't be written, all are as they were.
+        OSError: as for `write_atomically`; if the folder is full or can't be written, no file has changed.
     """
     with contextlib.ExitStack() as stack:
         written = {path: stack.enter_context(_beside(path, content)) for path, content in contents.items()}
@@ -121,7 +122,7 @@ def write_together(contents: dict[Path, bytes]) -> None:
 
 @contextlib.contextmanager
 def _beside(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
-    """A file beside `path` with the content, to be renamed while it is entered; after an error it isn't there."""
+    """Yield a temporary file beside `path` that has the content, to be renamed; it is removed after an error."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
         with beside.open("wb") as file:
@@ -133,19 +134,19 @@ def _beside(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename in (None, str(beside)):  # a full disk's error names no file
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):  # a full disk's error has no file name
             error.filename, error.filename2 = str(path), None
         raise
 
 
 def read_file(path: Path, most: int | None = None) -> bytes:
-    """A file's content. A pipe or a device in its place, which would be waited for or never end, isn't read.
+    """A file's content. Pipes and devices are refused, since reading them may block or never end.
 
     Args:
-        most: bytes; a larger file isn't read.
+        most: the largest size to read, in bytes.
 
     Raises:
-        OSError: it isn't there, is no file, is too large or can't be read.
+        OSError: it doesn't exist, isn't a regular file, is too large or can't be read.
     """
     with open(path, "rb", opener=_open_without_waiting) as file:
         status = os.fstat(file.fileno())
@@ -157,30 +158,30 @@ def read_file(path: Path, most: int | None = None) -> bytes:
 
 
 def with_checksum(content: bytes) -> bytes:
-    """`content` with the 64 digits of its SHA-256 behind it, where archives' readers don't look."""
+    """`content` followed by the 64 hexadecimal digits of its SHA-256; zip readers ignore what follows the archive."""
     return content + hashlib.sha256(content).hexdigest().encode()
 
 
 def without_checksum(content: bytes) -> bytes:
-    """The content that `with_checksum` was given.
+    """The content without the checksum that `with_checksum` appended.
 
     Raises:
-        ValueError: the two don't fit.
+        ValueError: the checksum doesn't match.
     """
     content, checksum = content[:-64], content[-64:]
     if hashlib.sha256(content).hexdigest().encode() != checksum:
-        raise ValueError("its checksum tells otherwise")
+        raise ValueError("its checksum doesn't match")
     return content
 
 
 def clear_way(path: Path) -> None:
-    """Take away a link or a pipe where another program will write: to anybody's file, or for ever."""
+    """Remove a link or a pipe where another program will write: it would write to someone's file, or block."""
     if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
         path.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0.0) -> None:
-    """Remove what killed writers of the files `names` left beside them, if it is older than so many seconds."""
+    """Remove temporary files that killed writers of `names` left behind, if they are older than so many seconds."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             left = _LEFT_BEHIND.fullmatch(path.name)
@@ -189,12 +190,12 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
 
 
 def say_what_failed(error: OSError) -> str:
-    """A line: the file and the reason."""
+    """One line: the file and the reason."""
     return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def relative(path: str, start: Path) -> str:
-    """A path as seen from the folder `start`."""
+    """A path relative to the folder `start`."""
     return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
 
 

@@ -1,8 +1,8 @@
-"""One owner a run: a lock file with the owner's name and a heartbeat.
+"""One owner per run: a lock file with the owner's identity and a heartbeat.
 
-Works on shared folders: it relies neither on `flock` nor on clocks in step. The owner rewrites the file with a
-growing counter every few seconds; an observer holds the owner for dead when the counter has stood still for
-`PATIENCE` seconds of the observer's own clock, or at once when the owner was a process of this machine that is gone.
+It works on shared folders: it needs neither `flock` nor synchronized clocks. The owner rewrites the file every few
+seconds with a counter that it increments. An observer presumes the owner dead when the counter hasn't changed for
+`PATIENCE` seconds by the observer's clock, or at once if the owner was a process of this machine that has ended.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from typing import Any
 from sweeper.system.files import create_whole, make_folder, read_file, remove_file, write_atomically
 from sweeper.system.processes import describe, is_here, process_started, this_process
 
-HEARTBEAT = 5.0  # seconds between two beats
-PATIENCE = 60.0  # seconds without a beat after which an owner elsewhere is held for dead
+HEARTBEAT = 5.0  # seconds between two writes of the counter
+PATIENCE = 60.0  # seconds without a heartbeat after which an owner on another machine is presumed dead
 
-_held: set[str] = set()  # the owners of this process, so that a lock it couldn't remove doesn't stop itself
+_held: set[str] = set()  # owners in this process: a lock it couldn't remove must not block itself
 
 
 class Locked(Exception):
@@ -34,11 +34,16 @@ class Locked(Exception):
 
 
 class LockLost(Exception):
-    """Another process took this lock over, e.g. after this one was suspended for long."""
+    """Another process took over this lock, e.g. after this process was suspended for long."""
 
 
 class Lock:
-    """A context manager that owns `path` or raises `Locked`, or OSError where no lock can be written."""
+    """A context manager that acquires the lock `path`.
+
+    Raises:
+        Locked: another process owns it.
+        OSError: the lock file can't be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,35 +77,35 @@ class Lock:
         self._stop.set()
         self._thread.join()
         _held.discard(self._me["owner"])
-        with contextlib.suppress(OSError):  # a folder that is read-only by now: the lock stays behind and is dead
+        with contextlib.suppress(OSError):  # the folder has become read-only: the lock stays and counts as dead
             if self._is_mine():
                 remove_file(self.path)
 
     def check(self) -> None:
-        """Call before writing a result.
+        """Check, before a result is written, that this process still owns the lock.
 
         Raises:
-            LockLost: the file names another owner by now.
+            LockLost: the file now names another owner.
         """
         if not self._is_mine():
             raise LockLost(f"{self.path}: another process took this run over; this one leaves it alone")
 
     def _create(self) -> bool:
-        """Create the lock; False if there is one already."""
+        """Create the lock file; False if it already exists."""
         return create_whole(self.path, json.dumps(self._me))
 
     def _take_over(self, dead: bytes) -> None:
         """Replace a dead lock by ours, unless another process is faster.
 
-        One guard file for each dead lock lets one process through at a time, and that one looks again whether the
-        lock is still the dead one; the lock itself is replaced in one step and never missing.
+        A guard file per dead lock admits one process at a time, which checks again that the lock is still the dead
+        one. The lock is replaced atomically and is never missing.
         """
         guard = self.path.with_name(f".{self.path.name}-dead-{hashlib.sha256(dead).hexdigest()[:16]}")
         if not create_whole(guard, self._me["owner"]):
             deadline = time.monotonic() + PATIENCE
             while guard.exists() and time.monotonic() < deadline:
                 time.sleep(HEARTBEAT / 5)
-            if time.monotonic() >= deadline:  # its process died in the middle
+            if time.monotonic() >= deadline:  # the process that owns the guard has died
                 remove_file(guard)
             return
         try:
@@ -117,7 +122,7 @@ class Lock:
                 self._me["beat"] += 1
                 write_atomically(self.path, json.dumps(self._me).encode(), durable=False)
             except OSError:
-                continue  # a full or unreachable folder: try again with the next beat
+                continue  # the folder is full or unreachable: try again at the next beat
 
     def _is_mine(self) -> bool:
         seen = _parse(_read_bytes(self.path))
@@ -125,7 +130,7 @@ class Lock:
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
-    """The lock's content; None when there is none or it can't be read."""
+    """The lock's content; None if there is no lock or it can't be read."""
     try:
         return _parse(_read_bytes(path))
     except OSError:
@@ -133,10 +138,10 @@ def read_lock(path: Path) -> dict[str, Any] | None:
 
 
 def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
-    """Does the owner seen in the lock still live? At once for this machine's processes.
+    """Whether the owner recorded in the lock is alive. Immediate for a process of this machine.
 
-    For an owner on another machine this watches the counter for up to `PATIENCE` seconds; with `wait=False` it
-    believes the file's age instead, which is right unless the two clocks differ by more than that.
+    For an owner on another machine it watches the counter for up to `PATIENCE` seconds. With `wait=False` it goes by
+    the file's age instead, which is right unless the two clocks differ by more than that.
     """
     if is_here(seen):
         if seen.get("pid") == os.getpid() and "owner" in seen:
@@ -150,7 +155,7 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
             return False
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):  # a shared folder that can't be read for a moment tells nothing
+        with contextlib.suppress(OSError):  # a shared folder may be unreadable for a moment
             now = _parse(_read_bytes(path))
             if now is None:
                 return False
@@ -161,10 +166,10 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
 
 
 def _read_bytes(path: Path) -> bytes | None:
-    """None where there is no lock; nothing of a thing that is no file, e.g. a dangling link, which stops nobody.
+    """The file's content; None if it doesn't exist; empty for what isn't a regular file, such as a dangling link.
 
     Raises:
-        OSError: there is a file, and it can't be read at the moment or by this user.
+        OSError: the file exists but can't be read at the moment or by this user.
     """
     try:
         return read_file(path)
@@ -175,7 +180,7 @@ def _read_bytes(path: Path) -> bytes | None:
             return None
         if not stat.S_ISREG(kind):
             return b""
-        if isinstance(error, FileNotFoundError):  # it has come since
+        if isinstance(error, FileNotFoundError):  # it was created meanwhile
             return _read_bytes(path)
         raise
 

@@ -1,8 +1,8 @@
-"""How many cores and how much memory this process may use: the machine's, or less in a container or a cluster's job.
+"""The CPU cores and the memory that this process may use: the machine's, or less in a container or a cluster's job.
 
-Docker, Kubernetes, Slurm and systemd set such limits by Linux's control groups, of which a kernel offers version 2,
-version 1 or both (https://docs.kernel.org/admin-guide/cgroup-v2.html, .../cgroup-v1/memory.html). Only a process's
-own group and those above it count. What the machine has is told by psutil, which doesn't know them.
+Docker, Kubernetes, Slurm and systemd set such limits by Linux control groups, version 2, version 1 or both
+(https://docs.kernel.org/admin-guide/cgroup-v2.html, .../cgroup-v1/memory.html). The limits of a process are those of
+its own group and of the groups above it. psutil reports the machine's memory and ignores these limits.
 """
 
 import ctypes
@@ -16,31 +16,31 @@ from typing import NamedTuple
 
 PROCESS_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
-# Of version 2 and of version 1: files of the limit and of what is used, and how memory.stat's names begin. Above
-# memory.high, which is systemd's MemoryHigh, no process is killed, but all are slowed down until they have freed some.
+# The files of the limit and of the usage, and the prefix of the names in memory.stat; two for version 2, one for
+# version 1. Above memory.high (systemd's MemoryHigh) the kernel kills no process but slows all of the group down.
 MEMORY_FILES = (
     ("memory.max", "memory.current", ""),
     ("memory.high", "memory.current", ""),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
 )
-PAGE_CACHE = ("inactive_file", "active_file")  # of memory.stat: what is given back when memory runs short
+PAGE_CACHE = ("inactive_file", "active_file")  # in memory.stat: what the kernel frees when memory is short
 
 
 class Memory(NamedTuple):
-    """Bytes that this process may use: in all, and of these what is free or can be freed."""
+    """Bytes that this process may use in total, and how many of them are free or can be freed."""
 
     total: int
     available: int
 
 
 def cores() -> int:
-    """CPU cores this process may use: of those it may run on, as many as its time on them fills, at least one."""
+    """The number of CPU cores this process may use, at least one: limited by affinity and by the CPU quota."""
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([mine, *(math.ceil(share) for share in _cpu_shares())]))
 
 
 def memory() -> Memory:
-    """The machine's memory, or its group's where that is less."""
+    """The memory of the machine or of the process's control groups, whichever is less."""
     import psutil
 
     machine = psutil.virtual_memory()
@@ -49,17 +49,17 @@ def memory() -> Memory:
 
 
 def _cpu_shares() -> Iterator[float]:
-    """CPU seconds a second that each group grants."""
+    """The CPU seconds per second that each control group grants."""
     for folder in _groups("cpu"):
         quota, _, period = _read(folder / "cpu.max").partition(" ")  # "max 100000" where there is no limit
         if not quota:
             quota, period = (_read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-        if quota.isdigit() and period.isdigit() and int(quota) and int(period):  # version 1 tells no limit by -1
+        if quota.isdigit() and period.isdigit() and int(quota) and int(period):  # -1 is no limit in version 1
             yield int(quota) / int(period)
 
 
 def _memory_of_groups(machine: int) -> Iterator[Memory]:
-    """Limits below what the machine has: version 1 tells no limit by a huge number, version 2 by a word."""
+    """The groups' limits that are below the machine's memory; no limit is a huge number in version 1, `max` in 2."""
     for folder in _groups("memory"):
         for limit_file, used_file, prefix in MEMORY_FILES:
             limit, used = _read(folder / limit_file), _read(folder / used_file)
@@ -71,12 +71,12 @@ def _memory_of_groups(machine: int) -> Iterator[Memory]:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """Folders, there or not, of this process's groups and of all above; in a container its own is the uppermost that
-    it sees."""
+    """The folders of this process's control groups and of those above, whether they exist or not. A container sees
+    its own group as the root."""
     for line in _read(PROCESS_GROUPS).splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers == "":
-            roots = {GROUPS, GROUPS / "unified"}  # beside version 1, systemd has version 2 there
+            roots = {GROUPS, GROUPS / "unified"}  # where systemd mounts version 2 beside version 1
         elif controller in controllers.split(","):
             roots = {GROUPS / controllers, GROUPS / controller}
         else:
@@ -87,7 +87,7 @@ def _groups(controller: str) -> Iterator[Path]:
 
 
 def _read(file: Path) -> str:
-    """What it says; nothing where it isn't there or may not be read."""
+    """The file's text; empty if it doesn't exist or can't be read."""
     try:
         return file.read_text(errors="surrogateescape").strip()
     except OSError:
@@ -95,7 +95,7 @@ def _read(file: Path) -> str:
 
 
 def probe_kind() -> str:
-    """The kind that `device=auto` will probably be, told in milliseconds and without torch."""
+    """The kind of device that `device=auto` will probably choose; takes milliseconds and needs no torch."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
     try:
@@ -109,10 +109,10 @@ def probe_kind() -> str:
 
 
 def likely_kind(asked: str) -> str:
-    """The kind that a run asks for, in place of `auto` the one that `probe_kind` tells."""
+    """The requested kind of device, with `auto` replaced by the result of `probe_kind`."""
     return probe_kind() if asked == "auto" else asked
 
 
 def parallel_runs(kind: str, threads: int | None) -> int:
-    """How many runs the device serves at a time: on the CPU cores ÷ threads, one GPU serves one."""
+    """How many runs train at a time on a device of this kind: cores ÷ threads on the CPU, one on a GPU."""
     return max(1, cores() // (threads or 1)) if likely_kind(kind) == "cpu" else 1

@@ -1,4 +1,4 @@
-"""A process's end, which waits for no thread that a run has left behind."""
+"""Ends a process without waiting for threads that a run left behind."""
 
 import atexit
 import contextlib
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Collection
 
-PATIENCE = 2.0  # seconds that such threads get to come to their own end
+PATIENCE = 2.0  # seconds that such threads get to end by themselves
 
 _lock = threading.Lock()
 _exit_code = 0
@@ -16,9 +16,9 @@ _awaited = False
 
 
 def outlive_threads(before: Collection[threading.Thread] = ()) -> str:
-    """Have this process end though threads run that Python would wait for. Returns the names of those not in `before`.
+    """Let this process end although non-daemon threads still run. Returns the names of those not in `before`.
 
-    Its files must be written when its main thread ends: the threads are then cut off.
+    All files must be written before the main thread ends: the threads are killed then.
     """
     left = [thread for thread in _remaining() if thread not in before]
     if left:
@@ -27,7 +27,7 @@ def outlive_threads(before: Collection[threading.Thread] = ()) -> str:
 
 
 def end_with(exit_code: int) -> int:
-    """To be called last by a command: `exit_code`, also of a process that threads would keep. Returns it."""
+    """Call last in a command: the process ends with `exit_code` even if threads still run. Returns `exit_code`."""
     global _exit_code  # noqa: PLW0603  # a process has one
     _exit_code = exit_code
     outlive_threads()
@@ -35,7 +35,7 @@ def end_with(exit_code: int) -> int:
 
 
 def _remaining() -> list[threading.Thread]:
-    """The threads that Python waits for."""
+    """The threads that Python waits for at its end."""
     return [t for t in threading.enumerate() if not t.daemon and t is not threading.main_thread()]
 
 

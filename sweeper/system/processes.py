@@ -1,4 +1,4 @@
-"""Processes of this machine: which are alive, and since when."""
+"""Identifies a process of this machine by host, boot, pid and start time."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def is_here(seen: dict[str, Any]) -> bool:
-    """Whether the process seen is or was one of this machine since it was started."""
+    """Whether the recorded process belongs to this boot of this machine."""
     return (seen.get("host"), seen.get("boot")) == (socket.gethostname(), _boot())
 
 
@@ -16,13 +16,13 @@ def describe(seen: dict[str, Any]) -> str:
 
 
 def this_process() -> dict[str, Any]:
-    """Which process this is, as `is_alive` looks for it later."""
+    """This process's identity, by which `is_alive` finds it later."""
     pid = os.getpid()
     return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "process_started": process_started(pid)}
 
 
 def _boot() -> str:
-    """Tells this boot of this machine from others of the same host name (containers, cloned images)."""
+    """The id of this boot; distinguishes machines with the same host name (containers, cloned images)."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -30,10 +30,9 @@ def _boot() -> str:
 
 
 def process_started(pid: Any) -> str | None:
-    """When the process started; "" where only its being can be told; None if it is gone.
+    """When the process started; "" if it exists but its start time can't be read; None if it has ended.
 
-    On Linux in the kernel's ticks since the boot: times since 1970 change whenever the clock is set, and psutil adds
-    the boot's.
+    On Linux in kernel ticks since the boot: psutil's time since 1970 changes whenever the clock is set.
     """
     import psutil
 

@@ -1,7 +1,7 @@
-"""Random numbers by key: the same (seed, epoch, purpose) gives the same numbers on every machine.
+"""Random generators by key: the same (seed, epoch, purpose) gives the same numbers on every machine.
 
-All of them come from the CPU, so that the order of the data, the augmentation and the initial weights of seed k
-are the same for every optimizer, device and launcher, and after a resume: runs of one seed are paired.
+All numbers are drawn on the CPU. For one seed the data order, the augmentation and the initial weights are therefore
+the same for every optimizer, device and launcher, and after a resume: runs of one seed are paired.
 """
 
 import hashlib
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def stream_seed(*key: object) -> int:
-    """A 63-bit number that belongs to `key`, e.g. `stream_seed(1, 12, "crop")`."""
+    """A 63-bit seed derived from `key`, e.g. `stream_seed(1, 12, "crop")`."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def numpy_stream(*key: object) -> np.random.Generator:
-    """NumPy's generator for `key`. PCG64's raw stream is fixed by NumPy's compatibility policy."""
+    """A NumPy generator for `key`. NumPy's compatibility policy guarantees PCG64's raw stream."""
     return np.random.Generator(np.random.PCG64(stream_seed(*key)))
 
 
 def torch_stream(*key: object) -> "torch.Generator":
-    """Torch's CPU generator for `key`."""
+    """A torch CPU generator for `key`."""
     import torch
 
     return torch.Generator().manual_seed(stream_seed(*key))
 
 
 def seed_layers(seed: int) -> None:
-    """Seed what layers may draw from while they train: torch's generators, on the device too, Python's and NumPy's."""
+    """Seed the global generators that layers may use in training: torch's on CPU and device, Python's and NumPy's."""
     import torch
 
     torch.manual_seed(seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print to stdout at once, in whatever encoding it has; that its reader, such as `head`, is gone is no error."""
+    """Print to stdout and flush, in stdout's encoding. A closed pipe, such as after `head`, is no error."""
     encoding = sys.stdout.encoding or "utf-8"
     with _writing_stdout():
         print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
@@ -18,7 +18,7 @@ def _writing_stdout() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # all further words go nowhere
-        if not isinstance(error, BrokenPipeError):  # the file that it is redirected to has no room
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discard further output
+        if not isinstance(error, BrokenPipeError):  # stdout is redirected to a full disk
             error.filename = "standard output"
             raise

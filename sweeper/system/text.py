@@ -1,4 +1,4 @@
-"""Numbers and texts as people read them."""
+"""Formats numbers and texts for people."""
 
 LONGEST_TEXT = 1000
 
@@ -22,7 +22,7 @@ def percent(accuracy: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: `8 s`, `3 min 20 s`, `1 h 12 min`, `2 d 3 h`."""
+    """Seconds as text: `8 s`, `3 min 20 s`, `1 h 12 min`, `2 d 3 h`."""
     s = round(seconds)
     if s < 60:
         return f"{s} s"
@@ -34,7 +34,7 @@ def duration(seconds: float) -> str:
 
 
 def size(n: float) -> str:
-    """Bytes as a person reads them: `12 KB`, `3.2 MB`, `70 GB`, by powers of 1000 as disks are sold."""
+    """Bytes as text, in powers of 1000: `12 KB`, `3.2 MB`, `70 GB`."""
     units = ["bytes", "KB", "MB", "GB", "TB"]
     while n >= 1000 and len(units) > 1:
         n /= 1000

@@ -1,1 +1,1 @@
-"""A sweep carried out: the entry point, the sweep, one run to its record."""
+"""Trains a sweep: the entry point, the sweep, and one run with its record."""

@@ -1,4 +1,4 @@
-"""What Hydra calls at each run's end."""
+"""The callback that Hydra calls at each run's end."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 
 class ForgetConfigurations(Callback):
-    """Drop the two copies of its configuration that Hydra keeps of every run until the sweep's end."""
+    """Frees memory: drops the two copies of every run's configuration that Hydra keeps until the sweep's end."""
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         job_return.cfg = job_return.hydra_cfg = None

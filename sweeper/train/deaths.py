@@ -1,7 +1,7 @@
-"""Runs whose process died in the middle, by `os._exit`, a crash or a signal: said, recorded, and gone on without.
+"""Handles runs whose process died, by `os._exit`, a crash or a signal: reports and records them, and skips them.
 
-A pool of processes breaks when one of them dies; joblib's then kills the others, too. The runs of the process that died
-first are recorded as failed, and all others are launched again.
+A process pool breaks when one process dies; joblib then also kills the others. The runs of the process that died first
+are recorded as failed, and all others are launched again.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sweeper.config.grid import Cell
     from sweeper.train.launchers.interface import Launcher
 
-PASSED_OVER = "SWEEPER_PASSED_OVER"  # names of runs that a launch leaves alone, for its launcher's workers
+PASSED_OVER = "SWEEPER_PASSED_OVER"  # names of runs that a launcher's workers must skip
 
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
@@ -35,7 +35,7 @@ def dead_owner(directory: Path) -> dict[str, Any] | None:
 
 
 def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:
-    """Say of each run that an earlier command's process died in it. Returns these runs."""
+    """Report each run in which an earlier command's process died. Returns these runs."""
     dead = []
     for directory in directories:
         if (owner := dead_owner(directory)) is not None:
@@ -46,7 +46,7 @@ def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:
 
 
 def passing_over(directories: Iterable[Path]) -> list[str]:
-    """An override by which a launch leaves these runs alone, whatever the launcher; none for none."""
+    """The override that makes any launcher skip these runs; empty for no runs."""
     names = ":".join(sorted(map(_name, directories)))
     return [f"++hydra.job.env_set.{PASSED_OVER}='{names}'"] if names else []
 
@@ -60,7 +60,7 @@ def _name(directory: Path) -> str:
 
 
 class Deaths:
-    """Of the processes that carry a sweep's runs out, launch after launch."""
+    """The deaths of a sweep's processes, over all launches."""
 
     def __init__(self, cells: "Iterable[Cell]", launcher: "Launcher") -> None:
         self.cells = list(cells)
@@ -71,12 +71,12 @@ class Deaths:
         self._finished = self._count_finished()
 
     def settle(self, error: BaseException | None) -> bool:
-        """After a launch that ended by `error`: record the runs of a process that died as failed.
+        """Call after a launch that ended with `error`: record the runs of a process that died as failed.
 
-        A run that had its process for itself is to blame; of several that shared one, those that meet it twice are.
+        A run that was alone in its process fails. Of several that shared one, those fail to which it happens twice.
 
         Returns:
-            Whether the others can be launched again.
+            Whether the other runs can be launched again.
         """
         if not self._launcher.has_lost_a_process(error):
             return False
@@ -111,7 +111,8 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
 
 
 def _end(code: int) -> str:
-    """
+    """How a process ended, in words.
+
     >>> _end(3), _end(-11)
     ('exit code 3', 'SIGSEGV')
     """

@@ -1,12 +1,12 @@
-"""`train.log`: a run's log, which never costs the run that it tells of."""
+"""Writes a run's log, `train.log`; a failed write never fails the run."""
 
 import logging
 import sys
 
 
 class RunLog(logging.FileHandler):
-    """Hydra's `job_logging` makes it. What can't be written, on a full disk or where no file can be, is left out; the
-    console says that once."""
+    """The log handler of Hydra's `job_logging`. Lines that can't be written, e.g. on a full disk, are dropped,
+    which the console reports once."""
 
     _said = False
 
@@ -26,7 +26,7 @@ class RunLog(logging.FileHandler):
     def close(self) -> None:
         try:
             super().close()
-        except OSError as error:  # what was left to be written
+        except OSError as error:  # of the last lines
             self._leave_out(error)
 
     def _leave_out(self, error: OSError) -> None:

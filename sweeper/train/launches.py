@@ -1,4 +1,4 @@
-"""Runs handed to a launcher as often as there are some that can go on, none of which ended in this command before."""
+"""Launches runs again after a process died, as long as some are left that haven't ended in this command."""
 
 import os
 from collections.abc import Callable
@@ -23,10 +23,10 @@ class Launches:
         self._begun_with = {cell.directory: _when_written(cell.directory) for cell in cells}
 
     def launch(self, start: Callable[[list[Path]], None]) -> None:
-        """Call `start` with the directories of the runs that it must leave alone, again after a process died.
+        """Call `start` with the directories of the runs to skip, and again after a process died.
 
         Raises:
-            Exception: what `start` raised, if it wasn't for a process that died.
+            Exception: what `start` raised, unless a process died.
         """
         while True:
             try:
@@ -40,7 +40,7 @@ class Launches:
                 return self._stop.request(Status.FAILED)
 
     def _has_ended(self, cell: Cell) -> bool:
-        """In this command; a run that was finished before it is answered from disk anyway."""
+        """Whether a run has ended in this command; runs finished before are answered from disk anyway."""
         if _when_written(cell.directory) == self._begun_with[cell.directory]:
             return False
         status = recorded_status(cell.directory)

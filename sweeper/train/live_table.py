@@ -1,8 +1,8 @@
-"""The table of `sweeper.watch` beneath a sweep on a terminal, by a process of its own that owns the terminal meanwhile.
+"""Shows the table of `sweeper.watch` below a sweep's output on a terminal, in a separate process.
 
-All processes of the sweep write their lines into a pipe in place of the terminal, and its reader hands them on to be
-shown above the table; so a failure's line is never lost in it, whichever process tells it. `python -m
-sweeper.train.live_table OUTPUTS` is that process: it gets the lines on its standard input, and ends with it.
+All processes of the sweep write to a pipe instead of the terminal; the separate process prints these lines above the
+table, so that no error message is lost. That process is `python -m sweeper.train.live_table OUTPUTS`: it reads the
+lines from its standard input and exits at its end.
 """
 
 import contextlib
@@ -14,18 +14,18 @@ import threading
 from pathlib import Path
 from typing import IO
 
-SHOWN = "SWEEPER_SHOWN"  # in the environment of a sweep's processes while there is a table
+SHOWN = "SWEEPER_SHOWN"  # set in the environment of a sweep's processes while the table is shown
 END = b"\0end of the table\n"
-PATIENCE = 10.0  # seconds for the last lines to be shown
+PATIENCE = 10.0  # seconds to wait for the last lines to be shown
 
-# Programs that take output for a terminal's, but not what moves the cursor up.
+# Programs that look like a terminal but can't move the cursor up.
 _NOTEBOOKS = ("JPY_PARENT_PID", "COLAB_RELEASE_TAG")
 
 _show: "_Show | None" = None
 
 
 def show_sweep(outputs: Path) -> None:
-    """Begin to show the table, if standard error is a terminal that can."""
+    """Start to show the table, if standard error is a terminal that supports it."""
     global _show  # noqa: PLW0603  # a process has one terminal
     able = os.environ.get("TERM") not in ("dumb", "unknown") and not any(name in os.environ for name in _NOTEBOOKS)
     if not is_shown() and sys.stderr.isatty() and able:
@@ -34,7 +34,7 @@ def show_sweep(outputs: Path) -> None:
 
 
 def end_show() -> None:
-    """Leave the table as it is, and give the terminal back. Without effect if none is shown."""
+    """Stop updating the table and restore the terminal. No effect if no table is shown."""
     if _show is not None:
         _show.end()
 
@@ -44,7 +44,7 @@ def is_shown() -> bool:
 
 
 class _Show:
-    """The pipe in place of the terminal, once for a process: a launcher's workers may keep it for ever."""
+    """The pipe that replaces the terminal. One per process, since a launcher's workers may keep it open."""
 
     def __init__(self) -> None:
         self._terminal = os.dup(2)
@@ -76,7 +76,7 @@ class _Show:
         self._table = None
 
     def _hand_on(self) -> None:
-        """In the thread: every line to the table, or to the terminal where there is none any more."""
+        """Run in the thread: pass every line to the table's process or, if that has ended, to the terminal."""
         while content := os.read(self._reading, 65536):
             lines, end, after = content.partition(END)
             self._write(lines)
@@ -100,7 +100,7 @@ class _Show:
 
 
 def main() -> int:
-    """The process that shows. Signals of the terminal are for the sweep, which ends it by the end of its input."""
+    """The process that shows the table. It ignores the terminal's signals; the sweep ends it by closing its input."""
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -1,4 +1,4 @@
-"""Which runs share a device, and what a run costs of it."""
+"""Detects runs that share a device, and measures the device time of a run."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ from sweeper.system.processes import process_started
 
 
 class Presence:
-    """Tells whether other runs of this user used the same device of this machine at the same time.
+    """Detects whether other runs of this user use the same device of this machine at the same time.
 
-    Each process lays a file of its id into a folder of the system's temporary one while it trains.
+    While it trains, each process keeps a file named by its id in a folder of the system's temporary folder.
     """
 
-    _here: ClassVar[list["Presence"]] = []  # this process's runs at work
+    _here: ClassVar[list["Presence"]] = []  # the runs of this process that are training
 
     def __init__(self, kind: str) -> None:
         self.others = False
@@ -29,7 +29,7 @@ class Presence:
 
     @classmethod
     def runs_here(cls) -> int:
-        """How many runs this process has at work."""
+        """The number of runs that this process trains."""
         return len(cls._here)
 
     def __enter__(self) -> "Presence":
@@ -64,8 +64,8 @@ class Presence:
 
 
 class DeviceTime:
-    """Seconds of its device that a run has cost from its beginning on, set-up and evaluation included: of a second in
-    which n runs share the device each counts 1/n. What a process killed without warning had counted is lost."""
+    """The device time of a run in seconds since its start, with set-up and evaluation. If n runs share the device, each
+    counts 1/n. The count of a killed process is lost."""
 
     def __init__(self, record: dict[str, Any] | None, parallel: int) -> None:
         self.seconds = 0.0
@@ -75,7 +75,7 @@ class DeviceTime:
             self.seconds = max(0.0, float((record or {"environment": {}})["environment"].get("device_seconds") or 0))
 
     def count(self) -> float:
-        """Take in the time since the last call. Returns the seconds in all."""
+        """Add the time since the last call; returns the total seconds."""
         now = time.perf_counter()
         self.seconds += (now - self._last) / max(self._parallel, Presence.runs_here(), 1)
         self._last = now
@@ -92,7 +92,7 @@ def shared_before(directory: Path, record: dict[str, Any] | None) -> bool | None
 
 
 def _device_key(kind: str) -> str:
-    """The kind, and of several GPUs which one: runs on two of them share nothing."""
+    """The kind of device, with the id of the GPU: runs on different GPUs don't share one."""
     if kind != "cuda":
         return kind
     return f"cuda-{getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), 'uuid', '')}"  # torch 2.5

@@ -1,13 +1,13 @@
-"""What a run changes in its process: kept for its own turns, and put back before anything else has the process.
+"""Isolates the process-wide state of runs that share a process and take turns.
 
-Saved and restored at each turn, since reading them all takes some microseconds: torch's default type and device,
-gradient, anomaly and autocast modes, its number of threads, its deterministic and precision flags; the working folder,
-environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage
-collector's switch and the recursion limit. Saved and restored once a run: the random generators of Python, NumPy and
-torch, which are seeded at every step anyway.
+Saved and restored at each turn, which takes some microseconds: torch's default dtype and device, gradient, anomaly and
+autocast modes, number of threads, deterministic and precision flags; the working folder, environment variables,
+`sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage collector's switch and the
+recursion limit. Saved and restored once per run: the random generators of Python, NumPy and torch, which are seeded at
+every step anyway.
 """
 
-import _signal  # `signal.getsignal` makes enumeration members of what it finds, which takes longer than all else here
+import _signal  # `signal.getsignal` creates enumeration members, which takes longer than everything else here
 import contextlib
 import gc
 import logging
@@ -33,10 +33,10 @@ Event = TypeVar("Event")
 
 
 class ProcessState:
-    """One run's view of its process. A context, entered for each of its turns: what the run has set is set within, what
-    was there before is there again after.
+    """One run's process-wide state. A context for each of its turns: on entry the run's state is set, on exit the
+    process's is restored.
 
-    To be made when our own settings for the run are made, so that these are the process's and cost nothing at a turn.
+    Create it after our own settings for the run, so that these count as the process's and cost nothing per turn.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class ProcessState:
         self._set(self._mine, self._before)
 
     def turns(self, steps: Generator[Event, None, None]) -> Generator[Event, None, None]:
-        """`steps`, each taken within this state."""
+        """Run each of `steps` within this state."""
         while True:
             with self:
                 try:
@@ -68,7 +68,7 @@ class ProcessState:
             yield event
 
     def close(self) -> None:
-        """The run has ended: random generators are as they were before it, and no thread of it keeps the process."""
+        """End the run: restore the random generators, and don't let its threads keep the process alive."""
         _set_generators(self._generators)
         if left := outlive_threads(self._threads):
             log.debug("still running: %s; the command ends without waiting for it", left)
@@ -81,12 +81,12 @@ class ProcessState:
             return
         for (_, write), is_now, value in zip(self._switches, now, wanted, strict=True):
             if is_now != value:
-                with contextlib.suppress(OSError):  # a folder that is gone by now
+                with contextlib.suppress(OSError):  # the folder may have been removed
                     write(value)
 
 
 def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
-    """Pairs of functions that read and set a thing; what they read can be compared."""
+    """Pairs of functions that read and set one part of the state; the values can be compared."""
     import torch
     from torch.backends import cudnn
     from torch.utils import _device
@@ -101,7 +101,7 @@ def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
         (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
         (sys.getrecursionlimit, sys.setrecursionlimit),
         (torch.get_default_dtype, torch.set_default_dtype),
-        (lambda: _device.CURRENT_DEVICE, torch.set_default_device),  # torch's own question can't tell None from cpu
+        (lambda: _device.CURRENT_DEVICE, torch.set_default_device),  # torch.get_default_device gives cpu for None
         (torch.is_grad_enabled, torch.set_grad_enabled),
         (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
         (torch.get_num_threads, torch.set_num_threads),
@@ -126,7 +126,7 @@ def _deterministic() -> tuple[bool, bool]:
 
 
 def _folder() -> str | None:
-    """None where it is gone."""
+    """The working folder; None if it has been removed."""
     try:
         return os.getcwd()
     except OSError:
@@ -139,7 +139,7 @@ def _enter_folder(path: str | None) -> None:
 
 
 def _environment() -> dict[Any, Any]:
-    """As the system has it: to decode it all takes longer than everything else here."""
+    """The environment variables, encoded: decoding them takes longer than everything else here."""
     return dict(os.environ._data)  # type: ignore[attr-defined]
 
 
@@ -157,12 +157,12 @@ def _set_streams(streams: tuple[Any, Any]) -> None:
 
 
 def _set_filters(filters: list[Any]) -> None:
-    warnings.resetwarnings()  # tells the interpreter that they have changed
+    warnings.resetwarnings()  # also invalidates the interpreter's cache
     warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever typeshed calls it
 
 
 def _set_handler(number: int, handler: Any) -> None:
-    if handler is not None:  # None: set by a library in C, which can't be set again
+    if handler is not None:  # None: set by a C library, can't be restored
         signal.signal(number, handler)
 
 

@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a bar on a terminal, a line an epoch elsewhere, nothing inside a sweep."""
+"""Shows a run's progress: a bar on a terminal, one line per epoch elsewhere, nothing inside a sweep."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 class Progress:
-    """Shows one run's epochs. `quiet` for a run among others, which would write over each other."""
+    """Shows one run's epochs. `quiet` is for runs of a sweep, whose output would overlap."""
 
     def __init__(self, epochs: int, quiet: bool) -> None:
         self.epochs, self.quiet = epochs, quiet

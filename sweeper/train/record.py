@@ -1,4 +1,4 @@
-"""What `run.json` tells of a run beside its configuration: where it was made, and what came of it."""
+"""The parts of `run.json` besides the configuration: the run's environment and its result."""
 
 import contextlib
 import os
@@ -42,14 +42,14 @@ def describe_environment(
     environment = {
         "versions": versions,
         **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
-        "commit": _commit(),  # of the clone that sweeper ran from; elsewhere SWEEPER_COMMIT, or null
-        "data_digest": data.digest,  # SHA-256 of all images and labels, however they were stored
+        "commit": _commit(),  # of the clone that sweeper runs from; without a clone SWEEPER_COMMIT, or null
+        "data_digest": data.digest,  # SHA-256 of all images and labels, whatever the files' format
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
         "host": socket.gethostname() if config["record_host"] else None,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; begun or resumed
-        "overrides": overrides,  # the words that give this run again
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; when the run started or resumed
+        "overrides": overrides,  # those that repeat this run
         **numerics,
     }
     carry_over(environment, directory, earlier)
@@ -57,9 +57,9 @@ def describe_environment(
 
 
 def _commit() -> str | None:
-    """The commit of the clone that sweeper runs from, with `-dirty` where files differ from it.
+    """The commit of the clone that sweeper runs from, with `-dirty` if files differ from it.
 
-    Where there is no clone, as in a container, what the variable SWEEPER_COMMIT says; None without it.
+    Without a clone, as in a container, the value of the variable SWEEPER_COMMIT; None if it isn't set.
     """
     here = PACKAGE.parent
     if not (here / ".git").exists():
@@ -75,7 +75,7 @@ def _commit() -> str | None:
 def summarize_rows(
     rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: Status, shared: bool | None
 ) -> dict[str, Any]:
-    """A run's result: its rows' figures and what is known of its device."""
+    """A run's result: the figures of its rows, and those of its device."""
     return {
         **figures(rows, config["target_accuracy"], status),
         "peak_memory_bytes": peak_memory_bytes(environment["device"]) if "device" in environment else None,

@@ -1,4 +1,4 @@
-"""What a run stands on, made and checked before it starts: its device, data, model, optimizer and schedule."""
+"""Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
 from pathlib import Path
@@ -11,16 +11,16 @@ from sweeper.system.machine import cores
 
 
 def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
-    """Find what is wrong with any of these runs before the first one starts.
+    """Detect errors of any of these runs before the first one starts.
 
-    Data are downloaded here, once, before parallel runs could do it all at a time.
+    Data are downloaded here once, before parallel runs could all do it at the same time.
 
     Args:
-        elsewhere: the runs have other machines than this one, so its devices don't matter.
+        elsewhere: the runs train on other machines, so this one's devices don't matter.
 
     Raises:
-        BadInput: the outputs folder can't be written, the device isn't there, a data set, model, optimizer or
-            schedule can't be made.
+        BadInput: the outputs folder can't be written, the device isn't available, or a data set, model, optimizer or
+            schedule can't be built.
     """
     prepare_process(configs[0]["device"]["threads"] or cores())
     for options in [] if elsewhere else _distinct(configs, "device"):
@@ -33,14 +33,14 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     state.close()
     from sweeper.train.trackers.tracking import prepare_tracking
 
-    for outputs in {config["outputs"] for config in configs}:  # last: what fails above leaves no folder behind
+    for outputs in {config["outputs"] for config in configs}:  # last, so that an error above leaves no folder behind
         make_outputs(Path(outputs))
         for options in _distinct(configs, "tracking"):
             prepare_tracking(options, Path(outputs).expanduser().resolve())
 
 
 def _build_once(configs: list[dict[str, Any]]) -> None:
-    """Each data set, model, optimizer, schedule and tracker; the code of each may be a user's."""
+    """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code."""
     from sweeper.engine.build import build_model, build_optimizer, build_schedule
     from sweeper.train.trackers.tracking import check_tracking
 

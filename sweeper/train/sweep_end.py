@@ -1,4 +1,4 @@
-"""What stands around a sweep's runs, and its last word: its tables and its page, brought up to date."""
+"""The frame of a sweep: its stop file and signals while it runs, and its tables and page at the end."""
 
 import contextlib
 import os
@@ -17,15 +17,15 @@ from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
 
-RUNS_VARIABLE = "SWEEPER_RUNS"  # how many runs a sweep has to do at most at a time, for its launcher's workers
+RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the launcher's workers
 
 
 @contextlib.contextmanager
 def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
-    """Around a sweep's runs: one stop is for all of them, and however they end nothing else of the sweep is left.
+    """A context for a sweep's runs: one stop applies to all of them, and on exit the sweep's own files are removed.
 
     Args:
-        runs: to do at most at a time.
+        runs: the largest number of runs at a time.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
     stop = SweepStop.begin(outputs)
@@ -37,17 +37,17 @@ def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSig
     finally:
         end_show()
         os.environ.pop(RUNS_VARIABLE, None)
-        stop.end()  # first: whoever finds a sweep's file whose process is gone takes both away
+        stop.end()  # first: other commands remove both if they find a sweep's file whose process has ended
         remove_sweep(outputs, stop.key)
         with contextlib.suppress(OSError):
             remove_file(cores_file(stop.key))
 
 
 def update_tables(outputs: str) -> bool:
-    """Aggregate and report, each in a process of its own: pandas stays out of the one that trains.
+    """Run `aggregate` and `report` in separate processes, so that the training process doesn't import pandas.
 
     Returns:
-        Whether both were written; of each that wasn't there is a line on stderr.
+        Whether both succeeded; a failure is reported in one line on stderr.
     """
     end_show()
     report = subprocess.Popen(
@@ -59,7 +59,7 @@ def update_tables(outputs: str) -> bool:
     )
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
     told, reasons = report.communicate()
-    if aggregated not in (0, 2):  # 2 has said why
+    if aggregated not in (0, 2):  # at 2 it has printed the reason
         command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
         _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
@@ -67,14 +67,14 @@ def update_tables(outputs: str) -> bool:
     elif report.returncode < 0:
         command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
         _tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
-    elif aggregated != 2:  # else it has said the same
+    elif aggregated != 2:  # otherwise aggregate has printed the same reason
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
         _tell(f"no report.html: {last.removeprefix('error: ')}")
     return aggregated == report.returncode == 0
 
 
 def _end(code: int) -> str:
-    """How a process ended that said nothing."""
+    """How a process without an error message ended, in words."""
     return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
 
 

@@ -1,15 +1,15 @@
-"""`python -m sweeper.watch`: a live table of folders of runs, read from the run directories alone.
+"""`python -m sweeper.watch`: a live table of folders of runs, read only from the run directories.
 
-`--json` prints one document and ends. Its fields, null where they can't be told; accuracies are in [0, 1]:
+`--json` prints one document and exits. Its fields, null if unknown; accuracies are in [0, 1]:
 
 - `time`: when it was read, UTC, e.g. `2025-01-31T12:00:00Z`.
-- `progress`: `sweeping` (whether a sweep is at work; the other figures are of its runs, or else of all runs), `runs`,
+- `progress`: `sweeping` (whether a sweep is running; the other figures are of its runs, or else of all runs), `runs`,
   `counts` (runs by status), `epochs_done`, `epochs`, `seconds_elapsed`, `seconds_left`, `ends` (UTC).
 - `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
   `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` (of the latest epoch), `best_test_accuracy`,
   `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`,
   `device`, `precision`.
-- `machine`, the one that reads: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
+- `machine`, of this command: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
 
@@ -27,12 +27,12 @@ from sweeper.system.terminal import say
 if TYPE_CHECKING:
     from sweeper.watch.overview import Overview, Watcher
 
-EVERY = 1.0  # seconds between two looks
-SHARE = 0.1  # of the time may be spent on looking: the runs need the machine
+EVERY = 1.0  # seconds between two updates
+SHARE = 0.1  # the largest share of the time to spend on reading, since the runs need the machine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code: 0, by Ctrl-C too, which is how it is ended; 2 for bad input."""
+    """The command line. Returns the exit code: 0, also when Ctrl-C ends it; 2 for bad input."""
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> None:
-    """Show the runs below the folders until Ctrl-C; once if asked so, and where there is no terminal.
+    """Show the runs below the folders until Ctrl-C; only once with `once` or without a terminal.
 
     Raises:
-        BadInput: a folder isn't there, or has neither runs nor a sweep at work.
+        BadInput: a folder doesn't exist, or has neither runs nor a running sweep.
     """
     from sweeper.watch.load import Machine
     from sweeper.watch.overview import Watcher
@@ -67,12 +67,12 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
             console.print(watch_table(overview, machine.look(), console.width, None))
         say(captured.get(), end="")
         return
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # leaves the terminal as it was
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # restores the terminal
     show_live(watcher, machine, console)
 
 
 def show_live(watcher: "Watcher", machine: Any, console: Any, pause: Any = time.sleep) -> None:
-    """Look and show, again and again, until `pause` says so by returning true or an exception ends it."""
+    """Update the table until `pause` returns true or an exception ends it."""
     from rich.live import Live
 
     from sweeper.watch.table import watch_table

@@ -1,4 +1,4 @@
-"""This machine's memory and load, and its NVIDIA GPUs', as far as psutil, its limits and the driver tell."""
+"""Load and memory of this machine and its NVIDIA GPUs, as far as psutil, cgroup limits and the driver report them."""
 
 import time
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from sweeper.system.machine import memory
 
 HINT = "pip install 'optimizer-sweeper[nvidia]' shows the GPU's memory and load"
-SETTLE = 0.2  # seconds over which the processors' load is measured at least
+SETTLE = 0.2  # least seconds over which the CPU load is measured
 
 
 class Machine:
-    """Made once, asked again and again: the processors' load is that since the last time."""
+    """Measures this machine. The CPU load is the average since the last call of `look`."""
 
     def __init__(self) -> None:
         import psutil
@@ -22,7 +22,7 @@ class Machine:
 
     def look(self) -> dict[str, Any]:
         """`cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`: for each its `name`, `load` in
-        [0, 1], `memory_used_bytes` and `memory_total_bytes`. None is what can't be told."""
+        [0, 1], `memory_used_bytes` and `memory_total_bytes`. Unknown values are None."""
         time.sleep(max(0.0, SETTLE - (time.monotonic() - self._asked)))
         total, available = memory()
         load = self._psutil.cpu_percent() / 100
@@ -47,7 +47,7 @@ class Machine:
         }
 
     def _ask(self, question: Any, handle: Any) -> Any:
-        """The answer, or None: a GPU that is lost or divided answers some questions only."""
+        """The answer of NVIDIA's library, or None: a GPU that is lost or uses MIG answers only some questions."""
         try:
             return question(handle)
         except self._nvml.NVMLError:
@@ -55,11 +55,11 @@ class Machine:
 
 
 def _gpus() -> tuple[Any, list[Any]]:
-    """NVIDIA's library and a handle for each GPU; none without the library or the driver."""
+    """NVIDIA's library and a handle for each GPU; no handles without the library or the driver."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         return pynvml, [pynvml.nvmlDeviceGetHandleByIndex(k) for k in range(pynvml.nvmlDeviceGetCount())]
-    except Exception:  # no such package, no driver, one of another version
+    except Exception:  # no such package, no driver, or another version
         return None, []

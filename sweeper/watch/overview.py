@@ -1,6 +1,6 @@
-"""What stands in folders of runs at this moment: every run's state, and the whole sweep's progress and end.
+"""The current state of folders of runs: the status of every run, the progress of the sweep, and an estimate of its end.
 
-Read from the run directories alone, so with any launcher, from any machine that sees the folder, whenever it is asked.
+It is read only from the run directories, so it works with any launcher and from any machine that sees the folder.
 """
 
 import os
@@ -32,21 +32,22 @@ STATUSES = (
 # By a sweep that comes to them; the others are its own already, or results.
 BEGUN_AGAIN = (Status.FAILED, Status.DAMAGED, Status.INTERRUPTED, Status.PRUNED)
 SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision")
-RECENT = 5  # epochs whose speed is taken for that of the next ones
+RECENT = 5  # the latest epochs, whose speed is used for the estimate
 
 
 @dataclass
 class Sighting:
-    """A run as it is now.
+    """The current state of a run.
 
     Attributes:
-        status: of `STATUSES`; `waiting` has not begun yet in the sweep that will do it.
-        epoch: how many are done.
-        test_accuracy: of the latest epoch, in [0, 1].
-        seconds_left: of a running one, an estimate.
-        settings: its values of `SETTINGS`, None where they aren't known.
-        changed: when its record was last written, in seconds since 1970: it began, or ended; 0 if it has none.
-        in_sweep: it belongs to a sweep that is being carried out.
+        status: one of `STATUSES`; `waiting` is a planned run of a sweep that hasn't started.
+        epoch: the number of epochs done.
+        test_accuracy: after the latest epoch, in [0, 1].
+        seconds_left: an estimate, for a running run.
+        settings: its values of `SETTINGS`, None if unknown.
+        changed: when its record was last written, that is when it started or ended, in seconds since 1970; 0 without a
+            record.
+        in_sweep: it belongs to a running sweep.
     """
 
     run: str
@@ -65,13 +66,13 @@ class Sighting:
 
 @dataclass
 class Overview:
-    """All runs, and the progress of the sweeps at work, or else of all runs together.
+    """All runs, and the progress of the running sweeps or, without any, of all runs.
 
     Attributes:
         runs: in the order in which they are shown.
-        epochs_done: of `epochs`; a run that ended early needs no more, so all of its own count.
-        sweeping: whether the figures below are of sweeps at work.
-        seconds_left: an estimate; None if there is nothing to tell it by, or nothing at work.
+        epochs_done: out of `epochs`; all epochs of a run that ended early count as done.
+        sweeping: whether the figures below are of running sweeps.
+        seconds_left: an estimate; None if none is possible or nothing is running.
     """
 
     runs: list[Sighting]
@@ -85,22 +86,22 @@ class Overview:
         return {status: n for status in STATUSES if (n := sum(run.status is status for run in self.counted()))}
 
     def counted(self) -> list[Sighting]:
-        """The runs that the figures are of."""
+        """The runs that the figures include."""
         return [run for run in self.runs if run.in_sweep] if self.sweeping else self.runs
 
 
 class Watcher:
-    """Looks at folders again and again; settled runs are read once."""
+    """Reads folders repeatedly; settled runs are read only once."""
 
     def __init__(self, outputs: Sequence[str]) -> None:
         self.outputs = outputs
         self._settled: dict[str, tuple[tuple[int, int, int], Run]] = {}
 
     def look(self, none_ok: bool = True) -> Overview:
-        """What there is now.
+        """Read the current state.
 
         Raises:
-            BadInput: a folder isn't there, or with `none_ok=False` has neither runs nor a sweep at work.
+            BadInput: a folder doesn't exist, or with `none_ok=False` has neither runs nor a running sweep.
         """
         sweeps = [sweep for folder in self.outputs for sweep in read_sweeps(Path(folder))]
         results = read_results(self.outputs, self._read, none_ok or bool(sweeps))
@@ -154,11 +155,13 @@ def _sight(run: Run, now: float) -> Sighting:
 
 
 def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: float | None, now: float) -> float | None:
-    """By the latest epochs' time of training, or the time from one to the next, which evaluation is a part of.
+    """Estimate the seconds left from the training time of the latest epochs or the mean time per epoch since `began`.
+
+    The mean time includes evaluation, but is too short after a resume, since earlier epochs count, too. So the larger
+    of the two is used.
 
     Args:
-        began: when the run was begun or resumed. The epochs before a resumption make the time since then too short for
-            all epochs, so the larger of the two estimates is taken.
+        began: when the run started or resumed.
         written: when the latest epoch ended; None if none has.
     """
     if not rows or epochs is None or written is None:
@@ -171,7 +174,7 @@ def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: fl
 
 
 def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighting:
-    """A run of a sweep at work; what an earlier command left of it is not yet its state."""
+    """A run of a running sweep; it is `waiting` if its record is from an earlier command."""
     if seen is None:
         seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), Status.WAITING, 0, planned.epochs)
     elif seen.changed < sweep.began and (planned.anew or seen.status in BEGUN_AGAIN):
@@ -197,7 +200,7 @@ def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overv
     ends = [run.seconds_left for run in unfinished if run.seconds_left is not None]
     elapsed = max(0.0, now - min(sweep.began for sweep in live)) if live else None
     if elapsed is not None:
-        # All that it did so far and all that is left: whatever the launcher, and with all that isn't training.
+        # Scale the time so far by the epochs left: this includes everything besides training, for any launcher.
         planned = {run.path: run for sweep in live for run in sweep.runs}
         gained = sum(max(0, runs[path].epoch - run.done) for path, run in planned.items())
         left = sum((run.epochs or 0) - run.epoch for run in unfinished)

@@ -1,4 +1,4 @@
-"""What `sweeper.watch` shows: the runs as a table that fits the terminal, the sweep and the machine in a line each."""
+"""Draws `sweeper.watch`: a table of runs that fits the terminal, a line for the sweep and one for the machine."""
 
 import time
 from collections import Counter
@@ -29,7 +29,8 @@ MOST_REASONS = 3
 
 
 def watch_table(overview: Overview, machine: dict[str, Any], width: int, height: int | None) -> RenderableType:
-    """
+    """Draw the table, the progress and the machine's load.
+
     Args:
         width: of the terminal, in characters.
         height: of the terminal, in lines; None shows every run.
@@ -88,7 +89,7 @@ def _reasons(runs: list[Sighting]) -> list[RenderableType]:
 
 
 def _progress(overview: Overview) -> RenderableType:
-    """The bar, how many runs of each status, and when all will be done."""
+    """The progress bar, the number of runs of each status, and the estimated end."""
     counts = overview.counts()
     total = sum(counts.values())
     share = overview.epochs_done / overview.epochs if overview.epochs else 0.0
@@ -107,7 +108,7 @@ def _progress(overview: Overview) -> RenderableType:
 
 
 def _clock(seconds: float) -> str:
-    """When so many seconds have passed, e.g. `at 14:05`, `on Tue 14:05`."""
+    """The time in so many seconds, e.g. `at 14:05`, `on Tue 14:05`."""
     then = time.localtime(time.time() + seconds)
     same_day = then.tm_yday == time.localtime().tm_yday and seconds < 86400
     return time.strftime("at %H:%M" if same_day else "on %a %H:%M" if seconds < 6 * 86400 else "on %d %b %H:%M", then)

@@ -242,7 +242,7 @@ def test_sixteen_bits_are_refused(tree):
         (lambda root: (root / "train").rename(root / "training"), "train: No such file.*; expected train/<class>"),
         (lambda root: (root / "test/dog/0.png").unlink(), "class 'dog' has images in only one of train/ and test/"),
         (lambda root: [p.unlink() for p in root.glob("test/*/*")], "no images in test/; expected"),
-        (lambda root: (root / "train/cat/0.png").rename(root / "train/0.png"), r"train/0\.png lies in no class folder"),
+        (lambda root: (root / "train/cat/0.png").rename(root / "train/0.png"), r"train/0\.png isn't in a class folder"),
         (lambda root: (root / "train/cat/gone.png").symlink_to("nowhere"), r"gone\.png: No such file"),
     ],
 )

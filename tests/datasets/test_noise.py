@@ -122,7 +122,7 @@ def test_asymmetric_cifar100_goes_to_the_next_class_of_the_published_superclass(
 
 @pytest.mark.parametrize("classes", [10, 100, ("a", "b")])
 def test_asymmetric_noise_of_other_data_sets_is_refused(classes):
-    with pytest.raises(BadInput, match=r"dataset=mine has not the classes of CIFAR-10 or CIFAR-100.*noise=pair"):
+    with pytest.raises(BadInput, match=r"dataset=mine doesn't have the classes of CIFAR-10 or CIFAR-100.*noise=pair"):
         corrupt([0, 1], classes, "asymmetric", 0.2)
 
 
@@ -176,7 +176,7 @@ def test_label_files_that_do_not_fit_are_refused(tmp_path, content, message):
         ("human", {"file": "no/such.csv"}, "noise.file=no/such.csv: No such file"),
         ("human", {"file": "a.csv", "original_index": None}, "not read in its published order"),
         ("human", {"file": "a.csv", "original_index": None}, "choose another noise, or a data set that torchvision"),
-        ("human", {"file": "a.csv", "rate": 0.2}, "noise.rate=0.2: the rate of noise=human is its file's"),
+        ("human", {"file": "a.csv", "rate": 0.2}, "noise.rate=0.2: noise=human has the rate of its file"),
         ("pair", {"own_class": True}, "noise.own_class=true: noise=pair"),
         ("symmetric", {"file": "a.csv"}, "noise.file=a.csv: noise=symmetric reads no file"),
     ],

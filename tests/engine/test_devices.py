@@ -137,7 +137,7 @@ def test_precision_follows_the_chip(machine):
     assert choose().precision == "fp32"
     machine("cuda", capability=(7, 5))
     assert choose().precision == "fp16"
-    with pytest.raises(BadInput, match="this GPU computes no bf16"):
+    with pytest.raises(BadInput, match="this GPU doesn't support bf16"):
         choose(precision="bf16")
     machine("cuda", capability=(8, 0))
     assert (choose().precision, choose(precision="fp32").precision) == ("bf16", "fp32")

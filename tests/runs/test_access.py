@@ -36,7 +36,7 @@ def test_a_file_where_a_folder_goes(call, directory, tmp_path, place, multirun):
     file.write_text("mine")
     said = call(*multirun, *RUN)
     assert is_one_line(*said)
-    assert f"{file.relative_to(tmp_path)}: a file lies where a folder of runs goes; move it away" in said[2]
+    assert f"{file.relative_to(tmp_path)}: is a file, but a folder of runs is needed there; move it away" in said[2]
     assert file.read_text() == "mine"
 
 
@@ -48,7 +48,9 @@ def test_a_folder_where_a_file_goes(call, directory, tmp_path, name):
     (directory / name).mkdir(parents=True)
     said = call(*RUN)
     assert is_one_line(*said)
-    assert f"{(directory / name).relative_to(tmp_path)}: a folder lies where a file goes; move it away" in said[2]
+    assert (
+        f"{(directory / name).relative_to(tmp_path)}: is a folder, but a file is needed there; move it away" in said[2]
+    )
 
 
 @pytest.mark.parametrize("name", [".hydra", "previous"])
@@ -56,13 +58,13 @@ def test_a_file_where_a_folder_of_the_run_goes(call, directory, name):
     directory.mkdir(parents=True)
     (directory / name).touch()
     said = call(*RUN)
-    assert is_one_line(*said) and f"/{name}: a file lies where a folder goes; move it away" in said[2]
+    assert is_one_line(*said) and f"/{name}: is a file, but a folder is needed there; move it away" in said[2]
 
 
 def test_a_folder_where_the_sweeps_own_file_goes(call, tmp_path):
     (tmp_path / "outputs" / "multirun.yaml").mkdir(parents=True)
     said = call("-m", *RUN)
-    assert is_one_line(*said) and "outputs/multirun.yaml: a folder lies where a file goes" in said[2]
+    assert is_one_line(*said) and "outputs/multirun.yaml: is a folder, but a file is needed there" in said[2]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
         ("dataset.loader=sweeper.datasets.digit", "has no function 'digit'; did you mean 'digits'"),
         ("dataset.image_size=16", "dataset=digits has a fixed size"),
         ("dataset=folder", "dataset.root is missing; expected train/<class>/"),
-        ("noise=asymmetric", "has not the classes of CIFAR-10 or CIFAR-100"),
+        ("noise=asymmetric", "doesn't have the classes of CIFAR-10 or CIFAR-100"),
         ("noise=human", "noise.file is missing"),
         ("device=mps", "device=mps: "),
     ],

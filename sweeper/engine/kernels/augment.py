@@ -1,4 +1,4 @@
-"""A batch gathered, cropped, flipped and normalized by one Triton kernel: `Batches.take` on CUDA."""
+"""One Triton kernel that gathers, crops, flips and normalizes a batch: `Batches.take` on CUDA."""
 
 import torch
 import triton
@@ -10,9 +10,9 @@ def take_kernel(
     images, labels, order, crop, flip, places, scale, shift, out, labels_out, index_out, height, width, padded_height,
     padded_width, CHANNELS: tl.constexpr, CROPS: tl.constexpr, FLIPS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Program (i, j) makes values j · BLOCK to (j + 1) · BLOCK of image i, in (h, w, c) order.
+    """Program (i, j) computes the values j · BLOCK to (j + 1) · BLOCK of image i, in (h, w, c) order.
 
-    `images` (n, c, padded_height, padded_width) are uint8, `out` (b, c, h, w) is fp32 in channels_last order.
+    `images` (n, c, padded_height, padded_width) is uint8, `out` (b, c, h, w) is fp32 in channels_last.
     """
     row = tl.program_id(0)
     place = tl.load(places + row)
@@ -48,9 +48,9 @@ def take(
 
     Args:
         images: uint8 (n, c, height + 2 · padding, width + 2 · padding), contiguous.
-        order: index, crop and flip of `EpochOrder`.
-        normalize: scale and shift, c values each.
-        side: (height, width) of what is made.
+        order: `index`, `crop` and `flip` of `EpochOrder`.
+        normalize: scale and shift, each (c,).
+        side: (height, width) of the output.
     """
     (height, width), channels, b = side, images.shape[1], len(places)
     out = torch.empty((b, channels, height, width), device=images.device, memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
-"""Batch norm (arXiv 1502.03167) with the sum and the ReLU behind it in one: by our own kernels on CUDA, else by torch.
+"""Batch norm (arXiv 1502.03167) fused with the sum and the ReLU after it: by our kernels on CUDA, else by torch.
 
-On CUDA, with x in channels_last order, it is one autograd node of two kernels forward and two backward
-(`batch_norm_kernels.py` beside this); otherwise, and under torch.compile, which fuses by itself, it is `plain`.
+On CUDA with x in channels_last it is one autograd node of two kernels forward and two backward, see
+`batch_norm_kernels.py`. Otherwise, and under torch.compile, which fuses by itself, it is `plain`.
 """
 
 import torch
@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 
 
 def batch_norm(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> Tensor:
-    """relu(norm(x) + residual), of x's type and shape (n, c, h, w); `residual` has x's shape."""
+    """relu(norm(x) + residual) with x's dtype and shape (n, c, h, w); `residual` has x's shape."""
     if not _has_kernels_for(norm, x, residual):
         return plain(norm, x, residual, relu)
     from sweeper.engine.kernels import batch_norm_kernels as kernels
@@ -28,9 +28,9 @@ def batch_norm(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None = None, 
 def batch_norm_for_two(
     norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None = None, relu: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The same for two readers: one y under two names, whose gradients the backward kernel adds as it reads them.
+    """`batch_norm` for two readers: returns y and an alias, whose gradients the backward kernel adds as it reads them.
 
-    Given y itself, autograd would add them in a kernel of its own: two reads and a write of the whole activation.
+    If both read y itself, autograd adds them in a separate kernel: two reads and a write of the whole activation.
     """
     if norm.training and _has_kernels_for(norm, x, residual):
         from sweeper.engine.kernels import batch_norm_kernels as kernels
@@ -42,7 +42,7 @@ def batch_norm_for_two(
 
 
 def plain(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None = None, relu: bool = False) -> Tensor:
-    """The same by torch's own operators, as models write it: what the kernels are held against."""
+    """`batch_norm` by torch's operators, as models write it: the reference in the kernels' tests."""
     out: Tensor = norm(x)
     if residual is not None:
         out = out + residual
@@ -56,16 +56,16 @@ def _has_kernels_for(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None) -
 
 
 def suits(norm: nn.BatchNorm2d, x: Tensor, residual: Tensor | None) -> bool:
-    """Whether the kernels compute this, wherever x is."""
+    """Whether the kernels support these arguments, whatever x's device."""
     if residual is not None and not isinstance(residual, Tensor):
-        return False  # a number
+        return False  # e.g. a Python number
     return (
         _is_matrix(x)
         and (residual is None or (residual.shape == x.shape and residual.dtype == x.dtype and _is_matrix(residual)))
         and norm.affine
         and norm.track_running_stats
         and norm.momentum is not None  # None: a cumulative average
-        # Without kernels for it: gradients in evaluation; torch's error for a single value a channel.
+        # No kernels for gradients in evaluation mode, nor for a single value per channel, where torch raises an error.
         and (x.numel() > x.shape[1] if norm.training else not torch.is_grad_enabled())
     )
 

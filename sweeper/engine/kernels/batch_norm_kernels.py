@@ -1,12 +1,12 @@
-"""Batch norm with the residual sum and ReLU behind it as Triton kernels: two forward, two backward.
+"""Triton kernels for batch norm with the residual sum and ReLU after it: two forward, two backward.
 
-An activation of shape (n, c, h, w) in channels_last order is a row-major matrix of m = n·h·w rows and c columns. Every
-kernel gives each program a range of rows, a *part*, of a few columns. The first kernel of each direction reduces its
-part to two numbers a column; in the second one each program reduces those of all parts again, in a fixed order, instead
-of waiting for a third kernel. So there are no atomics, and the same input gives the same bits.
+An activation of shape (n, c, h, w) in channels_last is a row-major matrix of m = n·h·w rows and c columns. In every
+kernel each program processes a range of rows, a *part*, of a few columns. The first kernel of each direction reduces
+each part to two numbers per column. In the second one every program reduces the numbers of all parts, in a fixed order,
+which saves a third kernel. There are no atomics, so the same input gives the same bits.
 
-Statistics, sums and arithmetic are fp32 whatever the activation is. All loads of a matrix are 16 bytes a thread, for c
-divisible by 16. Conditions on the arguments are checked in `sweeper/engine/kernels/batch_norm.py`.
+Statistics, sums and arithmetic are fp32 for every dtype of the activation. If c is divisible by 16, each thread loads
+16 bytes of a matrix at a time. `sweeper/engine/kernels/batch_norm.py` checks the conditions on the arguments.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def _load(matrix, offsets, mask):
 
 @triton.jit
 def _load_last(matrix, offsets, mask):
-    """Load what nobody reads soon, so that the L2 cache keeps other things."""
+    """Load values that aren't read again soon, and evict them first from the L2 cache."""
     return tl.load(matrix + offsets, mask=mask, other=0.0, eviction_policy="evict_first").to(tl.float32)
 
 
@@ -44,9 +44,9 @@ def _load_last(matrix, offsets, mask):
 def statistics_kernel(
     x, partials, m, c, rows_a_part, ROWS: tl.constexpr, COLUMNS: tl.constexpr, STAGES: tl.constexpr
 ):  # fmt: skip
-    """Mean and sum of squared deviations of each part, into `partials` (2, parts, c).
+    """Write the mean and the sum of squared deviations of each part into `partials` (2, parts, c).
 
-    Deviations are from the part's first row, so that a mean far from zero doesn't cancel the digits of the variance.
+    Values are taken relative to the part's first row, so that a large mean doesn't cause cancellation in the variance.
     """
     part = tl.program_id(0)
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -70,7 +70,7 @@ def statistics_kernel(
 
 @triton.jit
 def _load_partials(partials, column, c, PARTS: tl.constexpr):
-    """The two numbers of all parts, each (PARTS, COLUMNS)."""
+    """Load the two numbers of all parts, each (PARTS, COLUMNS)."""
     offsets = tl.arange(0, PARTS)[:, None] * c + column[None, :]
     kept = (column < c)[None, :]
     first = tl.load(partials + offsets, mask=kept, other=0.0)
@@ -80,14 +80,14 @@ def _load_partials(partials, column, c, PARTS: tl.constexpr):
 
 @triton.jit
 def _combine_statistics(partials, column, m, c, rows_a_part, PARTS: tl.constexpr):
-    """Mean and biased variance of all rows from those of the parts (Chan, Golub and LeVeque, 1979)."""
+    """Mean and biased variance over all rows, combined from the parts (Chan, Golub and LeVeque, 1979)."""
     means, squares = _load_partials(partials, column, c, PARTS)
     begin = tl.arange(0, PARTS) * rows_a_part
     counts = tl.minimum(tl.maximum(m - begin, 0), rows_a_part).to(tl.float32)[:, None]
     mean = tl.sum(means * counts, 0) / m
     deviation = means - mean[None, :]
     variance = tl.sum(squares + counts * deviation * deviation, 0) / m
-    return mean, tl.where(variance < 0, 0.0, variance)  # a difference of rounded sums may fall below 0; NaN stays
+    return mean, tl.where(variance < 0, 0.0, variance)  # rounding may give a value below 0; NaN stays
 
 
 @triton.jit
@@ -96,10 +96,10 @@ def normalize_kernel(
     m, c, rows_a_part, rows_a_program, momentum, eps,
     RELU: tl.constexpr, PARTS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """y = x̂·weight + bias, plus `residual` and cut at 0 if asked for.
+    """y = x̂·weight + bias, plus `residual` if given, with ReLU if RELU.
 
-    With `partials` it normalizes by the batch's statistics, keeps them for backward in `mean_out` and `invstd_out` and
-    moves the running ones; without, it normalizes by the running ones.
+    With `partials` it normalizes by the batch's statistics, saves them for backward in `mean_out` and `invstd_out` and
+    updates the running statistics; without, it normalizes by the running statistics.
     """
     part = tl.program_id(0)
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -128,7 +128,7 @@ def normalize_kernel(
         if residual is not None:
             out += _load_last(residual, offsets, mask)
         if RELU:
-            out = tl.where(out <= 0, 0.0, out)  # lets NaN through, unlike a maximum: a diverged run must show
+            out = tl.where(out <= 0, 0.0, out)  # keeps NaN, unlike a maximum, so that divergence is detected
         tl.store(y + offsets, out, mask=mask)
 
 
@@ -143,10 +143,10 @@ def gradient_sums_kernel(
     dy, dy2, x, y, dz, weight, bias, mean, invstd, partials, m, c, rows_a_part,
     RELU: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
-    """Sums of dz and dz·(x - mean) of each part, into `partials` (2, parts, c).
+    """Write the sums of dz and dz·(x - mean) of each part into `partials` (2, parts, c).
 
-    dz = dy [+ dy2] where ReLU let through, which is where y > 0; without y that is computed from x again. It is written
-    where the caller needs it: as the residual's gradient, or lest the next kernel read two gradients again.
+    dz = dy [+ dy2] where ReLU passed its input, that is where y > 0; without y this is recomputed from x. dz itself is
+    written if needed: as the residual's gradient, or so that the next kernel reads one gradient instead of two.
     """
     part = tl.program_id(0)
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -182,7 +182,7 @@ def input_gradient_kernel(
 ):  # fmt: skip
     """dx = (dz - mean(dz) - x̂·mean(dz·x̂))·invstd·weight, and the gradients of weight and bias (arXiv 1502.03167).
 
-    With RELU `dz` is dy as it came, and ReLU's part is computed from x again.
+    With RELU, `dz` is the incoming dy, and ReLU's mask is recomputed from x.
     """
     part = tl.program_id(0)
     column = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -208,9 +208,9 @@ def input_gradient_kernel(
 
 
 class BatchNorm(torch.autograd.Function):
-    """Training-mode batch norm of `x` (n, c, h, w) with all behind it; moves the running statistics.
+    """Training-mode batch norm of `x` (n, c, h, w) with sum and ReLU; updates the running statistics.
 
-    Returns y, or with `twice` y and an alias of it, whose gradients are then added within the backward kernel.
+    Returns y or, with `twice`, y and an alias of it, whose gradients the backward kernel adds.
     """
 
     @staticmethod
@@ -266,7 +266,7 @@ class BatchNorm(torch.autograd.Function):
 
 
 def normalize(x: Tensor, residual: Tensor | None, norm: nn.BatchNorm2d, relu: bool) -> Tensor:
-    """The same by the running statistics, for evaluation; has no backward."""
+    """Batch norm with sum and ReLU by the running statistics, for evaluation; it has no backward pass."""
     m, c = _matrix(x)
     t = tiling("normalize", m, c)
     y = torch.empty_like(x, memory_format=torch.channels_last)

@@ -1,10 +1,10 @@
-"""Work of a training step on streams of their own, beside its main chain; in a CUDA graph they become branches.
+"""Runs parts of a training step on side streams, beside its main chain; in a CUDA graph they become branches.
 
-A convolution's input gradient and its batch norm wait for each other all the way down. Nothing waits for a weight's
-gradient but the optimizer, and a shortcut waits for its input alone. Kernels of both kinds leave parts of a GPU idle,
-and fill each other's gaps. Where other lanes fill them already it takes longer, so there it is not done.
+In the backward pass, input gradients and batch norms form one chain of dependent kernels. A weight's gradient is needed
+only by the optimizer, and a shortcut depends only on its input. Kernels of both kinds leave parts of a GPU idle, so
+running them at the same time fills the gaps. If other lanes already fill the gaps, this costs time and is not done.
 
-Memory goes back to the stream that took it. What another stream reads is therefore held until both have met.
+Memory returns to the stream that allocated it, so tensors that another stream reads are kept until the streams join.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from sweeper.engine.kernels.batch_norm import batch_norm
 
 Tensor = torch.Tensor
 
-LARGEST = 2**23  # elements of a layer's input: kernels over more fill a GPU by themselves
-CAST_AT_ONCE = 8  # gradients: a kernel for each takes five times as long, and one for all would come last
+LARGEST = 2**23  # elements of a layer's input: larger kernels fill a GPU by themselves
+CAST_AT_ONCE = 8  # gradients: one kernel each takes five times as long, and one for all would have to wait for the last
 
 
 class Branches(TorchFunctionMode):
-    """While entered, `torch.conv2d` by one of `owners`' weights leaves that weight's gradient to `collect`.
+    """A mode in which `torch.conv2d` with a weight of `owners` doesn't accumulate its gradient; `collect` returns it.
 
-    The numbers are those of torch, by the same kernels.
+    The results equal torch's, by the same kernels.
 
     Args:
-        owners: the fp32 parameter of each weight, in whose type and memory order the gradient is collected, by `id` of
-            the weight, which must outlive this.
-        beside: whether to use other streams, on CUDA; without, all is done in turn.
+        owners: the fp32 parameter of each weight by the weight's `id`; the gradient gets the parameter's dtype and
+            memory format. The weights must outlive this object.
+        beside: use side streams, on CUDA; otherwise everything runs in order.
     """
 
     entered: "Branches | None" = None
@@ -45,11 +45,11 @@ class Branches(TorchFunctionMode):
 
     def _forget(self) -> None:
         self._gradients: list[tuple[Tensor, Tensor]] = []  # owner and gradient
-        self._fresh: list[Tensor] = []  # gradients in low precision, of the last in `_gradients`
+        self._fresh: list[Tensor] = []  # the last ones of `_gradients` that are still in low precision
         self.held: list[Tensor] = []
 
     def __enter__(self) -> "Branches":
-        self._forget()  # what a backward pass left that an error broke off
+        self._forget()  # left by a backward pass that an error ended
         super().__enter__()
         Branches.entered = self
         return self
@@ -76,7 +76,7 @@ class Branches(TorchFunctionMode):
         )
 
     def compute(self, dy: Tensor, x: Tensor, weight: Tensor, options: list[Any]) -> None:
-        """Begin to compute the gradient of `weight` in y = conv2d(x, weight, None, *options)."""
+        """Start computing the gradient of `weight` in y = conv2d(x, weight, None, *options)."""
         owner = self.owners[id(weight)]
         self._gradients.append((owner, torch.empty_like(owner)))
         if self.beside:
@@ -88,7 +88,7 @@ class Branches(TorchFunctionMode):
                 self._cast()
 
     def collect(self) -> list[tuple[Tensor, Tensor]]:
-        """Parameters and their gradients, one for each use of a weight, and forget them; call after `backward`."""
+        """Return parameters and gradients, one pair per use of a weight, and clear them. Call it after `backward`."""
         gradients = self._gradients
         if gradients:
             device = gradients[0][0].device
@@ -109,12 +109,12 @@ class Branches(TorchFunctionMode):
 
 
 class Beside(NamedTuple):
-    """What `aside` began.
+    """Work that `aside` started.
 
     Attributes:
-        y: its result.
-        x: what it reads, held until it is joined.
-        branches: None if it was done in turn.
+        y: the result.
+        x: the input, kept until `join`.
+        branches: None if the work runs in order.
     """
 
     y: Tensor
@@ -123,7 +123,7 @@ class Beside(NamedTuple):
 
 
 def aside(x: Tensor, *modules: nn.Module) -> Beside:
-    """x through `modules`, begun beside what follows; `join` gives the result."""
+    """Start computing `modules` on x beside the work that follows; `join` returns the result."""
     branches = Branches.entered
     if branches is None or not branches.beside or x.numel() > LARGEST or not torch.is_grad_enabled():
         return Beside(_through(modules, x), x, None)
@@ -134,7 +134,7 @@ def aside(x: Tensor, *modules: nn.Module) -> Beside:
 
 
 def join(beside: Beside) -> Tensor:
-    """The result of `aside`, once the present stream has waited for it."""
+    """The result of `aside`, after the current stream has waited for it."""
     y, _, branches = beside
     if branches is None:
         return y
@@ -166,7 +166,7 @@ class _Convolution(torch.autograd.Function):
 
 
 class _Join(torch.autograd.Function):
-    """Nothing, but for holding the gradient that goes to the other stream: autograd runs its backward there, too."""
+    """The identity; in backward it keeps the gradient for the side stream, on which autograd runs that backward."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, branches: Branches) -> Tensor:
@@ -181,7 +181,7 @@ class _Join(torch.autograd.Function):
 
 
 def _backward(dy: Tensor, x: Tensor, weight: Tensor, options: list[Any], of_weight: bool) -> Tensor:
-    """The gradient of the weight, or else of x."""
+    """The gradient of the weight if `of_weight`, else of x."""
     stride, padding, dilation, groups = options
     both = torch.ops.aten.convolution_backward(
         dy, x, weight, None, stride, padding, dilation, False, [0, 0], groups, [not of_weight, of_weight, False]

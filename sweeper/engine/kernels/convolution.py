@@ -1,4 +1,4 @@
-"""A first layer's 3×3 convolution: over few channels its weight's gradient is a kernel of our own on CUDA."""
+"""A first layer's 3×3 convolution over few channels; on CUDA our kernel computes its weight gradient."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ Tensor = torch.Tensor
 
 
 def first_convolution(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """conv(x) for a convolution of which `is_served` holds.
+    """conv(x) for a convolution for which `is_served` is true.
 
-    Over images in bf16 and fp16 on CUDA, and not under torch.compile, the weight's gradient is computed by
-    `sweeper/engine/kernels/convolution_kernel.py`; everything else is torch's.
+    For images in bf16 or fp16 on CUDA, and not under torch.compile, the weight gradient is computed by
+    `sweeper/engine/kernels/convolution_kernel.py`; everything else by torch.
     """
     if torch.compiler.is_compiling() or not x.is_cuda or not triton_serves(x.device) or not suits(conv, x):
         y: Tensor = conv(x)
@@ -26,7 +26,7 @@ def first_convolution(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 def is_served(conv: nn.Conv2d) -> bool:
-    """Whether it has the form that the kernel is for: 3×3, stride 1, padding 1, no bias, and few input channels."""
+    """Whether the kernel supports this layer: 3×3, stride 1, padding 1, no bias, and few input channels."""
     return (
         conv.kernel_size == (3, 3)
         and conv.stride == (1, 1)
@@ -41,7 +41,7 @@ def is_served(conv: nn.Conv2d) -> bool:
 
 
 def suits(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether the kernel computes the gradient, wherever x is."""
+    """Whether the kernel supports these arguments, whatever x's device."""
     return (
         x.ndim == 4
         and not x.requires_grad
@@ -53,7 +53,7 @@ def suits(conv: nn.Conv2d, x: Tensor) -> bool:
 
 
 class Convolution(torch.autograd.Function):
-    """y (n, c_out, h, w) of x (n, c_in, h, w), which needs no gradient, and weight (c_out, c_in, 3, 3)."""
+    """Convolution of x (n, c_in, h, w), which needs no gradient, by weight (c_out, c_in, 3, 3) to (n, c_out, h, w)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:

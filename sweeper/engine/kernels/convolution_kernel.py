@@ -1,6 +1,6 @@
-"""The gradient of a first layer's 3×3 weight as Triton kernels: for few input channels cuDNN's takes twice as long.
+"""Triton kernels for the gradient of a first layer's 3×3 weight; for few input channels cuDNN takes twice as long.
 
-All 9·c_in values of a window are the rows of one matrix product, whose tiles are gathered from the image. A program
+All 9·c_in values of a window are the rows of one matrix product, whose tiles are gathered from the image. Each program
 sums over a range of pixels, a *part*; a second kernel sums the parts in order, so the same input gives the same bits.
 """
 
@@ -10,7 +10,7 @@ import triton.language as tl
 
 Tensor = torch.Tensor
 
-PARTS = 128  # programs: what an H100's 132 processors do at a time
+PARTS = 128  # programs; an H100 has 132 processors
 ROWS = 64
 
 
@@ -20,7 +20,7 @@ def gradient_kernel(
     HEIGHT: tl.constexpr, WIDTH: tl.constexpr, C_OUT: tl.constexpr, WINDOW: tl.constexpr, ROWS: tl.constexpr,
     STAGES: tl.constexpr,
 ):  # fmt: skip
-    """One part's share of the gradient, into `out` (parts, c_out, 9·c_in); x (m, c_in) and dy (m, c_out) are pixels."""
+    """Write each part's gradient into `out` (parts, c_out, 9·c_in); rows of x (m, c_in), dy (m, c_out) are pixels."""
     part = tl.program_id(0)
     place = tl.arange(0, WINDOW)
     tap, channel = place // c_in, place % c_in
@@ -51,11 +51,11 @@ def sum_kernel(parts, out, n, PARTS: tl.constexpr, BLOCK: tl.constexpr):
 
 
 def weight_gradient(x: Tensor, dy: Tensor) -> Tensor:
-    """Gradient (c_out, c_in, 3, 3) of a convolution with padding 1, in x's type.
+    """The weight gradient (c_out, c_in, 3, 3) of a convolution with padding 1, in x's dtype.
 
     Args:
-        x: (n, c_in, h, w) in bf16 or fp16 and channels_last order.
-        dy: (n, c_out, h, w), likewise; c_out a power of 2 from 16 on.
+        x: (n, c_in, h, w) in bf16 or fp16 and channels_last.
+        dy: (n, c_out, h, w), likewise; c_out is a power of 2 and at least 16.
     """
     (n, c_in, h, w), c_out = x.shape, dy.shape[1]
     m = n * h * w

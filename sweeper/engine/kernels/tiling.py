@@ -1,23 +1,23 @@
-"""How the kernels of `sweeper/engine/kernels/batch_norm_kernels.py` divide an (m, c) matrix among programs.
+"""Divides an (m, c) matrix among the programs of the kernels in `sweeper/engine/kernels/batch_norm_kernels.py`.
 
-It depends on the shape alone, not on the GPU: the order of summation, and so the result, belongs to the shape.
+The tiling depends only on the shape, not on the GPU, so the order of summation and the result do, too.
 """
 
 from typing import NamedTuple
 
 
 class Blocks(NamedTuple):
-    """What a program works on at a time, and how many programs there are."""
+    """The size of a program's tiles, and the number of programs."""
 
-    columns: int = 32  # of a tile; 64 bytes of bf16, what DRAM hands out at a time
-    rows: int = 256  # of a tile: 32 values a thread and matrix, in four loads of 16 bytes for bf16
-    programs: int = 256  # about; two for each of an H100's 132 processors
+    columns: int = 32  # of a tile; 64 bytes of bf16, one access of DRAM
+    rows: int = 256  # of a tile: 32 values per thread and matrix, in four loads of 16 bytes for bf16
+    programs: int = 256  # approximately; two for each of an H100's 132 processors
     warps: int = 8
-    stages: int = 1  # tiles on their way at a time
+    stages: int = 1  # tiles that are loaded ahead
 
 
 class Tiling(NamedTuple):
-    """Each program takes `columns` columns of one of `parts` parts of the rows, `rows` rows at a time."""
+    """Each program processes `columns` columns of one of `parts` parts of the rows, `rows` rows at a time."""
 
     columns: int
     rows: int
@@ -29,11 +29,11 @@ class Tiling(NamedTuple):
         return -(-m // self.parts)
 
 
-# By kernel, and by kernel and c where `python -m benchmarks.batch_norm --sweep` found better ones.
+# By kernel, and by kernel and c if `python -m benchmarks.batch_norm --sweep` found better sizes.
 BLOCKS: dict[str | tuple[str, int], Blocks] = {
     "statistics": Blocks(),
     "normalize": Blocks(),
-    "gradient_sums": Blocks(rows=128),  # more sums and matrices than registers for 256
+    "gradient_sums": Blocks(rows=128),  # too many sums and matrices for the registers with 256
     "input_gradient": Blocks(warps=4),
     ("statistics", 64): Blocks(warps=4, stages=3),
     ("statistics", 128): Blocks(warps=4, stages=3),
@@ -45,7 +45,7 @@ BLOCKS: dict[str | tuple[str, int], Blocks] = {
 
 
 def tiling(kernel: str, m: int, c: int) -> Tiling:
-    """All sizes are powers of two, and smaller than the kernel's blocks where the matrix is."""
+    """The tiling of an (m, c) matrix; all sizes are powers of two, smaller than the kernel's for a small matrix."""
     blocks = BLOCKS.get((kernel, c), BLOCKS[kernel])
     columns = min(blocks.columns, _power_of_2_from(c))
     programs = max(1, min(blocks.programs // -(-c // columns), -(-m // 32)))

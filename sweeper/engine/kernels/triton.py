@@ -1,4 +1,4 @@
-"""Whether Triton's kernels can run on a device."""
+"""Detects whether Triton kernels can run on a device."""
 
 import functools
 import importlib.util
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def triton_serves(device: "torch.device") -> bool:
-    """Whether our own kernels run there: CUDA from compute capability 8.0 on, with Triton and what it builds with."""
+    """Whether our kernels run on the device: CUDA of compute capability 8.0 or later, with Triton and its compiler."""
     import torch
 
     compiler = os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang")))

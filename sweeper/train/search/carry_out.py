@@ -1,7 +1,7 @@
-"""A search by Optuna, carried out: in batches ask for trials, train them by Hydra's launcher, tell how they ended.
+"""Runs a search by Optuna in batches: ask for trials, train them by Hydra's launcher, tell Optuna the results.
 
-A batch has the trials of the same numbers of every optimizer. It is asked for before its first run begins and told
-after its last, and judged by the batches before it; so stopping anywhere changes nothing in what the search finds.
+A batch has the trials of the same numbers of every optimizer. All of them are asked for before the first run starts,
+told after the last one ends, and pruned by the previous batches. So an interruption doesn't change the search's result.
 """
 
 import sys
@@ -69,7 +69,7 @@ def carry_out_search(
     train: Callable[[Task], None],
     exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
 ) -> int:
-    """Begin the search or go on with it, and show what it found. Returns the command's exit code.
+    """Start or continue the search, and print its results. Returns the command's exit code.
 
     Args:
         prepare: finds what is wrong with runs before they start.
@@ -77,10 +77,10 @@ def carry_out_search(
         exit_code: of the runs' records.
 
     Raises:
-        BadInput: the storage can't be used, or another process is at work on it.
+        BadInput: the storage can't be used, or another process is using it.
     """
     begun = (grid.outputs / SEARCH_DATABASE).exists()
-    if not begun:  # first: what fails here leaves no folder behind
+    if not begun:  # first, so that an error leaves no folder behind
         prepare(grid, grid.cells)
     try:
         with Lock(grid.outputs / SEARCH_LOCK):
@@ -110,7 +110,7 @@ def carry_out_search(
                 return exit_code(list(work.cells.values()), signals, stop.reason()) or (0 if written else 1)
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
-        raise BadInput(f"{grid.outputs}: {locked.owner} carries out a search here; {wait}") from locked
+        raise BadInput(f"{grid.outputs}: {locked.owner} runs a search here; {wait}") from locked
 
 
 def trials_at_once(grid: "Grid", search: Search) -> int:
@@ -142,7 +142,7 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
                 first_job += len(jobs)
                 returns.append(launch(jobs, initial_job_idx=first_job - len(jobs)) if jobs else [])
                 for result in returns[-1]:
-                    _ = result.return_value  # raises what Hydra itself failed by
+                    _ = result.return_value  # raises an error of Hydra itself
 
             launches.launch(begin)
             batch = [asked for asked in batch if not _told(work, asked)]
@@ -156,7 +156,7 @@ def _job(asked: _Asked) -> list[str]:
 
 
 def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
-    """The trials of these numbers, of every optimizer, that were not told yet."""
+    """The trials with these numbers, of every optimizer, that haven't been told to Optuna yet."""
     batch = []
     for number in numbers:
         for optimizer in work.search.bases:
@@ -180,7 +180,7 @@ def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[floa
 
 
 def _told(work: _AtWork, asked: _Asked) -> bool:
-    """Tell how the run ended, if it did; a failed or interrupted one stays to be taken up by the same command."""
+    """Tell Optuna the result of a run that has ended. A failed or interrupted one stays open for the same command."""
     directory = asked.cell.directory
     rows, _ = read_metrics(directory / METRICS_FILE)
     curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
@@ -197,7 +197,7 @@ def _told(work: _AtWork, asked: _Asked) -> bool:
 
 
 def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
-    """Wait for the runs of the batch that other commands train. False when there were none."""
+    """Wait for the runs of the batch that other commands train. False if there were none."""
     waited = False
     for asked in batch:
         lock = asked.cell.directory / LOCK_FILE

@@ -1,7 +1,7 @@
-"""Pruning by the median: which of a search's runs are stopped early, from validation accuracies alone.
+"""Median pruning: which of a search's runs are stopped early, by validation accuracy.
 
 The rule is that of Optuna's MedianPruner (Vizier's median stopping rule, Golovin et al. 2017, section 3.2.2). A run's
-bars are fixed before it begins, so a run that is resumed or trained on another machine is judged as it would have been.
+thresholds are fixed before it starts, so a resume or another machine doesn't change the decision.
 """
 
 import statistics
@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 def median_bars(
     curves: Sequence[Mapping[int, float]], epochs: int, startup_trials: int, warmup_epochs: int
 ) -> list[float | None] | None:
-    """For each epoch from 1 the accuracy below which a run is stopped, None where it never is.
+    """For each epoch, from 1, the accuracy below which a run is pruned; None for an epoch without pruning.
 
     Args:
-        curves: validation accuracy in [0, 1] by epoch, of each earlier trial that was completed.
-        startup_trials: with fewer curves there are no bars.
-        warmup_epochs: so many first epochs have none; the last one, after which nothing is left to save, has none.
+        curves: validation accuracy in [0, 1] by epoch, of each earlier completed trial.
+        startup_trials: with fewer curves nothing is pruned.
+        warmup_epochs: the number of first epochs without pruning. The last epoch has none either.
     """
     if len(curves) < max(1, startup_trials):
         return None
@@ -29,7 +29,7 @@ def median_bars(
 
 
 def why_pruned(accuracies: Sequence[float | None], bars: Sequence[float | None] | None) -> str | None:
-    """Why a run of these accuracies, one an epoch, is to be stopped; None if it goes on."""
+    """Why a run with these accuracies, one per epoch, is to be pruned; None if it continues."""
     best = 0.0
     for epoch, (accuracy, bar) in enumerate(zip(accuracies, bars or (), strict=False), 1):
         best = max(best, accuracy or 0.0)

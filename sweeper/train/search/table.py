@@ -1,4 +1,4 @@
-"""What a search found, as one table: each optimizer's best trial by validation accuracy, and how its budget went."""
+"""The results of a search as one table: each optimizer's best trial by validation accuracy, and its budget."""
 
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from sweeper.train.search.trials import Trials
 
-FOUND = ("optimizer", "validation", "lr", "weight decay")  # then what else was searched over
+FOUND = ("optimizer", "validation", "lr", "weight decay")  # then the other searched options
 BUDGET = ("trials", "completed", "pruned", "diverged", "open", "epochs", "edge")
 WORDS = "the best trial of each optimizer by final validation accuracy; test accuracy had no part in it"
 
 
 def search_table(trials: "Trials", outputs: str) -> str:
-    """The table as text. `open` trials failed or were stopped, `epochs` are all that the others trained; `edge` names
-    options whose best value lies in the outer twentieth of its interval, so that a better one may lie beyond."""
+    """The table as text. `open` trials failed or were stopped, `epochs` are those of all other trials; `edge` names
+    options whose best value is in the outermost 5 % of the interval, beyond which a better one may be."""
     from rich.console import Console
     from rich.table import Table
 
@@ -66,7 +66,7 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
 
 
 def _further(trials: "Trials") -> list[str]:
-    """The options that were searched over, beside learning rate and weight decay."""
+    """The searched options besides learning rate and weight decay."""
     shown = {*FACTORS, *FACTORS.values()}
     return [dimension.name for dimension in trials.search.dimensions if dimension.name not in shown]
 
@@ -82,12 +82,12 @@ def _typed(trials: "Trials", trial: "FrozenTrial") -> dict[str, str]:
 
 
 def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str, Any]:
-    """The optimizer's, as the trial's run has them."""
+    """The optimizer's options in the trial's run."""
     options: dict[str, Any] = trials.search.trial(optimizer, _typed(trials, trial))[0].config["optimizer"]
     return options
 
 
 def _best_first(options: dict[str, Any]) -> tuple[float, str]:
-    """Of equally good trials `sweeper.choose` takes the first by learning rate, then by label."""
+    """A sort key for equally good trials: as in `sweeper.choose`, by learning rate, then by label."""
     label = ", ".join(f"{name} {text(value)}" for name, value in sorted(flat(options)))
     return float(options.get("lr") or 0.0), label

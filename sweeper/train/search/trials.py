@@ -1,8 +1,8 @@
 """A search's trials in Optuna's storage, `search.db` in the outputs folder: a study for each optimizer.
 
-A trial's values come from random numbers keyed by (the search's seed, its number), and from the trials before it; so a
-search that was killed goes on with the values that it would have had, and optimizers begin at the same factors. The
-first trial has the usual values, so the best of a search is never below what one had without it.
+A trial's values depend on random numbers keyed by (the search's seed, the trial's number) and on the trials before it.
+So a killed search continues with the same values, and all optimizers start with the same factors. The first trial has
+the default values, so the best of a search is never below the result without a search.
 """
 
 import hashlib
@@ -24,20 +24,21 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 SEARCH_DATABASE = "search.db"
-RULES = "sweeper.rules"  # the names under which a study keeps its space and rules,
-SEARCH = "sweeper.search"  # what it has in common with the studies of the other optimizers, and its optimizer,
-AT_ONCE = "sweeper.at_once"  # and the size of a batch;
-STATUS = "sweeper.status"  # and a trial its run's status
-EPOCHS = "sweeper.epochs"  # and how many epochs of it were trained
+RULES = "sweeper.rules"  # attribute of a study: its space and rules
+SEARCH = "sweeper.search"  # of a study: its optimizer, and what it shares with the studies of other optimizers
+AT_ONCE = "sweeper.at_once"  # of a study: the size of a batch
+STATUS = "sweeper.status"  # of a trial: its run's status
+EPOCHS = "sweeper.epochs"  # of a trial: the number of trained epochs
 
 
 class Trials:
-    """Trials asked for and told, each optimizer's in a study named by its run at the usual values."""
+    """The trials of a search; each optimizer has a study, named after its run at the default values."""
 
     def __init__(self, path: Path, search: Search) -> None:
-        """
+        """Open or create the storage.
+
         Raises:
-            BadInput: the file is no such storage, or a study in it has another space, other rules, or more trials.
+            BadInput: the file isn't such a storage, or a study in it has another space, other rules, or more trials.
         """
         self.search = search
         self.studies: dict[str, Study] = {}
@@ -55,7 +56,7 @@ class Trials:
                 self.studies[optimizer] = optuna.create_study(
                     storage=storage, study_name=run_name(base.config), direction="maximize", load_if_exists=True
                 )
-        except Exception as error:  # whatever a foreign file makes SQLAlchemy raise
+        except Exception as error:  # SQLAlchemy may raise anything on a foreign file
             reason = first_line(error)
             mend = "move it away, and the same command makes it again from the runs"
             raise BadInput(f"{path}: can't be used as a search's storage ({reason}); {mend}") from error
@@ -76,12 +77,12 @@ class Trials:
             raise BadInput(f"hydra.sweeper.trials={asked}: {optimizer} has had {there} trials already; {equal}")
 
     def _search(self, optimizer: str) -> str:
-        """What a search's optimizers have in common: all but themselves, and the schedule that some bring."""
+        """What a search's optimizers share: everything except themselves and the schedules that some of them set."""
         config = self.search.bases[optimizer].config
         return run_hash({key: value for key, value in config.items() if key not in ("optimizer", "schedule")})
 
     def _others(self) -> "Iterator[tuple[str, StudySummary]]":
-        """The studies of this search, in the same storage, whose optimizers this command doesn't ask for."""
+        """The studies of this search, in the same storage, whose optimizers aren't in this command."""
         import optuna
 
         known = {self._search(optimizer) for optimizer in self.studies}
@@ -91,7 +92,7 @@ class Trials:
                 yield str(optimizer), summary
 
     def at_once(self, usual: Callable[[], int]) -> int:
-        """The size of a batch, which has a part in what is found: as asked for, or as it was, or else `usual()`."""
+        """The size of a batch, which affects the results: the requested one, the earlier one, or else `usual()`."""
         attributes = [s.user_attrs for s in self.studies.values()] + [s.user_attrs for _, s in self._others()]
         before = next((found[AT_ONCE] for found in attributes if AT_ONCE in found), None)
         size = int(self.search.options["trials_at_once"] or before or usual())
@@ -100,7 +101,7 @@ class Trials:
         return size
 
     def inequalities(self) -> list[str]:
-        """A line for each way in which this search isn't fair to the optimizers that earlier commands asked for."""
+        """A line for each way in which this search isn't fair to the optimizers of earlier commands."""
         lines = []
         budgets = {optimizer: int(self.search.options["trials"]) for optimizer in self.studies}
         for optimizer, study in self._others():
@@ -117,11 +118,11 @@ class Trials:
         return lines
 
     def of(self, optimizer: str) -> "list[FrozenTrial]":
-        """In the order of their numbers."""
+        """An optimizer's trials, sorted by number."""
         return self.studies[optimizer].get_trials(deepcopy=False)
 
     def ask(self, optimizer: str, number: int) -> dict[str, str]:
-        """The values, as they would be typed, of a trial that is there already or is the study's next one."""
+        """The values, as they would be typed, of a trial that exists or is the study's next one."""
         from optuna.trial import TrialState
 
         study = self.studies[optimizer]
@@ -130,11 +131,11 @@ class Trials:
             there = self.of(optimizer)
             if not there and (usual := self.search.usual[optimizer]):
                 study.enqueue_trial({d.name: d.value(usual[d.name]) for d in self.search.dimensions})
-            # One that waits was enqueued, and is begun by `ask`.
+            # A waiting trial was enqueued, and `ask` starts it.
             begun = number < len(there) and there[number].state != TrialState.WAITING
             trial = self._trial(study, number) if begun else study.ask()
             values = {}
-            for dimension in self.search.dimensions:  # a trial that was being asked for when all was killed lacks some
+            for dimension in self.search.dimensions:  # if the process was killed while asking, some are missing
                 study.sampler = self._sampler(number, dimension.name)
                 values[dimension.name] = dimension.typed(_suggest(trial, dimension))
         return values
@@ -142,11 +143,11 @@ class Trials:
     def tell(
         self, optimizer: str, number: int, status: Status, curve: dict[int, float], epochs: int, value: float | None
     ) -> None:
-        """How a trial's run ended: completed, pruned or diverged. A diverged one counts as of accuracy 0.
+        """Record how a trial's run ended: completed, pruned or diverged. A diverged one counts as accuracy 0.
 
         Args:
-            curve: validation accuracy in [0, 1] by epoch; a diverged run has none of its last.
-            value: the final one, of a completed run.
+            curve: validation accuracy in [0, 1] by epoch; the last epoch of a diverged run is missing.
+            value: the final accuracy, for a completed run.
         """
         from optuna.trial import TrialState
 
@@ -175,7 +176,7 @@ class Trials:
         seed = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16)
         if options["sampler"] == "random":
             return optuna.samplers.RandomSampler(seed=seed)
-        # Both are the default of Optuna 5: values drawn together, and trials that still run held for bad ones.
+        # Both are the defaults of Optuna 5: joint sampling, and running trials count as bad ones.
         return optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=options["startup_trials"], multivariate=True, constant_liar=True
         )
@@ -201,7 +202,7 @@ def _difference(then: dict[str, Any], now: dict[str, Any]) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Optuna tells of every study it makes, and that some options are experimental in version 4."""
+    """Silence Optuna, which logs every new study and warns of options that are experimental in version 4."""
     import optuna
 
     optuna.logging.set_verbosity(logging.WARNING)

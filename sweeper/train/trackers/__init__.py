@@ -1,1 +1,1 @@
-"""The trackers of the group `tracking`, one file each; `tracking` says what one is."""
+"""The trackers of the group `tracking`, one file each; `tracking.py` has their interface."""

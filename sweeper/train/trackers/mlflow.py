@@ -1,4 +1,4 @@
-"""MLflow: on the server of MLFLOW_TRACKING_URI, or in the database `mlflow.db` in the folder of all runs."""
+"""Tracks runs by MLflow, on the server of MLFLOW_TRACKING_URI or in `mlflow.db` in the folder of all runs."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ MOST_AT_ONCE = 100  # values, which MLflow takes in one request
 
 
 class MLflow:
-    """Each run is found again by its key, and gets only the steps that it doesn't have yet."""
+    """Finds a resumed run by its key and logs only the steps that it doesn't have yet."""
 
     package = "mlflow"
 
@@ -34,7 +34,7 @@ class MLflow:
 
     @staticmethod
     def prepare(outputs: Path, uri: str | None, experiment: str) -> None:
-        """Make the database before several runs do it at a time."""
+        """Create the database before several runs do so at the same time."""
         if (where := _where(uri, outputs)).startswith("sqlite:"):
             _experiment(_client(where), experiment)
 
@@ -79,7 +79,7 @@ def _where(uri: str | None, outputs: Path) -> str:
 
 
 def _client(where: str) -> Any:
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # tells how it makes its tables
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs the creation of its tables
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
@@ -87,7 +87,7 @@ def _client(where: str) -> Any:
 
 
 def _experiment(client: Any, name: str) -> str:
-    """The number of the experiment of this name, made if there is none; a parallel run may have been faster."""
+    """The id of the experiment of this name, created if missing; a parallel run may create it first."""
     found = client.get_experiment_by_name(name)
     if found is None:
         try:

@@ -9,7 +9,7 @@ from sweeper.runs.metrics import METRICS
 from sweeper.system.files import remove_tree
 from sweeper.train.trackers.tracking import Row, TrackedRun
 
-# In place of the module `socket`, of which the writer puts this machine's name into its files' names.
+# Replaces the module `socket`, by which the writer puts this machine's name into its files' names.
 _NAMELESS = SimpleNamespace(gethostname=lambda: "host")
 
 
@@ -23,7 +23,7 @@ class TensorBoard:
 
         event_file_writer.socket = cast("Any", socket if run.config["record_host"] else _NAMELESS)
         folder = run.directory / "tensorboard"
-        remove_tree(folder)  # a resumed run tells all its rows again
+        remove_tree(folder)  # a resumed run logs all its rows again
         self._writer = cast("Any", SummaryWriter(str(folder)))
         values = {name: value for name, value in flat(run.config) if isinstance(value, (bool, int, float, str))}
         for summary in hparams(values, {"test_accuracy": None}):

@@ -1,7 +1,7 @@
-"""Runs shown by a tracker too, by the group `tracking`. One that fails, or never answers, harms no run.
+"""Logs runs to a tracker, chosen by the group `tracking`. A tracker that fails or hangs never fails a run.
 
-A tracker is a class that its YAML names by `_target_`. It is made once for each run, with the run and the YAML's other
-values, in a thread of its own, so that training never waits for a network.
+A tracker is a class that its YAML names by `_target_`. Each run creates one, with the run and the YAML's other values,
+in a separate thread, so that training never waits for a network.
 """
 
 import inspect
@@ -21,20 +21,20 @@ from sweeper.system.errors import BadInput, install, named
 
 log = logging.getLogger("sweeper")
 
-PATIENCE = 30.0  # seconds in which a tracker must take a run's last rows
-PATIENCE_AFTERWARDS = 1.0  # once one of this process did not
+PATIENCE = 30.0  # seconds to wait for a tracker to log a run's last rows
+PATIENCE_AFTERWARDS = 1.0  # likewise, after a tracker of this process has exceeded it
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker is told of its run.
+    """The run that a tracker logs.
 
     Attributes:
-        directory: the run's, where a tracker may keep a folder.
+        directory: the run's directory, in which a tracker may create a folder.
         name: `<dataset>-<model>/<optimizer>[-<noise>]-seed<k>-<hash8>`.
-        key: 12 hexadecimal digits; the same when the run is resumed, others when it is trained again by `rerun=true`.
+        key: 12 hexadecimal digits; the same when the run resumes, another one when `rerun=true` trains it again.
         config: the resolved configuration, with paths relative to `directory`.
         outputs: the folder of all runs.
     """
@@ -47,22 +47,25 @@ class TrackedRun:
 
 
 class Tracker(Protocol):
-    """A class attribute `package` names what it imports, to be looked for before anything starts. `prepare`, if it has
-    one, is a class method called with the folder of all runs and the YAML's values, once, before parallel runs begin.
+    """The interface of a tracker.
+
+    The class attribute `package` names the package that it imports, which is checked before anything starts. An
+    optional class method `prepare` is called once before parallel runs start, with the folder of all runs and the
+    YAML's values.
     """
 
     def log(self, row: Row) -> None:
-        """Take one epoch's row of `metrics.csv`. A resumed run gets all of its rows again, from the first."""
+        """Log one epoch's row of `metrics.csv`. A resumed run logs all of its rows again, from the first."""
 
     def finish(self, status: str, result: Row) -> None:
-        """The run has ended, or was interrupted and may be resumed. `result` as in `run.json`."""
+        """Called when the run has ended, or was interrupted and may resume. `result` is that in `run.json`."""
 
 
 def check_tracking(options: dict[str, Any]) -> None:
-    """Find out whether a tracker can be made.
+    """Check that a tracker can be created.
 
     Raises:
-        BadInput: its package can't be imported, or it takes no such options.
+        BadInput: its package can't be imported, or it doesn't take these options.
     """
     tracker = _tracker_class(options)
     if tracker is None:
@@ -71,7 +74,7 @@ def check_tracking(options: dict[str, Any]) -> None:
     if package := getattr(tracker, "package", None):
         try:
             import_module(package)
-        except Exception as error:  # whatever a broken installation makes it raise
+        except Exception as error:  # a broken installation may raise anything
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
             why = "" if missing else f", which can't be imported ({type(error).__name__}: {error})"
             raise BadInput(f"tracking={name}: needs {package}{why}; {install(package)}") from error
@@ -84,7 +87,7 @@ def check_tracking(options: dict[str, Any]) -> None:
 
 
 def prepare_tracking(options: dict[str, Any], outputs: Path) -> None:
-    """What is made once for all runs; what fails here is told by the runs themselves."""
+    """Call the tracker's `prepare`, once for all runs. Errors are left to the runs, which report them."""
     tracker = _tracker_class(options)
     if (prepare := getattr(tracker, "prepare", None)) is not None:
         try:
@@ -94,7 +97,7 @@ def prepare_tracking(options: dict[str, Any], outputs: Path) -> None:
 
 
 class Tracking:
-    """One run's tracker, or none. A context: left early, it lets the tracker go."""
+    """One run's tracker, or none. A context: on an early exit it abandons the tracker."""
 
     _one_hung: ClassVar[bool] = False
 
@@ -112,7 +115,7 @@ class Tracking:
         self._rows.put(None)
 
     def start(self) -> None:
-        """To be called when the run's directory is the run's."""
+        """Start the tracker. Call it when the run owns its directory."""
         try:
             tracker = _tracker_class(self._config["tracking"])
             if tracker is None:
@@ -131,7 +134,7 @@ class Tracking:
         self._thread.start()
 
     def epoch(self, rows: list[Row]) -> None:
-        """Tell the rows that were not told yet."""
+        """Log the rows that haven't been logged yet."""
         for row in rows[self._told :]:
             self._rows.put((dict(row),))
         self._told = len(rows)
@@ -151,7 +154,7 @@ class Tracking:
         self._warn()
 
     def _work(self, make: Any, run: TrackedRun) -> None:
-        """In the thread. Nothing is logged here: which run's log is open, only the run's own thread knows."""
+        """Run in the thread. It writes no log lines, since only the run's own thread knows whose log is open."""
         try:
             tracker: Tracker = make(run, **_values(self._config["tracking"]))
             while (told := self._rows.get()) is not None:

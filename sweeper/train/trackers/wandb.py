@@ -1,4 +1,4 @@
-"""Weights & Biases: by default offline, in the folder `wandb/` of each run, to be uploaded by `wandb sync`."""
+"""Tracks runs by Weights & Biases: by default offline, in each run's folder `wandb/`, for `wandb sync`."""
 
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ class WandB:
         import wandb
 
         for earlier in (run.directory / "wandb").glob(f"offline-run-*-{run.key}"):
-            remove_tree(earlier)  # a resumed run tells all its rows again
+            remove_tree(earlier)  # a resumed run logs all its rows again
         make_folder(run.directory)
         self._run: Any = wandb.init(
             project=project,

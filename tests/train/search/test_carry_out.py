@@ -208,14 +208,14 @@ def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_w
     [
         (("lr_factor=interval(10,0.1)",), "the lower end comes first and is below the upper one"),
         (("lr_factor=tag(log,interval(0,1))",), "on a log scale the lower end must be above 0"),
-        (("lr_factor=tag(lag,interval(1,2))",), "the one tag of an interval is log"),
+        (("lr_factor=tag(lag,interval(1,2))",), "the only tag of an interval is log"),
         (("seed=1,2",), "seed=1,2: a search has one value of seed; only options of the optimizer"),
         (("dataset.validation_fraction=0",), "a search chooses by validation images alone; hold some out"),
         (("optimizer.lr=interval(0.1,1)",), "optimizer.lr and lr_factor are both searched over; fix one of them"),
         (("lr_factor=1", "weight_decay_factor=1"), "nothing to search over; give e.g. 'lr_factor=tag(log"),
         (("hydra.sweeper.trials=0",), "hydra.sweeper.trials=0: must be an integer of at least 1"),
         (("hydra.sweeper.sampler=tpo",), "did you mean 'tpe'?"),
-        (("rerun=true",), "rerun=true: a search goes on with the runs that are there; begin another by outputs=DIR"),
+        (("rerun=true",), "rerun=true: a search continues with the existing runs; start another with outputs=DIR"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -246,7 +246,7 @@ def test_two_searches_at_once_are_refused(tmp_path, call):
     try:
         assert process.stdout.readline() == "held\n"
         code, _, told = call(*BASIC)
-        assert code == 2 and "carries out a search here; wait for it" in told
+        assert code == 2 and "runs a search here; wait for it" in told
     finally:
         process.kill()
         process.communicate()
