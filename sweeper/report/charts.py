@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.labels import is_clean, noise_words, texts
@@ -12,64 +11,10 @@ from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, k
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.report.provenance import Origin
 from sweeper.runs.status import Status
-from sweeper.system.text import few
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
 Curves = Mapping[str, Curve]  # by the run's path
 Origins = Mapping[str, Origin]  # likewise
-
-
-@dataclass(frozen=True)
-class ChartSection:
-    """A section of the page that holds charts.
-
-    Attributes:
-        name: its place in links.
-        short: its entry in the page's contents.
-        note: the sentences below the charts.
-        absent: what the page says it doesn't show, where there are no charts.
-    """
-
-    name: str
-    short: str
-    title: str
-    note: str
-    absent: str
-    charts: list[Chart]
-
-
-def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
-    """The page's sections of charts, in their order. A new chart is a function here and an entry in this list."""
-    diverged = few([f"{s.label} ({s.diverged()} of {len(s.runs)})" for t in tasks for s in t.settings if s.diverged()])
-    return [
-        ChartSection(
-            "noise",
-            "Label noise",
-            "Accuracy under label noise",
-            "Means over seeds ± standard deviation, at the last epoch. A wrong label is learnt when the model tells "
-            "the image as the wrong class it was given: memorization.",
-            "label noise (one rate only)",
-            noise_charts(tasks, curves),
-        ),
-        ChartSection(
-            "seeds",
-            "Seeds",
-            "Final and best accuracy of each seed",
-            "Filled: the last epoch. Open: the best of all epochs. A gap between them is what early stopping could "
-            "win, and what label noise opens.",
-            "final and best accuracy (no completed run)",
-            [chart for chart in seed_charts(tasks) if any(one["x"] for one in chart["series"])],
-        ),
-        ChartSection(
-            "lr",
-            "Learning rate",
-            "Sensitivity to the learning rate",
-            "Means over seeds ± standard deviation; where several settings share a learning rate, the best of them. A "
-            f"setting of which a seed diverged has no point here{f': {diverged}' if diverged else ''}.",
-            "sensitivity to the learning rate (one rate an optimizer)",
-            lr_charts(tasks),
-        ),
-    ]
 
 
 def color_of(tasks: Sequence[Task]) -> dict[str, int]:

@@ -11,9 +11,10 @@ from typing import Any
 from sweeper import __version__
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.report.charts import chart_sections, curve_data, profile_tables
+from sweeper.report.charts import curve_data, profile_tables
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.provenance import Origin
+from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
     across_table,
     bad_table,
