@@ -70,3 +70,12 @@ def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
 def noisy(folder, row):
     """How many training labels are wrong."""
     return len((folder / "outputs" / row["run"] / "corrupted_labels.csv").read_text().splitlines()) - 1
+
+
+def test_a_preset_that_moves_runs_is_refused_in_a_line(call, tmp_path):
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    preset = "# @package _global_\nhydra: {job: {chdir: true}}\n"
+    (tmp_path / "mine" / "experiment" / "moves.yaml").write_text(preset)
+    code, _, told = call("--config-dir", "mine", "experiment=moves", "dataset=digits")
+    assert code == 2 and told.startswith("error: hydra.job.chdir=true: ") and told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

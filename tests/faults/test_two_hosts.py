@@ -37,7 +37,7 @@ lock.this_process = sweep_files.this_process = lambda: this_process() | {{"host"
 clock = time.time
 time.time = lambda: clock() + {skew}
 
-read, write, create, seen = lock._read_bytes, lock.write_atomically, lock._create_exclusively, {{}}
+read, write, create, seen = lock._read_bytes, lock.write_atomically, lock.create_whole, {{}}
 def read_late(path):
     if path not in seen or time.monotonic() - seen[path][0] > DELAY:
         seen[path] = time.monotonic(), read(path)
@@ -47,7 +47,7 @@ def own(change):
         seen.pop(path, None)  # one's own changes are seen at once
         return change(path, *arguments, **options)
     return changed
-lock._read_bytes, lock.write_atomically, lock._create_exclusively = read_late, own(write), own(create)
+lock._read_bytes, lock.write_atomically, lock.create_whole = read_late, own(write), own(create)
 """
 HOUR = 3600
 ALPHA, BETA = HOST.format(name="alpha", skew=HOUR), HOST.format(name="beta", skew=-HOUR)
