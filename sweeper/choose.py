@@ -17,7 +17,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
 from sweeper.system.command import Parser, exit_code_of, writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import make_folder, write_atomically
+from sweeper.system.files import make_folder, remove_file, write_atomically
 from sweeper.system.terminal import say
 from sweeper.system.text import printable, shortened
 
@@ -71,7 +71,7 @@ def choose(
             make_folder(file.parent)
             write_atomically(file, content)
         for file in old:
-            file.unlink()
+            remove_file(file)
     return said
 
 

@@ -57,6 +57,15 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(autouse=True)
+def own_handlers():
+    """A command called in this process takes its signals; after the test they are this process's again."""
+    before = {n: signal.getsignal(n) for n in (*_ENDING, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
 def started(request, monkeypatch):
     """Ends what a test that failed, or was broken off, has started: each process with the group it leads."""
     processes: list[subprocess.Popen] = []

@@ -39,7 +39,7 @@ BAD_SWEEPS = {
     "dataset=cifar11,digits": "dataset=cifar11: there is no such dataset; did you mean 'cifar10'?",
     "optimizer=glob(x*)": "no choice of optimizer fits; there are: adafactor, ",
     "seed=glob(*)": "no choice of seed fits; there are none",
-    "seed=range(5,1)": "seed=range(5,1): no values; of a range the start comes first",
+    "seed=range(5,1)": "seed=range(5,1): no values; range(start, end) goes from start up to end, which it excludes",
     "optimizer.lr=interval(0,1)": "give the values one by one, e.g. optimizer.lr=1,2,3",
 }
 

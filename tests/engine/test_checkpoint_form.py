@@ -47,7 +47,7 @@ SENSELESS = {
     "a column more": (lambda state: state["rows"][2].update(more=1), "its row 3 isn't one of metrics"),
     "a column less": (lambda state: state["rows"][2].pop("train_loss"), "its row 3 isn't one of metrics"),
     "rows in disorder": (lambda state: state["rows"].reverse(), "its row 1 is of epoch 3, step "),
-    "a digest of no text": (put("data_digest", 3), "it doesn't tell its data"),
+    "a digest of no text": (put("data_digest", 3), "it has no digest of its"),
     "no model": (lambda state: state.pop("model"), "it has no state of the model"),
     "a model of nothing": (put("model", {}), "the model has other parts: "),
     "a weight less": (of_parts(lambda m, o, s: m.popitem()), "the model has other parts: "),

@@ -24,5 +24,5 @@ def test_loss_scaling_is_refused(monkeypatch):
     import sweeper.engine.devices
 
     monkeypatch.setattr(sweeper.engine.devices, "_precision", lambda kind, asked: "fp16")
-    with pytest.raises(BadInput, match=r"^device\.precision=fp16: this optimizer computes gradients anew"):
+    with pytest.raises(BadInput, match=r"^device\.precision=fp16: this optimizer computes gradients again"):
         make_step("optimizer=sam")

@@ -87,7 +87,7 @@ def test_the_tutorials_directories_are_those_of_its_commands():
     grids = [
         compose_grid(arguments)
         for module, arguments in commands(page)
-        if module == "train" and not set(arguments) & set(REFUSED)
+        if module == "train" and not set(arguments) & {*REFUSED, "--config-dir"}  # the latter is made on the page
     ]
     names = {cell.directory.name for grid in grids for cell in grid.cells}
     shown = set(re.findall(r"\w+-seed\d-[0-9a-f]{8}", page.read_text()))

@@ -32,7 +32,7 @@ class SlurmLocal(Launcher):
                 raise BadInput(f"hydra.launcher.{key}={value}: must be at least {least}")
         if (delay := options.get("signal_delay_s", 0)) >= 60 * options["timeout_min"]:
             limit = f"less than hydra.launcher.timeout_min={options['timeout_min']}"
-            raise BadInput(f"hydra.launcher.signal_delay_s={delay}: a run would be warned as it begins; {limit}")
+            raise BadInput(f"hydra.launcher.signal_delay_s={delay}: a run would be warned as it starts; {limit}")
 
     def has_lost_a_process(self, error: BaseException | None) -> bool:
         return type(error).__name__ == "UncompletedJobError"  # submitit's, which may be missing
