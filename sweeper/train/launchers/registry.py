@@ -1,4 +1,4 @@
-"""Every launcher by its Hydra class. A new one is a file beside this one, a line here, and a YAML in conf/."""
+"""Launchers by their Hydra class. A class of our own may bring its object as its attribute `interface` instead."""
 
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher as HydraLauncher
