@@ -139,4 +139,4 @@ class Attempt:
 
     def _count_device_time(self) -> None:
         """What the run has cost of its device, its share if several ran."""
-        self.environment["device_seconds"] = self._device_time.count()
+        self.environment["device_seconds"] = self._device_time.count()  # of the device; its share if several ran
