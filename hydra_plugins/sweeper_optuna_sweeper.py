@@ -1,7 +1,7 @@
-"""`hydra/sweeper=optuna`: asks Optuna for trials in batches, which any launcher trains.
+"""`hydra/sweeper=optuna`: a search by Optuna in batches of trials, which any launcher trains.
 
-Our own, since the published hydra-optuna-sweeper 1.2.0 requires optuna >= 2.10, < 3. Hydra imports every
-module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy.
+It replaces hydra-optuna-sweeper 1.2.0, which requires optuna >= 2.10, < 3. Hydra imports every module of
+`hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 @dataclass
 class OptunaSweeperConf:
-    """The options of the search; conf/ has their meanings and values."""
+    """The types of the search's options; conf/ has their values and explains them."""
 
     _target_: str = MISSING
     params: dict[str, str] | None = MISSING
@@ -34,7 +34,7 @@ ConfigStore.instance().store(group="hydra/sweeper", name="optuna_schema", node=O
 
 
 class OptunaSweeper(BasicSweeper):
-    """Carries out the search that `sweeper.train` hands over with its task; where there is none, a grid."""
+    """Carries out the search that `sweeper.train` attaches to its task; a grid if there is none."""
 
     def __init__(self, params: dict[str, str] | None, **options: Any) -> None:
         super().__init__(None, params)

@@ -1,6 +1,6 @@
-"""`hydra/launcher=packed`: several runs advanced in turn in one process for each GPU.
+"""`hydra/launcher=packed`: trains several runs in turn, in one process for each GPU.
 
-Hydra imports every module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy.
+Hydra imports every module of `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from hydra.core.utils import JobReturn
 
 @dataclass
 class PackedLauncherConf:
-    """The one value that stands outside of conf/: a plugin's must be found without it."""
+    """The launcher's options. The defaults are here and not in conf/, since Hydra finds a plugin without conf/."""
 
     _target_: str = "hydra_plugins.sweeper_packed_launcher.PackedLauncher"
-    lanes: Any = "auto"  # runs at a time on a GPU: a number from 1, or auto for a short trial with the runs themselves
+    lanes: Any = "auto"  # runs at a time on a GPU: a number from 1, or auto to find it by a short trial
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="packed", node=PackedLauncherConf, provider="sweeper")
 
 
 class PackedLauncher(BasicLauncher):
-    """Packs tasks that have an attribute `in_steps`, a function that gives the task as a generator of steps; any
-    other task it runs as Hydra's basic launcher does, one after the other."""
+    """Trains several runs in turn if the task has a method `in_steps`, which returns a run as a generator of steps. Any
+    other task runs as by Hydra's basic launcher, one run after the other."""
 
     def __init__(self, lanes: int | str) -> None:
         super().__init__()

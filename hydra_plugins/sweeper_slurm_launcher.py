@@ -1,7 +1,7 @@
-"""`hydra/launcher=slurm`: hydra-submitit-launcher's, its queue asked as a sweep needs it; `slurm_local` for trying.
+"""`hydra/launcher=slurm` and `slurm_local`: hydra-submitit-launcher, with our own way of watching Slurm's queue.
 
-Hydra imports every module of `hydra_plugins` in every program that uses it, so this one imports nothing heavy, and does
-without that package: only choosing the launcher needs it.
+Hydra imports every module of `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
+hydra-submitit-launcher may be missing until one of the launchers is chosen.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ from omegaconf import MISSING
 
 @dataclass
 class LocalConf:
-    """What both choices know; conf/ says each one's meaning and value."""
+    """The types of the options that both launchers have; conf/ has their values and explains them."""
 
     _target_: str = MISSING
     submitit_folder: str = MISSING
@@ -60,4 +60,4 @@ if importlib.util.find_spec("submitit") and importlib.util.find_spec("hydra_plug
             return wait_in_queue(lambda: super(SlurmLauncher, self).launch(queued, initial_job_idx))
 
     class SlurmLocalLauncher(submitit_launcher.LocalLauncher):
-        """The same without Slurm: each run a process of this machine, all at once."""
+        """Trains each run in a process on this machine, all at the same time, without Slurm."""

@@ -1,4 +1,4 @@
-"""Labels of tasks and settings: the names that readers know, and what sets one apart from the others."""
+"""Labels tasks and settings in tables: by the names that readers know, and by the options in which they differ."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 from sweeper.aggregate.tables import text
 from sweeper.runs.identity import flat
 
-Texts = dict[str, str]  # by dotted name
+Texts = dict[str, str]  # values as text by dotted name
 
 
 def texts(config: dict[str, Any]) -> Texts:
-    """Every value as a text under its dotted name."""
+    """All values of a configuration as text, by dotted name."""
     return {name: text(value) for name, value in flat(config)}
 
 
 def differing(configs: Sequence[Texts]) -> list[str]:
-    """The names, in the order of the alphabet, that not all have or that have several values."""
+    """The names, sorted, whose values differ or that some of the configurations lack."""
     names = sorted({name for config in configs for name in config})
     return [name for name in names if len({config.get(name) for config in configs}) > 1]
 
 
 def is_clean(noise: dict[str, Any]) -> bool:
-    """Whether no label is wrong. The rate of human labels is their file's, and the config's stays 0."""
+    """Whether there is no label noise. For human labels `rate` stays 0, since their rate follows from the file."""
     return not noise.get("rate") and noise.get("kind") != "human"
 
 
@@ -39,8 +39,10 @@ def length_words(epochs: int) -> str:
 
 
 def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:
-    """Data set, model and noise of each task; the length of training where tasks have several; then what else differs
-    among those that are alike in these."""
+    """A label for each task: data set, model, noise, and the number of epochs if it differs between tasks.
+
+    If labels are still equal, the options that differ are added.
+    """
     labels = _heads(tasks)
     for group in _alike(labels):
         values = [_task_texts(tasks[k]) for k in group]
@@ -51,13 +53,13 @@ def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def set_apart_by(tasks: Sequence[dict[str, Any]]) -> list[str]:
-    """The options by which tasks of one data set, model, noise and length are set apart."""
+    """The names of the options that differ between tasks of the same data set, model, noise and number of epochs."""
     groups = _alike(_heads(tasks))
     return sorted({name for group in groups for name in _telling([_task_texts(tasks[k]) for k in group])})
 
 
 def setting_labels(optimizers: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:
-    """The optimizer of each setting and, where it has several, the options in which these differ."""
+    """A label for each setting: the optimizer and, if it has several settings, the options that differ."""
     values = [texts(config) for config in configs]
     labels = list(optimizers)
     for group in _alike(labels):
@@ -77,7 +79,7 @@ def _heads(tasks: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _alike(labels: Sequence[str]) -> list[list[int]]:
-    """The places of each label."""
+    """The indices of the labels, grouped by label."""
     places: dict[str, list[int]] = {}
     for k, label in enumerate(labels):
         places.setdefault(label, []).append(k)
@@ -85,7 +87,7 @@ def _alike(labels: Sequence[str]) -> list[list[int]]:
 
 
 def _task_texts(task: dict[str, Any]) -> Texts:
-    """A schedule's name stands as `schedule`."""
+    """All values of a task as text, with a schedule's name under `schedule`."""
     values = texts(task)
     if "schedule.name" in values:
         values["schedule"] = values.pop("schedule.name")
@@ -93,8 +95,11 @@ def _task_texts(task: dict[str, Any]) -> Texts:
 
 
 def _telling(tasks: Sequence[Texts]) -> list[str]:
-    """Of the options that differ those that a reader needs: what follows from another choice of a group, such as a
-    schedule's milestones, and what names code, only where nothing else sets two tasks apart."""
+    """The names of the differing options that a reader needs.
+
+    Options of a group whose choice differs, such as a schedule's milestones, and options that name code are left out,
+    unless two tasks differ in nothing else.
+    """
     names = differing(tasks)
     chosen = {name.removesuffix(".name") for name in names if name.endswith(".name") or "." not in name}
 

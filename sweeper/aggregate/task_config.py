@@ -1,4 +1,4 @@
-"""What one task is: all that determines a run's result but its optimizer, that one's own schedule, and its seed."""
+"""Finds the task of a run: its configuration without optimizer, the optimizer's own schedule, and seed."""
 
 import json
 import re
@@ -8,16 +8,16 @@ from typing import Any
 
 from sweeper.system.files import CONF
 
-Config = dict[str, Any]  # what determines a run's result, less the seed
+Config = dict[str, Any]  # the configuration that determines a run's result, without the seed
 
 _OVERRIDES_SCHEDULE = re.compile(r"^\s*-\s*override /schedule(?:@\S+)?:\s*(\S+)", re.MULTILINE)
 
 
 def task_configs(configs: Mapping[str, Config]) -> dict[str, Config]:
-    """The task of each configuration: equal ones are compared.
+    """The task of each configuration. Runs of equal tasks are compared.
 
-    A schedule belongs to the task. But an optimizer that brings its own one takes part in the task that is alike in
-    all else, if there is exactly one such.
+    The schedule is part of the task. An optimizer whose YAML chooses its own schedule joins the task that is otherwise
+    the same, if there is exactly one.
     """
     schedules: dict[str, dict[str, Any]] = {}
     for config in configs.values():
@@ -35,14 +35,14 @@ def task_configs(configs: Mapping[str, Config]) -> dict[str, Config]:
 
 
 def brings_schedule(config: Config) -> bool:
-    """Whether the schedule is the one that the optimizer's YAML chooses, as schedule-free ones do."""
+    """Whether the schedule is the one that the optimizer's YAML chooses, as for schedule-free optimizers."""
     optimizer, schedule = _name(config.get("optimizer")), _name(config.get("schedule"))
     return schedule is not None and own_schedules().get(optimizer or "") == schedule
 
 
 @cache
 def own_schedules() -> dict[str, str]:
-    """The schedule that an optimizer's YAML in `conf/optimizer/` chooses, of those that choose one."""
+    """The schedules by optimizer, for each optimizer whose YAML in `conf/optimizer/` chooses a schedule."""
     found = {}
     for file in (CONF / "optimizer").glob("*.yaml"):
         if choice := _OVERRIDES_SCHEDULE.search(file.read_text(encoding="utf-8", errors="replace")):

@@ -1,4 +1,7 @@
-"""A preset of optimizers' values, as files that `--config-dir` takes: written of numbers that may be a stranger's."""
+"""Builds the files of a preset of optimizer options for `--config-dir`, and validates their names and values.
+
+Names and values come from records that someone else may have written, so names are checked and values must be numbers.
+"""
 
 import re
 from collections.abc import Mapping
@@ -16,15 +19,15 @@ from sweeper.system.text import shortened
 
 MARK = "# Written by `python -m sweeper.choose --write`"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
-_NO_TEXT = ("true", "false", "null", "none", "yes", "no", "on", "off", "nan", "inf")  # to YAML or Hydra
+_NO_TEXT = ("true", "false", "null", "none", "yes", "no", "on", "off", "nan", "inf")  # in YAML or Hydra
 
 
 def preset_files(folder: Path, name: str, values: Mapping[str, dict[str, Any]], source: str) -> dict[Path, bytes]:
-    """The files of the preset `name` below `folder`, whole, by their paths.
+    """The files of the preset `name` in `folder`, as a dictionary from path to content.
 
     Args:
-        values: of each optimizer, as from `check_values`.
-        source: a line that tells where they come from.
+        values: the options of each optimizer, as returned by `check_values`.
+        source: a line that says where the values come from.
     """
     check_name(folder, name)
     preset = (
@@ -38,10 +41,10 @@ def preset_files(folder: Path, name: str, values: Mapping[str, dict[str, Any]], 
 
 
 def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replace: bool) -> list[Path]:
-    """Of another choice under this name the files that the new one doesn't replace.
+    """Existing files of a preset of the same name that `files` doesn't overwrite and that must be removed.
 
     Raises:
-        BadInput: there is a file that `choose` hasn't written, or another choice, and `replace` is false.
+        BadInput: a file wasn't written by `choose`, or holds another choice and `replace` is false.
     """
     there = sorted(_settings(folder, name).glob("*.yaml"))
     there += [path for path in [_experiment(folder, name)] if path.exists()]
@@ -56,10 +59,10 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
 
 
 def check_name(folder: Path, name: str) -> None:
-    """A preset's name is a word that means nothing else.
+    """Check that a preset's name is a word without another meaning.
 
     Raises:
-        BadInput: it is no word, or the name of a data set or of a preset of sweeper's own.
+        BadInput: the name isn't a word, or a data set or a preset of sweeper has it.
     """
     if not _NAME.fullmatch(name) or name.lower() in _NO_TEXT:
         raise BadInput(f"--name {shortened(name)}: a name begins with a letter and has letters, digits, _ and - alone")
@@ -69,23 +72,22 @@ def check_name(folder: Path, name: str) -> None:
 
 
 def known_names(folder: Path, group: str) -> list[str]:
-    """A config group's choices: sweeper's own and those in `folder`."""
+    """The choices of a config group: those of sweeper and those in `folder`."""
     return sorted({*_names(CONF, group), *_names(folder, group)})
 
 
 def check_values(
     folder: Path, optimizer: str, options: Mapping[str, Any], searched: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a preset needs to hold so that the optimizer has these options: the searched ones, and those that its own
-    YAML has otherwise.
+    """The options that a preset must contain: the searched ones, and those that differ from the optimizer's YAML.
 
     Args:
-        options: all that the chosen run's optimizer had.
-        searched: those that were searched over; None where the chosen run has none.
+        options: all options of the chosen run's optimizer.
+        searched: the options that were searched over; a value is None if the chosen run lacks the option.
 
     Raises:
-        BadInput: there is no such optimizer, or a value that isn't its own YAML's is anything but a finite number, or
-            a list of them, in place of such.
+        BadInput: there is no such optimizer or option, or a value isn't a finite number, or a list of them, like the
+            value in the YAML.
     """
     file = _file_of(folder, optimizer)
     own = _read(file)
@@ -106,7 +108,7 @@ def check_values(
 
 
 def _file_of(folder: Path, optimizer: str) -> Path:
-    """Its YAML. The name is a record's text, so it is looked up among the files that are there."""
+    """The optimizer's YAML. The name comes from a record, so only names of existing files are accepted."""
     names = known_names(folder, "optimizer")
     if optimizer not in names:
         raise BadInput(f"{folder}: has no file of the optimizer {optimizer!r}; {nearest(optimizer, names)}")
@@ -119,7 +121,7 @@ def _names(folder: Path, group: str) -> list[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """As Hydra reads it, to which `1e-8` is a number; references stay texts."""
+    """The YAML as Hydra reads it: `1e-8` is a number, and interpolations stay unresolved."""
     try:
         content = OmegaConf.to_container(OmegaConf.load(file))
     except (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError):
@@ -130,7 +132,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _values(file: bytes) -> list[bytes]:
-    """All lines but the comments."""
+    """All lines except comments."""
     return [line for line in file.splitlines() if not line.startswith(b"#")]
 
 
@@ -143,18 +145,18 @@ def _experiment(folder: Path, name: str) -> Path:
 
 
 def _is_alike(value: Any, there: Any) -> bool:
-    """Whether both are numbers, or lists of as many numbers."""
+    """Whether both are numbers, or lists of equally many numbers."""
     if isinstance(value, list) and isinstance(there, list):
         return len(value) == len(there) and all(map(is_number, value + there))
     return is_number(value) and is_number(there)
 
 
 def is_number(value: Any) -> bool:
-    """A finite one that is of a table's range and no truth value."""
+    """Whether `value` is a finite number within the range that tables accept. A bool isn't a number."""
     return value is not None and NUMBER.fits(value)
 
 
 def to_yaml(value: Any) -> str:
-    """In one line, as YAML reads it back to the same."""
+    """The value as one line of YAML."""
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
     return text.removesuffix("...\n").strip()

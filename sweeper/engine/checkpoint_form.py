@@ -15,16 +15,16 @@ _OWN_LEFT_OUT = ("verbose",)  # in schedules of older torch; names with an under
 
 
 class Unfit(Exception):
-    """A checkpoint is whole, but the run can't resume from it. One line, to be put after the file's name."""
+    """A checkpoint is whole, but the run can't resume from it. The message is one line that follows the file's name."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a checkpoint must match.
+    """The values that a checkpoint must match to be used.
 
     Attributes:
         run: the run's name.
-        data_digest: of all images and labels.
+        data_digest: the digest of all images and labels.
         steps: steps per epoch.
         validated: whether images are held out for validation.
     """
@@ -143,7 +143,7 @@ def _check_schedule(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
 
 
 def _check_form(name: str, saved: Any, own: Any) -> None:
-    """Check that tensors have the same shapes, lists the same lengths, and numbers are numbers; the rest passes."""
+    """Check that tensors have the same shapes, lists the same lengths, and numbers are numbers; accept all else."""
     if isinstance(own, torch.Tensor):
         of_one = own.ndim == 0 and _is_number(saved)
         if not of_one and not (isinstance(saved, torch.Tensor) and saved.shape == own.shape):

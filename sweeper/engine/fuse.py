@@ -1,12 +1,12 @@
-"""Replaces modules of any model by fused blocks on CUDA, wherever they form a known pattern.
+"""Speeds up any model on CUDA: replaces known patterns of its modules by fused blocks.
 
-The model itself stays as built. Its forward pass is traced, once for training and once for evaluation, and in the graph
+The model itself isn't changed. Its forward pass is traced, once for training and once for evaluation. In this graph
 
 - batch norm and the sum and ReLU after it become one call (`sweeper/engine/kernels/batch_norm.py`);
-- if two calls read its result, each gets an alias of it, so that its backward kernel adds their gradients;
+- if two calls read the result of such a call, each gets its own alias, so that one backward kernel adds both gradients;
 - the other operand of the sum, such as a shortcut's convolution, starts early on another stream
   (`sweeper/engine/kernels/branches.py`);
-- a 3×3 convolution over few channels uses the kernel for first layers (`sweeper/engine/kernels/convolution.py`).
+- a 3×3 convolution with few input channels uses a kernel for first layers (`sweeper/engine/kernels/convolution.py`).
 """
 
 import operator
@@ -23,24 +23,24 @@ from sweeper.engine.kernels.convolution import first_convolution, is_served
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.engine.trace import has_hooks, trace
 
-Node = Any  # fx.Node, whose target and arguments may be almost anything
+Node = Any  # an fx.Node; its types of target and arguments are too wide to be useful
 
 RELUS = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 SUMS = (operator.add, operator.iadd, torch.add, "add", "add_")
-# Modules that don't change their input in place, so that it may be read earlier or through an alias.
+# Modules and functions that don't change their input in place, so that it may be read earlier or by an alias.
 READERS = (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d)
 READING = (batch_norm, first_convolution, aside, operator.add, torch.add)
 
 
 class ForwardPasses(NamedTuple):
-    """A model's forward passes in training and in evaluation, which use the model's own weights."""
+    """A model's forward passes in training and in evaluation. Both use the model's own weights."""
 
     training: nn.Module
     evaluation: nn.Module
 
 
 def forward_passes(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> ForwardPasses:
-    """The forward passes with fused blocks, if our kernels run here and the model can be traced; else the model."""
+    """The forward passes with fused blocks if our kernels run here and the model can be traced; else the model."""
     if device.kind != "cuda" or device.compile or not triton_serves(device.torch_device):
         return ForwardPasses(model, model)
     was_training = model.training
@@ -93,7 +93,7 @@ class _Graph:
                 self._fuse_norm(node)
 
     def _fuse_norm(self, node: Node) -> None:
-        """Replace a batch norm and the calls after it by one call, if no other call reads the results in between."""
+        """Replace a batch norm by one call that includes the sum and ReLU after it, unless others read its results."""
         (x,) = node.args
         place, last, residual = node, node, None
         after = _only_user(node)
@@ -113,7 +113,7 @@ class _Graph:
             self.nodes.erase_node(replaced)
 
     def _residual(self, node: Node, after: Node) -> Node | None:
-        """The other operand of the sum `after`, if the sum is to be fused into `node`."""
+        """The other operand of the sum `after` if the sum can be fused into the batch norm `node`; else None."""
         if after.op == "call_module" or after.target not in SUMS or after.kwargs or len(after.args) != 2:
             return None
         first, second = after.args
@@ -121,7 +121,7 @@ class _Graph:
         in_place = after.target in (operator.iadd, "add_")
         if not isinstance(other, fx.Node) or other is node or (in_place and first is not node):
             return None
-        if self._calls(other, nn.BatchNorm2d) and not in_place:  # the longer path is the main one
+        if self._calls(other, nn.BatchNorm2d) and not in_place:  # of two, that of the longer path gets the sum
             ours, theirs = len(_way(node)), len(_way(other))
             if ours < theirs or (ours == theirs and second is node):
                 return None
@@ -137,7 +137,7 @@ class _Graph:
                 self.nodes.erase_node(node)
 
     def begin_branches(self) -> None:
-        """Run a path of convolutions that ends in a residual by `aside`, as soon as its input is computed."""
+        """Start the path of a shortcut's convolutions early: on another stream, as soon as its input is computed."""
         for node in list(self.nodes.nodes):
             if node.target is not batch_norm or node.args[2] is None:
                 continue

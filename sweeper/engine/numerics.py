@@ -1,6 +1,6 @@
-"""The facts beyond the configuration on which a run's exact numbers depend, such as device, precision and threads.
+"""Records the device, precision, threads and other facts besides the configuration that change a run's exact numbers.
 
-They are recorded in `environment` and in the checkpoint. A resumed run keeps those that it can and reports the others.
+They are in `environment` and in the checkpoint. A resumed run keeps as many of them as possible and reports the others.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ FACTS = {
 OPTIONS |= {"device.deterministic": "deterministic"}
 # Facts that a resumed run keeps on the same kind of device; threads only on the CPU.
 KEPT = ("threads", "precision", "deterministic", "compile")
-# Facts that follow from the kind of device: if the kind differs, they aren't reported in addition.
+# Facts that depend on the kind of device: if the kind differs, only the kind is reported.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
 MOST_THREADS = 4096  # a recorded number above this is ignored
 
@@ -72,9 +72,9 @@ def facts_of(environment: dict[str, Any]) -> Facts:
 
 
 def begun_with(run: RunDirectory, record: dict[str, Any] | None) -> Facts | None:
-    """The facts with which a run began that can go on; None where there is nothing to go on from.
+    """The facts with which a run started, if it has a checkpoint to resume from; else None.
 
-    By its record; where there is none to be believed, by its checkpoint.
+    They are read from the record, or from the checkpoint if there is no valid record.
     """
     if not _can_go_on(run.path):
         return None
@@ -100,7 +100,7 @@ def threads_to_use(asked: int | None, new: int, directory: Path, kind: str) -> i
 
 @dataclass(frozen=True)
 class Kept:
-    """The options of the group `device` and the threads that a run uses: kept ones replace requested ones."""
+    """The options of the group `device` and the threads that a run uses; kept values replace requested ones."""
 
     options: dict[str, Any]
     threads: int
@@ -109,7 +109,7 @@ class Kept:
 
 
 def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) -> Kept:
-    """What a run uses when it resumes on a device of `kind`. On another kind than it started on, nothing is kept.
+    """Choose the options and threads with which a run resumes. If it started on another kind of device, none is kept.
 
     Args:
         options: the requested options of the group `device`.
@@ -138,7 +138,7 @@ def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) 
 
 
 def carry_over(environment: dict[str, Any], directory: Path, earlier: dict[str, Any] | None) -> None:
-    """Put into a new record's environment what the earlier record tells of parts that were trained otherwise."""
+    """Copy the facts of earlier parts from the earlier record into a new one's environment, if they differ."""
     environment.pop(EARLIER, None)
     if earlier is not None and _can_go_on(directory):
         before = earlier["environment"]
@@ -146,10 +146,13 @@ def carry_over(environment: dict[str, Any], directory: Path, earlier: dict[str, 
 
 
 def go_on(environment: dict[str, Any], state: dict[str, Any] | None) -> str | None:
-    """Update the earlier parts in the environment from the checkpoint `state` from which the run resumes, or None.
+    """Update the facts of earlier parts in the environment.
+
+    Args:
+        state: the checkpoint from which the run resumes; None if it starts.
 
     Returns:
-        A line if the run resumes under other conditions than it started with.
+        A line if the run resumes with other facts than it started with; else None.
     """
     if state is None:
         environment.pop(EARLIER, None)
@@ -182,7 +185,7 @@ def _first(earlier: Any, otherwise: Facts | None) -> Facts | None:
 
 
 def _differences(then: Facts, now: Facts) -> list[str]:
-    """The names of the facts that differ, without those that follow from another one."""
+    """The names of the facts that differ, without those that depend on another differing fact."""
     names = [name for name in FACTS if name in then and name in now and then[name] != now[name]]
     if "device" in names:
         return [name for name in names if name not in OF_THE_KIND]

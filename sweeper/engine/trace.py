@@ -1,7 +1,7 @@
-"""Traces a model's forward pass by `torch.fx`, if the graph does exactly what the forward pass does.
+"""Traces a model's forward pass by `torch.fx`, and checks that the graph computes the same as the model.
 
-A module stays a single call of the graph if the forward pass of its class depends on values or changes the mode of
-autograd or autocast. Finally graph and model are compared: logits and gradients must be the same.
+A module becomes a single call in the graph if its forward pass depends on values or changes the mode of autograd or
+autocast. At the end graph and model are compared: logits, gradients and buffers must be the same.
 """
 
 import copy
@@ -24,7 +24,7 @@ log = logging.getLogger("sweeper")
 
 
 def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> fx.GraphModule | None:
-    """The graph of `model` in its current mode, over its own modules; None if no graph does the same."""
+    """The graph of `model` in its current mode, which calls the model's own modules; None if it can't be traced."""
     opaque: set[type[nn.Module]] = set()
     while True:
         try:
@@ -50,7 +50,7 @@ def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx
     # A graph would lose activation checkpointing, which uses such hooks, so it is an error here.
     no_checkpointing = torch.autograd.graph.disable_saved_tensors_hooks("it uses checkpointing")
     with device.autocast(), no_checkpointing, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about proxies in the place of tensors
+        warnings.simplefilter("ignore")  # about proxies instead of tensors
         graph = _Tracer(opaque).trace(copied)
     if _host_state(copied, device) != before:
         raise fx.proxy.TraceError("it draws random numbers or counts on the host")
@@ -58,7 +58,7 @@ def _trace(model: nn.Module, device: Device, opaque: set[type[nn.Module]]) -> fx
 
 
 def _host_state(model: nn.Module, device: Device) -> list[Any]:
-    """The states of the random generators, and the numbers that the model's modules keep."""
+    """The states of the random generators, and the numbers and strings among the attributes of the model's modules."""
     numpys = np.random.get_state(legacy=False)["state"]
     states = [numpys["key"], torch.get_rng_state()] + ([torch.cuda.get_rng_state()] if device.kind == "cuda" else [])
     numbers = [v for m in model.modules() for v in vars(m).values() if isinstance(v, (bool, int, float, str))]
@@ -66,7 +66,7 @@ def _host_state(model: nn.Module, device: Device) -> list[Any]:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Whether a call of the module does more than its forward pass."""
+    """Whether a call of the module runs hooks besides its forward pass."""
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )

@@ -1,4 +1,4 @@
-"""Builds the parts of the training loop from a run's configuration, data and device."""
+"""Builds a run's model, optimizer, schedule and the other parts of the training loop."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from sweeper.engine.step import Step
 
 @dataclass(frozen=True)
 class Training:
-    """The parts of one run.
+    """The parts of the training loop of one run.
 
     Attributes:
         sizes: the batch size of each step of an epoch; the last may be smaller.
         step: the training step; `run_step` runs it for a batch size.
-        evaluations: the model's evaluations by the name of the split.
+        evaluations: the evaluation of each split, by its name.
     """
 
     model: nn.Module

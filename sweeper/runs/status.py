@@ -1,26 +1,26 @@
-"""How a run stands, as records, tables and the live table name it."""
+"""The statuses of a run in records, tables and the live table."""
 
 from enum import Enum
 
 
 class Status(str, Enum):
-    """A run's status. Its text is what `run.json` and `results.csv` hold, in any format and comparison.
+    """A run's status. It formats and compares as the text in `run.json` and `results.csv`.
 
     >>> f"{Status.COMPLETED}", str(Status.COMPLETED), Status("completed") is Status.COMPLETED
     ('completed', 'completed', True)
     """
 
-    # What `run.json` records.
+    # Recorded in `run.json`.
     RUNNING = "running"
     COMPLETED = "completed"
     DIVERGED = "diverged"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     PRUNED = "pruned"
-    # What readers of a folder of runs say of one beside that.
+    # Shown by commands that read a folder of runs, in place of a recorded status.
     DAMAGED = "damaged"
     WAITING = "waiting"
-    # What a process answers that was to train a run and did not.
+    # Returned by a process that was told to train a run and didn't train it.
     LOCKED = "locked"
     NOT_STARTED = "not started"
     PASSED_OVER = "passed over"
@@ -29,12 +29,12 @@ class Status(str, Enum):
 
     @property
     def finished(self) -> bool:
-        """Whether the run is a result: it is answered from disk, and never trained again but by `rerun=true`."""
+        """Whether the run is a result, which is read from disk and trained again only with `rerun=true`."""
         return self in (Status.COMPLETED, Status.DIVERGED)
 
     @property
     def settled(self) -> bool:
-        """Whether the run has come to its end in this sweep, as a result or not."""
+        """Whether the run has ended in this sweep, with a result or without."""
         return self.finished or self in (Status.FAILED, Status.PRUNED)
 
     @property

@@ -1,4 +1,4 @@
-"""What a process is given to train: one run, and how it goes beside others."""
+"""One run to train: its configuration, its directory, and its share of the machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from sweeper.runs.directory import RunDirectory
 
 @dataclass(frozen=True)
 class Assignment:
-    """One run to carry out.
+    """One run to train.
 
     Attributes:
-        config: its resolved configuration.
-        directory: as the user named it; messages name it so.
-        parallel: runs that share this machine's device at a time.
-        threads: of a run that begins; one that goes on keeps those it began with.
-        overrides: the command line's, for the record.
-        bars: of a search's run, for each epoch the best validation accuracy below which it is pruned.
-        in_sweep: the run is one of a sweep's, which goes on without it.
+        config: the run's resolved configuration.
+        directory: the run's directory as the user named it, which messages show.
+        parallel: the number of runs that use this machine's device at the same time.
+        threads: CPU threads of a new run; a resumed run keeps the number it started with.
+        overrides: the overrides of the command line, which the record contains.
+        bars: in a search, a threshold for each epoch; the run is pruned if its best validation accuracy is below it.
+        in_sweep: whether the run belongs to a sweep, which continues if this run fails.
     """
 
     config: dict[str, Any]
@@ -31,9 +31,9 @@ class Assignment:
     in_sweep: bool = False
 
     def files(self) -> RunDirectory:
-        """The run's files, wherever the run's own code changes the working folder to."""
+        """The run's files by absolute path, so that a change of the working folder doesn't matter."""
         return RunDirectory(self.directory.absolute())
 
     def as_typed(self, words: object) -> str:
-        """A message with the directory as the user named it."""
+        """The message with the directory as the user named it, instead of its absolute path."""
         return str(words).replace(str(self.directory.absolute()), str(self.directory))

@@ -1,4 +1,4 @@
-"""`python -m sweeper.train`: one run, or with `-m` a sweep; where Hydra, the run directory and the loop meet."""
+"""The command `python -m sweeper.train`: trains one run, or with `-m` a sweep."""
 
 import sys
 
@@ -11,13 +11,13 @@ from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.sweep import _carry_out
 from sweeper.train.task import ask_hydra
 
-# Hydra's flags that ask for something else than training; what they show of a run is checked first.
+# Hydra's flags that print help or shell completion and train nothing.
 _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 
 
 def main() -> int:
-    """The command line. Returns the exit code: 0 all runs completed or diverged, 1 one failed or the tables couldn't be
-    written, 2 bad input, 130 or 143 interrupted."""
+    """Run the command. Returns the exit code: 0 if all runs completed or diverged, 1 if one failed or the tables
+    couldn't be written, 2 for bad input, 130 or 143 if interrupted."""
     return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
 
 

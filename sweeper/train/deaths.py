@@ -1,4 +1,4 @@
-"""Handles runs whose process died, by `os._exit`, a crash or a signal: reports and records them, and skips them.
+"""Reports, records and skips runs whose process died, by `os._exit`, a crash or a signal.
 
 A process pool breaks when one process dies; joblib then also kills the others. The runs of the process that died first
 are recorded as failed, and all others are launched again.
@@ -27,7 +27,7 @@ PASSED_OVER = "SWEEPER_PASSED_OVER"  # names of runs that a launcher's workers m
 
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
-    """The process of this machine that died while it trained the run; None if none did."""
+    """The process on this machine that died while it trained the run; None if there is none."""
     if recorded_status(directory) is not Status.RUNNING:
         return None
     seen = read_lock(directory / LOCK_FILE)
@@ -60,20 +60,20 @@ def _name(directory: Path) -> str:
 
 
 class Deaths:
-    """The deaths of a sweep's processes, over all launches."""
+    """Records which of a sweep's processes died, over all launches."""
 
     def __init__(self, cells: "Iterable[Cell]", launcher: "Launcher") -> None:
         self.cells = list(cells)
-        self.codes: dict[int, int] = {}  # exit codes by process, as far as the launcher knows them
+        self.codes: dict[int, int] = {}  # exit codes by process id, if the launcher knows them
         self._launcher = launcher
         self._before = {cell.directory: dead_owner(cell.directory) for cell in self.cells}
-        self._suspected: set[Path] = set()  # were at work with others in a process that died
+        self._suspected: set[Path] = set()  # shared a process that died with other runs
         self._finished = self._count_finished()
 
     def settle(self, error: BaseException | None) -> bool:
-        """Call after a launch that ended with `error`: record the runs of a process that died as failed.
+        """Call after a launch that ended with `error`: record runs whose process died as failed.
 
-        A run that was alone in its process fails. Of several that shared one, those fail to which it happens twice.
+        A run that was alone in its process fails at once. A run that shared its process fails the second time.
 
         Returns:
             Whether the other runs can be launched again.

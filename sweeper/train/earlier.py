@@ -1,4 +1,4 @@
-"""What earlier processes left of a run: its record, read once under the run's lock, and what is done with it."""
+"""Reads what earlier processes left in a run's directory, and decides whether the run resumes from it."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger("sweeper")
 
 @dataclass(frozen=True)
 class Earlier:
-    """A run's record, or why there is none that can be believed."""
+    """A run's record, or the reason why it can't be used; neither for a new run."""
 
     record: dict[str, Any] | None = None
     damage: Damaged | None = None
@@ -30,10 +30,10 @@ class Earlier:
 
 
 def read_earlier(assignment: Assignment) -> Earlier:
-    """Read the record. To be called by the lock's owner.
+    """Read the record. The caller holds the run's lock.
 
     Raises:
-        Refused: there is a record that may be whole, and the run isn't to be trained anew.
+        Refused: the record may be intact but can't be used, and `rerun=true` isn't given.
     """
     try:
         return Earlier(read_run(assignment.directory))
@@ -46,12 +46,12 @@ def read_earlier(assignment: Assignment) -> Earlier:
 
 
 def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tuple[Earlier, Kept]:
-    """Keep aside, under `previous/`, what the run doesn't go on from.
+    """Move files that the run doesn't resume from to `previous/`.
 
-    By `rerun=true` that is everything; a rerun that was interrupted goes on, unless with other options.
+    With `rerun=true` these are all files, unless the run was interrupted and has the same options: then it resumes.
 
     Returns:
-        What is left, and the device's options with which the run goes on or begins.
+        The record that remains, and the device options with which the run resumes or starts.
     """
     options, threads, rerun = assignment.config["device"], assignment.threads, assignment.config["rerun"]
     kind = best_kind(options["kind"])
@@ -65,7 +65,7 @@ def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tup
 
 
 def _keep_what_is_damaged(assignment: Assignment, run: RunDirectory, damage: Damaged) -> None:
-    """Report a record that can't be read any more; a result without a record is kept under `previous/`."""
+    """Report a damaged record. Without a whole checkpoint, move the run's files to `previous/`."""
     words = assignment.as_typed(damage)
     if _has_whole_checkpoint(run):
         kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None

@@ -1,4 +1,4 @@
-"""Launches runs again after a process died, as long as some are left that haven't ended in this command."""
+"""Launches a sweep's runs, and after a process died launches the unfinished ones again."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from sweeper.train.launchers.interface import Launcher
 
 
 class Launches:
-    """Each of `cells` is tried once, however often processes die in it or others train some."""
+    """Tries each of `cells` once, even if processes die or other commands train some of them."""
 
     def __init__(self, cells: list[Cell], launcher: Launcher, stop: SweepStop) -> None:
         self._cells, self._launcher, self._stop = cells, launcher, stop
@@ -23,10 +23,10 @@ class Launches:
         self._begun_with = {cell.directory: _when_written(cell.directory) for cell in cells}
 
     def launch(self, start: Callable[[list[Path]], None]) -> None:
-        """Call `start` with the directories of the runs to skip, and again after a process died.
+        """Call `start` with the directories of the runs to skip; repeat it after a process died.
 
         Raises:
-            Exception: what `start` raised, unless a process died.
+            Exception: raised by `start`, unless a process died.
         """
         while True:
             try:
@@ -40,7 +40,7 @@ class Launches:
                 return self._stop.request(Status.FAILED)
 
     def _has_ended(self, cell: Cell) -> bool:
-        """Whether a run has ended in this command; runs finished before are answered from disk anyway."""
+        """Whether a run has ended during this command. Runs that finished before it are answered from disk anyway."""
         if _when_written(cell.directory) == self._begun_with[cell.directory]:
             return False
         status = recorded_status(cell.directory)

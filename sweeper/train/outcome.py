@@ -1,4 +1,4 @@
-"""How a run ended: the one place where an error becomes a status, a line for the user, or an end of its process."""
+"""Decides what an error means for a run, its status and message, and reports how the run ended."""
 
 import logging
 import traceback
@@ -19,17 +19,17 @@ log = logging.getLogger("sweeper")
 
 
 class Pruned(Stopped):
-    """Thrown into the loop when a search stops a run early; says why."""
+    """Thrown into the loop when a search stops a run early. Its message is the reason."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run's end.
+    """How a run ended.
 
     Attributes:
-        error: one line; None where the status says it all.
-        out_of_memory: the run alone is too large for its device.
-        no_room: the device's memory was full of other runs of this process, too; it can go on when they are fewer.
+        error: a message of one line; None if the status says enough.
+        out_of_memory: whether the run alone was too large for the device.
+        no_room: whether the memory ran out beside other runs of this process; with fewer of them the run can resume.
     """
 
     status: Status
@@ -39,18 +39,18 @@ class Outcome:
 
 
 def classify(failure: BaseException, directory: Path, signalled: bool, others: int) -> Outcome:
-    """The end that an exception out of a run's own code or ours means for the run; its traceback goes to the log.
+    """Classify an exception that ended a run, raised by the run's own code or by ours. Its traceback goes to the log.
 
-    One failed run must not stop the others, so `sys.exit` and its like are the run's failures, too.
+    One failed run must not stop the others, so `sys.exit` also counts as a failure of the run.
 
     Args:
-        directory: absolute, as the run's files are named in errors.
-        signalled: this process was asked to stop.
-        others: runs that this process has at work beside this one.
+        directory: the run's absolute directory, which is cut from error messages.
+        signalled: whether this process has received a signal to stop.
+        others: the number of other runs that this process trains.
 
     Raises:
-        LockLost: another process may train the run now; nothing may be written.
-        DeviceLost: the device answers this process no more.
+        LockLost: another process may train the run now, so nothing may be written.
+        DeviceLost: the device no longer responds to this process.
     """
     match failure:
         case Pruned():
@@ -77,7 +77,7 @@ def classify(failure: BaseException, directory: Path, signalled: bool, others: i
 
 
 def report(directory: Path, status: Status, error: str | None, result: dict[str, Any]) -> None:
-    """One line about the run's end, at once, whatever runs beside it."""
+    """Log one line about how the run ended."""
     if status is Status.FAILED:
         log.error("%s: failed: %s (more in its train.log)", directory, error)
     elif status is Status.DIVERGED:
@@ -99,5 +99,5 @@ def report(directory: Path, status: Status, error: str | None, result: dict[str,
 
 
 def _level() -> int:
-    """A live table says it already."""
+    """The log level: lower if the live table shows the end already."""
     return logging.DEBUG if is_shown() else logging.INFO

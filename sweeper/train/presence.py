@@ -64,14 +64,14 @@ class Presence:
 
 
 class DeviceTime:
-    """The device time of a run in seconds since its start, with set-up and evaluation. If n runs share the device, each
-    counts 1/n. The count of a killed process is lost."""
+    """Measures a run's device time in seconds since its start, with set-up and evaluation. If n runs share the device,
+    each counts 1/n of the time. The time of a killed process is lost."""
 
     def __init__(self, record: dict[str, Any] | None, parallel: int) -> None:
         self.seconds = 0.0
         self._parallel = parallel
         self._last = time.perf_counter()
-        with contextlib.suppress(TypeError, ValueError):  # a run that goes on has counted already
+        with contextlib.suppress(TypeError, ValueError):  # a resumed run continues its count
             self.seconds = max(0.0, float((record or {"environment": {}})["environment"].get("device_seconds") or 0))
 
     def count(self) -> float:
@@ -83,8 +83,8 @@ class DeviceTime:
 
 
 def shared_before(directory: Path, record: dict[str, Any] | None) -> bool | None:
-    """Whether what a run's checkpoint holds was trained while other runs used the device, by the run's record; None
-    isn't known, as of a process that was killed without warning."""
+    """Whether other runs used the device before the run's checkpoint was written, by the run's record. None if unknown,
+    e.g. because the process was killed."""
     if not any((directory / name).exists() for name in CHECKPOINT_FILES):
         return False
     shared = ((record or {}).get("result") or {}).get("shared_device")
@@ -92,7 +92,7 @@ def shared_before(directory: Path, record: dict[str, Any] | None) -> bool | None
 
 
 def _device_key(kind: str) -> str:
-    """The kind of device, with the id of the GPU: runs on different GPUs don't share one."""
+    """The device's kind, and on CUDA the GPU's id, since runs on different GPUs don't share a device."""
     if kind != "cuda":
         return kind
     return f"cuda-{getattr(torch.cuda.get_device_properties(torch.cuda.current_device()), 'uuid', '')}"  # torch 2.5

@@ -1,4 +1,4 @@
-"""The parts of `run.json` besides the configuration: the run's environment and its result."""
+"""Builds the parts of `run.json` besides the configuration: the run's environment and its result."""
 
 import contextlib
 import os
@@ -29,10 +29,10 @@ def describe_environment(
     overrides: list[str],
     earlier: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Versions, device and data of a run, and the command that repeats it.
+    """The versions, device and data of a run, and the overrides that repeat it.
 
     Args:
-        earlier: the record of the attempt before; None without one.
+        earlier: the run's earlier record, or None.
     """
     root, numerics = config["dataset"]["root"], describe(device)
     versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
@@ -42,7 +42,7 @@ def describe_environment(
     environment = {
         "versions": versions,
         **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
-        "commit": _commit(),  # of the clone that sweeper runs from; without a clone SWEEPER_COMMIT, or null
+        "commit": _commit(),  # of the git clone that contains sweeper; without a clone SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, whatever the files' format
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
         "image_shape": list(data.image_shape),
@@ -57,9 +57,9 @@ def describe_environment(
 
 
 def _commit() -> str | None:
-    """The commit of the clone that sweeper runs from, with `-dirty` if files differ from it.
+    """The commit of the git clone that contains sweeper, with `-dirty` if files differ from it.
 
-    Without a clone, as in a container, the value of the variable SWEEPER_COMMIT; None if it isn't set.
+    Without a clone, as in a container, the value of the environment variable SWEEPER_COMMIT; None if it isn't set.
     """
     here = PACKAGE.parent
     if not (here / ".git").exists():
@@ -75,7 +75,7 @@ def _commit() -> str | None:
 def summarize_rows(
     rows: list[dict[str, Any]], config: dict[str, Any], environment: dict[str, Any], status: Status, shared: bool | None
 ) -> dict[str, Any]:
-    """A run's result: the figures of its rows, and those of its device."""
+    """A run's result: the figures of its rows, the peak memory, and whether the device was shared."""
     return {
         **figures(rows, config["target_accuracy"], status),
         "peak_memory_bytes": peak_memory_bytes(environment["device"]) if "device" in environment else None,

@@ -1,4 +1,4 @@
-"""One run from its assignment to its record: lock, train, and write down how it ended, whatever happens."""
+"""Carries out one run: takes its lock, trains it, and records how it ended."""
 
 import contextlib
 import logging
@@ -31,7 +31,7 @@ log = logging.getLogger("sweeper")
 
 
 def execute_run(assignment: Assignment) -> Status:
-    """Train the run, go on with it from its checkpoint, or answer from disk; see `run_in_steps`."""
+    """Train the run, resume it from its checkpoint, or return the status of a finished one; see `run_in_steps`."""
     steps = run_in_steps(assignment)
     while True:
         try:
@@ -45,18 +45,18 @@ def execute_run(assignment: Assignment) -> Status:
 
 
 def run_in_steps(assignment: Assignment) -> Generator["Event | None", None, Status]:
-    """The same as a generator, so that one process can advance several runs in turn.
+    """Carry out a run as a generator, so that one process can advance several runs in turn.
 
-    Yields None where another run may have its turn, or an event that the device must reach before this one goes on.
+    After each step it yields None, or a CUDA event that must complete before the next step.
 
     Returns:
-        The run's status; `locked` when another process trains it, `not started` when its sweep is being stopped,
-        `passed over` when another launch has it.
+        The run's status; `locked` if another process trains it, `not started` if its sweep is being stopped,
+        `passed over` if this launch must skip it.
 
     Raises:
-        DeviceLost: the device answers no more; the run can go on from its checkpoint in another process.
-        RunFailed: its files can't be written any more, so not even its record tells.
-        NoRoom: its memory is full, of other runs of this process too; it can go on when they are fewer.
+        DeviceLost: the device no longer responds; another process can resume the run from its checkpoint.
+        RunFailed: the run's files can't be written, so its record can't say that it failed.
+        NoRoom: the memory ran out beside other runs of this process; with fewer of them the run can resume.
     """
     config, directory, in_sweep = assignment.config, assignment.directory, assignment.in_sweep
     sweep, told = SweepStop.current() if in_sweep else None, False
@@ -75,16 +75,16 @@ def run_in_steps(assignment: Assignment) -> Generator["Event | None", None, Stat
                 run.tidy()
                 earlier = read_earlier(assignment)
                 if earlier.status is not None and earlier.status.finished:
-                    run.remove_checkpoints(*CHECKPOINT_FILES)  # left by an owner that was killed at its end
+                    run.remove_checkpoints(*CHECKPOINT_FILES)  # left by a process that was killed after the last epoch
                     if not config["rerun"]:
-                        return earlier.status  # it came to its end while we waited for the lock
+                        return earlier.status  # another process finished it while we waited for the lock
                 return (yield from _train(assignment, run, earlier, lock.check, tracking, sweep))
         except LockLost as lost:
             log.error("%s", assignment.as_typed(lost))
             return Status.LOCKED
         except Locked as locked:
             if in_sweep:
-                return Status.LOCKED  # the sweep comes back to it after all others
+                return Status.LOCKED  # the sweep waits for it after all other runs
             if not told:
                 log.info("%s: waiting for %s, which trains this run", directory, locked.owner)
                 told = True
@@ -94,7 +94,7 @@ def run_in_steps(assignment: Assignment) -> Generator["Event | None", None, Stat
         except OSError as failure:
             what = assignment.as_typed(say_what_failed(failure))
             reason = f"{what}; when it can be written, the same command goes on from what is whole"
-            if in_sweep:  # which comes to its end first
+            if in_sweep:  # report it now: the exception is printed only at the sweep's end
                 log.error("%s: failed: %s", directory, reason)
             raise RunFailed(reason) from failure
 
@@ -107,10 +107,10 @@ def _train(
     tracking: Tracking,
     sweep: SweepStop | None,
 ) -> Generator["Event | None", None, Status]:
-    """Train a run whose lock is ours, from what there is of it, and write how it ended."""
+    """Train a run whose lock is held, from its checkpoint if there is one, and record how it ended."""
     signals = StopSignals.installed()
     prepare_process(assignment.threads)
-    from sweeper.train.attempt import Attempt  # torch is imported with the threads it was given
+    from sweeper.train.attempt import Attempt  # imports torch, which reads the number of threads then
     from sweeper.train.outcome import classify, report
     from sweeper.train.presence import Presence
 
@@ -143,7 +143,7 @@ def _to_the_end(
     classify: Callable[[BaseException], "Outcome"],
     close: Callable[[], None],
 ) -> Generator["Event | None", None, "Outcome"]:
-    """Take all steps. What they raise is the run's end; what the driver raises at a yield is the driver's."""
+    """Run all steps. An exception from a step ends the run; one that the caller throws in at a yield is passed on."""
     from sweeper.train.outcome import Outcome
 
     try:
@@ -152,7 +152,7 @@ def _to_the_end(
                 event = next(steps)
             except StopIteration:
                 return Outcome(Status.COMPLETED)
-            except BaseException as failure:  # sys.exit, too: one failed run must not stop the others
+            except BaseException as failure:  # also of sys.exit: one failed run must not stop the others
                 return classify(failure)
             yield event
     finally:

@@ -1,4 +1,4 @@
-"""A command line's runs carried out, answered from disk, or waited for."""
+"""Carries out all runs of a command line: skips finished ones, trains the others, waits for other processes."""
 
 import argparse
 import contextlib
@@ -32,9 +32,10 @@ from sweeper.train.task import Task, train_by_hydra
 
 
 def _carry_out(grid: Grid, asked: argparse.Namespace) -> int:
-    """
+    """Carry out all runs of `grid`. Returns the exit code.
+
     Args:
-        asked: the command line that asks for `grid`, for Hydra.
+        asked: the parsed command line, which is passed to Hydra.
     """
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
@@ -43,7 +44,7 @@ def _carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         check_writable(grid.outputs, [cell.directory for cell in to_do])
     tidy_folder(grid.outputs)
     clear_way(grid.outputs / HYDRAS_SWEEP_FILE)
-    for cell in grid.cells:  # Hydra opens the log of each
+    for cell in grid.cells:  # Hydra opens each run's log and would follow a link
         RunDirectory(cell.directory).remove_links()
     if grid.search is not None:
         return carry_out_search(grid, grid.search, _prepare, partial(train_by_hydra, asked), _exit_code)
@@ -68,7 +69,7 @@ def _carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
-        if waits and 0 < len(later) < len(to_do):  # they may end this process, too
+        if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
             launches.launch(lambda ended: train([*later, *ended]))
             update_tables(str(grid.outputs))
         launches.launch(train)
@@ -93,21 +94,21 @@ def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
 
 
 def _prepare(grid: Grid, cells: list[Cell]) -> None:
-    """Everything that can be found wrong before a sweep's runs start; first the cluster, if there is one."""
+    """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
     _rehearse(cells, launcher.elsewhere)
 
 
 def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
-    """Everything that can be found wrong before a run starts: the folder, the device, data, model, optimizer."""
+    """Detect errors before any run starts: of the outputs folder, device, data, model, optimizer and schedule."""
     from sweeper.train.rehearse import rehearse
 
     rehearse([cell.config for cell in cells], elsewhere)
 
 
 def _answer(cell: Cell) -> None:
-    """Tell a finished run's result from disk, and where it was made otherwise than now asked for."""
+    """Report a finished run's result from disk, with the options it was made with if others are requested now."""
     run = find_finished(cell.directory)
     assert run is not None
     RunDirectory(cell.directory).tidy_finished()
@@ -120,10 +121,11 @@ def _answer(cell: Cell) -> None:
 
 
 def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:
-    """Wait for runs that other processes train. True when one of them was left unfinished by its owner.
+    """Wait for runs that other processes train. Returns whether a run is unfinished and must be launched again.
 
     Args:
-        cancels: an unfinished run that no process was seen to train was cancelled by its cluster; it isn't begun again.
+        cancels: whether a cluster may cancel runs. If so, an unfinished run that nobody was seen to train counts as
+            cancelled, and isn't launched again.
     """
     unfinished = False
     for cell in cells:
@@ -134,7 +136,7 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:
                 print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
                 told = True
             time.sleep(1)
-        left = (status := recorded_status(cell.directory)) is None or status.goes_on  # by no one any more
+        left = (status := recorded_status(cell.directory)) is None or status.goes_on  # nobody trains it any more
         unfinished = unfinished or (left and (told or not cancels))
     return unfinished and not stop.requested()
 
@@ -146,7 +148,7 @@ def _status(cell: Cell) -> Status | None:
 
 
 def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> int:
-    """From the runs' own records, which hold with every launcher."""
+    """The exit code, from the runs' records, so that it doesn't depend on the launcher."""
     statuses = [_status(cell) for cell in cells]
     if signals.received is not None:
         return signals.exit_code

@@ -1,4 +1,4 @@
-"""The frame of a sweep: its stop file and signals while it runs, and its tables and page at the end."""
+"""Sets up a sweep's stop file and signals, removes them at its end, and updates the tables and the page."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 @contextlib.contextmanager
 def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
-    """A context for a sweep's runs: one stop applies to all of them, and on exit the sweep's own files are removed.
+    """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
         runs: the largest number of runs at a time.

@@ -1,4 +1,4 @@
-"""What Hydra calls for each run, and how Hydra is called."""
+"""Calls Hydra with a command line, and defines the task that Hydra calls for each run."""
 
 import argparse
 import contextlib
@@ -34,19 +34,19 @@ from sweeper.train.signals import StopSignals
 from sweeper.train.sweep_end import RUNS_VARIABLE
 from sweeper.train.threads import own_cores, runs_at_a_time
 
-# Of a Hydra launcher's `launch`: overrides of each run, number of the first. Returns what each run returned.
+# A Hydra launcher's method `launch`: (overrides of each run, number of the first run) -> each run's return value.
 Launch = Callable[..., Sequence[Any]]
 
 
 class Task:
-    """What Hydra calls for each run, in whatever process its launcher chose.
+    """The function that Hydra calls for each run, in a process that the launcher chooses.
 
-    Hydra makes its sweeper and its launcher by itself and hands them the task. So the task carries what they must know
-    of the sweep; a copy in another process carries nothing.
+    Hydra builds its sweeper and launcher itself and passes them the task, so the task has attributes for what they
+    must know about the sweep. A copy in another process has none of these.
 
     Args:
-        numbers: of the sweep's runs that aren't finished, for a launcher in whose queue the others need no place.
-        search: carries out a search, given the launcher's `launch`.
+        numbers: the numbers of the unfinished runs, so that a launcher with a queue needn't queue the others.
+        search: a function that carries out a search by the launcher's method `launch`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Task:
         return Task, ()
 
     def __call__(self, cfg: DictConfig) -> Status:
-        """Returns the run's status."""
+        """Carry out the run and return its status."""
         run, sweep = _what_to_run(cfg), SweepStop.current()
         beside_others = sweep is not None and _launcher().at_a_time(HydraConfig.get().launcher) > 1
         with own_cores(run.config, run.directory, run.threads) if beside_others else contextlib.nullcontext():
@@ -68,12 +68,12 @@ class Task:
         return status
 
     def in_steps(self, cfg: DictConfig) -> Generator[Any, None, Status]:
-        """What the launcher `packed` calls instead: the same as a generator of steps."""
+        """The run as a generator of steps, which the launcher `packed` calls instead."""
         return run_in_steps(_what_to_run(cfg))
 
 
 def ask_hydra(arguments: list[str]) -> None:
-    """Have Hydra answer what trains nothing; it would show a traceback for a reader that has seen enough."""
+    """Let Hydra print help, completion or a configuration, buffered: Hydra would show a traceback for a closed pipe."""
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
@@ -83,18 +83,18 @@ def ask_hydra(arguments: list[str]) -> None:
 
 
 def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[Path] = ()) -> None:
-    """Hand over to Hydra, which shows a traceback for what its launcher couldn't do; we say it in a line.
+    """Train by Hydra, and report a launcher's error in one line instead of Hydra's traceback.
 
     Args:
-        asked: the command line, as `read_command_line` gives it.
-        leave_alone: directories of runs.
+        asked: the result of `read_command_line`.
+        leave_alone: directories of runs to skip.
 
     Raises:
-        BadInput: there is a record that may not be read, which was found by a search or a worker alone.
-        RunFailed: Hydra or its launcher failed outside of any run, e.g. a worker was killed for its memory.
+        BadInput: a search or a worker found a record that may not be read.
+        RunFailed: Hydra or its launcher failed outside of any run, e.g. since a worker was killed for lack of memory.
     """
     asked_for_all = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise what it would print
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     arguments = copy.copy(asked)
     arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
     try:
@@ -110,13 +110,13 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
 
 
 def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
-    """What `hydra.main` does with the arguments of the process."""
+    """Do what `hydra.main` does, with given arguments."""
     hydra.version.setbase("1.3")
     _run_hydra(arguments, get_args_parser(), task, config_path=str(CONF), config_name="config")
 
 
 def _launcher() -> Launcher:
-    """Of the run that Hydra has configured; a single run has none."""
+    """The launcher of the run that Hydra has configured; a plain `Launcher` for a single run."""
     hydra_config = HydraConfig.get()
     return find_launcher(hydra_config.launcher) if hydra_config.mode == RunMode.MULTIRUN else Launcher()
 

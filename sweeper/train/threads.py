@@ -1,4 +1,4 @@
-"""How many CPU threads a new run gets, and how many runs go at a time: their threads are never more than the cores."""
+"""Divides the CPU's cores among the runs of a sweep, so that they don't use more threads than cores."""
 
 import contextlib
 import errno
@@ -20,21 +20,21 @@ log = logging.getLogger("sweeper")
 
 
 def share_of_cores(places: int) -> int:
-    """Threads for each of so many runs at a time."""
+    """The number of threads for each of `places` parallel runs."""
     return max(1, cores() // places)
 
 
 def runs_at_a_time(places: int, threads: int, kind: str) -> int:
-    """How many runs of so many threads each go at a time in `places` processes; a GPU doesn't count cores."""
+    """How many runs with `threads` each train at the same time in `places` processes; on a GPU, cores don't matter."""
     return min(places, max(1, cores() // threads)) if kind == "cpu" else places
 
 
 @contextlib.contextmanager
 def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[None]:
-    """Around a run of a sweep on the CPU: wait until as many cores as it has threads are free of the sweep's others.
+    """Context for a run of a sweep on the CPU: wait until the sweep's other runs leave as many cores as it has threads.
 
     Args:
-        new: threads of a run that begins.
+        new: threads of a new run.
     """
     sweep, signals = SweepStop.current(), StopSignals.installed()
     if (
@@ -46,7 +46,7 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
         return
 
     def stopped() -> bool:
-        if signals.received is not None:  # a worker's signal is for the whole sweep
+        if signals.received is not None:  # a signal to one worker stops the whole sweep
             sweep.request(Status.INTERRUPTED)
         return sweep.requested()
 
@@ -56,21 +56,24 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(_cores(threads, cores_file(sweep.key), stopped))
-        except OSError as error:  # a temporary folder that can't be written, or has no locks
+        except OSError as error:  # the temporary folder isn't writable or doesn't support locks
             log.warning("%s; the sweep's runs don't wait until cores are free", say_what_failed(error))
         yield
 
 
 def cores_file(sweep: str) -> Path:
-    """One a sweep, with a byte for each core, locked by the run that has it, and first a byte for whose turn it is."""
+    """The sweep's lock file: byte 0 is locked by the process whose turn it is, byte k by the run that has core k."""
     return temporary_folder() / f"cores-{sweep}"
 
 
 @contextlib.contextmanager
 def _cores(wanted: int, path: Path, stopped: Callable[[], bool]) -> Iterator[None]:
-    """Have so many cores, or all of them. Processes wait in turn, so that many threads don't wait for ever; one that
-    ends gives its cores back, however it ends. `stopped` ends the waiting."""
-    import fcntl  # there is none on Windows
+    """Context that holds `wanted` cores, at most all of them.
+
+    Processes wait in turn, so that a run with many threads isn't starved. The operating system frees the cores of a
+    process that ends in any way. If `stopped` returns true, the waiting ends.
+    """
+    import fcntl  # not available on Windows
 
     with path.open("wb") as file:
 
@@ -78,7 +81,7 @@ def _cores(wanted: int, path: Path, stopped: Callable[[], bool]) -> Iterator[Non
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
             except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):  # another process's
+                if error.errno not in (errno.EACCES, errno.EAGAIN):  # not that another process has the lock
                     raise OSError(error.errno, error.strerror, str(path)) from None
                 return False
             return True

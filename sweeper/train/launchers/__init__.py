@@ -1,1 +1,1 @@
-"""The launchers, one file each."""
+"""The launchers, one file for each, behind one interface."""

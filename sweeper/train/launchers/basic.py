@@ -1,4 +1,4 @@
-"""`hydra/launcher=basic`, Hydra's own: one run after the other in the command's process."""
+"""`hydra/launcher=basic`, Hydra's own launcher: trains one run after the other in the command's process."""
 
 from sweeper.train.launchers.interface import Launcher, Measured, Turns
 

@@ -1,4 +1,4 @@
-"""Where a lane's work goes: on CUDA a stream and random numbers of its own, elsewhere the process as it is."""
+"""Gives each lane on CUDA its own stream and random generators; on other devices there is only one lane."""
 
 import contextlib
 import gc
@@ -8,7 +8,7 @@ import torch
 
 
 class Host:
-    """CPU and MPS, which serve one run at a time."""
+    """The CPU or MPS, which train one run at a time."""
 
     several = False
 
@@ -31,26 +31,26 @@ class Cuda:
         return _Lane()
 
     def synchronize(self) -> None:
-        """Wait until the GPU has done all it was given by all lanes."""
-        with contextlib.suppress(RuntimeError):  # a lost device is met by the next step, whose run can tell it
+        """Wait until the GPU has finished the work of all lanes."""
+        with contextlib.suppress(RuntimeError):  # a lost device: the next step raises it again
             torch.cuda.synchronize()
 
     def collect(self) -> None:
-        """Let go of what an ended run held: cycles of Python's objects hold memory that the next one may need."""
+        """Free the memory of a run that has ended: cycles of Python objects may still hold tensors."""
         gc.collect()
 
     def free_memory(self) -> None:
-        """Give all that nobody holds back to the driver."""
+        """Return all unused memory to the driver."""
         gc.collect()
         torch.cuda.empty_cache()
 
 
 class _Lane:
-    """While it is entered, work goes to its stream and random numbers go on where they stopped in it.
+    """Context for a lane's turns: uses the lane's stream, and continues its random generators where they stopped.
 
-    Without the second, dropout would draw otherwise in a run beside others than in one alone. The GPU's generator gets
-    another state object instead of another state: graphs read their numbers' offset from the one they were captured
-    with while they run, so that two lanes must not write into the same.
+    With a shared generator, dropout would draw other numbers in a run beside others than in a run alone. The GPU's
+    generator gets another state object, not only other values: while a CUDA graph runs it reads its offset from the
+    state object with which it was captured, so two lanes must not write to the same object.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class _Lane:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        with contextlib.suppress(RuntimeError):  # of a lost device, which the error itself tells
+        with contextlib.suppress(RuntimeError):  # a lost device, which `error` reports already
             self._stream.__exit__(kind, error, where)
         self._host_state = torch.get_rng_state()
         torch.set_rng_state(self._before[0])

@@ -1,4 +1,4 @@
-"""Several GPUs: one process for each, and all take runs from one list."""
+"""Starts one process for each of several GPUs; all of them take runs from one list."""
 
 import multiprocessing
 import os
@@ -14,16 +14,16 @@ from hydra.core.utils import env_override, setup_globals
 
 from sweeper.train.signals import StopSignals
 
-# For tests: so many processes are started as if there were so many GPUs, and train on whatever device there is.
+# For tests: the number of processes to start, as if there were so many GPUs. They train on any device.
 SIMULATED = "SWEEPER_SIMULATED_GPUS"
 
 T = TypeVar("T")
 
-_taken: Any = None  # in a GPU's process: how many runs of the list all of them have taken
+_taken: Any = None  # in a GPU's process: the number of runs that all processes have taken from the list
 
 
 def visible_gpus(kind: str) -> list[str]:
-    """The names of this machine's GPUs as CUDA_VISIBLE_DEVICES takes them; none for a device of another kind."""
+    """The names of the visible GPUs, in the form of CUDA_VISIBLE_DEVICES; empty if `kind` isn't cuda."""
     if count := os.environ.get(SIMULATED):
         return [str(k) for k in range(int(count))]
     if kind != "cuda":
@@ -35,14 +35,14 @@ def visible_gpus(kind: str) -> list[str]:
 
 
 def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], runs: int) -> dict[int, T]:
-    """Call `work` in a process for each GPU with an iterator over the runs that no other process has taken.
+    """Call `work` in one process for each GPU, with an iterator over the runs that no other process has taken.
 
     Raises:
-        Exception: what a process ended with, e.g. that its device is lost, after all others have come to their end.
+        Exception: the first error of a process, e.g. a lost device, after all processes have ended.
     """
     spawn = multiprocessing.get_context("spawn")
     taken = spawn.Value("l", 0)
-    payload = cloudpickle.dumps((work, runs, Singleton.get_state()))  # as joblib's launcher hands over a task
+    payload = cloudpickle.dumps((work, runs, Singleton.get_state()))  # as Hydra's joblib launcher sends a task
     outcomes: dict[int, T] = {}
     errors: list[Exception] = []
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], 
         for gpu in gpus:
             pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(taken,))
             stack.enter_context(pool)
-            with env_override({"CUDA_VISIBLE_DEVICES": gpu}):  # before the process begins, so before torch looks
+            with env_override({"CUDA_VISIBLE_DEVICES": gpu}):  # set before the new process imports torch
                 futures.append(pool.submit(_work, payload))
         for future in futures:
             try:
@@ -63,7 +63,7 @@ def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], 
 
 
 def _prepare(taken: Any) -> None:
-    """In a new process: take signals as its driver does, end when that ends, and know the list."""
+    """Initialize a new process: handle stop signals, end when the parent process ends, and share the counter."""
     global _taken  # noqa: PLW0603  # a process gets a shared counter only at its start
     _taken = taken
     StopSignals()

@@ -1,9 +1,9 @@
-"""What a sweep asks of its launcher.
+"""The interface of a launcher: what `train` and `plan` must know beyond Hydra's own launcher class.
 
-Hydra's class of a launcher, which its YAML names by `_target_`, starts the runs. Beside it stands one object of this
-interface with all else that `train` and `plan` must know: what its options may be, what its cluster must be asked
-before the sweep, how many runs share this machine, and what becomes of a run whose process ends. The base class answers
-for a launcher that trains one run after the other in this process; a launcher's own file overrides what is different.
+Hydra's class, which the launcher's YAML names by `_target_`, starts the runs. Beside it, one object of this interface
+checks the options, asks the cluster before a sweep, says how many runs share this machine, and detects runs whose
+process died. The base class describes a launcher that trains one run after the other in this process; each launcher's
+file overrides the differences.
 """
 
 import contextlib
@@ -18,72 +18,72 @@ Options = Mapping[str, Any]  # `hydra.launcher`
 
 
 class Measured(NamedTuple):
-    """What `plan` has measured of this machine."""
+    """What `plan` has measured on this machine."""
 
-    processes: int  # that train at a time by the default launcher
+    processes: int  # that the default launcher lets train at the same time
     gpus: int
-    lanes: int  # runs at a time on one GPU in one process,
-    gain: float  # and how many times as fast they train in total as one after the other
+    lanes: int  # runs that one process trains at the same time on one GPU
+    gain: float  # their total speed, relative to one run after the other
 
 
 class Turns(NamedTuple):
-    """How a launcher's runs take turns on this machine."""
+    """How a launcher divides this machine among its runs."""
 
-    at_a_time: int = 1
-    places: int = 1  # that each take one run after the other; runs that share a place are as one that is faster
-    gain: float = 1.0  # how many times as fast
-    own_processes: bool = False  # each place must import and read the data itself
+    at_a_time: int = 1  # runs that train at the same time
+    places: int = 1  # each trains one run after the other; the lanes of a GPU count as one faster place
+    gain: float = 1.0  # the speed of a place, relative to one run alone
+    own_processes: bool = False  # each place imports torch and loads the data itself
 
 
 class Launcher:
-    """One launcher. It has no state: each method gets the options of `hydra.launcher`."""
+    """A launcher. It has no state: each method gets the options, `hydra.launcher`."""
 
-    name = ""  # its choice of `hydra/launcher`
-    target = ""  # Hydra's class, `_target_` in its YAML
-    elsewhere = False  # runs have other machines than this one
-    cancels = False  # runs can be cancelled there: one that nobody trains and that isn't finished isn't begun again
+    name = ""  # the choice in `hydra/launcher=name`
+    target = ""  # Hydra's class, the `_target_` in the YAML
+    elsewhere = False  # whether runs train on other machines
+    cancels = False  # whether a cluster may cancel runs: an unfinished run that nobody trains isn't launched again
 
     def check(self, options: Options) -> None:
-        """Before anything is started or written, by `plan` too: refuse options that can't be right.
+        """Validate the options. `train` and `plan` call it before anything is started or written.
 
         Raises:
-            BadInput: in one line.
+            BadInput: an option is invalid.
         """
 
     def prepare(self, options: Options) -> None:
-        """Before a sweep that has runs to do: ask its cluster for what the runs need, and connect to it.
+        """Connect to the cluster and check that it has what the runs need. Called before a sweep with runs to train.
 
         Raises:
-            BadInput: there is no cluster, or it never has what a run needs.
+            BadInput: there is no cluster, or it can never provide what a run needs.
         """
 
     def at_a_time(self, options: Options) -> int:
-        """How many processes of this machine train at a time."""
+        """How many processes on this machine train at the same time."""
         return 1
 
     def threads(self, options: Options) -> int:
-        """CPU threads of a run that begins, where `device.threads` doesn't say it: its share of the cores.
+        """CPU threads of a new run if `device.threads` is null: its share of the cores.
 
-        It follows from the options and the machine alone. It doesn't depend on how many runs the sweep has, or has
-        left, so a run trained alone by the launcher and one of a whole sweep agree to the bit.
+        The number depends only on the options and the machine, not on how many runs the sweep has or has left. So a
+        run gives the same bits whether it is launched alone or in a whole sweep.
         """
         return share_of_cores(self.at_a_time(options))
 
     def advice(self, options: Options, configs: list[dict[str, Any]], runs: int) -> str | None:
-        """A line for a sweep that would be faster otherwise; None where there is nothing better.
+        """One line of advice if other options would make the sweep faster; else None.
 
         Args:
-            configs: configurations of the runs to do, at least one.
-            runs: of the sweep, finished ones included.
+            configs: configurations of the runs to train, at least one.
+            runs: the number of runs of the sweep, including finished ones.
         """
         return None
 
     def turns(self, measured: Measured) -> Turns | None:
-        """What `plan` reckons the sweep's time by; None where that can't be known."""
+        """The division of the machine from which `plan` computes the sweep's time; None if it is unknown."""
         return None
 
     def exit_codes(self, codes: dict[int, int]) -> AbstractContextManager[None]:
-        """Around a launch: put the exit code of each process that ends by itself into `codes`, by process id."""
+        """Context for a launch: adds the exit code of each process that ends by itself to `codes`, by process id."""
         return contextlib.nullcontext()
 
     def has_lost_a_process(self, error: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""`hydra/launcher=local` and `joblib`: runs in processes of this machine, by hydra-joblib-launcher."""
+"""`hydra/launcher=local` and `joblib`: train runs in parallel processes on this machine, by hydra-joblib-launcher."""
 
 import contextlib
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Joblib(Launcher):
 
     @contextlib.contextmanager
     def exit_codes(self, codes: dict[int, int]) -> Iterator[None]:
-        """Joblib asks for exit codes when the first process has ended; after that it kills the others."""
+        """Read the exit codes when joblib does: after the first process has ended, before joblib kills the others."""
         from joblib.externals.loky import process_executor
 
         look = process_executor.get_exitcodes_terminated_worker
@@ -52,12 +52,12 @@ class Joblib(Launcher):
 
 
 def workers(n_jobs: int) -> int:
-    """How many processes joblib's `n_jobs` stands for: -1 is one a core, -2 one fewer, and so on."""
+    """The number of processes that joblib's `n_jobs` means: -1 is one per core, -2 one fewer, and so on."""
     return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
 
 
 def _about_cores(configs: list[dict[str, Any]], places: int, runs: int) -> str | None:
-    """Runs that can't all have a place, or cores that stay idle."""
+    """Advice if threads allow fewer parallel runs than `places`, or if cores stay idle; else None."""
     asked = configs[0]["device"]["threads"]
     threads = asked or share_of_cores(places)
     each = f"each run has {threads} thread{'s' * (threads != 1)}"

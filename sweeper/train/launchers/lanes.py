@@ -1,7 +1,7 @@
-"""Several runs advanced in turn by one process: whose turn it is, and how many go at a time.
+"""Advances several runs in turn in one process, and finds out how many at a time are fastest.
 
-A run is a generator of steps as `execute.run_in_steps` makes it. It yields None where another may have its turn, or
-an event that the device must reach before this one goes on.
+A run is a generator of steps, see `sweeper.train.run.run_in_steps`. After each step it yields None, or a CUDA event
+that must complete before the next step. A lane is a place for one run at a time.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from typing import Generic, Protocol, TypeVar
 
 from sweeper.engine.memory import DeviceLost, NoRoom
 
-MOST = 6  # lanes that lanes=auto tries; with more the total was only seen to fall
-NEAR = 0.98  # of the best throughput: so much is enough for fewer lanes to be preferred
-SETTLE = 20  # steps of a run that are not timed: kernels are chosen and graphs captured in them
-PIECES, PIECE = 8, 0.25  # a throughput is the median of so many pieces of so many seconds
-PATIENCE = 60.0  # seconds after which lanes=auto stays with the lanes it has
+MOST = 6  # the most lanes that lanes=auto tries; in measurements more lanes were only slower
+NEAR = 0.98  # the fewest lanes with this share of the best throughput are chosen
+SETTLE = 20  # first steps of a run, not timed: they choose kernels and capture graphs
+PIECES, PIECE = 8, 0.25  # a throughput is the median of 8 measurements of 0.25 seconds
+PATIENCE = 60.0  # seconds after which lanes=auto ends the trial and keeps the current number
 
 T = TypeVar("T")
 
 
 class Event(Protocol):
-    """The part of `torch.cuda.Event` that is needed here."""
+    """The methods of `torch.cuda.Event` that are used here."""
 
     def query(self) -> bool: ...
 
@@ -38,9 +38,9 @@ Steps = Generator[Event | None, None, T]
 
 
 class Device(Protocol):
-    """What lanes need of a device; `sweeper.train.launchers.cuda_lane` has the real ones."""
+    """The interface of a device with lanes, implemented in `sweeper.train.launchers.cuda_lane`."""
 
-    several: bool  # serves more than one run at a time
+    several: bool  # whether it can train more than one run at a time
 
     def place(self) -> AbstractContextManager[None]: ...
 
@@ -53,24 +53,25 @@ class Device(Protocol):
 
 @dataclass(eq=False)
 class Lane(Generic[T]):
-    """A run at work. `seconds` is what a step of it takes alone, once that is measured."""
+    """A lane with its current run."""
 
     number: int
     begin: Callable[[], Steps[T]]
     steps: Steps[T]
     place: AbstractContextManager[None]
-    event: Event | None = None  # what it waits for
-    turn: int = 0  # the number of its latest turn, of all lanes' turns
-    taken: int = 0  # steps
-    seconds: float | None = None
+    event: Event | None = None  # must complete before the next step
+    turn: int = 0  # the number of its latest turn, counted over all lanes
+    taken: int = 0  # steps done
+    seconds: float | None = None  # measured time of one step if the run trains alone
 
 
 class Lanes(Generic[T]):
-    """Advances the runs of `starts`, `lanes` at a time, each a step in turn.
+    """Advances the runs of `starts`, `lanes` of them at a time, one step in turn.
 
     Args:
-        starts: (number, function that makes the generator of steps), taken when a lane is free.
-        lanes: how many at a time, or "auto" for a short trial with the runs themselves. 1 where the device serves one.
+        starts: pairs of a run's number and a function that returns its steps; the next is taken when a lane is free.
+        lanes: the number of runs at a time, or "auto" to find it by a trial with the first runs. It is 1 if the device
+            trains only one run at a time.
     """
 
     def __init__(
@@ -83,18 +84,18 @@ class Lanes(Generic[T]):
         self.starts, self.device, self.clock = starts, device, clock
         self.auto = lanes == "auto" and device.several
         self.limit = int(lanes) if lanes != "auto" and device.several else 1
-        self.gain: float | None = None  # by the trial: how many times as fast as a single lane
-        self.lanes: list[Lane[T]] = []  # the first `limit` are at work, any others pause
+        self.gain: float | None = None  # measured by the trial: the speed relative to a single lane
+        self.lanes: list[Lane[T]] = []  # the first `limit` of them train, any others pause
         self.outcomes: dict[int, T | Exception] = {}
         self._put_back: deque[tuple[int, Callable[[], Steps[T]]]] = deque()
-        self._places: list[AbstractContextManager[None]] = []  # of lanes that ended: a stream keeps its memory
+        self._places: list[AbstractContextManager[None]] = []  # for reuse, since a stream keeps its memory
         self._turns = 0
 
     def run(self) -> dict[int, T | Exception]:
-        """Advance all runs to their ends. Returns each one's value, or the exception it ended with, by its number.
+        """Advance all runs to their ends. Returns each run's return value or exception, by number.
 
         Raises:
-            DeviceLost: all runs are closed where they stand.
+            DeviceLost: the device no longer responds; all runs are closed.
         """
         try:
             if self.auto:
@@ -108,7 +109,7 @@ class Lanes(Generic[T]):
         return self.outcomes
 
     def _fill(self) -> bool:
-        """Give free lanes to the next runs. False when there is nothing left to do."""
+        """Start the next runs in free lanes. Returns whether any run is left."""
         while len(self.lanes) < self.limit:
             start = self._put_back.popleft() if self._put_back else next(self.starts, None)
             if start is None:
@@ -118,11 +119,11 @@ class Lanes(Generic[T]):
         return bool(self.lanes)
 
     def _place(self) -> AbstractContextManager[None]:
-        """A single lane needs none of its own: it is as a run without lanes, which a GPU trains faster."""
+        """The context for a lane's turns. A single lane uses the default stream, which is faster."""
         return self.device.place() if self.auto or self.limit > 1 else contextlib.nullcontext()
 
     def _round(self, lanes: list[Lane[T]]) -> None:
-        """A turn for each lane that doesn't wait for the device; if all do, for the one that waits longest."""
+        """Advance each lane whose event has completed; if there is none, wait for the lane that has waited longest."""
         ready = [lane for lane in lanes if lane.event is None or _is_reached(lane.event)]
         if not ready:
             ready = [min(lanes, key=lambda lane: lane.turn)]
@@ -132,7 +133,7 @@ class Lanes(Generic[T]):
 
     def _advance(self, lane: Lane[T]) -> None:
         if lane.taken == 0:
-            self.device.synchronize()  # data that runs share may still be on its way in another lane's stream
+            self.device.synchronize()  # shared data may still be being copied in another lane's stream
         try:
             with lane.place:
                 lane.event = next(lane.steps)
@@ -142,8 +143,8 @@ class Lanes(Generic[T]):
             raise
         except NoRoom as full:
             self._make_room(lane, full)
-        except Exception as error:  # the others go on
-            traceback.clear_frames(error.__traceback__)  # which hold the run's memory
+        except Exception as error:  # the other runs continue
+            traceback.clear_frames(error.__traceback__)  # they hold the run's memory
             self._end(lane, error)
         else:
             self._turns += 1
@@ -160,8 +161,8 @@ class Lanes(Generic[T]):
         self.device.collect()
 
     def _make_room(self, lane: Lane[T], full: NoRoom) -> None:
-        """Go on with fewer lanes, and with this run when one of them is free."""
-        if len(self.lanes) == 1:  # nothing of ours takes its room, so it would never have more
+        """Continue with fewer lanes; this run starts again when one of them is free."""
+        if len(self.lanes) == 1:  # no other run takes memory, so another try would fail too
             self._end(lane, full)
             return
         self._leave(lane)
@@ -171,16 +172,16 @@ class Lanes(Generic[T]):
         print(f"{full}: going on with {len(self.lanes)} at a time", file=sys.stderr, flush=True)
 
     def _try_out(self) -> int:
-        """The fewest lanes within 2 % of the best throughput, found by adding one after the other."""
+        """Measure 1, 2, ... lanes. Returns the fewest lanes within 2 % of the best throughput."""
         give_up = self.clock() + PATIENCE
         gains: dict[int, float] = {}
         for n in range(1, MOST + 1):
             self.limit = n
             gain = self._gain(n, give_up)
-            if gain is None:  # no more runs, no more memory, or no time
+            if gain is None:  # out of runs, memory or time
                 break
             gains[n] = gain
-        if not gains or self.clock() >= give_up:  # runs too short to be timed
+        if not gains or self.clock() >= give_up:  # the runs were too short to measure
             return self.limit
         fewest = min(n for n in gains if gains[n] >= NEAR * max(gains.values()))
         self.gain = gains[fewest]
@@ -192,16 +193,16 @@ class Lanes(Generic[T]):
         return min(fewest, self.limit)
 
     def _gain(self, n: int, give_up: float) -> float | None:
-        """How many times as fast n lanes do the work of a single one; None if it can't be told.
+        """The speed of n lanes relative to a single one; None if it can't be measured.
 
-        Each step counts as the seconds that it takes alone, so that runs of different models may be mixed.
+        Each step counts as the seconds that it takes alone, so that different models can be mixed.
         """
         while self._fill() and len(self.lanes) == n == self.limit and self.clock() < give_up:
             untimed = next((lane for lane in self.lanes if lane.seconds is None), None)
             if untimed is None:
                 if (gain := self._throughput(list(self.lanes))) is not None:
                     return gain
-                continue  # a run ended meanwhile: its lane's next one is timed alone first
+                continue  # a run ended meanwhile: the next one is timed alone first
             while untimed in self.lanes and untimed.taken < SETTLE:
                 self._round([untimed])
             if untimed in self.lanes and (steps_per_second := self._throughput([untimed])) is not None:
@@ -209,10 +210,10 @@ class Lanes(Generic[T]):
         return None
 
     def _throughput(self, lanes: list[Lane[T]]) -> float | None:
-        """Seconds of work, or steps where they aren't timed yet, that the device does in a second; None if a run ends.
+        """The work per second: seconds of training alone, or steps if those aren't timed yet. None if a run ends.
 
-        Of the device, not of the host that runs ahead of it: a piece of time begins and ends with a device that has
-        done all it was given. The median leaves out the pieces in which a run was evaluated or captured a graph.
+        Each measurement begins and ends with a synchronization, since the host runs ahead of the device. The median
+        ignores measurements in which a run was evaluated or captured a graph.
         """
         pieces = []
         for _ in range(PIECES):
@@ -231,7 +232,7 @@ class Lanes(Generic[T]):
 def _is_reached(event: Event) -> bool:
     try:
         return event.query()
-    except RuntimeError:  # a lost device: its run meets the same error at its next step, and can tell it
+    except RuntimeError:  # a lost device: the run's next step raises the error again and reports it
         return True
 
 

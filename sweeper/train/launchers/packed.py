@@ -1,5 +1,4 @@
-"""`hydra/launcher=packed`: Hydra's runs in lanes, each with its own configuration and log although one process advances
-several."""
+"""`hydra/launcher=packed`: trains several runs in one process, each with its own Hydra configuration and log."""
 
 import logging
 import sys
@@ -23,7 +22,7 @@ from sweeper.train.launchers.lanes import Lanes, Steps
 
 
 class Packed(Launcher):
-    """Several runs in turn in one process for each GPU."""
+    """Trains several runs in turn, in one process for each GPU."""
 
     name = "packed"
     target = "hydra_plugins.sweeper_packed_launcher.PackedLauncher"
@@ -41,7 +40,7 @@ class Packed(Launcher):
 
 
 class PackedLauncher(Protocol):
-    """What is read of Hydra's launcher of this name."""
+    """The attributes of Hydra's launcher class that are used here."""
 
     config: DictConfig | None
     hydra_context: HydraContext | None
@@ -50,10 +49,10 @@ class PackedLauncher(Protocol):
 
 
 def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-    """Carry out the runs, in this process or, with several GPUs, in one process for each.
+    """Carry out the runs in this process, or with several GPUs in one process for each.
 
     Raises:
-        DeviceLost: a GPU answers no more; with several, the others have done what they could.
+        DeviceLost: a GPU no longer responds. Other GPUs have finished their runs before it is raised.
     """
     setup_globals()
     assert launcher.config is not None
@@ -70,7 +69,7 @@ def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], ini
     configure_log(hydra.hydra_logging, hydra.verbose)
     returns = [outcomes[k] for k in numbers]
     for outcome in returns:
-        if isinstance(outcome, Exception):  # Hydra could not even start that run
+        if isinstance(outcome, Exception):  # Hydra couldn't start that run
             raise outcome
     return [outcome for outcome in returns if isinstance(outcome, JobReturn)]
 
@@ -82,7 +81,7 @@ def advance_in_lanes(
     kind: str,
     numbers: Iterator[int],
 ) -> dict[int, JobReturn | Exception]:
-    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time where it can."""
+    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time if the device allows it."""
     from sweeper.train.launchers.cuda_lane import Cuda, Host
 
     starts = ((k, partial(_run_in_steps, launcher, job_overrides[k], initial_job_idx + k)) for k in numbers)
@@ -90,7 +89,7 @@ def advance_in_lanes(
 
 
 def _device_kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:
-    """cuda, mps or cpu, the same for all runs."""
+    """The kind of device, cuda, mps or cpu; it is the same for all runs."""
     from sweeper.engine.devices import best_kind
 
     return best_kind(str(OmegaConf.select(_configure(launcher, overrides, 0), "device.kind", default="auto")))
@@ -105,19 +104,19 @@ def _configure(launcher: PackedLauncher, overrides: Sequence[str], number: int) 
 
 
 def _run_in_steps(launcher: PackedLauncher, overrides: Sequence[str], number: int) -> Steps[JobReturn]:
-    """One run as Hydra's `run_job` carries it out, between its start and its end as a generator of steps."""
+    """Carry out one run by Hydra's `run_job`, as a generator of steps."""
     assert launcher.hydra_context is not None
-    # `_OfStart` has of Hydra's callbacks what `run_job` calls, without being one of its class.
+    # `_OfStart` has the methods of Hydra's callbacks that `run_job` calls, but another class.
     context = HydraContext(launcher.hydra_context.config_loader, _OfStart(launcher.hydra_context.callbacks))  # type: ignore[arg-type]
     config = _configure(launcher, overrides, number)
     job = run_job(
-        task_function=launcher.task_function.in_steps,  # type: ignore[union-attr]  # `launch` has looked
+        task_function=launcher.task_function.in_steps,  # type: ignore[union-attr]  # the plugin's `launch` has checked it
         config=config,
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
         hydra_context=context,
     )
-    if job.status == JobStatus.COMPLETED:  # the task has given its steps
+    if job.status == JobStatus.COMPLETED:  # the task has returned its steps, which begin now
         surroundings = _Surroundings(config)
         try:
             job.return_value = yield from _within(surroundings, job.return_value)
@@ -132,7 +131,7 @@ def _run_in_steps(launcher: PackedLauncher, overrides: Sequence[str], number: in
 
 
 class _OfStart:
-    """Hydra's callbacks without those of a run's end, which comes later than `run_job` believes."""
+    """Hydra's callbacks without `on_job_end`: `run_job` would call it before the run's first step."""
 
     def __init__(self, callbacks: Any) -> None:
         self.on_job_start = callbacks.on_job_start
@@ -141,10 +140,10 @@ class _OfStart:
 
 
 class _Surroundings:
-    """What Hydra has set in the process for one run, set again while it is entered: its configuration and its logs."""
+    """Context for a run's turns: restores the configuration, log handlers and environment that Hydra set for it."""
 
     def __init__(self, config: DictConfig) -> None:
-        """To be made right after Hydra has set them."""
+        """Create it right after Hydra has set them."""
         self._config = config
         self._before: Any = None
         names = (config.hydra.job_logging or {}).get("loggers") or {}
@@ -173,7 +172,7 @@ class _Surroundings:
 
 
 def _within(surroundings: _Surroundings, steps: Steps[Any]) -> Steps[Any]:
-    """`steps`, each taken in its surroundings."""
+    """Run each of `steps` within `surroundings`."""
     try:
         while True:
             with surroundings:

@@ -1,6 +1,6 @@
-"""`hydra/launcher=ray`: is there a cluster, and has it what a run needs? Asked before anything runs.
+"""`hydra/launcher=ray`: connects to a Ray cluster, and checks before a sweep that it has what a run needs.
 
-Hydra's launcher, which comes after it, uses the connection that is there.
+Hydra's launcher then uses this connection.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ FOLDER = "SWEEPER_FOLDER"
 
 
 class Ray(Launcher):
-    """Each run a task of a cluster."""
+    """Trains each run as a task of a Ray cluster."""
 
     name = "ray"
     target = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
@@ -26,7 +26,7 @@ class Ray(Launcher):
         connect(options)
 
     def threads(self, options: Options) -> int:
-        """What Ray keeps free for the run."""
+        """The CPUs that Ray reserves for a run."""
         return max(1, int(options["ray"]["remote"].get("num_cpus") or 1))
 
     def has_lost_a_process(self, error: BaseException | None) -> bool:
@@ -44,11 +44,11 @@ def connect(launcher: Options) -> None:
     """
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
         raise BadInput(f"hydra/launcher=ray: Ray or Hydra's launcher for it is missing; {install('ray')}")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # its coming default, which it warns of
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; without it Ray warns
     import ray
 
     options = dict(launcher["ray"]["init"])
-    # A node's workers start in the folder that the node was started in, and know nothing of this command's modules.
+    # Otherwise workers start in the folder in which their node was started, and can't import this command's modules.
     surroundings = {FOLDER: os.getcwd(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     environment = {"env_vars": surroundings, "worker_process_setup_hook": "sweeper.train.launchers.ray.enter_folder"}
     options.setdefault("runtime_env", environment)
@@ -57,7 +57,7 @@ def connect(launcher: Options) -> None:
         _knock(str(address or "").removeprefix("ray://"))
         if not ray.is_initialized():
             ray.init(**{"logging_level": logging.ERROR, **options})
-    except Exception as error:  # gRPC, sockets and Ray itself each have their own
+    except Exception as error:  # gRPC, sockets and Ray raise different ones
         reason = first_line(error)
         where = f"hydra.launcher.ray.init.address={address}"
         raise BadInput(f"{where}: no Ray cluster answers ({reason}); null starts one on this machine") from error
@@ -69,14 +69,14 @@ def connect(launcher: Options) -> None:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens: Ray itself would wait long, and then end the process."""
+    """Raise OSError if nothing listens at `address`: Ray would wait long and then end the process."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def enter_folder() -> None:
-    """In a worker, before its first run: go to the folder of the command, to which its paths are relative."""
+    """Change to the command's working folder, to which paths are relative. A worker calls it before its first run."""
     folder = os.environ[FOLDER]
     if not os.path.isdir(folder):
         raise RunFailed(f"{folder}: this node doesn't see the folder; start the sweep in one that all nodes share")
@@ -84,7 +84,7 @@ def enter_folder() -> None:
 
 
 def _check(needed: dict[str, Any], nodes: list[dict[str, float]]) -> None:
-    """A task that no node can ever hold would wait for ever."""
+    """Refuse resources that no node has: Ray would wait for them forever."""
     for option, resource in (("num_cpus", "CPU"), ("num_gpus", "GPU")):
         most = max((node.get(resource, 0) for node in nodes), default=0)
         if (wanted := needed.get(option) or 0) > most:

@@ -26,10 +26,10 @@ LAUNCHERS = {
 
 
 def find_launcher(options: Options) -> Launcher:
-    """The object for these options of `hydra.launcher`.
+    """The launcher that the options of `hydra.launcher` choose.
 
-    A class that isn't in the table may bring its own as its attribute `interface`; another one trains one run after the
-    other in the command's process, as far as `sweeper` knows.
+    A user's Hydra class may have a `Launcher` as its attribute `interface`. Without one, `sweeper` assumes that it
+    trains one run after the other in the command's process.
     """
     target = str(options.get("_target_"))
     if target in LAUNCHERS:
@@ -39,7 +39,7 @@ def find_launcher(options: Options) -> Launcher:
 
 
 class Unlisted(Launcher):
-    """A launcher of the user's that says nothing about itself."""
+    """A user's launcher without the attribute `interface`."""
 
     def check(self, options: Options) -> None:
         target = str(options.get("_target_"))

@@ -1,6 +1,6 @@
-"""`hydra/launcher=slurm` and `slurm_local`: each run a job, by hydra-submitit-launcher.
+"""`hydra/launcher=slurm` and `slurm_local`: train each run as a job, by hydra-submitit-launcher.
 
-Slurm is asked before a sweep goes into its queue, so that nothing waits there for what never comes.
+Before a sweep is queued, Slurm is asked whether it can start the jobs, so that none waits forever.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ _LEAST = {
 
 
 class SlurmLocal(Launcher):
-    """Each run a process of this machine, all at once, as Slurm would start it."""
+    """Trains each run in a process on this machine, all at the same time, without Slurm; for trying."""
 
     name = "slurm_local"
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLocalLauncher"
@@ -39,7 +39,7 @@ class SlurmLocal(Launcher):
 
 
 class Slurm(SlurmLocal):
-    """Each run an element of a job array."""
+    """Trains each run as an element of a Slurm job array."""
 
     name = "slurm"
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLauncher"
@@ -55,10 +55,10 @@ def _is_installed() -> bool:
 
 
 def check_cluster(launcher: Options) -> None:
-    """Whether this machine's Slurm can ever start the runs.
+    """Check that Slurm can start the runs.
 
     Raises:
-        BadInput: there is no Slurm, or it has no such partition, or no node of it has what is asked for.
+        BadInput: there is no Slurm or no such partition, or none of its nodes has the requested resources.
     """
     if missing := [command for command in ("sbatch", "srun", "sinfo", "squeue") if shutil.which(command) is None]:
         where = "start the sweep where Slurm's commands are, or try it by hydra/launcher=slurm_local"
@@ -93,7 +93,7 @@ def check_cluster(launcher: Options) -> None:
 
 
 def minutes(limit: str) -> int | None:
-    """Slurm's `[days-]hours:minutes:seconds` in whole minutes; None for no limit.
+    """Convert Slurm's `[days-]hours:minutes:seconds` to whole minutes; None for no limit.
 
     >>> minutes("1-02:00:30"), minutes("30:00"), minutes("infinite")
     (1560, 30, None)
@@ -106,7 +106,7 @@ def minutes(limit: str) -> int | None:
 
 
 def gpus(gres: str) -> int:
-    """GPUs of a node, of all kinds, in Slurm's list of its resources.
+    """The number of a node's GPUs of all kinds, from Slurm's list of its resources.
 
     >>> gpus("gpu:h100:4(S:0-1),gpu:2,nic:1"), gpus("(null)")
     (6, 0)
@@ -115,7 +115,7 @@ def gpus(gres: str) -> int:
 
 
 def _ask(*command: str) -> tuple[int, str, str]:
-    """Exit code, output, and the reason where it failed, in a line."""
+    """Run a command of Slurm. Returns its exit code, its output, and the last line of its errors as the reason."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     except subprocess.TimeoutExpired:

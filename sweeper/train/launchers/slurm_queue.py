@@ -1,4 +1,4 @@
-"""A sweep's jobs in Slurm's queue: how they stand, and their leaving it when the sweep is stopped."""
+"""Watches a sweep's jobs in Slurm's queue, and cancels the pending ones when the sweep is stopped."""
 
 import subprocess
 import time
@@ -11,13 +11,13 @@ from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 from sweeper.runs.sweep_files import SweepStop
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
-LOOK_EVERY = 30  # seconds between two questions to the queue, fewer at first
+LOOK_EVERY = 30  # seconds between two calls of squeue, fewer at first
 
 
 def wait_in_queue(launch: Callable[[], Sequence[JobReturn]]) -> Sequence[JobReturn]:
     """Launch by submitit and wait until no job is left in the queue.
 
-    A job that was cancelled, or whose node died for good, ends no sweep: its run's own record tells, as of every run.
+    A job that was cancelled or lost its node doesn't end the sweep: each run's record says how the run ended.
     """
     SlurmJob.watcher = queue = Queue()
     try:
@@ -28,9 +28,9 @@ def wait_in_queue(launch: Callable[[], Sequence[JobReturn]]) -> Sequence[JobRetu
 
 
 class Queue(SlurmInfoWatcher):
-    """A sweep's jobs as `squeue` shows them: `sacct`, which submitit asks, needs a database that many clusters lack.
+    """Reads the states of a sweep's jobs from `squeue`. Submitit uses `sacct`, whose database many clusters lack.
 
-    When the sweep is stopped those that haven't begun leave the queue; the others see the stop by themselves.
+    When the sweep is stopped, pending jobs are cancelled; running ones detect the stop themselves.
     """
 
     def __init__(self) -> None:
@@ -46,11 +46,11 @@ class Queue(SlurmInfoWatcher):
     def read_info(self, string: bytes | str) -> dict[str, dict[str, str]]:
         text = string if isinstance(string, str) else string.decode()
         states = dict(line.strip().split("|", 1) for line in text.splitlines() if "|" in line)
-        missing = self._registered - self._finished - set(states)  # ended minutes ago
+        missing = self._registered - self._finished - set(states)  # squeue forgets a job some minutes after its end
         return {job: {"State": states.get(job, "COMPLETED")} for job in {*states, *missing}}
 
     def update(self) -> None:
-        """One question; jobs that the queue has forgotten have ended, a queue that doesn't answer tells nothing."""
+        """Call `squeue` once. A job that it no longer lists has ended; if the call fails, the states stay the same."""
         if (command := self._make_command()) is None:
             return
         self._num_calls += 1
