@@ -143,6 +143,8 @@ class _Expansion:
             if not override.is_sweep_override() and not is_plain(override, self.groups)
         ]
         hydra = self._compose(structure).hydra
+        if hydra.job.chdir:  # of a preset; one that is typed is refused by its words
+            raise BadInput("hydra.job.chdir=true: where runs lie follows from their names; take it out of the preset")
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None

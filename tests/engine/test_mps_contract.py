@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 # Four steps an epoch, the last one short.
 SMALL = (*TINY, "dataset.train_limit=30", "dataset.test_limit=20", "batch_size=8", "dataset.validation_fraction=0.1")
-COLORED = ("dataset=cifar10", "dataset.loader=test_mps_contract.colored_images", "model=cnn")
+COLORED = ("dataset=cifar10", f"dataset.loader={__name__}.colored_images", "model=cnn")
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -157,9 +157,7 @@ class Planted(torch.optim.SGD):
 def test_a_planted_offence_is_found(plant, objection, objections_to, tmp_path):
     folder = tmp_path / "conf" / "optimizer"
     folder.mkdir(parents=True)
-    (folder / "planted.yaml").write_text(
-        f"_target_: test_mps_contract.Planted\n_partial_: true\nlr: 0.1\nplant: {plant}\n"
-    )
+    (folder / "planted.yaml").write_text(f"_target_: {__name__}.Planted\n_partial_: true\nlr: 0.1\nplant: {plant}\n")
     found = objections_to("optimizer=planted", "--config-dir", str(tmp_path / "conf"))
     assert objection in found
 

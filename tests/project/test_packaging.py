@@ -27,7 +27,7 @@ def installed(tmp_path_factory):
 
 
 def run(installed, cwd, *arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "import sys, sweeper.train; print(sweeper.__file__); sys.exit(sweeper.train.command.main())"
+    code = "import sys, sweeper.train.command; print(sweeper.__file__); sys.exit(sweeper.train.command.main())"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=cwd,

@@ -9,10 +9,12 @@ import pytest
 from conftest import REPOSITORY, TINY, run_module
 from made_runs import change_record, make_run
 
+from sweeper.engine.devices import prepare_process
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.record import Damaged, OfAnotherRun, Refused, find_finished, read_run
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
+from sweeper.system.machine import cores
 from tests.engine.test_loop import Stopped, configure, finish, start
 
 RUNS = ("-m", *(word for word in TINY if word != "device.threads=1"), "model=mlp", "optimizer=sgd,adam")
@@ -78,6 +80,7 @@ def test_a_foreign_record_beside_a_whole_checkpoint_is_kept_and_the_run_goes_on(
     adam, sgd = two_runs(tmp_path / "outputs")
     config = configure(*(word for word in RUNS if "=" in word and not word.startswith(("hydra", "optimizer"))))
     shutil.rmtree(sgd)
+    prepare_process(cores())  # as the command trained the finished runs, whatever other tests have set here
     loop = start(config, sgd)
     next(loop)
     with pytest.raises(Stopped):
