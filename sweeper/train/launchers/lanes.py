@@ -1,7 +1,7 @@
 """Several runs advanced in turn by one process: whose turn it is, and how many go at a time.
 
-A run is a generator of steps as `execute.run_in_steps` makes it. It yields None where another may have its turn, or
-an event that the device must reach before this one goes on.
+A run is a generator of steps as `sweeper.train.run.run_in_steps` makes it. It yields None where another may have its
+turn, or an event that the device must reach before this one goes on.
 """
 
 import contextlib
