@@ -14,7 +14,12 @@ from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
-OPTIONS = {"device.kind": "device", "device.precision": "precision", "device.threads": "threads"}
+OPTIONS = {
+    "device.kind": "device",
+    "device.precision": "precision",
+    "device.threads": "threads",
+    "device.deterministic": "deterministic",
+}
 
 
 @dataclass(frozen=True)
