@@ -107,7 +107,7 @@ def _train(
     tracking: Tracking,
     sweep: SweepStop | None,
 ) -> Generator["Event | None", None, Status]:
-    """Train a run whose lock is ours, from what there is of it, and write how it ended."""
+    """Train a run whose lock is ours, from its checkpoint if it has one, and record how it ended."""
     signals = StopSignals.installed()
     prepare_process(assignment.threads)
     from sweeper.train.attempt import Attempt  # torch is imported with the threads it was given
