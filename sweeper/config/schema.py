@@ -118,7 +118,7 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
         raise BadInput("optimizer.lr=null: must be a number above 0")
     _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
     for name in ("weight_decay", "eps"):
-        if _number(optimizer.get(name)):
+        if is_plain_number(optimizer.get(name)):
             _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
     _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
     betas = optimizer.get("betas")
@@ -126,7 +126,7 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
         _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
 
 
-def _number(value: Any) -> bool:
+def is_plain_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -155,7 +155,7 @@ def _within(
         words += f" {'and below' if not above_ok else 'to' if below_ok else 'and at most'} {high:g}"
     if example is not None:
         words += f", such as {example:g}"
-    if not _number(value):
+    if not is_plain_number(value):
         raise BadInput(f"{name}={value}: must be a number {words}")
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high
