@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config.schema import is_plain_number
+from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, nearest
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
@@ -124,10 +125,6 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
     betas = optimizer.get("betas")
     for k, beta in enumerate(betas if isinstance(betas, (list, tuple)) else ()):
         _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
-
-
-def is_plain_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _at_least(node: dict[str, Any], lowest: dict[str, int], prefix: str = "") -> None:
