@@ -20,13 +20,14 @@ RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU
 def columns() -> str:
     """The columns of each table, and the fields of a run's record."""
     meanings = {
-        **comments("sweeper/engine"),
-        **comments("sweeper/execute"),
-        **comments("sweeper/record"),
-        **comments("sweeper/results"),
-        **comments("sweeper/rows"),
+        **comments("sweeper/engine/numerics"),
+        **comments("sweeper/engine/loop"),
+        **comments("sweeper/train/attempt"),
+        **comments("sweeper/train/record"),
+        **comments("sweeper/runs/results"),
+        **comments("sweeper/runs/rows"),
     }
-    summary, metrics = comments("sweeper/summary"), comments("sweeper/runs")
+    summary, metrics = comments("sweeper/aggregate/summary"), comments("sweeper/runs/metrics")
     figures = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
     blocks = [(HEAD, ""), (COUNTS, summary["COUNTS"]), (figures, summary["STATISTICS"])]
     record = json.loads(min(RECORDS.rglob("run.json")).read_text())

@@ -21,7 +21,7 @@ YOURS = "What your own code has to be"
 # What others' code meets: names by module.
 PUBLIC = {
     "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.system.errors": ("BadInput", "RunFailed")},
-    YOURS: {"sweeper.datasets.data": ("RawData",), "sweeper.train.trackers.tracking": ("Tracker", "TrackedRun")},
+    YOURS: {"sweeper.datasets": ("RawData",), "sweeper.train.trackers.tracking": ("Tracker", "TrackedRun")},
     "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
     "Models": {
         "sweeper.models": ("resnet18", "resnet20", "cnn", "mlp"),
@@ -44,7 +44,9 @@ def on_files(files: Files, config) -> Files:
 
 def commands() -> str:
     """Each command of pyproject.toml with what it says of itself."""
-    scripts = re.findall(r'^(sweeper-\w+) = "sweeper\.(\w+):main"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    scripts = re.findall(
+        r'^(sweeper-\w+) = "sweeper\.(\w+)(?:\.command)?:main"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
     parts = ["# Commands\n\nWhat each says by `--help`. In a word, as a script that pip installs, or as a module."]
     environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
     for script, module in scripts:

@@ -96,7 +96,7 @@ def train(
             meter.clock.stop()
             save_state(run, parts.stateful, rows, signature, epoch, done, facts)
             raise
-        facts["tier"] = parts.tier
+        facts["tier"] = parts.tier  # how much of a step is one CUDA graph
 
         row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics()}
         bad_step = meter.first_bad_step(config["divergence_loss"])

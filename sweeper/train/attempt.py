@@ -138,5 +138,5 @@ class Attempt:
         self._tracking.epoch(self.rows)
 
     def _count_device_time(self) -> None:
-        """What the run has cost of its device, its share if several ran."""
-        self.environment["device_seconds"] = self._device_time.count()
+        seconds = self._device_time.count()
+        self.environment["device_seconds"] = seconds  # what the run cost of its device, its share if several ran
