@@ -15,6 +15,7 @@ import torch
 
 from sweeper.datasets.noise import corrupt_labels
 from sweeper.datasets.raw import RawData, keyed_order
+from sweeper.runs.identity import NAMES_OF_TODAY
 from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 
 CHUNK = 2000  # images hashed or summed at a time, to avoid a second copy of the data set
@@ -112,6 +113,7 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     Raises:
         BadInput: it can't be imported.
     """
+    path = NAMES_OF_TODAY.get(path, path)
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
