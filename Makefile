@@ -39,7 +39,8 @@ test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
 
 # Such a CPU is served by other kernels of oneDNN's. They have been wrong, so it may hang or crash.
-WITHOUT_AVX512 := engine/test_devices.py models optimizers engine/kernels/test_batch_norm.py doctor/test_device_test.py
+WITHOUT_AVX512 := engine/test_devices.py engine/test_fuse.py engine/test_fuse_numbers.py engine/test_trace.py \
+	engine/kernels models optimizers doctor/test_device_test.py
 test-avx2: $(VENV)/.installed-test
 	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" $(WITHOUT_AVX512:%=tests/%) \
 		tests/train/test_command.py::test_cifar10_from_a_tree_of_images

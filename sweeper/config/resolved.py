@@ -9,12 +9,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config.schema import _number
+from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
-OPTIONS = {"device.kind": "device", "device.precision": "precision", "device.threads": "threads"}
+OPTIONS = {
+    "device.kind": "device",
+    "device.precision": "precision",
+    "device.threads": "threads",
+    "device.deterministic": "deterministic",
+}
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,10 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
-        if not _number(factor) or not 0 < factor < math.inf:
+        if not is_plain_number(factor) or not 0 < factor < math.inf:
             raise BadInput(f"{key}_factor={factor}: must be a number above 0")
         value = config["optimizer"].get(key)
-        if factor != 1 and _number(value):
+        if factor != 1 and is_plain_number(value):
             config["optimizer"][key] = float(f"{value * factor:.12g}")
     return config
 

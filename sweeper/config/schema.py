@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, nearest
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
@@ -118,16 +119,12 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
         raise BadInput("optimizer.lr=null: must be a number above 0")
     _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
     for name in ("weight_decay", "eps"):
-        if _number(optimizer.get(name)):
+        if is_plain_number(optimizer.get(name)):
             _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
     _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
     betas = optimizer.get("betas")
     for k, beta in enumerate(betas if isinstance(betas, (list, tuple)) else ()):
         _within(f"optimizer.betas[{k}]", beta, 0, 1, above_ok=False)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _at_least(node: dict[str, Any], lowest: dict[str, int], prefix: str = "") -> None:
@@ -155,7 +152,7 @@ def _within(
         words += f" {'and below' if not above_ok else 'to' if below_ok else 'and at most'} {high:g}"
     if example is not None:
         words += f", such as {example:g}"
-    if not _number(value):
+    if not is_plain_number(value):
         raise BadInput(f"{name}={value}: must be a number {words}")
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high

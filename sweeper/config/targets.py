@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from sweeper.runs.identity import NAMES_OF_TODAY
-from sweeper.system.errors import BadInput, install, nearest, one_line
+from sweeper.system.errors import OF_USERS_CODE, BadInput, install, nearest, one_line
 
 MOST_LISTED = 10  # names listed in an error
 EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # packages, and extras with them
@@ -61,7 +61,7 @@ def _import_module(option: str, path: str, module: str) -> Any:
     """The module, or None if no module has that name."""
     try:
         return importlib.import_module(module)
-    except (Exception, SystemExit, GeneratorExit) as error:  # importing a user's module may raise anything
+    except OF_USERS_CODE as error:
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return None
         raise BadInput(f"{option}={path}: importing {module} failed: {one_line(error)}") from error

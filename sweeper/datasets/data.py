@@ -15,7 +15,8 @@ import torch
 
 from sweeper.datasets.noise import corrupt_labels
 from sweeper.datasets.raw import RawData, keyed_order
-from sweeper.system.errors import BadInput, nearest, one_line
+from sweeper.runs.identity import NAMES_OF_TODAY
+from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 
 CHUNK = 2000  # images hashed or summed at a time, to avoid a second copy of the data set
 
@@ -112,13 +113,14 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     Raises:
         BadInput: it can't be imported.
     """
+    path = NAMES_OF_TODAY.get(path, path)
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:
         expected = "expected a function's path, e.g. package.module.f"
         raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
-    except (Exception, SystemExit, GeneratorExit) as error:  # importing a user's module may raise anything
+    except OF_USERS_CODE as error:
         raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
     if not callable(loader):
@@ -136,7 +138,7 @@ def _load(dataset: dict[str, Any]) -> RawData:
         raw = loader(dataset)
     except BadInput:
         raise
-    except (Exception, SystemExit, GeneratorExit) as error:  # a user's function may raise anything
+    except OF_USERS_CODE as error:
         raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
     if not isinstance(raw, RawData):
         raise BadInput(f"{where} returned {type(raw).__name__}; it must return sweeper.datasets.RawData")

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.config.targets import load_target
-from sweeper.system.errors import BadInput, nearest, one_line
+from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 from sweeper.system.random_streams import stream_seed
 
 NOT_OPTIONS = ("name", "_target_", "_partial_")
@@ -64,11 +64,7 @@ def _check_forward(built: nn.Module, model: dict[str, Any], data_shape: tuple[in
     try:
         with torch.no_grad():
             logits = built(torch.zeros(shape))
-    except (
-        Exception,
-        SystemExit,
-        GeneratorExit,
-    ) as error:  # a network may raise anything on images that it isn't made for
+    except OF_USERS_CODE as error:  # a network may raise anything on images that it isn't made for
         raise BadInput(
             f"model={_name(model)}: {model['_target_']} fails on images {shape}: {one_line(error)}"
         ) from error
@@ -186,11 +182,7 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
         return target(*args, **{**given, **options})
     except BadInput:
         raise
-    except (
-        Exception,
-        SystemExit,
-        GeneratorExit,
-    ) as error:  # a third-party constructor may raise anything for a bad value
+    except OF_USERS_CODE as error:  # a third-party constructor may raise anything for a bad value
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
         advice = nulls if "NoneType" in str(error) else ""
         raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error

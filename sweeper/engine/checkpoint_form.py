@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 
+from sweeper.runs.checks import is_integer, is_plain_number
 from sweeper.runs.metrics import METRICS
 
 # Columns that are empty without label noise or without validation images.
@@ -43,9 +44,9 @@ def check_progress(state: dict[str, Any], signature: Signature) -> None:
         Unfit: `epoch`, `step`, `rows` or `data_digest` has the wrong type, is out of range, or contradicts another.
     """
     epoch, step, rows = (state.get(name) for name in ("epoch", "step", "rows"))
-    if not _is_integer(epoch) or not 1 <= epoch <= signature.epochs:
+    if not is_integer(epoch) or not 1 <= epoch <= signature.epochs:
         raise Unfit(f"its epoch is {epoch!r:.40}, of {signature.epochs}")
-    if not _is_integer(step) or not 0 <= step <= signature.steps:
+    if not is_integer(step) or not 0 <= step <= signature.steps:
         raise Unfit(f"its step is {step!r:.40}, of {signature.steps} in an epoch")
     if not isinstance(rows, list) or len(rows) != epoch - 1:
         raise Unfit(f"it has no rows of {epoch - 1} epochs")
@@ -110,7 +111,7 @@ def _is_row(row: dict[str, Any], validated: bool) -> bool:
     for name, value in row.items():
         if value is None and name not in needed:
             continue
-        if not _is_number(value):
+        if not is_plain_number(value):
             return False
         if name.endswith("_accuracy") and not 0 <= value <= 1:
             return False
@@ -145,11 +146,11 @@ def _check_schedule(saved: Mapping[str, Any], own: dict[str, Any]) -> None:
 def _check_form(name: str, saved: Any, own: Any) -> None:
     """Check that tensors have the same shapes, lists the same lengths, and numbers are numbers; accept all else."""
     if isinstance(own, torch.Tensor):
-        of_one = own.ndim == 0 and _is_number(saved)
+        of_one = own.ndim == 0 and is_plain_number(saved)
         if not of_one and not (isinstance(saved, torch.Tensor) and saved.shape == own.shape):
             raise Unfit(f"the {name} has tensors of other shapes")
-    elif _is_number(own):
-        if not _is_number(saved) and not (isinstance(saved, torch.Tensor) and saved.numel() == 1):
+    elif is_plain_number(own):
+        if not is_plain_number(saved) and not (isinstance(saved, torch.Tensor) and saved.numel() == 1):
             raise Unfit(f"the {name} has {saved!r:.40} in the place of a number")
     elif isinstance(own, Mapping):
         if not isinstance(saved, Mapping) or not own.keys() <= saved.keys():
@@ -161,14 +162,6 @@ def _check_form(name: str, saved: Any, own: Any) -> None:
             raise Unfit(f"the {name} has other parts")
         for its, value in zip(saved, own, strict=True):
             _check_form(name, its, value)
-
-
-def _is_integer(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _some(names: Any) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.config.resolved import OPTIONS
 from sweeper.engine.devices import has_precision
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.runs.directory import RunDirectory
@@ -34,7 +33,6 @@ FACTS = {
     "instructions": "by {}",  # the CPU's instruction set as torch names it
     "torch": "by torch {}",
 }
-OPTIONS |= {"device.deterministic": "deterministic"}
 # Facts that a resumed run keeps on the same kind of device; threads only on the CPU.
 KEPT = ("threads", "precision", "deterministic", "compile")
 # Facts that depend on the kind of device: if the kind differs, only the kind is reported.
@@ -65,9 +63,7 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     """The facts in a record's environment; a record of an earlier version has fewer."""
     versions = environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
-    torch = (
-        str(torch) if isinstance(torch, str) else None
-    )  # as `str`: a checkpoint must not contain torch's own string class
+    torch = str(torch) if isinstance(torch, str) else None  # a checkpoint must not contain torch's own string class
     return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.runs.layout import METRICS_FILE
-from sweeper.runs.metrics import read_metrics
+from sweeper.runs.metrics import finite_or_none, read_metrics
 from sweeper.runs.rows import Run
 
 DRAWN = (
@@ -33,7 +33,7 @@ def read_curve(run: Run) -> Curve:
     rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
     if not rows:
         return {}
-    curve = {name: [_finite(row[name]) for row in rows] for name in ("epoch", "step", *DRAWN)}
+    curve = {name: [finite_or_none(row[name]) for row in rows] for name in ("epoch", "step", *DRAWN)}
     seconds: Column = []
     total = 0.0
     for row in rows:
@@ -79,7 +79,3 @@ def comparable_seconds(runs: Sequence[Run], device_names: Sequence[str | None]) 
     if len(kinds) > 1 or len(set(device_names)) > 1:
         return "they were made on different devices or in different precision"
     return ""
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from sweeper.runs.record import Damaged
 from sweeper.system.text import LONGEST_TEXT, printable
@@ -31,22 +31,27 @@ class Kind:
         return printable(value) if isinstance(value, str) else value
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_plain_number(value: Any) -> TypeGuard[int | float]:
+    """Whether it is an integer or a float, be it infinite or NaN."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return _is_integer(value) and abs(value) < LARGEST_INTEGER
+    return is_integer(value) and abs(value) < LARGEST_INTEGER
 
 
 TEXT = Kind(f"a text of at most {LONGEST_TEXT} characters", lambda v: isinstance(v, str) and len(v) <= LONGEST_TEXT)
 NUMBER = Kind("a number", _is_number)
 SHARE = Kind("a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
 AMOUNT = Kind("a number of at least 0", lambda v: _is_number(v) and v >= 0)
-SEED = Kind("an integer of at least 0", lambda v: _is_integer(v) and v >= 0)
-COUNT = Kind("an integer of at least 0", lambda v: _is_integer(v) and 0 <= v < LARGEST_INTEGER)
+SEED = Kind("an integer of at least 0", lambda v: is_integer(v) and v >= 0)
+COUNT = Kind("an integer of at least 0", lambda v: is_integer(v) and 0 <= v < LARGEST_INTEGER)
 FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 DEVICE = Kind("cuda, mps or cpu", lambda v: v in ("cuda", "mps", "cpu"))
 # An option of a third-party class may be infinite or NaN.

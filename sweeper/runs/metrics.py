@@ -81,7 +81,7 @@ def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: Sta
         "best_epoch": int(best["epoch"]) if best else None,
         "final_val_accuracy": last.get("val_accuracy") if completed else None,
         "best_val_accuracy": max(validated, default=None),
-        "final_train_loss": _finite(last.get("train_loss")) if completed else None,
+        "final_train_loss": finite_or_none(last.get("train_loss")) if completed else None,
         "steps_to_target": _steps_to_target(tested, target, status),
         "train_seconds": round(seconds, 6),
         "images_per_second": round(images / seconds, 1) if seconds else None,
@@ -101,7 +101,7 @@ def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, stat
     return "inf" if reached is None and status.finished else reached
 
 
-def _finite(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
@@ -15,9 +15,6 @@ from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_r
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = (
     "run",  # its directory, relative to the folder of all runs
@@ -45,7 +42,7 @@ class Results:
 
 
 def read_results(
-    folders: "Iterable[str | PathLike[str]]", read: Callable[[str, str], Run] = read_row, none_ok: bool = False
+    folders: Iterable[str | PathLike[str]], read: Callable[[str, str], Run] = read_row, none_ok: bool = False
 ) -> Results:
     """The runs below the folders. Of a run with several copies, only the one furthest in training is kept.
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from sweeper import __version__
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.files import say_what_failed
-from sweeper.system.terminal import _writing_stdout
+from sweeper.system.terminal import writing_stdout
 from sweeper.system.text import printable
 
 
@@ -62,7 +62,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         try:
             return command() or 0
         finally:
-            with _writing_stdout():
+            with writing_stdout():
                 sys.stdout.flush()  # what argparse printed
     except (BadInput, RunFailed) as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)

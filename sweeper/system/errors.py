@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 
 ALIASES = {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}  # what other programs call our options
+# What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
+OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
 
 
 class BadInput(Exception):

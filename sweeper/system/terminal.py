@@ -9,12 +9,13 @@ from collections.abc import Iterator
 def say(text: str, end: str = "\n") -> None:
     """Print to stdout and flush, in stdout's encoding. A closed pipe, such as after `head`, is no error."""
     encoding = sys.stdout.encoding or "utf-8"
-    with _writing_stdout():
+    with writing_stdout():
         print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
 
 
 @contextlib.contextmanager
-def _writing_stdout() -> Iterator[None]:
+def writing_stdout() -> Iterator[None]:
+    """A context for writing to stdout: a closed pipe is no error, and a full disk's error names `standard output`."""
     try:
         yield
     except OSError as error:

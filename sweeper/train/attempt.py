@@ -1,4 +1,4 @@
-"""Trains one run, step by step, while its lock is held: choose the device, load the data, run all epochs."""
+"""One attempt at a run, under its lock: from its device and data to its last epoch, in steps."""
 
 import logging
 import time
@@ -33,11 +33,11 @@ CHECK_LOCK_EVERY = 10.0  # seconds
 
 
 class Attempt:
-    """A run that trains, with the metrics and the environment recorded so far.
+    """What is known of a run while it trains, as far as it has come.
 
     Attributes:
-        rows: the rows of `metrics.csv`, one per epoch.
-        environment: what `run.json` records of the environment; empty until device and data are loaded.
+        rows: of `metrics.csv`, one an epoch.
+        environment: the record's; empty until the device and the data are there.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class Attempt:
         self._state: ProcessState | None = None
         self._device_time = DeviceTime(earlier.record, assignment.parallel)
         self._shared = True if assignment.parallel > 1 else shared_before(run.path, earlier.record)
-        self._judged = 0  # rows that were compared with the bars
+        self._judged = 0  # rows
         self._progress = Progress(assignment.config["epochs"], quiet=sweep is not None)
 
     def steps(self, check_lock: Callable[[], None]) -> Generator["torch.cuda.Event | None", None, None]:
-        """Prepare the run and train it to its end. A stop and any error are raised.
+        """Prepare the run and train it to its end; what stops it, or goes wrong, is raised.
 
         Args:
-            check_lock: raises `LockLost` if another process has taken the lock.
+            check_lock: raises `LockLost` once the run is another process's.
         """
         config, run = self._assignment.config, self._run
         for line in self._kept.lines:
@@ -103,28 +103,28 @@ class Attempt:
                 self._shared = True
 
     def close(self) -> None:
-        """Restore the process's state and the terminal. Call it however the steps ended."""
+        """Give the process and the terminal back, however the steps ended."""
         self._progress.close()
         if self._state is not None:
             self._state.close()
 
     def result(self, status: Status) -> dict[str, Any]:
-        """The run's result for `run.json`."""
+        """What came of the attempt, for the record."""
         if self.environment:
             self._count_device_time()
         return summarize_rows(self.rows, self._assignment.config, self.environment, status, self._shared)
 
     def explain_out_of_memory(self) -> str | None:
-        """Which batch size would fit; None if not even the data fit. Call it after the steps have ended."""
+        """Which batch size would fit; None where not even the data did. To be called after the steps have ended."""
         if self._data is None or self._device is None:
             return None
         return explain_out_of_memory(self._assignment.config, self._data, self._device)
 
     def _reason_to_stop(self) -> Stopped | None:
-        """The exception that stops the loop if this process, the sweep or the search ends the run; else None."""
+        """What is thrown into the loop where this process, its sweep or the search ends the run."""
         signals, sweep, bars = self._signals, self._sweep, self._assignment.bars
         if signals.received is not None and sweep is not None and not signals.of_one_job:
-            sweep.request(Status.INTERRUPTED)  # a signal to one worker stops the whole sweep
+            sweep.request(Status.INTERRUPTED)  # a worker's signal, too, is for the whole sweep
         if signals.received is not None or (sweep is not None and sweep.requested()):
             return Stopped()
         if bars is not None and len(self.rows) > self._judged:
@@ -138,5 +138,5 @@ class Attempt:
         self._tracking.epoch(self.rows)
 
     def _count_device_time(self) -> None:
-        """What the run has cost of its device, its share if several ran."""
-        self.environment["device_seconds"] = self._device_time.count()  # of the device; its share if several ran
+        seconds = self._device_time.count()
+        self.environment["device_seconds"] = seconds  # what the run cost of its device, its share if several ran

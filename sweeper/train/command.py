@@ -8,7 +8,7 @@ from sweeper.system.command import exit_code_of
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
 from sweeper.train.launchers.registry import find_launcher
-from sweeper.train.sweep import _carry_out
+from sweeper.train.sweep import carry_out
 from sweeper.train.task import ask_hydra
 
 # Hydra's flags that print help or shell completion and train nothing.
@@ -34,4 +34,4 @@ def _train(arguments: list[str]) -> int:
     if asked.cfg or asked.info:
         ask_hydra(arguments)
         return 0
-    return _carry_out(grid, asked)
+    return carry_out(grid, asked)

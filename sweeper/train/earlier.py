@@ -72,7 +72,7 @@ def _keep_what_is_damaged(assignment: Assignment, run: RunDirectory, damage: Dam
         log.warning("%s%s; the run goes on from its checkpoint", words, f"; it is kept in {kept}" if kept else "")
     elif (aside := run.set_aside()) is not None:
         log.warning(
-            "%s; the run is trained anew, and what there is of it is kept in %s",
+            "%s; the run is trained anew, and its files are kept in %s",
             words,
             assignment.directory / aside.relative_to(run.path),
         )

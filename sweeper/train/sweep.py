@@ -31,8 +31,8 @@ from sweeper.train.sweep_end import sweep_at_work, update_tables
 from sweeper.train.task import Task, train_by_hydra
 
 
-def _carry_out(grid: Grid, asked: argparse.Namespace) -> int:
-    """Carry out all runs of `grid`. Returns the exit code.
+def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
+    """Train the runs that aren't finished and answer the others. Returns the command's exit code.
 
     Args:
         asked: the parsed command line, which is passed to Hydra.

@@ -34,6 +34,11 @@ def test_the_loader_of_every_choice_exists(path):
     assert find_loader(read_yaml(path)["loader"]).__name__ == path.stem
 
 
+def test_a_loaders_former_name_is_the_loader_of_today():
+    """As a user's copy of an earlier YAML names it."""
+    assert find_loader("sweeper.folder.folder") is find_loader("sweeper.datasets.folder")
+
+
 @pytest.mark.parametrize(
     ("overrides", "model"),
     [

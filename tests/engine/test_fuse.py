@@ -75,7 +75,7 @@ def test_other_networks_have_theirs():
     wide_block = ["batch_norm_for_two + relu", "Conv2d", "Conv2d", "batch_norm + relu", "Conv2d", "add"]
     wide = calls(fused(zoo.wide_resnet(10, 3, depth=10, widen_factor=2)))
     assert wide == ["first_convolution", *3 * wide_block, "batch_norm + relu", "GlobalMeanPool", "Linear"]
-    for net in (bottlenecks(), models.resnet20(10, 3, 4), zoo.densenet(10, 3, 4, 2), zoo.mobilenet(10, 3, 0.25)):
+    for net in (bottlenecks(), models.resnet20(10, 3, 8), zoo.densenet(10, 3, 4, 2), zoo.mobilenet(10, 3, 0.25)):
         said = calls(fused(net))
         assert not {"BatchNorm2d", "ReLU", "relu", "Identity"} & set(said)
         norms = sum(isinstance(module, nn.BatchNorm2d) for module in net.modules())
@@ -207,7 +207,7 @@ def test_norms_of_other_classes_and_layers_with_hooks_are_left_alone():
         pass
 
     net = made("resnet20")
-    net.stem.norm = OwnNorm(4)
+    net.stem.norm = OwnNorm(8)
     block = net.stages[1][0]
     block.norm1.register_forward_hook(lambda *_: None)
     block.shortcut.conv.register_forward_hook(lambda *_: None)

@@ -1,4 +1,4 @@
-"""What a GPU can do to a run, told apart, and the batch size that fits."""
+"""The errors of a GPU by what they mean for a run, and the batch size that fits."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What MPS must not be given, shown without a Mac: none was at hand.
+"""What MPS must not be given, shown without a Mac: none was available.
 
 The engine's own loop trains on a pretended device (`pretended_mps.py`) with MPS's options: fp32, contiguous, not
 compiled. Every operator that runs on it is recorded, from the data's way there over forward, loss, backward, optimizer,

@@ -67,7 +67,7 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
     assert done.returncode == 0 and "already" not in done.stdout and "2 runs, 0 done already" in done.stderr
     for directory in (adam, sgd):
         path = directory.relative_to(tmp_path)
-        line = f"{path}/{reasons[directory]}; the run is trained anew, and what there is of it is kept in "
+        line = f"{path}/{reasons[directory]}; the run is trained anew, and its files are kept in "
         assert f"{line}{path}/previous/1" in done.stdout + done.stderr
         assert (directory / "previous" / "1" / "run.json").read_bytes() == foreign[directory]
         assert (directory / "model.safetensors").read_bytes() == results[directory]

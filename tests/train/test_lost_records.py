@@ -63,7 +63,7 @@ def test_what_a_run_of_a_damaged_record_has_is_kept(run, tmp_path, multirun):
     before = contents(run)
     done = run_module("train", *multirun, *RUN, cwd=tmp_path)
     path = run.relative_to(tmp_path)
-    said = f"{path}/run.json: not whole JSON; the run is trained anew, and what there is of it is kept in "
+    said = f"{path}/run.json: not whole JSON; the run is trained anew, and its files are kept in "
     said += f"{path}/previous/1"
     assert done.returncode == 0 and said in done.stdout + done.stderr
     kept = contents(run / "previous" / "1")
