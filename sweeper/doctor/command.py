@@ -5,13 +5,13 @@ Its fields, null if unknown:
 
 - `works`: whether training works on every device present and the outputs folder can be written; `problems`, a list of
   lines, says what doesn't.
-- `versions`: of `sweeper`, `python`, `system` and the libraries.
-- `machine`: `cores`, `memory_bytes`, `memory_available_bytes`.
 - `devices`, a list: `kind`, `present`, `works`, `why` (it isn't present or doesn't work), `name`, `precision`, `losses`
   (by precision, of three epochs of digits), `differs_from_cpu` (by precision: the relative difference of the first
   epoch's loss), `images_per_second` (ResNet-18 on 32×32), `batch_size` (recommended for ResNet-18),
   `batch_size_that_fits` (measured, on CUDA), `kernels` (on CUDA: whether our own work), `gradient_error` (on the CPU,
   relative to float64).
+- `versions`: of `sweeper`, `python`, `system` and the libraries.
+- `machine`: `cores`, `memory_bytes`, `memory_available_bytes`.
 - `outputs`: `path`, `error`, `free_bytes`, `write_bytes_per_second`, `grid_bytes`, `grid_with_weights_bytes`,
   `checkpoints_bytes`.
 - `datasets`, a list: `name`, `present`, `megabytes` (of the download), `command` (that downloads it).
@@ -72,20 +72,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def examine(outputs: Path) -> dict[str, Any]:
     """Check everything; returns the document that the module describes."""
-    machine = checkup.machine()
-    folder = checkup.outputs_folder(outputs)
-    devices = examine_devices(machine["memory_bytes"])
+    found = checkup.find(outputs)
+    folder = found["outputs"]
+    devices = examine_devices(found["machine"]["memory_bytes"])
     problems = [f"{device['kind'].upper()}: {device['why']}" for device in devices if device["works"] is False]
     problems += [f"{folder['path']}: {folder['error']}"] if folder["error"] else []
     return {
         "works": not problems,
         "problems": problems,
-        "versions": checkup.versions(),
-        "machine": machine,
         "devices": devices,
-        "outputs": folder,
-        "datasets": checkup.datasets(),
-        "extras": checkup.extras(),
+        **found,
     }
 
 

@@ -35,6 +35,21 @@ RESNET18_BYTES = 44_800_000  # its weights; a checkpoint holds up to three times
 GUIDE_BYTES, GUIDE_BATCH = 4e9, 128  # memory and batch size of ResNet-18 on an M2, as users report
 
 
+def find(outputs: Path) -> dict[str, Any]:
+    """What can be found without torch, by its field in the document. A new check is a function and a field here.
+
+    Args:
+        outputs: the folder of all runs, which needn't exist.
+    """
+    return {
+        "versions": versions(),
+        "machine": machine(),
+        "outputs": outputs_folder(outputs),
+        "datasets": datasets(),
+        "extras": extras(),
+    }
+
+
 def versions() -> dict[str, str | None]:
     """The versions of sweeper, Python, the system and the libraries; None if not installed."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
