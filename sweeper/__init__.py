@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from sweeper.system.former_modules import install as _install_former_modules
+
 if TYPE_CHECKING:
     import pandas
     from torch import nn
 
 __version__ = "0.1.0"
+_install_former_modules()
 __all__ = ["__version__", "load_model", "load_results"]
 
 

@@ -67,19 +67,33 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
 
 
-def begun_with(run: RunDirectory, record: dict[str, Any] | None) -> Facts | None:
+def begun_with(run: RunDirectory, record: dict[str, Any] | None, name: str | None = None) -> Facts | None:
     """The facts with which a run started, if it has a checkpoint to resume from; else None.
 
     They are read from the record, or from the checkpoint if there is no valid record.
+
+    Args:
+        name: the run's name, see `whole_checkpoint`.
     """
     if not _can_go_on(run.path):
         return None
     if record is not None:
         return _first(record["environment"].get(EARLIER), facts_of(record["environment"]))
-    for name in CHECKPOINT_FILES:
+    state = whole_checkpoint(run, name)
+    return None if state is None else _first(state.get(EARLIER), state.get("numerics"))
+
+
+def whole_checkpoint(run: RunDirectory, name: str | None = None) -> dict[str, Any] | None:
+    """The state of the latest whole checkpoint, or None.
+
+    Args:
+        name: the run's name: a checkpoint that names another run isn't taken. None takes any.
+    """
+    for file in CHECKPOINT_FILES:
         with contextlib.suppress(Damaged):
-            if (state := run.load_checkpoint(name)) is not None:
-                return _first(state.get(EARLIER), state.get("numerics"))
+            state = run.load_checkpoint(file)
+            if state is not None and name in (None, state.get("run", name)):
+                return state
     return None
 
 

@@ -1,14 +1,14 @@
 """Reads what earlier processes left in a run's directory, and decides whether the run resumes from it."""
 
-import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Any
 
 from sweeper.engine.devices import best_kind
-from sweeper.engine.numerics import Kept, begun_with, keep
+from sweeper.engine.numerics import Kept, begun_with, keep, whole_checkpoint
 from sweeper.runs.directory import RunDirectory
-from sweeper.runs.layout import CHECKPOINT_FILES, RUN_FILE
+from sweeper.runs.identity import run_name
+from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.previous import keep_files
 from sweeper.runs.record import Damaged, OfAnotherRun, Refused, read_run
 from sweeper.runs.status import Status
@@ -57,7 +57,7 @@ def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tup
     kind = best_kind(options["kind"])
     if earlier.damage is not None and not rerun:
         _keep_what_is_damaged(assignment, run, earlier.damage)
-    kept = keep(options, threads, begun_with(run, earlier.record), kind)
+    kept = keep(options, threads, begun_with(run, earlier.record, run_name(assignment.config)), kind)
     if rerun and (kept.refused or earlier.status is None or not earlier.status.goes_on):
         run.set_aside()
         return Earlier(), keep(options, threads, None, kind)
@@ -67,7 +67,7 @@ def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tup
 def _keep_what_is_damaged(assignment: Assignment, run: RunDirectory, damage: Damaged) -> None:
     """Report a damaged record. Without a whole checkpoint, move the run's files to `previous/`."""
     words = assignment.as_typed(damage)
-    if _has_whole_checkpoint(run):
+    if whole_checkpoint(run, run_name(assignment.config)) is not None:
         kept = keep_files(run.path, [RUN_FILE]) if isinstance(damage, OfAnotherRun) else None
         log.warning("%s%s; the run goes on from its checkpoint", words, f"; it is kept in {kept}" if kept else "")
     elif (aside := run.set_aside()) is not None:
@@ -76,11 +76,3 @@ def _keep_what_is_damaged(assignment: Assignment, run: RunDirectory, damage: Dam
             words,
             assignment.directory / aside.relative_to(run.path),
         )
-
-
-def _has_whole_checkpoint(run: RunDirectory) -> bool:
-    for name in CHECKPOINT_FILES:
-        with contextlib.suppress(Damaged):
-            if run.load_checkpoint(name) is not None:
-                return True
-    return False

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from made_runs import change_record, make_run
+from made_runs import change_record, make_config, make_run
 
 from sweeper.engine.numerics import Kept
 from sweeper.runs.directory import RunDirectory
@@ -15,7 +15,8 @@ DEVICE = {"kind": "cpu", "threads": None, "precision": "auto", "compile": "auto"
 
 
 def assign(directory, rerun=False, **device) -> Assignment:
-    return Assignment({"rerun": rerun, "device": DEVICE | device}, directory, 1, 1, [])
+    config = make_config() | {"rerun": rerun, "device": DEVICE | device}
+    return Assignment(config, directory, 1, 1, [])
 
 
 def take_up(assignment: Assignment) -> tuple[Earlier, Kept]:
@@ -48,6 +49,15 @@ def test_a_damaged_record_is_no_reason_to_leave_a_whole_checkpoint(tmp_path, cap
     take_up(assign(run.path))
     assert "the run is trained anew" in caplog.text
     assert (run.path / "previous" / "1" / "metrics.csv").exists() and not (run.path / "checkpoint.pt").exists()
+
+
+def test_without_a_record_a_checkpoint_of_another_run_is_kept_aside_and_decides_nothing(tmp_path, caplog):
+    run = RunDirectory(make_run(tmp_path, "running"))
+    run.write_checkpoint({"run": "digits-mlp/another", "epoch": 1, "numerics": {"device": "cpu", "threads": 3}})
+    (run.path / "run.json").write_text("{")
+    _, kept = take_up(assign(run.path))
+    assert kept.threads == 1 and "the run is trained anew" in caplog.text
+    assert (run.path / "previous" / "1" / "checkpoint.pt").exists() and run.load_checkpoint() is None
 
 
 def test_a_record_of_another_run_is_kept_aside_from_a_whole_checkpoint(tmp_path, caplog):
