@@ -46,6 +46,23 @@ def folder(): os.chdir("/")
 def endless_thread(): threading.Thread(target=time.sleep, args=(1e6,), name="endless").start()
 
 
+class Model(torch.nn.Module):
+    def __init__(self, num_classes, in_channels, image_size=8, width=4, depth=1):
+        super().__init__()
+        self.layer, self.calls = torch.nn.LazyLinear(num_classes), 0
+        self.layer(torch.zeros(1, in_channels * image_size * image_size))
+
+    def forward(self, x):
+        self.calls += self.training
+        if self.calls == 7:
+            sys.exit(0)
+        return self.layer(x.flatten(1))
+
+
+def schedule(optimizer, total_steps, **options):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: sys.exit(0) if step == 7 else 1.0)
+
+
 def everything():
     torch.set_num_threads(torch.get_num_threads() + 1)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -113,6 +130,19 @@ def sweep(request, users_folder):
     start = interleaved if launcher == "packed" else lambda *arguments, **more: run_module("train", *arguments, **more)
     done = start(*arguments, *LAUNCHERS[launcher], f"outputs={outputs}", **user(users_folder))
     return done, users_folder / outputs
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["model._target_=sweeper.models.mlp,rogue.Model", "schedule._target_=sweeper.schedules.cosine,rogue.schedule"],
+)
+def test_a_model_or_a_schedule_that_leaves_costs_its_run_alone(tmp_path, users_folder, group):
+    words = ("-m", *TINY, "epochs=3", "model=mlp", "optimizer=sgd", group, "hydra/launcher=basic")
+    done = run_module("train", *words, **user(users_folder, tmp_path))
+    assert done.returncode == 1, done.stderr
+    ended = sorted((record["status"], record["error"]) for record in records(tmp_path / "outputs").values())
+    assert ended == [("completed", None), ("failed", "SystemExit: sys.exit(0)")]
+    assert (tmp_path / "outputs" / "summary.csv").is_file()
 
 
 def test_what_leaves_fails_in_a_line_and_the_tables_are_made(sweep):
