@@ -9,7 +9,7 @@ HERE := not cuda and not cluster and not browser and not tracker and not noteboo
 help:
 	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
-	@echo "make test-fast    the part of the tests that takes less than a minute"
+	@echo "make test-fast    the part of the tests that takes a few minutes"
 	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
 	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
