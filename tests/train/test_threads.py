@@ -34,7 +34,8 @@ def records(folder: Path) -> dict[int, dict]:
 
 
 def stop_when(told: str, arguments: tuple[str, ...], cwd: Path) -> None:
-    """Start the command, send SIGTERM when its run of the last seed has trained an epoch and the others `told`."""
+    """Start the command, send SIGTERM when its run of the last seed has trained an epoch and the others of `told` are
+    completed: two of them end at almost the same time, and the last one begins when the first of them has."""
     cwd.mkdir(exist_ok=True)
     with (cwd / "log").open("w") as log:
         command = [sys.executable, "-m", "sweeper.train", *arguments]
@@ -43,7 +44,8 @@ def stop_when(told: str, arguments: tuple[str, ...], cwd: Path) -> None:
     while True:
         assert process.poll() is None and time.monotonic() < deadline, (cwd / "log").read_text()
         *others, last = sorted(cwd.glob("outputs/*/*/metrics.csv"), key=lambda path: path.parent.name) or [None]
-        if last is not None and len(others) == told.count(",") and last.read_text().count("\n") > 1:
+        begun = last is not None and len(others) == told.count(",") and last.read_text().count("\n") > 1
+        if begun and all(run["status"] == "completed" for seed, run in records(cwd).items() if str(seed) != told[-1]):
             break
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
@@ -61,7 +63,7 @@ def same(one: Path, other: Path) -> None:
 @two_cores
 @pytest.mark.slow
 def test_a_sweep_stopped_at_its_last_run_ends_as_if_it_had_not_been(tmp_path):
-    sweep = ("-m", *RUN, "epochs=30", "seed=1,2,3", *JOBLIB)
+    sweep = ("-m", *RUN, "epochs=100", "seed=1,2,3", *JOBLIB)
     stop_when("1,2,3", sweep, tmp_path / "stopped")
     assert [records(tmp_path / "stopped")[seed]["status"] for seed in (1, 2, 3)] == [
         "completed",
@@ -76,7 +78,7 @@ def test_a_sweep_stopped_at_its_last_run_ends_as_if_it_had_not_been(tmp_path):
         assert ("going on from the checkpoint" in done.stderr) == (name == "stopped"), done.stderr
     same(tmp_path / "whole", tmp_path / "stopped")
     for record in (*records(tmp_path / "stopped").values(), *records(tmp_path / "whole").values()):
-        assert record["environment"]["threads"] == max(1, cores() // 2) and record["result"]["epochs_done"] == 30
+        assert record["environment"]["threads"] == max(1, cores() // 2) and record["result"]["epochs_done"] == 100
 
 
 @pytest.fixture(scope="module")
