@@ -157,7 +157,8 @@ def test_a_row_is_trained_and_judged(tmp_path):
     command = [sys.executable, "-m", "benchmarks.reproduce", "cifar10-sgd", *TINY, f"outputs={tmp_path}"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.splitlines()[-1].endswith("(n = 2) at the last epoch, published 95.06 ± 0.30 (n = 3): doesn't hold")
+    words = "(n = 2) at the last epoch, published 95.06 ± 0.30 (n = 3): doesn't hold"
+    assert done.stdout.splitlines()[-1].endswith(words)
     recipe = [word for word in ROWS["cifar10-sgd"].words if word != "epochs=100"]
     came = read(Path(tmp_path), recipe)
     assert came.ended and len(came.final) == 2
