@@ -15,10 +15,11 @@ from sweeper.runs.results import read_results
 
 def main(outputs: str, file: str) -> None:
     shown = show(summarize(read_results([outputs]).runs))
+    (block,) = shown.blocks
     table = Table(box=box.SIMPLE_HEAD, title=shown.title, title_justify="left", title_style="")
     for name in shown.header:
         table.add_column(name, no_wrap=True)
-    for row in shown.rows:
+    for row in block.rows:
         table.add_row(*row)
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)

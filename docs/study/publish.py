@@ -102,7 +102,7 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
         "again": _again(study, tasks),
     }
     clean = [task for task in tasks if is_clean(task.config["noise"])]
-    main = max(clean or tasks, key=lambda task: (len(task.rank_seeds), task.config["epochs"]))
+    main = max(clean or tasks, key=lambda task: (min(task.comparison.seeds.values(), default=0), task.config["epochs"]))
     parts = ["## What came of it", f"**{task_title(main)}**", _ranking(main), " ".join(describe_task(main))]
     parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
     for task in tasks:

@@ -115,9 +115,9 @@ def test_ranking_and_runs_have_the_tables_numbers(study):
         for cells in page.tables[table][1:]:
             row = rows[cells[1], rate]
             mean, std = 100 * float(row["final_test_accuracy_mean"]), 100 * float(row["final_test_accuracy_std"])
-            assert cells[4] == f"{mean:.2f} ± {std:.2f} % (n = 3)"
+            assert cells[5] == f"{mean:.2f} ± {std:.2f} % (n = 3)"
             low, high = (100 * float(row[f"final_test_accuracy_ci95_{end}"]) for end in ("low", "high"))
-            assert cells[5] == f"{low:.2f} to {high:.2f}"
+            assert cells[6] == f"{low:.2f} to {high:.2f}"
     with (outputs / "results.csv").open() as file:
         final = {row["run"]: f"{100 * float(row['final_test_accuracy']):.2f}" for row in csv.DictReader(file)}
     assert {cells[0]: cells[3] for cells in page.tables["runs-table"][1:]} == final
@@ -175,8 +175,8 @@ def test_one_seed(tmp_path, page):
     make_run(tmp_path)
     make_run(tmp_path, optimizer="adam", accuracy=0.8)
     found = page()
-    assert "One seed tells nothing of chance" in found.text
-    assert [cells[0] for cells in found.tables["ranking-0"][1:]] == ["1", "2"]  # no interval in brackets
+    assert "one seed tells nothing of chance" in found.text
+    assert [cells[0] for cells in found.tables["ranking-0"][1:]] == ["–", "–"]  # no interval, no rank
 
 
 def test_only_failed_runs(tmp_path, page):
@@ -231,7 +231,7 @@ def test_half_written_runs(tmp_path, page):
     make_run(tmp_path, seed=3)
     found = page()
     assert "1 run is not finished" in found.text and "1 run is failed or damaged" in found.text
-    assert "(n = 1)" in found.tables["ranking-0"][1][4]
+    assert "(n = 1)" in found.tables["ranking-0"][1][5]
 
 
 def test_a_diverged_run_is_told_and_averaged_into_nothing(tmp_path, page):
@@ -240,7 +240,7 @@ def test_a_diverged_run_is_told_and_averaged_into_nothing(tmp_path, page):
     make_run(tmp_path, "diverged", seed=4, error="the loss is nan in epoch 3, step 55")
     found = page()
     assert "sgd diverged in 1 of 4 finished runs" in found.text
-    assert found.tables["ranking-0"][1][4] == "90.00 ± 0.00 % (n = 3)"
+    assert found.tables["ranking-0"][1][5] == "90.00 ± 0.00 % (n = 3)"
     assert found.tables["bad-table"][1][1:] == ["diverged", "3", "the loss is nan in epoch 3, step 55"]
 
 
@@ -279,3 +279,13 @@ def test_any_mixture_of_runs_has_a_page(tmp_path, page, seed):
     found = page()
     assert len(found.tables["runs-table"]) > 1
     assert not re.search(r"\b(nan|None|inf)\b", found.text)
+
+
+def test_a_margin_is_an_option(tmp_path, capsys):
+    for seed, accuracy in enumerate((0.9, 0.91, 0.92)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="lion")
+    assert main([str(tmp_path), "--margin", "1"]) == 0
+    assert "Equivalent within ±1.00 points: lion and sgd." in Page(tmp_path / "report.html").text
+    assert main([str(tmp_path), "--margin", "none"]) == 2
+    assert "must be a number of percentage points above 0" in capsys.readouterr().err
