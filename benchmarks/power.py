@@ -3,7 +3,7 @@
 Scores are normal. Each row simulates studies of so many methods and seeds twice with the same noise: with equal methods
 (error: the share of studies with any claim) and with one method that is `LEAD` points better (power: the share of its
 pairs that are claimed). Beside it stand paired t tests with Holm's correction, and the share of studies that get the
-warning of unequal scatter. Writes `benchmarks/results/power.csv`; `docs/statistics.md` has its tables.
+warning of unequal scatter. Writes `benchmarks/results/power.csv`; `docs/statistics.md` has its table.
 """
 
 import csv
@@ -112,13 +112,18 @@ def read() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def tables() -> str:
-    """The recorded figures in Markdown, in percent."""
-    head = ["scatter", "optimizers", "seeds", "error", "power", "error, paired t", "power, paired t", "warned"]
+def table() -> str:
+    """The recorded figures in Markdown, in percent: a line for each kind of study, a figure for each of `SEEDS`."""
+    seeds = ", ".join(map(str, SEEDS))
+    head = ["scatter", "optimizers", f"error at {seeds} seeds", "power", "power of paired t tests", "warned"]
     lines = [head, ["---"] * len(head)]
+    kinds: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in read():
-        percents = [f"{100 * float(row[name]):.1f} %" if row[name] else "–" for name in COLUMNS[4:]]
-        lines.append([row["scenario"], row["methods"], row["seeds"], *percents])
+        kinds.setdefault((row["scenario"], row["methods"]), []).append(row)
+    for kind, of_seeds in kinds.items():
+        cells = [[row[name] for row in of_seeds] for name in ("error", "power", "power_paired", "warned")]
+        words = (", ".join(f"{100 * float(cell):.1f}" for cell in three) if all(three) else "–" for three in cells)
+        lines.append([*kind, *words])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -140,7 +145,7 @@ def main() -> None:
         for row in rows():
             writer.writerow(row)
             print(*(row.get(name, "–") for name in COLUMNS), file=sys.stderr)
-    print(tables())
+    print(table())
 
 
 if __name__ == "__main__":

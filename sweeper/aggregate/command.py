@@ -1,6 +1,7 @@
 """`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -128,8 +129,7 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
             table.add_row(*map(Text, row))
         with console.capture() as captured:
             console.print(table)
-        if block.title:
-            yield block.title
+        yield from textwrap.wrap(block.title, console.width)
         yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
         yield ""
 
