@@ -109,7 +109,7 @@ def _seeds(tasks: Sequence[Task]) -> "Figure":
             axes.plot([place + 0.12] * len(best), best, "o", color=color, markerfacecolor="none")
             axes.hlines(mean(final), place - 0.3, place + 0.06, color=color, linewidth=1)
         axes.set_xticks(range(len(shown)), [_label(setting.label, 16) for setting in shown], rotation=30, ha="right")
-        axes.set(title=_title(task.label), ylabel=f"accuracy (%): ● final, ○ {BEST}")
+        axes.set(title=_title(task.label), ylabel=f"accuracy (%): ● final\n○ {BEST}")
     return figure
 
 
