@@ -66,7 +66,7 @@ def test_a_title_has_the_length_of_training_once(tmp_path, tasks):
     assert tasks()[0].label.endswith(", 1 epoch")
 
 
-def test_settings_are_told_apart_by_what_differs(tmp_path, tasks):
+def test_settings_are_labelled_by_what_differs(tmp_path, tasks):
     for lr in (0.1, 0.01):
         make_run(tmp_path, optimizer__lr=lr)
     make_run(tmp_path, optimizer="adam")

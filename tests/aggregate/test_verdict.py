@@ -113,6 +113,22 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
     assert "another learning rate" in text and "One data set" in text
 
 
+def test_no_sentence_has_more_than_25_words(tmp_path):
+    """Of a search without validation, another length, other devices, an optimizer's own schedule, and bad runs."""
+    study(tmp_path, 3, 0.05)
+    make_run(tmp_path, seed=1, optimizer__lr=1.0)
+    make_run(tmp_path, seed=9, epochs=30, environment={"device": "cuda", "precision": "bf16"})
+    make_run(tmp_path, "diverged", seed=9, epochs=30, optimizer="schedule_free_sgd", schedule={"name": "warmup"})
+    make_run(tmp_path, "failed", seed=4)
+    make_run(tmp_path, "interrupted", seed=5)
+    runs = read_results([tmp_path]).runs
+    tasks = group_tasks(runs)
+    said = [*describe_limits(tasks, runs), *(sentence for task in tasks for sentence in describe_task(task, 0.01))]
+    assert len(said) >= 10
+    for sentence in said:
+        assert len([word for word in sentence.split() if any(map(str.isalnum, word))]) <= 25, sentence
+
+
 def test_nothing_is_not_below_nothing():
     assert [points(share) for share in (-1e-9, 0.0, -0.0125, math.nan)] == ["+0.00", "+0.00", "−1.25", "–"]
 

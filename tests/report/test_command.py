@@ -201,7 +201,7 @@ def test_mixed_lengths_are_not_compared(tmp_path, page):
     assert found.text.count("There is one optimizer only") == 2
 
 
-def test_mixed_devices_are_named_and_their_speed_told_apart(tmp_path, page):
+def test_mixed_devices_are_named_and_each_has_its_speed(tmp_path, page):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, seed=2, environment={"device": "cuda", "device_name": "Some GPU", "precision": "bf16"})
     found = page()
