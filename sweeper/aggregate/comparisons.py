@@ -25,7 +25,7 @@ Scores = Mapping[str, Mapping[int, float]]  # by method and seed; higher is bett
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference a - b, in the unit of the scores.
+    """The difference a - b of two methods, of which `a` is the higher one, in the unit of the scores.
 
     Attributes:
         n: the number of seeds that both have.
@@ -48,16 +48,16 @@ class Difference:
 
     @property
     def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
+        return self.low > 0
 
     @property
     def gap(self) -> float:
         """The largest difference in the interval, in either direction."""
-        return max(abs(self.low), abs(self.high))
+        return self.high
 
     def within(self, margin: float) -> bool:
         """Whether the whole interval lies within ± `margin`: equivalence, if the margin was fixed before the runs."""
-        return -margin < self.low and self.high < margin
+        return self.high < margin
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Comparison:
         methods: the best first.
         seeds: the number of scores of each method.
         diverged: the number of diverged runs of each method that has any; their scores are in no estimate.
-        differences: of every pair; `a` is never below `b`.
+        differences: of every pair.
         deviation: the pooled residual standard deviation; NaN without degrees of freedom, 0 without scatter.
         df: the residual's degrees of freedom.
-        scatter: the methods' residual deviations, if one of them is plainly larger than the others.
+        scatter: the method that scatters plainly more than the others, if one does.
         ignored: the number of scores that are no finite number; they count as missing.
     """
 
@@ -152,8 +152,7 @@ def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: fl
 
 
 def _better(differences: Iterable[Difference], diverged: Container[str]) -> frozenset[tuple[str, str]]:
-    found = [(d.a, d.b) if d.low > 0 else (d.b, d.a) for d in differences if d.excludes_zero]
-    return frozenset(pair for pair in found if pair[0] not in diverged)
+    return frozenset((d.a, d.b) for d in differences if d.excludes_zero and d.a not in diverged)
 
 
 @cache

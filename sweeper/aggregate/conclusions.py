@@ -39,22 +39,18 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         return f"{d.a} and {d.b}: {said[0].lower()}{said[1:]}" if named else said
     lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
-        better, worse, low, high = (d.a, d.b, d.low, d.high) if d.low > 0 else (d.b, d.a, -d.high, -d.low)
-        than = f" than {worse}" * named
-        said = f"{better} {'is ' * (named or bool(lost))}higher{than} by {size(d.difference)} points"
-        said += f" (95 % CI {_end(low)} to {_end(high)})."
-        said = f"among finished runs {said}" if lost else said
+        higher = f"{'is ' * (named or bool(lost))}higher{f' than {d.b}' * named}"
+        said = f"{d.a} {higher} by {size(d.difference)} points (95 % CI {_end(d.low)} to {_end(d.high)})."
     else:
-        said = f"o significant difference (n = {d.n})" if d.n else "o significant difference (no seed in common)"
-        said += f"; a gap up to {size(d.gap)} points remains possible."
-        between = f"{d.a} and {d.b}: " * named
-        said = f"among finished runs {between}n{said}" if lost else f"{between}{'n' if named else 'N'}{said}"
+        n = f"n = {d.n}" if d.n else "no seed in common"
+        said = f"no significant difference ({n}); a gap up to {size(d.gap)} points remains possible."
+        said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
-        whole = len(lost) == 1 and d.excludes_zero
-        said = f"{'; '.join(lost)}; {said}" if whole else f"{', '.join(lost)}. {said[0].upper()}{said[1:]}"
-    if margin is not None and d.within(margin):
-        said += f" Equivalent within ±{size(margin)} points."
-    return said
+        short = len(lost) == 1 and d.excludes_zero
+        return f"{lost[0]}; among finished runs {said}" if short else f"{', '.join(lost)}. Among finished runs {said}"
+    if not d.excludes_zero and not named:
+        said = said[0].upper() + said[1:]
+    return f"{said} Equivalent within ±{size(margin)} points." if margin is not None and d.within(margin) else said
 
 
 def describe_comparison(comparison: Comparison, margin: float | None = None) -> list[str]:
@@ -67,7 +63,8 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     if not shown:
         return []
     several = len(comparison.methods) > 2
-    by = f"Simultaneous 95 % intervals by Tukey's method, {len(shown)} pairs" if several else "Paired t interval"
+    pairs = f"{len(shown)} pair{'s' * (len(shown) != 1)}"
+    by = f"Simultaneous 95 % intervals by Tukey's method, {pairs}" if several else "Paired t interval"
     said = [f"{by}, {_n(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
     said += _pairs_of_note(comparison)
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({comparison.df} degrees of freedom).")
@@ -143,7 +140,9 @@ def _pairs_of_note(comparison: Comparison) -> list[str]:
 
 
 def _equivalent(comparison: Comparison, margin: float) -> list[str]:
-    return [f"{d.a} and {d.b}" for d in comparison.differences if d.within(margin)]
+    """The pairs whose interval lies within the margin. Who diverged is equivalent to none."""
+    whole = [d for d in comparison.differences if not {d.a, d.b} & comparison.diverged.keys()]
+    return [f"{d.a} and {d.b}" for d in whole if d.within(margin)]
 
 
 def _equivalence(comparison: Comparison, margin: float) -> list[str]:

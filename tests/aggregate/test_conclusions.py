@@ -84,6 +84,14 @@ def test_both_diverged():
     assert describe_difference(found, found.differences[0]).startswith(words)
 
 
+def test_who_diverged_is_equivalent_to_none():
+    scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
+    found = compare(scores, {"a": 1})
+    assert "equivalent within ±1.00 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
+    assert "quivalent" not in describe_difference(found, found.between("a", "b"), 0.01)
+    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1.00 points.")
+
+
 @pytest.mark.parametrize(
     ("scores", "line", "pair"),
     [
