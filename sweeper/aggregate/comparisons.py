@@ -18,6 +18,7 @@ from sweeper.aggregate.scatter import Scatter, plain_scatter
 from sweeper.aggregate.statistics import mean
 
 LEVEL = 0.95  # of all intervals of a task together
+ROUNDING = 1e-12  # of the largest score: what is no larger is 0
 POWER = 0.8  # at which a difference counts as detectable
 
 Scores = Mapping[str, Mapping[int, float]]  # by method and seed; higher is better
@@ -122,14 +123,15 @@ def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: fl
     table = np.array([[cells[m].get(s, math.nan) for s in seeds] for m in methods]).reshape(len(methods), len(seeds))
     design = BlockDesign(np.isfinite(table))
     effects, residuals = design.fit(table)
-    deviation = _deviation(design, residuals, table)
+    rounding = ROUNDING * float(np.nanmax(np.abs(table), initial=0.0))
+    deviation = _above(float(design.deviation(residuals)), rounding) if design.df > 0 else math.nan
     errors = deviation * design.errors() if deviation > 0 else np.full((len(methods), len(methods)), math.nan)
     half = quantile(len(methods), design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
     found = []
     for i, j in itertools.combinations(range(len(methods)), 2):
         connected = design.parts[i] == design.parts[j]
         a, b = (j, i) if connected and effects[j] > effects[i] else (i, j)
-        difference = float(effects[a] - effects[b]) if connected else math.nan
+        difference = _above(float(effects[a] - effects[b]), rounding) if connected else math.nan
         error = float(errors[a, b])
         ends = (difference - half * error, difference + half * error)
         found.append(
@@ -174,9 +176,6 @@ def detectable_difference(error: float, df: int, methods: int, power: float = PO
     return float(nctdtrinc(df, 1 - power, quantile(methods, df, level) / math.sqrt(2))) * error
 
 
-def _deviation(design: BlockDesign, residuals: np.ndarray, table: np.ndarray) -> float:
-    """The pooled residual deviation: NaN without degrees of freedom, 0 if it is no more than the scores' rounding."""
-    if design.df < 1:
-        return math.nan
-    deviation = float(design.deviation(residuals))
-    return deviation if deviation > 1e-12 * float(np.nanmax(np.abs(table))) else 0.0
+def _above(value: float, rounding: float) -> float:
+    """The value, or 0 if it is no more than a rounding error."""
+    return value if abs(value) > rounding else 0.0

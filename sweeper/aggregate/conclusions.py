@@ -203,9 +203,10 @@ def _few(names: Sequence[str], comma: str = ",", most: int = 3) -> str:
 
 
 def size(share: float) -> str:
-    """A size in percentage points, e.g. `0.69`."""
-    return f"{100 * abs(share):.2f}"
+    """A size in percentage points, e.g. `0.69`; what isn't 0 is never shown as 0.00."""
+    points = 100 * abs(share)
+    return f"{points:.2f}" if points == 0 or points >= 0.005 else f"{points:.1g}"
 
 
 def _end(share: float) -> str:
-    return f"{100 * share:.2f}".replace("-", "−")
+    return f"{'−' * (share < 0)}{size(share)}"

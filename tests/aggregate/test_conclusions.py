@@ -84,6 +84,15 @@ def test_both_diverged():
     assert describe_difference(found, found.differences[0]).startswith(words)
 
 
+def test_an_end_that_is_not_0_is_not_shown_as_0():
+    scores = by_seed(a=[0.9, 0.9001, 0.9003], b=[0.89999, 0.90008, 0.90029])
+    found = compare(scores)
+    assert describe_difference(found, found.differences[0]) == (
+        "No significant difference (n = 3); a gap up to 0.003 points remains possible."
+    )
+    assert "The residual deviation is 0.0004 points (2 degrees of freedom)." in describe_comparison(found)
+
+
 def test_who_diverged_is_equivalent_to_none():
     scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
     found = compare(scores, {"a": 1})
@@ -97,6 +106,11 @@ def test_who_diverged_is_equivalent_to_none():
     [
         (by_seed(a=[0.5], b=[0.6]), "one seed tells nothing of chance", "One seed tells nothing of chance."),
         ({"a": {1: 0.5, 2: 0.6}, "b": {3: 0.5, 4: 0.6}}, "no two optimizers have a seed in common", "No seed connects"),
+        (
+            by_seed(a=[0.1, 0.3], b=[0.1, 0.3], c=[0.1, 0.3]),
+            "the same result in every seed",
+            "The same result in every",
+        ),
         (by_seed(a=[0.5, 0.5], b=[0.5, 0.5]), "the same result in every seed", "The same result in every seed (n = 2)"),
         (by_seed(a=[0.5, 0.6], b=[0.6, 0.7]), "same difference, so there is no scatter", "no scatter, so no interval."),
         (by_seed(a=[0.5, 0.6], b=[0.7]), "one seed tells nothing of chance", "One seed tells nothing of chance."),
