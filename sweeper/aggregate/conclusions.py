@@ -80,9 +80,11 @@ def chance_lead(methods: int, seeds: int) -> float:
     bound = math.comb(methods, 2) * 2.0 ** (1 - seeds)  # the sum over all pairs; exact for one
     if methods == 2 or bound < RARE:
         return bound
-    scores = np.random.default_rng(0).random((max(100, DRAWS // (methods * methods * seeds)), seeds, methods))
-    always = (scores[..., :, None] > scores[..., None, :]).all(axis=1)
-    return float(always.reshape(len(always), -1).any(axis=1).mean())
+    draws = max(100, DRAWS // (methods * methods * seeds))
+    scores = np.random.default_rng(0).random((draws, seeds, methods))
+    above = scores[..., :, None] > scores[..., None, :]
+    always = np.logical_and.reduce(above, axis=1).reshape(draws, -1)
+    return float(np.logical_or.reduce(always, axis=1).mean())
 
 
 def _order(comparison: Comparison) -> str:
