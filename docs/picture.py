@@ -10,15 +10,20 @@ from rich.table import Table
 
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import show
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.aggregate.verdict import answer_task
 from sweeper.runs.results import read_results
 
 
 def main(outputs: str, file: str) -> None:
-    shown = show(summarize(read_results([outputs]).runs))
-    table = Table(box=box.SIMPLE_HEAD, title=shown.title, title_justify="left", title_style="")
+    runs = read_results([outputs]).runs
+    shown = show(summarize(runs), {task.label: answer_task(task) for task in group_tasks(runs)})
+    (block,) = shown.blocks
+    title = f"{shown.title}\n\n{block.title}"
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="")
     for name in shown.header:
         table.add_column(name, no_wrap=True)
-    for row in shown.rows:
+    for row in block.rows:
         table.add_row(*row)
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)

@@ -245,7 +245,7 @@ def test_without_validation_images_nothing_is_chosen(tmp_path, capsys):
     assert not list(tmp_path.glob("*.csv"))
 
 
-def test_two_searches_are_told_apart_by_the_user(search, capsys):
+def test_of_two_searches_the_user_names_one(search, capsys):
     for lr in (0.1, 0.2):
         make_trial(search, 0.5, 0.5, epochs=9, optimizer__lr=lr)
     assert main([str(search)]) == 2

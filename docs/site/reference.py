@@ -29,8 +29,10 @@ PUBLIC = {
     },
     "Schedules": {"sweeper.schedules": ("constant", "cosine", "step", "wsd")},
     "Statistics": {
-        "sweeper.aggregate.statistics": ("confidence_interval", "smallest_detectable_difference"),
-        "sweeper.aggregate.comparisons": ("compare_paired", "hedges_g", "holm"),
+        "sweeper.aggregate.statistics": ("confidence_interval",),
+        "sweeper.aggregate.comparisons": ("compare", "Comparison", "Difference", "detectable_difference"),
+        "sweeper.aggregate.order": ("Order",),
+        "sweeper.aggregate.conclusions": ("answer", "describe_comparison", "describe_difference"),
     },
 }
 

@@ -102,12 +102,12 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
         "again": _again(study, tasks),
     }
     clean = [task for task in tasks if is_clean(task.config["noise"])]
-    main = max(clean or tasks, key=lambda task: (len(task.rank_seeds), task.config["epochs"]))
-    parts = ["## What came of it", f"**{task_title(main)}**", _ranking(main), " ".join(describe_task(main))]
+    main = max(clean or tasks, key=lambda task: (min(task.comparison.seeds.values(), default=0), task.config["epochs"]))
+    parts = ["## What came of it", f"**{task_title(main)}**", _verdict(main), _ranking(main)]
     parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
     for task in tasks:
         if task is not main:
-            parts += [f"**{task_title(task)}**: {' '.join(describe_task(task))}"]
+            parts += [f"**{task_title(task)}**", _verdict(task)]
     parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
     return page, {"study": "\n\n".join(parts)}
 
@@ -129,9 +129,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _task(task: Task) -> str:
-    parts = [_ranking(task), " ".join(describe_task(task))]
+    parts = [_verdict(task), _ranking(task)]
     pairs = pairs_table(task)
     return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
+
+
+def _verdict(task: Task) -> str:
+    """The answer in a line, and below it what it stands on."""
+    answer, *sentences = describe_task(task)
+    return "\n\n".join(filter(None, [f"**{answer}**", " ".join(sentences)]))
 
 
 def _figures(study: Path) -> str:

@@ -1,12 +1,10 @@
-"""Uncertainty by resampling seeds: ranks, the interquartile mean, the probability of improvement.
+"""Statistics over several tasks, with intervals by resampling seeds: interquartile mean, probability of improvement.
 
-Higher scores are better. The score of a diverged run is -inf, the worst: it has a rank in every order, and a mean that
-includes it is -inf, too.
+Higher scores are better. The score of a diverged run is -inf, the worst; a mean that includes it is -inf, too.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,38 +13,26 @@ RESAMPLES = 2000
 Scores = Sequence[Sequence[float]]  # for each task the scores of its seeds
 
 
-@dataclass(frozen=True)
-class Rank:
-    """A rank; 1 is best, and ties share the mean of their ranks. `low` to `high` contains 95 % of the resamples."""
+def min_max(methods: Scores) -> list[list[float]]:
+    """One task's scores by method, normalized: 0 is the lowest mean of its methods and 1 the highest.
 
-    rank: float
-    low: float
-    high: float
-
-
-def rank_with_interval(scores: Sequence[Sequence[float]], level: float = 0.95, seed: int = 0) -> list[Rank]:
-    """Rank methods by mean score, with percentile bootstrap intervals from `RESAMPLES` resamples of the seeds.
-
-    All methods get the same resampled seeds, so a seed's effect on all of them alike changes no rank. Three seeds have
-    only ten different resamples: the interval is then rough, and rather too narrow.
-
-    Args:
-        scores: (methods, seeds), the same seeds in the same order for each method, at least one.
-        seed: seeds the resampling.
+    So that every task weighs the same in a mean over tasks, whatever its difficulty: arXiv 2108.13264 pools scores
+    normalized per task. Single scores may lie outside [0, 1]. A diverged run stays -inf and enters no mean.
+    Where all means are equal, every other score becomes 0.5.
     """
-    values = np.array(scores, dtype=float)
-    n = values.shape[1]
-    drawn = np.random.default_rng(seed).integers(0, n, (RESAMPLES, n))
-    ranks = _ranks(values[:, drawn].mean(axis=2))
-    ends = _quantiles(ranks, level)
-    return [
-        Rank(float(rank), float(low), float(high))
-        for rank, low, high in zip(_ranks(values.mean(axis=1, keepdims=True))[:, 0], *ends, strict=True)
-    ]
+    means = [float(np.mean(finite)) for scores in methods if (finite := [s for s in scores if math.isfinite(s)])]
+    low, high = (min(means), max(means)) if means else (0.0, 0.0)
+
+    def normalized(score: float) -> float:
+        if not math.isfinite(score):
+            return score
+        return (score - low) / (high - low) if high - low > 1e-12 * abs(high) else 0.5
+
+    return [[normalized(score) for score in scores] for scores in methods]
 
 
 def interquartile_mean(tasks: Scores) -> float:
-    """The mean of the middle half of all tasks' pooled scores (arXiv 2108.13264).
+    """The mean of the middle half of all tasks' pooled scores, which should be normalized (arXiv 2108.13264).
 
     A quarter of the scores, rounded down, is left out at either end.
 
@@ -93,14 +79,6 @@ def stratified_interval(
     found = np.array([statistic(*map(drawn, methods)) for _ in range(RESAMPLES)])
     low, high = _quantiles(found[None, :], level)
     return float(low[0]), float(high[0])
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Ranks along the methods, from scores (methods, resamples) and of the same shape."""
-    above = (scores[None, :, :] > scores[:, None, :]).sum(axis=1)
-    equal = (scores[None, :, :] == scores[:, None, :]).sum(axis=1)
-    ranks: np.ndarray = 1 + above + (equal - 1) / 2
-    return ranks
 
 
 def _quantiles(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

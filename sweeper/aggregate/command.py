@@ -1,18 +1,20 @@
 """`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.terminal import say
 
 if TYPE_CHECKING:
-    from sweeper.aggregate.summary import Summary
+    from sweeper.aggregate.tables import Shown
     from sweeper.runs.results import Results
 
 MOST_REASONS = 10
@@ -23,17 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format)))
+        margin = margin_share(arguments.margin)
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin))
 
     return exit_code_of(command)
 
 
-def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) -> str:
+def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], margin: float | None = None) -> str:
     """Write the tables of the runs below `outputs`.
 
     Args:
         into: the folder to write to; None is the first of `outputs`.
         formats: some of `FORMATS`; CSV is always written.
+        margin: of equivalence, as a share; the printed answers then say which pairs lie within.
 
     Returns:
         The text to print: the summary, the number of runs of each status, and the paths of the tables.
@@ -44,11 +48,14 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     from sweeper.aggregate.frame import to_frame
     from sweeper.aggregate.summary import summarize
     from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
+    from sweeper.aggregate.tasks import group_tasks
+    from sweeper.aggregate.verdict import answer_task
     from sweeper.runs.results import read_results
     from sweeper.system.files import make_folder, write_together
 
     results = read_results(outputs)
     summary = summarize(results.runs)
+    shown = show(summary, {task.label: answer_task(task, margin) for task in group_tasks(results.runs)})
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -56,15 +63,15 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str]) 
     if "parquet" in formats:
         files[FORMATS["parquet"]] = to_frame(results).to_parquet(index=False)
     if "markdown" in formats:
-        files[FORMATS["markdown"]] = to_markdown(show(summary))
+        files[FORMATS["markdown"]] = to_markdown(shown)
     if "latex" in formats:
-        files[FORMATS["latex"]] = to_latex(show(summary))
+        files[FORMATS["latex"]] = to_latex(shown)
     folder = Path(into or outputs[0])
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
         write_together({folder / name: content for name, content in files.items()})
     return "\n".join(
-        [*_summary_lines(summary), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
+        [*_summary_lines(shown), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
     )
 
 
@@ -75,6 +82,7 @@ def _parser() -> Parser:
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
     parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    add_margin(parser)
     parser.add_argument(
         "--format",
         default="csv",
@@ -98,31 +106,32 @@ def _formats(given: str) -> list[str]:
     return formats
 
 
-def _summary_lines(summary: "Summary") -> Iterator[str]:
-    """The summary as a table, as wide as the terminal; in a pipe, as wide as needed."""
+def _summary_lines(shown: "Shown") -> Iterator[str]:
+    """The summary as a table for each task, as wide as the terminal; in a pipe, as wide as needed."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from sweeper.aggregate.tables import show
+    from sweeper.aggregate.tables import FIGURE_NAMES
 
-    if not summary.rows:
+    if not shown.blocks:
         return
-    shown = show(summary)
     terminal = sys.stdout.isatty()
-    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
-    for name in shown.header:
-        table.add_column(Text(name), overflow="fold", no_wrap=name in ("final", "best"))
-    for k, row in enumerate(shown.rows):
-        table.add_row(*map(Text, row), end_section=k + 1 in shown.sections)
     console = Console(width=None if terminal else 100_000, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
     yield shown.title
     yield ""
-    yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
-    yield ""
+    for block in shown.blocks:
+        table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+        for name in shown.header:
+            table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
+        for row in block.rows:
+            table.add_row(*map(Text, row))
+        with console.capture() as captured:
+            console.print(table)
+        yield from textwrap.wrap(block.title, console.width)
+        yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
+        yield ""
 
 
 def _lines(results: "Results") -> Iterator[str]:

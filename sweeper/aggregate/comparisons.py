@@ -1,87 +1,181 @@
-"""Paired comparisons of two methods by seed, and corrections for several comparisons. Pure functions of numbers."""
+"""Compares methods on one task: score ~ method + seed by least squares, and Tukey's simultaneous intervals.
 
+Pure functions of numbers. The data never choose the method: missing cells are fitted by least squares (Tukey–Kramer).
+"""
+
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
-from scipy.special import gammaln, stdtr
+import numpy as np
+from scipy.special import nctdtrinc, stdtrit
 
-from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
+from sweeper.aggregate.block_design import BlockDesign
+from sweeper.aggregate.order import Order
+from sweeper.aggregate.scatter import Scatter, plain_scatter
+from sweeper.aggregate.statistics import mean
+
+LEVEL = 0.95  # of all intervals of a task together
+ROUNDING = 1e-12  # of the largest score: what is no larger is 0
+POWER = 0.8  # at which a difference counts as detectable
+
+Scores = Mapping[str, Mapping[int, float]]  # by method and seed; higher is better
 
 
 @dataclass(frozen=True)
-class PairedComparison:
-    """The comparison of a and b over the pairs of `n` seeds. Figures that need a larger n are NaN.
+class Difference:
+    """The difference a - b of two methods, of which `a` is the higher one, in the unit of the scores.
 
     Attributes:
-        difference, deviation, low, high: mean, standard deviation and t interval of a - b, in the unit of the values.
-        p: two-sided, of the paired t test; also NaN if all differences are equal, since their deviation is then 0.
-        effect: Hedges' g_z, see `hedges_g`.
-        ahead: the number of pairs in which a is above b.
+        n: the number of seeds that both have.
+        difference: by least squares; NaN if no chain of common seeds connects the two.
+        error: its standard error; NaN without scatter to judge by.
+        low, high: the simultaneous interval; NaN where there is none.
     """
 
+    a: str
+    b: str
     n: int
     difference: float
-    deviation: float
+    error: float
     low: float
     high: float
-    p: float
-    effect: float
-    ahead: int
+
+    @property
+    def has_interval(self) -> bool:
+        return not math.isnan(self.low)
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0
+
+    @property
+    def gap(self) -> float:
+        """The largest difference in the interval, in either direction."""
+        return self.high
+
+    def within(self, margin: float) -> bool:
+        """Whether the whole interval lies within ± `margin`: equivalence, if the margin was fixed before the runs."""
+        return self.high < margin
 
 
-def compare_paired(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> PairedComparison:
-    """Compare values of the same seeds in the same order by the paired t test (Student 1908).
+@dataclass(frozen=True)
+class Comparison:
+    """All pairs of the methods of one task.
 
-    Raises:
-        ValueError: the sequences differ in length.
+    Attributes:
+        methods: the best first.
+        seeds: the number of scores of each method.
+        diverged: the number of diverged runs of each method that has any; their scores are in no estimate.
+        differences: of every pair.
+        deviation: the pooled residual standard deviation; NaN without degrees of freedom, 0 without scatter.
+        df: the residual's degrees of freedom.
+        scatter: the method that scatters plainly more than the others, if one does.
+        ignored: the number of scores that are no finite number; they count as missing.
     """
-    differences = [x - y for x, y in zip(a, b, strict=True)]
-    n, difference, deviation = len(differences), mean(differences), standard_deviation(differences)
-    low, high = confidence_interval(differences, level)
-    p = math.nan
-    if _varies(differences):
-        p = 2 * float(stdtr(n - 1, -abs(difference) / deviation * math.sqrt(n)))
-    return PairedComparison(
-        n, difference, deviation, low, high, p, hedges_g(differences), sum(d > 0 for d in differences)
+
+    methods: tuple[str, ...]
+    seeds: Mapping[str, int]
+    diverged: Mapping[str, int]
+    differences: tuple[Difference, ...]
+    deviation: float
+    df: int
+    scatter: Scatter | None = None
+    ignored: int = 0
+
+    @cached_property
+    def order(self) -> Order:
+        """Which method is better than which: its interval excludes 0, and it never diverged."""
+        return Order(self.methods, _better(self.differences, self.diverged))
+
+    @property
+    def detectable(self) -> float:
+        """The true difference that is found, with its right sign, at odds of `POWER` in every pair with an interval.
+
+        By the noncentral t distribution, for the pair of largest standard error and the scatter seen here.
+        """
+        errors = [d.error for d in self.differences if d.has_interval]
+        return detectable_difference(max(errors), self.df, len(self.methods)) if errors else math.nan
+
+    def between(self, a: str, b: str) -> Difference:
+        """The difference of two methods, in the direction in which it was estimated."""
+        return next(d for d in self.differences if {d.a, d.b} == {a, b})
+
+
+def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: float = LEVEL) -> Comparison:
+    """Fit score ~ method + seed and compare all pairs (Tukey 1953; Kramer 1956).
+
+    Seeds are blocks: their effects are eliminated, and only methods that a chain of common seeds connects are compared.
+    For two methods the interval is Student's paired t interval.
+
+    Args:
+        scores: of the completed runs. A method without any is compared with none.
+        diverged: the number of diverged runs by method.
+        level: of all intervals together.
+    """
+    cells = {m: {s: v for s, v in by_seed.items() if math.isfinite(v)} for m, by_seed in scores.items()}
+    ignored = sum(len(scores[m]) - len(cells[m]) for m in scores)
+    lost = {m: count for m, count in (diverged or {}).items() if count}
+    methods = sorted((m for m in cells if cells[m]), key=lambda m: -mean(list(cells[m].values())))
+    seeds = sorted({seed for m in methods for seed in cells[m]})
+    table = np.array([[cells[m].get(s, math.nan) for s in seeds] for m in methods]).reshape(len(methods), len(seeds))
+    design = BlockDesign(np.isfinite(table))
+    effects, residuals = design.fit(table)
+    rounding = ROUNDING * float(np.nanmax(np.abs(table), initial=0.0))
+    deviation = _above(float(design.deviation(residuals)), rounding) if design.df > 0 else math.nan
+    errors = deviation * design.errors() if deviation > 0 else np.full((len(methods), len(methods)), math.nan)
+    half = quantile(len(methods), design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
+    found = []
+    for i, j in itertools.combinations(range(len(methods)), 2):
+        connected = design.parts[i] == design.parts[j]
+        a, b = (j, i) if connected and effects[j] > effects[i] else (i, j)
+        difference = _above(float(effects[a] - effects[b]), rounding) if connected else math.nan
+        error = float(errors[a, b])
+        ends = (difference - half * error, difference + half * error)
+        found.append(
+            Difference(methods[a], methods[b], int(design.there[[i, j]].all(axis=0).sum()), difference, error, *ends)
+        )
+    order = Order(tuple(methods), _better(found, lost))
+    best_first = sorted(
+        methods, key=lambda m: (order.ranks[m][0], m in lost)
+    )  # equal ones stay in order of their means
+    return Comparison(
+        tuple(best_first),
+        {m: len(cells[m]) for m in methods},
+        lost,
+        tuple(found),
+        deviation,
+        design.df,
+        plain_scatter(dict(zip(methods, residuals, strict=True))) if deviation > 0 else None,
+        ignored,
     )
 
 
-def hedges_g(differences: Sequence[float]) -> float:
-    """Effect size of paired differences: Cohen's d_z, mean / standard deviation, times Hedges' small-sample correction.
-
-    J(m) = Γ(m / 2) / (√(m / 2) · Γ((m - 1) / 2)) with m = n - 1 degrees of freedom: 0.564 at n = 3, 0.980 at n = 40
-    (Hedges 1981, Journal of Educational Statistics 6; d_z: Lakens 2013, Frontiers in Psychology 4:863).
-    About 0.2 is called small, 0.5 medium and 0.8 large.
-
-    Returns:
-        g_z; NaN for fewer than three values, for which the correction isn't defined, and if all are equal.
-    """
-    m = len(differences) - 1
-    if m < 2 or not _varies(differences):
-        return math.nan
-    correction = math.exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / math.sqrt(m / 2)
-    return correction * mean(differences) / standard_deviation(differences)
+def _better(differences: Iterable[Difference], diverged: Container[str]) -> frozenset[tuple[str, str]]:
+    return frozenset((d.a, d.b) for d in differences if d.excludes_zero and d.a not in diverged)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for multiple comparisons by Holm's step-down method (Holm 1979, Scand. J. Statistics 6).
+@cache
+def quantile(methods: int, df: int, level: float = LEVEL) -> float:
+    """The quantile of the studentized range of `methods` means; for two it is √2 times Student's t."""
+    if methods == 2:
+        return math.sqrt(2) * float(stdtrit(df, (1 + level) / 2))
+    from scipy.stats import studentized_range
+
+    return float(studentized_range.ppf(level, methods, df))
+
+
+def detectable_difference(error: float, df: int, methods: int, power: float = POWER, level: float = LEVEL) -> float:
+    """The true difference whose interval lies on its side of 0 at odds of `power`.
 
     Args:
-        p_values: of all comparisons made. NaN, a test that wasn't possible, doesn't count as one.
-
-    Returns:
-        The corrected p values in the same order; NaN stays NaN.
+        error: the standard error of the difference, in any unit; the result is in the same.
     """
-    order = sorted((k for k, p in enumerate(p_values) if not math.isnan(p)), key=lambda k: p_values[k])
-    corrected = [math.nan] * len(p_values)
-    largest = 0.0
-    for rank, k in enumerate(order):
-        largest = max(largest, (len(order) - rank) * p_values[k])
-        corrected[k] = min(1.0, largest)
-    return corrected
+    return float(nctdtrinc(df, 1 - power, quantile(methods, df, level) / math.sqrt(2))) * error
 
 
-def _varies(differences: Sequence[float]) -> bool:
-    """Whether values differ by more than the rounding error of subtraction, e.g. 0.9 - 0.8 and 0.8 - 0.7."""
-    return len(differences) > 1 and standard_deviation(differences) > 1e-12 * max(map(abs, differences))
+def _above(value: float, rounding: float) -> float:
+    """The value, or 0 if it is no more than a rounding error."""
+    return value if abs(value) > rounding else 0.0

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sweeper.aggregate.tables import text
 from sweeper.runs.identity import flat
 
 Texts = dict[str, str]  # values as text by dotted name
@@ -12,6 +11,13 @@ Texts = dict[str, str]  # values as text by dotted name
 def texts(config: dict[str, Any]) -> Texts:
     """All values of a configuration as text, by dotted name."""
     return {name: text(value) for name, value in flat(config)}
+
+
+def text(value: Any) -> str:
+    """A value with all its digits; `–` for None."""
+    if value is None:
+        return "–"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def differing(configs: Sequence[Texts]) -> list[str]:

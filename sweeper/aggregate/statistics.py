@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import nctdtrinc, stdtrit
+from scipy.special import stdtrit
 
 
 def mean(values: Sequence[float]) -> float:
@@ -34,22 +34,3 @@ def confidence_interval(values: Sequence[float], level: float = 0.95) -> tuple[f
         return math.nan, math.nan
     half = float(stdtrit(n - 1, (1 + level) / 2)) * standard_deviation(values) / math.sqrt(n)
     return mean(values) - half, mean(values) + half
-
-
-def smallest_detectable_difference(deviation: float, n: int, power: float = 0.8, level: float = 0.05) -> float:
-    """The true difference that a two-sided paired t test of `n` pairs finds, with its right sign, at odds of `power`.
-
-    Its power at a difference δ is the noncentral t distribution's, with n - 1 degrees of freedom and noncentrality
-    δ · √n / deviation (Cohen 1988, Statistical Power Analysis, chapter 2).
-
-    Args:
-        deviation: standard deviation of the differences, in any unit; the result is in the same.
-        level: of the test, in (0, 1).
-
-    Returns:
-        NaN below two pairs, which allow no test.
-    """
-    if n < 2 or math.isnan(deviation):
-        return math.nan
-    critical = float(stdtrit(n - 1, 1 - level / 2))
-    return float(nctdtrinc(n - 1, 1 - power, critical)) * deviation / math.sqrt(n)

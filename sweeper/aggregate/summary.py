@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.aggregate.grouping import group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import is_identity
 from sweeper.runs.results import COLUMNS
@@ -20,15 +21,27 @@ Row = dict[str, Any]
 
 
 @dataclass
+class Block:
+    """The rows of one task, the highest mean of final accuracies first."""
+
+    label: str
+    rows: list[Row]
+
+
+@dataclass
 class Summary:
-    """The rows of `summary.csv`; within a data set, model and noise the best final accuracy is first.
+    """The rows of `summary.csv`, a block for each task.
 
     Attributes:
         differing: the config values outside `HEAD` in which rows with the same choices differ.
     """
 
-    rows: list[Row]
+    blocks: list[Block]
     differing: list[str]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for block in self.blocks for row in block.rows]
 
     def columns(self) -> list[str]:
         figures = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
@@ -42,18 +55,18 @@ class Summary:
 
 
 def summarize(runs: Iterable[Run]) -> Summary:
-    """Mean, standard deviation and 95 % interval over the seeds of each configuration.
+    """Mean, standard deviation and 95 % interval over the seeds of each configuration, by task.
 
     `n` is the number of completed runs; only these enter the statistics. Damaged rows have no configuration and are
     left out.
     """
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        if run.configuration:
-            groups.setdefault(run.configuration, []).append(run)
-    differing = _differing([group[0].values for group in groups.values()])
-    rows = [_row(group, differing) for group in groups.values()]
-    return Summary(sorted(rows, key=_order), differing)
+    tasks = group_runs(runs)
+    differing = _differing([group[0].values for task in tasks for group in task.runs.values()])
+    blocks = [
+        Block(task.label, sorted((summary_row(group, differing) for group in task.runs.values()), key=_order))
+        for task in tasks
+    ]
+    return Summary(blocks, differing)
 
 
 def describe_mixture(runs: Iterable[Run]) -> str:
@@ -74,7 +87,8 @@ def describe_mixture(runs: Iterable[Run]) -> str:
     )
 
 
-def _row(group: list[Run], differing: list[str]) -> Row:
+def summary_row(group: list[Run], differing: Iterable[str] = ()) -> Row:
+    """The row of runs of one configuration."""
     first = group[0].values
     statuses = [run.status for run in group]
     row = {name: first.get(name) for name in (*HEAD, *differing)}
@@ -110,5 +124,4 @@ def _differing(rows: list[Row]) -> list[str]:
 
 def _order(row: Row) -> tuple[Any, ...]:
     best = row["final_test_accuracy_mean"]
-    where = (row["dataset"], row["model"], row["noise"], row["noise_rate"] or 0)
-    return (*where, -best if best is not None else 0, row["optimizer"], row["lr"] or 0, str(row))
+    return (-best if best is not None else 0, row["optimizer"], row["lr"] or 0, str(row))

@@ -2,11 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper.aggregate.summary import FIGURES, HEAD, Row, Summary
+from sweeper.aggregate.labels import text
+from sweeper.aggregate.summary import FIGURES, HEAD, Block, Row, Summary
+
+BEST = "best epoch (chosen on test)"
+FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST}
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
 _LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
@@ -17,45 +21,66 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @dataclass
+class ShownBlock:
+    """The rows of one task. `title` has the task's label, "" if there is one task only, and its answer in a line."""
+
+    title: str
+    rows: list[list[str]]
+
+
+@dataclass
 class Shown:
-    """A summary for readers. `sections` has the index of the first row of each data set, model and noise."""
+    """A summary for readers: a block for each task, so that no order goes across tasks."""
 
     title: str
     header: list[str]
-    rows: list[list[str]]
-    sections: list[int]
+    blocks: list[ShownBlock]
 
 
 def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
     """CSV in UTF-8, one line per row: None is an empty cell, booleans are `true` or `false`, floats have all digits."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
     writer.writerow([_cell(name) for name in columns])
     writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return text.getvalue().encode()
+    return file.getvalue().encode()
 
 
-def show(summary: Summary) -> Shown:
-    """Put values that all rows share into the title, and those that differ into columns, so that all rows differ."""
-    rows = summary.rows
-    varying = [name for name in HEAD if name == "optimizer" or len({row[name] for row in rows}) > 1]
-    columns = ["optimizer", *(name for name in varying if name != "optimizer"), *summary.differing]
+def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
+    """Put values that all rows share into the title, and those that differ within a task into columns.
+
+    Args:
+        answers: a line for each task, by its label.
+    """
+    rows, blocks = summary.rows, summary.blocks
+    shared = [name for name in HEAD if name != "optimizer" and len({row[name] for row in rows}) == 1]
+    columns = ["optimizer", *(name for name in (*HEAD, *summary.differing) if _differs(name, blocks))]
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
-    where = [tuple(row[name] for name in ("dataset", "model", "noise", "noise_rate")) for row in rows]
-    shared = ", ".join(filter(None, (_words(name, rows[0]) for name in HEAD if rows and name not in varying)))
+    words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
+    several = len(blocks) > 1
     return Shown(
-        f"{shared}{': ' if shared else ''}test accuracy, mean ± standard deviation over n seeds",
-        [*(_heading(name) for name in columns), "final", "best", *(name.removeprefix("n_") for name in counts)],
+        f"{words}{': ' if words else ''}test accuracy, mean ± standard deviation over n seeds",
+        [*map(_heading, columns), *(FIGURE_NAMES[f] for f in FIGURES), *(name.removeprefix("n_") for name in counts)],
         [
-            [
-                *(text(row[name]) for name in columns),
-                *(accuracy(row, f) for f in FIGURES),
-                *(str(row[c]) for c in counts),
-            ]
-            for row in rows
+            ShownBlock(
+                ": ".join(filter(None, (block.label * several, (answers or {}).get(block.label, "")))),
+                [
+                    [
+                        *(text(row[name]) for name in columns),
+                        *(accuracy(row, f) for f in FIGURES),
+                        *(str(row[c]) for c in counts),
+                    ]
+                    for row in block.rows
+                ],
+            )
+            for block in blocks
         ],
-        [k for k in range(len(rows)) if k == 0 or where[k] != where[k - 1]],
     )
+
+
+def _differs(name: str, blocks: Sequence[Block]) -> bool:
+    """Whether a value differs within a task. What differs between tasks stands in their labels."""
+    return name != "optimizer" and any(len({text(row[name]) for row in block.rows}) > 1 for block in blocks)
 
 
 def accuracy(row: Row, figure: str) -> str:
@@ -67,35 +92,24 @@ def accuracy(row: Row, figure: str) -> str:
     return f"{100 * middle:.2f}{around} % (n = {row['n']})"
 
 
-def text(value: Any) -> str:
-    """A value with all its digits; `–` for None."""
-    if value is None:
-        return "–"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def to_markdown(shown: Shown) -> bytes:
-    lines = [shown.header, ["---"] * len(shown.header), *shown.rows]
-    table = ("| " + " | ".join(_in_markdown(cell) for cell in line) + " |" for line in lines)
-    return "\n".join([_in_markdown(shown.title), "", *table, ""]).encode()
+    parts = [_in_markdown(shown.title)]
+    for block in shown.blocks:
+        lines = [shown.header, ["---"] * len(shown.header), *block.rows]
+        table = ("| " + " | ".join(_in_markdown(cell) for cell in line) + " |" for line in lines)
+        parts += [*([_in_markdown(block.title)] if block.title else []), "\n".join(table)]
+    return ("\n\n".join(parts) + "\n").encode()
 
 
 def to_latex(shown: Shown) -> bytes:
-    """A LaTeX `tabular` with the rules of the package booktabs."""
-    lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (shown.header, *shown.rows)]
-    return "\n".join(
-        [
-            f"% {shown.title}",
-            r"% \usepackage{booktabs}",
-            rf"\begin{{tabular}}{{{'l' * len(shown.header)}}}",
-            r"\toprule",
-            lines[0],
-            *(rf"\midrule{chr(10)}{line}" if k in shown.sections else line for k, line in enumerate(lines[1:])),
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    ).encode()
+    """A LaTeX `tabular` for each task, with the rules of the package booktabs."""
+    parts = [f"% {shown.title}\n" + r"% \usepackage{booktabs}"]
+    for block in shown.blocks:
+        lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (shown.header, *block.rows)]
+        frame = [rf"\begin{{tabular}}{{{'l' * len(shown.header)}}}", r"\toprule", lines[0], r"\midrule", *lines[1:]]
+        title = [f"{_in_latex(block.title)}\n"] if block.title else []
+        parts.append("\n".join([*title, *frame, r"\bottomrule", r"\end{tabular}"]))
+    return ("\n\n".join(parts) + "\n").encode()
 
 
 def _cell(value: Any) -> Any:

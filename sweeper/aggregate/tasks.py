@@ -1,19 +1,17 @@
-"""Groups runs into tasks, and on each task into the settings of the optimizers that are compared."""
+"""A task with the settings that were run on it, one of each optimizer chosen and compared."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweeper.aggregate.bootstrap import Rank, rank_with_interval
-from sweeper.aggregate.comparisons import PairedComparison, compare_paired, holm
-from sweeper.aggregate.labels import length_words, setting_labels, task_labels
+from sweeper.aggregate.comparisons import Comparison, compare
+from sweeper.aggregate.grouping import TaskRuns, group_runs, plain
+from sweeper.aggregate.labels import length_words, setting_labels
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.summary import summarize
-from sweeper.aggregate.task_config import task_configs
+from sweeper.aggregate.summary import summary_row
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import printable
 
 FAILED = float("-inf")  # the score of a diverged run: below every other, averaged into nothing
 
@@ -47,26 +45,15 @@ class Setting:
 
 
 @dataclass
-class Pair:
-    """Two settings, the better one first; p is corrected by Holm's method over all pairs of the task."""
-
-    a: Setting
-    b: Setting
-    comparison: PairedComparison
-    p: float
-
-
-@dataclass
 class Task:
     """What results may be compared within: runs alike in all but optimizer and seed.
 
     Attributes:
-        config: what determines it, see `task_config`, and the content of its `data`.
+        config: see `TaskRuns`.
         settings: all configurations that were run on it, in the order of their labels.
         compared: one setting an optimizer that has finished runs, the best first.
         chosen_by: how the one was chosen where an optimizer has several: `validation` or `test`; "" if none has.
-        ranks: of `compared`, in its order, over `rank_seeds`; empty where no seed was finished by all of them.
-        pairs: of `compared`.
+        comparison: of the final test accuracies of `compared`, by optimizer.
     """
 
     label: str
@@ -74,9 +61,7 @@ class Task:
     settings: list[Setting]
     compared: list[Setting] = field(default_factory=list)
     chosen_by: str = ""
-    ranks: list[Rank] = field(default_factory=list)
-    rank_seeds: list[int] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
+    comparison: Comparison = field(default_factory=lambda: compare({}))
 
     def runs(self) -> list[Run]:
         return [run for setting in self.settings for run in setting.runs]
@@ -89,62 +74,23 @@ class Task:
 
 
 def group_tasks(runs: Iterable[Run]) -> list[Task]:
-    """The tasks of all runs that can be read: by all that determines their results but optimizer and seed, see
-    `task_config`, and by the content of their data."""
-    readable = [run for run in runs if run.configuration]
-    configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
-    config_of = task_configs(configs)
-    key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
-    known: dict[str, set[str]] = {}
-    for run in readable:
-        if "data" in run.conditions:
-            known.setdefault(key_of[run.configuration], set()).add(run.conditions["data"])
-    by_task: dict[str, dict[str, list[Run]]] = {}
-    for run in readable:
-        key = key_of[run.configuration]
-        digest = run.conditions.get("data") or "?"
-        if len(known.get(key, ())) > 1:  # data sets with the same name but different content are different tasks
-            key += digest
-        by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
-    tasks = []
-    for group in by_task.values():
-        settings = [
-            Setting("", r[0].values["optimizer"], r, summarize(r).rows[0], _printable(configs[c]))
-            for c, r in group.items()
-        ]
-        config = _printable(config_of[next(iter(group))])
-        digests = {run.conditions.get("data") or "?" for setting in settings for run in setting.runs}
-        tasks.append(Task("", config | {"data": ", ".join(sorted(digests))}, settings))
-    for task, label in zip(tasks, task_labels([task.config for task in tasks]), strict=True):
-        task.label = label
-    for task in tasks:
-        own = [{k: v for k, v in s.config.items() if task.config.get(k) != v} for s in task.settings]
-        labels = setting_labels([setting.optimizer for setting in task.settings], own)
-        for setting, label in zip(task.settings, labels, strict=True):
-            setting.label = label
-        task.settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
-        _compare(task)
-    return sorted(tasks, key=_order)
+    """The tasks of all runs that can be read, see `group_runs`, with their settings compared."""
+    return [_task(found) for found in group_runs(runs)]
 
 
-def _printable(value: Any) -> Any:
-    """A configuration whose texts have no line breaks, since labels are made of them and written into YAML comments."""
-    if isinstance(value, dict):
-        return {key: _printable(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_printable(v) for v in value]
-    return printable(value) if isinstance(value, str) else value
-
-
-def _order(task: Task) -> tuple[Any, ...]:
-    noise = task.config["noise"]
-    return (
-        task.config["dataset"]["name"],
-        task.config["model"]["name"],
-        noise["name"],
-        noise.get("rate") or 0,
-        task.label,
-    )
+def _task(found: TaskRuns) -> Task:
+    configs = [plain(json.loads(text)) for text in found.runs]
+    own = [{k: v for k, v in config.items() if found.config.get(k) != v} for config in configs]
+    optimizers = [runs[0].values["optimizer"] for runs in found.runs.values()]
+    labels = setting_labels(optimizers, own)
+    settings = [
+        Setting(label, optimizer, runs, summary_row(runs), config)
+        for label, optimizer, runs, config in zip(labels, optimizers, found.runs.values(), configs, strict=True)
+    ]
+    settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
+    task = Task(found.label, found.config, settings)
+    _compare(task)
+    return task
 
 
 def epochs_words(task: Task) -> str:
@@ -174,22 +120,12 @@ def _compare(task: Task) -> None:
     task.chosen_by = ("validation" if validated else "test") if several else ""
     # The final accuracy, as in the comparison: the best over the epochs favours noisy curves.
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
-    compared = [max(group, key=lambda setting: _quality(setting, figure)) for group in by_optimizer.values()]
-    compared.sort(key=lambda setting: _quality(setting, "final_test_accuracy"), reverse=True)
-    seeds = sorted(set.intersection(*(set(setting.scores()) for setting in compared))) if compared else []
-    if seeds:
-        ranks = rank_with_interval([[setting.scores()[seed] for seed in seeds] for setting in compared])
-        order = sorted(range(len(compared)), key=lambda k: ranks[k].rank)
-        compared, ranks = [compared[k] for k in order], [ranks[k] for k in order]
-        task.ranks, task.rank_seeds = ranks, seeds
-    task.compared = compared
-    found = []
-    for k, a in enumerate(compared):
-        for b in compared[k + 1 :]:
-            both = sorted(set(a.final()) & set(b.final()))
-            found.append((a, b, compare_paired([a.final()[s] for s in both], [b.final()[s] for s in both])))
-    corrected = holm([comparison.p for _, _, comparison in found])
-    task.pairs = [Pair(*pair, p) for pair, p in zip(found, corrected, strict=True)]
+    chosen = {o: max(group, key=lambda setting: _quality(setting, figure)) for o, group in by_optimizer.items()}
+    finals = {optimizer: setting.final() for optimizer, setting in chosen.items()}
+    diverged = {optimizer: setting.diverged() for optimizer, setting in chosen.items()}
+    task.comparison = compare(finals, diverged)
+    last = [optimizer for optimizer, values in finals.items() if not values]  # all their runs diverged
+    task.compared = [chosen[optimizer] for optimizer in (*task.comparison.methods, *last)]
 
 
 def _quality(setting: Setting, figure: str) -> tuple[bool, float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sweeper.aggregate.labels import is_clean, noise_words, texts
 from sweeper.aggregate.statistics import mean, standard_deviation
+from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
@@ -177,9 +178,10 @@ def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
         color, seeds = colors[setting.optimizer], setting.final()
         rows = [run.values for run in setting.runs if run.values["seed"] in seeds]
         for figure, symbol, beside in (("final", "circle", -0.12), ("best", "circle-open", 0.12)):
+            words = BEST if figure == "best" else figure
             values = [100 * row[f"{figure}_test_accuracy"] for row in rows]
             texts = [f"seed {row['seed']}" for row in rows]
-            one = {"name": f"{setting.optimizer}: {figure}", "color": color, "x": [place + beside] * len(values)}
+            one = {"name": f"{setting.optimizer}: {words}", "color": color, "x": [place + beside] * len(values)}
             series.append({**one, "y": values, "text": texts, "symbol": symbol})
     x = {"ticks": list(range(len(task.compared))), "labels": [setting.label for setting in task.compared]}
     y = {"title": "test accuracy, %"}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import PAGE_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
 from sweeper.system.terminal import say
@@ -13,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        written = report(arguments.outputs, arguments.into, arguments.figures)
+        written = report(arguments.outputs, arguments.into, arguments.figures, margin_share(arguments.margin))
         for path in written:
             say(f"written: {path}")
         if arguments.figures and len(written) == 1:
@@ -22,12 +23,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_code_of(command)
 
 
-def report(outputs: Sequence[str], into: str | None = None, figures: str | None = None) -> list[Path]:
+def report(
+    outputs: Sequence[str], into: str | None = None, figures: str | None = None, margin: float | None = None
+) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
     Args:
         into: the folder to write to; None is the first of `outputs`.
         figures: a folder to create for the figures; None draws none.
+        margin: of equivalence, as a share; None: the page says nothing of it.
 
     Returns:
         The written files.
@@ -46,7 +50,7 @@ def report(outputs: Sequence[str], into: str | None = None, figures: str | None 
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    page = build_page(results, tasks, curves, origins)
+    page = build_page(results, tasks, curves, origins, margin)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         from sweeper.report.figures import draw_figures
@@ -62,6 +66,7 @@ def _parser() -> Parser:
         f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
         "that needs no network. Runs that still train are taken as they are.",
     )
+    add_margin(parser)
     parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
     parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
     return parser

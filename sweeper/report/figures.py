@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.statistics import mean, standard_deviation
+from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import Curves, color_of, noise_charts
 from sweeper.report.curves import at_epochs
@@ -108,7 +109,7 @@ def _seeds(tasks: Sequence[Task]) -> "Figure":
             axes.plot([place + 0.12] * len(best), best, "o", color=color, markerfacecolor="none")
             axes.hlines(mean(final), place - 0.3, place + 0.06, color=color, linewidth=1)
         axes.set_xticks(range(len(shown)), [_label(setting.label, 16) for setting in shown], rotation=30, ha="right")
-        axes.set(title=_title(task.label), ylabel="accuracy (%): ● final, ○ best")
+        axes.set(title=_title(task.label), ylabel=f"accuracy (%): ● final\n○ {BEST}")
     return figure
 
 

@@ -52,12 +52,19 @@ NOT_SHOWN = {
 }
 
 
-def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve], origins: dict[str, Origin]) -> bytes:
+def build_page(
+    results: Results,
+    tasks: Sequence[Task],
+    curves: dict[str, Curve],
+    origins: dict[str, Origin],
+    margin: float | None = None,
+) -> bytes:
     """The page in UTF-8.
 
     Args:
         tasks: the tasks of the results' runs, from `group_tasks`.
         curves, origins: by the run's path, for all readable runs.
+        margin: of equivalence, as a share.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -78,10 +85,9 @@ def build_page(results: Results, tasks: Sequence[Task], curves: dict[str, Curve]
         "tasks": [
             {
                 "label": task.label,
-                "verdict": [_unbroken(sentence) for sentence in describe_task(task)],
+                "verdict": [_unbroken(sentence) for sentence in describe_task(task, margin)],
                 "ranking": ranking_table(task),
-                "pairs": pairs_table(task),
-                "rank_seeds": ", ".join(map(str, task.rank_seeds)) if _seeds_differ(task) else "",
+                "pairs": pairs_table(task, margin),
             }
             for task in tasks
         ],
@@ -180,11 +186,6 @@ def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
 def _unbroken(sentence: str) -> str:
     """A sentence without line breaks between a number, its deviation and its unit."""
     return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
-
-
-def _seeds_differ(task: Task) -> bool:
-    """Whether an optimizer has finished more seeds than its rank uses."""
-    return any(set(setting.scores()) != set(task.rank_seeds) for setting in task.compared) and bool(task.ranks)
 
 
 def _period(started: list[str]) -> str:

@@ -44,8 +44,8 @@ def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
             "seeds",
             "Seeds",
             "Final and best accuracy of each seed",
-            "Filled: the last epoch. Open: the best of all epochs. A gap between them is what early stopping could "
-            "win, and what label noise opens.",
+            "Filled: the last epoch. Open: the best epoch (chosen on test). A gap between them is what early stopping "
+            "could win, and what label noise opens.",
             "final and best accuracy (no completed run)",
             [chart for chart in seed_charts(tasks) if any(one["x"] for one in chart["series"])],
         ),

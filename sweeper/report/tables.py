@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from sweeper.aggregate.bootstrap import interquartile_mean, probability_of_improvement, stratified_interval
-from sweeper.aggregate.labels import differing
-from sweeper.aggregate.statistics import smallest_detectable_difference
-from sweeper.aggregate.tables import accuracy, text
+from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement, stratified_interval
+from sweeper.aggregate.conclusions import describe_difference
+from sweeper.aggregate.labels import differing, text
+from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.aggregate.verdict import describe_pair, p_words, points
+from sweeper.aggregate.verdict import points
 from sweeper.report.charts import profile_tables
 from sweeper.report.provenance import Origin
 from sweeper.runs.rows import Run
@@ -46,7 +46,9 @@ class PageTable:
 
 def ranking_table(task: Task) -> PageTable:
     """The compared settings by rank, then the others."""
-    table = PageTable(["rank", "optimizer", "lr", "weight decay", "final", "95 % interval, %", "best", "seeds, %"])
+    table = PageTable(
+        ["rank", "optimizer", "group", "lr", "weight decay", "final", "95 % interval, %", BEST, "seeds, %"]
+    )
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]
@@ -54,9 +56,11 @@ def ranking_table(task: Task) -> PageTable:
     for place, setting in enumerate([*task.compared, *others]):
         row, final = setting.row, setting.final()
         low, high = (row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high"))
+        rank, letters = _place(task, setting)
         cells = [
-            _rank(task, place),
+            rank,
             Cell(setting.label),
+            letters,
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
             Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
@@ -69,25 +73,18 @@ def ranking_table(task: Task) -> PageTable:
     return table
 
 
-def pairs_table(task: Task) -> PageTable:
+def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     """Every pair of compared settings; none if settings were chosen on the test images."""
-    table = PageTable(
-        ["first", "second", "n", "difference", "95 % interval", "ahead in", "g_z", "p (Holm)", "smallest"]
-    )
-    table.header.append("verdict")
-    for pair in task.pairs if task.chosen_by != "test" else ():
-        c = pair.comparison
+    table = PageTable(["first", "second", "n", "difference", "95 % interval", "verdict"])
+    label = {setting.optimizer: setting.label for setting in task.compared}
+    for d in task.comparison.differences if task.chosen_by != "test" else ():
         cells = [
-            Cell(pair.a.label),
-            Cell(pair.b.label),
-            _number(c.n, "d"),
-            Cell(points(c.difference), _sort(c.difference), "number"),
-            Cell("–" if math.isnan(c.low) else f"{points(c.low)} to {points(c.high)}", _sort(c.low), "number"),
-            Cell(f"{c.ahead} of {c.n}", c.ahead, "number"),
-            _number(c.effect, ".2f"),
-            Cell(p_words(pair.p), _sort(pair.p), "number"),
-            _number(100 * smallest_detectable_difference(c.deviation, c.n), ".2f"),
-            Cell(describe_pair(pair), kind="wide"),
+            Cell(label[d.a]),
+            Cell(label[d.b]),
+            _number(d.n, "d"),
+            Cell(points(d.difference), _sort(d.difference), "number"),
+            Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", _sort(d.low), "number"),
+            Cell(describe_difference(task.comparison, d, margin), kind="wide"),
         ]
         table.rows.append(Line(cells))
     return table
@@ -106,7 +103,8 @@ def profile_table(tasks: Sequence[Task]) -> PageTable:
 
 
 def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
-    """The interquartile mean and the probability of improvement over all tasks, and the numbers of runs behind them.
+    """The interquartile mean of normalized scores and the probability of improvement over all tasks, and the numbers of
+    runs behind them.
 
     Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
     """
@@ -114,11 +112,13 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
     if len(used) < 2 or len(names) < 2:
         return PageTable(), ""
-    scores = {name: [list(_compared(task, name).scores().values()) for task in used] for name in sorted(names)}
-    table = PageTable(["optimizer", "runs", "IQM, %", "95 % interval", "improvement, %", "95 % interval"])
+    ordered = sorted(names)
+    by_task = [min_max([list(_compared(task, name).scores().values()) for name in ordered]) for task in used]
+    table = PageTable(["optimizer", "runs", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval"])
     lines = []
-    for name, own in scores.items():
-        rest = [[score for other in scores if other != name for score in scores[other][k]] for k in range(len(used))]
+    for k, name in enumerate(ordered):
+        own = [scores[k] for scores in by_task]
+        rest = [[score for other, values in enumerate(scores) if other != k for score in values] for scores in by_task]
         middle = interquartile_mean(own)
         low, high = stratified_interval(interquartile_mean, own)
         chance = probability_of_improvement(own, rest)
@@ -126,14 +126,18 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         cells = [
             Cell(name),
             _number(sum(map(len, own)), "d"),
-            Cell("diverged" if middle == -math.inf else f"{100 * middle:.2f}", middle, "number"),
-            Cell(" to ".join("diverged" if v == -math.inf else f"{100 * v:.2f}" for v in (low, high)), low, "number"),
+            Cell(_normalized(middle), middle, "number"),
+            Cell(f"{_normalized(low)} to {_normalized(high)}", low, "number"),
             _number(100 * chance, ".0f"),
             Cell(f"{100 * worse:.0f} to {100 * better:.0f}", worse, "number"),
         ]
         lines.append((middle, Line(cells)))
     table.rows = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
     return table, f"{len(used)} tasks."
+
+
+def _normalized(score: float) -> str:
+    return "diverged" if score == -math.inf else f"{score:.2f}"
 
 
 def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
@@ -226,12 +230,14 @@ def _compared_values(run: Run) -> dict[str, str]:
     return values | {name: value for name, value in run.conditions.items() if name not in values}
 
 
-def _rank(task: Task, place: int) -> Cell:
-    if place >= len(task.ranks):
-        return Cell("–", "", "number")
-    rank = task.ranks[place]
-    between = f" ({rank.low:g}–{rank.high:g})" if len(task.rank_seeds) > 1 else ""
-    return Cell(f"{rank.rank:g}{between}", rank.rank, "number")
+def _place(task: Task, setting: Setting) -> tuple[Cell, Cell]:
+    """The range of ranks and the letters; a dash where no interval tells them."""
+    name, order = setting.optimizer, task.comparison.order
+    told = any(d.has_interval for d in task.comparison.differences) and task.chosen_by != "test"
+    if not told or setting not in task.compared or name not in order.ranks:
+        return Cell("–", "", "number"), Cell("–", "")
+    low, high = order.ranks[name]
+    return Cell(f"{low}–{high}" if low < high else f"{low}", low, "number"), Cell(order.letters[name])
 
 
 def _compared(task: Task, optimizer: str) -> Setting:

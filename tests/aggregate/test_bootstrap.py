@@ -10,8 +10,8 @@ from scipy import stats
 
 from sweeper.aggregate.bootstrap import (
     interquartile_mean,
+    min_max,
     probability_of_improvement,
-    rank_with_interval,
     stratified_interval,
 )
 
@@ -50,23 +50,20 @@ def test_a_failed_run_loses_to_every_other_and_ties_with_its_like():
     assert probability_of_improvement([[FAILED, 0.9]], [[0.1, FAILED]]) == pytest.approx((0 + 0.5 + 1 + 1) / 4)
 
 
-def test_a_clear_order_has_certain_ranks():
-    ranks = rank_with_interval([[0.7, 0.7, 0.8], [0.9, 0.9, 0.95], [0.1, 0.2, 0.1]])
-    assert [(r.rank, r.low, r.high) for r in ranks] == [(2, 2, 2), (1, 1, 1), (3, 3, 3)]
+def test_every_task_weighs_the_same_after_min_max():
+    """Raw accuracies would let the hardest task decide: there lion's runs lie 20 points below."""
+    easy = min_max([[0.98, 0.98], [0.99, 0.99]])
+    hard = min_max([[0.60, 0.60], [0.40, 0.40]])
+    assert easy == [[0.0, 0.0], [1.0, 1.0]] and hard == [[1.0, 1.0], [0.0, 0.0]]
+    assert interquartile_mean([easy[0], hard[0]]) == interquartile_mean([easy[1], hard[1]]) == 0.5
+    assert interquartile_mean([[0.98, 0.98], [0.60, 0.60]]) > interquartile_mean([[0.99, 0.99], [0.40, 0.40]])
 
 
-def test_one_different_seed_makes_ranks_uncertain():
-    first, second = rank_with_interval([[0.9, 0.9, 0.5], [0.8, 0.8, 0.8]])
-    assert (first.rank, first.low, first.high) == (2, 1, 2)
-    assert (second.rank, second.low, second.high) == (1, 1, 2)
-
-
-def test_ties_share_their_ranks():
-    assert [r.rank for r in rank_with_interval([[0.5], [0.5], [0.1]])] == [1.5, 1.5, 3]
-
-
-def test_one_diverged_seed_is_enough_to_rank_last():
-    assert [r.rank for r in rank_with_interval([[0.99, 0.99, FAILED], [0.5, 0.5, 0.5]])] == [2, 1]
+def test_min_max_is_of_means_and_keeps_the_order():
+    assert min_max([[0.5, 0.7], [0.9, 1.0]])[0] == pytest.approx([-1 / 3.5, 1 / 3.5])
+    assert min_max([[0.9, FAILED], [0.5]]) == [[1.0, FAILED], [0.0]]
+    assert min_max([[0.7, 0.7], [0.7, 0.7], [FAILED]]) == [[0.5, 0.5], [0.5, 0.5], [FAILED]]
+    assert min_max([[FAILED]]) == [[FAILED]]
 
 
 def test_the_interval_agrees_with_scipys_bootstrap():

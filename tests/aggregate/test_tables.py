@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from made_runs import make_run
 from markdown_it import MarkdownIt
 
+from sweeper.aggregate.labels import text
 from sweeper.aggregate.summary import Summary, summarize
-from sweeper.aggregate.tables import Shown, accuracy, show, text, to_csv, to_latex, to_markdown
+from sweeper.aggregate.tables import Shown, ShownBlock, accuracy, show, to_csv, to_latex, to_markdown
 from sweeper.runs.results import read_results
 
 PRINTABLE = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(r"\|*_`<>[]()~&$#%^{}!-+=±–'" + '"'))
@@ -66,7 +67,7 @@ def in_markdown(shown: Shown) -> tuple[str, list[list[str]]]:
 @example("a|b")
 @example("~~gone~~ <b>bold</b> &amp; **x** `code` [a](b) ![c](d) \\| $x$")
 def test_markdown_shows_every_text_as_it_is(cell):
-    shown = Shown(f"x {cell}", ["optimizer", cell], [["sgd", cell], [cell, "lion"]], [0])
+    shown = Shown(f"x {cell}", ["optimizer", cell], [ShownBlock("", [["sgd", cell], [cell, "lion"]])])
     assert in_markdown(shown) == (f"x {cell}", [["optimizer", cell], ["sgd", cell], [cell, "lion"]])
 
 
@@ -90,7 +91,7 @@ TOKEN = re.compile("|".join([*map(re.escape, IN_LATEX), r"[^\\~^<>|&%$#_{}\[\]*]
 @given(PRINTABLE.filter(lambda cell: "--" not in cell))
 @example(r"50% of \alpha_1 & {x} ~ ^ # $5 [a] *")
 def test_latex_sets_every_text_as_it_is(cell):
-    shown = Shown("title", ["optimizer", "tag"], [[cell, "x"]], [0])
+    shown = Shown("title", ["optimizer", "tag"], [ShownBlock("", [[cell, "x"]])])
     line = to_latex(shown).decode().split("\\midrule\n")[1].split("\n\\bottomrule")[0]
     assert line.endswith(r" & x \\")
     written = line.removesuffix(r" & x \\")
@@ -99,17 +100,28 @@ def test_latex_sets_every_text_as_it_is(cell):
     assert "".join(IN_LATEX.get(token, token) for token in tokens) == cell
 
 
-def test_latex_is_a_table_of_booktabs():
-    shown = Shown("digits: 3 epochs", ["optimizer", "final"], [["sgd", "1.00 ± 0.10 % (n = 2)"], ["lion", "–"]], [0, 1])
-    assert to_latex(shown).decode() == "\n".join(
+def test_latex_is_a_table_of_booktabs_for_each_task():
+    blocks = [ShownBlock("a: sgd > lion", [["sgd", "1.00 ± 0.10 % (n = 2)"]]), ShownBlock("b", [["lion", "–"]])]
+    assert to_latex(Shown("digits: 3 epochs", ["optimizer", "final"], blocks)).decode() == "\n".join(
         [
             "% digits: 3 epochs",
             r"% \usepackage{booktabs}",
+            "",
+            r"a: sgd \textgreater{} lion",
+            "",
             r"\begin{tabular}{ll}",
             r"\toprule",
             r"optimizer & final \\",
             r"\midrule",
             r"sgd & 1.00 $\pm$ 0.10 \% (n = 2) \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+            "b",
+            "",
+            r"\begin{tabular}{ll}",
+            r"\toprule",
+            r"optimizer & final \\",
             r"\midrule",
             r"lion & -- \\",
             r"\bottomrule",
@@ -140,18 +152,20 @@ def test_the_title_has_what_all_rows_share_and_columns_what_they_differ_in(tmp_p
     for seed in (1, 2):
         make_run(tmp_path, seed=seed, accuracy=0.9 + seed / 100)
     make_run(tmp_path, "diverged", optimizer="lion", optimizer__lr=1e-4)
-    make_run(tmp_path, "diverged", optimizer="lion", optimizer__lr=1e-4, tag="b")
-    assert show(summarize(read_results([tmp_path]).runs)) == Shown(
+    make_run(tmp_path, "diverged", optimizer="lion", optimizer__lr=1e-4, optimizer__eps=1e-8)
+    shown = show(summarize(read_results([tmp_path]).runs), {"digits, cnn, no label noise": "one line"})
+    assert shown.title == (
         "digits, cnn, no label noise, weight decay 0.0005, 3 epochs, batch size 64: "
-        "test accuracy, mean ± standard deviation over n seeds",
-        ["optimizer", "lr", "tag", "final", "best", "diverged"],
-        [
-            ["sgd", "0.1", "–", "91.50 ± 0.71 % (n = 2)", "92.50 ± 0.71 % (n = 2)", "0"],
-            ["lion", "0.0001", "b", "– (n = 0)", "– (n = 0)", "1"],
-            ["lion", "0.0001", "–", "– (n = 0)", "– (n = 0)", "1"],
-        ],
-        [0],
+        "test accuracy, mean ± standard deviation over n seeds"
     )
+    assert shown.header == ["optimizer", "lr", "optimizer.eps", "final", "best epoch (chosen on test)", "diverged"]
+    (block,) = shown.blocks
+    assert block.title == "one line"
+    assert block.rows == [
+        ["sgd", "0.1", "–", "91.50 ± 0.71 % (n = 2)", "92.50 ± 0.71 % (n = 2)", "0"],
+        ["lion", "0.0001", "1e-08", "– (n = 0)", "– (n = 0)", "1"],
+        ["lion", "0.0001", "–", "– (n = 0)", "– (n = 0)", "1"],
+    ]
 
 
 def test_a_rate_of_noise_is_told_where_it_is_known(tmp_path):
@@ -162,16 +176,40 @@ def test_a_rate_of_noise_is_told_where_it_is_known(tmp_path):
     assert "human label noise, lr 0.1," in title
 
 
-def test_each_data_set_model_and_noise_is_a_section(tmp_path):
-    make_run(tmp_path, optimizer="sgd")
-    make_run(tmp_path, optimizer="lion")
-    make_run(tmp_path, noise__name="pair", noise__rate=0.2)
-    make_run(tmp_path, noise__name="pair", noise__rate=0.4)
-    assert show(summarize(read_results([tmp_path]).runs)).sections == [0, 2, 3]
+def test_each_task_is_a_block_and_no_order_goes_across_tasks(tmp_path):
+    """Among these: 100 and 200 epochs, and another recipe."""
+    make_run(tmp_path, optimizer="sgd", epochs=100, accuracy=0.8)
+    make_run(tmp_path, optimizer="lion", epochs=100, accuracy=0.9)
+    make_run(tmp_path, optimizer="sgd", epochs=200, accuracy=0.85)
+    make_run(tmp_path, optimizer="lion", epochs=200, accuracy=0.95)
+    make_run(tmp_path, optimizer="sgd", epochs=200, accuracy=0.99, decay_norms_and_biases=True)
+    make_run(tmp_path, noise__name="pair", noise__kind="pair", noise__rate=0.2, epochs=100)
+    summary = summarize(read_results([tmp_path]).runs)
+    shown = show(summary)
+    assert [(block.title, [row[0] for row in block.rows]) for block in shown.blocks] == [
+        ("digits, cnn, no label noise, 100 epochs", ["lion", "sgd"]),
+        ("digits, cnn, no label noise, 200 epochs, decay_norms_and_biases true", ["sgd"]),
+        ("digits, cnn, no label noise, 200 epochs, decay_norms_and_biases –", ["lion", "sgd"]),
+        ("digits, cnn, 20 % pair label noise, 100 epochs", ["sgd"]),
+    ]
+    assert shown.header[:1] == ["optimizer"] and "epochs" not in shown.header
+    assert summary.rows == [row for block in summary.blocks for row in block.rows]
+    assert to_markdown(shown).count(b"| optimizer |") == to_latex(shown).count(rb"\begin{tabular}") == 4
+
+
+def test_data_of_one_name_and_other_content_are_in_no_mean_together(tmp_path):
+    make_run(tmp_path, accuracy=0.8)
+    make_run(tmp_path, accuracy=0.9, seed=2, environment={"data_digest": "e" * 64})
+    shown = show(summarize(read_results([tmp_path]).runs))
+    assert [row[1] for block in shown.blocks for row in block.rows] == ["80.00 % (n = 1)", "90.00 % (n = 1)"]
+    assert [block.title for block in shown.blocks] == [
+        "digits, cnn, no label noise, data dddddddd",
+        "digits, cnn, no label noise, data eeeeeeee",
+    ]
 
 
 def test_a_table_of_no_rows_can_be_written():
     shown = show(Summary([], []))
-    assert shown.rows == [] and shown.sections == []
-    assert to_markdown(shown).decode().splitlines()[2:] == ["| optimizer | final | best |", "| --- | --- | --- |"]
-    assert r"\bottomrule" in to_latex(shown).decode()
+    assert shown.blocks == []
+    assert to_markdown(shown) == b"test accuracy, mean \xc2\xb1 standard deviation over n seeds\n"
+    assert to_latex(shown).startswith(b"% test accuracy")

@@ -66,7 +66,7 @@ def test_a_title_has_the_length_of_training_once(tmp_path, tasks):
     assert tasks()[0].label.endswith(", 1 epoch")
 
 
-def test_settings_are_told_apart_by_what_differs(tmp_path, tasks):
+def test_settings_are_labelled_by_what_differs(tmp_path, tasks):
     for lr in (0.1, 0.01):
         make_run(tmp_path, optimizer__lr=lr)
     make_run(tmp_path, optimizer="adam")
@@ -98,26 +98,37 @@ def test_a_setting_that_diverged_is_chosen_last(tmp_path, tasks):
     assert tasks()[0].compared[0].label == "sgd, lr 0.01"
 
 
-def test_a_diverged_run_is_in_no_mean_and_ranks_last(tmp_path, tasks):
-    for seed in (1, 2, 3):
-        make_run(tmp_path, "diverged" if seed == 3 else "completed", accuracy=0.99, seed=seed, optimizer="lion")
-        make_run(tmp_path, accuracy=0.5, seed=seed)
+def test_a_diverged_run_is_in_no_mean_and_its_optimizer_is_better_than_none(tmp_path, tasks):
+    for seed in (1, 2, 3, 4):
+        make_run(
+            tmp_path, "diverged" if seed == 4 else "completed", accuracy=0.95 + seed / 1e4, seed=seed, optimizer="lion"
+        )
+        make_run(tmp_path, accuracy=0.5 + seed**2 / 1e4, seed=seed)
     (task,) = tasks()
     assert [s.optimizer for s in task.compared] == ["sgd", "lion"]
-    assert [rank.rank for rank in task.ranks] == [1, 2]
+    assert task.comparison.differences[0].low > 0 and task.comparison.differences[0].a == "lion"
+    assert task.comparison.order.ranks == {"sgd": (1, 2), "lion": (1, 2)}
     lion = task.compared[1]
-    assert lion.row["n"] == 2 and lion.row["final_test_accuracy_mean"] == pytest.approx(0.99)
-    assert task.pairs[0].comparison.n == 2
+    assert lion.row["n"] == 3 and lion.row["final_test_accuracy_mean"] == pytest.approx(0.9502)
+    assert task.comparison.differences[0].n == 3
 
 
-def test_ranks_and_pairs_are_of_common_seeds_only(tmp_path, tasks):
+def test_who_only_diverged_stands_last_and_is_compared_with_none(tmp_path, tasks):
+    for seed in (1, 2):
+        make_run(tmp_path, "diverged", seed=seed, optimizer="lion")
+        make_run(tmp_path, seed=seed)
+    (task,) = tasks()
+    assert [s.optimizer for s in task.compared] == ["sgd", "lion"]
+    assert task.comparison.methods == ("sgd",) and task.comparison.diverged == {"lion": 2}
+
+
+def test_a_pair_counts_its_common_seeds(tmp_path, tasks):
     for seed in (1, 2, 3):
         make_run(tmp_path, seed=seed, accuracy=0.9)
     for seed in (2, 3, 4):
         make_run(tmp_path, seed=seed, accuracy=0.8, optimizer="adam")
-    (task,) = tasks()
-    assert task.rank_seeds == [2, 3]
-    assert task.pairs[0].comparison.n == 2 and task.pairs[0].comparison.difference == pytest.approx(0.1)
+    (pair,) = tasks()[0].comparison.differences
+    assert (pair.a, pair.n) == ("sgd", 2) and pair.difference == pytest.approx(0.1)
 
 
 def test_unfinished_and_failed_runs_are_in_no_comparison(tmp_path, tasks):
@@ -150,7 +161,7 @@ def test_runs_of_the_old_recipe_are_in_no_mean_or_task_with_new_ones(tmp_path, t
     for end, accuracy in (("–", 0.7), ("false", 0.8), ("true", 0.9)):
         task = labels[f"{words} {end}"]
         assert [s.row["final_test_accuracy_mean"] for s in task.compared] == [accuracy, accuracy]
-        assert [(pair.comparison.n, pair.comparison.difference) for pair in task.pairs] == [(1, 0.0)]
+        assert [(pair.n, pair.difference) for pair in task.comparison.differences] == [(1, 0.0)]
 
 
 def test_a_schedule_free_optimizer_is_compared_with_those_of_the_tasks_schedule(tmp_path, tasks):
@@ -159,7 +170,7 @@ def test_a_schedule_free_optimizer_is_compared_with_those_of_the_tasks_schedule(
     make_run(tmp_path)
     (task,) = tasks()
     assert [setting.label for setting in task.settings] == ["schedule_free_sgd", "sgd"]
-    assert len(task.pairs) == 1 and task.config["schedule"]["name"] == "cosine"
+    assert len(task.comparison.differences) == 1 and task.config["schedule"]["name"] == "cosine"
     make_run(tmp_path, optimizer="schedule_free_sgd", schedule=own | {"warmup_fraction": 0.1})
     (task,) = tasks()
     labels = [f"schedule_free_sgd, schedule.warmup_fraction {fraction}" for fraction in (0.05, 0.1)]

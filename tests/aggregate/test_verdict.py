@@ -1,4 +1,4 @@
-"""The words: no claim that the seeds don't allow, and each limit named."""
+"""The verdict on a task: one line first, no claim that the runs don't allow, and each limit named."""
 
 import math
 
@@ -6,10 +6,10 @@ import pytest
 from made_runs import make_run
 
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import describe_limits, describe_pair, describe_task, points
+from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task, points
 from sweeper.runs.results import read_results
 
-SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003)
+SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001)
 
 
 def study(outputs, seeds, lead, **others):
@@ -22,39 +22,47 @@ def study(outputs, seeds, lead, **others):
 
 def test_one_seed_allows_no_claim(tmp_path):
     tasks, _ = study(tmp_path, 1, 0.05)
-    assert "One seed tells nothing of chance" in describe_task(tasks[0])[1]
-    assert describe_pair(tasks[0].pairs[0]) == "one seed tells nothing of chance"
+    assert describe_task(tasks[0]) == ["No order: one seed tells nothing of chance; three or more give intervals"]
 
 
-def test_three_seeds_allow_a_lead_and_no_more(tmp_path):
+def test_a_lead_whose_interval_excludes_0_is_the_answer(tmp_path):
     tasks, _ = study(tmp_path, 3, 0.05)
-    text = " ".join(describe_task(tasks[0]))
-    assert text.startswith("First in final test accuracy is lion with 95.")
-    assert "ahead of sgd in each of 3 seeds" in text
-    assert "which 3 seeds can't show" in text and "25 % of studies" in text
-    assert "better" not in text
-    assert describe_pair(tasks[0].pairs[0]) == "lion ahead; 3 seeds are too few for more"
+    said = describe_task(tasks[0])
+    assert said[0] == "lion > sgd"
+    assert said[2].startswith("lion is higher than sgd by 5.") and "(95 % CI 4." in said[2]
+    assert "With 2 equal optimizers one leads in all 3 seeds in 25 % of studies." in said
 
 
-def test_seven_seeds_allow_better(tmp_path):
-    tasks, _ = study(tmp_path, 7, 0.05)
-    text = " ".join(describe_task(tasks[0]))
-    assert "it is better than sgd" in text and "seeds are few" not in text
-    assert describe_pair(tasks[0].pairs[0]) == "lion better"
-
-
-def test_a_small_lead_is_not_told_apart_and_not_called_equal(tmp_path):
+def test_a_small_lead_is_no_order_and_not_called_equal(tmp_path):
     tasks, _ = study(tmp_path, 7, 0.0001)
-    text = " ".join(describe_task(tasks[0]))
-    assert "not told apart from" in text and "doesn't show that they are equal" in text
-    assert "four studies of five" in text
+    said = describe_task(tasks[0])
+    assert said[0] == "No significant difference: {lion, sgd} (n = 7)"
+    assert "No significant difference doesn't mean equal." in said
+    assert any("found in four studies of five" in one for one in said)
+
+
+def test_seven_of_eight_at_95_and_one_diverged_against_eight_at_93(tmp_path):
+    """Neither is first, and text and pairs say the same: higher among the finished runs."""
+    for k in range(8):
+        status = "diverged" if k == 7 else "completed"
+        make_run(tmp_path, status, seed=k, accuracy=0.95 + SCATTER[k] / 2, optimizer="adam")
+        make_run(tmp_path, seed=k, accuracy=0.93 + SCATTER[-k], optimizer="sgd")
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    said = describe_task(task)
+    assert said[0] == "No first place: {sgd, adam}; adam diverged in 1 of 8 seeds"
+    words = "adam diverged in 1 of 8 seeds; among finished runs adam is higher than sgd by 2.0"
+    assert sum(one.startswith(words) for one in said) == 1
+    assert task.comparison.order.ranks == {"sgd": (1, 2), "adam": (1, 2)}
 
 
 def test_one_optimizer_has_nothing_to_be_compared_with(tmp_path):
     make_run(tmp_path)
+    make_run(tmp_path, seed=2)
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    (said,) = describe_task(task)
-    assert said.startswith("There is one optimizer only: sgd with 90.00 % (n = 1).")
+    assert describe_task(task) == [
+        "There is one optimizer only: sgd with 90.00 ± 0.00 % (n = 2).",
+        "No other has finished a run, so nothing can be compared.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +71,14 @@ def test_one_optimizer_has_nothing_to_be_compared_with(tmp_path):
 def test_without_results_there_is_no_verdict(tmp_path, status, said):
     make_run(tmp_path, status)
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    assert describe_task(task)[0].startswith(said)
+    assert answer_task(task).startswith(said) and len(describe_task(task)) == 1
+
+
+def test_one_completed_beside_one_that_only_diverged(tmp_path):
+    make_run(tmp_path)
+    make_run(tmp_path, "diverged", optimizer="lion")
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    assert describe_task(task) == ["No order: one optimizer only; lion diverged in 1 of 1 seeds"]
 
 
 def test_settings_chosen_on_the_test_images_get_no_verdict(tmp_path):
@@ -71,18 +86,18 @@ def test_settings_chosen_on_the_test_images_get_no_verdict(tmp_path):
     for seed in range(3):
         make_run(tmp_path, seed=seed, accuracy=0.99, optimizer="sgd", optimizer__lr=1.0)
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    text = " ".join(describe_task(task))
-    assert "no verdict between optimizers" in text and "told apart" not in text and "Holm" not in text
+    said = describe_task(task)
+    assert said[0] == "No verdict between optimizers: settings were chosen by test accuracy."
+    assert not any(">" in one or "CI" in one for one in said)
 
 
-def test_a_divergence_is_named(tmp_path):
-    study(tmp_path, 3, 0.05)
-    make_run(tmp_path, "diverged", seed=3, optimizer="lion")
-    make_run(tmp_path, seed=3, optimizer="sgd")
-    (task,) = group_tasks(read_results([tmp_path]).runs)
-    text = " ".join(describe_task(task))
-    assert text.startswith("First in final test accuracy is sgd")
-    assert "lion diverged in 1 of 4 finished runs and therefore ranks below all that never did" in text
+def test_a_margin_is_told_with_its_condition(tmp_path):
+    tasks, _ = study(tmp_path, 7, 0.0001)
+    assert "equivalent" not in " ".join(describe_task(tasks[0])).lower()
+    said = describe_task(tasks[0], 0.01)
+    assert said[0] == "No significant difference: {lion, sgd} (n = 7); equivalent within ±1.00 points: lion and sgd"
+    assert "The margin of ±1.00 points counts only if it was fixed before the runs." in said
+    assert "No pair is shown to be equivalent within ±0.01 points." in describe_task(tasks[0], 0.0001)
 
 
 def test_limits_name_what_is_mixed_and_missing(tmp_path):
@@ -96,6 +111,22 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
     assert "1 run is not finished" in text and "1 run is failed or damaged" in text
     assert "device: cpu, cuda" in text and "different length" in text
     assert "another learning rate" in text and "One data set" in text
+
+
+def test_no_sentence_has_more_than_25_words(tmp_path):
+    """Of a search without validation, another length, other devices, an optimizer's own schedule, and bad runs."""
+    study(tmp_path, 3, 0.05)
+    make_run(tmp_path, seed=1, optimizer__lr=1.0)
+    make_run(tmp_path, seed=9, epochs=30, environment={"device": "cuda", "precision": "bf16"})
+    make_run(tmp_path, "diverged", seed=9, epochs=30, optimizer="schedule_free_sgd", schedule={"name": "warmup"})
+    make_run(tmp_path, "failed", seed=4)
+    make_run(tmp_path, "interrupted", seed=5)
+    runs = read_results([tmp_path]).runs
+    tasks = group_tasks(runs)
+    said = [*describe_limits(tasks, runs), *(sentence for task in tasks for sentence in describe_task(task, 0.01))]
+    assert len(said) >= 10
+    for sentence in said:
+        assert len([word for word in sentence.split() if any(map(str.isalnum, word))]) <= 25, sentence
 
 
 def test_nothing_is_not_below_nothing():
@@ -117,6 +148,14 @@ def test_what_sets_tasks_apart_is_said(tmp_path):
     assert any(
         "of different length or batch size, decay_norms" in one for one in describe_limits(group_tasks(runs), runs)
     )
+
+
+def test_data_of_one_name_and_other_content_are_said(tmp_path):
+    make_run(tmp_path)
+    make_run(tmp_path, optimizer="lion", environment={"data_digest": "e" * 64})
+    runs = read_results([tmp_path]).runs
+    words = "Runs of different data stand as tasks of their own and are compared with none."
+    assert words in describe_limits(group_tasks(runs), runs)
 
 
 def test_an_optimizers_own_schedule_is_said_once(tmp_path):

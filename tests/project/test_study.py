@@ -129,7 +129,7 @@ def test_one_command_publishes_runs(tmp_path, study, capsys):
     assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
     assert page["speed"].strip().endswith("| muon | 0.50 | 2 |  |")
     summary = marked(tmp_path / "README.md")["study"]
-    assert "docs/study/figures/curves.png" in summary and "20 % symmetric label noise, 4 epochs**: First" in summary
+    assert "docs/study/figures/curves.png" in summary and "20 % symmetric label noise, 4 epochs**\n\n**" in summary
     files = [*study.rglob("*.csv"), study / "README.md", tmp_path / "README.md"]
     before = {path: path.read_bytes() for path in files}
     publish([], study, tmp_path / "README.md")

@@ -107,6 +107,19 @@ def test_it_needs_nothing_but_itself(study):
     assert not re.search(r"<[^>]*\b(src|href)=\"(?!#)", text[: text.index('<script type="application/json"')])
 
 
+def test_no_sentence_around_the_tables_has_more_than_25_words(study):
+    outputs, _ = study
+    page = (outputs / "report.html").read_text()
+    texts = re.findall(
+        "<p(?: class=.note.)?>(.*?)</p>", page[: page.index('<script type="application/json"')], re.DOTALL
+    )
+    said = [one for text in texts for one in re.split(r"(?<=[.!?])\s+", re.sub("<[^>]*>", "", text).strip())]
+    assert len(said) > 30
+    for sentence in said:
+        if not sentence.startswith("Not shown"):  # a list
+            assert len([word for word in sentence.split() if any(map(str.isalnum, word))]) <= 25, sentence
+
+
 def test_ranking_and_runs_have_the_tables_numbers(study):
     outputs, page = study
     with (outputs / "summary.csv").open() as file:
@@ -115,9 +128,9 @@ def test_ranking_and_runs_have_the_tables_numbers(study):
         for cells in page.tables[table][1:]:
             row = rows[cells[1], rate]
             mean, std = 100 * float(row["final_test_accuracy_mean"]), 100 * float(row["final_test_accuracy_std"])
-            assert cells[4] == f"{mean:.2f} ± {std:.2f} % (n = 3)"
+            assert cells[5] == f"{mean:.2f} ± {std:.2f} % (n = 3)"
             low, high = (100 * float(row[f"final_test_accuracy_ci95_{end}"]) for end in ("low", "high"))
-            assert cells[5] == f"{low:.2f} to {high:.2f}"
+            assert cells[6] == f"{low:.2f} to {high:.2f}"
     with (outputs / "results.csv").open() as file:
         final = {row["run"]: f"{100 * float(row['final_test_accuracy']):.2f}" for row in csv.DictReader(file)}
     assert {cells[0]: cells[3] for cells in page.tables["runs-table"][1:]} == final
@@ -175,8 +188,8 @@ def test_one_seed(tmp_path, page):
     make_run(tmp_path)
     make_run(tmp_path, optimizer="adam", accuracy=0.8)
     found = page()
-    assert "One seed tells nothing of chance" in found.text
-    assert [cells[0] for cells in found.tables["ranking-0"][1:]] == ["1", "2"]  # no interval in brackets
+    assert "one seed tells nothing of chance" in found.text
+    assert [cells[0] for cells in found.tables["ranking-0"][1:]] == ["–", "–"]  # no interval, no rank
 
 
 def test_only_failed_runs(tmp_path, page):
@@ -201,7 +214,7 @@ def test_mixed_lengths_are_not_compared(tmp_path, page):
     assert found.text.count("There is one optimizer only") == 2
 
 
-def test_mixed_devices_are_named_and_their_speed_told_apart(tmp_path, page):
+def test_mixed_devices_are_named_and_each_has_its_speed(tmp_path, page):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, seed=2, environment={"device": "cuda", "device_name": "Some GPU", "precision": "bf16"})
     found = page()
@@ -231,7 +244,7 @@ def test_half_written_runs(tmp_path, page):
     make_run(tmp_path, seed=3)
     found = page()
     assert "1 run is not finished" in found.text and "1 run is failed or damaged" in found.text
-    assert "(n = 1)" in found.tables["ranking-0"][1][4]
+    assert "(n = 1)" in found.tables["ranking-0"][1][5]
 
 
 def test_a_diverged_run_is_told_and_averaged_into_nothing(tmp_path, page):
@@ -240,7 +253,7 @@ def test_a_diverged_run_is_told_and_averaged_into_nothing(tmp_path, page):
     make_run(tmp_path, "diverged", seed=4, error="the loss is nan in epoch 3, step 55")
     found = page()
     assert "sgd diverged in 1 of 4 finished runs" in found.text
-    assert found.tables["ranking-0"][1][4] == "90.00 ± 0.00 % (n = 3)"
+    assert found.tables["ranking-0"][1][5] == "90.00 ± 0.00 % (n = 3)"
     assert found.tables["bad-table"][1][1:] == ["diverged", "3", "the loss is nan in epoch 3, step 55"]
 
 

@@ -2,6 +2,9 @@
 
 import json
 
+from made_runs import make_run
+
+from sweeper.report.command import main
 from sweeper.report.page import FOLDER, SECTIONS, to_script_json
 
 
@@ -14,3 +17,13 @@ def test_every_section_has_its_place_in_the_template():
     template = (FOLDER / "report.html").read_text()
     places = [template.index(f'<section id="{name}">') for name in SECTIONS]
     assert places == sorted(places)
+
+
+def test_a_margin_is_an_option(tmp_path, capsys):
+    for seed, accuracy in enumerate((0.9, 0.91, 0.92)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="lion")
+    assert main([str(tmp_path), "--margin", "1"]) == 0
+    assert "Equivalent within ±1.00 points: lion and sgd." in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert main([str(tmp_path), "--margin", "none"]) == 2
+    assert "must be a number of percentage points above 0" in capsys.readouterr().err

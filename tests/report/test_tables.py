@@ -4,7 +4,7 @@ import math
 
 from made_runs import make_run, make_study
 
-from sweeper.aggregate.bootstrap import interquartile_mean, probability_of_improvement
+from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.provenance import Origin
 from sweeper.report.tables import across_table, differences_table, pairs_table, ranking_table, runs_table, speed_table
@@ -29,8 +29,34 @@ def test_the_ranking_shows_each_seed_and_what_was_not_chosen(tmp_path):
     table = ranking_table(task)
     assert table.header[-1] == "failed" and "diverged" not in table.header
     first, second = texts(table)
-    assert first[:2] == ["1 (1–1)", "sgd, lr 0.1"] and first[7:] == ["90.00, 80.00", "1"]
+    assert first[:3] == ["–", "sgd, lr 0.1", "–"] and first[8:] == ["90.00, 80.00", "1"]
     assert second[0] == "–" and [line.minor for line in table.rows] == [False, True]
+
+
+def test_ranks_and_letters_follow_from_the_intervals(tmp_path):
+    for optimizer, middle in (("sgd", 0.90), ("lion", 0.9001), ("adam", 0.80)):
+        for seed, scatter in enumerate((0.001, -0.001, 0.0005 * (optimizer == "lion"), 0)):
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=middle + scatter)
+    ((task,), _) = read(tmp_path)
+    assert [row[:3] for row in texts(ranking_table(task))] == [
+        ["1–2", "lion", "a"],
+        ["1–2", "sgd", "a"],
+        ["3", "adam", "b"],
+    ]
+    first = texts(pairs_table(task))[1]
+    assert first[:3] == ["lion", "adam", "4"] and first[5].startswith("lion higher by 10.02 points (95 % CI 9.")
+    assert first[4].startswith("+9.") and " to +10." in first[4]
+
+
+def test_the_hardest_task_does_not_decide_over_all_tasks(tmp_path):
+    """lion leads by half a point on two easy tasks and loses by 20 on the hard one: raw accuracies would favour sgd."""
+    for epochs, sgd, lion in ((3, 0.980, 0.985), (4, 0.975, 0.980), (5, 0.60, 0.40)):
+        for seed in (1, 2, 3):
+            make_run(tmp_path, optimizer="sgd", epochs=epochs, seed=seed, accuracy=sgd + seed / 1e5)
+            make_run(tmp_path, optimizer="lion", epochs=epochs, seed=seed, accuracy=lion + seed / 1e5)
+    tasks, _ = read(tmp_path)
+    rows = texts(across_table(tasks)[0])
+    assert [row[0] for row in rows] == ["lion", "sgd"] and float(rows[0][2]) > 0.5 > float(rows[1][2])
 
 
 def test_what_was_chosen_on_the_test_images_is_not_compared_on_them(tmp_path):
@@ -47,13 +73,12 @@ def test_over_all_tasks_the_functions_numbers_stand(tmp_path):
     make_study(tmp_path, optimizers=("sgd", "lion"), epochs=4)
     tasks, _ = read(tmp_path)
     table, note = across_table(tasks)
-    scores = {
-        name: [list(s.final().values()) for task in tasks for s in task.compared if s.optimizer == name]
-        for name in ("sgd", "lion")
-    }
+    final = [{s.optimizer: list(s.final().values()) for s in task.compared} for task in tasks]
+    normalized = [min_max([scores["sgd"], scores["lion"]]) for scores in final]
+    scores = {name: [task[k] for task in normalized] for k, name in enumerate(("sgd", "lion"))}
     rows = {row[0]: row for row in texts(table)}
     for name, other in (("sgd", "lion"), ("lion", "sgd")):
-        assert rows[name][2] == f"{100 * interquartile_mean(scores[name]):.2f}"
+        assert rows[name][2] == f"{interquartile_mean(scores[name]):.2f}"
         assert rows[name][4] == f"{100 * probability_of_improvement(scores[name], scores[other]):.0f}"
     assert note == "2 tasks."
 

@@ -3,7 +3,7 @@
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from sweeper.aggregate.tables import text
+from sweeper.aggregate.labels import text
 from sweeper.config.search_space import FACTORS
 from sweeper.runs.identity import flat
 from sweeper.runs.status import Status

@@ -1,0 +1,214 @@
+"""What a comparison shows, in words: one line first, then why, then what it doesn't show. Scores are shares in [0, 1].
+
+Every claim is read off an interval. No sentence has more than 25 words.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from sweeper.aggregate.comparisons import Comparison, Difference
+from sweeper.aggregate.order import Order
+
+RARE = 0.05  # an order that equal optimizers show less often needs no warning
+DRAWS = 2_000_000  # comparisons of two simulated scores that an estimate of `chance_lead` makes
+
+
+def answer(comparison: Comparison, margin: float | None = None) -> str:
+    """The order in a line, e.g. `muon > {sgd, adamw} > adam > lion`: each > is an interval that excludes 0.
+
+    What no interval separates stands in braces. Where groups overlap, the single pairs are told. An optimizer that
+    diverged is better than none.
+    """
+    lost = [f"; {m} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
+    within = [] if margin is None else _equivalent(comparison, margin)
+    equal = f"; equivalent within ±{size(margin)} points: {_few(within, ';')}" if margin and within else ""
+    return "".join([_order(comparison), *lost, equal])
+
+
+def describe_difference(comparison: Comparison, d: Difference, margin: float | None = None, named: bool = False) -> str:
+    """The conclusion about a pair.
+
+    Args:
+        named: name both, for a text; a table names them in columns of its own.
+    """
+    if not d.has_interval:
+        said = _no_difference(comparison, d)
+        return f"{d.a} and {d.b}: {said[0].lower()}{said[1:]}" if named else said
+    lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
+    if d.excludes_zero:
+        higher = f"{'is ' * (named or bool(lost))}higher{f' than {d.b}' * named}"
+        said = f"{d.a} {higher} by {size(d.difference)} points (95 % CI {_end(d.low)} to {_end(d.high)})."
+    else:
+        n = f"n = {d.n}" if d.n else "no seed in common"
+        said = f"no significant difference ({n}); a gap up to {size(d.gap)} points remains possible."
+        said = f"{d.a} and {d.b}: {said}" if named else said
+    if lost:
+        short = len(lost) == 1 and d.excludes_zero
+        return f"{lost[0]}; among finished runs {said}" if short else f"{', '.join(lost)}. Among finished runs {said}"
+    if not d.excludes_zero and not named:
+        said = said[0].upper() + said[1:]
+    return f"{said} Equivalent within ±{size(margin)} points." if margin is not None and d.within(margin) else said
+
+
+def describe_comparison(comparison: Comparison, margin: float | None = None) -> list[str]:
+    """The sentences below the answer: why it holds, then what it doesn't show.
+
+    Args:
+        margin: of equivalence, as a share; it must have been fixed before the runs.
+    """
+    shown = [d for d in comparison.differences if d.has_interval]
+    if not shown:
+        return []
+    several = len(comparison.methods) > 2
+    pairs = f"{len(shown)} pair{'s' * (len(shown) != 1)}"
+    by = f"Simultaneous 95 % intervals by Tukey's method, {pairs}" if several else "Paired t interval"
+    said = [f"{by}, {_n(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
+    said += _pairs_of_note(comparison)
+    said.append(f"The residual deviation is {size(comparison.deviation)} points ({comparison.df} degrees of freedom).")
+    said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
+    if margin is not None:
+        said += _equivalence(comparison, margin)
+    return said + _limits(comparison)
+
+
+@cache
+def chance_lead(methods: int, seeds: int) -> float:
+    """How often, among equal methods, some method is above some other in every seed. Simulated, to about 0.5 %."""
+    bound = math.comb(methods, 2) * 2.0 ** (1 - seeds)  # the sum over all pairs; exact for one
+    if methods == 2 or bound < RARE:
+        return bound
+    draws = max(100, DRAWS // (methods * methods * seeds))
+    scores = np.random.default_rng(0).random((draws, seeds, methods))
+    above = scores[..., :, None] > scores[..., None, :]
+    always = np.logical_and.reduce(above, axis=1).reshape(draws, -1)
+    return float(np.logical_or.reduce(always, axis=1).mean())
+
+
+def _order(comparison: Comparison) -> str:
+    order, names = comparison.order, comparison.methods
+    if not any(d.has_interval for d in comparison.differences):
+        return f"No order: {_no_interval(comparison)}"
+    if not order.better:
+        if any(d.excludes_zero for d in comparison.differences):
+            return f"No first place: {_braces(names)}"
+        if not all(d.has_interval for d in comparison.differences):
+            return f"No order: {_braces(names)}; some have no seed in common"
+        return f"No significant difference: {_braces(names)} ({_n(comparison)})"
+    inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
+    inside = [words for words in inside if words]
+    told = {m for pair in order.better for m in pair}
+    if len(order.blocks) == 1 and told >= set(names):
+        return ", ".join(inside)
+    line = " > ".join(_braces([m for m in names if m in block]) for block in order.blocks)
+    return f"{line}, where {', '.join(inside)}" if inside else line
+
+
+def _no_interval(comparison: Comparison) -> str:
+    """Why there is no interval at all."""
+    if len(comparison.methods) < 2:
+        return "one optimizer only" if comparison.methods else "no completed run"
+    if all(d.n == 0 for d in comparison.differences):
+        return "no two optimizers have a seed in common"
+    if comparison.df == 0 and max(d.n for d in comparison.differences) == 1:
+        return "one seed tells nothing of chance; three or more give intervals"
+    if comparison.df == 0:
+        return "too few seeds in common for an interval"
+    if all(d.difference == 0 for d in comparison.differences):
+        return "all optimizers have the same result in every seed"
+    return "every seed shows the same difference, so there is no scatter to judge it by"
+
+
+def _no_difference(comparison: Comparison, d: Difference) -> str:
+    if math.isnan(d.difference):
+        return "No seed connects them, so they can't be compared."
+    if comparison.df == 0:
+        return "One seed tells nothing of chance." if d.n == 1 else "Too few seeds in common for an interval."
+    if d.difference == 0:
+        return f"The same result in every seed (n = {d.n}); no interval."
+    return f"The same difference in every seed (n = {d.n}); no scatter, so no interval."
+
+
+def _pairs_of_note(comparison: Comparison) -> list[str]:
+    """The two on top, and each optimizer that diverged beside the best that never did."""
+    lost = comparison.diverged
+    whole = [m for m in comparison.methods if m not in lost]
+    pairs = [(whole[0], whole[1])] if len(whole) > 1 else []
+    pairs += [(m, whole[0]) for m in comparison.methods if m in lost and whole]
+    pairs = pairs or [(comparison.methods[0], comparison.methods[1])]
+    return [describe_difference(comparison, comparison.between(a, b), named=True) for a, b in pairs]
+
+
+def _equivalent(comparison: Comparison, margin: float) -> list[str]:
+    """The pairs whose interval lies within the margin. Who diverged is equivalent to none."""
+    whole = [d for d in comparison.differences if not {d.a, d.b} & comparison.diverged.keys()]
+    return [f"{d.a} and {d.b}" for d in whole if d.within(margin)]
+
+
+def _equivalence(comparison: Comparison, margin: float) -> list[str]:
+    within = _equivalent(comparison, margin)
+    said = [f"The margin of ±{size(margin)} points counts only if it was fixed before the runs."]
+    if not within:
+        return [*said, f"No pair is shown to be equivalent within ±{size(margin)} points."]
+    return [*said, f"Equivalent within ±{size(margin)} points: {_few(within, ';')}."]
+
+
+def _limits(comparison: Comparison) -> list[str]:
+    said = []
+    if any(not d.excludes_zero for d in comparison.differences):
+        said.append("No significant difference doesn't mean equal.")
+    n = min(d.n for d in comparison.differences)
+    if {n} != {*comparison.seeds.values()}:
+        said.append("Not all have the same seeds; the missing ones are allowed for by least squares (Tukey–Kramer).")
+    if any(math.isnan(d.difference) for d in comparison.differences):
+        said.append("No seed connects some pairs, so these have no interval.")
+    chance = chance_lead(len(comparison.methods), n) if n > 1 else 0.0
+    if chance >= RARE:
+        equal = f"{len(comparison.methods)} equal optimizers {'one' if len(comparison.methods) == 2 else 'some pair'}"
+        share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
+        said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
+    if (scatter := comparison.scatter) is not None:
+        ratio, rate = scatter.simulated
+        times = "far more than" if math.isinf(scatter.ratio) else f"{scatter.ratio:.1f} times as much as"
+        said.append(f"{scatter.method} scatters {times} the others, which the pooled deviation doesn't show.")
+        said.append(
+            f"At {ratio} times the scatter, simulated studies make false claims in {100 * rate:.0f} % instead of 5 %."
+        )
+    if comparison.ignored:
+        said.append(f"{comparison.ignored} of the results are no numbers and left out.")
+    return said
+
+
+def _of_seeds(comparison: Comparison, method: str) -> str:
+    lost = comparison.diverged[method]
+    return f"{lost} of {comparison.seeds.get(method, 0) + lost} seeds"
+
+
+def _n(comparison: Comparison) -> str:
+    counts = sorted(set(comparison.seeds.values()))
+    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+
+
+def _over(order: Order, better: str, worse: Sequence[str]) -> str:
+    return f"{better} > {_braces(worse)}" if worse else ""
+
+
+def _braces(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
+
+
+def _few(names: Sequence[str], comma: str = ",", most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{comma} ".join(names[:most]) + more
+
+
+def size(share: float) -> str:
+    """A size in percentage points, e.g. `0.69`; what isn't 0 is never shown as 0.00."""
+    points = 100 * abs(share)
+    return f"{points:.2f}" if points == 0 or points >= 0.005 else f"{points:.1g}"
+
+
+def _end(share: float) -> str:
+    return f"{'−' * (share < 0)}{size(share)}"

@@ -1,0 +1,180 @@
+"""The words of a comparison: the sentences that stand in a paper, and none that an interval doesn't support."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweeper.aggregate.comparisons import compare
+from sweeper.aggregate.conclusions import answer, chance_lead, describe_comparison, describe_difference
+
+STUDY = {  # docs/study, right labels
+    100: {
+        "muon": [0.9460, 0.9488, 0.9492],
+        "sgd": [0.9443, 0.9449, 0.9438],
+        "adamw": [0.9389, 0.9418, 0.9426],
+        "adam": [0.9365, 0.9366, 0.9404],
+        "lion": [0.9372, 0.9375, 0.9360],
+    },
+    200: {
+        "muon": [0.9504, 0.9514, 0.9535],
+        "sgd": [0.9465, 0.9483, 0.9483],
+        "adamw": [0.9445, 0.9465, 0.9458],
+        "adam": [0.9357, 0.9371, 0.9396],
+        "lion": [0.9319, 0.9312, 0.9348],
+    },
+}
+SCATTER = np.array([0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001]) / 4
+
+
+def by_seed(**scores):
+    return {method: dict(enumerate(values, 1)) for method, values in scores.items()}
+
+
+def test_the_answer_is_one_line():
+    assert answer(compare(by_seed(**STUDY[200]))) == "muon > {sgd, adamw} > adam > lion"
+
+
+def test_overlapping_groups_are_told_pair_by_pair():
+    line = "muon > {adamw, adam, lion}, sgd > {adam, lion}, adamw > lion"
+    assert answer(compare(by_seed(**STUDY[100]))) == line
+
+
+def test_pairs_in_words():
+    found = compare(by_seed(**STUDY[100]))
+    words = describe_difference(found, found.between("muon", "adamw"))
+    assert words == "muon higher by 0.69 points (95 % CI 0.28 to 1.10)."
+    words = describe_difference(found, found.between("muon", "sgd"))
+    assert words == "No significant difference (n = 3); a gap up to 0.77 points remains possible."
+
+
+def test_why_it_holds_and_what_it_does_not_show():
+    assert describe_comparison(compare(by_seed(**STUDY[200]))) == [
+        "Simultaneous 95 % intervals by Tukey's method, 10 pairs, n = 3; > means that one excludes 0.",
+        "muon is higher than sgd by 0.41 points (95 % CI 0.14 to 0.68).",
+        "The residual deviation is 0.10 points (8 degrees of freedom).",
+        "A true difference of 0.35 points is found in four studies of five.",
+        "No significant difference doesn't mean equal.",
+        "With 5 equal optimizers some pair leads in all 3 seeds in 87 % of studies.",
+    ]
+
+
+def test_nobody_is_first_beside_one_that_diverged():
+    """a is higher than b among the finished runs; b > c stays true, but b isn't first."""
+    found = compare(by_seed(a=0.95 + SCATTER[:7], b=0.93 + SCATTER[::-1], c=0.90 + SCATTER), {"a": 1})
+    assert answer(found) == "{b, a, c}, where b > c; a diverged in 1 of 8 seeds"
+    words = "a diverged in 1 of 8 seeds; among finished runs a is higher by "
+    assert describe_difference(found, found.between("a", "b")).startswith(words)
+    assert any(one.startswith(words.replace("higher", "higher than b")) for one in describe_comparison(found))
+
+
+def test_who_never_diverged_may_be_first_above_one_that_did():
+    found = compare(by_seed(a=0.95 + SCATTER, b=0.93 + SCATTER[::-1][:7]), {"b": 1})
+    assert answer(found) == "a > b; b diverged in 1 of 8 seeds"
+    assert describe_difference(found, found.differences[0]).startswith("b diverged in 1 of 8 seeds; among finished")
+
+
+def test_both_diverged():
+    found = compare(by_seed(a=0.95 + SCATTER[:7], b=0.93 + SCATTER[::-1][:7]), {"a": 1, "b": 1})
+    assert answer(found).startswith("No first place: {a, b}; a diverged in 1 of 8 seeds; b diverged")
+    words = "a diverged in 1 of 8 seeds, b diverged in 1 of 8 seeds. Among finished runs a is higher by "
+    assert describe_difference(found, found.differences[0]).startswith(words)
+
+
+def test_an_end_that_is_not_0_is_not_shown_as_0():
+    scores = by_seed(a=[0.9, 0.9001, 0.9003], b=[0.89999, 0.90008, 0.90029])
+    found = compare(scores)
+    assert describe_difference(found, found.differences[0]) == (
+        "No significant difference (n = 3); a gap up to 0.003 points remains possible."
+    )
+    assert "The residual deviation is 0.0004 points (2 degrees of freedom)." in describe_comparison(found)
+
+
+def test_who_diverged_is_equivalent_to_none():
+    scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
+    found = compare(scores, {"a": 1})
+    assert "equivalent within ±1.00 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
+    assert "quivalent" not in describe_difference(found, found.between("a", "b"), 0.01)
+    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1.00 points.")
+
+
+@pytest.mark.parametrize(
+    ("scores", "line", "pair"),
+    [
+        (by_seed(a=[0.5], b=[0.6]), "one seed tells nothing of chance", "One seed tells nothing of chance."),
+        ({"a": {1: 0.5, 2: 0.6}, "b": {3: 0.5, 4: 0.6}}, "no two optimizers have a seed in common", "No seed connects"),
+        (
+            by_seed(a=[0.1, 0.3], b=[0.1, 0.3], c=[0.1, 0.3]),
+            "the same result in every seed",
+            "The same result in every",
+        ),
+        (by_seed(a=[0.5, 0.5], b=[0.5, 0.5]), "the same result in every seed", "The same result in every seed (n = 2)"),
+        (by_seed(a=[0.5, 0.6], b=[0.6, 0.7]), "same difference, so there is no scatter", "no scatter, so no interval."),
+        (by_seed(a=[0.5, 0.6], b=[0.7]), "one seed tells nothing of chance", "One seed tells nothing of chance."),
+        ({"a": {1: 0.5, 2: 0.6}, "b": {2: 0.7, 3: 0.6}, "c": {3: 0.5, 4: 0.4}}, "one seed", "One seed tells nothing"),
+    ],
+)
+def test_without_an_interval_each_case_has_its_sentence(scores, line, pair):
+    found = compare(scores)
+    assert answer(found).startswith("No order: ") and line in answer(found)
+    assert describe_comparison(found) == []
+    assert pair in describe_difference(found, found.differences[0])
+
+
+def test_some_pairs_without_an_interval():
+    found = compare({"a": {1: 0.9, 2: 0.8, 3: 0.85}, "b": {1: 0.7, 2: 0.8, 3: 0.9}, "c": {7: 0.1, 8: 0.2}})
+    assert answer(found) == "No order: {a, b, c}; some have no seed in common"
+    assert "No seed connects some pairs, so these have no interval." in describe_comparison(found)
+
+
+def test_missing_seeds_and_scatter_and_what_is_no_number_are_said():
+    wide = by_seed(a=0.9 + SCATTER, b=0.9 + SCATTER[::-1], c=0.9 - SCATTER, d=0.9 + 12 * np.roll(SCATTER, 1))
+    wide["a"][1] = math.nan
+    said = describe_comparison(compare(wide))
+    assert "Not all have the same seeds; the missing ones are allowed for by least squares (Tukey–Kramer)." in said
+    assert any(one.startswith("d scatters ") and "times as much as the others" in one for one in said)
+    assert any("simulated studies make false claims in 1" in one for one in said)
+    assert "1 of the results are no numbers and left out." in said
+
+
+@pytest.mark.parametrize(("methods", "seeds", "percent"), [(2, 3, 25), (2, 5, 6), (3, 2, 83), (5, 3, 87)])
+def test_a_lead_in_every_seed_by_chance(methods, seeds, percent):
+    """Against every possible set of orders: one order of the methods for each seed, all equally likely."""
+    orders = list(itertools.permutations(range(methods)))
+    pairs = list(itertools.combinations(range(methods), 2))
+    above = np.array([[order[a] > order[b] for a, b in pairs] for order in orders])
+    # The first seed's order may be fixed, since names are arbitrary.
+    left = np.ones((1, len(pairs)), dtype=bool)
+    for _ in range(seeds - 1):
+        left = (left[:, None] & (above[None] == above[0])).reshape(-1, len(pairs))
+    exact = left.any(axis=1).mean()
+    assert chance_lead(methods, seeds) == pytest.approx(exact, abs=0.005)
+    assert round(100 * exact) == percent
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(2, 9), st.integers(1, 5), st.integers(0, 10_000), st.booleans())
+def test_no_sentence_is_long_and_every_claim_has_its_interval(methods, seeds, seed, gaps):
+    numbers = np.random.default_rng(seed)
+    scores = {
+        f"optimizer{m}": {
+            s: float(np.round(0.9 + 0.01 * m * (m % 3) + numbers.normal(0, 0.003), 3))
+            for s in range(seeds)
+            if not gaps or numbers.random() < 0.8
+        }
+        for m in range(methods)
+    }
+    diverged = {m: int(numbers.random() < 0.2) for m in scores}
+    found = compare(scores, diverged)
+    said = [*describe_comparison(found, 0.002), *(describe_difference(found, d, 0.002) for d in found.differences)]
+    for sentence in (part for one in said for part in one.split(". ")):
+        words = [word for word in sentence.split() if any(map(str.isalnum, word))]
+        assert len(words) <= 25, sentence
+    assert "nan" not in " ".join(said) + answer(found)
+    for better, worse in found.order.better:
+        d = found.between(better, worse)
+        assert (d.low > 0) if d.a == better else (d.high < 0)
+        assert better not in {m for m, lost in diverged.items() if lost}
