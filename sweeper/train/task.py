@@ -45,14 +45,18 @@ class Task:
     must know about the sweep. A copy in another process has none of these.
 
     Args:
+        jobs: the overrides of each run of a sweep, which `hydra/sweeper=listed` launches.
         numbers: the numbers of the unfinished runs, so that a launcher with a queue needn't queue the others.
         search: a function that carries out a search by the launcher's method `launch`.
     """
 
     def __init__(
-        self, numbers: set[int] | None = None, search: Callable[[Launch], list[Sequence[Any]]] | None = None
+        self,
+        jobs: Sequence[list[str]] | None = None,
+        numbers: set[int] | None = None,
+        search: Callable[[Launch], list[Sequence[Any]]] | None = None,
     ) -> None:
-        self.numbers, self.search = numbers, search
+        self.jobs, self.numbers, self.search = jobs, numbers, search
 
     def __reduce__(self) -> tuple[type["Task"], tuple[()]]:
         return Task, ()
@@ -97,6 +101,9 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     arguments = copy.copy(asked)
     arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
+    if task.jobs is not None:
+        arguments.overrides = [o for o in arguments.overrides if not o.startswith(("arms=", "hydra/sweeper="))]
+        arguments.overrides.append("hydra/sweeper=listed")
     try:
         _hand_to_hydra(arguments, task)
     except Exception as error:
