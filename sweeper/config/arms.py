@@ -79,9 +79,7 @@ def _from_yaml(file: Path) -> list[Arm]:
         where = f"{file}: arm '{name.value}'"
         listed = isinstance(value, yaml.SequenceNode)
         if not all(isinstance(node, yaml.ScalarNode) for node in (name, *(value.value if listed else [value]))):
-            raise BadInput(
-                f"{where}: must be overrides in one line or as a list, e.g. optimizer=lion optimizer.lr=2e-4"
-            )
+            raise BadInput(f"{where}: must be overrides in a line or a list, e.g. optimizer=lion optimizer.lr=2e-4")
         words = [node.value for node in value.value] if listed else _words(value.value, where)
         arms.append(_arm(name.value, words, where))
     return arms

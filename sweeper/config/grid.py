@@ -129,19 +129,14 @@ class _Expansion:
         for override in [*self.asked, *(parsed for arm in arms for parsed in parse_overrides([*arm.overrides]))]:
             check_choice(override, self.groups)
         parts = self._parts(arms, multirun)
-        search, dimensions, axes = parts[0].search, parts[0].dimensions, parts[0].texts
-        choice, options = parts[0].launcher, self._launcher_options(axes)
-        for part in parts[1:]:
-            if search is not None or part.search is not None:
-                raise BadInput(f"{part.title}: a search is joined with nothing else; give it alone")
-            if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
-                raise BadInput(
-                    f"{part.title}: brings another launcher than {parts[0].title}; choose one: hydra/launcher="
-                )
+        first, choice = parts[0], parts[0].launcher
+        if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
+            raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
-        if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
-            asked = self._search(axes, dimensions, search)
-            return Grid(asked.corners, True, Path(asked.corners[0].config["outputs"]), choice, options, asked)
+        if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
+            asked = self._search(first.texts, first.dimensions, first.search)
+            outputs, options = Path(asked.corners[0].config["outputs"]), self._launcher_options(first.texts)
+            return Grid(asked.corners, True, outputs, choice, options, asked)
         if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
@@ -155,8 +150,12 @@ class _Expansion:
                 jobs.append(without_hydras(combination))
             if arm.name is not None and directory not in named[arm.name]:
                 named[arm.name].append(directory)
+        options = self._launcher_options(first.texts)
+        for part in parts[1:]:
+            if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
+                raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
         outputs = Path(config["outputs"])
-        return Grid(list(cells.values()), parts[0].sweep, outputs, choice, options, jobs=jobs, arms=named)
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, jobs=jobs, arms=named)
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""

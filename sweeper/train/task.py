@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra.version
-from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra._internal.utils import _run_hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from sweeper.config.command_line import parser
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -81,7 +82,7 @@ def ask_hydra(arguments: list[str]) -> None:
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(get_args_parser().parse_args(arguments), Task())
+            _hand_to_hydra(parser().parse_args(arguments), Task())
     finally:
         say(answer.getvalue(), end="")
 
@@ -119,7 +120,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
 def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
     """Do what `hydra.main` does, with given arguments."""
     hydra.version.setbase("1.3")
-    _run_hydra(arguments, get_args_parser(), task, config_path=str(CONF), config_name="config")
+    _run_hydra(arguments, parser(), task, config_path=str(CONF), config_name="config")
 
 
 def _launcher() -> Launcher:

@@ -7,7 +7,7 @@ import sys
 import cloudpickle
 import pytest
 
-from sweeper.config.grid import read_command_line
+from sweeper.config.command_line import read_command_line
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train import deaths, task
 from sweeper.train.task import Task, train_by_hydra
