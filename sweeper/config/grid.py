@@ -117,8 +117,8 @@ class _Expansion:
         assert hydra is not None
         loader = _loader_with(hydra.config_loader, overrides)
         self.groups: Groups = dict(list_groups(loader))
-        places = [str(place.path) for place in loader.get_search_path().get_path()]
-        self.folders = [Path(place.removeprefix("file://")) for place in places if place.startswith("file://")]
+        places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
+        self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
 
     def grid(self, multirun: bool, arms: Sequence[Arm] = ()) -> Grid:
         """The runs of the command line.
