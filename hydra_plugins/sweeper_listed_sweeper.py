@@ -32,8 +32,13 @@ class ListedSweeper(BasicSweeper):
     """Launches `jobs` of the task, the overrides of each run; any other task is swept as by Hydra's own sweeper."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self._jobs = getattr(task_function, "jobs", None)
+        if self._jobs is not None:
+            from sweeper.config.composed_once import ComposedOnce
+
+            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
+            hydra_context = HydraContext(config_loader=loader, callbacks=hydra_context.callbacks)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
         if self._jobs is None:
