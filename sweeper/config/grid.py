@@ -4,20 +4,16 @@ Hydra composes only four configurations a second. Each combination of groups is 
 values of its runs are set in copies by Hydra's own function.
 """
 
-import argparse
 import copy
-import itertools
-import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -25,6 +21,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
+from sweeper.config.arms import NO_ARM, Arm, Part, check_names, in_order, read_files, read_flags, without_hydras
+from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
@@ -67,6 +65,8 @@ class Grid:
     launcher: str  # the choice of hydra/launcher
     launcher_options: dict[str, Any]
     search: Search | None = None
+    jobs: list[list[str]] = field(default_factory=list)  # the overrides of each cell, by its number; of a search none
+    arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -88,31 +88,14 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
             what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
             raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+    files = [text.removeprefix("arms=") for text in overrides if text.startswith("arms=")]
+    overrides = [text for text in overrides if not text.startswith("arms=")]
+    arms = read_flags(arguments.arm)
     with _hydra():
-        return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
-
-
-def read_command_line(argv: list[str], command: str = "train") -> argparse.Namespace:
-    """Parse Hydra's flags and the overrides, in any order.
-
-    Raises:
-        BadInput: a flag is unknown, or flags exclude each other.
-    """
-    parser = get_args_parser()
-
-    def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
-    arguments = parser.parse_intermixed_args(argv)
-    for flag in ("config_path", "experimental_rerun"):
-        if getattr(arguments, flag, None):
-            parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
-    if arguments.multirun and (arguments.cfg or arguments.info):
-        parser.error(f"--{'cfg' if arguments.cfg else 'info'} shows one run's configuration; leave out -m")
-    if (arguments.package or arguments.resolve) and not arguments.cfg:
-        parser.error("--package and --resolve are for --cfg")
-    return arguments
+        expansion = _Expansion(arguments.config_name or "config", overrides)
+        arms += read_files([name for text in files for name in text.split(",")], expansion.folders)
+        check_names(arms)
+        return expansion.grid(arguments.multirun, arms)
 
 
 @contextmanager
@@ -132,25 +115,75 @@ class _Expansion:
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        self.groups: Groups = dict(list_groups(_loader_with(hydra.config_loader, overrides)))
+        loader = _loader_with(hydra.config_loader, overrides)
+        self.groups: Groups = dict(list_groups(loader))
+        places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
+        self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
 
-    def grid(self, multirun: bool) -> Grid:
-        for override in self.asked:
+    def grid(self, multirun: bool, arms: Sequence[Arm] = ()) -> Grid:
+        """The runs of the command line.
+
+        Args:
+            arms: each is crossed with the other axes.
+        """
+        for override in [*self.asked, *(parsed for arm in arms for parsed in parse_overrides([*arm.overrides]))]:
             check_choice(override, self.groups)
-        structure = [
-            override.input_line or ""
-            for override in self.asked
-            if not override.is_sweep_override() and not is_plain(override, self.groups)
+        parts = self._parts(arms, multirun)
+        first, choice = parts[0], parts[0].launcher
+        if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
+            raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
+        # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
+        if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
+            asked = self._search(first.texts, first.dimensions, first.search)
+            outputs, options = Path(asked.corners[0].config["outputs"]), self._launcher_options(first.texts)
+            return Grid(asked.corners, True, outputs, choice, options, asked)
+        if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
+            raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
+        cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
+        jobs: list[list[str]] = []
+        named: dict[str, list[Path]] = {arm.name: [] for arm in arms if arm.name is not None}
+        for arm, combination in in_order(parts):
+            config = self._config(combination)
+            directory = Path(config["outputs"]) / run_name(config)
+            if directory not in cells:
+                cells[directory] = Cell(config, directory, len(jobs))
+                jobs.append(without_hydras(combination))
+            if arm.name is not None and directory not in named[arm.name]:
+                named[arm.name].append(directory)
+        options = self._launcher_options(first.texts)
+        for part in parts[1:]:
+            if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
+                raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
+        outputs = Path(config["outputs"])
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, jobs=jobs, arms=named)
+
+    def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
+        """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""
+        last = {override.get_key_element(): override for override in self.asked}
+        presets = [""]
+        if (asked := last.get("experiment")) is not None and asked.is_sweep_override():
+            del last["experiment"]
+            presets = [f"experiment={value}" for value in sweep_values(asked, self.groups)]
+        return [
+            self._part(number, arm, [*last.values()], [*([preset] if preset else []), *arm.overrides], multirun)
+            for number, preset in enumerate(presets)
+            for arm in arms or [NO_ARM]
         ]
-        hydra = self._compose(structure).hydra
+
+    def _part(self, number: int, arm: Arm, shared: list[Override], texts: list[str], multirun: bool) -> Part:
+        """All values of each key, as Hydra's own sweeper expands them: a later override of a key wins."""
+        own = parse_overrides(texts)
+        hydra = self._compose(self._structure([*shared, *own])).hydra
         if hydra.job.chdir:  # of a preset; one that is typed is refused by its words
             raise BadInput("hydra.job.chdir=true: where runs lie follows from their names; take it out of the preset")
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
+        if not multirun and arm.name is not None:
+            raise BadInput(f"--arm {arm.name}: arms are a sweep; add -m")
         params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
+        axes: dict[str, list[str]] = {}
         dimensions: dict[str, Dimension] = {}
-        axes: dict[str, list[str]] = {}  # as Hydra's own sweeper expands them: a later override of a key wins
-        for override in [*(parse_overrides(params) if multirun else ()), *self.asked]:
+        for override in [*(parse_overrides(params) if multirun else ()), *shared, *own]:
             key = override.get_key_element()
             axes[key] = [override.input_line or ""]
             dimensions.pop(key, None)
@@ -161,21 +194,16 @@ class _Expansion:
                     dimensions[key] = read_dimension(override, self.groups)
                     continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
-        choice = hydra.runtime.choices["hydra/launcher"]
-        # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
-        if search is not None and (dimensions or len(axes.get("optimizer", [])) > 1):
-            asked = self._search(axes, dimensions, search)
-            outputs = Path(asked.corners[0].config["outputs"])
-            return Grid(asked.corners, True, outputs, choice, self._launcher_options(axes), asked)
-        if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
-            raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
-        cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
-        for number, combination in enumerate(itertools.product(*axes.values())):
-            config = self._config(list(combination))
-            directory = Path(config["outputs"]) / run_name(config)
-            cells.setdefault(directory, Cell(config, directory, number))
-        outputs = Path(config["outputs"])
-        return Grid(list(cells.values()), multirun, outputs, choice, self._launcher_options(axes))
+        title, keys = " ".join(texts) or "this sweep", frozenset(override.get_key_element() for override in own)
+        return Part(
+            arm, number, keys, axes, title, multirun, hydra.runtime.choices["hydra/launcher"], search, dimensions
+        )
+
+    def _structure(self, overrides: Iterable[Override]) -> list[str]:
+        """Those that change which files are composed; the last of each key."""
+        last = {override.get_key_element(): override for override in overrides}
+        chosen = [one for one in last.values() if not one.is_sweep_override() and not is_plain(one, self.groups)]
+        return [override.input_line or "" for override in chosen]
 
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
         """A search over `dimensions` for each optimizer. All other keys of `axes` have one value for all trials."""
@@ -189,11 +217,7 @@ class _Expansion:
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
             overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
             config = self._config(overrides)
-            hydras = ("hydra.", "hydra/")  # Hydra itself passes these to every run
-            return (
-                Cell(config, Path(config["outputs"]) / run_name(config), 0),
-                [text for text in overrides if not text.lstrip("+~").startswith(hydras)],
-            )
+            return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
 
         search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, {}, [], trial)
         bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}

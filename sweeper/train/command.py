@@ -3,7 +3,8 @@
 import sys
 
 from sweeper import __version__
-from sweeper.config.grid import compose_grid, read_command_line
+from sweeper.config.command_line import read_command_line
+from sweeper.config.grid import compose_grid
 from sweeper.system.command import exit_code_of
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say

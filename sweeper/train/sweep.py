@@ -62,7 +62,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         print(advice, file=sys.stderr)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
-    train = partial(train_by_hydra, asked, Task({cell.number for cell in to_do}))
+    train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
     with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import hydra.version
-from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra._internal.utils import _run_hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from sweeper.config.command_line import parser
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -45,14 +46,18 @@ class Task:
     must know about the sweep. A copy in another process has none of these.
 
     Args:
+        jobs: the overrides of each run of a sweep, which `hydra/sweeper=listed` launches.
         numbers: the numbers of the unfinished runs, so that a launcher with a queue needn't queue the others.
         search: a function that carries out a search by the launcher's method `launch`.
     """
 
     def __init__(
-        self, numbers: set[int] | None = None, search: Callable[[Launch], list[Sequence[Any]]] | None = None
+        self,
+        jobs: Sequence[list[str]] | None = None,
+        numbers: set[int] | None = None,
+        search: Callable[[Launch], list[Sequence[Any]]] | None = None,
     ) -> None:
-        self.numbers, self.search = numbers, search
+        self.jobs, self.numbers, self.search = jobs, numbers, search
 
     def __reduce__(self) -> tuple[type["Task"], tuple[()]]:
         return Task, ()
@@ -77,7 +82,7 @@ def ask_hydra(arguments: list[str]) -> None:
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(get_args_parser().parse_args(arguments), Task())
+            _hand_to_hydra(parser().parse_args(arguments), Task())
     finally:
         say(answer.getvalue(), end="")
 
@@ -97,6 +102,9 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     arguments = copy.copy(asked)
     arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
+    if task.jobs is not None:
+        arguments.overrides = [o for o in arguments.overrides if not o.startswith(("arms=", "hydra/sweeper="))]
+        arguments.overrides.append("hydra/sweeper=listed")
     try:
         _hand_to_hydra(arguments, task)
     except Exception as error:
@@ -112,7 +120,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
 def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
     """Do what `hydra.main` does, with given arguments."""
     hydra.version.setbase("1.3")
-    _run_hydra(arguments, get_args_parser(), task, config_path=str(CONF), config_name="config")
+    _run_hydra(arguments, parser(), task, config_path=str(CONF), config_name="config")
 
 
 def _launcher() -> Launcher:

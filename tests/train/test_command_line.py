@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from conftest import REPOSITORY, TINY, run_module
 
 import sweeper
 
-GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking", "experiment")
+GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking", "experiment", "arms")
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +22,13 @@ def help_text(tmp_path_factory):
     return done.stdout
 
 
-def test_help_lists_every_group_with_its_choices_and_five_examples(help_text):
+def test_help_lists_every_group_with_its_choices_and_six_examples(help_text):
     for group in GROUPS:
         assert re.search(rf"^{group}: \w+", help_text, re.MULTILINE), group
     (optimizers,) = re.findall(r"^optimizer: (.*)", help_text, re.MULTILINE)
     folder = REPOSITORY / "conf" / "optimizer"
     assert optimizers.split(", ") == sorted(path.stem for path in folder.glob("*.yaml"))
-    assert len(re.findall(r"^  python -m sweeper\.train ", help_text, re.MULTILINE)) == 5
+    assert len(re.findall(r"^  python -m sweeper\.train ", help_text, re.MULTILINE)) == 6
 
 
 def test_help_names_every_option_of_the_configuration(help_text):
@@ -42,7 +43,7 @@ def test_the_examples_of_the_help_compose(help_text):
     from sweeper.config.grid import compose_grid
 
     for line in re.findall(r"^  python -m sweeper\.train (.*)$", help_text, re.MULTILINE):
-        assert compose_grid(line.split()).cells
+        assert compose_grid(shlex.split(line)).cells
 
 
 def test_version(call):

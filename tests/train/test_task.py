@@ -7,7 +7,7 @@ import sys
 import cloudpickle
 import pytest
 
-from sweeper.config.grid import read_command_line
+from sweeper.config.command_line import read_command_line
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train import deaths, task
 from sweeper.train.task import Task, train_by_hydra
@@ -29,7 +29,7 @@ def handed(monkeypatch):
 def test_hydra_gets_the_command_line_and_the_process_keeps_its_own(handed, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["train.py", "another=one"])
     asked = read_command_line(["optimizer=lion", "-m", "seed=1,2"])
-    ours = Task({1})
+    ours = Task(numbers={1})
     train_by_hydra(asked, ours, [tmp_path / "digits-mlp" / "lion-seed1"])
     train_by_hydra(asked, ours)
     (first, given, _), (again, _, _) = handed
@@ -43,7 +43,7 @@ def test_hydra_gets_the_command_line_and_the_process_keeps_its_own(handed, monke
 @pytest.mark.parametrize("dumps", [pickle.dumps, cloudpickle.dumps])
 def test_a_copy_in_another_process_carries_nothing_of_the_sweep(dumps):
     """What it carries here needs not be picklable."""
-    copy = pickle.loads(dumps(Task({1, 2}, search=lambda launch: [])))
+    copy = pickle.loads(dumps(Task([["seed=1"]], {1, 2}, search=lambda launch: [])))
     assert isinstance(copy, Task) and copy.numbers is None and copy.search is None
 
 

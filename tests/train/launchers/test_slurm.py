@@ -155,5 +155,5 @@ def test_only_runs_that_are_not_finished_get_a_place_in_the_queue(monkeypatch, n
 
     monkeypatch.setattr(SlurmLauncher.__base__, "launch", lambda self, overrides, first: overrides)
     launcher = SlurmLauncher()
-    for launcher.task_function in (Task(numbers), *([lambda cfg: None] if numbers is None else [])):
+    for launcher.task_function in (Task(numbers=numbers), *([lambda cfg: None] if numbers is None else [])):
         assert launcher.launch([["a"], ["b"], ["c"]], 0) == [[one] for one in queued]

@@ -1,0 +1,62 @@
+"""`hydra/sweeper=listed`: launches the runs that `sweeper.train` has listed, instead of expanding the command line.
+
+The command line has been expanded and checked by `sweeper.config.grid`, arms and presets joined. So nothing is composed
+here: Hydra's own sweeper would compose every run, four a second, before the first one starts. Hydra imports every
+module of `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+@dataclass
+class ListedSweeperConf:
+    """Hydra's own sweeper's options."""
+
+    _target_: str = "hydra_plugins.sweeper_listed_sweeper.ListedSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, str] | None = None
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="listed", node=ListedSweeperConf, provider="sweeper")
+
+
+class ListedSweeper(BasicSweeper):
+    """Launches `jobs` of the task, the overrides of each run; any other task is swept as by Hydra's own sweeper."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._jobs = getattr(task_function, "jobs", None)
+        if self._jobs is not None:
+            from sweeper.config.composed_once import ComposedOnce
+
+            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
+            hydra_context = HydraContext(config_loader=loader, callbacks=hydra_context.callbacks)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        if self._jobs is None:
+            return super().sweep(arguments)
+        from sweeper.system.files import make_folder
+
+        assert self.config is not None and self.launcher is not None
+        folder = Path(self.config.hydra.sweep.dir)
+        make_folder(folder)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        returns = []
+        for first, batch in self._batches():
+            returns.append(self.launcher.launch(batch, initial_job_idx=first))
+            for job in returns[-1]:
+                _ = job.return_value  # raises if the run failed outside of what it reports itself
+        return returns
+
+    def _batches(self) -> Iterable[tuple[int, list[list[str]]]]:
+        size = self.max_batch_size or len(self._jobs)
+        for first in range(0, len(self._jobs), size):
+            yield first, self._jobs[first : first + size]

@@ -1,0 +1,161 @@
+"""Arms: named sets of overrides, each crossed with the other axes of a sweep; the presets of a union are arms too."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweeper.config.search_space import Dimension
+from sweeper.system.errors import BadInput, first_line, nearest
+
+HOW = 'write "NAME: OVERRIDES", e.g. --arm "lion: optimizer=lion optimizer.lr=2e-4"'
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Overrides that are added to a sweep's own; a name that is None belongs to a sweep without arms."""
+
+    name: str | None
+    overrides: tuple[str, ...]
+
+
+NO_ARM = Arm(None, ())
+
+
+def read_flags(texts: Iterable[str]) -> list[Arm]:
+    """The arms that `--arm` gives.
+
+    Raises:
+        BadInput: an arm has no name or no override.
+    """
+    return [_from_text(text) for text in texts]
+
+
+def read_files(names: Iterable[str], folders: Sequence[Path]) -> list[Arm]:
+    """The arms of `arms=NAME`: lines `name: overrides` of `arms/NAME.yaml` in one of the configuration folders, the
+    first that has it.
+
+    Raises:
+        BadInput: there is no such file, or it holds something else.
+    """
+    arms = []
+    for name in names:
+        files = [file for folder in folders if (file := folder / "arms" / f"{name}.yaml").is_file()]
+        if not files:
+            known = sorted({file.stem for folder in folders for file in folder.glob("arms/*.yaml")})
+            raise BadInput(f"arms={name}: there is no file arms/{name}.yaml; {nearest(name, known)}")
+        arms += _from_yaml(files[0])
+    return arms
+
+
+def check_names(arms: Sequence[Arm]) -> None:
+    """Raises BadInput if two arms have one name."""
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"arm '{name}': two arms have this name; give each its own")
+
+
+def _from_text(text: str) -> Arm:
+    name, colon, overrides = text.partition(":")
+    if not colon or not name.strip() or "=" in name:
+        raise BadInput(f'--arm "{text}": it has no name; {HOW}')
+    return _arm(name.strip(), _words(overrides, f'--arm "{text}"'), f'--arm "{text}"')
+
+
+def _from_yaml(file: Path) -> list[Arm]:
+    try:
+        content = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)  # keeps texts, and names given twice
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadInput(f"{file}: can't be read ({first_line(error)}); write lines NAME: OVERRIDES") from error
+    if not isinstance(content, yaml.MappingNode) or not content.value:
+        raise BadInput(f"{file}: has no arms; write lines NAME: OVERRIDES")
+    arms = []
+    for name, value in content.value:
+        where = f"{file}: arm '{name.value}'"
+        listed = isinstance(value, yaml.SequenceNode)
+        if not all(isinstance(node, yaml.ScalarNode) for node in (name, *(value.value if listed else [value]))):
+            raise BadInput(f"{where}: must be overrides in a line or a list, e.g. optimizer=lion optimizer.lr=2e-4")
+        words = [node.value for node in value.value] if listed else _words(value.value, where)
+        arms.append(_arm(name.value, words, where))
+    return arms
+
+
+def _arm(name: str, words: Sequence[str], where: str) -> Arm:
+    if not words:
+        raise BadInput(f"{where}: the arm is empty; {HOW}")
+    if len(without_hydras(words)) < len(words):
+        raise BadInput(f"{where}: all arms share Hydra's own options; give hydra… outside of the arms")
+    return Arm(name, tuple(words))
+
+
+def _words(text: str, where: str) -> list[str]:
+    """Split at spaces that are outside of quotes and brackets; quotes and brackets stay, for Hydra's grammar."""
+    words, word, quote, depth = [], "", "", 0
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+        if letter.isspace() and not quote and depth == 0:
+            words.append(word)
+            word = ""
+        else:
+            word += letter
+    if quote or depth:
+        raise BadInput(f"{where}: a quote or a bracket isn't closed")
+    return [word for word in [*words, word] if word]
+
+
+@dataclass(frozen=True)
+class Part:
+    """An arm of a sweep with all that it is crossed with.
+
+    Attributes:
+        preset: the number of its preset, of several that are joined.
+        own: the keys that the arm itself sets.
+        texts: for each key its values, as overrides.
+        title: in an error.
+        sweep: whether it is a multirun.
+        launcher: the choice of hydra/launcher.
+        search: the options of a search; None for a grid.
+        dimensions: the space of a search.
+    """
+
+    arm: Arm
+    preset: int
+    own: frozenset[str]
+    texts: dict[str, list[str]]
+    title: str
+    sweep: bool
+    launcher: str
+    search: dict[str, Any] | None
+    dimensions: dict[str, Dimension]
+
+    def runs(self) -> int:
+        return math.prod(map(len, self.texts.values()))
+
+
+def in_order(parts: Sequence[Part]) -> list[tuple[Arm, list[str]]]:
+    """Each run's arm and overrides: presets one after the other; of each the shared axes outermost, so that a sweep
+    that is cut short has whole seeds of all arms."""
+    runs = []
+    for number, part in enumerate(parts):
+        for places in itertools.product(*(range(len(values)) for values in part.texts.values())):
+            outer = tuple(0 if key in part.own else k for key, k in zip(part.texts, places, strict=True))
+            runs.append(((part.preset, outer, number, places), part))
+    runs.sort(key=lambda run: run[0])
+    return [
+        (part.arm, [values[k] for values, k in zip(part.texts.values(), order[3], strict=True)]) for order, part in runs
+    ]
+
+
+def without_hydras(overrides: Iterable[str]) -> list[str]:
+    """Those of a run's overrides that aren't Hydra's own, which Hydra itself passes to every run."""
+    return [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]

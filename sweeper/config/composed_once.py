@@ -1,0 +1,55 @@
+"""Hydra's configuration loader for the runs of a sweep: it composes each combination of files once a process.
+
+Hydra composes only four configurations a second, and its launchers compose each run's before it trains. The runs of a
+sweep mostly differ in plain values, such as the seed, which are set in a copy by Hydra's own function.
+"""
+
+import copy
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+_composed: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}  # by what decides which files are composed
+MOST = 64  # kept at a time
+
+
+class ComposedOnce(ConfigLoaderImpl):
+    """Gives the same configurations as Hydra's loader."""
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """A run's configuration.
+
+        Args:
+            master_config: the sweep's.
+            sweep_overrides: the run's.
+        """
+        parsed = OverridesParser.create().parse_overrides(sweep_overrides)
+        plain = [override for override in parsed if _is_plain(override, master_config)]
+        others = [override.input_line for override in parsed if override not in plain]
+        key = (master_config.hydra.job.config_name, (*master_config.hydra.overrides.hydra, *others))
+        if key not in _composed:
+            if len(_composed) >= MOST:
+                _composed.clear()
+            _composed[key] = super().load_sweep_config(master_config, others)
+        config = copy.deepcopy(_composed[key])
+        self._apply_overrides_to_config(plain, config)
+        config.hydra.overrides.task = [override.input_line for override in parsed]
+        form = config.hydra.job.config.override_dirname
+        ours = [override for override in parsed if not override.is_hydra_override()]
+        config.hydra.job.override_dirname = get_overrides_dirname(
+            overrides=ours, kv_sep=form.kv_sep, item_sep=form.item_sep, exclude_keys=form.exclude_keys
+        )
+        OmegaConf.copy_cache(from_config=master_config, to_config=config)
+        return config
+
+
+def _is_plain(override: Override, config: DictConfig) -> bool:
+    """Whether an override sets one value, and thus doesn't change which files are composed."""
+    key = override.key_or_group
+    if override.package is not None or override.is_add() or override.is_delete() or override.is_sweep_override():
+        return False
+    if key.startswith(("hydra.", "hydra/")) or "/" in key:
+        return False
+    return "." in key or (key in config and not OmegaConf.is_config(config._get_node(key)))

@@ -1,0 +1,127 @@
+"""Arms and presets that are joined: each run once, whole seeds first, and a line for what can't be joined."""
+
+import json
+
+import pytest
+from conftest import run_module
+
+from sweeper.config.arms import _words
+from sweeper.config.grid import compose_grid
+from sweeper.system.errors import BadInput
+
+SMALL = ("-m", "dataset=digits", "model=mlp", "epochs=1", "device=cpu")
+SGD, LION = ("--arm", "sgd: optimizer=sgd"), ("--arm", "lion: optimizer=lion optimizer.lr=2e-4,1e-4")
+
+
+def settings(grid) -> list[tuple]:
+    return [
+        (cell.config["seed"], cell.config["optimizer"]["name"], cell.config["optimizer"]["lr"]) for cell in grid.cells
+    ]
+
+
+def test_arms_are_crossed_with_the_other_axes_and_whole_seeds_come_first():
+    grid = compose_grid([*SMALL, *SGD, *LION, "seed=1,2"])
+    one = [("sgd", 0.1), ("lion", 2e-4), ("lion", 1e-4)]
+    assert settings(grid) == [(seed, *setting) for seed in (1, 2) for setting in one]
+    assert {name: len(directories) for name, directories in grid.arms.items()} == {"sgd": 2, "lion": 4}
+    assert [cell.number for cell in grid.cells] == list(range(6)) and len(grid.jobs) == 6
+
+
+def test_an_arm_is_the_run_that_its_overrides_alone_would_be():
+    (alone,) = compose_grid([*SMALL[1:], "optimizer=lion", "optimizer.lr=1e-4", "seed=2"]).cells
+    grid = compose_grid([*SMALL, *SGD, *LION, "seed=1,2"])
+    assert alone.directory == grid.cells[-1].directory and alone.config == grid.cells[-1].config
+
+
+def test_an_arm_overrides_the_other_words_and_equal_runs_are_one():
+    grid = compose_grid([*SMALL, "optimizer=adam", "seed=1,2", *SGD, "--arm", "first: optimizer=sgd seed=1"])
+    assert settings(grid) == [(1, "sgd", 0.1), (2, "sgd", 0.1)]
+    assert grid.arms["first"] == [grid.cells[0].directory]
+
+
+def test_arms_of_a_file(tmp_path):
+    (tmp_path / "arms").mkdir()
+    (tmp_path / "arms" / "mine.yaml").write_text(
+        "# two\nplain: optimizer=sgd optimizer.lr=0.05\n007: [optimizer=adam, 'optimizer.betas=[0.8, 0.99]']\n"
+    )
+    grid = compose_grid(["--config-dir", str(tmp_path), *SMALL, "arms=mine", *SGD])
+    assert list(grid.arms) == ["sgd", "plain", "007"]
+    assert grid.cells[2].config["optimizer"]["betas"] == [0.8, 0.99]
+    assert list(compose_grid([*SMALL, "arms=momentum"]).arms) == ["plain", "momentum", "nesterov"]  # the package's own
+    with pytest.raises(BadInput, match=r"^arms=mien: there is no file arms/mien.yaml; did you mean 'mine'"):
+        compose_grid(["--config-dir", str(tmp_path), *SMALL, "arms=mien"])
+
+
+BAD_FILES = {
+    "[optimizer=sgd]": "has no arms; write lines NAME: OVERRIDES",
+    "": "has no arms",
+    "a: {optimizer: sgd}": "arm 'a': must be overrides in a line or a list",
+    "a:": "arm 'a': the arm is empty",
+    "a: optimizer=sgd\na: optimizer=lion": "arm 'a': two arms have this name",
+    "a: [unclosed": "can't be read",
+}
+
+
+@pytest.mark.parametrize("text", BAD_FILES)
+def test_a_file_without_arms_is_refused_in_a_line(tmp_path, text):
+    (tmp_path / "arms").mkdir()
+    (tmp_path / "arms" / "mine.yaml").write_text(text)
+    with pytest.raises(BadInput) as refused:
+        compose_grid(["--config-dir", str(tmp_path), *SMALL, "arms=mine"])
+    assert BAD_FILES[text] in str(refused.value) and "\n" not in str(refused.value)
+
+
+BAD_ARMS = {
+    "optimizer=sgd": "it has no name; write",
+    ": optimizer=sgd": "it has no name",
+    "sgd:": "the arm is empty",
+    "sgd: optimizer=sgd 'seed=1": "a quote or a bracket isn't closed",
+    "sgd: optimizer=sdg": "optimizer=sdg: there is no such optimizer; did you mean 'sgd'",
+    "sgd: hydra/launcher=basic": "all arms share Hydra's own options",
+    "lion: optimizer=lion": "arm 'lion': two arms have this name",
+    "sgd: optimizer=sgd optimizer.momntum=1": "there is no option 'optimizer.momntum'; did you mean",
+}
+
+
+@pytest.mark.parametrize("arm", BAD_ARMS)
+def test_an_arm_that_is_none_is_refused_in_a_line(arm):
+    with pytest.raises(BadInput) as refused:
+        compose_grid([*SMALL, *LION, "--arm", arm])
+    assert BAD_ARMS[arm] in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_arms_need_a_sweep_and_a_search_takes_none():
+    with pytest.raises(BadInput, match="arms are a sweep; add -m"):
+        compose_grid([*SMALL[1:], *SGD])
+    with pytest.raises(BadInput, match="a search is joined with nothing else"):
+        compose_grid(["-m", "experiment=search", "dataset=digits", *SGD, *LION])
+
+
+def test_words_are_split_outside_of_quotes_and_brackets():
+    text = "optimizer.betas=[0.9, 0.99] tag='a b'  seed=range(1, 3)"
+    assert _words(text, "") == ["optimizer.betas=[0.9, 0.99]", "tag='a b'", "seed=range(1, 3)"]
+
+
+def test_presets_of_a_list_are_joined():
+    both = compose_grid(["-m", "experiment=quick,milestone", "dataset=digits"])
+    apart = [compose_grid(["-m", f"experiment={name}", "dataset=digits"]) for name in ("quick", "milestone")]
+    assert [cell.directory for cell in both.cells] == [cell.directory for grid in apart for cell in grid.cells]
+    assert both.sweep and len(both.jobs) == 30 and "experiment=quick" in both.jobs[0]
+    narrowed = compose_grid(["experiment=quick,milestone", "dataset=digits", "optimizer=lion", "seed=1", "-m"])
+    assert [cell.config["epochs"] for cell in narrowed.cells] == [10, 50]
+
+
+@pytest.mark.slow
+def test_arms_are_trained_and_equal_runs_are_answered_from_disk(tmp_path):
+    common = (*SMALL, "device.threads=1", "hydra.launcher.n_jobs=2", "hydra/launcher=joblib")
+    alone = run_module("train", *SMALL[1:], "device.threads=1", "optimizer=sgd", "seed=1", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    done = run_module("train", *common, *SGD, *LION, "seed=1,2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "6 runs, 1 done already" in done.stderr
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert {record["status"] for record in records} == {"completed"} and len(records) == 6
+    again = run_module("train", *common, *SGD, *LION, "seed=1,2", cwd=tmp_path)
+    assert again.returncode == 0 and "6 runs, 6 done already" in again.stderr
+    planned = run_module("plan", *common, *SGD, *LION, "seed=1,2", "--json", cwd=tmp_path)
+    assert json.loads(planned.stdout)["runs"] == 6

@@ -1,0 +1,51 @@
+"""A run's configuration by our loader equals that of Hydra's own, composed anew."""
+
+import pytest
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+import sweeper.config.grid  # noqa: F401  conf/ needs its resolvers and schema
+from sweeper.config.composed_once import ComposedOnce
+from sweeper.system.files import CONF
+
+RUNS = [
+    ["dataset=digits", "optimizer=sgd", "seed=1"],
+    ["dataset=digits", "optimizer=sgd", "seed=2", "optimizer.lr=0.3"],
+    ["dataset=digits", "optimizer=lion", "seed=2", "optimizer.betas=[0.8,0.99]", "epochs=3"],
+    ["dataset=digits", "optimizer=sgd", "seed=1"],
+    ["experiment=quick", "optimizer=sgd", "seed=1", "tag=x"],
+    ["dataset=digits", "+optimizer.maximize=true", "optimizer=sgd", "seed=7", "noise=symmetric", "noise.rate=0.2"],
+]
+
+
+@pytest.fixture
+def master():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+        loader = GlobalHydra.instance().hydra.config_loader
+        words = ["hydra/launcher=basic", "hydra/sweeper=listed", "device=cpu"]
+        yield loader, loader.load_configuration("config", words, RunMode.MULTIRUN)
+
+
+def test_each_run_has_the_configuration_that_hydra_composes(master):
+    loader, config = master
+    theirs, ours = ConfigLoaderImpl(loader.get_search_path()), ComposedOnce(loader.get_search_path())
+    for words in RUNS:
+        expected, found = (OmegaConf.to_yaml(each.load_sweep_config(config, words)) for each in (theirs, ours))
+        assert found == expected
+
+
+def test_a_combination_of_files_is_composed_once(master, monkeypatch):
+    loader, config = master
+    composed = []
+    load = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(
+        ConfigLoaderImpl, "load_configuration", lambda *a, **k: composed.append(k["overrides"]) or load(*a, **k)
+    )
+    ours = ComposedOnce(loader.get_search_path())
+    for seed in range(20):
+        assert ours.load_sweep_config(config, ["dataset=mnist", "optimizer=adam", f"seed={seed}"]).seed == seed
+    assert composed == [["hydra/launcher=basic", "hydra/sweeper=listed", "dataset=mnist", "optimizer=adam"]]
