@@ -1,0 +1,122 @@
+"""Judges pairs of arms look by look. Pure functions of scores, so that a simulation can try the rule itself."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sweeper.aggregate.comparisons import Comparison, Difference, compare
+from sweeper.decide.rule import Rule
+
+DIFFERENT, EQUIVALENT, OPEN = "different", "equivalent", "open"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: its score, or NaN if it diverged or failed."""
+
+    score: float
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a look says of a pair. `a` is the higher one; the interval is simultaneous over all looks and pairs."""
+
+    a: str
+    b: str
+    n: int
+    difference: float
+    low: float
+    high: float
+    verdict: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Numbers that don't exist are null."""
+        numbers = {"difference": self.difference, "low": self.low, "high": self.high}
+        shown = {name: None if math.isnan(value) else round(value, 12) for name, value in numbers.items()}
+        return {"a": self.a, "b": self.b, "n": self.n, **shown, "verdict": self.verdict}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the first `seeds` seeds of the arms that were still in play."""
+
+    seeds: int
+    spent: float
+    arms: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]  # of the pairs that were open before it
+    diverged: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        verdicts = [verdict.as_json() for verdict in self.verdicts]
+        return {
+            "seeds": self.seeds,
+            "spent": round(self.spent, 12),
+            "arms": list(self.arms),
+            "diverged": dict(self.diverged),
+            "pairs": verdicts,
+        }
+
+
+@dataclass
+class Decision:
+    """All looks so far. `waits` names the arms that need the seeds of the next look; empty at the end."""
+
+    looks: list[Look]
+    open: set[frozenset[str]]
+    waits: tuple[str, ...]
+    next_seeds: int
+
+    def verdicts(self) -> list[Verdict]:
+        """The last one of each pair, in the order in which they were decided; open ones last."""
+        last = {frozenset((v.a, v.b)): v for look in self.looks for v in look.verdicts}
+        return sorted(last.values(), key=lambda v: v.verdict == OPEN)
+
+
+def judge(arms: tuple[str, ...], results: Mapping[str, Mapping[int, Result]], rule: Rule) -> Decision:
+    """Go through the looks of which every arm in play has all seeds.
+
+    At a look the arms in play, whose seeds are all the same ones, are compared by the model of the tables, by Tukey's
+    intervals at the look's own level. A pair is different when its interval excludes 0, equivalent when it lies within
+    the margin. An arm whose pairs are all decided leaves: it gets no more seeds, and is in no later look.
+
+    Args:
+        results: by arm and seed; the seeds are 1, 2, 3, ….
+    """
+    undecided = {frozenset(pair) for pair in itertools.combinations(arms, 2)}
+    looks: list[Look] = []
+    for k, seeds in enumerate(rule.looks):
+        playing = tuple(arm for arm in arms if any(arm in pair for pair in undecided))
+        if not playing:
+            break
+        if any(seed not in results.get(arm, {}) for arm in playing for seed in range(1, seeds + 1)):
+            return Decision(looks, undecided, playing, seeds)
+        seen = {arm: {seed: results[arm][seed] for seed in range(1, seeds + 1)} for arm in playing}
+        lost = {arm: sum(result.diverged for result in by_seed.values()) for arm, by_seed in seen.items()}
+        scores = {arm: {seed: r.score for seed, r in by_seed.items()} for arm, by_seed in seen.items()}
+        comparison = compare(scores, lost, 1 - rule.spent(k))
+        verdicts = []
+        for a, b in itertools.combinations(playing, 2):
+            if frozenset((a, b)) in undecided:
+                verdicts.append(_verdict(comparison, a, b, rule))
+        undecided -= {frozenset((v.a, v.b)) for v in verdicts if v.verdict != OPEN}
+        looks.append(Look(seeds, rule.spent(k), playing, tuple(verdicts), {a: n for a, n in lost.items() if n}))
+    return Decision(looks, undecided, (), rule.looks[-1])
+
+
+def _verdict(comparison: Comparison, a: str, b: str, rule: Rule) -> Verdict:
+    if not {a, b} <= set(comparison.methods):  # one has no completed run
+        return Verdict(a, b, 0, math.nan, math.nan, math.nan, OPEN)
+    d = comparison.between(a, b)
+    return Verdict(d.a, d.b, d.n, d.difference, d.low, d.high, _called(comparison, d, rule))
+
+
+def _called(comparison: Comparison, d: Difference, rule: Rule) -> str:
+    lost = {d.a, d.b} & comparison.diverged.keys()
+    if d.excludes_zero and d.a not in lost:
+        return DIFFERENT
+    if not lost and rule.margin is not None and d.has_interval and d.within(rule.margin):
+        return EQUIVALENT
+    return OPEN
