@@ -10,7 +10,10 @@ PICTURE = ROOT / "docs" / "rooms.svg"
 # From the highest: a room imports from lower rows alone. Each room with what it is for, in lines that fit its box.
 LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"doctor": ("what this machine offers,", "and whether training works")},
-    {"plan": ("what a sweep will take,", "before it begins")},
+    {
+        "plan": ("what a sweep will take,", "before it begins"),
+        "decide": ("seeds until each pair", "of arms is decided"),
+    },
     {"train": ("a sweep carried out: entry point, one run to its record,", "launchers, search, trackers")},
     {
         "engine": ("one run's training loop;", "CUDA graphs, kernels, checkpoints"),

@@ -67,6 +67,7 @@ class Grid:
     search: Search | None = None
     jobs: list[list[str]] = field(default_factory=list)  # the overrides of each cell, by its number; of a search none
     arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # each arm's own overrides
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -155,7 +156,8 @@ class _Expansion:
             if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
         outputs = Path(config["outputs"])
-        return Grid(list(cells.values()), first.sweep, outputs, choice, options, jobs=jobs, arms=named)
+        words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words)
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""

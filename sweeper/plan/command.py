@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 
 from sweeper import __version__
-from sweeper.plan.estimate import read_duration
 from sweeper.system.command import exit_code_of
+from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
 

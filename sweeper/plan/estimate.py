@@ -1,17 +1,12 @@
 """Computes a sweep's duration and disk space from the costs of its runs; no torch and no clock."""
 
 import heapq
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from sweeper.system.errors import BadInput
 
 RUN_FILES_BYTES = 30_000  # of a run besides weights and metrics: run.json, .hydra/, the log
 METRICS_ROW_BYTES = 130
 PAGE_BYTES = 5_500_000, 9_000  # of the tables and the page: constant, and per run
-
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
@@ -70,19 +65,3 @@ def kept_bytes(runs: Sequence[tuple[int, int]], page: bool = True) -> int:
     """
     fixed, each = PAGE_BYTES if page else (0, 0)
     return fixed + sum(each + RUN_FILES_BYTES + epochs * METRICS_ROW_BYTES + weights for epochs, weights in runs)
-
-
-def read_duration(text: str) -> float:
-    """The seconds of a time such as `5h`, `1h30m`, `90 min` or `300` (seconds).
-
-    Raises:
-        BadInput: it isn't a time, or isn't above 0.
-    """
-    parts = re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhd]|$)", text.strip().lower())
-    spelt = "".join(f"{number}{unit}" for number, unit in parts)
-    seconds = sum(float(number) * _UNITS.get(unit, 1) for number, unit in parts)
-    if not seconds or spelt != re.sub(r"\s", "", text.lower()):
-        raise BadInput(
-            f"--within {text or 'needs a value'}: must be a time above 0, such as 5h, 90min, 1h30m or 300 (seconds)"
-        )
-    return seconds

@@ -21,4 +21,5 @@ FORMATS = {"csv": RESULTS_FILE, "parquet": "results.parquet", "markdown": "summa
 PAGE_FILE = "report.html"
 SEARCH_FILE = "search.csv"  # every trial of a search
 CHOSEN_FILE = "chosen.yaml"  # the best setting of each optimizer
-TABLE_FILES = (*FORMATS.values(), SUMMARY_FILE, PAGE_FILE, SEARCH_FILE, CHOSEN_FILE)
+DECISION_FILE = "decision.json"  # the rule and the looks of sweeper.decide
+TABLE_FILES = (*FORMATS.values(), SUMMARY_FILE, PAGE_FILE, SEARCH_FILE, CHOSEN_FILE, DECISION_FILE)

@@ -1,0 +1,71 @@
+"""`decision.json`: the rule, the arms and the looks of a decision. Everything in it follows from the runs' records."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sweeper.decide.judge import Decision
+from sweeper.decide.rule import Rule
+from sweeper.runs.layout import DECISION_FILE
+from sweeper.system.errors import BadInput
+from sweeper.system.files import read_file, write_atomically
+
+VERSION = 1
+LARGEST = 2**24  # bytes
+
+
+def content(rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str) -> dict[str, Any]:
+    """What the file holds.
+
+    Args:
+        arms: for each its runs' directories below the folder of all runs, by seed.
+    """
+    return {
+        "version": VERSION,
+        "rule": rule.as_json(),
+        "arms": arms,
+        "looks": [look.as_json() for look in decision.looks],
+        "undecided": sorted(sorted(pair) for pair in decision.open),
+        "ended": not decision.waits,
+        "answer": answer,
+    }
+
+
+def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """The looks recorded already; none if there is no decision yet.
+
+    Raises:
+        BadInput: the folder has a decision by another rule or of other arms, or one that can't be read.
+    """
+    path = outputs / DECISION_FILE
+    try:
+        found: Any = json.loads(read_file(path, LARGEST))
+        recorded, looks, own = found["rule"], found["looks"], found["arms"]
+        assert isinstance(looks, list)
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AssertionError) as error:
+        raise BadInput(f"{path}: isn't a decision's file; move it away") from error
+    if own != arms:
+        raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
+    if recorded != json.loads(json.dumps(rule.as_json())):
+        raise BadInput(
+            f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or another "
+            "folder: outputs=DIR"
+        )
+    return looks
+
+
+def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decision) -> None:
+    """Raises BadInput if recorded looks don't follow from the runs' records."""
+    now = json.loads(json.dumps([look.as_json() for look in decision.looks]))
+    for number, (then, here) in enumerate(zip(recorded, now, strict=False), 1):
+        if then != here:
+            raise BadInput(
+                f"{outputs / DECISION_FILE}: look {number} isn't what the runs' records say; it was edited, or runs were "
+                "trained anew: move it away, and the same command judges them again"
+            )
+
+
+def write(outputs: Path, document: dict[str, Any]) -> None:
+    write_atomically(outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode())

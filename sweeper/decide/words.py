@@ -1,0 +1,59 @@
+"""A decision in words. Numbers are percentage points."""
+
+import math
+
+from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
+from sweeper.decide.rule import Rule
+
+
+def describe_look(look: Look, rule: Rule) -> list[str]:
+    """What a look says: a line for each pair that was open before it."""
+    return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts)]
+
+
+def describe(v: Verdict, rule: Rule, diverged: "dict[str, int] | object" = ()) -> str:
+    """A pair's verdict in one sentence."""
+    if math.isnan(v.difference):
+        return f"{v.a} and {v.b}: one of them has no completed run in common with the other."
+    if v.verdict == DIFFERENT:
+        return f"{v.a} is higher than {v.b} by {interval(v)}."
+    if v.verdict == EQUIVALENT:
+        assert rule.margin is not None
+        return f"{v.a} and {v.b} are equivalent within ±{100 * rule.margin:g} points (n = {v.n}); {v.a} leads by {interval(v)}."
+    if math.isnan(v.low):
+        return f"{v.a} leads {v.b} by {100 * v.difference:.2f} points (n = {v.n}); there is no scatter to judge it by."
+    return f"open: {v.a} leads {v.b} by {interval(v)}."
+
+
+def interval(v: Verdict) -> str:
+    return f"{100 * v.difference:.2f} points (interval {_signed(v.low)} to {_signed(v.high)})"
+
+
+def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
+    """The one sentence of the end.
+
+    Args:
+        ended_by: why it ended, unless all pairs are decided or the last look is done.
+    """
+    verdicts = decision.verdicts()
+    decided = [v for v in verdicts if v.verdict in (DIFFERENT, EQUIVALENT)]
+    seeds = decision.looks[-1].seeds if decision.looks else 0
+    if len(verdicts) == 1 and decided:
+        return f"Decided after {seeds} seeds: {describe(verdicts[0], rule)}"
+    if decided and not decision.open:
+        return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}."
+    why = ended_by or f"{seeds} seeds are the most"
+    lead = next((v for v in verdicts if v.verdict not in (DIFFERENT, EQUIVALENT)), None)
+    open_pairs = f"{len(decision.open)} of {len(verdicts)} pairs" if len(verdicts) > 1 else "the pair"
+    said = f"Undecided, since {why}: {open_pairs} open"
+    if len(verdicts) == 1 and lead is not None and not math.isnan(lead.low):
+        return f"No winner: {lead.a} leads {lead.b} by {interval(lead)} after {lead.n} seeds; {why}."
+    return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
+
+
+def _short(v: Verdict) -> str:
+    return f"{v.a} > {v.b}" if v.verdict == DIFFERENT else f"{v.a} = {v.b}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.2f}".replace("-", "−")
