@@ -153,7 +153,9 @@ def describe_files(splits: Splits, train: Found, test: Found | None) -> str:
 
     E.g. `1,600 images in train/, 400 in test/; not taken: 3 .heic, 1 .txt; empty class folders: x`.
     """
-    text = f"{len(train.images):,} images" + (f" in {splits.train}/" if splits.train else "")
+    text = "1 image" if len(train.images) == 1 else f"{len(train.images):,} images"
+    if splits.train:
+        text += f" in {splits.train}/"
     if test is not None:
         text += f", {len(test.images):,} in {splits.test}/"
     found = [train] if test is None else [train, test]
