@@ -30,6 +30,7 @@ class DatasetConfig:
     root: str | None = MISSING
     workers: int | None = MISSING
     validation_fraction: float = MISSING
+    test_fraction: float | None = None  # users' YAMLs of before it don't have it
     train_limit: int | None = MISSING
     test_limit: int | None = MISSING
     image_size: int | None = MISSING
@@ -97,6 +98,8 @@ def check_config(config: dict[str, Any]) -> None:
     _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
     _within("noise.rate", config["noise"]["rate"], 0, 1)
     _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
+    test_fraction = config["dataset"].get("test_fraction")
+    _within("dataset.test_fraction", test_fraction, 0, 1, below_ok=False, above_ok=False, example=0.2)
     _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False, example=0.95)
     _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:

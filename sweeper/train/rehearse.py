@@ -1,6 +1,7 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
 
     for options in _distinct(configs, "tracking"):
         check_tracking(options)
-    seen: set[str] = set()
+    seen, told = set[str](), set[str]()
     models: dict[str, Any] = {}
     for config in configs:
         parts = [config[key] for key in ("dataset", "noise", "model", "optimizer", "schedule")]
@@ -54,6 +55,9 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
             continue
         seen.add(key)
         data = load_run_data(config)
+        if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
+            told.add(line)
+            print(line, file=sys.stderr)
         if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
             models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
         optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])

@@ -20,6 +20,7 @@ BAD = {
     "device.threads=0": "device.threads=0: must be an integer of at least 1",
     "dataset.train_limit=0": "dataset.train_limit=0: must be an integer of at least 1",
     "dataset.validation_fraction=1": "dataset.validation_fraction=1: must be from 0 and below 1",
+    "dataset.test_fraction=0": "dataset.test_fraction=0: must be above 0 and below 1, such as 0.2",
     "target_accuracy=94": "target_accuracy=94: must be above 0 and at most 1, such as 0.95",
     "rerun=perhaps": "rerun=perhaps: Value 'perhaps' is not a valid bool",
     "tag=": "tag=: nothing is given; give a name, or leave it out",

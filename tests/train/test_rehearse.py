@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import pytest
 from conftest import TINY
+from PIL import Image
 
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
@@ -63,3 +64,25 @@ def test_equal_parts_are_made_once(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "build_model", counted)
     rehearse(configs("-m", "optimizer=sgd,adam", "seed=1,2,3", f"outputs={tmp_path}"))
     assert made == ["cnn"]
+
+
+def test_what_was_read_of_a_folder_is_told_once(monkeypatch, tmp_path, capsys):
+    """Not for each run; and on standard error."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = (
+        "dataset=folder",
+        f"dataset.root={tmp_path}/tree",
+        "dataset.test_fraction=0.25",
+        "model=cnn",
+        "device=cpu",
+    )
+    for name in ("cat", "dog"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        (tmp_path / "tree" / name / "0.heic").touch()
+        for k in range(4):
+            Image.new("RGB", (8, 8), (k, 0, len(name))).save(tmp_path / "tree" / name / f"{k}.png")
+    grid = compose_grid(["-m", "optimizer=sgd,adam", "noise=none,pair", "seed=1,2", *folder, f"outputs={tmp_path}/o"])
+    rehearse([cell.config for cell in grid.cells])
+    assert len(grid.cells) == 8
+    line = "dataset=folder: 8 images, 2 of them held out for testing; not taken: 2 .heic\n"
+    assert capsys.readouterr() == ("", line)
