@@ -108,7 +108,7 @@ class Step:
             logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
         smoothing = self.label_smoothing
         if labels is None:
-            smoothing = 0.0  # Sophia's estimate is of the log-likelihood, whose curvature doesn't depend on the labels
+            smoothing = 0.0  # the curvature of the loss doesn't depend on the labels
             labels = logits.detach().float().softmax(1).multinomial(1).squeeze(1)
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
