@@ -58,6 +58,7 @@ def test_only_images_of_the_epochs_batches_are_counted():
         for k in range(2):
             images = torch.tensor(order[2 * k : 2 * k + 2])
             meter.add(torch.tensor([k]), torch.tensor(1.0), images > 1, images)
+        meter.clock.seconds = 1.0
         figures = without_times(meter, torch.tensor(order))
         assert figures["train_accuracy"] == (2 if corrupted == 1 else 3) / 4
         assert figures["corrupted_train_accuracy"] == 1

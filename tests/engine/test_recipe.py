@@ -88,7 +88,7 @@ def test_a_run_stopped_anywhere_goes_on_bit_for_bit(optimizer, tmp_path):
         with pytest.raises(Stopped):
             loop.throw(Stopped())
         stops += 1
-    assert stops == 8
+    assert stops == 5
     assert finish(config, tmp_path / "stopped") == whole
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "stopped")]
     assert weights[0] == weights[1]
@@ -134,6 +134,8 @@ def simulated_graphs(monkeypatch):
     monkeypatch.setattr("sweeper.engine.evaluate.Graph", Replayed)
     monkeypatch.setattr(graphs, "_warm_up", twice)
     monkeypatch.setattr(graphs, "_without_waiting", lambda work: work())
+    # Here, tensors on the CPU are the device's.
+    monkeypatch.setattr(graphs, "_host_state", lambda optimizer: [n for *_, n in graphs._host_numbers(optimizer)])
     for name, function in (("get_rng_state", torch.get_rng_state), ("set_rng_state", torch.set_rng_state)):
         monkeypatch.setattr(torch.cuda, name, function)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
@@ -142,10 +144,12 @@ def simulated_graphs(monkeypatch):
 
 @pytest.mark.parametrize(
     ("optimizer", "tier"),
-    [("sgd", graphs.WHOLE), ("muon", graphs.WHOLE), ("sam", graphs.WHOLE), ("adagrad", graphs.PARTLY)],
+    [("sgd", graphs.WHOLE), ("muon", graphs.WHOLE), ("sam", graphs.WHOLE), ("adan", graphs.PARTLY)],
 )
 def test_graphs_leave_the_average_to_the_steps_that_count(optimizer, tier, tmp_path, monkeypatch, request):
     """Trials, warm-ups and comparisons of a recording are undone in the average too."""
+    if optimizer == "adan":
+        pytest.importorskip("pytorch_optimizer")
     config = small(f"optimizer={optimizer}", SMOOTHED, CLIPPED, AVERAGED)  # a short batch has a graph of its own
     rows = finish(config, tmp_path / "eager")
     tried = request.getfixturevalue("simulated_graphs")
@@ -171,7 +175,7 @@ def test_under_loss_scaling_gradients_are_clipped_once_they_are_unscaled(overflo
         step = parts.step
         parts.order.draw(1, epoch=1)
         if update != "unscaled":
-            step.loss_scale = LossScale(torch.device("cpu"), initial=3e38 if overflows else 1024.0)
+            step.loss_scale = LossScale(torch.device("cpu"), initial=float("inf") if overflows else 1024.0)
         for _ in range(3):
             step.differentiate(64)
             getattr(step, "update" if update == "unscaled" else update)()

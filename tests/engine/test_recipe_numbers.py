@@ -85,7 +85,7 @@ def sam_step(config: dict, model: nn.Module, compute_gradients) -> None:
     ids=lambda value: "+".join(value) if isinstance(value, tuple) else value,
 )
 def test_a_run_is_the_textbooks(optimizer, options, tmp_path):
-    plain = ("optimizer.momentum=0", "optimizer.weight_decay=0", "optimizer.lr=0.02") if optimizer == "sam" else ()
+    plain = ("optimizer.momentum=0", "optimizer.weight_decay=0", "optimizer.lr=0.1") if optimizer == "sam" else ()
     config = small(f"optimizer={optimizer}", *plain, *options)
     losses, tests, weights = run_textbook(config)
     rows = finish(config, tmp_path)
