@@ -29,7 +29,7 @@ def build_ema(decay: float | None, model: nn.Module, optimizer: Optimizer) -> Ex
         return None
     if _has_two_sets(optimizer):
         raise BadInput(
-            f"ema={decay:g}: {type(optimizer).__name__} averages its weights already, and is judged at that average; "
+            f"ema={decay}: {type(optimizer).__name__} averages its weights already, and is judged at that average; "
             "leave out ema, or choose another optimizer"
         )
     return ExponentialMovingAverage(model, decay)

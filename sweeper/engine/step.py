@@ -159,9 +159,10 @@ class Step:
     @torch.no_grad()
     def forward_batches(self, count: int) -> Iterator[None]:
         """Run the model forward on the epoch's first `count` batches; yields before each."""
-        for start in range(0, min(count * self.batch_size, len(self.batches)), self.batch_size):
+        trained = int(self.meter.sizes.sum())  # images of an epoch
+        for start in range(0, min(count * self.batch_size, trained), self.batch_size):
             yield
-            places = start + self._within_batch[: len(self.batches) - start]
+            places = start + self._within_batch[: trained - start]
             images, _, _ = self.batches.take(self.order, places)
             with self.device.autocast():
                 self.forward(images.contiguous(memory_format=self.device.memory_format))

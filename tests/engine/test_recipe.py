@@ -244,6 +244,16 @@ def test_a_smaller_last_batch_is_left_out(images, batch_size, drop_last, sizes):
     assert batch_sizes(images, batch_size, drop_last) == sizes
 
 
+@pytest.mark.parametrize(("options", "images"), [((), 300), ((DROPPED,), 256)])
+def test_statistics_made_anew_are_of_the_batches_that_are_trained(options, images):
+    config = small("optimizer=sgd", *options)
+    parts = build_training(config, load_run_data(config), CPU)
+    seen: list[int] = []
+    parts.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    assert len(list(parts.step.forward_batches(50))) == len(seen) == len(parts.sizes)
+    assert seen == parts.sizes and sum(seen) == images
+
+
 def test_leaving_out_the_only_batch_is_refused():
     with pytest.raises(BadInput, match=r"^drop_last=true: no batch is left, since batch_size=64 is more than the 63 "):
         batch_sizes(63, 64, drop_last=True)
