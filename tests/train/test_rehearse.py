@@ -51,6 +51,19 @@ def test_what_can_not_be_made_stops_everything_before_it_starts(override, words,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sweep_with_a_run_without_batches_is_refused(call, tmp_path):
+    code, _, err = call("-m", *TINY, "drop_last=null,true", "batch_size=300,301")
+    assert code == 2 and "error: drop_last=true: no batch is left, since batch_size=301 is more than the 300 " in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_average_of_an_average_is_refused(call, tmp_path):
+    pytest.importorskip("schedulefree")
+    code, _, err = call("-m", *TINY, "ema=0.999", "optimizer=sgd,schedule_free_adamw", "seed=1,2")
+    assert code == 2 and "error: ema=0.999: AdamWScheduleFree averages its weights already" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_equal_parts_are_made_once(monkeypatch, tmp_path):
     from sweeper.engine import build
 
