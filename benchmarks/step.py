@@ -3,7 +3,8 @@
 Prints seconds of an epoch's full batches (the best of three), milliseconds of an evaluation, set-up, memory and the
 tier of its CUDA graph; `--profile` also the kernels of a step. Variants are overrides, e.g. `optimizer=muon`,
 `batch_size=1024`, `device.deterministic=true`, `device.compile=true`, `device.precision=fp16`; and a model as a user
-has it, torchvision's ResNet-18 with a 3×3 stem: `model._target_=benchmarks.made.torchvision_resnet18`.
+has it, torchvision's ResNet-18 with a 3×3 stem: `model._target_=benchmarks.made.torchvision_resnet18`. `--recipe` shows
+what each of `label_smoothing`, `clip_grad_norm`, `ema` and `drop_last` costs.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from sweeper.system.machine import cores
 
 WARM_UP = 4  # steps: the first is eager, then the graph is recorded
 PROFILED = 20
+ROUNDS = 3
+RECIPE = ["label_smoothing=0.1", "clip_grad_norm=1", "ema=0.999", "drop_last=true"]
 
 
 def main() -> None:
@@ -28,46 +31,65 @@ def main() -> None:
         prog="python -m benchmarks.step", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--profile", action="store_true", help="also print the kernels that take the longest")
+    parser.add_argument(
+        "--recipe", action="store_true", help="also each option of the recipe, and all of them together"
+    )
     parser.add_argument("overrides", nargs="*", help="of sweeper.train")
     arguments = parser.parse_args()
-    overrides = ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes", *arguments.overrides]
-    config = compose_grid(overrides).cells[0].config
-    prepare_process(config["device"]["threads"] or cores())
-    device = choose_device(config["device"], cores())
-    data = load_run_data(config)
-    batch_size = config["batch_size"]
+    variants: list[list[str]] = [[]]
+    if arguments.recipe:
+        variants += [*([option] for option in RECIPE), RECIPE]
+    trainings = [Steps([*arguments.overrides, *options]) for options in variants]
+    # In turn, so that a machine that other work slows down slows all of them down.
+    seconds = [min(times) for times in zip(*([t.time_epoch() for t in trainings] for _ in range(ROUNDS)), strict=True)]
+    print(trainings[0].device.line())
+    for training, epoch in zip(trainings, seconds, strict=True):
+        more = f", {100 * (epoch / seconds[0] - 1):+.1f} %" if training is not trainings[0] else ""
+        print(f"{training.describe(epoch)}{more}")
+        if arguments.profile:
+            print_kernels(training.train)
 
-    begun = time.perf_counter()
-    parts = build_training(config, data, device)
-    model, step, evaluation = parts.model, parts.step, parts.evaluations["test"]
-    steps = parts.sizes.count(batch_size)
 
-    def train(count: int) -> None:
+class Steps:
+    """A run's training steps with full batches, warmed up."""
+
+    def __init__(self, overrides: list[str]) -> None:
+        images = ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes"]
+        config = compose_grid([*images, *overrides]).cells[0].config
+        prepare_process(config["device"]["threads"] or cores())
+        self.words, self.batch_size = " ".join(overrides) or "defaults", config["batch_size"]
+        self.device = choose_device(config["device"], cores())
+        data = load_run_data(config)
+        begun = time.perf_counter()
+        self.parts = build_training(config, data, self.device)
+        self.count = self.parts.sizes.count(self.batch_size)
+        self.parts.order.draw(config["seed"], epoch=1)
+        self.parts.step.seek(0)
+        self.train(WARM_UP)
+        timed(self.train, WARM_UP, self.device.kind)
+        self.setup = time.perf_counter() - begun
+
+    def train(self, count: int) -> None:
+        self.parts.model.train()
         for k in range(count):
             torch.manual_seed(k)
-            parts.run_step(batch_size)
-            parts.schedule.step()
+            self.parts.run_step(self.batch_size)
+            self.parts.schedule.step()
 
-    parts.order.draw(config["seed"], epoch=1)
-    step.seek(0)
-    train(WARM_UP)
-    timed(train, WARM_UP, device.kind)
-    setup = time.perf_counter() - begun
-    step.seek(0)
-    seconds = min(timed(train, steps, device.kind) for _ in range(3))
-    model.eval()
-    for _ in range(2):
-        evaluation.measure()
-    evaluated = timed(lambda _: evaluation.measure(), 1, device.kind)
-    print(device.line())
-    print(
-        f"{' '.join(arguments.overrides) or 'defaults'}: {seconds:.3f} s/epoch, "
-        f"{steps * batch_size / seconds:,.0f} images/s, evaluation {1e3 * evaluated:.1f} ms, set-up {setup:.1f} s, "
-        f"tier: {parts.tier}"
-    )
-    if arguments.profile:
-        model.train()
-        print_kernels(train)
+    def time_epoch(self) -> float:
+        self.parts.step.seek(0)
+        return timed(self.train, self.count, self.device.kind)
+
+    def describe(self, epoch_seconds: float) -> str:
+        evaluation = self.parts.evaluations["test"]
+        self.parts.model.eval()
+        for _ in range(2):
+            evaluation.measure()
+        evaluated = timed(lambda _: evaluation.measure(), 1, self.device.kind)
+        return (
+            f"{self.words}: {epoch_seconds:.3f} s/epoch, {self.count * self.batch_size / epoch_seconds:,.0f} images/s, "
+            f"evaluation {1e3 * evaluated:.1f} ms, set-up {self.setup:.1f} s, tier: {self.parts.tier}"
+        )
 
 
 def timed(work: Callable[[int], None], count: int, kind: str) -> float:

@@ -55,6 +55,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
+    for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
+        config[name] = config[name] or None
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
         if not is_plain_number(factor) or not 0 < factor < math.inf:
             raise BadInput(f"{key}_factor={factor}: must be a number above 0")

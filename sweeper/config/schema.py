@@ -14,6 +14,9 @@ DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 SWITCHES = ("auto", "true", "false")
 
+# Options that change the training recipe and are off with null, so that they rename no older run.
+RECIPE = ("label_smoothing", "clip_grad_norm", "ema", "drop_last")
+
 
 @dataclass
 class DeviceConfig:
@@ -30,6 +33,7 @@ class DatasetConfig:
     root: str | None = MISSING
     workers: int | None = MISSING
     validation_fraction: float = MISSING
+    test_fraction: float | None = None  # users' YAMLs of before it don't have it
     train_limit: int | None = MISSING
     test_limit: int | None = MISSING
     image_size: int | None = MISSING
@@ -65,6 +69,10 @@ class Config:
     lr_factor: float = MISSING
     weight_decay_factor: float = MISSING
     decay_norms_and_biases: bool = MISSING
+    label_smoothing: float | None = MISSING
+    clip_grad_norm: float | None = MISSING
+    ema: float | None = MISSING
+    drop_last: bool | None = MISSING
     divergence_loss: float | None = MISSING
     target_accuracy: float | None = MISSING
     tag: str | None = MISSING
@@ -97,7 +105,12 @@ def check_config(config: dict[str, Any]) -> None:
     _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
     _within("noise.rate", config["noise"]["rate"], 0, 1)
     _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
+    test_fraction = config["dataset"].get("test_fraction")
+    _within("dataset.test_fraction", test_fraction, 0, 1, below_ok=False, above_ok=False, example=0.2)
     _within("target_accuracy", config["target_accuracy"], 0, 1, below_ok=False, example=0.95)
+    _within("label_smoothing", config["label_smoothing"], 0, 1, above_ok=False)
+    _within("clip_grad_norm", config["clip_grad_norm"], 0, math.inf, below_ok=False, above_ok=False, or_null=True)
+    _within("ema", config["ema"], 0, 1, below_ok=False, above_ok=False, example=0.999, or_null=True)
     _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
         raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric")
@@ -143,8 +156,13 @@ def _within(
     below_ok: bool = True,
     above_ok: bool = True,
     example: float | None = None,
+    or_null: bool = False,
 ) -> None:
-    """Check low < value < high. `below_ok` and `above_ok` allow the ends themselves; None passes."""
+    """Check low < value < high. `below_ok` and `above_ok` allow the ends themselves; None passes.
+
+    Args:
+        or_null: name null in the error, where a user may take 0 for off.
+    """
     if value is None:
         return
     words = f"{'from' if below_ok else 'above'} {low:g}"
@@ -152,6 +170,8 @@ def _within(
         words += f" {'and below' if not above_ok else 'to' if below_ok else 'and at most'} {high:g}"
     if example is not None:
         words += f", such as {example:g}"
+    if or_null:
+        words += "; null turns it off"
     if not is_plain_number(value):
         raise BadInput(f"{name}={value}: must be a number {words}")
     above = value >= low if below_ok else value > low

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from sweeper.datasets.noise import corrupt_labels
-from sweeper.datasets.raw import RawData, keyed_order
+from sweeper.datasets.raw import RawData
+from sweeper.datasets.splits import hold_out_test, hold_out_validation, limit
 from sweeper.runs.identity import NAMES_OF_TODAY
 from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 
@@ -42,6 +43,7 @@ class Data:
     std: torch.Tensor  # (c,) float32
     digest: str  # SHA-256 of the full content in canonical order, whatever the files' format
     form: str  # one line: what was read, and from where
+    files: str = ""  # one line: how many files were read, and which weren't; "" if no folders were searched
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -66,20 +68,21 @@ def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
     not on the run's seed, and are nested: `train_limit=2000` includes all images of `train_limit=1000`.
 
     Args:
-        dataset: the node of the group `dataset`: `name`, `loader`, `train_limit`, `test_limit`, `validation_fraction`
-            and the options of the loader.
+        dataset: the node of the group `dataset`: `name`, `loader`, `train_limit`, `test_limit`, `validation_fraction`,
+            `test_fraction` and the options of the loader.
         noise: the node of the group `noise`, see `sweeper.datasets.noise`.
 
     Raises:
         BadInput: the data can't be read, has only one class or an empty split, or training and test classes differ;
             or no images remain after limits and validation split.
     """
-    raw = _load(dataset)
+    raw = _with_test_images(_load(dataset), dataset)
     _check(raw, dataset["name"])
     order = canonical_order(raw.train_images, raw.train_labels)
     test_order = canonical_order(raw.test_images, raw.test_labels)
-    train_index, val_index = _hold_out(_limit(len(order), dataset, "train_limit"), dataset["validation_fraction"])
-    test_index = _limit(len(test_order), dataset, "test_limit")
+    chosen = limit(len(order), dataset, "train_limit")
+    train_index, val_index = hold_out_validation(chosen, dataset["validation_fraction"])
+    test_index = limit(len(test_order), dataset, "test_limit")
     train = order[train_index]
     val = order[val_index]
     true_labels = raw.train_labels[train]
@@ -104,6 +107,7 @@ def load_data(dataset: dict[str, Any], noise: dict[str, Any]) -> Data:
         std=std,
         digest=_digest(raw, order, test_order),
         form=raw.form,
+        files=raw.files,
     )
 
 
@@ -154,6 +158,17 @@ def _load(dataset: dict[str, Any]) -> RawData:
     return replace(raw, **labels, classes=tuple(raw.classes))
 
 
+def _with_test_images(raw: RawData, dataset: dict[str, Any]) -> RawData:
+    """Hold out test images by `dataset.test_fraction`, if it is given and the loader returns none."""
+    name, fraction = dataset["name"], dataset.get("test_fraction")  # the configurations of earlier runs have none
+    if fraction is None:
+        return raw
+    if len(raw.test_images):
+        raise BadInput(f"dataset.test_fraction={fraction}: dataset={name} has its own test images; leave it out")
+    _check_split(raw, name, "training", raw.train_images, raw.train_labels)
+    return hold_out_test(raw, canonical_order(raw.train_images, raw.train_labels), fraction)
+
+
 def canonical_order(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Indices (n,) int64 that sort by class, then by the image's bytes in (h, w, c) order; a stable sort."""
     rows = np.ascontiguousarray(images).reshape(len(images), -1)
@@ -179,19 +194,8 @@ def pixel_statistics(images: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _check(raw: RawData, name: str) -> None:
     """Validate the result of a loader."""
-    for split, images, labels in (
-        ("training", raw.train_images, raw.train_labels),
-        ("test", raw.test_images, raw.test_labels),
-    ):
-        if len(images) == 0:
-            raise BadInput(f"dataset={name}: no {split} images ({raw.form})")
-        if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape or labels.shape != (len(images),):
-            raise BadInput(
-                f"dataset={name}: the loader's {split} images are {images.dtype} of shape {images.shape}, its labels "
-                f"of shape {labels.shape}; expected uint8 (n, h, w, c) and (n,)"
-            )
-        if labels.min() < 0 or labels.max() >= len(raw.classes):
-            raise BadInput(f"dataset={name}: a {split} label lies outside 0 to {len(raw.classes) - 1} ({raw.form})")
+    _check_split(raw, name, "training", raw.train_images, raw.train_labels)
+    _check_split(raw, name, "test", raw.test_images, raw.test_labels)
     if raw.train_images.shape[1:] != raw.test_images.shape[1:]:
         raise BadInput(
             f"dataset={name}: training images are (h, w, c) = {raw.train_images.shape[1:]}, test images "
@@ -205,22 +209,16 @@ def _check(raw: RawData, name: str) -> None:
         raise BadInput(f"dataset={name}: class {odd!r} is only in training or only in test images ({raw.form})")
 
 
-def _limit(n: int, dataset: dict[str, Any], option: str) -> np.ndarray:
-    """Ascending indices of a random subset of the option's size; all if it is null."""
-    limit = n if dataset[option] is None else dataset[option]
-    if limit < 1:
-        raise BadInput(f"dataset.{option}={limit}: leaves no images; must be at least 1, or null for all")
-    return np.sort(keyed_order(n, "data", option)[:limit])
-
-
-def _hold_out(chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the training and the validation images, ascending."""
-    held = round(fraction * len(chosen))
-    if held >= len(chosen) or (held == 0 and fraction > 0):
-        left = "training" if held else "validation"
-        raise BadInput(f"dataset.validation_fraction={fraction}: leaves no {left} images of {len(chosen)}")
-    order = keyed_order(len(chosen), "data", "validation")
-    return np.sort(chosen[order[held:]]), np.sort(chosen[order[:held]])
+def _check_split(raw: RawData, name: str, split: str, images: np.ndarray, labels: np.ndarray) -> None:
+    if len(images) == 0:
+        raise BadInput(f"dataset={name}: no {split} images ({raw.form})")
+    if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape or labels.shape != (len(images),):
+        raise BadInput(
+            f"dataset={name}: the loader's {split} images are {images.dtype} of shape {images.shape}, its labels "
+            f"of shape {labels.shape}; expected uint8 (n, h, w, c) and (n,)"
+        )
+    if labels.min() < 0 or labels.max() >= len(raw.classes):
+        raise BadInput(f"dataset={name}: a {split} label lies outside 0 to {len(raw.classes) - 1} ({raw.form})")
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import logging
+import math
 import sys
 import time
 import warnings
@@ -107,6 +108,11 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
     try:
         train, test = _open(name, root, download=False)
     except Exception:  # missing or damaged files raise many kinds of errors
+        if (damaged := _find_damaged_idx(root / name / "raw")) is not None:
+            raise BadInput(
+                f"dataset={dataset['name']}: no usable files in {given}: {damaged}; remove it, and it is unpacked from "
+                "its .gz or downloaded again"
+            ) from None
         log.info("%s: no complete files in %s; downloading them", title, root)
         existed = root.exists()
         try:
@@ -124,6 +130,21 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
     classes = tuple(getattr(train, "classes", map(str, range(10))))
     form = f"{title} from torchvision's files in {given}"
     return RawData(*_arrays(train), *_arrays(test), classes=classes, form=form, ordered=True)
+
+
+def _find_damaged_idx(folder: Path) -> str | None:
+    """The first of MNIST's files that isn't as long as its header says, and what is wrong; torchvision keeps it."""
+    for path in sorted(folder.glob("*-ubyte")):
+        if path.is_file():
+            dimensions = 3 if "idx3" in path.name else 1
+            with path.open("rb") as file:
+                head = file.read(4 + 4 * dimensions)
+            sizes = np.frombuffer(head[4 : len(head) // 4 * 4], ">u4").tolist()
+            if head[:4] != bytes([0, 0, 8, dimensions]) or len(sizes) != dimensions:
+                return f"{path} isn't an IDX file"
+            if (length := path.stat().st_size) != (expected := len(head) + math.prod(sizes)):
+                return f"{path} has {length:,} bytes instead of {expected:,}"
+    return None
 
 
 def _download(name: str, root: Path) -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ class RawData:
     classes: tuple[str, ...]
     form: str  # one line: what was read, and from where
     ordered: bool  # whether training images are in the published order, to which files of human labels refer
+    files: str = ""  # one line: how many files were read, and which weren't
 
 
 def keyed_order(n: int, *key: object) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""Optimizers evaluated at other weights than they train: schedule-free ones, at an average (arXiv 2405.15682)."""
+"""Runs judged at other weights than they train: at a moving average, or a schedule-free optimizer's average.
+
+Schedule-free optimizers: arXiv 2405.15682.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,9 +12,27 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from sweeper.engine.ema import ExponentialMovingAverage
 from sweeper.engine.step import Step
+from sweeper.system.errors import BadInput
 
 BATCHES = 50  # for new running statistics; as in github.com/facebookresearch/schedule_free
+
+
+def build_ema(decay: float | None, model: nn.Module, optimizer: Optimizer) -> ExponentialMovingAverage | None:
+    """The moving average of a run's weights; None without a decay.
+
+    Raises:
+        BadInput: the optimizer averages its weights itself.
+    """
+    if decay is None:
+        return None
+    if _has_two_sets(optimizer):
+        raise BadInput(
+            f"ema={decay}: {type(optimizer).__name__} averages its weights already, and is judged at that average; "
+            "leave out ema, or choose another optimizer"
+        )
+    return ExponentialMovingAverage(model, decay)
 
 
 def begin_training(optimizer: Optimizer) -> None:
@@ -22,11 +43,17 @@ def begin_training(optimizer: Optimizer) -> None:
 
 @contextlib.contextmanager
 def as_judged(model: nn.Module, optimizer: Optimizer, step: Step) -> Iterator[None]:
-    """A context in which `model` is in evaluation mode, with the weights at which the optimizer is evaluated.
+    """A context in which `model` is in evaluation mode, with the weights at which the run is judged.
 
-    Batch norm's running statistics belong to the training weights, so they are computed again from the epoch's first
-    `BATCHES` batches. On exit, weights and statistics are restored bit for bit.
+    A moving average has statistics of its own. For an optimizer's own average, batch norm's running statistics belong
+    to the training weights, so they are computed again from the epoch's first `BATCHES` batches. On exit, weights and
+    statistics are restored bit for bit.
     """
+    if step.ema is not None:
+        with step.ema.in_place():
+            model.eval()
+            yield
+        return
     if not _has_two_sets(optimizer):
         model.eval()
         yield

@@ -74,7 +74,8 @@ def load_state(
             _check(state, signature)
             if state["data_digest"] != signature.data_digest:
                 raise RunFailed(
-                    f"{run.path}: the data set has changed since this run began; put the old one back or say rerun=true"
+                    f"{run.path}: the data set has changed since this run began, or this version of sweeper reads it "
+                    "otherwise; put the old one back or say rerun=true"
                 )
             _put(state, parts)
         except (Damaged, Unfit) as reason:

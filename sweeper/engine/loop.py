@@ -98,7 +98,7 @@ def train(
             raise
         facts["tier"] = parts.tier  # how much of a step is one CUDA graph
 
-        row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics()}
+        row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics(parts.order.index)}
         bad_step = meter.first_bad_step(config["divergence_loss"])
         if bad_step is None:
             for name, evaluation in parts.evaluations.items():

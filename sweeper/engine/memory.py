@@ -92,6 +92,7 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
     import torch
     from torch.nn import functional
 
+    from sweeper.engine.averaging import build_ema
     from sweeper.engine.build import build_model, build_optimizer
     from sweeper.engine.devices import place
     from sweeper.engine.fuse import forward_passes
@@ -109,11 +110,14 @@ def measure_memory(config: dict[str, Any], data: "Data", device: "Device") -> tu
         forward = forward_passes(model, placed, data.image_shape).training
         torch.cuda.reset_peak_memory_stats()
         optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
+        ema = build_ema(config["ema"], model, optimizer)
         batch = torch.rand(images, *data.image_shape, device=where).contiguous(memory_format=device.memory_format)
         with device.autocast():
             logits = forward(batch)
         functional.cross_entropy(logits.float(), torch.zeros(images, dtype=torch.int64, device=where)).backward()
         optimizer.step()
+        if ema is not None:
+            ema.update()
         return torch.cuda.max_memory_allocated() - before
 
     return free, peak
@@ -130,7 +134,8 @@ def _measure_host(config: dict[str, Any], data: "Data", device: "Device") -> tup
     gc.collect()
     model = build_model(config["model"], data.image_shape, len(data.classes), config["seed"])
     model, device = place(model, device)
-    states = 4 * sum(p.nbytes for p in model.parameters())  # weights, gradients and two states of the optimizer
+    copies = 4 + (config["ema"] is not None)  # weights, gradients, two states of the optimizer, and an average
+    states = copies * sum(p.nbytes for p in model.parameters())
 
     def peak(images: int) -> int:
         kept: dict[int, int] = {}

@@ -60,11 +60,15 @@ class Meter:
     def set_lr(self, lr: float | torch.Tensor) -> None:
         self.lr.copy_(lr) if isinstance(lr, torch.Tensor) else self.lr.fill_(lr)
 
-    def metrics(self) -> Row:
-        """The epoch's metrics. `corrupted_train_accuracy` is the share of wrong labels that the model predicts."""
+    def metrics(self, order: torch.Tensor) -> Row:
+        """The epoch's metrics. `corrupted_train_accuracy` is the share of wrong labels that the model predicts.
+
+        Args:
+            order: int64 (n,), the epoch's permutation of the training images, of which `drop_last` leaves out the end.
+        """
         n = int(self.sizes.sum())
         clean, corrupted = self.correct.tolist()
-        n_corrupted = 0 if self.corrupted is None else int(self.corrupted.sum())
+        n_corrupted = 0 if self.corrupted is None else int(self.corrupted[order[:n]].sum())
         seconds = self.clock.read()
         return {
             "lr": self.lr.item(),

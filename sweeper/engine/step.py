@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from sweeper.engine.augment import Batches, EpochOrder
 from sweeper.engine.devices import Device
+from sweeper.engine.ema import ExponentialMovingAverage
 from sweeper.engine.loss_scale import LossScale
 from sweeper.engine.low_precision import LowPrecisionWeights
 from sweeper.engine.meter import Meter
@@ -24,6 +25,10 @@ class Step:
 
     Args:
         forward: the forward pass to use instead of the model's own; see `sweeper/engine/fuse.py`.
+        label_smoothing: of the training loss; see `torch.nn.functional.cross_entropy`.
+        clip_grad_norm: the largest norm of all gradients together; see `torch.nn.utils.clip_grad_norm_`. It limits each
+            set of gradients that the optimizer gets, those that its closure computes too.
+        ema: an average of the weights to update after each step.
     """
 
     def __init__(
@@ -36,11 +41,15 @@ class Step:
         device: Device,
         batch_size: int,
         forward: nn.Module | None = None,
+        label_smoothing: float = 0.0,
+        clip_grad_norm: float | None = None,
+        ema: ExponentialMovingAverage | None = None,
     ) -> None:
         forward = model if forward is None else forward
         self.model, self.optimizer, self.device = model, optimizer, device
         self.batches, self.order, self.meter = batches, order, meter
         self.batch_size = batch_size
+        self.label_smoothing, self.clip_grad_norm, self.ema = label_smoothing, clip_grad_norm, ema
         self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else forward
         self.low_precision = None
         if (
@@ -66,7 +75,9 @@ class Step:
     def tensors(self) -> list[torch.Tensor]:
         """All tensors that a step changes, except the optimizer's state, which may not exist yet."""
         scale = [] if self.loss_scale is None else self.loss_scale.tensors()
-        return [*self.model.state_dict().values(), *self.meter.tensors(), self._next_image, self._next_step, *scale]
+        average = [] if self.ema is None else self.ema.tensors()
+        position = self._next_image, self._next_step
+        return [*self.model.state_dict().values(), *self.meter.tensors(), *position, *scale, *average]
 
     def run(self, size: int) -> None:
         """Train one step with a batch of `size` images; may use the host."""
@@ -95,12 +106,16 @@ class Step:
         self.optimizer.zero_grad(set_to_none=True)
         with self.device.autocast():
             logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
+        smoothing = self.label_smoothing
         if labels is None:
+            smoothing = 0.0  # the curvature of the loss doesn't depend on the labels
             labels = logits.detach().float().softmax(1).multinomial(1).squeeze(1)
-        loss = functional.cross_entropy(logits.float(), labels)
+        loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
         (loss if self.loss_scale is None else loss * self.loss_scale.scale).backward()
         if self.low_precision is not None:
             self.low_precision.move_gradients()
+        if self.loss_scale is None:
+            self._clip()
         return loss, logits
 
     def again(self, guess: bool = False) -> torch.Tensor:
@@ -120,6 +135,21 @@ class Step:
                 buffer.copy_(before)
         return loss.detach()
 
+    def _clip(self) -> None:
+        if self.clip_grad_norm is not None:
+            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.clip_grad_norm)
+
+    def _unscale(self, loss_scale: LossScale) -> torch.Tensor:
+        """Divide the gradients by the loss scale, and clip them. Returns (1,): above 0 if they overflowed."""
+        overflow = loss_scale.unscale(self.optimizer)
+        self._clip()
+        return overflow
+
+    def _average(self) -> None:
+        if self.ema is not None:
+            self.ema.update()
+
     def _step_optimizer(self) -> None:
         if self.needs_closure:
             self.optimizer.step(self.again)  # type: ignore[arg-type]
@@ -129,9 +159,10 @@ class Step:
     @torch.no_grad()
     def forward_batches(self, count: int) -> Iterator[None]:
         """Run the model forward on the epoch's first `count` batches; yields before each."""
-        for start in range(0, min(count * self.batch_size, len(self.batches)), self.batch_size):
+        trained = int(self.meter.sizes.sum())  # images of an epoch
+        for start in range(0, min(count * self.batch_size, trained), self.batch_size):
             yield
-            places = start + self._within_batch[: len(self.batches) - start]
+            places = start + self._within_batch[: trained - start]
             images, _, _ = self.batches.take(self.order, places)
             with self.device.autocast():
                 self.forward(images.contiguous(memory_format=self.device.memory_format))
@@ -139,18 +170,20 @@ class Step:
     def update(self) -> None:
         """The optimizer's step; skipped if gradients overflowed under loss scaling."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
-        if self.loss_scale is None or not self.loss_scale.unscale(self.optimizer).item():
+        if self.loss_scale is None or not self._unscale(self.loss_scale).item():
             self._step_optimizer()
         if self.loss_scale is not None:
             self.loss_scale.update()
+        self._average()
 
     def update_alone(self) -> None:
         """`update` without the host: if gradients overflowed, weights and state are restored, for any optimizer."""
         self.meter.set_lr(self.optimizer.param_groups[0]["lr"])
         if self.loss_scale is None:
             self._step_optimizer()
+            self._average()
             return
-        overflow = self.loss_scale.unscale(self.optimizer).squeeze() > 0
+        overflow = self._unscale(self.loss_scale).squeeze() > 0
         changed = [*self.model.parameters(), *state_tensors(self.optimizer)]
         before = [tensor.detach().clone() for tensor in changed]
         self.optimizer.step()
@@ -158,6 +191,7 @@ class Step:
             for tensor, old in zip(changed, before, strict=True):
                 tensor.copy_(torch.where(overflow, old, tensor))
         self.loss_scale.update()
+        self._average()
 
     @property
     def overflowed(self) -> bool:

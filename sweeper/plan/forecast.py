@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sweeper.config.schema import RECIPE
 from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.plan.probe import Probed, Timing, probe
 from sweeper.plan.speeds import speeds_of
@@ -74,7 +75,8 @@ def kind_of_work(config: dict[str, Any]) -> str:
     """A key that is the same for configurations with equally long epochs: lr, the seed and such don't matter."""
     optimizer = {key: value for key, value in config["optimizer"].items() if key not in ("lr", "weight_decay")}
     parts = [config["dataset"], config["model"], _without_fractions(optimizer), config["batch_size"], config["device"]]
-    return json.dumps([*parts, config["noise"]["kind"] != "none"], sort_keys=True)
+    used = [config["noise"]["kind"] != "none", *(config[name] is not None for name in RECIPE)]
+    return json.dumps([*parts, *used], sort_keys=True)
 
 
 def _without_fractions(value: Any) -> Any:
@@ -158,6 +160,7 @@ def _describe_work(
     return {
         **{group: config[group]["name"] for group in ("dataset", "model", "optimizer")},
         "batch_size": config["batch_size"],
+        **{name: config[name] is not None for name in RECIPE},
         "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
         "epoch_seconds": {n: round(timing.epoch_seconds, 4) for n, timing in by_number.items()},
         "setup_seconds": {n: round(timing.setup_seconds, 4) for n, timing in by_number.items()},

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
@@ -57,7 +58,9 @@ def _work_table(document: dict[str, Any]) -> Table:
     work = document["work"]
     sides = list(work[0]["epoch_seconds"])
     named = [
-        name for name in ("dataset", "model", "optimizer", "batch_size") if name == "optimizer" or _differ(work, name)
+        name
+        for name in ("dataset", "model", "optimizer", "batch_size", *RECIPE)
+        if name == "optimizer" or _differ(work, name)
     ]
     several = [(f"{side} at a time" if len(sides) > 1 else "s/epoch", True) for side in sides]
     speed = sides[-1]
@@ -70,7 +73,7 @@ def _work_table(document: dict[str, Any]) -> Table:
     )
     for kind in work:
         table.add_row(
-            *(printable(str(kind[name])) for name in named),
+            *(_used(kind[name]) if name in RECIPE else printable(str(kind[name])) for name in named),
             str(kind["runs"]),
             *(_seconds(kind["epoch_seconds"][side]) for side in sides),
             f"{kind['images_per_second'][speed] * int(speed):,.0f}",
@@ -138,6 +141,10 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
 
 def _differ(work: list[dict[str, Any]], name: str) -> bool:
     return len({kind[name] for kind in work}) > 1
+
+
+def _used(option: bool) -> str:
+    return "yes" if option else "no"
 
 
 def _seconds(value: float) -> str:

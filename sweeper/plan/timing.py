@@ -1,7 +1,6 @@
 """Times an epoch of a configuration by the engine's loop, on as much of the data as the given time allows."""
 
 import dataclasses
-import math
 import statistics
 import tempfile
 import time
@@ -72,11 +71,10 @@ def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "D
     Args:
         first: the rough timing, by which to estimate an epoch.
     """
-    runs, fits, batches = (
-        [first],
-        seconds / first.epoch_seconds,
-        math.ceil(len(data.train.labels) / config["batch_size"]),
-    )
+    from sweeper.engine.training import batch_sizes
+
+    runs, fits = [first], seconds / first.epoch_seconds
+    batches = len(batch_sizes(len(data.train.labels), config["batch_size"], bool(config["drop_last"])))
     if fits < LEAST_EPOCHS:
         steps, images = max(1, round(fits / 2 * batches)), max(LEAST_TEST, round(fits / 2 * len(data.test.labels)))
         part = part_of(data, steps * config["batch_size"], images)
@@ -126,6 +124,7 @@ def time_epochs(
             if the configuration asks for them.
     """
     from sweeper.engine.loop import Diverged, Stopped, train
+    from sweeper.engine.training import batch_sizes
     from sweeper.runs.directory import RunDirectory
     from sweeper.runs.layout import CHECKPOINT_FILES, WEIGHTS_FILE
 
@@ -152,8 +151,11 @@ def time_epochs(
     wall, training = (
         statistics.median(values[counted]) for values in (walls, [float(row["train_seconds"]) for row in rows])
     )
-    images = len(whole.train.labels)
-    part = len(data.train.labels) / images
+    trained, images = (
+        sum(batch_sizes(len(some.train.labels), config["batch_size"], bool(config["drop_last"])))
+        for some in (data, whole)
+    )
+    part = trained / images
     return Timing(
         train_seconds=training / part,
         other_seconds=(wall - training) * len(whole.test.labels) / len(data.test.labels),

@@ -45,6 +45,7 @@ def describe_environment(
         "commit": _commit(),  # of the git clone that contains sweeper; without a clone SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, whatever the files' format
         "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
+        **({"data_files": data.files} if data.files else {}),  # how many files were read, and which weren't
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
         "host": socket.gethostname() if config["record_host"] else None,

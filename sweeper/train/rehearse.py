@@ -1,6 +1,7 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,23 +42,31 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
 
 def _build_once(configs: list[dict[str, Any]]) -> None:
     """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code."""
+    from sweeper.engine.averaging import build_ema
     from sweeper.engine.build import build_model, build_optimizer, build_schedule
+    from sweeper.engine.training import batch_sizes
     from sweeper.train.trackers.tracking import check_tracking
 
     for options in _distinct(configs, "tracking"):
         check_tracking(options)
-    seen: set[str] = set()
+    seen, told = set[str](), set[str]()
     models: dict[str, Any] = {}
     for config in configs:
         parts = [config[key] for key in ("dataset", "noise", "model", "optimizer", "schedule")]
+        parts += [config[key] for key in ("batch_size", "drop_last", "ema")]
         if (key := json.dumps(parts, sort_keys=True)) in seen:
             continue
         seen.add(key)
         data = load_run_data(config)
+        if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
+            told.add(line)
+            print(line, file=sys.stderr)
         if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
             models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
         optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
         build_schedule(config["schedule"], optimizer, total_steps=100)
+        batch_sizes(len(data.train.labels), config["batch_size"], bool(config["drop_last"]))
+        build_ema(config["ema"], models[model_key], optimizer)
 
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

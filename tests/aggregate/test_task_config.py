@@ -4,6 +4,7 @@ import pytest
 from conftest import REPOSITORY
 from made_runs import make_config
 
+from sweeper.aggregate.labels import task_labels
 from sweeper.aggregate.task_config import brings_schedule, own_schedules, task_configs
 from sweeper.config.grid import compose_grid
 from sweeper.runs.identity import flat, identity_config
@@ -33,6 +34,19 @@ def test_every_option_of_the_identity_but_the_optimizers_is_the_tasks():
         group, _, option = name.rpartition(".")
         other = whole | ({group: whole[group] | {option: "other"}} if group else {option: "other"})
         assert count_tasks(whole, other) == (1 if group == "optimizer" else 2), name
+
+
+@pytest.mark.parametrize("option", ["label_smoothing=0.1", "clip_grad_norm=1", "ema=0.999", "drop_last=true"])
+def test_an_option_of_the_recipe_is_the_tasks_and_in_its_label(option):
+    cells = [compose_grid(words).cells[0].config for words in ([], [option], ["optimizer=adam", option])]
+    configs = [{k: v for k, v in identity_config(config).items() if k != "seed"} for config in cells]
+    assert count_tasks(*configs) == count_tasks(*configs[:2]) == 2 and count_tasks(*configs[1:]) == 1
+    name, _, value = option.partition("=")
+    labels = task_labels(list(task_configs({"plain": configs[0], "with": configs[1]}).values()))
+    assert [label.removeprefix("cifar10, resnet18, no label noise, ") for label in labels] == [
+        f"{name} –",
+        f"{name} {value}",
+    ]
 
 
 def test_an_option_that_old_records_lack_sets_them_apart():

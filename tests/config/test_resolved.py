@@ -2,6 +2,7 @@
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import other_circumstances
+from sweeper.runs.identity import run_name
 
 
 def cell(*words: str):
@@ -25,6 +26,24 @@ def test_a_factor_is_multiplied_in_and_leaves_no_other_trace():
 
 def test_a_factor_of_0_is_refused(refusal):
     assert refusal("dataset=digits", "lr_factor=0") == "lr_factor=0.0: must be a number above 0"
+
+
+RECIPE = ("label_smoothing=0.1", "clip_grad_norm=1", "ema=0.999", "drop_last=true")
+
+
+def test_an_option_of_the_recipe_that_is_off_leaves_no_trace():
+    plain = cell()
+    for off in (*(f"{option.partition('=')[0]}=null" for option in RECIPE), "label_smoothing=0", "drop_last=false"):
+        assert (cell(off).config, cell(off).directory) == (plain.config, plain.directory)
+    earlier = {name: value for name, value in plain.config.items() if name not in dict(map(_split, RECIPE))}
+    assert len(earlier) == len(plain.config) - 4
+    assert run_name(earlier) == run_name(plain.config)  # a run of before they were options
+    assert len({plain.directory, *(cell(option).directory for option in RECIPE)}) == 5
+    assert cell("clip_grad_norm=1").directory == cell("clip_grad_norm=1.0").directory
+
+
+def _split(option: str) -> list[str]:
+    return option.split("=")
 
 
 def test_labels_count_by_what_they_are_and_not_by_where_they_lie(tmp_path):

@@ -132,6 +132,26 @@ def test_validation_images_are_no_training_images(load):
     assert load(raw).val is None
 
 
+def test_test_images_are_held_out_where_the_loader_gives_none(load):
+    """As many of each class, and never the same as those for validation; limits count what remains."""
+    raw = make_raw(n_test=0)
+    data = load(raw, test_fraction=0.2, validation_fraction=0.25, train_limit=40)
+    assert torch.bincount(data.test.labels).tolist() == [3, 3, 3, 3]
+    assert (len(data.train.labels), len(data.val.labels)) == (30, 10)
+    splits = [{image.numpy().tobytes() for image in split.images} for split in (data.train, data.val, data.test)]
+    assert len(set.union(*splits)) == 30 + 10 + 12
+    assert_same(
+        data,
+        load(
+            replace(raw, train_images=raw.train_images[::-1], train_labels=raw.train_labels[::-1]),
+            test_fraction=0.2,
+            validation_fraction=0.25,
+            train_limit=40,
+        ),
+    )
+    assert load(raw, test_fraction=0.4).digest != load(raw, test_fraction=0.2).digest
+
+
 def test_only_training_labels_are_corrupted(load):
     raw = make_raw()
     options = {"validation_fraction": 0.2}
@@ -200,6 +220,9 @@ def test_a_channel_of_one_value_is_not_divided_by_zero():
             {},
             r"training images are \(h, w, c\) = \(5, 4, 3\)",
         ),
+        ({}, {"test_fraction": 0.2}, "dataset.test_fraction=0.2: dataset=mine has its own test images; leave it out"),
+        ({"n_test": 0, "n": 0}, {"test_fraction": 0.2}, "no training images"),
+        ({"n_test": 0, "n": 4}, {"test_fraction": 0.2}, "leaves no test images of the 1 images of class 'a'"),
         ({}, {"train_limit": 0}, "dataset.train_limit=0: leaves no images"),
         ({}, {"test_limit": 0}, "dataset.test_limit=0: leaves no images"),
         ({}, {"validation_fraction": 0.999}, "validation_fraction=0.999: leaves no training images of 60"),

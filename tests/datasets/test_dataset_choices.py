@@ -7,8 +7,10 @@ import yaml
 from conftest import REPOSITORY
 from hydra import compose, initialize_config_dir
 
+from sweeper.config.grid import compose_grid
 from sweeper.config.schema import DatasetConfig, NoiseConfig
 from sweeper.datasets.data import find_loader
+from sweeper.runs.identity import run_hash
 
 CONF = REPOSITORY / "conf"
 
@@ -54,3 +56,21 @@ def test_a_data_set_brings_its_model_and_the_command_line_wins(overrides, model)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides, return_hydra_config=True)
     assert cfg.hydra.runtime.choices.model == model
+
+
+def test_a_held_out_fraction_is_part_of_the_identity_and_none_renames_no_run():
+    cells = compose_grid(["-m", "dataset=folder", "dataset.root=x", "dataset.test_fraction=null,0.2,0.3"]).cells
+    without, fifth, third = (cell.config for cell in cells)
+    earlier = {**without, "dataset": {k: v for k, v in without["dataset"].items() if k != "test_fraction"}}
+    assert "test_fraction" in without["dataset"] and run_hash(without) == run_hash(earlier)
+    assert len({run_hash(config) for config in (without, fifth, third)}) == 3
+
+
+def test_a_users_yaml_of_before_the_fraction_is_whole(tmp_path):
+    """One that lists all values that there were, and inherits none."""
+    (tmp_path / "dataset").mkdir()
+    values = read_yaml(CONF / "dataset/digits.yaml")
+    del values["test_fraction"]
+    (tmp_path / "dataset/mine.yaml").write_text(yaml.safe_dump(values))
+    cells = compose_grid(["--config-dir", str(tmp_path), "dataset=mine"]).cells
+    assert cells[0].config["dataset"]["test_fraction"] is None

@@ -248,12 +248,23 @@ def test_damaged_cifar10_files_are_not_used(cifar10_files):
     assert path.exists()
 
 
-def test_damaged_mnist_files_are_not_used(tmp_path):
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda content: content[:5000], "has 5,000 bytes instead of 23,536"),
+        (lambda content: content + b"xx", "has 23,538 bytes instead of 23,536"),
+        (lambda content: content[:3], "isn't an IDX file"),
+        (lambda content: b"\0\0\x08\x01" + content[4:], "isn't an IDX file"),
+    ],
+)
+def test_damaged_mnist_files_are_not_used(tmp_path, damage, words):
     folder = tmp_path / "data/MNIST/raw"
     write_idx(folder, *make_images(30, (28, 28, 1)), *make_images(10, (28, 28, 1)))
     path = folder / "train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(BadInput, match="dataset=mnist: no usable files"):
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(
+        BadInput, match=f"mnist: no usable files in data: data/MNIST/raw/{path.name} {words}; remove it"
+    ):
         read("mnist")
 
 

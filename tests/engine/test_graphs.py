@@ -12,6 +12,7 @@ from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import Device, choose_device
 from sweeper.engine.graphs import EAGER, PARTLY, WHOLE
 from sweeper.engine.loop import Stopped, train
+from sweeper.engine.training import build_training
 from sweeper.runs.directory import RunDirectory
 from sweeper.train.launchers.cuda_lane import Cuda
 
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.cuda
 OPTIMIZERS = ["sgd", "adam", "adamw", "lion", "muon", "rmsprop", "adagrad", "nadam", "radam", "adafactor"]
 MORE = ["sam", "sophia", "soap", "adan", "lamb", "prodigy", "schedule_free_sgd", "schedule_free_adamw"]
 TIMES = ("train_seconds", "images_per_second")
+RECIPE = ("label_smoothing=0.1", "clip_grad_norm=0.5", "ema=0.9")
+OFF = dict.fromkeys(("label_smoothing", "clip_grad_norm", "ema", "drop_last"))
 
 USERS_CODE = '''
 import torch
@@ -225,3 +228,54 @@ def test_the_short_last_batch_is_trained_and_validation_measured(tmp_path):
     rows, _, facts = run(configure("batch_size=64", "epochs=4", "dataset.validation_fraction=0.1"), tmp_path)
     assert rows[-1]["step"] == 20 and facts["tier"] == WHOLE  # 270 = 4 × 64 + 14
     assert rows[-1]["train_loss"] < rows[0]["train_loss"] and 0 <= rows[-1]["val_accuracy"] <= 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon", "rmsprop", "sam"])
+def test_the_recipes_options_are_part_of_the_graph(optimizer, precision, tmp_path, monkeypatch, torchs_first_layer):
+    if (optimizer, precision) == ("sam", "fp16"):
+        pytest.skip("loss scaling is refused for it")
+    config = configure(f"optimizer={optimizer}", f"device.precision={precision}", "device.deterministic=true", *RECIPE)
+    config |= {"batch_size": 64, "epochs": 3}
+    rows, weights, facts = run(config, tmp_path / "graphs")
+    assert facts["tier"] == run({**config, **OFF}, tmp_path / "off")[2]["tier"]
+    monkeypatch.setattr(Device, "graphs", False)
+    eager_rows, eager_weights, _ = run(config, tmp_path / "eager")
+    assert distance(weights, eager_weights) < (0.03 if optimizer == "rmsprop" else 1e-3)
+    for row, eager in zip(rows, eager_rows, strict=True):
+        assert row["train_loss"] == pytest.approx(eager["train_loss"], rel=1e-2)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "sam"])
+def test_the_recipes_options_give_the_same_bits_in_a_lane_and_after_stops(optimizer, tmp_path):
+    config = configure(f"optimizer={optimizer}", "device.deterministic=true", *RECIPE, "drop_last=true", "epochs=3")
+    config |= {"batch_size": 64}
+    rows, weights, _ = run(config, tmp_path / "alone")
+    with Cuda().place():
+        in_turn, same, _ = run(config, tmp_path / "in turn")
+    assert rows == in_turn and all(torch.equal(weights[name], same[name]) for name in weights)
+    for steps in (2, 4, 3):
+        run(config, tmp_path / "stopped", stop_after=steps)
+    resumed, same, _ = run(config, tmp_path / "stopped")
+    assert rows == resumed and all(torch.equal(weights[name], same[name]) for name in weights)
+
+
+def test_options_that_are_off_launch_no_kernel(tmp_path):
+    """The kernels of a replayed step, by name and number, with and without each option."""
+
+    def kernels(*overrides: str) -> int:
+        config = configure("optimizer=sgd", "batch_size=64", "device.precision=fp32", *overrides)
+        parts = build_training(config, load_run_data(config), choose_device(config["device"], threads=1))
+        parts.order.draw(1, epoch=1)
+        for _ in range(4):
+            parts.run_step(64)
+        torch.cuda.synchronize()
+        with torch.profiler.profile() as profile:
+            parts.run_step(64)
+            torch.cuda.synchronize()
+        assert parts.tier == WHOLE
+        return sum(event.count for event in profile.key_averages() if event.device_type.name == "CUDA")
+
+    plain = kernels()
+    assert kernels("label_smoothing=0", "drop_last=false") == kernels("drop_last=true") == plain
+    assert kernels("clip_grad_norm=1") > plain and kernels("ema=0.9") > plain

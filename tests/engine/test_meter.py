@@ -11,6 +11,7 @@ CPU = torch.device("cpu")
 SIZES = [2, 2, 1]
 LOSSES = [1.0, 2.0, 6.0]
 INDEX = [[4, 0], [3, 1], [2]]  # the images of each step
+ORDER = torch.tensor([4, 0, 3, 1, 2])
 RIGHT = [[True, False], [True, True], [False]]  # images 4, 3 and 1
 
 
@@ -24,9 +25,11 @@ def metered(corrupted: list[bool] | None, losses=LOSSES) -> Meter:
     return meter
 
 
-def without_times(meter: Meter) -> dict:
+def without_times(meter: Meter, order: torch.Tensor = ORDER) -> dict:
     return {
-        name: value for name, value in meter.metrics().items() if name not in ("train_seconds", "images_per_second")
+        name: value
+        for name, value in meter.metrics(order).items()
+        if name not in ("train_seconds", "images_per_second")
     }
 
 
@@ -48,6 +51,20 @@ def test_clean_and_corrupted_images_are_counted_apart_by_their_places_in_the_tra
     assert without_times(metered([True] * 5))["clean_train_accuracy"] is None
 
 
+def test_only_images_of_the_epochs_batches_are_counted():
+    """With `drop_last` an epoch leaves images out, here the corrupted 2 and then the clean 0."""
+    for order, corrupted in (([4, 3, 1, 0, 2], 1), ([4, 3, 1, 2, 0], 2)):
+        meter = Meter([2, 2], torch.tensor([False, False, True, True, False]), CPU)
+        for k in range(2):
+            images = torch.tensor(order[2 * k : 2 * k + 2])
+            meter.add(torch.tensor([k]), torch.tensor(1.0), images > 1, images)
+        meter.clock.seconds = 1.0
+        figures = without_times(meter, torch.tensor(order))
+        assert figures["train_accuracy"] == (2 if corrupted == 1 else 3) / 4
+        assert figures["corrupted_train_accuracy"] == 1
+        assert figures["clean_train_accuracy"] == 1 / (4 - corrupted)
+
+
 @pytest.mark.parametrize(
     ("losses", "bound", "step"),
     [
@@ -67,10 +84,10 @@ def test_a_meter_goes_on_from_its_state_and_begins_anew_after_a_reset():
     corrupted = [True, False, False, True, False]
     first, second = metered(corrupted), Meter(SIZES, torch.tensor(corrupted), CPU)
     second.load_state_dict(first.state_dict())
-    assert second.metrics() == first.metrics()
+    assert second.metrics(ORDER) == first.metrics(ORDER)
     second.reset()
     assert not any(tensor.any() for tensor in second.tensors()) and second.clock.read() == 0
-    assert first.metrics()["train_accuracy"] == 3 / 5
+    assert first.metrics(ORDER)["train_accuracy"] == 3 / 5
 
 
 def test_the_clock_runs_between_start_and_stop_alone(monkeypatch):

@@ -100,6 +100,12 @@ def test_every_noise_uses_only_what_mps_has(noise, objections_to, tmp_path):
     )
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "sam"])
+def test_the_recipes_options_use_only_what_mps_has(optimizer, objections_to):
+    recipe = ("label_smoothing=0.1", "clip_grad_norm=0.5", "ema=0.9", "drop_last=true", "noise=symmetric")
+    assert objections_to(f"optimizer={optimizer}", *recipe) == []
+
+
 @pytest.mark.parametrize("padding", [0, 2])
 @pytest.mark.parametrize("flip", ["false", "true"])
 def test_every_augmentation_uses_only_what_mps_has(padding, flip, objections_to):

@@ -45,6 +45,18 @@ def test_what_differs_in_numbers_alone_is_timed_once(plan):
     assert document["runs"] == len(document["work"]) == 4
 
 
+def test_options_that_cost_time_are_timed_and_named(plan):
+    words = ("-m", "dataset=digits", "ema=null,0.9,0.99", "label_smoothing=0,0.1", "clip_grad_norm=1")
+    _, document = plan(*words)
+    assert document["runs"] == 6
+    kinds = [(w["ema"], w["label_smoothing"], w["clip_grad_norm"], w["drop_last"]) for w in document["work"]]
+    assert kinds == [(e, smoothed, True, False) for e in (False, True) for smoothed in (False, True)]
+    assert [w["runs"] for w in document["work"]] == [1, 1, 2, 2]
+    _, text = plan(*words, text=True)
+    rows = [line.split()[:4] for line in text.splitlines() if line.startswith("sgd")]
+    assert rows == [["sgd", a, b, n] for b, n in (("no", "1"), ("yes", "2")) for a in ("no", "yes")]
+
+
 def test_what_fits_in_a_time(plan):
     run = 2.0 + forecast.HYDRA_SECONDS + 10 * 1.5
     for seconds, runs in ((4 + 6 + 2.5 * run, 2), (1000, 4)):

@@ -119,6 +119,17 @@ def test_differences_count_the_runs_of_each_value(tmp_path):
     ]
 
 
+def test_an_option_of_the_recipe_is_a_difference_where_it_is_used(tmp_path):
+    off = {"label_smoothing": None, "clip_grad_norm": None, "ema": None, "drop_last": None}
+    make_run(tmp_path)  # of before there were such options
+    make_run(tmp_path, "failed", **off)
+    make_run(tmp_path, **{**off, "ema": 0.999, "drop_last": True})
+    make_run(tmp_path, **{**off, "ema": 0.99})
+    _, runs = read(tmp_path)
+    assert len(runs) == 3 and {"ema", "drop_last"} <= runs[0].values.keys() | runs[1].values.keys()
+    assert texts(differences_table(runs)) == [["drop_last", "true (1); – (2)"], ["ema", "0.99 (1); 0.999 (1); – (1)"]]
+
+
 def test_what_a_run_has_not_sorts_last(tmp_path):
     make_run(tmp_path, "failed")
     _, runs = read(tmp_path)

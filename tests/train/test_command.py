@@ -176,13 +176,17 @@ def test_cifar10_from_a_tree_of_images(tmp_path):
             for k in range(count):
                 color = (25 * label, 40 * k, 100)
                 Image.new("RGB", (32, 32), color).save(tmp_path / "tree" / split / f"class{label}" / f"{k}.png")
+    (tmp_path / "tree/test/class3/photo.heic").touch()
     overrides = ("optimizer=lion", "dataset=cifar10", "dataset.root=tree", "epochs=1", "model.width=4", "device=cpu")
     done = run_module("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
     assert "data: CIFAR-10 from a tree of images in tree\n" in done.stderr
+    files = "40 images in train/, 20 in test/; not taken: 1 .heic"
+    assert done.stderr.count(f"dataset=cifar10: {files}\n") == 1
     assert "40 training and 20 test images; CIFAR-10 has 50000 and 10000" in done.stderr
     run = json.loads(next((tmp_path / "outputs" / "cifar10-resnet18").glob("*/run.json")).read_text())
     assert run["environment"]["data_form"] == "CIFAR-10 from a tree of images in ../../../tree"
+    assert run["environment"]["data_files"] == files
     again = run_module("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert "completed already" in again.stdout and "it was made with" not in again.stdout
 

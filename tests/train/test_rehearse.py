@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import pytest
 from conftest import TINY
+from PIL import Image
 
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
@@ -50,6 +51,19 @@ def test_what_can_not_be_made_stops_everything_before_it_starts(override, words,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_sweep_with_a_run_without_batches_is_refused(call, tmp_path):
+    code, _, err = call("-m", *TINY, "drop_last=null,true", "batch_size=300,301")
+    assert code == 2 and "error: drop_last=true: no batch is left, since batch_size=301 is more than the 300 " in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_average_of_an_average_is_refused(call, tmp_path):
+    pytest.importorskip("schedulefree")
+    code, _, err = call("-m", *TINY, "ema=0.999", "optimizer=sgd,schedule_free_adamw", "seed=1,2")
+    assert code == 2 and "error: ema=0.999: AdamWScheduleFree averages its weights already" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_equal_parts_are_made_once(monkeypatch, tmp_path):
     from sweeper.engine import build
 
@@ -63,3 +77,25 @@ def test_equal_parts_are_made_once(monkeypatch, tmp_path):
     monkeypatch.setattr(build, "build_model", counted)
     rehearse(configs("-m", "optimizer=sgd,adam", "seed=1,2,3", f"outputs={tmp_path}"))
     assert made == ["cnn"]
+
+
+def test_what_was_read_of_a_folder_is_told_once(monkeypatch, tmp_path, capsys):
+    """Not for each run; and on standard error."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = (
+        "dataset=folder",
+        f"dataset.root={tmp_path}/tree",
+        "dataset.test_fraction=0.25",
+        "model=cnn",
+        "device=cpu",
+    )
+    for name in ("cat", "dog"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        (tmp_path / "tree" / name / "0.heic").touch()
+        for k in range(4):
+            Image.new("RGB", (8, 8), (k, 0, len(name))).save(tmp_path / "tree" / name / f"{k}.png")
+    grid = compose_grid(["-m", "optimizer=sgd,adam", "noise=none,pair", "seed=1,2", *folder, f"outputs={tmp_path}/o"])
+    rehearse([cell.config for cell in grid.cells])
+    assert len(grid.cells) == 8
+    line = "dataset=folder: 8 images, 2 of them held out for testing; not taken: 2 .heic\n"
+    assert capsys.readouterr() == ("", line)
