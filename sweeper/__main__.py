@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "train a run, or with -m a sweep; answers from disk what is finished",
     "doctor": "what this machine offers, and whether training works on it",
     "plan": "what a sweep will take, before it begins",
+    "decide": "seeds until each pair of arms is decided, by a rule fixed beforehand",
     "watch": "a live table of every run",
     "aggregate": "results.csv and summary.csv of folders of runs",
     "report": "one page of a folder of runs, and figures",

@@ -4,7 +4,6 @@ Each look trains the missing seeds of the arms in play by `sweeper.train` and ju
 from the runs' records, so the same command goes on from what is on disk.
 """
 
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -50,6 +49,7 @@ def _decide(arguments: list[str]) -> int:
     from sweeper.decide.arms import read_arms
     from sweeper.decide.judge import judge
     from sweeper.decide.record import check_looks, check_recorded, content, write
+    from sweeper.decide.training import run
     from sweeper.decide.words import answer, describe_look
 
     own, words = _split(arguments)
@@ -74,10 +74,10 @@ def _decide(arguments: list[str]) -> int:
         if within is not None and time.monotonic() - began >= within:
             ended_by = "the time is used up"
             break
-        done = subprocess.run(asked.command(decision.waits, decision.next_seeds), check=False)
-        if done.returncode not in (0, 1):
-            return done.returncode if done.returncode > 0 else 128 - done.returncode
-        code = max(code, done.returncode)
+        ended = run(asked.command(decision.waits, decision.next_seeds))
+        if ended not in (0, 1):
+            return ended
+        code = max(code, ended)
         if missing := asked.missing(decision.waits, decision.next_seeds):
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
     said = answer(decision, rule, ended_by)

@@ -50,8 +50,8 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
         raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(
-            f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or another "
-            "folder: outputs=DIR"
+            f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
+            "another folder: outputs=DIR"
         )
     return looks
 
@@ -62,8 +62,8 @@ def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decisio
     for number, (then, here) in enumerate(zip(recorded, now, strict=False), 1):
         if then != here:
             raise BadInput(
-                f"{outputs / DECISION_FILE}: look {number} isn't what the runs' records say; it was edited, or runs were "
-                "trained anew: move it away, and the same command judges them again"
+                f"{outputs / DECISION_FILE}: look {number} isn't what the runs' records say; it was edited, or runs "
+                "were trained anew: move it away, and the same command judges them again"
             )
 
 

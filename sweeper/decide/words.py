@@ -1,6 +1,7 @@
 """A decision in words. Numbers are percentage points."""
 
 import math
+from collections.abc import Mapping
 
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
@@ -11,15 +12,25 @@ def describe_look(look: Look, rule: Rule) -> list[str]:
     return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts)]
 
 
-def describe(v: Verdict, rule: Rule, diverged: "dict[str, int] | object" = ()) -> str:
-    """A pair's verdict in one sentence."""
+def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) -> str:
+    """A pair's verdict.
+
+    Args:
+        diverged: the number of diverged runs of each arm that has any.
+    """
+    lost = [f"{arm} diverged in {diverged[arm]}" for arm in (v.a, v.b) if diverged and arm in diverged]
+    return f"{', '.join(lost)}; among finished runs {_said(v, rule)}" if lost else _said(v, rule)
+
+
+def _said(v: Verdict, rule: Rule) -> str:
     if math.isnan(v.difference):
-        return f"{v.a} and {v.b}: one of them has no completed run in common with the other."
+        return f"{v.a} and {v.b}: one of them has no completed run."
     if v.verdict == DIFFERENT:
         return f"{v.a} is higher than {v.b} by {interval(v)}."
     if v.verdict == EQUIVALENT:
         assert rule.margin is not None
-        return f"{v.a} and {v.b} are equivalent within ±{100 * rule.margin:g} points (n = {v.n}); {v.a} leads by {interval(v)}."
+        within = f"equivalent within ±{100 * rule.margin:g} points"
+        return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v)}."
     if math.isnan(v.low):
         return f"{v.a} leads {v.b} by {100 * v.difference:.2f} points (n = {v.n}); there is no scatter to judge it by."
     return f"open: {v.a} leads {v.b} by {interval(v)}."

@@ -1,11 +1,9 @@
 """The arithmetic of a plan, against counts by hand and against a simulation minute by minute."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes, read_duration
-from sweeper.system.errors import BadInput
+from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
 
 
 def test_runs_take_the_next_free_place():
@@ -45,17 +43,3 @@ def test_epochs_within_is_the_largest_number_that_fits():
 def test_disk_grows_by_weights_and_epochs():
     assert kept_bytes([(10, 1000)]) - kept_bytes([(10, 0)]) == 1000
     assert kept_bytes([(11, 0)]) > kept_bytes([(10, 0)]) > kept_bytes([(10, 0)], page=False) > 0
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("5h", 18_000), ("90min", 5400), ("90 m", 5400), ("1h30m", 5400), ("1.5h", 5400), ("2d", 172_800), ("45", 45)],
-)
-def test_times_are_read_as_people_write_them(text, seconds):
-    assert read_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "h", "5x", "0h", "-3h", "5h later", "nan", "1e5"])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(BadInput, match=r"--within .*: must be a time above 0, such as 5h"):
-        read_duration(text)

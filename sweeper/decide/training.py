@@ -1,0 +1,31 @@
+"""Runs `sweeper.train` as a child process that gets the signals of this one."""
+
+import signal
+import subprocess
+from collections.abc import Sequence
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
+
+    The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
+    ignores, as by nohup, stay ignored in both.
+    """
+    caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.getsignal(one) for one in caught}
+    child = subprocess.Popen(command, start_new_session=True)
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    try:
+        for one in caught:
+            signal.signal(one, pass_on)
+        code = child.wait()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    return code if code >= 0 else 128 - code

@@ -1,0 +1,46 @@
+"""What a decision is about: two arms or more, each one setting, judged by the same images."""
+
+import pytest
+
+from sweeper.decide.arms import read_arms
+from sweeper.system.errors import BadInput
+
+SMALL = ("dataset=digits", "model=mlp", "epochs=1")
+SGD, LION = ("--arm", "sgd: optimizer=sgd optimizer.lr=0.1"), ("--arm", "lion: optimizer=lion 'tag=a b'")
+
+
+def test_an_arm_has_a_run_for_each_seed_and_a_command_that_trains_the_next(tmp_path):
+    asked = read_arms([*SMALL, *SGD, *LION, f"outputs={tmp_path}"], 3)
+    assert {arm: list(by_seed) for arm, by_seed in asked.cells.items()} == {"sgd": [1, 2, 3], "lion": [1, 2, 3]}
+    command = asked.command(("lion",), 2)
+    assert command[-2:] == ["lion: optimizer=lion 'tag=a b'", "seed=range(1,3)"] and command[1:4] == [
+        "-m",
+        "sweeper.train",
+        "-m",
+    ]
+    assert asked.results() == {"sgd": {}, "lion": {}} and len(asked.missing(("sgd", "lion"), 2)) == 4
+
+
+BAD = {
+    (*SGD,): "a decision needs two arms or more",
+    (*SGD, *LION, "seed=1,2"): "seed=1,2: the seeds follow from the looks",
+    (*SGD, "--arm", "two: optimizer.lr=0.1,0.2"): "arm 'two': it has 2 settings; a decision needs one an arm",
+    (*SGD, "--arm", "same: optimizer=sgd"): "arms 'sgd' and 'same': they are the same run",
+    (*SGD, "--arm", "mnist: dataset=mnist"): "arms 'sgd' and 'mnist': they have other data",
+    (*SGD, "--arm", "less: dataset.test_limit=9"): "arms 'sgd' and 'less': they have other data",
+    (*SGD, "--arm", "sgd: optimizer=lion"): "arm 'sgd': two arms have this name",
+    (*SGD, "--arm", "b:"): "the arm is empty",
+}
+
+
+@pytest.mark.parametrize("words", BAD)
+def test_what_is_no_decision_is_refused_in_a_line(words):
+    with pytest.raises(BadInput) as refused:
+        read_arms([*SMALL, *words], 2)
+    assert BAD[words] in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_another_length_must_be_written_into_the_arm():
+    read_arms([*SMALL[:2], *SGD, "--arm", "long: epochs=4"], 2)
+    with pytest.raises(BadInput, match="arms 'sgd' and 'long': 20 and 10 epochs; if that's meant, write epochs="):
+        read_arms([*SMALL[:2], *SGD, "--arm", "long: experiment=quick optimizer=sgd"], 2)

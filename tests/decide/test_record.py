@@ -1,0 +1,58 @@
+"""decision.json: one rule from the first run to the last, and looks that follow from the runs."""
+
+import json
+
+import pytest
+
+from sweeper.decide.judge import Result, judge
+from sweeper.decide.record import check_looks, check_recorded, content, write
+from sweeper.decide.rule import Rule
+from sweeper.system.errors import BadInput
+
+RULE = Rule(looks=(2, 3))
+ARMS = {"a": ["a1", "a2", "a3"], "b": ["b1", "b2", "b3"]}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    runs = {"a": {1: Result(0.9), 2: Result(0.91)}, "b": {1: Result(0.9), 2: Result(0.89)}}
+    decision = judge(("a", "b"), runs, RULE)
+    write(tmp_path, content(RULE, ARMS, decision, "Undecided."))
+    return tmp_path, decision
+
+
+def test_the_same_question_goes_on(begun):
+    folder, decision = begun
+    recorded = check_recorded(folder, RULE, ARMS)
+    assert [look["seeds"] for look in recorded] == [2]
+    check_looks(folder, recorded, decision)
+    assert check_recorded(folder / "elsewhere", RULE, ARMS) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "arms", "told"),
+    [
+        (Rule(looks=(2, 4)), ARMS, "was begun by another rule"),
+        (Rule(margin=0.01, looks=(2, 3)), ARMS, "was begun by another rule"),
+        (RULE, {"a": ARMS["a"], "c": ["c1", "c2", "c3"]}, "is about other arms"),
+    ],
+)
+def test_another_question_or_rule_is_refused_in_a_line(begun, rule, arms, told):
+    with pytest.raises(BadInput, match=told):
+        check_recorded(begun[0], rule, arms)
+
+
+def test_a_look_that_was_edited_is_told(begun):
+    folder, decision = begun
+    document = json.loads((folder / "decision.json").read_text())
+    document["looks"][0]["pairs"][0]["difference"] = 0.5
+    write(folder, document)
+    with pytest.raises(BadInput, match="look 1 isn't what the runs' records say"):
+        check_looks(folder, check_recorded(folder, RULE, ARMS), decision)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rule": 1, "looks": 2, "arms": {}}', "{" * 100_000])
+def test_a_file_that_is_no_decision_is_told(tmp_path, text):
+    (tmp_path / "decision.json").write_text(text)
+    with pytest.raises(BadInput, match=r"decision\.json: isn't a decision's file; move it away"):
+        check_recorded(tmp_path, RULE, ARMS)

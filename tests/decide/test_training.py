@@ -1,0 +1,37 @@
+"""A signal reaches the command that a look runs, once, and its exit code is passed on."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sweeper.decide import training
+
+
+def test_the_exit_code_is_that_of_the_command():
+    assert training.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert training.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == 137
+
+
+CHILD = """
+import signal, sys, time
+got = []
+signal.signal(signal.{name}, lambda number, frame: got.append(number))
+print("ready", flush=True)
+while not got:
+    time.sleep(0.01)
+time.sleep(0.3)
+sys.exit(40 + len(got))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_is_passed_on_once(name):
+    parent = "import sys; from sweeper.decide.training import run; sys.exit(run([sys.executable, '-c', sys.argv[1]]))"
+    command = [sys.executable, "-c", parent, CHILD.replace("{name}", name)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, getattr(signal, name))  # as a terminal does
+        assert process.wait(30) == 41

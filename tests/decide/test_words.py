@@ -1,0 +1,50 @@
+"""A decision's sentences: read off the intervals, and no longer than 25 words."""
+
+import math
+
+import pytest
+
+from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Decision, Look, Verdict
+from sweeper.decide.rule import Rule
+from sweeper.decide.words import answer, describe, describe_look
+
+RULE = Rule(margin=0.002, looks=(3, 5))
+BETTER = Verdict("lion", "sgd", 3, 0.0069, 0.0028, 0.011, DIFFERENT)
+EQUAL = Verdict("lion", "adam", 5, 0.0004, -0.0011, 0.0019, EQUIVALENT)
+UNDECIDED = Verdict("sgd", "adam", 5, 0.0019, -0.009, 0.012, OPEN)
+NONE = Verdict("a", "b", 0, math.nan, math.nan, math.nan, OPEN)
+FLAT = Verdict("a", "b", 3, 0.0, math.nan, math.nan, OPEN)
+
+
+def test_a_pair():
+    assert describe(BETTER, RULE) == "lion is higher than sgd by 0.69 points (interval +0.28 to +1.10)."
+    assert describe(EQUAL, RULE) == (
+        "lion and adam are equivalent within ±0.2 points (n = 5); lion leads by 0.04 points (interval −0.11 to +0.19)."
+    )
+    assert describe(UNDECIDED, RULE) == "open: sgd leads adam by 0.19 points (interval −0.90 to +1.20)."
+    assert "no completed run" in describe(NONE, RULE) and "no scatter" in describe(FLAT, RULE)
+    assert describe(BETTER, RULE, {"lion": 1}).startswith("lion diverged in 1; among finished runs lion is higher")
+
+
+def decision(verdicts, waits=()):
+    looks = [Look(5, 0.05, ("lion", "sgd", "adam"), tuple(verdicts))] if verdicts else []
+    return Decision(looks, {frozenset((v.a, v.b)) for v in verdicts if v.verdict == OPEN}, waits, 5)
+
+
+def test_the_sentence_of_the_end():
+    assert answer(decision([BETTER]), RULE) == f"Decided after 5 seeds: {describe(BETTER, RULE)}"
+    assert answer(decision([BETTER, EQUAL]), RULE) == "Decided after 5 seeds: lion > sgd, lion = adam."
+    assert answer(decision([UNDECIDED]), RULE) == (
+        "No winner: sgd leads adam by 0.19 points (interval −0.90 to +1.20) after 5 seeds; 5 seeds are the most."
+    )
+    assert answer(decision([UNDECIDED, BETTER]), RULE, "the time is used up") == (
+        "Undecided, since the time is used up: 1 of 2 pairs open; decided: lion > sgd."
+    )
+    assert answer(decision([]), RULE, "the time is used up").startswith("Undecided, since the time is used up")
+
+
+@pytest.mark.parametrize("verdicts", [[BETTER], [EQUAL], [UNDECIDED], [NONE], [FLAT], [BETTER, EQUAL, UNDECIDED]])
+def test_no_sentence_is_long(verdicts):
+    found = decision(verdicts)
+    for line in [answer(found, RULE), *describe_look(found.looks[0], RULE)] if found.looks else []:
+        assert all(len(sentence.split()) <= 25 for sentence in line.split(". "))
