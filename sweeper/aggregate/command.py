@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.terminal import say
 
@@ -74,7 +74,9 @@ def _parser() -> Parser:
         f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the tables go (default: the first folder)"
+    )
     parser.add_argument(
         "--format",
         default="csv",

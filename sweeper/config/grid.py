@@ -8,6 +8,7 @@ import argparse
 import copy
 import itertools
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ from sweeper.config.yaml_errors import explain
 from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
+from sweeper.system.paths import given_path
 
 # Our YAML has the same name as the package's schema; Hydra warns that its next version won't match them automatically.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
@@ -83,11 +85,12 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
     if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
-        if not Path(arguments.config_dir).is_dir():
+        folder = Path(arguments.config_dir)
+        if not folder.is_dir():
             file = "is a file; name the folder that holds optimizer/, model/ or other groups"
-            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
+            what = file if folder.is_file() else "there is no such folder"
             raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
-        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+        overrides.append(f"hydra.searchpath=[{_quoted(f'file://{folder.resolve()}')}]")
     with _hydra():
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
 
@@ -105,6 +108,8 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
 
     parser.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = parser.parse_intermixed_args(argv)
+    if arguments.config_dir:
+        arguments.config_dir = str(given_path(arguments.config_dir))
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
             parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
@@ -259,11 +264,21 @@ class _Expansion:
         return self._composed[key]
 
 
+def _quoted(text: str) -> str:
+    """A text as Hydra's grammar reads it: within quotes a backslash is one, except before a quote.
+
+    >>> _quoted("it's")
+    "'it\\\\'s'"
+    """
+    text = re.sub(r"\\*(?=')|\\*$", lambda found: 2 * found[0], text).replace("'", "\\'")
+    return f"'{text}'"
+
+
 def _loader_with(loader: Any, overrides: list[str]) -> Any:
     """Hydra's configuration loader, with the folders that the command line adds."""
     search_path = copy.deepcopy(loader.get_search_path())
     for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
         paths = override.value()
         for path in paths if isinstance(paths, list) else []:
-            search_path.append("command line", str(path).strip("'\""))
+            search_path.append("command line", str(path))
     return ConfigLoaderImpl(search_path)

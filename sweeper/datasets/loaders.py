@@ -82,7 +82,7 @@ def svhn(dataset: dict[str, Any]) -> RawData:
 
 def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> RawData:
     """Load a tree of images if `dataset.root` has a folder train/, as Kaggle's archives have, else by torchvision."""
-    if dataset["root"] is None or not (Path(dataset["root"]).expanduser() / "train").is_dir():
+    if dataset["root"] is None or not (Path(dataset["root"]) / "train").is_dir():
         archive = f"cifar-{n_classes}-python.tar.gz"
         return _published(
             dataset,
@@ -103,7 +103,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
     """One of torchvision's data sets, read from the root; downloaded if files are missing."""
     _refuse_image_size(dataset)
     given = dataset["root"] or DOWNLOADS
-    root = Path(given).expanduser()
+    root = Path(given)
     try:
         train, test = _open(name, root, download=False)
     except Exception:  # missing or damaged files raise many kinds of errors

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.runs.layout import PAGE_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.terminal import say
 
 
@@ -62,8 +62,12 @@ def _parser() -> Parser:
         f"Make {PAGE_FILE} of run directories: the verdict and its limits, tables and curves, in one file "
         "that needs no network. Runs that still train are taken as they are.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
-    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the page goes (default: the first folder)"
+    )
+    parser.add_argument(
+        "--figures", metavar="DIR", type=given_folder, help="also draw figures for a paper there, as PNG and SVG"
+    )
     return parser
 
 

@@ -36,7 +36,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     for outputs in {config["outputs"] for config in configs}:  # last, so that an error above leaves no folder behind
         make_outputs(Path(outputs))
         for options in _distinct(configs, "tracking"):
-            prepare_tracking(options, Path(outputs).expanduser().resolve())
+            prepare_tracking(options, Path(outputs).resolve())
 
 
 def _build_once(configs: list[dict[str, Any]]) -> None:

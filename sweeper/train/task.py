@@ -24,6 +24,7 @@ from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
+from sweeper.system.module_path import look_as_the_command_does
 from sweeper.system.terminal import say
 from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import passing_over
@@ -122,6 +123,7 @@ def _launcher() -> Launcher:
 
 
 def _what_to_run(cfg: DictConfig) -> Assignment:
+    look_as_the_command_does()
     hydra_config, launcher = HydraConfig.get(), _launcher()
     config = resolve_once(cfg, hydra_config.runtime.choices)
     places = min(launcher.at_a_time(hydra_config.launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))

@@ -125,7 +125,7 @@ class Tracking:
                 run_name(self._config),
                 self._run.tracking_key() or self._run.write_tracking_key(uuid.uuid4().hex[:12]),
                 with_relative_paths(self._config, self._run.path),
-                Path(self._config["outputs"]).expanduser().resolve(),
+                Path(self._config["outputs"]).resolve(),
             )
         except Exception as error:  # e.g. a worker on another machine lacks the package
             self._fail(error)
