@@ -1,10 +1,12 @@
 """`python -m sweeper.report`: writes the page `report.html` of folders of runs, and figures for a paper."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.runs.layout import PAGE_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
+from sweeper.system.places import prepare_caches
 from sweeper.system.terminal import say
 
 
@@ -49,6 +51,8 @@ def report(outputs: Sequence[str], into: str | None = None, figures: str | None 
     page = build_page(results, tasks, curves, origins)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
+        prepare_caches()
+        os.environ["MPLBACKEND"] = "agg"  # matplotlib imports what the variable names, such as a notebook's
         from sweeper.report.figures import draw_figures
 
         advice = "choose another folder by --figures DIR"
