@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.aggregate.summary import Summary
@@ -119,7 +119,7 @@ def _summary_lines(summary: "Summary") -> Iterator[str]:
     for k, row in enumerate(shown.rows):
         table.add_row(*map(Text, row), end_section=k + 1 in shown.sections)
     console = Console(width=None if terminal else 100_000, highlight=False)
-    with console.capture() as captured:
+    with writing_stdout(), console.capture() as captured:
         console.print(table)
     yield shown.title
     yield ""

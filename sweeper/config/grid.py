@@ -109,7 +109,7 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     parser.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = parser.parse_intermixed_args(argv)
     if arguments.config_dir:
-        arguments.config_dir = str(given_path(arguments.config_dir))
+        arguments.config_dir = str(given_path(arguments.config_dir, "--config-dir "))
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
             parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")

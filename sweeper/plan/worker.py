@@ -45,7 +45,7 @@ class Unheard(Exception):
 
 
 def main() -> int:
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answers
     try:
         return _answer_all(answers)

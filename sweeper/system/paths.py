@@ -7,8 +7,11 @@ from urllib.parse import quote
 from sweeper.system.errors import BadInput
 
 
-def given_path(path: str | os.PathLike[str]) -> Path:
+def given_path(path: str | os.PathLike[str], option: str = "") -> Path:
     """The path that a user gave, with `~` or `~name` at its beginning replaced by the home folder.
+
+    Args:
+        option: what the path was given for, for the error, e.g. `outputs=`.
 
     Raises:
         BadInput: there is no such user, or this user has no home folder.
@@ -18,7 +21,7 @@ def given_path(path: str | os.PathLike[str]) -> Path:
     except RuntimeError as error:
         home = Path(path).parts[0]
         what = f"there is no user {home[1:]}" if home[1:] else "this user has no home folder, and HOME isn't set"
-        raise BadInput(f"{path}: {what}; give the whole path, or ./{path} for a folder of this name") from error
+        raise BadInput(f"{option}{path}: {what}; give the whole path, or ./{path} for a folder of this name") from error
 
 
 def sqlite_url(path: Path) -> str:

@@ -34,11 +34,12 @@ def prepare_caches() -> None:
     folder = cache_folder()
     if folder is None:
         return
-    # torch's own default is lost when /tmp is emptied, and made at once.
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "inductor"))
+    wanted = {"TORCHINDUCTOR_CACHE_DIR": "inductor"}  # torch's own default is lost when /tmp is emptied
     if not _home_is_usable():
-        for variable, name in OF_LIBRARIES.items():
-            os.environ.setdefault(variable, str(folder / name))
+        wanted |= OF_LIBRARIES
+    for variable, name in wanted.items():
+        if not os.environ.get(variable):
+            os.environ[variable] = str(folder / name)
 
 
 def _usual_cache_folder() -> Path | None:

@@ -32,19 +32,15 @@ def prepare_command() -> None:
 def open_closed_streams() -> None:
     """Open the null device for each closed standard stream, as by `2>&-`. Otherwise `print` writes elsewhere, and a
     file that is opened next takes the stream's number and gets what libraries write to it."""
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is not None:
-            continue
+    for number in range(3):  # first all numbers, which the streams below would take
         try:
             os.fstat(number)
         except OSError:
-            null = os.open(os.devnull, os.O_RDWR)
-            os.dup2(null, number)  # inherited by the processes that this one starts
-            if null != number:
-                os.close(null)
-            else:
-                os.set_inheritable(number, True)
-        setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            os.set_inheritable(null, True)  # by the processes that this one starts
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def check_memory_limit() -> None:

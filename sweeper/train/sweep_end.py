@@ -54,7 +54,7 @@ def update_tables(outputs: str) -> bool:
         [sys.executable, "-m", "sweeper.report", outputs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,  # in the locale's encoding, in which it writes
+        encoding="locale",  # in which it writes
         errors="replace",
     )
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode

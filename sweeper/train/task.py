@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from sweeper.config.grid import read_command_line
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -78,7 +79,7 @@ def ask_hydra(arguments: list[str]) -> None:
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(get_args_parser().parse_args(arguments), Task())
+            _hand_to_hydra(read_command_line(arguments), Task())
     finally:
         say(answer.getvalue(), end="")
 
