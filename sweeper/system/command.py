@@ -12,6 +12,7 @@ from typing import NoReturn
 from sweeper import __version__
 from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import say_what_failed
+from sweeper.system.module_path import tell_children
 from sweeper.system.paths import given_path
 from sweeper.system.process_start import is_lack_of_memory, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
@@ -81,4 +82,6 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
 
 def run_command(module: str) -> int:
     """Import a command's module and call its `main`: what goes wrong at the import is an exit code and a line too."""
+    with contextlib.suppress(OSError):  # the working folder was removed
+        tell_children()
     return exit_code_of(lambda: importlib.import_module(module).main())

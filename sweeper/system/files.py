@@ -191,7 +191,11 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
 
 def say_what_failed(error: OSError) -> str:
     """One line: the file and the reason."""
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    return (
+        f"{error.filename}: {error.strerror}"
+        if error.filename and error.strerror
+        else str(error) or type(error).__name__
+    )
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -26,7 +26,14 @@ def leave_out_working_folder() -> None:
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if by_module and here != home and sys.path[:1] == [here]:
         _left_out.append(sys.path.pop(0))
-        os.environ["PYTHONSAFEPATH"] = "1"  # processes that this one starts; Python 3.11 and later read it
+        tell_children()
+
+
+def tell_children() -> None:
+    """Let the processes that this one starts leave the working folder out if this one does, as a script that pip
+    installs does from its start. Python 3.11 and later read the variable."""
+    if not {"", os.getcwd()} & set(sys.path):
+        os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def look_there_last() -> None:

@@ -22,7 +22,7 @@ from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
-from sweeper.system.errors import BadInput, RunFailed
+from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
 from sweeper.system.module_path import look_as_the_command_does
@@ -104,7 +104,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     except Exception as error:
         if asked_for_all or isinstance(error, (BadInput, RunFailed)):
             raise
-        what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        what = say_what_failed(error) if isinstance(error, OSError) else named(error)
         raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
         if not asked_for_all:

@@ -65,6 +65,14 @@ def test_the_folder_is_left_out_and_put_last_where_a_command_calls_users_code(st
     assert started == ["/elsewhere", str(tmp_path)]
 
 
+def test_workers_of_a_script_that_pip_installed_leave_it_out_too(started, monkeypatch):
+    module_path.tell_children()
+    assert os.environ["PYTHONSAFEPATH"] == ""  # the folder is in sys.path
+    monkeypatch.setattr(sys, "path", ["/venv/bin", "/elsewhere"])
+    module_path.tell_children()
+    assert os.environ["PYTHONSAFEPATH"] == "1"
+
+
 def test_nothing_is_left_out_that_python_did_not_put_there(started, monkeypatch, tmp_path):
     for argv, path in ((["script.py"], [str(tmp_path)]), (["-m"], ["/elsewhere", str(tmp_path)])):
         monkeypatch.setattr(sys, "argv", argv)

@@ -76,7 +76,7 @@ def check_tracking(options: dict[str, Any]) -> None:
             import_module(package)
         except Exception as error:  # a broken installation may raise anything
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
-            why = "" if missing else f", which can't be imported ({type(error).__name__}: {error})"
+            why = "" if missing else f", which can't be imported ({named(error)})"
             raise BadInput(f"tracking={name}: needs {package}{why}; {install(package)}") from error
     try:
         inspect.signature(tracker).bind(None, **_values(options))
