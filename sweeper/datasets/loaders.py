@@ -14,7 +14,7 @@ import numpy as np
 from sweeper.datasets.facts import DOWNLOADS
 from sweeper.datasets.image_folder import load_tree
 from sweeper.datasets.raw import RawData, keyed_order
-from sweeper.system.errors import BadInput, named
+from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_empty_folder
 from sweeper.system.lock import Lock, Locked
 
@@ -116,7 +116,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
                 with contextlib.suppress(OSError):  # not empty
                     if not existed:
                         remove_empty_folder(folder)
-            reason = named(error)
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
             raise BadInput(
                 f"dataset={dataset['name']}: no usable files in {given}, and no download ({reason}); put "
                 f"{what_to_do.format(root=given)}"

@@ -1,6 +1,6 @@
 """Mends what a command is given by its surroundings: closed streams, variables of a notebook or a shell, limits."""
 
-import contextlib
+import io
 import os
 import sys
 
@@ -19,7 +19,7 @@ def prepare_command() -> None:
     """
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError):  # a stream of a test or a notebook
+        if isinstance(stream, io.TextIOWrapper):  # it isn't in a test or a notebook
             stream.reconfigure(errors="replace")
     for name in ("COLUMNS", "LINES"):
         if not _is_size(os.environ.get(name, "80")):
