@@ -51,7 +51,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
         config[group] = {"name": name, **options}
-    config["outputs"] = str(given_path(config["outputs"], "outputs="))
+    if config["outputs"]:  # an empty one is refused later
+        config["outputs"] = str(given_path(config["outputs"], "outputs="))
     for group, name in (("dataset", "root"), ("noise", "file")):
         if config[group].get(name):
             config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
