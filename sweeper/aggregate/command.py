@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
@@ -81,7 +81,9 @@ def _parser() -> Parser:
         f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the tables go (default: the first folder)"
+    )
     add_margin(parser)
     parser.add_argument(
         "--format",
@@ -127,7 +129,7 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:
             table.add_row(*map(Text, row))
-        with console.capture() as captured:
+        with writing_stdout(), console.capture() as captured:
             console.print(table)
         yield from textwrap.wrap(block.title, console.width)
         yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())

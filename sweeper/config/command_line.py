@@ -6,6 +6,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from sweeper.system.errors import BadInput
+from sweeper.system.paths import given_path
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,6 +29,8 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
 
     ours.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = ours.parse_intermixed_args(argv)
+    if arguments.config_dir:
+        arguments.config_dir = str(given_path(arguments.config_dir, "--config-dir "))
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
             ours.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")

@@ -35,6 +35,7 @@ from sweeper.config.overrides import (
 )
 from sweeper.config.resolved import Cell, resolve_config
 from sweeper.config.schema import check_config
+from sweeper.config.search_path import loader_with, search_in
 from sweeper.config.search_space import (
     FACTORS,
     Dimension,
@@ -83,11 +84,7 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
     if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
-        if not Path(arguments.config_dir).is_dir():
-            file = "is a file; name the folder that holds optimizer/, model/ or other groups"
-            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
-            raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
-        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+        overrides.append(search_in(arguments.config_dir))
     files = [text.removeprefix("arms=") for text in overrides if text.startswith("arms=")]
     overrides = [text for text in overrides if not text.startswith("arms=")]
     arms = read_flags(arguments.arm)
@@ -115,7 +112,7 @@ class _Expansion:
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        loader = _loader_with(hydra.config_loader, overrides)
+        loader = loader_with(hydra.config_loader, overrides)
         self.groups: Groups = dict(list_groups(loader))
         places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
         self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
@@ -281,13 +278,3 @@ class _Expansion:
                 raise explain(error, overrides, CONF) from error
             self._composed[key] = cfg
         return self._composed[key]
-
-
-def _loader_with(loader: Any, overrides: list[str]) -> Any:
-    """Hydra's configuration loader, with the folders that the command line adds."""
-    search_path = copy.deepcopy(loader.get_search_path())
-    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
-        paths = override.value()
-        for path in paths if isinstance(paths, list) else []:
-            search_path.append("command line", str(path).strip("'\""))
-    return ConfigLoaderImpl(search_path)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
+from sweeper.system.paths import given_path
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
 OPTIONS = {
@@ -50,9 +51,14 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
         config[group] = {"name": name, **options}
+    if config["outputs"]:  # an empty one is refused later
+        config["outputs"] = str(given_path(config["outputs"], "outputs="))
+    for group, name in (("dataset", "root"), ("noise", "file")):
+        if config[group].get(name):
+            config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
-            config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
+            config["noise"]["file_digest"] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run

@@ -61,7 +61,7 @@ def _users_folders(overrides: list[str]) -> list[Path]:
     """The folders that `--config-dir` and `hydra.searchpath` add to our conf/."""
     texts = [o for o in overrides if o.startswith("hydra.searchpath=")]
     values = [override.value() for override in OverridesParser.create().parse_overrides(texts)]
-    paths = [str(path).strip("'\"") for value in values if isinstance(value, list) for path in value]
+    paths = [str(path) for value in values if isinstance(value, list) for path in value]
     return [Path(path.removeprefix("file://")) for path in paths]
 
 

@@ -139,7 +139,7 @@ def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
             isn't a label.
     """
     try:
-        lines = path.expanduser().read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise BadInput(f"noise.file={path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

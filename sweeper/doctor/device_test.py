@@ -27,7 +27,7 @@ MOST_IMAGES = 4096  # the largest batch size to look for
 
 
 def main() -> int:
-    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answer
     kind = sys.argv[1]
     prepare_process(cores())

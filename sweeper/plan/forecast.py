@@ -178,7 +178,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
         timing = alone[kind_of_work(run.cell.config)]
         kept.append((run.cell.config["epochs"], timing.weights_bytes if run.cell.config["save_model"] else 0))
         checkpoints.append(timing.checkpoint_bytes)
-    free = free_bytes(grid.outputs.expanduser().absolute())
+    free = free_bytes(grid.outputs.absolute())
     needed = kept_bytes(kept, page=grid.sweep)
     # A new checkpoint is written beside the old one.
     while_training = 2 * sum(sorted(checkpoints, reverse=True)[: max(1, at_a_time)])

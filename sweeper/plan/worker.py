@@ -31,6 +31,8 @@ from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
 from sweeper.plan.timing import time_first, time_within
 from sweeper.system.errors import BadInput, named
+from sweeper.system.module_path import look_as_the_command_does
+from sweeper.system.places import prepare_caches
 from sweeper.train.launchers.gpu_processes import visible_gpus
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class Unheard(Exception):
 
 
 def main() -> int:
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answers
     try:
         return _answer_all(answers)
@@ -54,6 +56,7 @@ def main() -> int:
 
 
 def _answer_all(answers: TextIO) -> int:
+    look_as_the_command_does()
     task = json.loads(_hear())
     try:
         _carry_out(task, answers)
@@ -76,7 +79,8 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     from sweeper.config.targets import load_target
     from sweeper.train.launchers.cuda_lane import Cuda
 
-    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # Triton's cache
+    prepare_caches()
+    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or os.path.expanduser("~/.triton/cache"))  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
     imported = time.time()

@@ -131,7 +131,7 @@ class RunDirectory:
     def tracking_key(self) -> str | None:
         """The id by which a tracker finds this run again; None if no tracker has logged it."""
         with contextlib.suppress(OSError, ValueError):
-            key = (self.path / TRACKING_FILE).read_text().strip()
+            key = (self.path / TRACKING_FILE).read_text(encoding="utf-8", errors="replace").strip()
             return key if re.fullmatch("[0-9a-f]{12}", key) else None
         return None
 

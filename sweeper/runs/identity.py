@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sweeper.system.files import relative
+from sweeper.system.paths import relative
 
 # Incremented when the same configuration would train differently, so that old results are never used as new ones.
 IDENTITY_VERSION = 1

@@ -160,7 +160,7 @@ class SweepStop:
 
     def reason(self) -> str | None:
         try:
-            return self.path.read_text()
+            return self.path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return None
 

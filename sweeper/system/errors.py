@@ -35,12 +35,16 @@ def one_line(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message; Hydra, torch and Optuna append a list or a trace.
+    """The first line of an exception's message; Hydra, torch and Optuna append a list or a trace. One that ends in a
+    colon is continued by the next.
 
-    >>> first_line(ValueError("first\\nsecond"))
-    'first'
+    >>> first_line(ValueError("first\\nsecond")), first_line(ValueError("not found:\\n\\n  second\\nthird"))
+    ('first', 'not found: second')
     """
-    return (_words(error).strip() or type(error).__name__).splitlines()[0]
+    first, *others = (_words(error).strip() or type(error).__name__).splitlines()
+    if first.rstrip().endswith(":"):
+        first = " ".join([first.rstrip(), *[line.strip() for line in others if line.strip()][:1]])
+    return first.rstrip().rstrip(":")
 
 
 def _words(error: BaseException) -> str:

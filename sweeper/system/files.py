@@ -45,13 +45,13 @@ def create_whole(path: Path, content: str) -> bool:
     """Create a file atomically by a hard link; False if it already exists."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        beside.write_text(content)
+        beside.write_text(content, encoding="utf-8")
         try:
             os.link(beside, path)
         except FileExistsError:
             return False
         except OSError:  # a file system without hard links, e.g. exFAT
-            with path.open("x") as file:
+            with path.open("x", encoding="utf-8") as file:
                 file.write(content)
     except FileExistsError:
         return False
@@ -62,7 +62,7 @@ def create_whole(path: Path, content: str) -> bool:
 
 def write_mark(path: Path, text: str) -> None:
     """Write a marker file, not atomically: its existence is the message, the text is the reason."""
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def make_folder(path: Path) -> None:
@@ -191,12 +191,11 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
 
 def say_what_failed(error: OSError) -> str:
     """One line: the file and the reason."""
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-
-
-def relative(path: str, start: Path) -> str:
-    """A path relative to the folder `start`."""
-    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
+    return (
+        f"{error.filename}: {error.strerror}"
+        if error.filename and error.strerror
+        else str(error) or type(error).__name__
+    )
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

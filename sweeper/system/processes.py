@@ -24,7 +24,7 @@ def this_process() -> dict[str, Any]:
 def _boot() -> str:
     """The id of this boot; distinguishes machines with the same host name (containers, cloned images)."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

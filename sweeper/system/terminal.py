@@ -5,12 +5,24 @@ import os
 import sys
 from collections.abc import Iterator
 
+from sweeper.system.text import printable
+
 
 def say(text: str, end: str = "\n") -> None:
     """Print to stdout and flush, in stdout's encoding. A closed pipe, such as after `head`, is no error."""
     encoding = sys.stdout.encoding or "utf-8"
     with writing_stdout():
         print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a line of printable text to stderr and flush. One that can't be written is dropped: no command fails for
+    its news."""
+    stream = sys.stderr
+    if stream is not None:  # without one, print would take stdout
+        encoding = stream.encoding or "utf-8"
+        with contextlib.suppress(OSError):
+            print(printable(text).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
 
 
 @contextlib.contextmanager

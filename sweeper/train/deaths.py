@@ -7,7 +7,6 @@ are recorded as failed, and all others are launched again.
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from sweeper.runs.record import Damaged, read_run, recorded_status
 from sweeper.runs.status import Status
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_here
+from sweeper.system.terminal import tell
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Cell
@@ -41,7 +41,7 @@ def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:
         if (owner := dead_owner(directory)) is not None:
             dead.append(directory)
             what = f"{describe(owner)} ended in the middle of it (killed, a crash, or os._exit)"
-            print(f"{directory}: {what}; it goes on from its checkpoint{then}", file=sys.stderr, flush=True)
+            tell(f"{directory}: {what}; it goes on from its checkpoint{then}")
     return dead
 
 
@@ -107,7 +107,7 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
     run = RunDirectory(cell.directory)
     with contextlib.suppress(OSError, Locked, Damaged), run.lock():
         run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
-    print(f"{cell.directory}: failed: {error}", file=sys.stderr, flush=True)
+    tell(f"{cell.directory}: failed: {error}")
 
 
 def _end(code: int) -> str:

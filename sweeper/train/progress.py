@@ -4,6 +4,7 @@ import sys
 import time
 from typing import Any
 
+from sweeper.system.terminal import tell
 from sweeper.system.text import duration, percent
 
 Row = dict[str, Any]
@@ -30,7 +31,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
         elif not self.quiet:
-            print(f"epoch {row['epoch']}/{self.epochs}  {text}", file=sys.stderr, flush=True)
+            tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
 
     def close(self) -> None:
         if self._bar is not None:

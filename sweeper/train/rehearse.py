@@ -1,7 +1,6 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.runs.access import make_outputs
 from sweeper.system.machine import cores
+from sweeper.system.terminal import tell
 
 
 def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
@@ -37,7 +37,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     for outputs in {config["outputs"] for config in configs}:  # last, so that an error above leaves no folder behind
         make_outputs(Path(outputs))
         for options in _distinct(configs, "tracking"):
-            prepare_tracking(options, Path(outputs).expanduser().resolve())
+            prepare_tracking(options, Path(outputs).resolve())
 
 
 def _build_once(configs: list[dict[str, Any]]) -> None:
@@ -60,7 +60,7 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
         data = load_run_data(config)
         if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
             told.add(line)
-            print(line, file=sys.stderr)
+            tell(line)
         if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
             models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
         optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])

@@ -85,5 +85,5 @@ def _is_to_go_on() -> bool:
     if job is None or os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
         return True
     command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
     return answer.stdout.strip() == "RUNNING"

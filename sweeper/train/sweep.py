@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import sys
 import time
 from functools import partial
 
@@ -19,7 +18,7 @@ from sweeper.system.files import clear_way
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 from sweeper.system.text import percent
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.launchers.registry import find_launcher
@@ -54,13 +53,13 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         if cell not in to_do:
             _answer(cell)
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
-    print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
+    tell(f"{runs}, {done} done already, in {grid.outputs}/")
     if not to_do:
         return 0 if update_tables(str(grid.outputs)) else 1
     _prepare(grid, to_do)
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
-        print(advice, file=sys.stderr)
+        tell(advice)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
@@ -78,7 +77,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
             launches.launch(train)
         written = update_tables(str(grid.outputs))
         if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
-            print(f"{left} more not begun; the same command goes on", file=sys.stderr)
+            tell(f"{left} more not begun; the same command goes on")
         return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
 
 
@@ -133,7 +132,7 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:
         told = False
         while not stop.requested() and (seen := read_lock(lock)) is not None and is_alive(lock, seen):
             if not told:
-                print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
+                tell(f"{cell.directory}: waiting for {describe(seen)}")
                 told = True
             time.sleep(1)
         left = (status := recorded_status(cell.directory)) is None or status.goes_on  # nobody trains it any more

@@ -92,7 +92,7 @@ def _run(module: str, arguments: list[str], cwd: str, log: str, patch: str) -> N
     to_log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(to_log, 1)
     os.dup2(to_log, 2)
-    sys.stdin = open(os.devnull)  # noqa: SIM115  for the process's life
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the process's life
     sys.argv = [module, *arguments]
     code = 99
     try:

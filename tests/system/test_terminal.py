@@ -30,7 +30,7 @@ def test_a_reader_that_is_gone_is_no_error():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
 def test_a_file_without_room_is_an_error_that_names_standard_output():
     code = "try: say('x')\nexcept OSError as error: sys.exit(f'{error.filename}: {error.strerror}')"
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         assert run(code, full.fileno()) == (1, "standard output: No space left on device\n")
 
 

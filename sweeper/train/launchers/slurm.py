@@ -117,7 +117,7 @@ def gpus(gres: str) -> int:
 def _ask(*command: str) -> tuple[int, str, str]:
     """Run a command of Slurm. Returns its exit code, its output, and the last line of its errors as the reason."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
     except subprocess.TimeoutExpired:
         return 1, "", f"no answer from {command[0]} in 60 s"
     last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
