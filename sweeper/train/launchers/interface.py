@@ -86,6 +86,10 @@ class Launcher:
         """Context for a launch: adds the exit code of each process that ends by itself to `codes`, by process id."""
         return contextlib.nullcontext()
 
+    def bound(self) -> AbstractContextManager[None]:
+        """Context for a launch: processes that it starts on this machine end when this process ends, in any way."""
+        return contextlib.nullcontext()
+
     def has_lost_a_process(self, error: BaseException | None) -> bool:
         """Whether a launch ended by `error` because a process that trained a run died."""
         return isinstance(error, BrokenProcessPool)
