@@ -125,17 +125,19 @@ def close_its_terminal(folder: Path, arguments: tuple[str, ...], runs: int, *bef
         assert process.poll() is None and set(records(folder).values()) == {"running"}
         process.terminate()
     code = process.wait(60)
-    assert not [pid for pid in Path("/proc").glob("[0-9]*") if is_of_session(pid, process.pid)]
+    deadline = time.monotonic() + SOON
+    while left := [path for path in Path("/proc").glob("[0-9]*") if is_of_session(path, process.pid)]:
+        assert time.monotonic() < deadline, [(path / "cmdline").read_bytes() for path in left]
+        time.sleep(0.05)
     return code, records(folder)
 
 
 def is_of_session(process: Path, session: int) -> bool:
     try:
         after_name = (process / "stat").read_text().rpartition(") ")[2].split()
-        watcher = b"resource_tracker" in (process / "cmdline").read_bytes()  # joblib's, which ends a moment later
     except OSError:
         return False
-    return int(after_name[3]) == session and after_name[0] != "Z" and not watcher
+    return int(after_name[3]) == session and after_name[0] != "Z"
 
 
 def check_stopped(found: dict[Path, str], runs: int) -> None:
