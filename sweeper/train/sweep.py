@@ -22,7 +22,7 @@ from sweeper.system.processes import describe
 from sweeper.system.terminal import say
 from sweeper.system.text import percent
 from sweeper.train.deaths import tell_of_the_dead
-from sweeper.train.launchers.registry import find_launcher
+from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.search.carry_out import carry_out_search
@@ -97,6 +97,7 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
+    check_installed(grid.launcher_options)
     _rehearse(cells, launcher.elsewhere)
 
 

@@ -40,6 +40,7 @@ class Launcher:
 
     name = ""  # the choice in `hydra/launcher=name`
     target = ""  # Hydra's class, the `_target_` in the YAML
+    install = ""  # how to install the package that brings Hydra's class; for the end of an error message
     elsewhere = False  # whether runs train on other machines
     cancels = False  # whether a cluster may cancel runs: an unfinished run that nobody trains isn't launched again
 

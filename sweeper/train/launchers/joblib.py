@@ -14,6 +14,7 @@ from sweeper.train.threads import runs_at_a_time, share_of_cores
 
 class Joblib(Launcher):
     name = "local"
+    install = "pip install --force-reinstall hydra-joblib-launcher joblib"
     target = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 
     def check(self, options: Options) -> None:
