@@ -27,14 +27,17 @@ class StopSignals:
     or SIGHUP: `timeout` sends one to its child and one to the child's group, and a session's end sends both. SIGHUP: a
     terminal that closes sends several.
 
-    With `sweep`, in the process that started the sweep, a signal stops all of its runs.
+    Args:
+        sweep: in the process that started the sweep: a signal stops all of its runs.
+        outlived: runs go on when the terminal is closed: SIGHUP isn't caught, and ends this process alone.
     """
 
-    def __init__(self, sweep: "SweepStop | None" = None) -> None:
+    def __init__(self, sweep: "SweepStop | None" = None, outlived: bool = False) -> None:
         self.received: int | None = None
         self._when = 0.0
         self._sweep = sweep
-        self._before = {number: signal.signal(number, self._receive) for number in heeded(SIGNALS)}
+        caught = [number for number in heeded(SIGNALS) if not (outlived and number == signal.SIGHUP)]
+        self._before = {number: signal.signal(number, self._receive) for number in caught}
 
     @classmethod
     def installed(cls) -> "StopSignals":

@@ -65,7 +65,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     train = partial(train_by_hydra, asked, Task({cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):
+    with sweep_at_work(grid.outputs, len(to_do), launcher.outlives) as (stop, signals):
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)

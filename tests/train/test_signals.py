@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sweeper.runs.sweep_files import VARIABLE, SweepStop
+from sweeper.train.launchers.registry import LAUNCHERS
 from sweeper.train.signals import SIGNALS, StopSignals
 
 
@@ -88,10 +89,23 @@ def test_a_hangup_that_was_ignored_from_the_start_stays_ignored():
     assert signals.exit_code == 143
 
 
+def test_a_command_whose_runs_outlive_its_terminal_ends_alone(tmp_path):
+    """As with a queue of Slurm's, where a lost connection stops no job."""
+    child = os.fork()
+    if child == 0:
+        StopSignals(SweepStop(tmp_path / "stop"), outlived=True)
+        signal.raise_signal(signal.SIGHUP)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGHUP
+    assert not (tmp_path / "stop").exists()
+    assert [launcher.name for launcher in LAUNCHERS.values() if launcher.outlives] == ["slurm"]
+
+
 BLOCKED = """
 import os, sys, time
 from pathlib import Path
 from sweeper.system.lock import Lock
+from sweeper.train.launchers.registry import LAUNCHERS
 from sweeper.train.signals import StopSignals, begin_worker
 
 gone = 0  # as if the command had ended

@@ -42,6 +42,7 @@ class Launcher:
     target = ""  # Hydra's class, the `_target_` in the YAML
     install = ""  # how to install the package that brings Hydra's class; for the end of an error message
     elsewhere = False  # whether runs train on other machines
+    outlives = False  # whether runs go on when the command's terminal is closed, as jobs in a queue do
     cancels = False  # whether a cluster may cancel runs: an unfinished run that nobody trains isn't launched again
 
     def check(self, options: Options) -> None:

@@ -45,6 +45,7 @@ class Slurm(SlurmLocal):
     name = "slurm"
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLauncher"
     elsewhere = True
+    outlives = True
     cancels = True
 
     def prepare(self, options: Options) -> None:
