@@ -83,9 +83,9 @@ def load_state(
             continue
         _tell(run, refused, [], "goes on from the one before it")
         rows.extend(state["rows"])
-        log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
+        log.info("%s: going on from the checkpoint: epoch %d, step %d", run.shown, state["epoch"], state["step"])
         if (line := go_on(environment, state)) is not None:
-            log.warning("%s: %s", run.path, line)
+            log.warning("%s: %s", run.shown, line)
         return state["epoch"], state["step"]
     _tell(run, refused, [METRICS_FILE], "begins anew")
     go_on(environment, None)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def _probe(
 
 @contextlib.contextmanager
 def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "sweeper.plan.worker"]
+    command = [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())]
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(n):

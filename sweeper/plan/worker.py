@@ -10,9 +10,10 @@ It reads one JSON document, its task, from standard input, and writes one JSON d
   `"lanes": …, "gain": …`;
 - `{"error": …, "bad_input": …}` if it can't continue.
 
-If the parent process has ended, which closes the pipe, it ends silently.
+Its argument is the id of the parent process. If that process has ended, it ends silently.
 """
 
+import _thread
 import dataclasses
 import functools
 import itertools
@@ -32,6 +33,7 @@ from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
 from sweeper.plan.timing import time_first, time_within
 from sweeper.system.errors import BadInput, named
 from sweeper.system.module_path import look_as_the_command_does
+from sweeper.system.parent import end_with_parent
 from sweeper.system.places import prepare_caches
 from sweeper.train.launchers.gpu_processes import visible_gpus
 
@@ -45,6 +47,8 @@ class Unheard(Exception):
 
 
 def main() -> int:
+    # Interrupted, it removes its temporary folders.
+    end_with_parent(int(sys.argv[1]), _thread.interrupt_main, busy=lambda: True)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answers
     try:

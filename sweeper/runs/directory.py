@@ -36,10 +36,14 @@ if TYPE_CHECKING:
 
 
 class RunDirectory:
-    """One run's files. The directory is created by the first write."""
+    """One run's files. The directory is created by the first write.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        shown: the directory as the user named it, which messages show; by default `path`.
+    """
+
+    def __init__(self, path: Path, shown: Path | None = None) -> None:
+        self.path, self.shown = path, shown or path
 
     def lock(self) -> Lock:
         return Lock(self.path / LOCK_FILE)

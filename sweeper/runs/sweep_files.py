@@ -90,10 +90,10 @@ def tidy_folder(outputs: Path) -> None:
         for sweep in read_sweeps(outputs):
             if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
                 key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
-                remove_file(stop_file(outputs, key))
+                SweepStop(stop_file(outputs, key)).remove_files()
                 remove_file(sweep.path)
         own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
-        remove_leftovers(outputs, {*TABLE_FILES, "stop", "writable", *own}, LONG_AGO)
+        remove_leftovers(outputs, {*TABLE_FILES, "skip", "stop", "writable", *own}, LONG_AGO)
 
 
 def remove_sweep(outputs: Path, key: str) -> None:
@@ -171,6 +171,14 @@ class SweepStop:
             self._there = self.path.exists()
         return self._there
 
+    def list_to_skip(self, number: str) -> Path:
+        """The file that lists the runs to skip in a launch of this sweep."""
+        return self.path.with_name(f".skip-{self.key}_{number}")
+
+    def lists(self) -> Iterable[Path]:
+        """All files that list runs to skip."""
+        return self.path.parent.glob(f".skip-{self.key}_*")
+
     @property
     def key(self) -> str:
         """The sweep's id."""
@@ -178,5 +186,9 @@ class SweepStop:
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
-            remove_file(self.path)
+            self.remove_files()
         os.environ.pop(VARIABLE, None)
+
+    def remove_files(self) -> None:
+        for path in (*self.lists(), self.path):
+            remove_file(path)

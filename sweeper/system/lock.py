@@ -129,6 +129,11 @@ class Lock:
         return seen is not None and seen.get("owner") == self._me["owner"]
 
 
+def holds_any() -> bool:
+    """Whether this process holds or acquires a lock."""
+    return bool(_held)
+
+
 def read_lock(path: Path) -> dict[str, Any] | None:
     """The lock's content; None if there is no lock or it can't be read."""
     try:

@@ -1,9 +1,11 @@
-"""Writing to the terminal."""
+"""Writing to the terminal, and what happens when it is closed."""
 
 import contextlib
+import errno
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sweeper.system.text import printable
 
@@ -35,3 +37,31 @@ def writing_stdout() -> Iterator[None]:
         if not isinstance(error, BrokenPipeError):  # stdout is redirected to a full disk
             error.filename = "standard output"
             raise
+
+
+def heeded(signals: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """The signals without SIGHUP if this process was started to ignore it, as by `nohup`."""
+    return [n for n in signals if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+
+
+def leave_closed_terminal() -> None:
+    """Discard further output to a terminal that has been closed: writing to it raises an error."""
+    import termios  # not available on Windows
+
+    for stream in (1, 2):
+        try:
+            termios.tcgetattr(stream)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:  # others: it isn't a terminal
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+
+
+def exit_when_terminated() -> None:
+    """Let SIGTERM and SIGHUP raise SystemExit, so that open contexts can restore the terminal."""
+
+    def leave(number: int, frame: object) -> None:
+        leave_closed_terminal()
+        sys.exit(128 + number)
+
+    for number in heeded((signal.SIGTERM, signal.SIGHUP)):
+        signal.signal(number, leave)

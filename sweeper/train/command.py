@@ -18,7 +18,7 @@ _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 
 def main() -> int:
     """Run the command. Returns the exit code: 0 if all runs completed or diverged, 1 if one failed or the tables
-    couldn't be written, 2 for bad input, 130 or 143 if interrupted."""
+    couldn't be written, 2 for bad input, 129, 130 or 143 if interrupted."""
     return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
 
 

@@ -30,10 +30,13 @@ class Launches:
         """
         while True:
             try:
-                with self._launcher.exit_codes(self._deaths.codes):
+                with self._launcher.bound(), self._launcher.exit_codes(self._deaths.codes):
                     return start([cell.directory for cell in self._cells if self._has_ended(cell)])
             except Exception as error:
-                died = self._deaths.settle(error.__cause__ if isinstance(error, RunFailed) else error)
+                cause = error.__cause__ if isinstance(error, RunFailed) else error
+                if self._launcher.has_lost_a_process(cause) and self._stop.reason() == Status.INTERRUPTED:
+                    return None  # a signal to all processes also ended one that hadn't begun to handle signals
+                died = self._deaths.settle(cause)
                 if not died or self._stop.requested():
                     raise
             if self._cells[0].config["fail_fast"]:

@@ -1,5 +1,6 @@
 """Shows a run's progress: a bar on a terminal, one line per epoch elsewhere, nothing inside a sweep."""
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -28,14 +29,16 @@ class Progress:
             f"test {percent(row.get('test_accuracy'))}  train loss {row['train_loss']:.4f}  "
             f"{row['images_per_second']:,.0f} images/s  {duration(left)} left"
         )
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
-        elif not self.quiet:
-            tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
+        with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
+            elif not self.quiet:
+                tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):
+                self._bar.stop()
 
 
 def _bar(epochs: int) -> Any:

@@ -21,7 +21,7 @@ from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import percent
 from sweeper.train.deaths import tell_of_the_dead
-from sweeper.train.launchers.registry import find_launcher
+from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.search.carry_out import carry_out_search
@@ -64,7 +64,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):
+    with sweep_at_work(grid.outputs, len(to_do), launcher.outlives) as (stop, signals):
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
@@ -96,6 +96,7 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
+    check_installed(grid.launcher_options)
     _rehearse(cells, launcher.elsewhere)
 
 

@@ -21,16 +21,17 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 
 @contextlib.contextmanager
-def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
+def sweep_at_work(outputs: Path, runs: int, outlived: bool) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
         runs: the largest number of runs at a time.
+        outlived: the runs go on when the command's terminal is closed.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
     stop = SweepStop.begin(outputs)
     try:
-        yield stop, StopSignals(stop)
+        yield stop, StopSignals(stop, outlived)
     except RunFailed:
         update_tables(str(outputs))
         raise

@@ -15,14 +15,13 @@
 
 import contextlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.system.command import Parser, exit_code_of
-from sweeper.system.terminal import say, writing_stdout
+from sweeper.system.terminal import exit_when_terminated, say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.watch.overview import Overview, Watcher
@@ -67,7 +66,7 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
             console.print(watch_table(overview, machine.look(), console.width, None))
         say(captured.get(), end="")
         return
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # restores the terminal
+    exit_when_terminated()
     show_live(watcher, machine, console)
 
 

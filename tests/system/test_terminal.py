@@ -1,6 +1,7 @@
 """What is said reaches standard output at once, and no reader, room or encoding of it makes a traceback."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,26 @@ def test_a_word_is_there_before_the_process_goes_on(tmp_path):
         code = "say('now', end='')\nimport os; os._exit(0)"
         assert run(code, file.fileno()) == (0, "")
     assert (tmp_path / "said").read_text() == "now"
+
+
+def test_a_terminal_that_has_been_closed_is_left_and_what_is_open_stays(tmp_path):
+    ours, theirs = pty.openpty()
+    code = """
+import os, sys
+from sweeper.system.terminal import leave_closed_terminal
+leave_closed_terminal()
+print("open", file=sys.stderr)
+input()
+try: os.write(2, b"x")
+except OSError: os.write(1, b"refused ")
+leave_closed_terminal()
+os.write(2, b"x")
+os.write(1, b"discarded")
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], stderr=theirs, text=True, **pipes) as process:
+        os.close(theirs)
+        assert os.read(ours, 100).startswith(b"open")
+        os.close(ours)
+        assert process.communicate("\n", timeout=60)[0] == "refused discarded"
+    assert process.returncode == 0

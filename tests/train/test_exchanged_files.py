@@ -16,6 +16,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
 from sweeper.system.machine import cores
 from tests.engine.test_loop import Stopped, configure, finish, start
+from tests.faults.forked import run_forked
 
 RUNS = ("-m", *(word for word in TINY if word != "device.threads=1"), "model=mlp", "optimizer=sgd,adam")
 RUNS += ("hydra/launcher=basic",)
@@ -52,9 +53,9 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
 
     row = read_row(str(adam), "a").values
     assert (row["status"], row["error"]) == ("damaged", reasons[adam])
-    told = run_module("aggregate", "outputs", cwd=tmp_path)
+    told = run_forked("aggregate", "outputs", cwd=tmp_path)
     assert told.returncode == 0 and "2 runs: 2 damaged" in told.stdout
-    watched = run_module("watch", "--once", "--json", "outputs", cwd=tmp_path)
+    watched = run_forked("watch", "--once", "--json", "outputs", cwd=tmp_path)
     seen = {run["run"]: (run["status"], run["error"]) for run in json.loads(watched.stdout)["runs"]}
     assert seen == {f"digits-mlp/{d.name}": ("damaged", reasons[d]) for d in (adam, sgd)}
     for directory in (adam, sgd):
@@ -63,7 +64,7 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
             read_run(directory)
         assert find_finished(directory) is None
 
-    done = run_module("train", *RUNS, cwd=tmp_path)
+    done = run_forked("train", *RUNS, cwd=tmp_path)
     assert done.returncode == 0 and "already" not in done.stdout and "2 runs, 0 done already" in done.stderr
     for directory in (adam, sgd):
         path = directory.relative_to(tmp_path)
@@ -86,7 +87,7 @@ def test_a_foreign_record_beside_a_whole_checkpoint_is_kept_and_the_run_goes_on(
     with pytest.raises(Stopped):
         loop.throw(Stopped())
     shutil.copy(adam / "run.json", sgd / "run.json")
-    done = run_module("train", *RUNS, cwd=tmp_path)
+    done = run_forked("train", *RUNS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     assert f"{sgd.name}/run.json: of another run, digits-mlp/{adam.name}; it is kept in " in said

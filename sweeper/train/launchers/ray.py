@@ -21,6 +21,7 @@ class Ray(Launcher):
 
     name = "ray"
     target = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
+    install = install("ray")
     elsewhere = True
 
     def prepare(self, options: Options) -> None:

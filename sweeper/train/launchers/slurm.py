@@ -22,11 +22,12 @@ class SlurmLocal(Launcher):
     """Trains each run in a process on this machine, all at the same time, without Slurm; for trying."""
 
     name = "slurm_local"
+    install = install("slurm")
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLocalLauncher"
 
     def check(self, options: Options) -> None:
         if not _is_installed():
-            raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {install('slurm')}")
+            raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {self.install}")
         for key, least in _LEAST.items():
             if (value := options.get(key)) is not None and value < least:
                 raise BadInput(f"hydra.launcher.{key}={value}: must be at least {least}")
@@ -44,6 +45,7 @@ class Slurm(SlurmLocal):
     name = "slurm"
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLauncher"
     elsewhere = True
+    outlives = True
     cancels = True
 
     def prepare(self, options: Options) -> None:

@@ -100,8 +100,9 @@ def carry_out_search(
             if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 tell(f"{', '.join(drawn)}: {why}")
-            with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
-                work = _AtWork(search, trials, stop, at_once, {}, find_launcher(grid.launcher_options))
+            launcher = find_launcher(grid.launcher_options)
+            with sweep_at_work(grid.outputs, at_once * len(told), launcher.outlives) as (stop, signals):
+                work = _AtWork(search, trials, stop, at_once, {}, launcher)
                 show_sweep(grid.outputs)
                 train(Task(search=partial(_carry_on, work)))
                 written = update_tables(str(grid.outputs))
