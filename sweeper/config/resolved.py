@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
+from sweeper.system.files import read_file
+from sweeper.system.limits import LABELS_BYTES
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
 OPTIONS = {
@@ -52,7 +54,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         config[group] = {"name": name, **options}
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
-            config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
+            labels = read_file(Path(file).expanduser(), LABELS_BYTES)
+            config["noise"]["file_digest"] = hashlib.sha256(labels).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):

@@ -13,6 +13,7 @@ from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
 from sweeper.system.terminal import say
+from sweeper.system.text import printable
 from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
@@ -79,4 +80,4 @@ def _end(code: int) -> str:
 
 
 def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

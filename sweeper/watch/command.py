@@ -65,7 +65,7 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
 
         with console.capture() as captured:
             console.print(watch_table(overview, machine.look(), console.width, None))
-        say(captured.get(), end="")
+        say(captured.get(), end="", styled=True)
         return
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # restores the terminal
     show_live(watcher, machine, console)
