@@ -11,6 +11,7 @@ from typing import Any
 from sweeper.runs.checks import Damaged
 from sweeper.runs.layout import METRICS_FILE, WEIGHTS_FILE
 from sweeper.runs.metrics import METRICS, read_line
+from sweeper.runs.status import Status
 from sweeper.system.files import read_file, sha256
 from sweeper.system.limits import METRICS_BYTES
 
@@ -53,7 +54,7 @@ def metrics_disagreement(directory: Path, record: dict[str, Any]) -> str | None:
         return f"{METRICS_FILE} can't be read: {error.strerror or error}"
     if named and hashlib.sha256(content).hexdigest() == named["sha256"]:
         return None
-    difference = _compare(content, record["result"] or {}) or (_CHANGED if named else None)
+    difference = _compare(content, record) or (_CHANGED if named else None)
     return difference and f"{METRICS_FILE} {difference}"
 
 
@@ -84,8 +85,9 @@ def _recorded(record: dict[str, Any], name: str) -> dict[str, Any] | None:
     return named if in_form else None
 
 
-def _compare(content: bytes, result: dict[str, Any]) -> str | None:
-    """The difference between the rows of a `metrics.csv` and a result."""
+def _compare(content: bytes, record: dict[str, Any]) -> str | None:
+    """The difference between the rows of a `metrics.csv` and the result of a record."""
+    result = record["result"] or {}
     if not content:
         return "is empty"
     header, _, rest = content.partition(b"\n")
@@ -104,7 +106,10 @@ def _compare(content: bytes, result: dict[str, Any]) -> str | None:
         last = read_line(rest[:-1].rpartition(b"\n")[2].decode())
     except (ValueError, Damaged):
         return "has a last row that isn't one of metrics"
-    for name, figure in (("epoch", "epochs_done"), ("step", "steps"), ("test_accuracy", "final_test_accuracy")):
+    compared = [("epoch", "epochs_done"), ("step", "steps")]
+    if record["status"] is Status.COMPLETED:
+        compared.append(("test_accuracy", "final_test_accuracy"))
+    for name, figure in compared:
         if (value := result.get(figure)) is not None and value != last[name]:
             return f"is of another run: its last {name} is {last[name]}, this run's {value}"
     return None

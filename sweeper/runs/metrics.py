@@ -111,11 +111,11 @@ def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
     return found if rows else dict.fromkeys(found) | {"epochs_done": 0}
 
 
-def check_figures(result: dict[str, Any], status: Status) -> dict[str, Any]:
-    """The figures of a result, validated; final ones only of a completed run, which has them for certain.
+def check_figures(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a result, validated; None for those that it lacks.
 
     Raises:
-        Damaged: a figure is of another kind, or missing of a completed run.
+        Damaged: a figure is of another kind.
     """
     never = result.get("steps_to_target") == "inf"
     if never:
@@ -123,11 +123,6 @@ def check_figures(result: dict[str, Any], status: Status) -> dict[str, Any]:
     values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
     if never:
         values["steps_to_target"] = math.inf
-    if status is not Status.COMPLETED:
-        return values | {column: None for column in values if column.startswith("final_")}
-    for column in ("final_test_accuracy", "best_test_accuracy"):
-        if values[column] is None:
-            raise Damaged(f"result.{column} is missing, of a completed run")
     return values
 
 

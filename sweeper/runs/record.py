@@ -32,6 +32,18 @@ class OfAnotherRun(Damaged):
     """A file is whole but belongs to another run: keep it, don't use it for this run."""
 
 
+class _KeyTwice(Exception):
+    """An object in JSON has a key twice. The message is the key."""
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        raise _KeyTwice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    return found
+
+
 def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     """The validated content of `run.json`, migrated to this version's schema.
 
@@ -45,11 +57,13 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     """
     path = directory / RUN_FILE
     try:
-        run = json.loads(read_file(path, RECORD_BYTES))
+        run = json.loads(read_file(path, RECORD_BYTES), object_pairs_hook=_each_key_once)
     except OSError as error:
         if error.errno in _NO_RECORD:
             raise Damaged(f"{path}: {error.strerror or error}") from error
         raise Refused(f"{path}: can't be read: {error.strerror or error}; make it readable") from error
+    except _KeyTwice as error:
+        raise Damaged(f"{path}: names {str(error)!r:.40} twice") from error
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: not whole JSON") from error
     if not isinstance(run, dict):
@@ -77,7 +91,7 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
         if not isinstance(run.get("error"), (str, type(None))):
             raise Damaged(f"{path}: error must be a text")
         try:
-            check_figures(run["result"] or {}, status)
+            check_figures(run["result"] or {})
         except Damaged as damage:
             raise Damaged(f"{path}: {damage}") from damage
     return {**run, "status": status}

@@ -110,7 +110,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         error = error or damage
     elif status.finished and (other_files := disagreement(directory, run) or ""):
         error = f"{error}; {other_files}" if error else other_files
-    values |= check_figures(result, status)
+    values |= _result_values(result, status)
     # Less device time than training time: the run shared the device, or it was killed and the count is incomplete.
     cost = SECONDS.check("environment.device_seconds", environment.get("device_seconds"))
     if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
@@ -167,3 +167,14 @@ def _value_at(config: dict[str, Any], name: str) -> Any:
     group, dot, option = name.partition(".")
     value = config.get(group)
     return value if not dot else value.get(option) if isinstance(value, dict) else None
+
+
+def _result_values(result: dict[str, Any], status: Status) -> dict[str, Any]:
+    """The figures; final ones only of a completed run, which has them for certain."""
+    values = check_figures(result)
+    if status is not Status.COMPLETED:
+        return values | {column: None for column in values if column.startswith("final_")}
+    for column in ("final_test_accuracy", "best_test_accuracy"):
+        if values[column] is None:
+            raise Damaged(f"result.{column} is missing, of a completed run")
+    return values

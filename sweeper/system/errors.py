@@ -42,7 +42,7 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("first\\nsecond"))
     'first'
     """
-    return printable((_words(error).strip() or type(error).__name__).splitlines()[0])
+    return printable((_words(error).strip() or type(error).__name__).splitlines()[0]).strip()
 
 
 def _words(error: BaseException) -> str:

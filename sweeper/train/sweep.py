@@ -14,6 +14,7 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
+from sweeper.runs.rows import read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.files import clear_way
@@ -120,6 +121,9 @@ def _answer(cell: Cell, whole: bool = False) -> None:
     result = run["result"] or {}
     outcome = shortened(run.get("error") or f"test {percent(result.get('final_test_accuracy'))}")
     say(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    row = read_row(str(cell.directory), cell.directory.name)
+    if row.status is Status.DAMAGED:
+        say(f"  tables call it damaged: {row.values['error']}")
     for other in (metrics_disagreement(cell.directory, run), weights_disagreement(cell.directory, run, whole)):
         if other is not None:
             say(f"  {other}; put the run's own file back, or train again")
