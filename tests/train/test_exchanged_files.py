@@ -96,7 +96,7 @@ def test_files_that_are_not_a_finished_runs_own_are_reported_and_nothing_is_trai
     assert "\n  metrics.csv is" in done.stdout
     assert f"\n  model.safetensors isn't the file that the run wrote{advice}" in done.stdout
     assert before == {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
-    with pytest.raises(BadInput, match="model.safetensors isn't the file that the run wrote; put it back"):
+    with pytest.raises(BadInput, match=r"model\.safetensors isn't the file that the run wrote; put it back"):
         sweeper.load_model(sgd)
     sweeper.load_model(adam)
 
