@@ -4,6 +4,7 @@ The record names the content of `metrics.csv` and `model.safetensors` under `fil
 and their `metrics.csv` is compared with the result alone.
 """
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ _CHANGED = "isn't the file that the run wrote"
 
 def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
     """The size and SHA-256 of those of `NAMED` that exist, for the record of a finished run."""
-    return {
-        name: {"bytes": (directory / name).stat().st_size, "sha256": sha256(directory / name)}
-        for name in NAMED
-        if (directory / name).is_file()
-    }
+    found = {}
+    for path in (directory / name for name in NAMED):
+        with contextlib.suppress(OSError):  # there is none
+            found[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    return found
 
 
 def disagreement(directory: Path, record: dict[str, Any]) -> str | None:

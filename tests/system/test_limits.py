@@ -14,6 +14,7 @@ from sweeper.report import command as report
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.sweep_files import SweepStop, read_sweeps
 from sweeper.system.errors import BadInput
+from sweeper.system.files import read_without_checksum, with_checksum
 from sweeper.system.limits import MOST_SECONDS
 from sweeper.system.lock import Lock, read_lock
 from sweeper.watch import command as watch
@@ -93,3 +94,21 @@ def test_a_date_in_the_longest_time_exists():
         assert time.gmtime(time.time() + MOST_SECONDS).tm_year > 3000
         return
     pytest.fail("no such date")
+
+
+def test_a_checkpoint_is_of_any_size_and_read_only_if_it_is_whole(tmp_path, little_memory):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(with_checksum(b"state"))
+    assert read_without_checksum(path) == b"state"
+    path.write_bytes(with_checksum(b"state")[:-1] + b"g")
+    with pytest.raises(ValueError, match="it has no checksum"):
+        read_without_checksum(path)
+    enlarge(path)
+    with pytest.raises(ValueError, match="it has no checksum"):
+        read_without_checksum(path)
+    path.write_bytes(b"other" + with_checksum(b"state"))
+    with pytest.raises(ValueError, match="its checksum doesn't match"):
+        read_without_checksum(path)
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="it has no checksum"):
+        read_without_checksum(path)
