@@ -16,6 +16,7 @@ from sweeper.system.terminal import say, writing_stdout
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
     from sweeper.runs.results import Results
+    from sweeper.runs.rows import Run
 
 MOST_REASONS = 10
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         margin = margin_share(arguments.margin)
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin))
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin), styled=True)
 
     return exit_code_of(command)
 
@@ -136,6 +137,11 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
         yield ""
 
 
+def _has_damaged_file(run: "Run") -> bool:
+    """Whether a file beside the record of a run is damaged: its error is that, or names that."""
+    return bool(run.other_files or (run.status.goes_on and run.values.get("error")))
+
+
 def _lines(results: "Results") -> Iterator[str]:
     """The number of runs of each status, the conditions that differ between them, and why some can't be used."""
     from sweeper.aggregate.summary import describe_mixture
@@ -152,7 +158,7 @@ def _lines(results: "Results") -> Iterator[str]:
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
-    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED)]
+    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
     if len(bad) > MOST_REASONS:

@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
+from sweeper.system.files import read_file
+from sweeper.system.limits import LABELS_BYTES
 from sweeper.system.paths import given_path
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
@@ -58,7 +60,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
             config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
-            config["noise"]["file_digest"] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+            labels = read_file(Path(file), LABELS_BYTES)
+            config["noise"]["file_digest"] = hashlib.sha256(labels).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run

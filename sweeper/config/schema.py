@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, nearest
+from sweeper.system.limits import LARGEST_SEED, MOST_EPOCHS
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -95,8 +96,10 @@ def check_config(config: dict[str, Any]) -> None:
     """
     _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
     _at_least(config["device"], {"threads": 1}, "device.")
-    if config["seed"] >= 10**100:  # it is part of the run's name
+    if config["seed"] >= LARGEST_SEED:
         raise BadInput("seed: must be an integer of at most 100 digits")
+    if config["epochs"] >= MOST_EPOCHS:
+        raise BadInput(f"epochs={config['epochs']}: must be below {MOST_EPOCHS}")
     limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
     _at_least(config["dataset"], limits, "dataset.")
     _at_least(config["noise"], {"seed": 0}, "noise.")

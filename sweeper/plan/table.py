@@ -17,7 +17,7 @@ def print_plan(document: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
     with console.capture() as captured:
         _print(document, console)
-    say(captured.get(), end="")
+    say(captured.get(), end="", styled=True)
 
 
 def _print(document: dict[str, Any], console: Console) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import AMOUNT, TEXT
+from sweeper.runs.checks import SECONDS, TEXT, Damaged
 from sweeper.runs.identity import GROUPS, is_identity
-from sweeper.runs.record import Damaged, read_run
+from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
@@ -43,7 +43,7 @@ def read_origin(run: Run) -> Origin:
         record = read_run(Path(run.path))
         environment = record["environment"]
         name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
-        cost = AMOUNT.check("device_seconds", environment.get("device_seconds"))
+        cost = SECONDS.check("device_seconds", environment.get("device_seconds"))
         config = record["config"]
         if isinstance(noise := config.get("noise"), dict) and isinstance(file := noise.get("file"), str):
             config = {**config, "noise": {**noise, "file": os.path.normpath(os.path.join(run.path, file))}}

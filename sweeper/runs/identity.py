@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.system.paths import relative
+from sweeper.system.text import shortened
 
 # Incremented when the same configuration would train differently, so that old results are never used as new ones.
 IDENTITY_VERSION = 1
@@ -117,7 +118,7 @@ def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # not a configuration
         if run_hash(config) == named["hash"]:
             return None
-        return f"of another run, {run_name(config)}"
+        return shortened(f"of another run, {run_name(config)}", 300)
     return "of no run that can be named"
 
 

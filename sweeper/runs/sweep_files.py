@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.runs.checks import EPOCHS
 from sweeper.runs.layout import METRICS_FILE, TABLE_FILES
 from sweeper.runs.metrics import read_metrics
-from sweeper.system.files import remove_file, remove_leftovers, write_atomically, write_mark
+from sweeper.system.files import read_file, remove_file, remove_leftovers, write_atomically, write_mark
+from sweeper.system.limits import NOTE_BYTES, SWEEP_BYTES
 from sweeper.system.lock import is_alive
 from sweeper.system.processes import is_here, this_process
 
 VARIABLE = "SWEEPER_SWEEP"
 
 PATTERN = ".sweep-*.json"
-MOST_BYTES = 2**26
 LONG_AGO = 3600.0  # seconds; by then every write of a file and every stop of a sweep has ended
 
 
@@ -112,14 +113,12 @@ def read_sweeps(outputs: Path) -> list[Sweep]:
 
 
 def _read(path: Path) -> Sweep:
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise ValueError(path)
-    content: Any = json.loads(path.read_bytes())
+    content: Any = json.loads(read_file(path, SWEEP_BYTES))
     began = path.stat().st_mtime
     folder = os.path.realpath(path.parent)
     runs = []
     for name, (epochs, done, anew) in _dictionary(_dictionary(content)["runs"]).items():
-        if not all(isinstance(n, int) and 0 <= n < 2**31 for n in (epochs, done)) or "\0" in name:
+        if not all(EPOCHS.fits(n) for n in (epochs, done)) or "\0" in name:
             raise ValueError(name)
         runs.append(Planned(os.path.normpath(os.path.join(folder, name)), epochs, min(done, epochs), anew is True))
     return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_here(content))
@@ -160,8 +159,8 @@ class SweepStop:
 
     def reason(self) -> str | None:
         try:
-            return self.path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            return read_file(self.path, NOTE_BYTES).decode()
+        except (OSError, ValueError):
             return None
 
     def requested(self) -> bool:

@@ -2,16 +2,22 @@
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
 
-from sweeper.system.text import printable
+from sweeper.system.text import printable, printable_lines
 
 
-def say(text: str, end: str = "\n") -> None:
-    """Print to stdout and flush, in stdout's encoding. A closed pipe, such as after `head`, is no error."""
+def say(text: str, end: str = "\n", styled: bool = False) -> None:
+    """Print to stdout and flush, in stdout's encoding. A closed pipe, such as after `head`, is no error.
+
+    Args:
+        styled: the text has escape sequences of ours, around texts that are printable already.
+    """
+    text = text if styled else printable_lines(text)
     encoding = sys.stdout.encoding or "utf-8"
     with writing_stdout():
         print(text.encode(encoding, "replace").decode(encoding), end=end, flush=True)
@@ -25,6 +31,13 @@ def tell(text: str) -> None:
         encoding = stream.encoding or "utf-8"
         with contextlib.suppress(OSError):
             print(printable(text).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+class PrintableLines(logging.Formatter):
+    """Formats log messages, which may have texts of records and of errors in them, for a terminal and a file."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 @contextlib.contextmanager

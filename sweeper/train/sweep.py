@@ -8,10 +8,12 @@ from functools import partial
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
+from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
+from sweeper.runs.rows import read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.files import clear_way
@@ -19,7 +21,7 @@ from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
-from sweeper.system.text import percent
+from sweeper.system.text import percent, shortened
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
@@ -83,7 +85,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
 
 def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
     if not to_do:
-        _answer(cell)
+        _answer(cell, whole=True)
         return 0
     tell_of_the_dead([cell.directory])
     _rehearse([cell])
@@ -107,14 +109,24 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
     rehearse([cell.config for cell in cells], elsewhere)
 
 
-def _answer(cell: Cell) -> None:
-    """Report a finished run's result from disk, with the options it was made with if others are requested now."""
+def _answer(cell: Cell, whole: bool = False) -> None:
+    """Report a finished run's result from disk, with the options it was made with if others are requested now.
+
+    Args:
+        whole: read the weights to compare them with the record; else only their size is.
+    """
     run = find_finished(cell.directory)
     assert run is not None
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
-    outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
+    outcome = shortened(run.get("error") or f"test {percent(result.get('final_test_accuracy'))}")
     say(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    row = read_row(str(cell.directory), cell.directory.name)
+    if row.status is Status.DAMAGED:
+        say(f"  tables call it damaged: {row.values['error']}")
+    for other in (metrics_disagreement(cell.directory, run), weights_disagreement(cell.directory, run, whole)):
+        if other is not None:
+            say(f"  {other}; put the run's own file back, or train again")
     asked = with_relative_paths(cell.config, cell.directory)
     if others := other_circumstances(asked, run, probe_kind()):
         say(f"  it was made with {', '.join(others)}")

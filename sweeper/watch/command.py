@@ -64,7 +64,7 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
 
         with writing_stdout(), console.capture() as captured:
             console.print(watch_table(overview, machine.look(), console.width, None))
-        say(captured.get(), end="")
+        say(captured.get(), end="", styled=True)
         return
     exit_when_terminated()
     show_live(watcher, machine, console)

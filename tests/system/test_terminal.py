@@ -1,5 +1,7 @@
 """What is said reaches standard output at once, and no reader, room or encoding of it makes a traceback."""
 
+import logging
+import logging.config
 import os
 import pty
 import subprocess
@@ -7,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from sweeper.system.files import CONF
+from sweeper.system.terminal import say
 
 SAY = "import sys; from sweeper.system.terminal import say\n"
 
@@ -40,6 +46,21 @@ def test_letters_that_an_encoding_lacks_become_question_marks(tmp_path, encoding
     with (tmp_path / "said").open("w") as file:
         assert run("say('94 % – größer')", file.fileno(), PYTHONIOENCODING=encoding) == (0, "")
     assert (tmp_path / "said").read_text() == f"{words}\n"
+
+
+@pytest.mark.parametrize(("styled", "words"), [(False, "a [31m b\n"), (True, "a\x1b[31m\u202eb\n")])
+def test_escape_sequences_are_our_own(capsys, styled, words):
+    say("a\x1b[31m\u202eb", styled=styled)
+    assert capsys.readouterr().out == words
+
+
+@pytest.mark.parametrize("file", ["job_logging", "hydra_logging"])
+def test_the_log_is_printable(file):
+    formatters = yaml.safe_load((CONF / "hydra" / file / "sweeper.yaml").read_text())["formatters"]
+    record = logging.makeLogRecord({"msg": "%s: failed", "args": ("a\x1b[31m\u202eb\nc",)})
+    for options in formatters.values():
+        formatter = logging.config.DictConfigurator({}).configure_formatter(dict(options))
+        assert formatter.format(record).endswith("a [31m b\nc: failed")
 
 
 def test_a_word_is_there_before_the_process_goes_on(tmp_path):

@@ -9,11 +9,14 @@ import pytest
 from conftest import REPOSITORY, TINY, run_module
 from made_runs import change_record, make_run
 
+import sweeper
 from sweeper.engine.devices import prepare_process
+from sweeper.runs.agreement import disagreement, weights_disagreement
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.record import Damaged, OfAnotherRun, Refused, find_finished, read_run
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
+from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores
 from tests.engine.test_loop import Stopped, configure, finish, start
 from tests.faults.forked import run_forked
@@ -73,6 +76,30 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
         assert (directory / "previous" / "1" / "run.json").read_bytes() == foreign[directory]
         assert (directory / "model.safetensors").read_bytes() == results[directory]
         assert find_finished(directory) is not None
+
+
+@pytest.mark.slow
+def test_files_that_are_not_a_finished_runs_own_are_reported_and_nothing_is_trained(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "outputs")
+    adam, sgd = two_runs(tmp_path / "outputs")
+    for directory in (adam, sgd):
+        record = read_run(directory)
+        assert set(record["files"]) == {"metrics.csv", "model.safetensors"}
+        assert disagreement(directory, record) is None and weights_disagreement(directory, record, whole=True) is None
+    exchange(adam / "metrics.csv", sgd / "metrics.csv")
+    weights = (sgd / "model.safetensors").read_bytes()
+    (sgd / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    before = {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
+    one = [word for word in RUNS if word not in ("-m", "hydra/launcher=basic", "optimizer=sgd,adam")]
+    done = run_module("train", *one, "optimizer=sgd", cwd=tmp_path)
+    assert done.returncode == 0 and "completed already, test" in done.stdout, done.stderr
+    advice = "; put the run's own file back, or train again\n"
+    assert "\n  metrics.csv is" in done.stdout
+    assert f"\n  model.safetensors isn't the file that the run wrote{advice}" in done.stdout
+    assert before == {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
+    with pytest.raises(BadInput, match=r"model\.safetensors isn't the file that the run wrote; put it back"):
+        sweeper.load_model(sgd)
+    sweeper.load_model(adam)
 
 
 @pytest.mark.slow

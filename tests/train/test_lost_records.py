@@ -114,6 +114,6 @@ def test_a_checkpoint_that_may_not_be_read_is_no_damage(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("sweeper.runs.directory.read_file", refuse)
+    monkeypatch.setattr("sweeper.system.files.read_without_checksum", refuse)
     with pytest.raises(PermissionError):
         run.load_checkpoint()

@@ -90,7 +90,7 @@ def carry_out_search(
             tell(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/")
             if sum(told) == len(told) * budget:
                 written = update_tables(str(grid.outputs))
-                say(search_table(trials, str(grid.outputs)))
+                say(search_table(trials, str(grid.outputs)), styled=True)
                 return 0 if written else 1
             if begun:
                 prepare(grid, grid.cells)
@@ -106,7 +106,7 @@ def carry_out_search(
                 show_sweep(grid.outputs)
                 train(Task(search=partial(_carry_on, work)))
                 written = update_tables(str(grid.outputs))
-                say(search_table(trials, str(grid.outputs)))
+                say(search_table(trials, str(grid.outputs)), styled=True)
                 return exit_code(list(work.cells.values()), signals, stop.reason()) or (0 if written else 1)
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
