@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -25,11 +24,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
+from sweeper.config.axes import check_axes, check_dimension, check_hydras
+from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
     check_choice,
     check_option,
+    check_repeated,
     is_plain,
     list_groups,
     parse_overrides,
@@ -78,7 +80,11 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
     Raises:
         BadInput: something in it is invalid. Nothing has been started or written.
     """
-    arguments = read_command_line(argv, command)
+    return expand(read_command_line(argv, command))
+
+
+def expand(arguments: argparse.Namespace) -> Grid:
+    """Expand and validate the result of `read_command_line`; errors as of `compose_grid`."""
     overrides = list(arguments.overrides)
     if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
@@ -90,29 +96,6 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
         overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
     with _hydra():
         return _Expansion(arguments.config_name or "config", overrides).grid(arguments.multirun)
-
-
-def read_command_line(argv: list[str], command: str = "train") -> argparse.Namespace:
-    """Parse Hydra's flags and the overrides, in any order.
-
-    Raises:
-        BadInput: a flag is unknown, or flags exclude each other.
-    """
-    parser = get_args_parser()
-
-    def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
-
-    parser.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
-    arguments = parser.parse_intermixed_args(argv)
-    for flag in ("config_path", "experimental_rerun"):
-        if getattr(arguments, flag, None):
-            parser.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
-    if arguments.multirun and (arguments.cfg or arguments.info):
-        parser.error(f"--{'cfg' if arguments.cfg else 'info'} shows one run's configuration; leave out -m")
-    if (arguments.package or arguments.resolve) and not arguments.cfg:
-        parser.error("--package and --resolve are for --cfg")
-    return arguments
 
 
 @contextmanager
@@ -137,6 +120,7 @@ class _Expansion:
     def grid(self, multirun: bool) -> Grid:
         for override in self.asked:
             check_choice(override, self.groups)
+        check_repeated(self.asked, self.groups)
         structure = [
             override.input_line or ""
             for override in self.asked
@@ -169,13 +153,16 @@ class _Expansion:
             return Grid(asked.corners, True, outputs, choice, self._launcher_options(axes), asked)
         if (runs := math.prod(map(len, axes.values()))) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
-        cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
+        check_hydras(axes)
+        all_cells = []
         for number, combination in enumerate(itertools.product(*axes.values())):
             config = self._config(list(combination))
-            directory = Path(config["outputs"]) / run_name(config)
-            cells.setdefault(directory, Cell(config, directory, number))
-        outputs = Path(config["outputs"])
-        return Grid(list(cells.values()), multirun, outputs, choice, self._launcher_options(axes))
+            all_cells.append(Cell(config, Path(config["outputs"]) / run_name(config), number))
+        check_axes(axes, all_cells)
+        cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
+        for cell in all_cells:
+            cells.setdefault(cell.directory, cell)
+        return Grid(list(cells.values()), multirun, Path(config["outputs"]), choice, self._launcher_options(axes))
 
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
         """A search over `dimensions` for each optimizer. All other keys of `axes` have one value for all trials."""
@@ -201,6 +188,10 @@ class _Expansion:
         usual = {optimizer: self._usual([*fixed, text], search.dimensions) for optimizer, text in optimizers.items()}
         ends = [{d.name: d.ends()[end] for d in search.dimensions} for end in (0, 1)]
         corners = [trial(optimizer, values)[0] for optimizer in optimizers for values in ends]
+        for d in search.dimensions:
+            high = ends[0] | {d.name: ends[1][d.name]}
+            pairs = [tuple(trial(optimizer, values)[0] for values in (ends[0], high)) for optimizer in optimizers]
+            check_dimension(d.name, d.text, pairs)
         return replace(search, bases=bases, usual=usual, corners=corners)
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:

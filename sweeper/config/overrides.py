@@ -113,6 +113,9 @@ def check_choice(override: Override, groups: Groups) -> None:
         return
     if override.is_delete():
         return
+    if key == "experiment" and override.is_sweep_override():
+        each = "give the command once for each of them"
+        raise BadInput(f"{override.input_line}: a sweep has one preset; {each}, or merge them by experiment=[A,B]")
     if override.is_add() and key in (*GROUPS, "experiment"):
         raise BadInput(f"{override.input_line}: leave out the +, which is for what isn't there yet")
     values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]
@@ -127,6 +130,21 @@ def check_choice(override: Override, groups: Groups) -> None:
         name = str(value).strip("'\"")
         if name not in groups[key]:
             raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
+
+
+def check_repeated(overrides: list[Override], groups: Groups) -> None:
+    """Check that no group is given twice, since only the last choice would count.
+
+    Raises:
+        BadInput: a group is given twice.
+    """
+    first: dict[str, Override] = {}
+    for override in overrides:
+        key = override.get_key_element().lstrip("+~")
+        if override.key_or_group in groups and key in first:
+            both = f"{first[key].input_line} {override.input_line}"
+            raise BadInput(f"{both}: {key} is given twice; leave one of them out")
+        first[key] = override
 
 
 def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:

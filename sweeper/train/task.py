@@ -72,12 +72,12 @@ class Task:
         return run_in_steps(_what_to_run(cfg))
 
 
-def ask_hydra(arguments: list[str]) -> None:
+def ask_hydra(arguments: argparse.Namespace) -> None:
     """Let Hydra print help, completion or a configuration, buffered: Hydra would show a traceback for a closed pipe."""
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(get_args_parser().parse_args(arguments), Task())
+            _hand_to_hydra(arguments, Task())
     finally:
         say(answer.getvalue(), end="")
 
