@@ -9,10 +9,10 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from sweeper.config.overrides import parse_overrides
+from sweeper.config.schema import TEXTS
 from sweeper.runs.identity import GROUPS
 from sweeper.system.errors import BadInput
 
-TEXTS = ("tag", "outputs", "dataset.root", "noise.file")  # options whose value is a text, whatever it looks like
 _NOW = re.compile(r"(?<!\\)\$\{\s*now\s*:\s*([^{}]*?)\s*\}")
 
 
@@ -60,7 +60,7 @@ def as_typed(text: str) -> str:
     ("tag='1e5',007", 'epochs=1e5')
     """
     name, given, value = text.partition("=")
-    if not given or name.lstrip("+") not in (*TEXTS, *GROUPS):
+    if not given or name.lstrip("+") not in (*TEXTS, *GROUPS, "experiment"):
         return text
     (override,) = parse_overrides([text])
     values = _values(override)

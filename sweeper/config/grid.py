@@ -32,6 +32,8 @@ from sweeper.config.overrides import (
     check_choice,
     check_option,
     check_repeated,
+    check_resolved,
+    check_times,
     is_plain,
     list_groups,
     parse_overrides,
@@ -167,7 +169,7 @@ class _Expansion:
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
         """A search over `dimensions` for each optimizer. All other keys of `axes` have one value for all trials."""
         check_space(dimensions)
-        optimizers = {text.partition("=")[2]: text for text in axes.pop("optimizer", [])}
+        optimizers = {text.partition("=")[2].strip("'"): text for text in axes.pop("optimizer", [])}
         if not optimizers:
             default = str(self._compose([]).hydra.runtime.choices["optimizer"])
             optimizers = {default: f"optimizer={default}"}
@@ -208,11 +210,14 @@ class _Expansion:
             hydra = cfg.pop("hydra")
         for override in plain:
             check_option(override, cfg, self.groups)
+        before = copy.deepcopy(cfg) if "${" in str(plain) else cfg
         try:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
             config = resolve_config(cfg, hydra.runtime.choices)
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error, overrides, CONF) from error
+        for override in plain:
+            check_resolved(override, before, config)
         check_config(config)
         return config
 
@@ -246,6 +251,7 @@ class _Expansion:
                 if isinstance(error, OSError) and error.filename:
                     raise  # the error names the file
                 raise explain(error, overrides, CONF) from error
+            check_times(cfg)
             self._composed[key] = cfg
         return self._composed[key]
 
