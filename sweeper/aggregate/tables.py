@@ -35,7 +35,7 @@ def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
 
     A text that could be read as something else, such as `007`, `true`, `NA` or an empty one, is in quotes.
     """
-    lines = [columns, *([row.get(name) for name in columns] for row in rows)]
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
     return "".join(f"{','.join(map(_cell, line))}\n" for line in lines).encode()
 
 

@@ -192,8 +192,8 @@ class _Expansion:
         corners = [trial(optimizer, values)[0] for optimizer in optimizers for values in ends]
         for d in search.dimensions:
             high = ends[0] | {d.name: ends[1][d.name]}
-            pairs = [tuple(trial(optimizer, values)[0] for values in (ends[0], high)) for optimizer in optimizers]
-            check_dimension(d.name, d.text, pairs)
+            both = [(trial(optimizer, ends[0])[0], trial(optimizer, high)[0]) for optimizer in optimizers]
+            check_dimension(d.name, d.text, both)
         return replace(search, bases=bases, usual=usual, corners=corners)
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:

@@ -160,7 +160,7 @@ class _Dumper(yaml.SafeDumper):
     """Puts a text such as `1e5` in quotes too, which Hydra reads as a number and YAML 1.1 doesn't."""
 
 
-_Dumper.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[\d_]*\.?[\d_]*[eE][-+]?\d+$"), list("-+.0123456789")
 )
 

@@ -73,10 +73,10 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
     recorded = [word for word in overrides if _key(word) not in _NOT_REPEATED] if known else []
     if known and "dataset.root" not in map(_key, recorded) and isinstance(dataset := config.get("dataset"), dict):
         config = {**config, "dataset": {**dataset, "root": None}}  # the data set's own place
-    added = [f"{_key(word)}." for word in recorded if word.startswith("+")]
+    added = [f"{_key(word)}." for word in recorded if re.match(r"\+[^+]", word)]
     words = list(_all_values(config))
     said = set(map(_key, words))
-    words = [f"++{word}" if any(name.startswith(f"{_key(word)}.") for name in added) else word for word in words]
+    words = [f"+{word}" if _is_below(_key(word), added) else word for word in words]
     words += [word for word in recorded if _is_kept(word) and _key(word) not in said]
     if not all(w.isprintable() and _OVERRIDE.fullmatch(w) and not _NAMES_CODE.search(w) for w in (*words, *recorded)):
         return ""
@@ -86,6 +86,11 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
 def _key(word: str) -> str:
     """The name of the option that an override is of."""
     return word.partition("=")[0].lstrip("+~")
+
+
+def _is_below(key: str, added: list[str]) -> bool:
+    """Whether an option, which is no group, was added to its class's options, or a part of it was."""
+    return key not in GROUPS and any(name.startswith(f"{key}.") for name in added)
 
 
 def _is_kept(word: str) -> bool:
