@@ -122,7 +122,7 @@ class _Expansion:
     def grid(self, multirun: bool) -> Grid:
         for override in self.asked:
             check_choice(override, self.groups)
-        check_repeated(self.asked, self.groups)
+        check_repeated(self.asked)
         structure = [
             override.input_line or ""
             for override in self.asked

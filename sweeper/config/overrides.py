@@ -134,19 +134,20 @@ def check_choice(override: Override, groups: Groups) -> None:
             raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
 
 
-def check_repeated(overrides: list[Override], groups: Groups) -> None:
-    """Check that no group is given twice, since only the last choice would count.
+def check_repeated(overrides: list[Override]) -> None:
+    """Check that no group of a run is given twice, since only the last choice would count.
 
     Raises:
         BadInput: a group is given twice.
     """
     first: dict[str, Override] = {}
     for override in overrides:
-        key = override.get_key_element().lstrip("+~")
-        if override.key_or_group in groups and key in first:
+        key = override.key_or_group
+        if key in first:
             both = f"{first[key].input_line} {override.input_line}"
             raise BadInput(f"{both}: {key} is given twice; leave one of them out")
-        first[key] = override
+        if key in (*GROUPS, "experiment"):
+            first[key] = override
 
 
 def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
