@@ -12,6 +12,8 @@ from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
 from sweeper.config.preset import check_values, files_to_remove, is_number, known_names, preset_files, to_yaml
+from sweeper.config.schema import PRECISIONS
+from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
@@ -97,6 +99,8 @@ def _command(task: Task, folder: Path, name: str) -> str:
     for group in ("dataset", "model"):
         choice = task.config[group]["name"]
         words += [f"{group}={_typed(choice)}"] if choice in known_names(folder, group) else []
+    if (precision := named_precision(task.config)) in PRECISIONS:
+        words += [f"{PRECISION}={precision}"]
     words += [f"optimizer={','.join(_typed(setting.optimizer) for setting in chosen_settings(task))}"]
     return shlex.join([*words, f"epochs={task.config['epochs']}"])
 

@@ -165,7 +165,17 @@ def is_number(value: Any) -> bool:
     return value is not None and NUMBER.fits(value)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts a text such as `1e5` in quotes too, which Hydra reads as a number and YAML 1.1 doesn't."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[\d_]*\.?[\d_]*[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def to_yaml(value: Any) -> str:
     """The value as one line of YAML."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": float("inf")}
+    text: str = yaml.dump(value, Dumper=_Dumper, **options)
     return text.removesuffix("...\n").strip()

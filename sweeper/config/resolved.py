@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.schema import TEXTS
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
@@ -19,7 +20,6 @@ from sweeper.system.paths import given_path
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
 OPTIONS = {
     "device.kind": "device",
-    "device.precision": "precision",
     "device.threads": "threads",
     "device.deterministic": "deterministic",
 }
@@ -58,6 +58,7 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     for group, name in (("dataset", "root"), ("noise", "file")):
         if config[group].get(name):
             config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
+    _check_texts(cfg, config)
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
             labels = read_file(Path(file), LABELS_BYTES)
@@ -73,6 +74,24 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if factor != 1 and is_plain_number(value):
             config["optimizer"][key] = float(f"{value * factor:.12g}")
     return config
+
+
+def _check_texts(cfg: DictConfig, config: dict[str, Any]) -> None:
+    """Check that the values of `TEXTS` are texts; an interpolation's value becomes one.
+
+    Raises:
+        BadInput: YAML has read a value as a number or a bool, so the text that was typed is lost.
+    """
+    for name in TEXTS:
+        group, _, key = name.rpartition(".")
+        node, plain = (cfg[group], config[group]) if group else (cfg, config)
+        value = plain[key]
+        if isinstance(value, (str, type(None))):
+            continue
+        if not OmegaConf.is_interpolation(node, key):
+            quote = f"put it in quotes, in YAML {key}: '007', in a sweep of YAML {key}: \"'007','1e5'\""
+            raise BadInput(f"{name}={value}: wasn't read as a text; {quote}")
+        plain[key] = str(value)
 
 
 def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:

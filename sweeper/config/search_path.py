@@ -2,13 +2,18 @@
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
 
 from sweeper.config.overrides import parse_overrides
 from sweeper.system.errors import BadInput
+from sweeper.system.files import CONF
 
 
 def search_in(folder: str) -> str:
@@ -42,3 +47,11 @@ def _quoted(text: str) -> str:
     """
     text = re.sub(r"\\*(?=')|\\*$", lambda found: 2 * found[0], text).replace("'", "\\'")
     return f"'{text}'"
+
+
+@contextmanager
+def hydra_at_work() -> Iterator[None]:
+    """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+        yield

@@ -89,7 +89,8 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     prepare_process(task["threads"])
     imported = time.time()
     configs: list[dict[str, Any]] = task["configs"]
-    device = choose_device(configs[0]["device"], task["threads"])
+    devices = [choose_device(config["device"], task["threads"]) for config in configs]  # of one kind
+    device = devices[0]
     started, gpus = time.time(), len(visible_gpus(device.kind))
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
@@ -98,7 +99,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         for group in ("model", "optimizer", "schedule"):
             load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
-    for config in configs:
+    for config, device in zip(configs, devices, strict=True):
         data = _load(config)
         try:
             first = time_first(config, data, device)
@@ -112,7 +113,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         _tell(answers, dataclasses.asdict(timing))
     packed = {}
     if task["pack"] and device.kind == "cuda":
-        lanes, gain = _pack(configs, device, task["pack"])
+        lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
         with Cuda().place():
             lane = time_within(task["seconds"], config, data, device, first)
         # The trial compares with a single lane, which has no branches and is slower than a run without lanes.
@@ -148,7 +149,7 @@ def _load(config: dict[str, Any]) -> "Data":
     return load_run_data({**config, "dataset": dataset})
 
 
-def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[int, float]:
+def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, float]:
     """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the total speed-up over one after
     another, by the launcher's own trial."""
     from sweeper.train.launchers.cuda_lane import Cuda
@@ -158,7 +159,7 @@ def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[i
     with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
         starts = [
             (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: lanes.gain is not None))
-            for k, config in enumerate(itertools.islice(itertools.cycle(configs), runs))
+            for k, (config, device) in enumerate(itertools.islice(itertools.cycle(work), runs))
         ]
         lanes = Lanes(iter(starts), Cuda(), "auto")
         lanes.run()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.runs.checks import Damaged as Damaged  # noqa: PLC0414  for its importers
-from sweeper.runs.identity import IDENTITY_VERSION, contradiction
+from sweeper.runs.identity import IDENTITY_VERSION, contradiction, recorded_version
 from sweeper.runs.layout import LOCK_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures
 from sweeper.runs.status import RECORDED, Status
@@ -81,10 +81,9 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
-    version = run.get("identity_version", 1)  # older records don't state it
-    if isinstance(version, int) and version > IDENTITY_VERSION:
+    if (version := recorded_version(run)) > IDENTITY_VERSION:
         raise Refused(f"{path}: of identity {version}, this sweeper knows up to {IDENTITY_VERSION}; update sweeper")
-    if own and (other := contradiction(directory, run["config"])) is not None:
+    if own and (other := contradiction(directory, run)) is not None:
         raise OfAnotherRun(f"{path}: {other}")
     status = Status(run["status"])
     if own and status.finished:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeper.runs.agreement import disagreement
 from sweeper.runs.checks import COUNT, DEVICE, EPOCHS, NUMBER, OPTION, SECONDS, SEED, SHARE, TEXT, Damaged, Kind
-from sweeper.runs.identity import contradiction, flat, identity_config
+from sweeper.runs.identity import contradiction, flat, identity_config, named_precision
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
 from sweeper.runs.record import effective_status, read_run
@@ -87,7 +87,7 @@ def _read(directory: Path, name: str) -> Run:
         row = _row(run, directory, name)
     except Damaged as damage:
         raise Damaged(f"{RUN_FILE}: {damage}") from damage
-    if (other := contradiction(directory, run["config"])) is not None:  # after values, whose error says more
+    if (other := contradiction(directory, run)) is not None:  # after values, whose error says more
         raise Damaged(f"{RUN_FILE}: {other}")
     return row
 
@@ -123,7 +123,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
     digest = TEXT.check("environment.data_digest", environment.get("data_digest"))
     conditions = {
         "device": values["device"],
-        "precision": values["precision"],
+        "precision": values["precision"] if named_precision(config) is None else None,
         "torch": versions.get("torch"),
         "sweeper": versions.get("sweeper"),
         "data": digest and digest[:8],

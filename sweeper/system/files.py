@@ -211,6 +211,14 @@ def read_without_checksum(path: Path) -> bytes:
         return file.read(size)
 
 
+def when_written(path: Path) -> int | None:
+    """The time of a file's last write, in nanoseconds since 1970; None if it isn't there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def clear_way(path: Path) -> None:
     """Remove a link or a pipe where another program will write: it would write to someone's file, or block."""
     if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):

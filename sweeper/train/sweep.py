@@ -11,12 +11,13 @@ from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
-from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE
+from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
 from sweeper.runs.rows import read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
-from sweeper.system.files import clear_way
+from sweeper.system.errors import RunFailed
+from sweeper.system.files import clear_way, when_written
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
@@ -70,11 +71,13 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
+        traces = _traces(to_do)
         if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
             launches.launch(lambda ended: train([*later, *ended]))
             update_tables(str(grid.outputs))
         launches.launch(train)
         while _wait_for_others(to_do, stop, launcher.cancels):
+            traces = _check_progress(to_do, traces)
             show_sweep(grid.outputs)
             launches.launch(train)
         written = update_tables(str(grid.outputs))
@@ -151,6 +154,24 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:
         left = (status := recorded_status(cell.directory)) is None or status.goes_on  # nobody trains it any more
         unfinished = unfinished or (left and (told or not cancels))
     return unfinished and not stop.requested()
+
+
+def _traces(cells: list[Cell]) -> list[int | None]:
+    """The times at which the runs' records and locks were last written; None for a file that isn't there."""
+    return [when_written(cell.directory / name) for cell in cells for name in (RUN_FILE, LOCK_FILE)]
+
+
+def _check_progress(cells: list[Cell], before: list[int | None]) -> list[int | None]:
+    """Check that runs were begun since `before`, or launching them again would never end. Returns the traces now.
+
+    Raises:
+        RunFailed: none was.
+    """
+    if (now := _traces(cells)) == before:
+        left = [cell.directory for cell in cells if recorded_status(cell.directory) is None]
+        which = f"{(left or [cells[0].directory])[0]}: "
+        raise RunFailed(f"{which}the launcher ended without beginning this run; its own log may say why")
+    return now
 
 
 def _status(cell: Cell) -> Status | None:

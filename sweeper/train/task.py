@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sweeper.config.command_line import parser, read_command_line
+from sweeper.config.command_line import parser
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -78,12 +78,12 @@ class Task:
         return run_in_steps(_what_to_run(cfg))
 
 
-def ask_hydra(arguments: list[str]) -> None:
+def ask_hydra(arguments: argparse.Namespace) -> None:
     """Let Hydra print help, completion or a configuration, buffered: Hydra would show a traceback for a closed pipe."""
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(read_command_line(arguments), Task())
+            _hand_to_hydra(arguments, Task())
     finally:
         say(answer.getvalue(), end="")
 

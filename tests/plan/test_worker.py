@@ -30,7 +30,7 @@ def test_the_launchers_own_trial_tells_lanes_and_gain(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(lanes, "PIECE", 0.02)
     config, _, device = prepare()
-    found, gain = worker._pack([config, config], device, 3)
+    found, gain = worker._pack([(config, device)] * 2, 3)
     assert 1 <= found <= 3 and gain > 0
     assert list(tmp_path.iterdir()) == []
 

@@ -33,6 +33,7 @@ ALLOWED = {
     ("sweeper/runs/directory.py", "save"): "into memory",
     ("sweeper/doctor/device_test.py", "TemporaryDirectory"): "the doctor's trial, in the system's temporary folder",
     ("hydra_plugins/sweeper_optuna_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
+    ("hydra_plugins/sweeper_listed_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
 }
 
 

@@ -180,16 +180,28 @@ def test_a_record_is_believed_in_a_folder_that_was_moved_renamed_or_copied(tmp_p
 def test_a_record_without_the_version_of_its_identity_is_of_the_first(tmp_path):
     directory = make_run(tmp_path)
     record = json.loads((directory / "run.json").read_text())
-    assert record.pop("identity_version") == 1
+    assert record.pop("identity_version") == 2
     (directory / "run.json").write_text(json.dumps(record))
     assert find_finished(directory) is not None
 
 
 def test_a_record_of_a_newer_identity_stays(tmp_path):
     directory = make_run(tmp_path)
-    change_record(directory, identity_version=2)
-    with pytest.raises(Refused, match="of identity 2, this sweeper knows up to 1; update sweeper"):
+    change_record(directory, identity_version=3)
+    with pytest.raises(Refused, match="of identity 3, this sweeper knows up to 2; update sweeper"):
         find_finished(directory)
+
+
+def test_a_record_of_the_first_identity_keeps_its_name_whatever_its_precision(tmp_path):
+    """Then a precision asked for by name was no part of it: the run lies where one of `auto` does."""
+    directory = make_run(tmp_path, device__precision="auto")
+    change_record(directory, identity_version=1, config__device__precision="fp32")
+    found = find_finished(directory)
+    assert found is not None and found["config"]["device"]["precision"] == "fp32"
+    assert read_row(str(directory), "a").values["status"] == "completed"
+    change_record(directory, identity_version=2)
+    with pytest.raises(OfAnotherRun, match="of another run, digits-cnn/sgd-seed1-"):
+        read_run(directory)
 
 
 @pytest.mark.parametrize("config", [{}, {"dataset": "x"}, {"dataset": {"name": "digits"}}])
