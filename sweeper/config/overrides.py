@@ -115,9 +115,6 @@ def check_choice(override: Override, groups: Groups) -> None:
         return
     if override.is_delete():
         return
-    if key == "experiment" and override.is_sweep_override():
-        each = "give the command once for each of them"
-        raise BadInput(f"{override.input_line}: a sweep has one preset; {each}, or merge them by experiment=[A,B]")
     if override.is_add() and key in (*GROUPS, "experiment"):
         raise BadInput(f"{override.input_line}: leave out the +, which is for what isn't there yet")
     values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]

@@ -53,12 +53,12 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
         config[group] = {"name": name, **options}
+    _check_texts(cfg, config)
     if config["outputs"]:  # an empty one is refused later
         config["outputs"] = str(given_path(config["outputs"], "outputs="))
     for group, name in (("dataset", "root"), ("noise", "file")):
         if config[group].get(name):
             config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
-    _check_texts(cfg, config)
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
             labels = read_file(Path(file), LABELS_BYTES)

@@ -43,7 +43,6 @@ BAD_SWEEPS = {
     "seed=glob(*)": "no choice of seed fits; there are none",
     "seed=range(5,1)": "seed=range(5,1): no values; range(start, end) goes from start up to end, which it excludes",
     "optimizer.lr=interval(0,1)": "give the values one by one, e.g. optimizer.lr=1,2,3",
-    "experiment=quick,grid": "experiment=quick,grid: a sweep has one preset; give the command once for each",
 }
 
 
