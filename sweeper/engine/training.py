@@ -16,6 +16,7 @@ from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.fuse import forward_passes
 from sweeper.engine.graphs import GraphedStep
 from sweeper.engine.meter import Meter
+from sweeper.engine.state import Attributes
 from sweeper.engine.step import Step
 
 
@@ -31,6 +32,7 @@ class Training:
 
     model: nn.Module
     optimizer: Optimizer
+    attributes: Attributes
     schedule: LRScheduler
     order: EpochOrder
     meter: Meter
@@ -46,10 +48,11 @@ class Training:
 
     @property
     def stateful(self) -> dict[str, Any]:
-        """The parts whose state is in a checkpoint."""
+        """The parts whose state is in a checkpoint; attributes last, since they may hold the others."""
         scale = {} if self.step.loss_scale is None else {"loss_scale": self.step.loss_scale}
         return {
-            "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "meter": self.meter, **scale
+            "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule, "meter": self.meter, **scale,
+            "attributes": self.attributes,
         }  # fmt: skip
 
 
@@ -74,6 +77,7 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
     return Training(
         model=model,
         optimizer=optimizer,
+        attributes=Attributes(model, optimizer),
         schedule=schedule,
         order=order,
         meter=meter,
