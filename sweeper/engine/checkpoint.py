@@ -75,7 +75,7 @@ def load_state(
                 raise RunFailed(
                     f"{run.path}: the data set has changed since this run began; put the old one back or say rerun=true"
                 )
-            put(state, parts)
+            _put(state, parts)
         except (Damaged, Unfit) as reason:
             refused[name] = str(reason) if isinstance(reason, Damaged) else f"{run.path / name}: {reason}"
             continue
@@ -86,6 +86,14 @@ def load_state(
             log.warning("%s: %s", run.path, line)
         return state["epoch"], state["step"]
     _tell(run, refused, [METRICS_FILE], "begins anew")
+    go_on(environment, None)
+    return 1, 0
+
+
+def begin_anew(run: RunDirectory, environment: dict[str, Any]) -> tuple[int, int]:
+    """The (epoch, step) at which a run with `resumable=false` starts, (1, 0). Earlier checkpoints are kept aside."""
+    if (kept := keep_files(run.path, CHECKPOINT_FILES)) is not None:
+        log.warning("%s: resumable=false: the run begins anew; its checkpoints are kept in %s", run.path, kept)
     go_on(environment, None)
     return 1, 0
 
@@ -111,7 +119,7 @@ def _check(state: dict[str, Any], signature: Signature) -> None:
     check_progress(state, signature)
 
 
-def put(state: dict[str, Any], parts: dict[str, Any]) -> None:
+def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
     """Load a state into `parts`; if it doesn't fit, they are unchanged.
 
     Raises:

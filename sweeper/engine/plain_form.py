@@ -1,8 +1,8 @@
 """Turns objects into values that a checkpoint may hold, and restores them in freshly built objects of the same form.
 
-A checkpoint is loaded with `weights_only=True`, so that it runs no code. It holds tensors, numbers, texts, lists, tuples
-and dictionaries; everything else is written as a dictionary with the key `FORM`. An object is restored in the place of
-its fresh counterpart: its attributes are set, and no class that a file names is ever built.
+A checkpoint is loaded with `weights_only=True`, so that it runs no code. It holds tensors, numbers, texts, lists,
+tuples and dictionaries; everything else is written as a dictionary with the key `FORM`. An object is restored in the
+place of its fresh counterpart: its attributes are set, and no class that a file names is ever built.
 """
 
 import functools
@@ -71,7 +71,9 @@ class Encoder:
             if kind is dict and FORM not in value and all(self._is_plain_key(key) for key in value):
                 return {key: self.encode(item) for key, item in value.items()}
             items = [[self._encode_key(key), self.encode(item)] for key, item in value.items()]
-            factory = value.default_factory.__name__ if isinstance(value, defaultdict) and value.default_factory else None
+            factory = (
+                value.default_factory.__name__ if isinstance(value, defaultdict) and value.default_factory else None
+            )
             return {FORM: kind.__name__, "items": items, "factory": factory}
         if kind is deque:
             return {FORM: "deque", "items": [self.encode(item) for item in value], "maxlen": value.maxlen}
@@ -210,7 +212,7 @@ def first_difference(one: Any, other: Any, name: str = "") -> str | None:
         return name
     if isinstance(one, torch.Tensor):
         same = one.shape == other.shape and one.dtype == other.dtype and one.device == other.device
-        return None if same and bool(((one == other) | ((one != one) & (other != other))).all()) else name
+        return None if same and (torch.equal(one, other) or torch.equal(_bytes(one), _bytes(other))) else name
     if isinstance(one, Mapping):
         if one.keys() != other.keys():
             return f"{name}.{sorted(map(str, one.keys() ^ other.keys()))[0]}".lstrip(".")
@@ -223,6 +225,10 @@ def first_difference(one: Any, other: Any, name: str = "") -> str | None:
         nan = isinstance(one, float) and math.isnan(one) and math.isnan(other)
         return None if nan or one == other else name
     return next((found for part, a, b in pairs if (found := first_difference(a, b, part)) is not None), None)
+
+
+def _bytes(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8)
 
 
 def _own(value: Any) -> dict[str, str]:

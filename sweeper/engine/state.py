@@ -59,8 +59,8 @@ def parameters_of(optimizer: Optimizer) -> list[torch.Tensor]:
 class Attributes:
     """What changes in training outside of every `state_dict`: plain attributes, and buffers that aren't persistent.
 
-    Its state has those that differ from the fresh ones, by the name of the module, or "optimizer". Of both, an attribute
-    may hold objects, whose attributes then are a part of it.
+    Its state has those that differ from the fresh ones, by the name of the module, or "optimizer". An attribute may
+    be an object, whose attributes then are its value.
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer | None = None) -> None:
@@ -75,7 +75,9 @@ class Attributes:
         changed = {}
         for name, now in self._read():
             fresh = self._fresh.get(name, {})
-            values = {key: v for key, v in now.items() if key not in fresh or first_difference(v, fresh[key]) is not None}
+            values = {
+                key: v for key, v in now.items() if key not in fresh or first_difference(v, fresh[key]) is not None
+            }
             if values:
                 changed[name] = values
         return changed
@@ -98,19 +100,24 @@ class Attributes:
                     restorer.restore_attributes(holder, {key: copy.deepcopy(value)})
 
     def _read(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        elsewhere: list[object] = [holder for holder in self._holders.values()]
+        elsewhere: list[object] = list(self._holders.values())
         if self._optimizer is not None:  # `read_state` has them
             groups = self._optimizer.param_groups
             elsewhere += [self._optimizer.state, groups, *groups]
+        encoder = Encoder(self._parameters, elsewhere)
         for name, holder in self._holders.items():
-            encoder = Encoder(self._parameters, elsewhere)
             values = {key: value for key, value in vars(holder).items() if key not in _KNOWN}
             values |= {key: holder._buffers[key] for key in _transient(holder)}
             yield name, {key: encoder.encode(value) for key, value in values.items()}
 
 
 # Attributes that every optimizer and module has, and the method that a schedule wraps.
-_KNOWN = {*vars(torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.0)), *vars(nn.Module()), "step", "_opt_called"}
+_KNOWN = {
+    *vars(torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.0)),
+    *vars(nn.Module()),
+    "step",
+    "_opt_called",
+}
 
 
 def _transient(holder: Any) -> list[str]:

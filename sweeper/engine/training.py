@@ -67,7 +67,7 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
     model, device = place(model, device)
     optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
     batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
-    sizes = [min(batch_size, len(batches) - start) for start in range(0, len(batches), batch_size)]
+    sizes = batch_sizes(len(batches), batch_size)
     schedule = build_schedule(config["schedule"], optimizer, config["epochs"] * len(sizes))
     order = EpochOrder(len(batches), batches.padding, where)
     meter = Meter(sizes, data.corrupted, where)
@@ -86,3 +86,8 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
         run_step=GraphedStep(step) if device.graphs else step.run,
         evaluations={name: Evaluation(split, evaluation, batches.normalize, device) for name, split in splits.items()},
     )
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """The size of each batch of an epoch; the last may be smaller."""
+    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
