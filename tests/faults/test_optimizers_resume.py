@@ -45,7 +45,7 @@ def outcome(path: str, folder, caplog) -> str:
         rehearse([config])
     except BadInput as refused:
         line = str(refused)
-        assert "\n" not in line and line.startswith(f"optimizer={path}: ") or line.startswith("optimizer."), line
+        assert "\n" not in line and line.startswith((f"optimizer={path}: ", "optimizer.")), line
         return f"refused: {line}"
     ends = []
     for stop in (None, 9):  # in the third of four epochs of four steps
