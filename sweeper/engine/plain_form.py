@@ -177,7 +177,7 @@ class Restorer:
             return own
         if form in _DICTIONARIES:
             factory = _FACTORIES.get(saved["factory"])
-            new = defaultdict(factory) if form == "defaultdict" else _DICTIONARIES[form]()
+            new: Any = defaultdict(factory) if form == "defaultdict" else _DICTIONARIES[form]()
             pairs = [(self.restore(key), value) for key, value in _checked(saved["items"], list)]
             return self._into_dict(pairs, own, new)
         items = [self.restore(item) for item in _checked(saved["items"], list)]
@@ -194,7 +194,8 @@ class Restorer:
             near = self.near(key) if isinstance(key, torch.Tensor) else self
             values.append((key, near.restore(value, target.get(key, _MISSING), key)))
         target.clear()
-        target.update(values)
+        for key, value in values:  # a Counter's `update` would count
+            target[key] = value
         return target
 
 

@@ -65,7 +65,7 @@ class Attributes:
 
     def __init__(self, model: nn.Module, optimizer: Optimizer | None = None) -> None:
         self._holders: dict[str, Any] = {f"model.{name}": module for name, module in model.named_modules()}
-        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._parameters: list[torch.Tensor] = [p for p in model.parameters() if p.requires_grad]
         if optimizer is not None:
             self._holders["optimizer"], self._parameters = optimizer, parameters_of(optimizer)
         self._optimizer = optimizer
@@ -155,12 +155,13 @@ def _load_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
             raise KeyError(missing[0])
         for key, value in group.items():
             own[key] = Restorer(parameters).restore(value, *([own[key]] if key in own else []))
-    restorer, before = Restorer(parameters, _steps_on_host(optimizer)), dict(optimizer.state)
-    state = {}
+    restorer = Restorer(parameters, _steps_on_host(optimizer))
+    before: dict[Any, Any] = dict(optimizer.state)
+    state: dict[Any, Any] = {}
     for number, value in saved["state"].items():
         key = number if isinstance(number, str) else parameters[number]
         near = restorer if isinstance(number, str) else restorer.near(parameters[number])
-        state[key] = near.restore(value, *([before[key]] if key in before else []), key=number)
+        state[key] = near.restore(value, *([before[key]] if key in before else []))
     optimizer.state.clear()
     optimizer.state.update(state)
 

@@ -1,6 +1,8 @@
 """A stopped run resumes to the bit with state that PyTorch's `state_dict` lacks; a checkpoint runs no code."""
 
+import copy
 import itertools
+from collections import Counter as Counts
 
 import pytest
 import torch
@@ -119,3 +121,16 @@ def test_a_state_of_an_earlier_version_is_loaded():
                 optimizer.load_state_dict(saved) if way == "torch" else load_state(optimizer, saved)
         ends.append(read_state(optimizer)["state"][0]["exp_avg"])
     assert torch.equal(*ends)
+
+
+def test_a_schedule_of_an_earlier_version_is_loaded():
+    """MultiStepLR's state has a Counter, as `schedule=step` saved it."""
+    schedules = []
+    for _ in range(2):
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        schedules.append(torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 4]))
+    saved = copy.deepcopy(schedules[0].state_dict())
+    load_state(schedules[1], saved)
+    assert schedules[1].milestones == {2: 1, 4: 1} and type(schedules[1].milestones) is Counts
+    load_state(schedules[1], read_state(schedules[0]))
+    assert schedules[1].state_dict() == saved

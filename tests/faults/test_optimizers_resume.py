@@ -40,7 +40,11 @@ def node(path: str) -> dict:
 
 def outcome(path: str, folder, caplog) -> str:
     """How the class fares, trained two and two epochs; anything but a result or a refusal fails the test."""
-    config = {**configure("model=mlp", "epochs=4"), "optimizer": node(path), "outputs": str(folder / "outputs")}
+    config = {
+        **configure("model=mlp", "model.width=16", "epochs=4"),
+        "optimizer": node(path),
+        "outputs": str(folder / "outputs"),
+    }
     try:
         rehearse([config])
     except BadInput as refused:
