@@ -1,5 +1,6 @@
 """Optimizers and models with state that `state_dict` lacks or `weights_only` refuses; named by `_target_`."""
 
+import enum
 import random
 from collections import deque
 
@@ -60,6 +61,22 @@ class Counter(Rule):
 class Helper:
     def __init__(self):
         self.seen = set()
+
+
+class ObjectsOfAStep(Rule):
+    """Each parameter gets an object in the first step; a group has an enumeration's member."""
+
+    def __init__(self, params, lr=0.05):
+        super().__init__(params, lr, mode=Mode.FAST)
+
+    def scale(self, p, state, group):
+        helper = state.setdefault("helper", Helper())
+        helper.seen.add(len(helper.seen))
+        return 1 / len(helper.seen) if group["mode"] is Mode.FAST else 1.0
+
+
+class Mode(enum.Enum):
+    FAST = 1
 
 
 class FunctionInGroup(Rule):
@@ -148,7 +165,7 @@ class NeedsGraph(Rule):
         raise RuntimeError("no graph\nof the gradients")
 
 
-GOOD = [Deques, NumPyNumbers, StringKeys, Counter, FunctionInGroup, WithoutRate, OldZeroGrad, Wrapper]
+GOOD = [Deques, NumPyNumbers, StringKeys, Counter, ObjectsOfAStep, FunctionInGroup, WithoutRate, OldZeroGrad, Wrapper]
 
 
 class Counting(nn.Module):

@@ -5,6 +5,7 @@ tuples and dictionaries; everything else is written as a dictionary with the key
 place of its fresh counterpart: its attributes are set, and no class that a file names is ever built.
 """
 
+import enum
 import functools
 import math
 import random
@@ -54,6 +55,8 @@ class Encoder:
             content = torch.frombuffer(bytearray(value.tobytes()), dtype=torch.uint8) if value.size else torch.zeros(0)
             form = "scalar" if isinstance(value, np.generic) else "array"
             return {FORM: form, "dtype": value.dtype.str, "shape": list(value.shape), "bytes": content}
+        if isinstance(value, enum.Enum):
+            return {FORM: "enum", "type": kind.__name__, "name": value.name}
         if (state := _generator_state(value)) is not None:
             return {FORM: "generator", "state": self.encode(state)}
         if id(value) in self._within or id(value) in self._objects:
@@ -168,6 +171,10 @@ class Restorer:
             return self._parameters[number] if form == "parameter" else id(self._parameters[number])
         if form in ("scalar", "array"):
             return _restore_numpy(saved, own)
+        if form == "enum":
+            if not isinstance(own, enum.Enum) or saved["name"] not in type(own).__members__:
+                raise Unfit(f"it holds a {saved.get('type')!s:.40}, which a checkpoint can't")
+            return type(own)[saved["name"]]
         if form == "generator":
             return _set_generator(own, self.restore(saved["state"]))
         if form == "object":
@@ -205,6 +212,13 @@ def has_attributes(value: Any) -> bool:
         return False
     package = type(value).__module__.partition(".")[0]
     return package == "__main__" or package not in {*sys.stdlib_module_names, "numpy"}
+
+
+def holds_object(saved: Any) -> bool:
+    """Whether an encoded value holds an object, which can be restored in the place of another alone."""
+    if isinstance(saved, Mapping):
+        return saved.get(FORM) in ("object", "enum", "generator") or any(map(holds_object, saved.values()))
+    return isinstance(saved, (list, tuple)) and any(map(holds_object, saved))
 
 
 def first_difference(one: Any, other: Any, name: str = "") -> str | None:

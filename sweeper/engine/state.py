@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.engine.checkpoint_form import Unfit
-from sweeper.engine.plain_form import Encoder, Restorer, first_difference
+from sweeper.engine.plain_form import Encoder, Restorer, first_difference, holds_object
 
 # Options of torch's optimizers that select the implementation of a step; they depend on the device.
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
@@ -157,6 +157,8 @@ def _load_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
             own[key] = Restorer(parameters).restore(value, *([own[key]] if key in own else []))
     restorer = Restorer(parameters, _steps_on_host(optimizer))
     before: dict[Any, Any] = dict(optimizer.state)
+    if holds_object(list(saved["state"].values())):
+        before = {**_stepped_objects(optimizer), **before}
     state: dict[Any, Any] = {}
     for number, value in saved["state"].items():
         key = number if isinstance(number, str) else parameters[number]
@@ -164,6 +166,19 @@ def _load_optimizer(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         state[key] = near.restore(value, *([before[key]] if key in before else []))
     optimizer.state.clear()
     optimizer.state.update(state)
+
+
+def _stepped_objects(optimizer: Optimizer) -> dict[Any, Any]:
+    """The state after a step of a copy, by the original's parameters: it has the objects that a step creates."""
+    copies = {id(p): nn.Parameter(p.detach().clone(), p.requires_grad) for p in parameters_of(optimizer)}
+    originals = {id(copies[id(p)]): p for p in parameters_of(optimizer)}
+    twin = object.__new__(type(optimizer))
+    memo = dict[int, Any](copies)
+    twin.__dict__.update({key: copy.deepcopy(value, memo) for key, value in vars(optimizer).items() if key != "step"})
+    for parameter in copies.values():
+        parameter.grad = torch.ones_like(parameter)
+    twin.step()
+    return {originals.get(id(key), key): value for key, value in twin.state.items()}
 
 
 def _with_options_of_today(optimizer: Optimizer, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
