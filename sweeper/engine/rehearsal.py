@@ -30,8 +30,8 @@ class Rehearsal:
         self.warn = warn
         self._said: set[str] = set()
 
-    def model(self, node: dict[str, Any], build: Callable[[], nn.Module], shape: Shape, sizes: list[int]) -> None:
-        """Train batches of these sizes, and resume.
+    def model(self, node: dict[str, Any], build: Callable[[], nn.Module], shape: Shape, sizes: list[int]) -> nn.Module:
+        """A model that has passed batches of these sizes in training, and resumes.
 
         Args:
             build: builds the model that the node describes, each time in the same initial state.
@@ -41,9 +41,11 @@ class Rehearsal:
         Raises:
             BadInput: it can't train such batches, or can't resume.
         """
-        check_batches(node, build(), shape, sizes)
+        model = build()
+        check_batches(node, model, shape, sizes)
         images = _images(min(2, sizes[0]), shape)
         self._resumes("model", node, lambda: model_subject(build(), images), before=2, after=1)
+        return model
 
     def optimizer(
         self,

@@ -10,7 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.engine.checkpoint_form import Unfit
-from sweeper.engine.plain_form import Encoder, Restorer, first_difference, holds_object
+from sweeper.engine.difference import first_difference
+from sweeper.engine.plain_form import Encoder, Restorer, holds_object
 
 # Options of torch's optimizers that select the implementation of a step; they depend on the device.
 IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.engine.averaging import begin_training
 from sweeper.engine.checkpoint_form import Unfit, check_parts
-from sweeper.engine.plain_form import first_difference
+from sweeper.engine.difference import first_difference
 from sweeper.engine.state import Attributes, load_state, parameters_of, read_state
 from sweeper.engine.step import clear_gradients
 from sweeper.system.errors import OF_USERS_CODE, first_line

@@ -66,8 +66,7 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
         sizes = batch_sizes(len(data.train.labels), config["batch_size"])
         build_again = partial(build_model, config["model"], data.image_shape, len(data.classes), seed=0)
         if (model_key := json.dumps(parts[:5], sort_keys=True)) not in models:
-            rehearsal.model(config["model"], build_again, data.image_shape, sizes)
-            models = {model_key: build_again()}
+            models = {model_key: rehearsal.model(config["model"], build_again, data.image_shape, sizes)}
         model = models[model_key]
 
         def build(model: Any, config: dict[str, Any] = config) -> Any:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from sweeper.engine.checkpoint_form import Unfit
-from sweeper.engine.plain_form import Encoder, Restorer, first_difference
+from sweeper.engine.difference import first_difference
+from sweeper.engine.plain_form import Encoder, Restorer
 
 PARAMETERS = [torch.nn.Parameter(torch.zeros(2)), torch.nn.Parameter(torch.zeros(3))]
 NAN = float("nan")
@@ -81,18 +82,3 @@ def test_containers_are_restored_in_place_and_functions_kept():
 def test_what_has_no_fresh_counterpart_is_refused(value):
     with pytest.raises(Unfit, match=r"it holds a .*, which a checkpoint can't"):
         Restorer([]).restore(through_a_file(value))
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "where"),
-    [
-        ({"a": [1, 2]}, {"a": [1, 3]}, "a.1"),
-        ({"a": 1}, {"b": 1}, "a"),
-        (1, 1.0, ""),
-        (torch.zeros(2), torch.zeros(2, dtype=torch.float64), ""),
-        ({"a": {"b": torch.tensor(1.0)}}, {"a": {"b": torch.tensor(1.0 + 2**-23)}}, "a.b"),
-        ([torch.tensor(NAN)], [torch.tensor(NAN)], None),
-    ],
-)
-def test_the_first_difference_is_named(one, other, where):
-    assert first_difference(one, other) == where
