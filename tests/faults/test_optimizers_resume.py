@@ -89,4 +89,4 @@ def test_all_resume_or_are_refused(tmp_path, caplog, monkeypatch):
             print(f"{path:50} {results[path]}", flush=True)
     print(Counter(result.partition(":")[0] for result in results.values()))
     assert not faults
-    assert sum(result == "resumes" for result in results.values()) > 0
+    assert os.environ.get("SWEEPER_OPTIMIZERS") or list(results.values()).count("resumes") > 100
