@@ -126,6 +126,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "fail_fast",
         "record_host",
         "checkpoint_every",
+        "resumable",
         "dataset.workers",
         "noise.file",
     )

@@ -86,6 +86,7 @@ class Config:
     fail_fast: bool = MISSING
     save_model: bool = MISSING
     checkpoint_every: int | None = MISSING
+    resumable: bool = MISSING
     record_host: bool = MISSING
 
 

@@ -45,6 +45,7 @@ NOT_IDENTITY = frozenset(
         "fail_fast",
         "save_model",
         "checkpoint_every",
+        "resumable",
         "target_accuracy",
         "record_host",
         "dataset.root",
