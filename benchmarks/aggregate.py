@@ -50,7 +50,7 @@ def main() -> None:
             rows.append(dict(zip(COLUMNS, figures, strict=True)))
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items() if value is not None), flush=True)
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
+        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

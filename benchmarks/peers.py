@@ -78,7 +78,7 @@ def main() -> int:
     add_ratios(rows)
     print_tables(rows)
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
+        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

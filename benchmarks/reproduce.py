@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_page(page: Path, records: Path) -> None:
-    page.write_text(fill(page.read_text(), tables(records)))
+    page.write_text(fill(page.read_text(encoding="utf-8"), tables(records)), encoding="utf-8")
 
 
 def train(name: str, overrides: Sequence[str]) -> int:

@@ -60,7 +60,7 @@ def main() -> int:
     if rows:
         print(f"\n{rows[0]['device']}, torch {rows[0]['torch']}, {rows[0]['date']}")
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
+        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

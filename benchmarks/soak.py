@@ -79,7 +79,9 @@ def use_of(group: int) -> tuple[int, int]:
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         try:
             if os.getpgid(int(pid)) == group:
-                memory += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * (os.sysconf("SC_PAGE_SIZE") >> 10)
+                memory += int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * (
+                    os.sysconf("SC_PAGE_SIZE") >> 10
+                )
                 files += len(os.listdir(f"/proc/{pid}/fd"))
         except OSError:  # it has ended meanwhile
             continue

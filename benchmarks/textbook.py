@@ -231,7 +231,7 @@ def read(root: Path, limit: int | None, device: torch.device) -> tuple[Images, I
 def write_row(path: Path, row: dict[str, Any]) -> None:
     is_new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="") as file:
+    with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, row)
         if is_new:
             writer.writeheader()

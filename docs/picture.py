@@ -25,12 +25,12 @@ def main(outputs: str, file: str) -> None:
         table.add_column(name, no_wrap=True)
     for row in block.rows:
         table.add_row(*row)
-    with Path("/dev/null").open("w") as nowhere:
+    with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)
         console.print(table)
         picture = console.export_svg(title="make sweep")
     # Without the fonts that a browser would fetch: any monospaced one does.
-    Path(file).write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))
+    Path(file).write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), encoding="utf-8")
 
 
 if __name__ == "__main__":

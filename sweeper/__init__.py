@@ -1,5 +1,11 @@
 """Which optimizer is better here? A sweep runner that answers fast and honestly."""
 
+# ruff: noqa: E402
+
+from sweeper.system.module_path import leave_out_working_folder
+
+leave_out_working_folder()  # before anything else is imported
+
 from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING

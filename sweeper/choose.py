@@ -12,10 +12,12 @@ from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
 from sweeper.config.preset import check_values, files_to_remove, is_number, known_names, preset_files, to_yaml
+from sweeper.config.schema import PRECISIONS
+from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
-from sweeper.system.command import Parser, exit_code_of, writing
+from sweeper.system.command import Parser, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
 from sweeper.system.terminal import say
@@ -97,6 +99,8 @@ def _command(task: Task, folder: Path, name: str) -> str:
     for group in ("dataset", "model"):
         choice = task.config[group]["name"]
         words += [f"{group}={_typed(choice)}"] if choice in known_names(folder, group) else []
+    if (precision := named_precision(task.config)) in PRECISIONS:
+        words += [f"{PRECISION}={precision}"]
     words += [f"optimizer={','.join(_typed(setting.optimizer) for setting in chosen_settings(task))}"]
     return shlex.join([*words, f"epochs={task.config['epochs']}"])
 
@@ -205,9 +209,11 @@ def _parser() -> Parser:
         "validation accuracy. "
         f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where both files go (default: the first folder)"
+    )
     preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
-    parser.add_argument("--write", metavar="DIR", help=preset)
+    parser.add_argument("--write", metavar="DIR", type=given_folder, help=preset)
     parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")
     parser.add_argument("--replace", action="store_true", help="another choice that --write finds under this name")
     return parser

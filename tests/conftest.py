@@ -98,6 +98,12 @@ def run_module(module: str, *arguments: object, cwd: Path, **environment: str) -
     )
 
 
+def instead(command: tuple[str, ...], *words: str) -> list[str]:
+    """The command with these overrides in place of its own of the same options."""
+    names = {word.partition("=")[0] for word in words}
+    return [*(word for word in command if word.partition("=")[0] not in names), *words]
+
+
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """The same command line called in this process, in an empty folder: `call(*arguments) -> (code, out, err)`.

@@ -263,6 +263,13 @@ def test_searches_by_two_recipes_are_two_and_their_labels_say_so(search, capsys)
         assert f"digits, cnn, no label noise, decay_norms_and_biases {end}" in error
 
 
+def test_a_search_in_a_precision_by_name_is_gone_on_with_in_it(tmp_path, capsys):
+    for lr in (0.1, 0.2):
+        make_trial(tmp_path / "outputs", lr, 0.5, optimizer__lr=lr, device__precision="bf16")
+    assert main([str(tmp_path / "outputs"), "--write", str(tmp_path / "conf")]) == 0
+    assert " device.precision=bf16 " in capsys.readouterr().out.splitlines()[-1]
+
+
 @pytest.mark.slow
 def test_a_search_then_runs_with_what_it_chose(tmp_path):
     """Through command lines alone: what was found by a factor is the same run as what the preset has. A word on

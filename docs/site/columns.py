@@ -9,9 +9,9 @@ from pathlib import Path
 from settings import escaped
 
 from sweeper.aggregate.summary import COUNTS, FIGURES, HEAD, STATISTICS
-from sweeper.runs.metrics import METRICS
+from sweeper.runs.metrics import FROM_RESULT, METRICS
 from sweeper.runs.results import COLUMNS
-from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT
+from sweeper.runs.rows import FROM_CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU
@@ -25,6 +25,7 @@ def columns() -> str:
         **comments("sweeper/train/attempt"),
         **comments("sweeper/train/record"),
         **comments("sweeper/runs/results"),
+        **comments("sweeper/runs/metrics"),
         **comments("sweeper/runs/rows"),
     }
     summary, metrics = comments("sweeper/aggregate/summary"), comments("sweeper/runs/metrics")

@@ -46,7 +46,7 @@ def on_files(files: Files, config) -> Files:
 
 def commands() -> str:
     """Each command of pyproject.toml with what it says of itself."""
-    pattern = r'^(sweeper-\w+) = "sweeper\.(\w+)(?:\.command)?:main"'
+    pattern = r'^(sweeper-\w+) = "sweeper\.(\w+)(?:\.__main__)?:main"'
     scripts = re.findall(pattern, (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     parts = ["# Commands\n\nWhat each says by `--help`. In a word, as a script that pip installs, or as a module."]
     environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}

@@ -79,7 +79,7 @@ def _name(path: Path) -> str:
 
 
 def _shown(path: Path) -> str:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         return text
     title = f"---\nsearch: {{exclude: true}}\n---\n\n# `{path.relative_to(ROOT).as_posix()}`\n\n"

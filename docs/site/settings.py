@@ -17,7 +17,7 @@ def read_choice(path: Path, group: Path) -> Options:
     Raises:
         ValueError: a line isn't understood, so that the table would not be the file's.
     """
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     loaded = yaml.safe_load(text) or {}
     options: Options = {}
     for parent in loaded.pop("defaults", ()):
@@ -31,7 +31,7 @@ def read_choice(path: Path, group: Path) -> Options:
 
 def read_head(path: Path) -> str:
     """The comment at the file's beginning, as Markdown; lines that are set in are code."""
-    head = re.match(r"(#.*\n)*", path.read_text())
+    head = re.match(r"(#.*\n)*", path.read_text(encoding="utf-8"))
     lines = [line[2:] for line in head[0].splitlines() if not line.startswith("# @package")]
     text = ""
     for line in lines:

@@ -2,7 +2,12 @@
 
 import sys
 
-from sweeper.aggregate.command import main
+from sweeper.system.command import run_command
+
+
+def main() -> int:
+    return run_command("sweeper.aggregate.command")
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
     from sweeper.runs.results import Results
+    from sweeper.runs.rows import Run
 
 MOST_REASONS = 10
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         margin = margin_share(arguments.margin)
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin))
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin), styled=True)
 
     return exit_code_of(command)
 
@@ -81,7 +82,9 @@ def _parser() -> Parser:
         f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the tables go (default: the first folder)"
+    )
     add_margin(parser)
     parser.add_argument(
         "--format",
@@ -127,11 +130,16 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:
             table.add_row(*map(Text, row))
-        with console.capture() as captured:
+        with writing_stdout(), console.capture() as captured:
             console.print(table)
         yield from textwrap.wrap(block.title, console.width)
         yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
         yield ""
+
+
+def _has_damaged_file(run: "Run") -> bool:
+    """Whether a file beside the record of a run is damaged: its error is that, or names that."""
+    return bool(run.other_files or (run.status.goes_on and run.values.get("error")))
 
 
 def _lines(results: "Results") -> Iterator[str]:
@@ -150,7 +158,7 @@ def _lines(results: "Results") -> Iterator[str]:
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
-    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED)]
+    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
     if len(bad) > MOST_REASONS:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.results import Results, read_results
-from sweeper.runs.rows import FROM_RESULT
 
 if TYPE_CHECKING:
     import pandas

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sweeper.runs.identity import flat
+from sweeper.runs.identity import PRECISION, flat
 
 Texts = dict[str, str]  # values as text by dotted name
 
@@ -93,8 +93,8 @@ def _alike(labels: Sequence[str]) -> list[list[int]]:
 
 
 def _task_texts(task: dict[str, Any]) -> Texts:
-    """All values of a task as text, with a schedule's name under `schedule`."""
-    values = texts(task)
+    """All values of a task as text, with a schedule's name under `schedule` and the precision even if it is `auto`."""
+    values = {PRECISION: "auto", **texts(task)}
     if "schedule.name" in values:
         values["schedule"] = values.pop("schedule.name")
     return values

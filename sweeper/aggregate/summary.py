@@ -7,7 +7,7 @@ from typing import Any
 
 from sweeper.aggregate.grouping import group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
-from sweeper.runs.identity import is_identity
+from sweeper.runs.identity import PRECISION, is_identity
 from sweeper.runs.results import COLUMNS
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
@@ -114,7 +114,8 @@ def _differing(rows: list[Row]) -> list[str]:
     for row in rows:
         for name in names:
             group, dot, option = name.partition(".")
-            choice = row.get(group, row.get(f"{group}.name")) if dot and option != "name" else None
+            own = bool(dot) and option != "name" and name != PRECISION
+            choice = row.get(group, row.get(f"{group}.name")) if own else None
             value = row.get(name)
             value = (isinstance(value, bool), value)
             if first.setdefault((name, choice), value) != value:

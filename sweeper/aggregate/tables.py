@@ -1,7 +1,6 @@
 """Tables as text: CSV with all digits for programs; Markdown, LaTeX and terminal with rounded numbers for readers."""
 
-import csv
-import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,11 @@ _LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line break LaTeX would read 
 _LATEX |= {c: f"\\{c}" for c in "&%$#_{}"}
 # Characters at the beginning of a cell that make it a formula in a spreadsheet, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+# Texts that pandas, R or a spreadsheet reads as a number, a bool or a missing value where they aren't in quotes.
+_NO_TEXT = ("", "true", "false", "yes", "no", "na", "n/a", "#na", "#n/a", "<na>", "nan", "null", "none", "inf")
+_LIKE_A_NUMBER = re.compile(r"[.\d]")
+_NEEDS_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$')
 
 
 @dataclass
@@ -38,12 +42,12 @@ class Shown:
 
 
 def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
-    """CSV in UTF-8, one line per row: None is an empty cell, booleans are `true` or `false`, floats have all digits."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([_cell(name) for name in columns])
-    writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
-    return file.getvalue().encode()
+    """CSV in UTF-8, one line per row: None is an empty cell, booleans are `true` or `false`, floats have all digits.
+
+    A text that could be read as something else, such as `007`, `true`, `NA` or an empty one, is in quotes.
+    """
+    lines: list[list[Any]] = [columns, *([row.get(name) for name in columns] for row in rows)]
+    return "".join(f"{','.join(map(_cell, line))}\n" for line in lines).encode()
 
 
 def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
@@ -112,12 +116,14 @@ def to_latex(shown: Shown) -> bytes:
     return ("\n\n".join(parts) + "\n").encode()
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"'{value}" if value.startswith(_FORMULA) else value
+    quoted = text.lower() in _NO_TEXT or _LIKE_A_NUMBER.match(text) or _NEEDS_QUOTES.search(text)
+    return '"' + text.replace('"', '""') + '"' if quoted else text
 
 
 def _words(name: str, row: Row) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from sweeper.config.command_line import as_typed, at_one_time
 from sweeper.config.search_space import Dimension
 from sweeper.system.errors import BadInput, first_line, nearest
 
@@ -90,7 +92,8 @@ def _arm(name: str, words: Sequence[str], where: str) -> Arm:
         raise BadInput(f"{where}: the arm is empty; {HOW}")
     if len(without_hydras(words)) < len(words):
         raise BadInput(f"{where}: all arms share Hydra's own options; give hydra… outside of the arms")
-    return Arm(name, tuple(words))
+    began = time.localtime()
+    return Arm(name, tuple(as_typed(at_one_time(word, began)) for word in words))
 
 
 def _words(text: str, where: str) -> list[str]:
@@ -141,19 +144,23 @@ class Part:
     def runs(self) -> int:
         return math.prod(map(len, self.texts.values()))
 
+    def words(self, places: Iterable[int]) -> list[str]:
+        """The overrides of the run with these of each key's values."""
+        return [values[k] for values, k in zip(self.texts.values(), places, strict=True)]
 
-def in_order(parts: Sequence[Part]) -> list[tuple[Arm, list[str]]]:
-    """Each run's arm and overrides: presets one after the other; of each the shared axes outermost, so that a sweep
-    that is cut short has whole seeds of all arms."""
+
+def in_order(parts: Sequence[Part]) -> list[tuple[int, tuple[int, ...], list[str]]]:
+    """Each run as the number of its part, the places of its values there, and its overrides.
+
+    Presets come one after the other; of each the shared axes are outermost, so that a sweep that is cut short has whole
+    seeds of all arms.
+    """
     runs = []
     for number, part in enumerate(parts):
         for places in itertools.product(*(range(len(values)) for values in part.texts.values())):
             outer = tuple(0 if key in part.own else k for key, k in zip(part.texts, places, strict=True))
-            runs.append(((part.preset, outer, number, places), part))
-    runs.sort(key=lambda run: run[0])
-    return [
-        (part.arm, [values[k] for values, k in zip(part.texts.values(), order[3], strict=True)]) for order, part in runs
-    ]
+            runs.append((part.preset, outer, number, places))
+    return [(number, places, parts[number].words(places)) for _, _, number, places in sorted(runs)]
 
 
 def without_hydras(overrides: Iterable[str]) -> list[str]:

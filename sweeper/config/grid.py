@@ -4,15 +4,15 @@ Hydra composes only four configurations a second. Each combination of groups is 
 values of its runs are set in copies by Hydra's own function.
 """
 
+import argparse
 import copy
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
@@ -22,12 +22,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config.arms import NO_ARM, Arm, Part, check_names, in_order, read_files, read_flags, without_hydras
+from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
     check_choice,
     check_option,
+    check_repeated,
+    check_resolved,
+    check_times,
     is_plain,
     list_groups,
     parse_overrides,
@@ -35,6 +39,7 @@ from sweeper.config.overrides import (
 )
 from sweeper.config.resolved import Cell, resolve_config
 from sweeper.config.schema import check_config
+from sweeper.config.search_path import hydra_at_work, loader_with, search_in
 from sweeper.config.search_space import (
     FACTORS,
     Dimension,
@@ -79,32 +84,24 @@ def compose_grid(argv: list[str], command: str = "train") -> Grid:
     Raises:
         BadInput: something in it is invalid. Nothing has been started or written.
     """
-    arguments = read_command_line(argv, command)
+    return expand(read_command_line(argv, command))
+
+
+def expand(arguments: argparse.Namespace) -> Grid:
+    """Expand and validate the result of `read_command_line`; errors as of `compose_grid`."""
     overrides = list(arguments.overrides)
     if (name := arguments.config_name) and not (CONF / f"{name.removesuffix('.yaml')}.yaml").is_file():
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
-        if not Path(arguments.config_dir).is_dir():
-            file = "is a file; name the folder that holds optimizer/, model/ or other groups"
-            what = file if Path(arguments.config_dir).is_file() else "there is no such folder"
-            raise BadInput(f"--config-dir {arguments.config_dir}: {what}")
-        overrides.append(f"hydra.searchpath=['file://{Path(arguments.config_dir).resolve()}']")
+        overrides.append(search_in(arguments.config_dir))
     files = [text.removeprefix("arms=") for text in overrides if text.startswith("arms=")]
     overrides = [text for text in overrides if not text.startswith("arms=")]
     arms = read_flags(arguments.arm)
-    with _hydra():
+    with hydra_at_work():
         expansion = _Expansion(arguments.config_name or "config", overrides)
         arms += read_files([name for text in files for name in text.split(",")], expansion.folders)
         check_names(arms)
         return expansion.grid(arguments.multirun, arms)
-
-
-@contextmanager
-def _hydra() -> Iterator[None]:
-    """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
-        yield
 
 
 class _Expansion:
@@ -116,7 +113,7 @@ class _Expansion:
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        loader = _loader_with(hydra.config_loader, overrides)
+        loader = loader_with(hydra.config_loader, overrides)
         self.groups: Groups = dict(list_groups(loader))
         places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
         self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
@@ -129,6 +126,7 @@ class _Expansion:
         """
         for override in [*self.asked, *(parsed for arm in arms for parsed in parse_overrides([*arm.overrides]))]:
             check_choice(override, self.groups)
+        check_repeated(self.asked)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
         if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
@@ -140,17 +138,24 @@ class _Expansion:
             return Grid(asked.corners, True, outputs, choice, options, asked)
         if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
+        for part in parts:
+            check_hydras(part.texts)
         cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
         jobs: list[list[str]] = []
         named: dict[str, list[Path]] = {arm.name: [] for arm in arms if arm.name is not None}
-        for arm, combination in in_order(parts):
+        found: dict[int, dict[tuple[int, ...], Cell]] = {}  # by part and by the places of its values
+        for number, places, combination in in_order(parts):
             config = self._config(combination)
             directory = Path(config["outputs"]) / run_name(config)
             if directory not in cells:
                 cells[directory] = Cell(config, directory, len(jobs))
                 jobs.append(without_hydras(combination))
-            if arm.name is not None and directory not in named[arm.name]:
-                named[arm.name].append(directory)
+            found.setdefault(number, {})[places] = Cell(config, directory, cells[directory].number)
+            if (name := parts[number].arm.name) is not None and directory not in named[name]:
+                named[name].append(directory)
+        for number, part in enumerate(parts):
+            check_axes(part.texts, [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])])
+        check_folder(list(cells.values()))
         options = self._launcher_options(first.texts)
         for part in parts[1:]:
             if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
@@ -210,7 +215,7 @@ class _Expansion:
     def _search(self, axes: dict[str, list[str]], dimensions: dict[str, Dimension], options: dict[str, Any]) -> Search:
         """A search over `dimensions` for each optimizer. All other keys of `axes` have one value for all trials."""
         check_space(dimensions)
-        optimizers = {text.partition("=")[2]: text for text in axes.pop("optimizer", [])}
+        optimizers = {text.partition("=")[2].strip("'"): text for text in axes.pop("optimizer", [])}
         if not optimizers:
             default = str(self._compose([]).hydra.runtime.choices["optimizer"])
             optimizers = {default: f"optimizer={default}"}
@@ -227,6 +232,10 @@ class _Expansion:
         usual = {optimizer: self._usual([*fixed, text], search.dimensions) for optimizer, text in optimizers.items()}
         ends = [{d.name: d.ends()[end] for d in search.dimensions} for end in (0, 1)]
         corners = [trial(optimizer, values)[0] for optimizer in optimizers for values in ends]
+        for d in search.dimensions:
+            high = ends[0] | {d.name: ends[1][d.name]}
+            both = [(trial(optimizer, ends[0])[0], trial(optimizer, high)[0]) for optimizer in optimizers]
+            check_dimension(d.name, d.text, both)
         return replace(search, bases=bases, usual=usual, corners=corners)
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
@@ -243,11 +252,14 @@ class _Expansion:
             hydra = cfg.pop("hydra")
         for override in plain:
             check_option(override, cfg, self.groups)
+        before = copy.deepcopy(cfg) if "${" in str(plain) else cfg
         try:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
             config = resolve_config(cfg, hydra.runtime.choices)
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error, overrides, CONF) from error
+        for override in plain:
+            check_resolved(override, before, config)
         check_config(config)
         return config
 
@@ -281,15 +293,6 @@ class _Expansion:
                 if isinstance(error, OSError) and error.filename:
                     raise  # the error names the file
                 raise explain(error, overrides, CONF) from error
+            check_times(cfg)
             self._composed[key] = cfg
         return self._composed[key]
-
-
-def _loader_with(loader: Any, overrides: list[str]) -> Any:
-    """Hydra's configuration loader, with the folders that the command line adds."""
-    search_path = copy.deepcopy(loader.get_search_path())
-    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
-        paths = override.value()
-        for path in paths if isinstance(paths, list) else []:
-            search_path.append("command line", str(path).strip("'\""))
-    return ConfigLoaderImpl(search_path)

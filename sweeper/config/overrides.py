@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
 from sweeper.system.errors import BadInput, first_line, nearest
 
@@ -44,7 +45,8 @@ def _how_to_write(text: str) -> str:
         return "options are given as name=value"
     if value.rstrip().endswith(","):
         return "a value is missing after the last comma"
-    quoted = f"; quote the value for Hydra and all of it for the shell: \"{name}='{value}'\""
+    form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""  # a shell replaces $ in double quotes
+    quoted = f"; quote the value for Hydra and all of it for the shell: {form}"
     return "can't be read" + quoted * (not set(value) & set("'\""))
 
 
@@ -129,6 +131,22 @@ def check_choice(override: Override, groups: Groups) -> None:
             raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
 
 
+def check_repeated(overrides: list[Override]) -> None:
+    """Check that no group of a run is given twice, since only the last choice would count.
+
+    Raises:
+        BadInput: a group is given twice.
+    """
+    first: dict[str, Override] = {}
+    for override in overrides:
+        key = override.key_or_group
+        if key in first:
+            both = f"{first[key].input_line} {override.input_line}"
+            raise BadInput(f"{both}: {key} is given twice; leave one of them out")
+        if key in (*GROUPS, "experiment"):
+            first[key] = override
+
+
 def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
     """Check that a plain override names an option of the composed configuration and has the right kind of value.
 
@@ -143,12 +161,33 @@ def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
         near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
         raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
     if key.partition(".")[0] in FREE_NODES:
-        _check_kind(override, known.get(key))
+        _check_kind(override, known.get(key), override.value())
 
 
-def _check_kind(override: Override, there: Any) -> None:
+def check_resolved(override: Override, before: DictConfig, config: dict[str, Any]) -> None:
+    """Check the kind of what an interpolation has resolved to, such as an environment variable's text for a number.
+
+    Args:
+        before: the composed configuration without the override.
+        config: the resolved one with it.
+    """
+    key = override.key_or_group
+    if key.partition(".")[0] in FREE_NODES and "${" in str(override.value()):
+        there = dict(flat(OmegaConf.to_container(before, resolve=False)))
+        _check_kind(override, there.get(key), dict(flat(config)).get(key))
+
+
+def check_times(cfg: DictConfig) -> None:
+    """Check that no YAML has a time: each process would resolve it differently, and so name the run differently."""
+    options = {str(key): cfg._get_node(key) for key in cfg if key != "hydra"}
+    for name, value in flat(OmegaConf.to_container(OmegaConf.create(options), resolve=False)):
+        if "${now:" in str(value):
+            differs = "each process would resolve the time differently"
+            raise BadInput(f"{name}: {value}: {differs}; take it out of the YAML, and give '{name}={value}'")
+
+
+def _check_kind(override: Override, there: Any, given: Any) -> None:
     """Check a value against the kind of the value in conf/; options of third-party classes have no schema."""
-    given = override.value()
     if given is None or isinstance(given, dict) or "${" in str(given):
         return
     if isinstance(there, bool):
@@ -160,7 +199,8 @@ def _check_kind(override: Override, there: Any) -> None:
     else:
         return
     if not fits:
-        raise BadInput(f"{override.input_line}: must be {words}")
+        is_text = f"{given} is a text and " if given != override.value() and isinstance(given, str) else ""
+        raise BadInput(f"{override.input_line}: {is_text}must be {words}{decoding(override.key_or_group, given)}")
 
 
 def _near(key: str, known: Any) -> list[str]:

@@ -3,6 +3,7 @@
 Names and values come from records that someone else may have written, so names are checked and values must be numbers.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeper.runs.checks import NUMBER
 from sweeper.system.errors import BadInput, nearest
-from sweeper.system.files import CONF
+from sweeper.system.files import CONF, read_file
+from sweeper.system.limits import SETTINGS_BYTES
 from sweeper.system.text import shortened
 
 MARK = "# Written by `python -m sweeper.choose --write`"
@@ -48,7 +50,7 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
     """
     there = sorted(_settings(folder, name).glob("*.yaml"))
     there += [path for path in [_experiment(folder, name)] if path.exists()]
-    contents = {path: path.read_bytes() if path.is_file() else b"" for path in there}
+    contents = {path: _content(path) for path in there}
     for path, content in contents.items():
         if MARK.encode() not in content:
             raise BadInput(f"{path}: was not written by sweeper.choose and isn't replaced; choose another --name NAME")
@@ -56,6 +58,13 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
     if others and not replace:
         raise BadInput(f"{others[0]}: is of another choice; keep it by another --name NAME, or take this by --replace")
     return [path for path in others if path not in files]
+
+
+def _content(path: Path) -> bytes:
+    """A preset's file; empty for what can't be one."""
+    with contextlib.suppress(OSError):
+        return read_file(path, SETTINGS_BYTES)
+    return b""
 
 
 def check_name(folder: Path, name: str) -> None:
@@ -156,7 +165,17 @@ def is_number(value: Any) -> bool:
     return value is not None and NUMBER.fits(value)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts a text such as `1e5` in quotes too, which Hydra reads as a number and YAML 1.1 doesn't."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[\d_]*\.?[\d_]*[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
 def to_yaml(value: Any) -> str:
     """The value as one line of YAML."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    options: dict[str, Any] = {"default_flow_style": True, "allow_unicode": True, "width": float("inf")}
+    text: str = yaml.dump(value, Dumper=_Dumper, **options)
     return text.removesuffix("...\n").strip()

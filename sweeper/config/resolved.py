@@ -9,14 +9,17 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.schema import TEXTS
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
+from sweeper.system.files import read_file
+from sweeper.system.limits import LABELS_BYTES
+from sweeper.system.paths import given_path
 
 # Options and the facts of `environment` that record what was used. `device.compile` is compared by the configuration.
 OPTIONS = {
     "device.kind": "device",
-    "device.precision": "precision",
     "device.threads": "threads",
     "device.deterministic": "deterministic",
 }
@@ -50,9 +53,16 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
         config[group] = {"name": name, **options}
+    _check_texts(cfg, config)
+    if config["outputs"]:  # an empty one is refused later
+        config["outputs"] = str(given_path(config["outputs"], "outputs="))
+    for group, name in (("dataset", "root"), ("noise", "file")):
+        if config[group].get(name):
+            config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
         with contextlib.suppress(OSError):  # reported when the labels are read
-            config["noise"]["file_digest"] = hashlib.sha256(Path(file).expanduser().read_bytes()).hexdigest()[:16]
+            labels = read_file(Path(file), LABELS_BYTES)
+            config["noise"]["file_digest"] = hashlib.sha256(labels).hexdigest()[:16]
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
@@ -64,6 +74,24 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if factor != 1 and is_plain_number(value):
             config["optimizer"][key] = float(f"{value * factor:.12g}")
     return config
+
+
+def _check_texts(cfg: DictConfig, config: dict[str, Any]) -> None:
+    """Check that the values of `TEXTS` are texts; an interpolation's value becomes one.
+
+    Raises:
+        BadInput: YAML has read a value as a number or a bool, so the text that was typed is lost.
+    """
+    for name in TEXTS:
+        group, _, key = name.rpartition(".")
+        node, plain = (cfg[group], config[group]) if group else (cfg, config)
+        value = plain[key]
+        if isinstance(value, (str, type(None))):
+            continue
+        if not OmegaConf.is_interpolation(node, key):
+            quote = f"put it in quotes, in YAML {key}: '007', in a sweep of YAML {key}: \"'007','1e5'\""
+            raise BadInput(f"{name}={value}: wasn't read as a text; {quote}")
+        plain[key] = str(value)
 
 
 def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
@@ -98,6 +126,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "fail_fast",
         "record_host",
         "checkpoint_every",
+        "resumable",
         "dataset.workers",
         "noise.file",
     )

@@ -12,6 +12,7 @@ from sweeper.config.resolved import resolve_once
 from sweeper.runs.identity import run_name
 from sweeper.runs.record import recorded_status
 from sweeper.system.machine import likely_kind, parallel_runs
+from sweeper.system.paths import given_path
 
 
 def _config(root: DictConfig) -> dict[str, Any]:
@@ -29,6 +30,10 @@ def _hydra_folder(*, _root_: DictConfig) -> str | None:
     return None if status is not None and status.finished and not config["rerun"] else ".hydra"
 
 
+def _given_path(path: str) -> str:
+    return str(given_path(path))
+
+
 def _parallel_runs(*, _root_: DictConfig) -> int:
     return parallel_runs(_root_.device.kind, _root_.device.threads)
 
@@ -41,6 +46,7 @@ def _gpus_a_run(*, _root_: DictConfig) -> int:
     return 1 if likely_kind(_root_.device.kind) == "cuda" else 0
 
 
+OmegaConf.register_new_resolver("sweeper.given_path", _given_path, replace=True)
 OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)
 OmegaConf.register_new_resolver("sweeper.hydra_folder", _hydra_folder, replace=True)
 OmegaConf.register_new_resolver("sweeper.parallel_runs", _parallel_runs, replace=True)

@@ -1,5 +1,6 @@
 """The typed schema of a run's configuration, and its validation. The values are in `conf/`. No torch."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,14 @@ from omegaconf import MISSING
 
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, nearest
+from sweeper.system.limits import LARGEST_SEED, MOST_EPOCHS
 
 DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 SWITCHES = ("auto", "true", "false")
+# Options whose value is a text. They have no type here: OmegaConf would turn what YAML has read as a number into a text
+# that nobody has typed, 007 into 7.
+TEXTS = ("tag", "outputs", "dataset.root", "noise.file")
 
 # Options that change the training recipe and are off with null, so that they rename no older run.
 RECIPE = ("label_smoothing", "clip_grad_norm", "ema", "drop_last")
@@ -30,7 +35,7 @@ class DeviceConfig:
 @dataclass
 class DatasetConfig:
     loader: str = MISSING
-    root: str | None = MISSING
+    root: Any = MISSING  # of TEXTS, or null
     workers: int | None = MISSING
     validation_fraction: float = MISSING
     test_fraction: float | None = None  # users' YAMLs of before it don't have it
@@ -49,7 +54,7 @@ class NoiseConfig:
     rate: float = MISSING
     seed: int = MISSING
     own_class: bool = MISSING
-    file: str | None = MISSING
+    file: Any = MISSING  # of TEXTS, or null
 
 
 @dataclass
@@ -75,12 +80,13 @@ class Config:
     drop_last: bool | None = MISSING
     divergence_loss: float | None = MISSING
     target_accuracy: float | None = MISSING
-    tag: str | None = MISSING
-    outputs: str = MISSING
+    tag: Any = MISSING  # of TEXTS, or null
+    outputs: Any = MISSING  # of TEXTS
     rerun: bool = MISSING
     fail_fast: bool = MISSING
     save_model: bool = MISSING
     checkpoint_every: int | None = MISSING
+    resumable: bool = MISSING
     record_host: bool = MISSING
 
 
@@ -95,8 +101,10 @@ def check_config(config: dict[str, Any]) -> None:
     """
     _at_least(config, {"seed": 0, "epochs": 1, "batch_size": 1, "checkpoint_every": 1})
     _at_least(config["device"], {"threads": 1}, "device.")
-    if config["seed"] >= 10**100:  # it is part of the run's name
+    if config["seed"] >= LARGEST_SEED:
         raise BadInput("seed: must be an integer of at most 100 digits")
+    if config["epochs"] >= MOST_EPOCHS:
+        raise BadInput(f"epochs={config['epochs']}: must be below {MOST_EPOCHS}")
     limits = {"workers": 0, "train_limit": 1, "test_limit": 1, "image_size": 1, "crop_padding": 0}
     _at_least(config["dataset"], limits, "dataset.")
     _at_least(config["noise"], {"seed": 0}, "noise.")
@@ -121,6 +129,8 @@ def check_config(config: dict[str, Any]) -> None:
     _within("schedule.warmup_fraction", config["schedule"].get("warmup_fraction"), 0, 1)
     if len(config["tag"] or "") > 100:
         raise BadInput("tag: longer than 100 characters")
+    if config["outputs"] is None:
+        raise BadInput("outputs=null: the runs need a folder; give its name")
     for name in ("tag", "outputs"):
         if config[name] == "":
             raise BadInput(f"{name}=: nothing is given; give a name, or leave it out")
@@ -132,7 +142,7 @@ def _check_optimizer(optimizer: dict[str, Any]) -> None:
         raise BadInput("optimizer.lr=null: must be a number above 0")
     _within("optimizer.lr", optimizer.get("lr"), 0, math.inf, below_ok=False, above_ok=False)
     for name in ("weight_decay", "eps"):
-        if is_plain_number(optimizer.get(name)):
+        if is_plain_number(optimizer.get(name)) or decoding(name, optimizer.get(name)):
             _within(f"optimizer.{name}", optimizer.get(name), 0, math.inf, above_ok=False)
     _within("optimizer.momentum", optimizer.get("momentum"), 0, 1, above_ok=False)
     betas = optimizer.get("betas")
@@ -173,11 +183,22 @@ def _within(
     if or_null:
         words += "; null turns it off"
     if not is_plain_number(value):
-        raise BadInput(f"{name}={value}: must be a number {words}")
+        is_text = "is a text and " * isinstance(value, str)
+        raise BadInput(f"{name}={value}: {is_text}must be a number {words}{decoding(name, value)}")
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high
     if not (above and below):
         raise BadInput(f"{name}={value:g}: must be {words if math.isfinite(value) else f'a finite number {words}'}")
+
+
+def decoding(name: str, value: Any) -> str:
+    """How a text that looks like a number becomes one, for the end of an error; "" for anything else."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            float(value)
+            how = f"'{name.partition('[')[0]}=\"${{oc.decode:${{oc.env:NAME}}}}\"'"
+            return f"; the text of an environment variable becomes a number by oc.decode, {how}"
+    return ""
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeper.system.errors import BadInput, first_line
 from sweeper.system.files import read_file
+from sweeper.system.limits import SETTINGS_BYTES
 
 _CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # how Hydra's messages name the YAML
 
@@ -61,7 +62,7 @@ def _users_folders(overrides: list[str]) -> list[Path]:
     """The folders that `--config-dir` and `hydra.searchpath` add to our conf/."""
     texts = [o for o in overrides if o.startswith("hydra.searchpath=")]
     values = [override.value() for override in OverridesParser.create().parse_overrides(texts)]
-    paths = [str(path).strip("'\"") for value in values if isinstance(value, list) for path in value]
+    paths = [str(path) for value in values if isinstance(value, list) for path in value]
     return [Path(path.removeprefix("file://")) for path in paths]
 
 
@@ -80,7 +81,7 @@ def _find_file(config: str, folders: list[Path]) -> Path | None:
 def _unreadable(file: Path) -> str | None:
     """Why the file is never a valid configuration, in one line; None if it may be one."""
     try:
-        text = read_file(file).decode()
+        text = read_file(file, SETTINGS_BYTES).decode()
         if not isinstance(content := yaml.safe_load(text) or {}, dict):
             return f"{_shown(file)}: must be lines `name: value`, and is one {type(content).__name__}"
         OmegaConf.create(text)

@@ -54,5 +54,5 @@ def is_present(dataset: dict[str, Any]) -> bool:
     published = PUBLISHED.get(dataset["loader"])
     if published is None or not published.files:
         return True
-    root = Path(dataset["root"] or DOWNLOADS).expanduser()
+    root = Path(dataset["root"] or DOWNLOADS)
     return any((root / file).exists() or (root / f"{file}.gz").exists() for file in published.files)

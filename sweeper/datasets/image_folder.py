@@ -13,7 +13,8 @@ from sweeper.datasets.decode import DECODING_VERSION, decode
 from sweeper.datasets.image_files import EXPECTED, ImageFile, describe_files, find_images, find_splits, say_left
 from sweeper.datasets.raw import RawData
 from sweeper.system.errors import BadInput
-from sweeper.system.files import make_folder, remove_file, write_atomically
+from sweeper.system.files import remove_file, write_atomically
+from sweeper.system.places import cache_folder
 
 log = logging.getLogger("sweeper")
 
@@ -44,7 +45,7 @@ def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
     """
     if dataset["root"] is None:
         raise BadInput(f"dataset.root is missing; {EXPECTED}")
-    root = Path(dataset["root"]).expanduser()
+    root = Path(dataset["root"])
     splits = find_splits(root, dataset.get("test_fraction"))
     train = find_images(root, splits.train, class_part)
     test = find_images(root, splits.test, class_part) if splits.test is not None else None
@@ -70,9 +71,9 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
     key = hashlib.sha256(f"{DECODING_VERSION}".encode())
     for file in files:
         key.update(os.fsencode("\0".join(map(str, file))) + b"\n")
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "optimizer-sweeper"
-    path = caches / f"{place}-{key.hexdigest()[:20]}"
-    cached = _read_cache(path)
+    caches = cache_folder()
+    path = None if caches is None else caches / f"{place}-{key.hexdigest()[:20]}"
+    cached = None if path is None else _read_cache(path)
     if cached is not None and len(cached) == len(files):
         return cached
 
@@ -80,8 +81,10 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
     start = time.monotonic()
     images = decode(root, files, side, workers)
     log.info("decoded in %.1f s", time.monotonic() - start)
+    if caches is None or path is None:
+        log.warning("the decoded images can't be kept; the next run decodes them again; XDG_CACHE_HOME=DIR keeps them")
+        return images
     try:
-        make_folder(caches)
         shape = np.array(images.shape, dtype="<i8").tobytes()
         checksum = hashlib.sha256(shape)
         checksum.update(images.data.cast("B"))

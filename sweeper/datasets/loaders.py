@@ -83,7 +83,7 @@ def svhn(dataset: dict[str, Any]) -> RawData:
 
 def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> RawData:
     """Load a tree of images if `dataset.root` has a folder train/, as Kaggle's archives have, else by torchvision."""
-    if dataset["root"] is None or not (Path(dataset["root"]).expanduser() / "train").is_dir():
+    if dataset["root"] is None or not (Path(dataset["root"]) / "train").is_dir():
         archive = f"cifar-{n_classes}-python.tar.gz"
         return _published(
             dataset,
@@ -104,7 +104,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
     """One of torchvision's data sets, read from the root; downloaded if files are missing."""
     _refuse_image_size(dataset)
     given = dataset["root"] or DOWNLOADS
-    root = Path(given).expanduser()
+    root = Path(given)
     try:
         train, test = _open(name, root, download=False)
     except Exception:  # missing or damaged files raise many kinds of errors
@@ -122,7 +122,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
                 with contextlib.suppress(OSError):  # not empty
                     if not existed:
                         remove_empty_folder(folder)
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":")
             raise BadInput(
                 f"dataset={dataset['name']}: no usable files in {given}, and no download ({reason}); put "
                 f"{what_to_do.format(root=given)}"

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from sweeper.system.errors import BadInput, nearest
+from sweeper.system.files import read_file
+from sweeper.system.limits import LABELS_BYTES
 from sweeper.system.random_streams import numpy_stream
 
 # Patrini et al. 2017, "Making Deep Neural Networks Robust to Label Noise", section 5.2 (arXiv 1609.03683).
@@ -139,7 +141,7 @@ def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
             isn't a label.
     """
     try:
-        lines = path.expanduser().read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = read_file(path, LABELS_BYTES).decode("utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise BadInput(f"noise.file={path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -31,7 +31,7 @@ from sweeper.doctor import facts as checkup
 from sweeper.system.command import Parser, exit_code_of
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import probe_kind
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 
 PATIENCE = 90.0  # seconds until a device counts as hung; building a GPU's first kernels takes half a minute
 AGREES = {"fp32": 1e-3, "bf16": 2e-2, "fp16": 2e-2}  # largest relative difference of the first loss to the CPU in fp32
@@ -105,13 +105,19 @@ def examine_devices(memory_bytes: int) -> list[dict[str, Any]]:
 
 def ask(what: str) -> dict[str, Any]:
     """The answer of `sweeper.doctor.device_test` in a separate process; `error` if there is none."""
-    print("looking for devices" if what == "look" else f"training on {what.upper()}", file=sys.stderr, flush=True)
+    tell("looking for devices" if what == "look" else f"training on {what.upper()}")
     command = [sys.executable, "-m", "sweeper.doctor.device_test", what]
     # Waiting threads release their core, which is several times faster on a busy machine.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False, env=environment
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+            env=environment,
         )
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {PATIENCE:.0f} s; is its driver all right, is it used by others?"}

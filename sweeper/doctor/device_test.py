@@ -18,6 +18,7 @@ from sweeper.engine.devices import Device, choose_device, kinds_here, place, pre
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.system.errors import named
 from sweeper.system.machine import cores
+from sweeper.system.parent import end_with_parent
 
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
 SPEED_SECONDS = 6.0
@@ -27,9 +28,10 @@ MOST_IMAGES = 4096  # the largest batch size to look for
 
 
 def main() -> int:
-    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answer
     kind = sys.argv[1]
+    end_with_parent(os.getppid(), stop=lambda: None, busy=lambda: False)
     prepare_process(cores())
     try:
         found = look() if kind == "look" else try_device(kind)

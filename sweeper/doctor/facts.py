@@ -90,7 +90,7 @@ def outputs_folder(outputs: Path) -> dict[str, Any]:
             save_model=true.
     """
     given = outputs
-    folder = existing_folder(outputs.expanduser().absolute())
+    folder = existing_folder(outputs.absolute())
     checkpoints = 2 * 3 * RESNET18_BYTES
     found: dict[str, Any] = {
         "path": str(given),

@@ -19,7 +19,7 @@ def print_document(document: dict[str, Any]) -> None:
         for mark, text in lines(document):
             color = {"✓": "green", "✗": "red"}.get(mark, "")
             console.print(Text.assemble((f"{mark} " if mark else "", color), printable(text)))
-    say(captured.get(), end="")
+    say(captured.get(), end="", styled=True)
 
 
 def lines(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -106,7 +106,13 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
         )
     grouped = [id(p) for group in built.param_groups for p in group["params"]]
     trainable = [id(p) for p in model.parameters() if p.requires_grad]
-    assert sorted(grouped) == sorted(trainable), "every trainable parameter must be in exactly one group"
+    if sorted(grouped) != sorted(trainable):
+        raise BadInput(
+            f"optimizer={_name(optimizer)}: {optimizer['_target_']} has {len(grouped)} parameters in its groups, of "
+            f"{len(trainable)} that the model trains; each must be in exactly one group"
+        )
+    for group in built.param_groups:
+        group.setdefault("lr", 1.0)  # for schedules; a class that names no rate doesn't read it
     return built
 
 
@@ -223,6 +229,11 @@ def _parameters(target: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def _takes(target: Callable[..., Any], name: str) -> bool:
     return any(p.name == name for p in _parameters(target))
+
+
+def takes_option(target: str, name: str) -> bool:
+    """Whether the class or function that `_target_` names has a parameter of this name."""
+    return _takes(load_target("_target_", target), name)
 
 
 def _needs_arguments(method: Callable[..., Any]) -> bool:

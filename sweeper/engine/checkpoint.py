@@ -8,6 +8,8 @@ import torch
 
 from sweeper.engine.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
 from sweeper.engine.numerics import EARLIER, facts_of, go_on
+from sweeper.engine.state import IMPLEMENTATION, read_state
+from sweeper.engine.state import load_state as load_part
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES, METRICS_FILE
 from sweeper.runs.previous import keep_files
@@ -15,9 +17,6 @@ from sweeper.runs.record import Damaged
 from sweeper.system.errors import RunFailed, first_line
 
 CHECKPOINT_VERSION = 1
-
-# Options of torch's optimizers that select the implementation of a step; they depend on the device.
-IMPLEMENTATION = ("foreach", "fused", "capturable", "differentiable")
 
 log = logging.getLogger("sweeper")
 
@@ -44,7 +43,7 @@ def save_state(
         "rows": rows,
         "numerics": facts_of(environment),
         EARLIER: environment.get(EARLIER, []),
-        **{name: _portable_state(part) for name, part in parts.items()},
+        **{name: read_state(part) for name, part in parts.items()},
     }
     run.write_checkpoint(state)
 
@@ -83,11 +82,19 @@ def load_state(
             continue
         _tell(run, refused, [], "goes on from the one before it")
         rows.extend(state["rows"])
-        log.info("going on from the checkpoint: epoch %d, step %d", state["epoch"], state["step"])
+        log.info("%s: going on from the checkpoint: epoch %d, step %d", run.shown, state["epoch"], state["step"])
         if (line := go_on(environment, state)) is not None:
-            log.warning("%s: %s", run.path, line)
+            log.warning("%s: %s", run.shown, line)
         return state["epoch"], state["step"]
     _tell(run, refused, [METRICS_FILE], "begins anew")
+    go_on(environment, None)
+    return 1, 0
+
+
+def begin_anew(run: RunDirectory, environment: dict[str, Any]) -> tuple[int, int]:
+    """The (epoch, step) at which a run with `resumable=false` starts, (1, 0). Earlier checkpoints are kept aside."""
+    if (kept := keep_files(run.path, CHECKPOINT_FILES)) is not None:
+        log.warning("%s: resumable=false: the run begins anew; its checkpoints are kept in %s", run.path, kept)
     go_on(environment, None)
     return 1, 0
 
@@ -119,7 +126,7 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
     Raises:
         Unfit: a part can't load its state.
     """
-    own = {name: _portable_state(part) for name, part in parts.items()}
+    own = {name: read_state(part) for name, part in parts.items()}
     check_parts(state, own)
     for part in parts.values():
         if isinstance(part, torch.optim.Optimizer) and (stepped := _stepped_state(part)) is not None:
@@ -129,30 +136,11 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
     try:
         for name, part in parts.items():
             if name in state:  # missing if the run started in another precision
-                _load(part, state[name])
+                load_part(part, state[name])
     except Exception as error:  # a user's class may raise anything
         for name_before, part in parts.items():
-            _load(part, before[name_before])
+            load_part(part, before[name_before])
         raise Unfit(f"the {name} can't take its state ({first_line(error)})") from error
-
-
-def _load(part: Any, state: dict[str, Any]) -> None:
-    """Load one part's state.
-
-    Raises:
-        KeyError: the optimizer would then lack an option that its next step needs.
-    """
-    if not isinstance(part, torch.optim.Optimizer):
-        part.load_state_dict(state)
-        return
-    options = [group.keys() for group in part.param_groups]
-    for group, own in zip(state["param_groups"], part.param_groups, strict=True):
-        group.update({key: own[key] for key in IMPLEMENTATION if key in own})
-    part.load_state_dict(state)
-    for needed, group in zip(options, part.param_groups, strict=True):
-        if missing := sorted(needed - group.keys()):
-            raise KeyError(missing[0])
-    _lay_like_parameters(part)
 
 
 def _stepped_state(optimizer: torch.optim.Optimizer) -> dict[int, Any] | None:
@@ -172,21 +160,3 @@ def _stepped_state(optimizer: torch.optim.Optimizer) -> dict[int, Any] | None:
     except Exception:  # its step needs real tensors
         return None
     return stepped
-
-
-def _portable_state(part: Any) -> dict[str, Any]:
-    """The part's state with learning rates as numbers, since a tensor would belong to one kind of device."""
-    state: dict[str, Any] = part.state_dict()
-    if isinstance(part, torch.optim.Optimizer):
-        state["param_groups"] = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
-    elif isinstance(part, torch.optim.lr_scheduler.LRScheduler):
-        state["_last_lr"] = [float(lr) for lr in state["_last_lr"]]
-    return state
-
-
-def _lay_like_parameters(optimizer: torch.optim.Optimizer) -> None:
-    """Give loaded state the memory format of its parameters, which fused steps require."""
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-                state[key] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)

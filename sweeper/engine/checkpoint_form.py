@@ -12,6 +12,8 @@ from sweeper.runs.metrics import METRICS
 
 # Columns that are empty without label noise or without validation images.
 _OPTIONAL = ("clean_train_accuracy", "corrupted_train_accuracy", "val_loss", "val_accuracy")
+OPTIONAL_PARTS = ("loss_scale", "attributes")  # started in another precision, or by an earlier version
+FORM = "__form__"  # the key of a dictionary that stands for a value of another type; see `plain_form.py`
 _OWN_LEFT_OUT = ("verbose",)  # in schedules of older torch; names with an underscore are ignored too
 
 
@@ -69,7 +71,7 @@ def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
         Unfit: a state is missing or has another form.
     """
     for name, own in here.items():
-        if name == "loss_scale" and name not in state:  # started in another precision
+        if name in OPTIONAL_PARTS and name not in state:
             continue
         saved = state.get(name)
         if not isinstance(saved, Mapping):
@@ -78,7 +80,7 @@ def check_parts(state: dict[str, Any], here: dict[str, dict[str, Any]]) -> None:
             _check_optimizer(saved, own)
         elif name == "schedule":
             _check_schedule(saved, own)
-        else:
+        elif name != "attributes":  # checked while they are restored, since any may be missing
             if saved.keys() != own.keys():
                 raise Unfit(f"the {name} has other parts: {_some(saved.keys() ^ own.keys())}")
             _check_form(name, saved, own)
@@ -152,6 +154,9 @@ def _check_form(name: str, saved: Any, own: Any) -> None:
     elif is_plain_number(own):
         if not is_plain_number(saved) and not (isinstance(saved, torch.Tensor) and saved.numel() == 1):
             raise Unfit(f"the {name} has {saved!r:.40} in the place of a number")
+    elif isinstance(own, Mapping) and FORM in own:
+        if isinstance(saved, Mapping) and saved.get(FORM, own[FORM]) != own[FORM]:  # earlier versions saved it plainly
+            raise Unfit(f"the {name} has other parts")
     elif isinstance(own, Mapping):
         if not isinstance(saved, Mapping) or not own.keys() <= saved.keys():
             raise Unfit(f"the {name} has other parts")

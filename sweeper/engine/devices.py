@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.system.errors import BadInput
+from sweeper.system.places import prepare_caches
 
 if TYPE_CHECKING:
     import torch
@@ -97,8 +98,7 @@ def prepare_process(threads: int) -> None:
     """Set the environment variables that torch reads at import. Later calls change only the thread count."""
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # operators that MPS lacks run on the CPU
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for device.deterministic=true
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "optimizer-sweeper" / "inductor"
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))  # torch's own default is lost when /tmp is emptied
+    prepare_caches()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import torch
@@ -223,7 +223,7 @@ def _device_name(kind: str) -> str:
     if kind == "mps":
         return "Apple Silicon GPU"
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

@@ -9,7 +9,7 @@ import torch
 
 from sweeper.datasets.data import Data
 from sweeper.engine.averaging import as_judged, begin_training
-from sweeper.engine.checkpoint import load_state, save_state
+from sweeper.engine.checkpoint import begin_anew, load_state, save_state
 from sweeper.engine.checkpoint_form import Signature
 from sweeper.engine.devices import Device, Pace
 from sweeper.engine.numerics import describe
@@ -44,7 +44,7 @@ def train(
     """Train one run to its end, from its checkpoint if it has one.
 
     Yields after each step: None, or an event that the device must reach before the next step. Writes `metrics.csv` and
-    `checkpoint.pt` while it trains, and `model.safetensors` at the end. The driver writes `run.json`.
+    `checkpoint.pt`, if `resumable`, while it trains, and `model.safetensors` at the end. The driver writes `run.json`.
 
     Args:
         rows: an empty list; gets one row of metrics per epoch.
@@ -63,10 +63,16 @@ def train(
     facts["memory_format"] = describe(step.device)["memory_format"]  # the one that this model needs
     pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
-    first_epoch, done = load_state(run, parts.stateful, rows, signature, facts)
+    first_epoch, done = (
+        load_state(run, parts.stateful, rows, signature, facts) if config["resumable"] else begin_anew(run, facts)
+    )
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
+
+    def save(epoch: int, step: int) -> None:
+        if config["resumable"]:
+            save_state(run, parts.stateful, rows, signature, epoch, step, facts)
 
     for epoch in range(first_epoch, epochs + 1):
         parts.order.draw(seed, epoch)
@@ -84,7 +90,7 @@ def train(
                 yield pace.after_step()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
-                    save_state(run, parts.stateful, rows, signature, epoch, done, facts)
+                    save(epoch, done)
                     meter.clock.start()
                     saved = time.monotonic()
             meter.clock.stop()
@@ -94,7 +100,7 @@ def train(
             yield pace.now()
         except Stopped:
             meter.clock.stop()
-            save_state(run, parts.stateful, rows, signature, epoch, done, facts)
+            save(epoch, done)
             raise
         facts["tier"] = parts.tier  # how much of a step is one CUDA graph
 
@@ -113,7 +119,7 @@ def train(
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
-            save_state(run, parts.stateful, rows, signature, epoch + 1, done, facts)
+            save(epoch + 1, done)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.engine.devices import has_precision
+from sweeper.engine.devices import has_precision, prepare_process
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES
@@ -98,14 +98,19 @@ def whole_checkpoint(run: RunDirectory, name: str | None = None) -> dict[str, An
 
 
 def threads_to_use(asked: int | None, new: int, directory: Path, kind: str) -> int:
-    """The threads of a run: those in its record if it resumes, `new` if it starts. Needs no torch."""
+    """The threads of a run: those it began with if it resumes, `new` if it starts.
+
+    They are in its record, or if that is damaged in its checkpoint; only the checkpoint needs torch.
+    """
     if kind != "cpu" or not _can_go_on(directory):
         return new
-    with contextlib.suppress(Damaged):
-        environment = read_run(directory)["environment"]
-        began = _first(environment.get(EARLIER), facts_of(environment))
-        return keep({"threads": asked, "kind": kind}, new, began, kind).threads
-    return new
+    run = RunDirectory(directory)
+    try:
+        record = read_run(directory)
+    except Damaged:
+        record = None
+        prepare_process(new)  # before torch is imported
+    return keep({"threads": asked, "kind": kind}, new, begun_with(run, record), kind).threads
 
 
 @dataclass(frozen=True)

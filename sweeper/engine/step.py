@@ -102,10 +102,9 @@ class Step:
 
     def _backward(self, labels: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and logits of the current batch; leaves the gradients. With None, labels are drawn from the model."""
-        # With None, a graph neither zeroes the previous step's gradients nor adds to them.
-        self.optimizer.zero_grad(set_to_none=True)
+        clear_gradients(self.optimizer)
         with self.device.autocast():
-            logits = self.forward(self._images.contiguous(memory_format=self.device.memory_format))
+            logits = self.forward(self._batch())
         smoothing = self.label_smoothing
         if labels is None:
             smoothing = 0.0  # the curvature of the loss doesn't depend on the labels
@@ -117,6 +116,15 @@ class Step:
         if self.loss_scale is None:
             self._clip()
         return loss, logits
+
+    def _batch(self) -> torch.Tensor:
+        """The images for one forward pass: a copy if others follow, since the model may change its input in place."""
+        layout = self.device.memory_format
+        return (
+            self._images.clone(memory_format=layout)
+            if self.needs_closure
+            else self._images.contiguous(memory_format=layout)
+        )
 
     def again(self, guess: bool = False) -> torch.Tensor:
         """The closure for optimizers with `needs_closure`: loss and gradients of the same batch at the current weights.
@@ -197,6 +205,17 @@ class Step:
     def overflowed(self) -> bool:
         """Whether the latest step was skipped; waits for the device."""
         return self.loss_scale is not None and bool(self.loss_scale.overflow.item())
+
+
+def clear_gradients(optimizer: Optimizer) -> None:
+    """Set all gradients to None, so that a graph neither zeroes the previous step's nor adds to them."""
+    try:
+        optimizer.zero_grad(set_to_none=True)
+    except TypeError:  # its own method takes no arguments, as PyTorch's once did
+        optimizer.zero_grad()
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
 
 def state_tensors(optimizer: Optimizer) -> list[torch.Tensor]:

@@ -17,6 +17,7 @@ from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.fuse import forward_passes
 from sweeper.engine.graphs import GraphedStep
 from sweeper.engine.meter import Meter
+from sweeper.engine.state import Attributes
 from sweeper.engine.step import Step
 from sweeper.system.errors import BadInput
 
@@ -33,6 +34,7 @@ class Training:
 
     model: nn.Module
     optimizer: Optimizer
+    attributes: Attributes
     schedule: LRScheduler
     order: EpochOrder
     meter: Meter
@@ -48,7 +50,7 @@ class Training:
 
     @property
     def stateful(self) -> dict[str, Any]:
-        """The parts whose state is in a checkpoint."""
+        """The parts whose state is in a checkpoint; attributes last, since they may hold the others."""
         scale = {} if self.step.loss_scale is None else {"loss_scale": self.step.loss_scale}
         ema = {} if self.step.ema is None else {"ema": self.step.ema}
         return {
@@ -58,6 +60,7 @@ class Training:
             "meter": self.meter,
             **scale,
             **ema,
+            "attributes": self.attributes,
         }
 
 
@@ -94,6 +97,7 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
     return Training(
         model=model,
         optimizer=optimizer,
+        attributes=Attributes(model, optimizer),
         schedule=schedule,
         order=order,
         meter=meter,

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from sweeper.engine.build import build_model
+from sweeper.runs.agreement import weights_disagreement
 from sweeper.runs.layout import WEIGHTS_FILE
 from sweeper.runs.record import Damaged, read_run
 from sweeper.system.errors import BadInput, first_line
@@ -24,6 +25,8 @@ def load_model(run_directory: str | PathLike[str], device: str = "cpu") -> nn.Mo
     path = directory / WEIGHTS_FILE
     if not path.is_file():
         raise BadInput(f"{path}: no weights; the run is {run['status']}, or was trained with save_model=false")
+    if (wrong := weights_disagreement(directory, run, whole=True)) is not None:
+        raise BadInput(f"{directory}: {wrong}; put it back, or train the run again by rerun=true")
     shape = run["environment"]["image_shape"]
     model = build_model(run["config"]["model"], tuple(shape), run["environment"]["num_classes"], seed=0)
     try:

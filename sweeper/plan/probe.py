@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 from sweeper.plan.timing import Timing
 from sweeper.system.errors import BadInput, RunFailed
+from sweeper.system.terminal import tell
 
 _STARTING = ("import_seconds", "start_seconds", "load_seconds")
 
@@ -59,7 +61,7 @@ def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: 
     if not built:
         return found
     # The sweep will find the built kernels on disk, so its set-up is timed again.
-    print("kernels were built: timing a start that finds them", file=sys.stderr, flush=True)
+    tell("kernels were built: timing a start that finds them")
     again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
     timings = [
         dataclasses.replace(timing, setup_seconds=later.setup_seconds, first_seconds=later.first_seconds)
@@ -78,7 +80,7 @@ def _probe(
         timings = []
         for config in configs:
             what = f"{config['dataset']['name']}-{config['model']['name']} {config['optimizer']['name']}"
-            print(f"timing {what}, {at_a_time} at a time", file=sys.stderr, flush=True)
+            tell(f"timing {what}, {at_a_time} at a time")
             for process in processes:
                 _answer(process)  # it is ready
             for process in processes:
@@ -92,13 +94,13 @@ def _probe(
 
 @contextlib.contextmanager
 def _processes(n: int, task: str) -> Iterator[list[subprocess.Popen[str]]]:
-    command = [sys.executable, "-m", "sweeper.plan.worker"]
+    command = [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())]
     processes: list[subprocess.Popen[str]] = []
     try:
         for _ in range(n):
             # In a new session, so that Ctrl-C reaches only this process, which then interrupts them.
             pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "start_new_session": True}
-            processes.append(subprocess.Popen(command, text=True, **pipes))
+            processes.append(subprocess.Popen(command, encoding="utf-8", errors="replace", **pipes))
             _write(processes[-1], task)
         yield processes
     except BaseException:

@@ -25,7 +25,7 @@ def standing(cell: Cell) -> Standing:
     epochs, every = cell.config["epochs"], cell.config["checkpoint_every"]
     if not cell.config["rerun"] and find_finished(cell.directory) is not None:
         return Standing(cell, "done", 0)
-    if not any((cell.directory / name).is_file() for name in CHECKPOINT_FILES):
+    if not cell.config["resumable"] or not any((cell.directory / name).is_file() for name in CHECKPOINT_FILES):
         return Standing(cell, "to do", epochs)
     done = len(read_metrics(cell.directory / METRICS_FILE)[0])
     try:

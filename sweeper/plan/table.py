@@ -17,7 +17,7 @@ def print_plan(document: dict[str, Any]) -> None:
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 110)
     with console.capture() as captured:
         _print(document, console)
-    say(captured.get(), end="")
+    say(captured.get(), end="", styled=True)
 
 
 def _print(document: dict[str, Any], console: Console) -> None:
@@ -37,6 +37,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
     for build in (_work_table, _launcher_table):
         show()
         show(build(document))
+    _tell_doubts(document["work"], show)
     if document["not_reckoned"]:
         show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's, without it")
     _tell_within(document, show)
@@ -80,6 +81,17 @@ def _work_table(document: dict[str, Any]) -> Table:
             size(kind["memory_bytes"]),
         )
     return table
+
+
+def _tell_doubts(work: list[dict[str, Any]], show: Any) -> None:
+    for kind in work:
+        if kind["implausible"]:
+            alone, side = kind["epoch_seconds"]["1"], list(kind["epoch_seconds"])[-1]
+            times = f"{_seconds(alone)} s an epoch alone, {_seconds(kind['epoch_seconds'][side])} s {side} at a time"
+            name = f"{kind['dataset']}-{kind['model']} {kind['optimizer']}"
+            show(
+                printable(f"{name}: implausible, also when timed again: {times}; plan again when the machine is quiet")
+            )
 
 
 def _launcher_table(document: dict[str, Any]) -> Table:

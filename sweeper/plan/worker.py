@@ -10,9 +10,10 @@ It reads one JSON document, its task, from standard input, and writes one JSON d
   `"lanes": …, "gain": …`;
 - `{"error": …, "bad_input": …}` if it can't continue.
 
-If the parent process has ended, which closes the pipe, it ends silently.
+Its argument is the id of the parent process. If that process has ended, it ends silently.
 """
 
+import _thread
 import dataclasses
 import functools
 import itertools
@@ -31,6 +32,9 @@ from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
 from sweeper.plan.timing import time_first, time_within
 from sweeper.system.errors import BadInput, named
+from sweeper.system.module_path import look_as_the_command_does
+from sweeper.system.parent import end_with_parent
+from sweeper.system.places import prepare_caches
 from sweeper.train.launchers.gpu_processes import visible_gpus
 
 if TYPE_CHECKING:
@@ -43,7 +47,9 @@ class Unheard(Exception):
 
 
 def main() -> int:
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    # Interrupted, it removes its temporary folders.
+    end_with_parent(int(sys.argv[1]), _thread.interrupt_main, busy=lambda: True)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answers
     try:
         return _answer_all(answers)
@@ -54,6 +60,7 @@ def main() -> int:
 
 
 def _answer_all(answers: TextIO) -> int:
+    look_as_the_command_does()
     task = json.loads(_hear())
     try:
         _carry_out(task, answers)
@@ -76,12 +83,14 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     from sweeper.config.targets import load_target
     from sweeper.train.launchers.cuda_lane import Cuda
 
-    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or "~/.triton/cache").expanduser()  # Triton's cache
+    prepare_caches()
+    kernels = Path(os.environ.get("TRITON_CACHE_DIR") or os.path.expanduser("~/.triton/cache"))  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
     imported = time.time()
     configs: list[dict[str, Any]] = task["configs"]
-    device = choose_device(configs[0]["device"], task["threads"])
+    devices = [choose_device(config["device"], task["threads"]) for config in configs]  # of one kind
+    device = devices[0]
     started, gpus = time.time(), len(visible_gpus(device.kind))
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
@@ -90,7 +99,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         for group in ("model", "optimizer", "schedule"):
             load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
-    for config in configs:
+    for config, device in zip(configs, devices, strict=True):
         data = _load(config)
         try:
             first = time_first(config, data, device)
@@ -104,7 +113,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         _tell(answers, dataclasses.asdict(timing))
     packed = {}
     if task["pack"] and device.kind == "cuda":
-        lanes, gain = _pack(configs, device, task["pack"])
+        lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
         with Cuda().place():
             lane = time_within(task["seconds"], config, data, device, first)
         # The trial compares with a single lane, which has no branches and is slower than a run without lanes.
@@ -140,7 +149,7 @@ def _load(config: dict[str, Any]) -> "Data":
     return load_run_data({**config, "dataset": dataset})
 
 
-def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[int, float]:
+def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, float]:
     """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the total speed-up over one after
     another, by the launcher's own trial."""
     from sweeper.train.launchers.cuda_lane import Cuda
@@ -150,7 +159,7 @@ def _pack(configs: list[dict[str, Any]], device: "Device", runs: int) -> tuple[i
     with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
         starts = [
             (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: lanes.gain is not None))
-            for k, config in enumerate(itertools.islice(itertools.cycle(configs), runs))
+            for k, (config, device) in enumerate(itertools.islice(itertools.cycle(work), runs))
         ]
         lanes = Lanes(iter(starts), Cuda(), "auto")
         lanes.run()

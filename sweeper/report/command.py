@@ -1,11 +1,13 @@
 """`python -m sweeper.report`: writes the page `report.html` of folders of runs, and figures for a paper."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import PAGE_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, writing
+from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
+from sweeper.system.places import prepare_caches
 from sweeper.system.terminal import say
 
 
@@ -53,6 +55,8 @@ def report(
     page = build_page(results, tasks, curves, origins, margin)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
+        prepare_caches()
+        os.environ["MPLBACKEND"] = "agg"  # matplotlib imports what the variable names, such as a notebook's
         from sweeper.report.figures import draw_figures
 
         advice = "choose another folder by --figures DIR"
@@ -67,8 +71,12 @@ def _parser() -> Parser:
         "that needs no network. Runs that still train are taken as they are.",
     )
     add_margin(parser)
-    parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
-    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the page goes (default: the first folder)"
+    )
+    parser.add_argument(
+        "--figures", metavar="DIR", type=given_folder, help="also draw figures for a paper there, as PNG and SVG"
+    )
     return parser
 
 

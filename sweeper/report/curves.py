@@ -26,10 +26,12 @@ Curve = dict[str, Column]  # `epoch`, `step`, `seconds` since the start, and tho
 
 
 def read_curve(run: Run) -> Curve:
-    """The rows of a run's `metrics.csv` by column; values that aren't finite are None. Empty without rows.
+    """The rows of a run's `metrics.csv` by column; values that aren't finite are None. Empty without rows of this run.
 
     `seconds` is the training time, without evaluation.
     """
+    if METRICS_FILE in run.other_files:
+        return {}
     rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
     if not rows:
         return {}

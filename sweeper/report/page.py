@@ -123,8 +123,8 @@ def build_page(
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
         nonce=secrets.token_urlsafe(16),
-        css=Markup((FOLDER / "report.css").read_text()),
-        js=Markup((FOLDER / "report.js").read_text()),
+        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
+        js=Markup((FOLDER / "report.js").read_text(encoding="utf-8")),
         plotly=Markup(get_plotlyjs()),
         data=Markup(to_script_json(data)),
     )

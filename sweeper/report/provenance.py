@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import AMOUNT, TEXT
-from sweeper.runs.identity import GROUPS, is_identity
-from sweeper.runs.record import Damaged, read_run
+from sweeper.runs.checks import SECONDS, TEXT, Damaged
+from sweeper.runs.identity import GROUPS, PRECISION, is_identity, named_precision
+from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
-_NOT_REPEATED = ("outputs=", "rerun=", "fail_fast=")
-_PLAIN = re.compile(r"[A-Za-z0-9_./:+-]+")
+_NOT_REPEATED = ("outputs", "rerun", "fail_fast")
+_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 # An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
 # call code that the record names, nor resolve an interpolation.
 _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
@@ -43,30 +43,60 @@ def read_origin(run: Run) -> Origin:
         record = read_run(Path(run.path))
         environment = record["environment"]
         name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
-        cost = AMOUNT.check("device_seconds", environment.get("device_seconds"))
-        config = record["config"]
-        if isinstance(noise := config.get("noise"), dict) and isinstance(file := noise.get("file"), str):
-            config = {**config, "noise": {**noise, "file": os.path.normpath(os.path.join(run.path, file))}}
+        cost = SECONDS.check("device_seconds", environment.get("device_seconds"))
+        config = _with_paths_from_here(record["config"], run.path)
         return Origin(name, started, repeat_command(config, environment.get("overrides")), cost)
     except Damaged:
         return Origin()
 
 
+def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:
+    """The configuration with the paths of data and labels as seen from the current folder."""
+    changed = {}
+    for group, name in (("dataset", "root"), ("noise", "file")):
+        if isinstance(options := config.get(group), dict) and isinstance(path := options.get(name), str):
+            changed[group] = {**options, name: os.path.normpath(os.path.join(directory, path))}
+    return {**config, **changed}
+
+
 def repeat_command(config: dict[str, Any], overrides: Any) -> str:
-    """The command that repeats a run: with its recorded overrides, or else with every value written out.
+    """The command that repeats a run, with every value of its identity written out: defaults and presets may change.
 
     Args:
-        overrides: as recorded, a list of texts; anything else counts as not recorded, as for a run that failed early.
+        overrides: as recorded, a list of texts, of which those outside the identity are repeated, such as `device=cpu`;
+            anything else counts as not recorded, as for a run that failed early.
 
     Returns:
         The command; "" if a word isn't an override of a run's options, names code or is an interpolation.
     """
-    if not isinstance(overrides, list) or not all(isinstance(word, str) for word in overrides):
-        overrides = list(_all_values(config))
-    words = [word for word in overrides if not word.lstrip("+~").startswith(_NOT_REPEATED)]
-    if not all(w.isprintable() and _OVERRIDE.fullmatch(w) and not _NAMES_CODE.search(w) for w in words):
+    known = isinstance(overrides, list) and all(isinstance(word, str) for word in overrides)
+    recorded = [word for word in overrides if _key(word) not in _NOT_REPEATED] if known else []
+    if known and "dataset.root" not in map(_key, recorded) and isinstance(dataset := config.get("dataset"), dict):
+        config = {**config, "dataset": {**dataset, "root": None}}  # the data set's own place
+    added = [f"{_key(word)}." for word in recorded if re.match(r"\+[^+]", word)]
+    words = list(_all_values(config))
+    said = set(map(_key, words))
+    words = [f"+{word}" if _is_below(_key(word), added) else word for word in words]
+    words += [word for word in recorded if _is_kept(word) and _key(word) not in said]
+    if not all(w.isprintable() and _OVERRIDE.fullmatch(w) and not _NAMES_CODE.search(w) for w in (*words, *recorded)):
         return ""
     return shlex.join(["python", "-m", "sweeper.train", *words])
+
+
+def _key(word: str) -> str:
+    """The name of the option that an override is of."""
+    return word.partition("=")[0].lstrip("+~")
+
+
+def _is_below(key: str, added: list[str]) -> bool:
+    """Whether an option, which is no group, was added to its class's options, or a part of it was."""
+    return key not in GROUPS and any(name.startswith(f"{key}.") for name in added)
+
+
+def _is_kept(word: str) -> bool:
+    """Whether a recorded override says what the values of the identity don't: that an option is taken away, or where
+    and how the run was trained."""
+    return word.startswith("~") or not (is_identity(_key(word)) or _key(word) == "experiment")
 
 
 def _all_values(config: dict[str, Any]) -> list[str]:
@@ -75,10 +105,12 @@ def _all_values(config: dict[str, Any]) -> list[str]:
     words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]
     for key, value in config.items():
         if key in chosen:
-            names = [k for k in value if k not in _OF_THE_CHOICE and _is_said(f"{key}.{k}")]
+            names = [k for k in value if k not in _OF_THE_CHOICE and _is_said(f"{key}.{k}", value[k])]
             words += [f"{key}.{k}={_value(value[k])}" for k in names]
-        elif _is_said(key):
+        elif _is_said(key, value):
             words.append(f"{key}={_value(value)}")
+    if (precision := named_precision(config)) is not None:
+        words.append(f"{PRECISION}={_value(precision)}")
     return words
 
 
@@ -86,8 +118,8 @@ def _all_values(config: dict[str, Any]) -> list[str]:
 _OF_THE_CHOICE = frozenset({"name", "_target_", "_partial_", "loader", "file_digest"})
 
 
-def _is_said(name: str) -> bool:
-    return is_identity(name) or name in ("target_accuracy", "noise.file")
+def _is_said(name: str, value: Any) -> bool:
+    return is_identity(name) or (name in ("target_accuracy", "noise.file", "dataset.root") and value is not None)
 
 
 def _value(value: Any) -> str:

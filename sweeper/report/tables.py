@@ -14,6 +14,7 @@ from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import points
 from sweeper.report.charts import profile_tables
 from sweeper.report.provenance import Origin
+from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 from sweeper.system.text import duration
@@ -174,7 +175,7 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
     table = PageTable(["run", "status", "epochs", "reason"])
     for run in runs:
         status = run.status
-        if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED):
+        if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED) or run.values.get("error"):
             reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
             cells = [
                 Cell(run.values["run"]),
@@ -223,8 +224,6 @@ _NO_DIFFERENCE = frozenset({"run", "status", "error", "versions_differ", "shared
 
 
 def _compared_values(run: Run) -> dict[str, str]:
-    from sweeper.runs.rows import FROM_RESULT
-
     left_out = _NO_DIFFERENCE | FROM_RESULT.keys()
     values = {name: text(value) for name, value in run.values.items() if name not in left_out and value is not None}
     return values | {name: value for name, value in run.conditions.items() if name not in values}

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from sweeper.runs.record import Damaged
+from sweeper.system.limits import LARGEST_INTEGER, LARGEST_SEED, MOST_EPOCHS, MOST_SECONDS
 from sweeper.system.text import LONGEST_TEXT, printable
 
-LARGEST_INTEGER = 2**63  # the limit of 64-bit integers in tables and other programs
+
+class Damaged(Exception):
+    """A file in a run directory is damaged. One line."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,11 @@ def _is_number(value: Any) -> bool:
 TEXT = Kind(f"a text of at most {LONGEST_TEXT} characters", lambda v: isinstance(v, str) and len(v) <= LONGEST_TEXT)
 NUMBER = Kind("a number", _is_number)
 SHARE = Kind("a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
-AMOUNT = Kind("a number of at least 0", lambda v: _is_number(v) and v >= 0)
-SEED = Kind("an integer of at least 0", lambda v: is_integer(v) and v >= 0)
-COUNT = Kind("an integer of at least 0", lambda v: is_integer(v) and 0 <= v < LARGEST_INTEGER)
+AMOUNT = Kind("a number from 0 to 2^63", lambda v: _is_number(v) and 0 <= v < LARGEST_INTEGER)
+SECONDS = Kind("seconds from 0 to a thousand years", lambda v: _is_number(v) and 0 <= v <= MOST_SECONDS)
+SEED = Kind("an integer of at least 0 and at most 100 digits", lambda v: is_integer(v) and 0 <= v < LARGEST_SEED)
+COUNT = Kind("an integer from 0 to 2^63", lambda v: is_integer(v) and 0 <= v < LARGEST_INTEGER)
+EPOCHS = Kind("an integer from 0 to 2^31", lambda v: is_integer(v) and 0 <= v < MOST_EPOCHS)
 FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 DEVICE = Kind("cuda, mps or cpu", lambda v: v in ("cuda", "mps", "cpu"))
 # An option of a third-party class may be infinite or NaN.

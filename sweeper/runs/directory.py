@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.runs.agreement import describe_files
 from sweeper.runs.identity import IDENTITY_VERSION, with_relative_paths
 from sweeper.runs.layout import (
     CHECKPOINT_FILES,
@@ -29,6 +30,7 @@ from sweeper.runs.record import SCHEMA_VERSION, Damaged, recorded_status
 from sweeper.runs.status import Status
 from sweeper.system import files
 from sweeper.system.files import read_file
+from sweeper.system.limits import NOTE_BYTES
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 
 if TYPE_CHECKING:
@@ -36,10 +38,14 @@ if TYPE_CHECKING:
 
 
 class RunDirectory:
-    """One run's files. The directory is created by the first write."""
+    """One run's files. The directory is created by the first write.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        shown: the directory as the user named it, which messages show; by default `path`.
+    """
+
+    def __init__(self, path: Path, shown: Path | None = None) -> None:
+        self.path, self.shown = path, shown or path
 
     def lock(self) -> Lock:
         return Lock(self.path / LOCK_FILE)
@@ -52,7 +58,7 @@ class RunDirectory:
         result: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> None:
-        """Write `run.json`, with paths relative to the run's directory."""
+        """Write `run.json`, with paths relative to the run's directory; of a finished run, after its other files."""
         run = {
             "schema_version": SCHEMA_VERSION,
             "identity_version": IDENTITY_VERSION,
@@ -62,6 +68,8 @@ class RunDirectory:
             "result": result,
             "error": error,
         }
+        if Status(status).finished:
+            run["files"] = describe_files(self.path)
         self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
 
     def write_metrics(self, rows: list[dict[str, Any]]) -> None:
@@ -104,7 +112,7 @@ class RunDirectory:
         if not path.is_file():
             return None
         try:
-            content = files.without_checksum(read_file(path))
+            content = files.read_without_checksum(path)
             state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
         except PermissionError:  # it may be whole: don't train anew
             raise
@@ -131,7 +139,7 @@ class RunDirectory:
     def tracking_key(self) -> str | None:
         """The id by which a tracker finds this run again; None if no tracker has logged it."""
         with contextlib.suppress(OSError, ValueError):
-            key = (self.path / TRACKING_FILE).read_text().strip()
+            key = read_file(self.path / TRACKING_FILE, NOTE_BYTES).decode().strip()
             return key if re.fullmatch("[0-9a-f]{12}", key) else None
         return None
 

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sweeper.system.files import relative
+from sweeper.system.paths import relative
+from sweeper.system.text import shortened
 
+# The rule by which a configuration is named; a record is checked by the rule of its own version. Rule 2: a precision
+# that is asked for by name is part of the identity. A run that both rules treat alike has the same name by both.
+IDENTITY_VERSION = 2
 # Incremented when the same configuration would train differently, so that old results are never used as new ones.
-IDENTITY_VERSION = 1
+_HASH_VERSION = 1
 
 # Current names, and the former names that recorded configurations and identities contain.
 FORMER_NAMES = {
@@ -29,7 +33,9 @@ NAMES_OF_TODAY = {former: name for name, former in FORMER_NAMES.items()}
 
 GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking")
 
-# Options for where and how a run trains, and which of its files are kept. All other options are its identity.
+# Options for where and how a run trains, and which of its files are kept. All other options are its identity, and
+# `PRECISION` is if it isn't `auto`.
+PRECISION = "device.precision"
 NOT_IDENTITY = frozenset(
     {
         "device",
@@ -39,6 +45,7 @@ NOT_IDENTITY = frozenset(
         "fail_fast",
         "save_model",
         "checkpoint_every",
+        "resumable",
         "target_accuracy",
         "record_host",
         "dataset.root",
@@ -73,14 +80,14 @@ def is_identity(name: str) -> bool:
     >>> is_identity("optimizer.lr"), is_identity("dataset.root"), is_identity("device.kind")
     (True, False, False)
     """
-    return name not in NOT_IDENTITY and name.partition(".")[0] not in NOT_IDENTITY
+    return name == PRECISION or (name not in NOT_IDENTITY and name.partition(".")[0] not in NOT_IDENTITY)
 
 
-def identity_config(config: dict[str, Any]) -> dict[str, Any]:
+def identity_config(config: dict[str, Any], version: int = IDENTITY_VERSION) -> dict[str, Any]:
     """The part of a run's resolved configuration that determines its result, in canonical form.
 
     Options that are null are dropped, so a new option with the default null renames no old run. Floats with an integer
-    value become integers, so `1` and `1.0` give the same run.
+    value become integers, so `1` and `1.0` give the same run. The precision `auto` is dropped like a null.
     """
     canonical: dict[str, Any] = _canonical(
         {
@@ -89,35 +96,51 @@ def identity_config(config: dict[str, Any]) -> dict[str, Any]:
             if is_identity(key)
         }
     )
+    if version > 1 and (precision := named_precision(config)) is not None:
+        canonical["device"] = {"precision": precision}
     return canonical
 
 
-def run_hash(config: dict[str, Any]) -> str:
-    """Eight hexadecimal digits of SHA-256 over the identity and its version; independent of the order of keys."""
-    text = json.dumps([IDENTITY_VERSION, identity_config(config)], sort_keys=True, separators=(",", ":"))
+def named_precision(config: dict[str, Any]) -> str | None:
+    """The precision that is asked for by name; None if the device chooses it."""
+    device = config.get("device")
+    precision = device.get("precision") if isinstance(device, dict) else None
+    return None if precision in (None, "auto") else str(precision)
+
+
+def run_hash(config: dict[str, Any], version: int = IDENTITY_VERSION) -> str:
+    """Eight hexadecimal digits of SHA-256 over the identity; independent of the order of keys."""
+    text = json.dumps([_HASH_VERSION, identity_config(config, version)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def run_name(config: dict[str, Any]) -> str:
+def run_name(config: dict[str, Any], version: int = IDENTITY_VERSION) -> str:
     """The run's directory below `outputs`: `<dataset>-<model>/<optimizer>[-<noise>]-seed<k>-<hash8>`."""
     names = {group: _file_name(config[group]["name"]) for group in ("dataset", "model", "optimizer", "noise")}
     noise = "" if names["noise"] == "none" else f"-{names['noise']}"
     folder = f"{names['dataset']}-{names['model']}"
-    return f"{folder}/{names['optimizer']}{noise}-seed{config['seed']}-{run_hash(config)}"
+    return f"{folder}/{names['optimizer']}{noise}-seed{config['seed']}-{run_hash(config, version)}"
 
 
-def contradiction(directory: Path, config: dict[str, Any]) -> str | None:
-    """Why a configuration doesn't belong to the run that the directory is named after; None if it does.
+def recorded_version(record: dict[str, Any]) -> int:
+    """The version of the rule by which a record's run was named; older records don't state it."""
+    version = record.get("identity_version", 1)
+    return version if isinstance(version, int) else 1
 
-    A directory that isn't named like a run, such as a renamed copy, may hold any configuration.
+
+def contradiction(directory: Path, record: dict[str, Any]) -> str | None:
+    """Why a record doesn't belong to the run that the directory is named after; None if it does.
+
+    A directory that isn't named like a run, such as a renamed copy, may hold any record.
     """
     named = NAMED_AS_A_RUN.search(os.path.basename(os.path.abspath(directory)))
     if named is None:
         return None
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, RecursionError):  # not a configuration
-        if run_hash(config) == named["hash"]:
+        config, version = record["config"], recorded_version(record)
+        if run_hash(config, version) == named["hash"]:
             return None
-        return f"of another run, {run_name(config)}"
+        return shortened(f"of another run, {run_name(config, version)}", 300)
     return "of no run that can be named"
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import LARGEST_INTEGER, NUMBER, SHARE
+from sweeper.runs.checks import AMOUNT, COUNT, EPOCHS, FLAG, NUMBER, SECONDS, SHARE, Damaged, Kind
 from sweeper.runs.layout import METRICS_FILE
-from sweeper.runs.record import Damaged
 from sweeper.runs.status import Status
 from sweeper.system.files import read_file
+from sweeper.system.limits import METRICS_BYTES, MOST_EPOCHS
 
 METRICS = (
     "epoch",  # from 1
@@ -28,6 +28,23 @@ METRICS = (
     "images_per_second",  # in training
 )
 
+ACCURACIES = tuple(name for name in METRICS if name.endswith("accuracy"))
+
+# A run's figures in `run.json` and in the table.
+FROM_RESULT: dict[str, Kind] = {
+    "final_test_accuracy": SHARE,  # after the last epoch; final_ figures exist only for completed runs
+    "best_test_accuracy": SHARE,  # the highest over all epochs
+    "best_epoch": EPOCHS,  # the first epoch with that accuracy
+    "final_val_accuracy": SHARE,  # on the images held out by dataset.validation_fraction
+    "best_val_accuracy": SHARE,
+    "final_train_loss": NUMBER,
+    "steps_to_target": COUNT,  # until the first epoch that reached target_accuracy; inf: never; empty: no target
+    "train_seconds": SECONDS,  # without evaluation
+    "images_per_second": AMOUNT,  # in training
+    "peak_memory_bytes": COUNT,  # of the device; on the CPU, of the process
+    "shared_device": FLAG,  # other runs used the device at the same time: its seconds aren't comparable
+}
+
 Row = dict[str, float | None]
 
 
@@ -40,7 +57,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     if not os.path.isfile(path):
         return [], None
     try:
-        content = read_file(path)
+        content = read_file(path, METRICS_BYTES)
     except OSError as error:
         return [], f"{METRICS_FILE}: {error.strerror or error}"
     lines = content.decode(errors="replace").split("\n")
@@ -49,7 +66,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
     rows: list[Row] = []
     try:
         for line in lines[1:-1]:
-            rows.append(_read_line(line))
+            rows.append(read_line(line))
     except (ValueError, Damaged):
         return rows, f"{METRICS_FILE}: only its first {len(rows)} rows can be read"
     if lines[-1] or len(lines) == 1:
@@ -94,6 +111,21 @@ def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:
     return found if rows else dict.fromkeys(found) | {"epochs_done": 0}
 
 
+def check_figures(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a result, validated; None for those that it lacks.
+
+    Raises:
+        Damaged: a figure is of another kind.
+    """
+    never = result.get("steps_to_target") == "inf"
+    if never:
+        result = {**result, "steps_to_target": None}
+    values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
+    if never:
+        values["steps_to_target"] = math.inf
+    return values
+
+
 def _steps_to_target(tested: list[Mapping[str, Any]], target: float | None, status: Status) -> int | str | None:
     if target is None:
         return None
@@ -105,11 +137,17 @@ def finite_or_none(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _read_line(line: str) -> Row:
+def read_line(line: str) -> Row:
+    """A row of `metrics.csv`.
+
+    Raises:
+        ValueError, Damaged: it isn't one.
+    """
     row = dict(zip(METRICS, (float(cell) if cell else None for cell in line.split(",")), strict=True))
-    for name in ("epoch", "step", "train_seconds", "images_per_second"):
-        if (value := NUMBER.check(name, row[name])) is None or not 0 <= value < LARGEST_INTEGER:
+    for name, kind in (("epoch", AMOUNT), ("step", AMOUNT), ("train_seconds", SECONDS), ("images_per_second", AMOUNT)):
+        if (value := kind.check(name, row[name])) is None or (name == "epoch" and value >= MOST_EPOCHS):
             raise ValueError(name)
-    for name in ("test_accuracy", "val_accuracy"):
-        SHARE.check(name, row[name])
+    for name in ACCURACIES:
+        if (value := row[name]) is not None and not (math.isnan(value) and name.endswith("train_accuracy")):
+            SHARE.check(name, value)
     return row

@@ -7,23 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.identity import IDENTITY_VERSION, contradiction
+from sweeper.runs.checks import Damaged as Damaged  # noqa: PLC0414  for its importers
+from sweeper.runs.identity import IDENTITY_VERSION, contradiction, recorded_version
 from sweeper.runs.layout import LOCK_FILE, RUN_FILE
+from sweeper.runs.metrics import check_figures
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
+from sweeper.system.limits import RECORD_BYTES
 from sweeper.system.lock import is_alive, read_lock
 
 # The version of `run.json`'s schema. To increment it, add the migration from the previous version below.
 SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from this version to the next
-LARGEST_RECORD = 2**24  # bytes of `run.json`
 # The errors of opening it that mean that the file is missing or isn't a record.
 _NO_RECORD = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG)
-
-
-class Damaged(Exception):
-    """A file in a run directory is damaged. One line."""
 
 
 class Refused(Damaged, BadInput):
@@ -34,6 +32,18 @@ class OfAnotherRun(Damaged):
     """A file is whole but belongs to another run: keep it, don't use it for this run."""
 
 
+class _KeyTwice(Exception):
+    """An object in JSON has a key twice. The message is the key."""
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        raise _KeyTwice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    return found
+
+
 def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     """The validated content of `run.json`, migrated to this version's schema.
 
@@ -41,17 +51,19 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
         own: also check that the record belongs to the run that the directory is named after.
 
     Raises:
-        Damaged: it is missing, cut off, or not a run's record.
+        Damaged: it is missing, cut off, or not a run's record, or a finished run has a figure that can't be.
         OfAnotherRun: its configuration gives another name than the directory's.
         Refused: it can't be read, or its schema or identity version is newer than this version knows.
     """
     path = directory / RUN_FILE
     try:
-        run = json.loads(read_file(path, LARGEST_RECORD))
+        run = json.loads(read_file(path, RECORD_BYTES), object_pairs_hook=_each_key_once)
     except OSError as error:
         if error.errno in _NO_RECORD:
             raise Damaged(f"{path}: {error.strerror or error}") from error
         raise Refused(f"{path}: can't be read: {error.strerror or error}; make it readable") from error
+    except _KeyTwice as error:
+        raise Damaged(f"{path}: names {str(error)!r:.40} twice") from error
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{path}: not whole JSON") from error
     if not isinstance(run, dict):
@@ -69,12 +81,19 @@ def read_run(directory: Path, own: bool = True) -> dict[str, Any]:
     )
     if not in_form:
         raise Damaged(f"{path}: not a run's record of schema {SCHEMA_VERSION}")
-    version = run.get("identity_version", 1)  # older records don't state it
-    if isinstance(version, int) and version > IDENTITY_VERSION:
+    if (version := recorded_version(run)) > IDENTITY_VERSION:
         raise Refused(f"{path}: of identity {version}, this sweeper knows up to {IDENTITY_VERSION}; update sweeper")
-    if own and (other := contradiction(directory, run["config"])) is not None:
+    if own and (other := contradiction(directory, run)) is not None:
         raise OfAnotherRun(f"{path}: {other}")
-    return {**run, "status": Status(run["status"])}
+    status = Status(run["status"])
+    if own and status.finished:
+        if not isinstance(run.get("error"), (str, type(None))):
+            raise Damaged(f"{path}: error must be a text")
+        try:
+            check_figures(run["result"] or {})
+        except Damaged as damage:
+            raise Damaged(f"{path}: {damage}") from damage
+    return {**run, "status": status}
 
 
 def _migrate(run: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
-from sweeper.runs.metrics import METRICS
-from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT, Run, damaged_row, read_row
+from sweeper.runs.metrics import FROM_RESULT, METRICS
+from sweeper.runs.rows import FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
@@ -24,7 +24,7 @@ COLUMNS = (
     "precision",  # fp32, bf16 or fp16
     *FROM_RESULT,
     "versions_differ",  # trained with other library versions than most rows here
-    "error",  # why it failed, diverged or is damaged, in one line
+    "error",  # why it failed, diverged or is damaged, or which file isn't that of a finished run, in one line
 )
 
 

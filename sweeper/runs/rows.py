@@ -1,18 +1,18 @@
 """Reads one run directory as one row of the table. Every value is validated; an invalid record gives a damaged row."""
 
 import json
-import math
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT, Kind
-from sweeper.runs.identity import contradiction, flat, identity_config
+from sweeper.runs.agreement import disagreement
+from sweeper.runs.checks import COUNT, DEVICE, EPOCHS, NUMBER, OPTION, SECONDS, SEED, SHARE, TEXT, Damaged, Kind
+from sweeper.runs.identity import contradiction, flat, identity_config, named_precision
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
-from sweeper.runs.metrics import figures_so_far, read_metrics
-from sweeper.runs.record import Damaged, effective_status, read_run
+from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
+from sweeper.runs.record import effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
@@ -29,24 +29,10 @@ FROM_CONFIG: dict[str, tuple[str, Kind]] = {
     "seed": ("seed", SEED),
     "lr": ("optimizer.lr", NUMBER),
     "weight_decay": ("optimizer.weight_decay", NUMBER),
-    "epochs": ("epochs", COUNT),
+    "epochs": ("epochs", EPOCHS),
     "batch_size": ("batch_size", COUNT),
 }
 OPTIONAL = ("noise_rate", "lr", "weight_decay")  # a third-party optimizer may lack them
-
-FROM_RESULT: dict[str, Kind] = {
-    "final_test_accuracy": SHARE,  # after the last epoch; final_ figures exist only for completed runs
-    "best_test_accuracy": SHARE,  # the highest over all epochs
-    "best_epoch": COUNT,  # the first epoch with that accuracy
-    "final_val_accuracy": SHARE,  # on the images held out by dataset.validation_fraction
-    "best_val_accuracy": SHARE,
-    "final_train_loss": NUMBER,
-    "steps_to_target": COUNT,  # until the first epoch that reached target_accuracy; inf: never; empty: no target
-    "train_seconds": AMOUNT,  # without evaluation
-    "images_per_second": AMOUNT,  # in training
-    "peak_memory_bytes": COUNT,  # of the device; on the CPU, of the process
-    "shared_device": FLAG,  # other runs used the device at the same time: its seconds aren't comparable
-}
 
 
 @dataclass(slots=True)
@@ -59,6 +45,7 @@ class Run:
         configuration: the identity without the seed, as JSON; "" if the record can't be read.
         conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
         versions: of sweeper and the libraries; empty if none were recorded.
+        other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
     """
 
     path: str
@@ -67,6 +54,7 @@ class Run:
     conditions: dict[str, str] = field(default_factory=dict)
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
+    other_files: str = ""
 
     @property
     def status(self) -> Status:
@@ -99,7 +87,7 @@ def _read(directory: Path, name: str) -> Run:
         row = _row(run, directory, name)
     except Damaged as damage:
         raise Damaged(f"{RUN_FILE}: {damage}") from damage
-    if (other := contradiction(directory, run["config"])) is not None:  # after values, whose error says more
+    if (other := contradiction(directory, run)) is not None:  # after values, whose error says more
         raise Damaged(f"{RUN_FILE}: {other}")
     return row
 
@@ -114,14 +102,17 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
     for column, kind in (("device", DEVICE), ("precision", TEXT)):
         values[column] = kind.check(f"environment.{column}", environment.get(column))
     status = effective_status(run, directory)
+    target = SHARE.check("target_accuracy", config.get("target_accuracy"))
+    other_files = ""
     if status.goes_on:
-        target = SHARE.check("target_accuracy", config.get("target_accuracy"))
         rows, damage = read_metrics(directory / METRICS_FILE)
         result = {**result, **figures_so_far(rows, target)}
         error = error or damage
+    elif status.finished and (other_files := disagreement(directory, run) or ""):
+        error = f"{error}; {other_files}" if error else other_files
     values |= _result_values(result, status)
     # Less device time than training time: the run shared the device, or it was killed and the count is incomplete.
-    cost = AMOUNT.check("environment.device_seconds", environment.get("device_seconds"))
+    cost = SECONDS.check("environment.device_seconds", environment.get("device_seconds"))
     if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
         values["shared_device"] = None
     values |= {"run": name, "status": status.value, "error": shortened(error) if error else None}
@@ -132,7 +123,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
     digest = TEXT.check("environment.data_digest", environment.get("data_digest"))
     conditions = {
         "device": values["device"],
-        "precision": values["precision"],
+        "precision": values["precision"] if named_precision(config) is None else None,
         "torch": versions.get("torch"),
         "sweeper": versions.get("sweeper"),
         "data": digest and digest[:8],
@@ -143,7 +134,8 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         sys.intern(json.dumps(identity_config({**config, "seed": None}), sort_keys=True)),
         {what: value for what, value in conditions.items() if value},
         tuple(sorted(versions.items())),
-        COUNT.check("result.epochs_done", result.get("epochs_done")) or 0,
+        EPOCHS.check("result.epochs_done", result.get("epochs_done")) or 0,
+        other_files,
     )
 
 
@@ -154,7 +146,9 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
             raise Damaged(f"config has the name {name!r:.40}")
     if len(values) > MOST_VALUES:
         raise Damaged(f"config has more than {MOST_VALUES} values")
-    head = {column: kind.check(source, values.pop(source, None)) for column, (source, kind) in FROM_CONFIG.items()}
+    head = {column: kind.check(source, _value_at(config, source)) for column, (source, kind) in FROM_CONFIG.items()}
+    for source, _ in FROM_CONFIG.values():
+        values.pop(source, None)
     values = {
         name: shortened(json.dumps(value)) if isinstance(value, list) else value for name, value in values.items()
     }
@@ -168,14 +162,16 @@ def _config_values(config: dict[str, Any]) -> dict[str, Any]:
     return {**{name: OPTION.check(name, value) for name, value in values.items()}, **head}
 
 
+def _value_at(config: dict[str, Any], name: str) -> Any:
+    """The value of a dotted name; None if it is missing."""
+    group, dot, option = name.partition(".")
+    value = config.get(group)
+    return value if not dot else value.get(option) if isinstance(value, dict) else None
+
+
 def _result_values(result: dict[str, Any], status: Status) -> dict[str, Any]:
     """The figures; final ones only of a completed run, which has them for certain."""
-    never = result.get("steps_to_target") == "inf"
-    if never:
-        result = {**result, "steps_to_target": None}
-    values = {column: kind.check(f"result.{column}", result.get(column)) for column, kind in FROM_RESULT.items()}
-    if never:
-        values["steps_to_target"] = math.inf
+    values = check_figures(result)
     if status is not Status.COMPLETED:
         return values | {column: None for column in values if column.startswith("final_")}
     for column in ("final_test_accuracy", "best_test_accuracy"):

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.runs.checks import EPOCHS
 from sweeper.runs.layout import METRICS_FILE, TABLE_FILES
 from sweeper.runs.metrics import read_metrics
-from sweeper.system.files import remove_file, remove_leftovers, write_atomically, write_mark
+from sweeper.system.files import read_file, remove_file, remove_leftovers, write_atomically, write_mark
+from sweeper.system.limits import NOTE_BYTES, SWEEP_BYTES
 from sweeper.system.lock import is_alive
 from sweeper.system.processes import is_here, this_process
 
 VARIABLE = "SWEEPER_SWEEP"
 
 PATTERN = ".sweep-*.json"
-MOST_BYTES = 2**26
 LONG_AGO = 3600.0  # seconds; by then every write of a file and every stop of a sweep has ended
 
 
@@ -90,10 +91,10 @@ def tidy_folder(outputs: Path) -> None:
         for sweep in read_sweeps(outputs):
             if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
                 key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
-                remove_file(stop_file(outputs, key))
+                SweepStop(stop_file(outputs, key)).remove_files()
                 remove_file(sweep.path)
         own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
-        remove_leftovers(outputs, {*TABLE_FILES, "stop", "writable", *own}, LONG_AGO)
+        remove_leftovers(outputs, {*TABLE_FILES, "skip", "stop", "writable", *own}, LONG_AGO)
 
 
 def remove_sweep(outputs: Path, key: str) -> None:
@@ -112,14 +113,12 @@ def read_sweeps(outputs: Path) -> list[Sweep]:
 
 
 def _read(path: Path) -> Sweep:
-    if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise ValueError(path)
-    content: Any = json.loads(path.read_bytes())
+    content: Any = json.loads(read_file(path, SWEEP_BYTES))
     began = path.stat().st_mtime
     folder = os.path.realpath(path.parent)
     runs = []
     for name, (epochs, done, anew) in _dictionary(_dictionary(content)["runs"]).items():
-        if not all(isinstance(n, int) and 0 <= n < 2**31 for n in (epochs, done)) or "\0" in name:
+        if not all(EPOCHS.fits(n) for n in (epochs, done)) or "\0" in name:
             raise ValueError(name)
         runs.append(Planned(os.path.normpath(os.path.join(folder, name)), epochs, min(done, epochs), anew is True))
     return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_here(content))
@@ -160,8 +159,8 @@ class SweepStop:
 
     def reason(self) -> str | None:
         try:
-            return self.path.read_text()
-        except OSError:
+            return read_file(self.path, NOTE_BYTES).decode()
+        except (OSError, ValueError):
             return None
 
     def requested(self) -> bool:
@@ -171,6 +170,14 @@ class SweepStop:
             self._there = self.path.exists()
         return self._there
 
+    def list_to_skip(self, number: str) -> Path:
+        """The file that lists the runs to skip in a launch of this sweep."""
+        return self.path.with_name(f".skip-{self.key}_{number}")
+
+    def lists(self) -> Iterable[Path]:
+        """All files that list runs to skip."""
+        return self.path.parent.glob(f".skip-{self.key}_*")
+
     @property
     def key(self) -> str:
         """The sweep's id."""
@@ -178,5 +185,9 @@ class SweepStop:
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
-            remove_file(self.path)
+            self.remove_files()
         os.environ.pop(VARIABLE, None)
+
+    def remove_files(self) -> None:
+        for path in (*self.lists(), self.path):
+            remove_file(path)

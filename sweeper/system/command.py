@@ -2,7 +2,7 @@
 
 import argparse
 import contextlib
-import os
+import importlib
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from sweeper import __version__
-from sweeper.system.errors import BadInput, RunFailed
+from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import say_what_failed
-from sweeper.system.terminal import writing_stdout
-from sweeper.system.text import printable
+from sweeper.system.module_path import tell_children
+from sweeper.system.paths import given_path
+from sweeper.system.process_start import is_lack_of_memory, prepare_command
+from sweeper.system.terminal import tell, writing_stdout
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,16 +24,16 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, module: str, description: str) -> None:
         super().__init__(prog=f"python -m sweeper.{module}", description=description)
         words = "folders of runs (default: outputs)"
-        self.add_argument("outputs", nargs="*", default=["outputs"], type=_folder, help=words)
+        self.add_argument("outputs", nargs="*", default=["outputs"], type=given_folder, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message}; see {self.prog} --help")
 
 
-def _folder(text: str) -> str:
-    """The folder; `outputs=DIR`, as `sweeper.train` takes it, is accepted too."""
-    return text.removeprefix("outputs=")
+def given_folder(text: str) -> str:
+    """A folder that a command takes; `outputs=DIR`, as `sweeper.train` takes it, is accepted too."""
+    return str(given_path(text.removeprefix("outputs=")))
 
 
 @contextlib.contextmanager
@@ -54,21 +56,32 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run; 2 for bad input or a file that
-    can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
-    if sys.stdout is None:  # closed, as by `>&-`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run or too little memory; 2 for bad
+    input or a file that can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
     try:
+        prepare_command()
         try:
             return command() or 0
         finally:
             with writing_stdout():
                 sys.stdout.flush()  # what argparse printed
     except (BadInput, RunFailed) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        tell(f"error: {error}")
         return 2 if isinstance(error, BadInput) else 1
-    except OSError as error:
-        print(f"error: {printable(say_what_failed(error))}", file=sys.stderr)
+    except (MemoryError, ImportError, OSError) as error:
+        if is_lack_of_memory(error):
+            tell(f"error: out of memory ({named(error)}); allow this process more, see ulimit -v")
+            return 1
+        if not isinstance(error, OSError):
+            raise
+        tell(f"error: {say_what_failed(error)}")
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def run_command(module: str) -> int:
+    """Import a command's module and call its `main`: what goes wrong at the import is an exit code and a line too."""
+    with contextlib.suppress(OSError):  # the working folder was removed
+        tell_children()
+    return exit_code_of(lambda: importlib.import_module(module).main())

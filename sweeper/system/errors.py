@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from sweeper.system.text import printable
+
 ALIASES = {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}  # what other programs call our options
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
 OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
@@ -31,16 +33,20 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("first\\nsecond"))
     'first second'
     """
-    return " ".join(_words(error).split()) or type(error).__name__
+    return printable(" ".join(_words(error).split())) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message; Hydra, torch and Optuna append a list or a trace.
+    """The first line of an exception's message; Hydra, torch and Optuna append a list or a trace. One that ends in a
+    colon is continued by the next.
 
-    >>> first_line(ValueError("first\\nsecond"))
-    'first'
+    >>> first_line(ValueError("first\\nsecond")), first_line(ValueError("not found:\\n\\n  second\\nthird"))
+    ('first', 'not found: second')
     """
-    return (_words(error).strip() or type(error).__name__).splitlines()[0]
+    first, *others = (_words(error).strip() or type(error).__name__).splitlines()
+    if first.rstrip().endswith(":"):
+        first = " ".join([first.rstrip(), *[line.strip() for line in others if line.strip()][:1]])
+    return printable(first.rstrip().rstrip(":")).strip()
 
 
 def _words(error: BaseException) -> str:

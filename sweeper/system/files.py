@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parents[1]  # where sweeper is installed; in a clone, its folder there
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
@@ -45,13 +46,13 @@ def create_whole(path: Path, content: str) -> bool:
     """Create a file atomically by a hard link; False if it already exists."""
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        beside.write_text(content)
+        beside.write_text(content, encoding="utf-8")
         try:
             os.link(beside, path)
         except FileExistsError:
             return False
         except OSError:  # a file system without hard links, e.g. exFAT
-            with path.open("x") as file:
+            with path.open("x", encoding="utf-8") as file:
                 file.write(content)
     except FileExistsError:
         return False
@@ -62,7 +63,7 @@ def create_whole(path: Path, content: str) -> bool:
 
 def write_mark(path: Path, text: str) -> None:
     """Write a marker file, not atomically: its existence is the message, the text is the reason."""
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def make_folder(path: Path) -> None:
@@ -139,22 +140,48 @@ def _beside(path: Path, content: bytes, durable: bool = True) -> Iterator[Path]:
         raise
 
 
-def read_file(path: Path, most: int | None = None) -> bytes:
+def read_file(path: Path, most: int) -> bytes:
     """A file's content. Pipes and devices are refused, since reading them may block or never end.
 
     Args:
-        most: the largest size to read, in bytes.
+        most: the largest size to read, in bytes; `limits` has it for each file.
 
     Raises:
         OSError: it doesn't exist, isn't a regular file, is too large or can't be read.
     """
-    with open(path, "rb", opener=_open_without_waiting) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a file", str(path))
-        if most is not None and status.st_size > most:
-            raise OSError(errno.EFBIG, f"of more than {most >> 20} MiB", str(path))
-        return file.read()
+    with _open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            limit = f"{most >> 20} MiB" if most >= 2**20 else f"{most >> 10} KiB"
+            raise OSError(errno.EFBIG, f"of more than {limit}", str(path))
+        return file.read(size)
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file's content, which is read in blocks.
+
+    Raises:
+        OSError: it doesn't exist, isn't a regular file or can't be read.
+    """
+    with _open_regular(path) as file:
+        return _digest(file, os.fstat(file.fileno()).st_size)
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    """The hexadecimal SHA-256 of the next `size` bytes, which are read in blocks."""
+    digest = hashlib.sha256()
+    while size > 0 and (block := file.read(min(size, 2**20))):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest()
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return file
 
 
 def with_checksum(content: bytes) -> bytes:
@@ -162,16 +189,34 @@ def with_checksum(content: bytes) -> bytes:
     return content + hashlib.sha256(content).hexdigest().encode()
 
 
-def without_checksum(content: bytes) -> bytes:
-    """The content without the checksum that `with_checksum` appended.
+def read_without_checksum(path: Path) -> bytes:
+    """A file's content without the checksum that `with_checksum` appended.
+
+    A file has any size here, so the checksum is computed in blocks, before the content takes memory.
 
     Raises:
         ValueError: the checksum doesn't match.
+        OSError: as for `read_file`.
     """
-    content, checksum = content[:-64], content[-64:]
-    if hashlib.sha256(content).hexdigest().encode() != checksum:
-        raise ValueError("its checksum doesn't match")
-    return content
+    with _open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size - 64
+        file.seek(max(0, size))
+        checksum = file.read(64)
+        if not re.fullmatch(rb"[0-9a-f]{64}", checksum):
+            raise ValueError("it has no checksum")
+        file.seek(0)
+        if _digest(file, size).encode() != checksum:
+            raise ValueError("its checksum doesn't match")
+        file.seek(0)
+        return file.read(size)
+
+
+def when_written(path: Path) -> int | None:
+    """The time of a file's last write, in nanoseconds since 1970; None if it isn't there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def clear_way(path: Path) -> None:
@@ -191,12 +236,11 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
 
 def say_what_failed(error: OSError) -> str:
     """One line: the file and the reason."""
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-
-
-def relative(path: str, start: Path) -> str:
-    """A path relative to the folder `start`."""
-    return Path(os.path.relpath(Path(path).expanduser().resolve(), start.resolve())).as_posix()
+    return (
+        f"{error.filename}: {error.strerror}"
+        if error.filename and error.strerror
+        else str(error) or type(error).__name__
+    )
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

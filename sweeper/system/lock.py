@@ -6,6 +6,7 @@ seconds with a counter that it increments. An observer presumes the owner dead w
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.system.files import create_whole, make_folder, read_file, remove_file, write_atomically
+from sweeper.system.limits import LOCK_BYTES
 from sweeper.system.processes import describe, is_here, process_started, this_process
 
 HEARTBEAT = 5.0  # seconds between two writes of the counter
@@ -129,6 +131,11 @@ class Lock:
         return seen is not None and seen.get("owner") == self._me["owner"]
 
 
+def holds_any() -> bool:
+    """Whether this process holds or acquires a lock."""
+    return bool(_held)
+
+
 def read_lock(path: Path) -> dict[str, Any] | None:
     """The lock's content; None if there is no lock or it can't be read."""
     try:
@@ -141,7 +148,8 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     """Whether the owner recorded in the lock is alive. Immediate for a process of this machine.
 
     For an owner on another machine it watches the counter for up to `PATIENCE` seconds. With `wait=False` it goes by
-    the file's age instead, which is right unless the two clocks differ by more than that.
+    the file's age instead, which is right unless the two clocks differ by more than that. A file that is dated ahead by
+    more is no heartbeat either.
     """
     if is_here(seen):
         if seen.get("pid") == os.getpid() and "owner" in seen:
@@ -150,7 +158,7 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
         return started is not None and seen.get("process_started") in (started, "")
     if not wait:
         try:
-            return time.time() - path.stat().st_mtime < PATIENCE
+            return abs(time.time() - path.stat().st_mtime) < PATIENCE
         except OSError:
             return False
     deadline = time.monotonic() + PATIENCE
@@ -166,14 +174,16 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
 
 
 def _read_bytes(path: Path) -> bytes | None:
-    """The file's content; None if it doesn't exist; empty for what isn't a regular file, such as a dangling link.
+    """The file's content; None if it doesn't exist; empty for what is no lock, such as a dangling link or a huge file.
 
     Raises:
         OSError: the file exists but can't be read at the moment or by this user.
     """
     try:
-        return read_file(path)
+        return read_file(path, LOCK_BYTES)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            return b""  # no lock of ours
         try:
             kind = path.lstat().st_mode
         except FileNotFoundError:

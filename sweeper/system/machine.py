@@ -89,7 +89,7 @@ def _groups(controller: str) -> Iterator[Path]:
 def _read(file: Path) -> str:
     """The file's text; empty if it doesn't exist or can't be read."""
     try:
-        return file.read_text(errors="surrogateescape").strip()
+        return file.read_text(encoding="utf-8", errors="surrogateescape").strip()
     except OSError:
         return ""
 

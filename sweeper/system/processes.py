@@ -5,6 +5,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from sweeper.system.text import shortened
+
 
 def is_here(seen: dict[str, Any]) -> bool:
     """Whether the recorded process belongs to this boot of this machine."""
@@ -12,7 +14,7 @@ def is_here(seen: dict[str, Any]) -> bool:
 
 
 def describe(seen: dict[str, Any]) -> str:
-    return f"process {seen.get('pid')} on host {seen.get('host')}"
+    return shortened(f"process {seen.get('pid')} on host {seen.get('host')}", 200)
 
 
 def this_process() -> dict[str, Any]:
@@ -24,7 +26,7 @@ def this_process() -> dict[str, Any]:
 def _boot() -> str:
     """The id of this boot; distinguishes machines with the same host name (containers, cloned images)."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 

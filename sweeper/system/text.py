@@ -1,19 +1,33 @@
 """Formats numbers and texts for people."""
 
+import re
+
 LONGEST_TEXT = 1000
+
+# A zero-width joiner or non-joiner of an emoji, or of a word in Indic or Persian script.
+_JOINED = re.compile("(?<=[^\x00-\u02ff\u200c\u200d])[\u200c\u200d](?=[^\x00-\u02ff\u200c\u200d])")
 
 
 def printable(text: str) -> str:
-    """`text` in one line: control characters, line ends and broken code points become spaces."""
+    """`text` in one line as every terminal, page and file may show it.
+
+    Control characters, so escape sequences too, line ends, characters that turn the direction of writing or have no
+    width, and broken code points become spaces. Letters of any script and emoji stay as they are.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else " " for c in text)
+    return "".join(c if c.isprintable() or _JOINED.match(text, k) else " " for k, c in enumerate(text))
 
 
-def shortened(text: str) -> str:
-    """`text` in one line of at most `LONGEST_TEXT` characters."""
-    text = printable(text[: LONGEST_TEXT + 1])
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+def printable_lines(text: str) -> str:
+    """`text` with its line ends, each line printable."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def shortened(text: str, most: int = LONGEST_TEXT) -> str:
+    """`text` in one line of at most so many characters."""
+    text = printable(text[: most + 1])
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def percent(accuracy: float | None) -> str:

@@ -32,7 +32,7 @@ class Assignment:
 
     def files(self) -> RunDirectory:
         """The run's files by absolute path, so that a change of the working folder doesn't matter."""
-        return RunDirectory(self.directory.absolute())
+        return RunDirectory(self.directory.absolute(), self.directory)
 
     def as_typed(self, words: object) -> str:
         """The message with the directory as the user named it, instead of its absolute path."""

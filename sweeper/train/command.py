@@ -3,8 +3,8 @@
 import sys
 
 from sweeper import __version__
-from sweeper.config.command_line import read_command_line
-from sweeper.config.grid import compose_grid
+from sweeper.config.command_line import parser, read_command_line
+from sweeper.config.grid import expand
 from sweeper.system.command import exit_code_of
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
@@ -18,7 +18,7 @@ _ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
 
 def main() -> int:
     """Run the command. Returns the exit code: 0 if all runs completed or diverged, 1 if one failed or the tables
-    couldn't be written, 2 for bad input, 130 or 143 if interrupted."""
+    couldn't be written, 2 for bad input, 129, 130 or 143 if interrupted."""
     return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
 
 
@@ -27,12 +27,12 @@ def _train(arguments: list[str]) -> int:
         say(f"sweeper {__version__}")
         return 0
     if any(a.split("=")[0] in _ASKING for a in arguments):
-        ask_hydra(arguments)
+        ask_hydra(parser().parse_args(arguments))
         return 0
-    grid = compose_grid(arguments)
-    find_launcher(grid.launcher_options).check(grid.launcher_options)
     asked = read_command_line(arguments)
+    grid = expand(asked)
+    find_launcher(grid.launcher_options).check(grid.launcher_options)
     if asked.cfg or asked.info:
-        ask_hydra(arguments)
+        ask_hydra(asked)
         return 0
     return carry_out(grid, asked)

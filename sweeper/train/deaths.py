@@ -7,8 +7,7 @@ are recorded as failed, and all others are launched again.
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,17 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE
 from sweeper.runs.record import Damaged, read_run, recorded_status
 from sweeper.runs.status import Status
+from sweeper.runs.sweep_files import SweepStop
+from sweeper.system.files import write_atomically
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_here
+from sweeper.system.terminal import tell
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Cell
     from sweeper.train.launchers.interface import Launcher
 
-PASSED_OVER = "SWEEPER_PASSED_OVER"  # names of runs that a launcher's workers must skip
+PASSED_OVER = "SWEEPER_PASSED_OVER"  # the number of a launch's list of runs that the launcher's workers must skip
 
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
@@ -41,18 +43,31 @@ def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:
         if (owner := dead_owner(directory)) is not None:
             dead.append(directory)
             what = f"{describe(owner)} ended in the middle of it (killed, a crash, or os._exit)"
-            print(f"{directory}: {what}; it goes on from its checkpoint{then}", file=sys.stderr, flush=True)
+            tell(f"{directory}: {what}; it goes on from its checkpoint{then}")
     return dead
 
 
-def passing_over(directories: Iterable[Path]) -> list[str]:
-    """The override that makes any launcher skip these runs; empty for no runs."""
-    names = ":".join(sorted(map(_name, directories)))
-    return [f"++hydra.job.env_set.{PASSED_OVER}='{names}'"] if names else []
+def passing_over(directories: Collection[Path]) -> list[str]:
+    """Write the list of runs to skip in the next launch. Returns the override that names it; empty for no runs.
+
+    The list is a file, as an environment variable can't have more than some thousand names.
+    """
+    if not directories:
+        return []
+    sweep = SweepStop.current()
+    assert sweep is not None
+    number = str(1 + sum(1 for _ in sweep.lists()))  # a name of its own: another machine may see a file's changes late
+    names = "\n".join(sorted(map(_name, directories)))
+    write_atomically(sweep.list_to_skip(number), names.encode(), durable=False)
+    return [f"++hydra.job.env_set.{PASSED_OVER}='{number}'"]
 
 
 def is_passed_over(directory: Path) -> bool:
-    return _name(directory) in os.environ.get(PASSED_OVER, "").split(":")
+    """Whether this launch must skip the run."""
+    sweep, number = SweepStop.current(), os.environ.get(PASSED_OVER)
+    if sweep is None or number is None:
+        return False
+    return _name(directory) in sweep.list_to_skip(number).read_text(encoding="utf-8").splitlines()
 
 
 def _name(directory: Path) -> str:
@@ -107,7 +122,7 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
     run = RunDirectory(cell.directory)
     with contextlib.suppress(OSError, Locked, Damaged), run.lock():
         run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
-    print(f"{cell.directory}: failed: {error}", file=sys.stderr, flush=True)
+    tell(f"{cell.directory}: failed: {error}")
 
 
 def _end(code: int) -> str:

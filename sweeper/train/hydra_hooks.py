@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from sweeper.system.terminal import tell
+
 
 class RunLog(logging.FileHandler):
     """The log handler of Hydra's `job_logging`. Lines that can't be written, e.g. on a full disk, are dropped,
@@ -32,4 +34,4 @@ class RunLog(logging.FileHandler):
     def _leave_out(self, error: OSError) -> None:
         if not self._said:
             self._said = True
-            print(f"{self.baseFilename}: {error.strerror}; the log is left out", file=sys.stderr, flush=True)
+            tell(f"{self.baseFilename}: {error.strerror}; the log is left out")

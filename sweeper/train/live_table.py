@@ -14,6 +14,8 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from sweeper.system.terminal import exit_when_terminated, leave_closed_terminal
+
 SHOWN = "SWEEPER_SHOWN"  # set in the environment of a sweep's processes while the table is shown
 END = b"\0end of the table\n"
 PATIENCE = 10.0  # seconds to wait for the last lines to be shown
@@ -66,6 +68,7 @@ class _Show:
             return
         sys.stderr.flush()
         os.dup2(self._terminal, 2)
+        leave_closed_terminal()
         os.environ.pop(SHOWN, None)
         os.write(self._writing, END)
         self._ended.wait(PATIENCE)
@@ -103,7 +106,7 @@ def main() -> int:
     """The process that shows the table. It ignores the terminal's signals; the sweep ends it by closing its input."""
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    exit_when_terminated()
     from rich.console import Console
 
     from sweeper.watch.command import show_live

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from sweeper.runs.checks import SECONDS, Damaged
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.system.files import make_folder, remove_file, temporary_folder, write_mark
 from sweeper.system.processes import process_started
@@ -71,8 +72,9 @@ class DeviceTime:
         self.seconds = 0.0
         self._parallel = parallel
         self._last = time.perf_counter()
-        with contextlib.suppress(TypeError, ValueError):  # a resumed run continues its count
-            self.seconds = max(0.0, float((record or {"environment": {}})["environment"].get("device_seconds") or 0))
+        with contextlib.suppress(Damaged):  # a resumed run continues its count
+            before = (record or {"environment": {}})["environment"].get("device_seconds")
+            self.seconds = float(SECONDS.check("environment.device_seconds", before) or 0)
 
     def count(self) -> float:
         """Add the time since the last call; returns the total seconds."""

@@ -1,9 +1,11 @@
 """Shows a run's progress: a bar on a terminal, one line per epoch elsewhere, nothing inside a sweep."""
 
+import contextlib
 import sys
 import time
 from typing import Any
 
+from sweeper.system.terminal import tell
 from sweeper.system.text import duration, percent
 
 Row = dict[str, Any]
@@ -27,14 +29,16 @@ class Progress:
             f"test {percent(row.get('test_accuracy'))}  train loss {row['train_loss']:.4f}  "
             f"{row['images_per_second']:,.0f} images/s  {duration(left)} left"
         )
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
-        elif not self.quiet:
-            print(f"epoch {row['epoch']}/{self.epochs}  {text}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
+            elif not self.quiet:
+                tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with contextlib.suppress(OSError):
+                self._bar.stop()
 
 
 def _bar(epochs: int) -> Any:

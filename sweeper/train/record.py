@@ -18,7 +18,8 @@ from sweeper.engine.devices import Device, peak_memory_bytes
 from sweeper.engine.numerics import carry_over, describe
 from sweeper.runs.metrics import figures
 from sweeper.runs.status import Status
-from sweeper.system.files import PACKAGE, relative
+from sweeper.system.files import PACKAGE
+from sweeper.system.paths import relative
 
 
 def describe_environment(
@@ -67,7 +68,7 @@ def _commit() -> str | None:
         return os.environ.get("SWEEPER_COMMIT") or None
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

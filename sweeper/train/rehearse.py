@@ -1,7 +1,7 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.runs.access import make_outputs
 from sweeper.system.machine import cores
+from sweeper.system.terminal import tell
 
 
 def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
@@ -37,36 +38,59 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
     for outputs in {config["outputs"] for config in configs}:  # last, so that an error above leaves no folder behind
         make_outputs(Path(outputs))
         for options in _distinct(configs, "tracking"):
-            prepare_tracking(options, Path(outputs).expanduser().resolve())
+            prepare_tracking(options, Path(outputs).resolve())
 
 
 def _build_once(configs: list[dict[str, Any]]) -> None:
-    """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code."""
+    """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code.
+
+    Each kind of model and of optimizer also takes a few steps; see `sweeper.engine.rehearsal`.
+    """
     from sweeper.engine.averaging import build_ema
     from sweeper.engine.build import build_model, build_optimizer, build_schedule
+    from sweeper.engine.rehearsal import Rehearsal
     from sweeper.engine.training import batch_sizes
     from sweeper.train.trackers.tracking import check_tracking
 
     for options in _distinct(configs, "tracking"):
         check_tracking(options)
+    rehearsals = {resumable: Rehearsal(warn=not resumable) for resumable in (True, False)}
     seen, told = set[str](), set[str]()
     models: dict[str, Any] = {}
     for config in configs:
-        parts = [config[key] for key in ("dataset", "noise", "model", "optimizer", "schedule")]
-        parts += [config[key] for key in ("batch_size", "drop_last", "ema")]
-        if (key := json.dumps(parts, sort_keys=True)) in seen:
+        parts = [config[key] for key in ("dataset", "noise", "model", "batch_size", "drop_last", "resumable")]
+        whole = [*parts, *(config[key] for key in ("optimizer", "schedule", "ema"))]
+        if (key := json.dumps(whole, sort_keys=True)) in seen:
             continue
         seen.add(key)
-        data = load_run_data(config)
+        data, rehearsal = load_run_data(config), rehearsals[config["resumable"]]
         if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
             told.add(line)
-            print(line, file=sys.stderr)
-        if (model_key := json.dumps(parts[:3], sort_keys=True)) not in models:
-            models = {model_key: build_model(config["model"], data.image_shape, len(data.classes), seed=0)}
-        optimizer = build_optimizer(config["optimizer"], models[model_key], config["decay_norms_and_biases"])
-        build_schedule(config["schedule"], optimizer, total_steps=100)
-        batch_sizes(len(data.train.labels), config["batch_size"], bool(config["drop_last"]))
-        build_ema(config["ema"], models[model_key], optimizer)
+            tell(line)
+        sizes = batch_sizes(len(data.train.labels), config["batch_size"], bool(config["drop_last"]))
+        build_again = partial(build_model, config["model"], data.image_shape, len(data.classes), seed=0)
+        if (model_key := json.dumps(parts, sort_keys=True)) not in models:
+            models = {model_key: rehearsal.model(config["model"], build_again, data.image_shape, sizes)}
+        model = models[model_key]
+
+        def build(model: Any, config: dict[str, Any] = config) -> Any:
+            optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
+            return optimizer, build_schedule(config["schedule"], optimizer, total_steps=100)
+
+        build_ema(config["ema"], model, build(model)[0])
+        kind = json.dumps([model_key, _without_values(config["optimizer"]), _without_values(config["schedule"])])
+        if kind not in seen:
+            seen.add(kind)
+            rehearsal.optimizer(config["optimizer"], model, build, data.image_shape, sizes[0])
+
+
+def _without_values(node: Any) -> Any:
+    """A node in which all positive fractions are alike: of many learning rates one is rehearsed."""
+    if isinstance(node, dict):
+        return {key: _without_values(value) for key, value in sorted(node.items())}
+    if isinstance(node, list):
+        return [_without_values(value) for value in node]
+    return 0.5 if isinstance(node, float) and node > 0 else node
 
 
 def _distinct(configs: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:

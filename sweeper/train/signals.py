@@ -12,23 +12,32 @@ from typing import cast
 
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
+from sweeper.system.lock import holds_any
+from sweeper.system.parent import end_with_parent
+from sweeper.system.terminal import heeded, leave_closed_terminal
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by Slurm before a time limit
-SIGNALS = (signal.SIGINT, signal.SIGTERM, *WARNINGS)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *WARNINGS)
 
 
 class StopSignals:
-    """Catches the signals in `SIGNALS` once created. A second signal ends the process and its workers at once, except a
-    SIGTERM within a second of the first: `timeout` sends one to its child and one to the child's group.
+    """Catches the signals in `SIGNALS` once created; a SIGHUP that the process was started to ignore stays ignored.
 
-    With `sweep`, in the process that started the sweep, a signal stops all of its runs.
+    A second signal ends the process and its workers at once, with two exceptions. SIGTERM within a second of SIGTERM
+    or SIGHUP: `timeout` sends one to its child and one to the child's group, and a session's end sends both. SIGHUP: a
+    terminal that closes sends several.
+
+    Args:
+        sweep: in the process that started the sweep: a signal stops all of its runs.
+        outlived: runs go on when the terminal is closed: SIGHUP isn't caught, and ends this process alone.
     """
 
-    def __init__(self, sweep: "SweepStop | None" = None) -> None:
+    def __init__(self, sweep: "SweepStop | None" = None, outlived: bool = False) -> None:
         self.received: int | None = None
         self._when = 0.0
         self._sweep = sweep
-        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        caught = [number for number in heeded(SIGNALS) if not (outlived and number == signal.SIGHUP)]
+        self._before = {number: signal.signal(number, self._receive) for number in caught}
 
     @classmethod
     def installed(cls) -> "StopSignals":
@@ -61,7 +70,9 @@ class StopSignals:
         return None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if number == self.received == signal.SIGTERM and time.monotonic() - self._when < 1:
+        if number == signal.SIGHUP:
+            leave_closed_terminal()
+        if self.received is not None and self._is_of_one_stop(number):
             return
         if self.received is not None and self.of_one_job:  # Slurm sends several signals for one stop, SIGKILL last
             return
@@ -70,13 +81,40 @@ class StopSignals:
                 with contextlib.suppress(OSError):
                     os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]  # it has been started
             os._exit(128 + number)
+        self.stop(number)
+
+    def stop(self, number: int) -> None:
+        """Stop this process's runs, and as the sweep's own process all of its runs, as if it had received a signal."""
         self.received, self._when = number, time.monotonic()
         if self._sweep is not None:
             self._sweep.request(Status.INTERRUPTED)
 
+    def _is_of_one_stop(self, number: int) -> bool:
+        if number == signal.SIGHUP:
+            return True
+        terminated = number == signal.SIGTERM and self.received in (signal.SIGTERM, signal.SIGHUP)
+        return terminated and time.monotonic() - self._when < 1
+
     @property
     def exit_code(self) -> int:
         return 128 + (self.received or signal.SIGINT)
+
+
+def begin_worker(command: int) -> None:
+    """Initialize a launcher's new process: handle stop signals, and end when the command's process ends.
+
+    Its runs get some seconds to write their checkpoints. It ends then even if it is blocked, e.g. in a read.
+
+    Args:
+        command: the process id of the command, this process's parent.
+    """
+    signals = StopSignals()
+
+    def stop() -> None:
+        leave_closed_terminal()
+        signals.stop(signal.SIGHUP)
+
+    end_with_parent(command, stop, holds_any)
 
 
 def _is_to_go_on() -> bool:
@@ -85,5 +123,5 @@ def _is_to_go_on() -> bool:
     if job is None or os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
         return True
     command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
     return answer.stdout.strip() == "RUNNING"

@@ -2,27 +2,29 @@
 
 import argparse
 import contextlib
-import sys
 import time
 from functools import partial
 
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
+from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
-from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE
+from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
+from sweeper.runs.rows import read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
-from sweeper.system.files import clear_way
+from sweeper.system.errors import RunFailed
+from sweeper.system.files import clear_way, when_written
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
-from sweeper.system.terminal import say
-from sweeper.system.text import percent
+from sweeper.system.terminal import say, tell
+from sweeper.system.text import percent, shortened
 from sweeper.train.deaths import tell_of_the_dead
-from sweeper.train.launchers.registry import find_launcher
+from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.search.carry_out import carry_out_search
@@ -54,37 +56,39 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         if cell not in to_do:
             _answer(cell)
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
-    print(f"{runs}, {done} done already, in {grid.outputs}/", file=sys.stderr)
+    tell(f"{runs}, {done} done already, in {grid.outputs}/")
     if not to_do:
         return 0 if update_tables(str(grid.outputs)) else 1
     _prepare(grid, to_do)
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
-        print(advice, file=sys.stderr)
+        tell(advice)
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do)) as (stop, signals):
+    with sweep_at_work(grid.outputs, len(to_do), launcher.outlives) as (stop, signals):
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
+        traces = _traces(to_do)
         if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
             launches.launch(lambda ended: train([*later, *ended]))
             update_tables(str(grid.outputs))
         launches.launch(train)
         while _wait_for_others(to_do, stop, launcher.cancels):
+            traces = _check_progress(to_do, traces)
             show_sweep(grid.outputs)
             launches.launch(train)
         written = update_tables(str(grid.outputs))
         if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
-            print(f"{left} more not begun; the same command goes on", file=sys.stderr)
+            tell(f"{left} more not begun; the same command goes on")
         return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
 
 
 def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
     if not to_do:
-        _answer(cell)
+        _answer(cell, whole=True)
         return 0
     tell_of_the_dead([cell.directory])
     _rehearse([cell])
@@ -97,6 +101,7 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
+    check_installed(grid.launcher_options)
     _rehearse(cells, launcher.elsewhere)
 
 
@@ -107,14 +112,24 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
     rehearse([cell.config for cell in cells], elsewhere)
 
 
-def _answer(cell: Cell) -> None:
-    """Report a finished run's result from disk, with the options it was made with if others are requested now."""
+def _answer(cell: Cell, whole: bool = False) -> None:
+    """Report a finished run's result from disk, with the options it was made with if others are requested now.
+
+    Args:
+        whole: read the weights to compare them with the record; else only their size is.
+    """
     run = find_finished(cell.directory)
     assert run is not None
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
-    outcome = run["error"] or f"test {percent(result.get('final_test_accuracy'))}"
+    outcome = shortened(run.get("error") or f"test {percent(result.get('final_test_accuracy'))}")
     say(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    row = read_row(str(cell.directory), cell.directory.name)
+    if row.status is Status.DAMAGED:
+        say(f"  tables call it damaged: {row.values['error']}")
+    for other in (metrics_disagreement(cell.directory, run), weights_disagreement(cell.directory, run, whole)):
+        if other is not None:
+            say(f"  {other}; put the run's own file back, or train again")
     asked = with_relative_paths(cell.config, cell.directory)
     if others := other_circumstances(asked, run, probe_kind()):
         say(f"  it was made with {', '.join(others)}")
@@ -133,12 +148,30 @@ def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:
         told = False
         while not stop.requested() and (seen := read_lock(lock)) is not None and is_alive(lock, seen):
             if not told:
-                print(f"{cell.directory}: waiting for {describe(seen)}", file=sys.stderr, flush=True)
+                tell(f"{cell.directory}: waiting for {describe(seen)}")
                 told = True
             time.sleep(1)
         left = (status := recorded_status(cell.directory)) is None or status.goes_on  # nobody trains it any more
         unfinished = unfinished or (left and (told or not cancels))
     return unfinished and not stop.requested()
+
+
+def _traces(cells: list[Cell]) -> list[int | None]:
+    """The times at which the runs' records and locks were last written; None for a file that isn't there."""
+    return [when_written(cell.directory / name) for cell in cells for name in (RUN_FILE, LOCK_FILE)]
+
+
+def _check_progress(cells: list[Cell], before: list[int | None]) -> list[int | None]:
+    """Check that runs were begun since `before`, or launching them again would never end. Returns the traces now.
+
+    Raises:
+        RunFailed: none was.
+    """
+    if (now := _traces(cells)) == before:
+        left = [cell.directory for cell in cells if recorded_status(cell.directory) is None]
+        which = f"{(left or [cells[0].directory])[0]}: "
+        raise RunFailed(f"{which}the launcher ended without beginning this run; its own log may say why")
+    return now
 
 
 def _status(cell: Cell) -> Status | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
@@ -21,16 +21,17 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 
 @contextlib.contextmanager
-def sweep_at_work(outputs: Path, runs: int) -> Iterator[tuple[SweepStop, StopSignals]]:
+def sweep_at_work(outputs: Path, runs: int, outlived: bool) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
         runs: the largest number of runs at a time.
+        outlived: the runs go on when the command's terminal is closed.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
     stop = SweepStop.begin(outputs)
     try:
-        yield stop, StopSignals(stop)
+        yield stop, StopSignals(stop, outlived)
     except RunFailed:
         update_tables(str(outputs))
         raise
@@ -54,29 +55,25 @@ def update_tables(outputs: str) -> bool:
         [sys.executable, "-m", "sweeper.report", outputs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="locale",  # in which it writes
         errors="replace",
     )
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
     told, reasons = report.communicate()
     if aggregated not in (0, 2):  # at 2 it has printed the reason
         command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
-        _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
+        tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
         say(told, end="")
     elif report.returncode < 0:
         command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
-        _tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
+        tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
     elif aggregated != 2:  # otherwise aggregate has printed the same reason
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
-        _tell(f"no report.html: {last.removeprefix('error: ')}")
+        tell(f"no report.html: {last.removeprefix('error: ')}")
     return aggregated == report.returncode == 0
 
 
 def _end(code: int) -> str:
     """How a process without an error message ended, in words."""
     return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

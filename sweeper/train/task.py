@@ -22,9 +22,10 @@ from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
-from sweeper.system.errors import BadInput, RunFailed
+from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
+from sweeper.system.module_path import look_as_the_command_does
 from sweeper.system.terminal import say
 from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import passing_over
@@ -77,12 +78,12 @@ class Task:
         return run_in_steps(_what_to_run(cfg))
 
 
-def ask_hydra(arguments: list[str]) -> None:
+def ask_hydra(arguments: argparse.Namespace) -> None:
     """Let Hydra print help, completion or a configuration, buffered: Hydra would show a traceback for a closed pipe."""
     answer = io.StringIO()
     try:
         with contextlib.redirect_stdout(answer):
-            _hand_to_hydra(parser().parse_args(arguments), Task())
+            _hand_to_hydra(arguments, Task())
     finally:
         say(answer.getvalue(), end="")
 
@@ -110,7 +111,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     except Exception as error:
         if asked_for_all or isinstance(error, (BadInput, RunFailed)):
             raise
-        what = say_what_failed(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        what = say_what_failed(error) if isinstance(error, OSError) else named(error)
         raise RunFailed(f"{what}; HYDRA_FULL_ERROR=1 shows where") from error
     finally:
         if not asked_for_all:
@@ -130,6 +131,7 @@ def _launcher() -> Launcher:
 
 
 def _what_to_run(cfg: DictConfig) -> Assignment:
+    look_as_the_command_does()
     hydra_config, launcher = HydraConfig.get(), _launcher()
     config = resolve_once(cfg, hydra_config.runtime.choices)
     places = min(launcher.at_a_time(hydra_config.launcher), int(os.environ.get(RUNS_VARIABLE, MOST_RUNS)))

@@ -15,14 +15,13 @@
 
 import contextlib
 import json
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.system.command import Parser, exit_code_of
-from sweeper.system.terminal import say
+from sweeper.system.terminal import exit_when_terminated, say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.watch.overview import Overview, Watcher
@@ -63,11 +62,11 @@ def watch(outputs: Sequence[str], once: bool = False, as_json: bool = False) -> 
     if once or not terminal:
         from sweeper.watch.table import watch_table
 
-        with console.capture() as captured:
+        with writing_stdout(), console.capture() as captured:
             console.print(watch_table(overview, machine.look(), console.width, None))
-        say(captured.get(), end="")
+        say(captured.get(), end="", styled=True)
         return
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # restores the terminal
+    exit_when_terminated()
     show_live(watcher, machine, console)
 
 

@@ -17,6 +17,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import Run, read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import Planned, Sweep, read_sweeps
+from sweeper.system.limits import MOST_SECONDS
 
 # As they are shown: what goes on first, what needs a look next.
 STATUSES = (
@@ -170,7 +171,12 @@ def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: fl
     training = statistics.median(row["train_seconds"] or 0.0 for row in rows[-RECENT:])
     pace = max(training, (written - began) / done)
     since = min(max(0.0, now - written), pace)
-    return max(0.0, pace * (epochs - (rows[-1]["epoch"] or 0)) - since)
+    return _plausible(max(0.0, pace * (epochs - (rows[-1]["epoch"] or 0)) - since))
+
+
+def _plausible(seconds: float) -> float | None:
+    """An estimate; None if a file's date or a recorded number is wrong, so that it is beyond all dates."""
+    return seconds if seconds <= MOST_SECONDS else None
 
 
 def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighting:
@@ -204,8 +210,8 @@ def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overv
         planned = {run.path: run for sweep in live for run in sweep.runs}
         gained = sum(max(0, runs[path].epoch - run.done) for path, run in planned.items())
         left = sum((run.epochs or 0) - run.epoch for run in unfinished)
-        if gained:
-            ends.append(elapsed * left / gained)
+        if gained and (whole := _plausible(elapsed * left / gained)) is not None:
+            ends.append(whole)
         elif any(run.status is Status.WAITING for run in unfinished):
             ends = []
     return Overview(

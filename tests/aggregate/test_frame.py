@@ -1,15 +1,23 @@
 """The pandas table has the rows of results.csv, each column of one kind."""
 
 import io
+import types
 
 import pandas
 import pytest
+from conftest import REPOSITORY
 from made_runs import change_record, make_run
 
 import sweeper
 from sweeper.aggregate.frame import load_results, to_frame
 from sweeper.aggregate.tables import to_csv
 from sweeper.runs.results import read_results
+
+AS_DOCUMENTED = {
+    "dtype": dict.fromkeys(["dataset", "model", "optimizer", "noise", "tag"], "string"),
+    "keep_default_na": False,
+    "na_values": [""],
+}
 
 
 def csv_frame(results) -> pandas.DataFrame:
@@ -59,6 +67,30 @@ def test_load_results_has_the_values_of_results_csv(various):
     assert loaded.columns.tolist() == written.columns.tolist()
     assert cells(loaded) == cells(written)
     assert loaded.equals(load_results(various))
+
+
+def test_a_text_stays_what_it_is(tmp_path):
+    """Also in a column of texts that all look like numbers, read as the documentation says."""
+    typed = ["007", "1e5", "1_000", "0x10", "1:30", "2024-01-01"]
+    for tags in (typed, [*typed, "NA", "none", "null", "nan", "true", "", None]):
+        for seed, tag in enumerate(tags):
+            make_run(tmp_path / str(len(tags)), seed=seed, tag=tag, model__name="1e5")
+        results = read_results([tmp_path / str(len(tags))])
+        loaded = to_frame(results).set_index("seed").tag
+        assert [None if pandas.isna(tag) else tag for tag in loaded[range(len(tags))]] == tags
+        content = to_csv(results.columns(), (run.values for run in results.runs))
+        read = pandas.read_csv(io.BytesIO(content), **AS_DOCUMENTED)
+        found = read.set_index("seed").tag[range(len(tags))]
+        assert [None if pandas.isna(tag) else tag for tag in found] == [tag or None for tag in tags]
+        assert read.model.tolist() == ["1e5"] * len(tags) and read.lr.tolist() == [0.1] * len(tags)
+
+
+def test_the_documentation_says_how_to_read_them():
+    page = (REPOSITORY / "docs" / "how-to" / "tables.md").read_text()
+    (line,) = (line for line in page.splitlines() if line.startswith("runs = pandas.read_csv("))
+    (texts,) = (line for line in page.splitlines() if line.startswith("texts = "))
+    names = {"pandas": types.SimpleNamespace(read_csv=lambda file, **options: options), "texts": eval(texts[8:])}
+    assert eval(line.partition(" = ")[2], names) == AS_DOCUMENTED
 
 
 def test_columns_have_a_kind_of_their_own(various):

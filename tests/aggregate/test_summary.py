@@ -83,11 +83,20 @@ def test_a_row_is_a_configuration_and_seeds_are_not_part_of_it(tmp_path):
 
 
 def test_what_does_not_determine_a_result_makes_no_row_of_its_own(tmp_path):
-    make_run(tmp_path, seed=1, dataset__root="/data", device__precision="bf16", rerun=True, target_accuracy=0.9)
+    make_run(tmp_path, seed=1, dataset__root="/data", device__kind="cpu", rerun=True, target_accuracy=0.9)
     make_run(tmp_path, seed=2, optimizer__weight_decay=0.0005, optimizer__fused=None)
     summary = summarize(read_results([tmp_path]).runs)
     assert [row["n"] for row in summary.rows] == [2]
     assert summary.differing == []
+
+
+def test_a_precision_asked_for_by_name_is_a_row_of_its_own(tmp_path):
+    for precision, used in (("auto", "fp32"), ("auto", "bf16"), ("fp32", "fp32"), ("bf16", "bf16")):
+        make_run(tmp_path, seed=1 + (used == "bf16"), device__precision=precision, environment={"precision": used})
+    summary = summarize(read_results([tmp_path]).runs)
+    assert summary.differing == ["device.precision"]
+    found = {row["device.precision"]: (row["n"], row["mixed"]) for row in summary.rows}
+    assert found == {"auto": (2, "precision: bf16, fp32"), "fp32": (1, None), "bf16": (1, None)}
 
 
 def test_where_a_label_file_lies_makes_no_column(tmp_path):

@@ -48,6 +48,11 @@ def test_no_text_is_a_formula_to_a_spreadsheet(start):
     assert row == [f"'{formula}"] * 2
 
 
+@pytest.mark.parametrize("cell", ["007", "1e5", ".5", "true", "NO", "NA", "nan", "null", "None", "", "2024-01-01"])
+def test_a_text_that_looks_like_something_else_is_in_quotes(cell):
+    assert to_csv(["a", "b"], [{"a": cell, "b": 7}, {"b": 1e5}]).decode() == f'a,b\n"{cell}",7\n,100000.0\n'
+
+
 def test_a_negative_number_stays_a_number():
     assert to_csv(["a"], [{"a": -1.5}]) == b"a\n-1.5\n"
 

@@ -37,6 +37,20 @@ def test_runs_of_another_length_batch_noise_or_data_are_another_task(tmp_path, t
     assert labels[-1] == "digits, cnn, 20 % pair label noise, 3 epochs"
 
 
+def test_precisions_asked_for_by_name_are_tasks_of_their_own(tmp_path, tasks):
+    """Whatever rule named their runs. What `auto` has chosen sets no task apart: the page says that they are mixed."""
+    for k, precision in enumerate(("bf16", "fp32")):
+        make_run(tmp_path, seed=k, environment={"precision": precision})
+        make_run(tmp_path, seed=k, device__precision=precision, environment={"precision": precision})
+    older = make_run(tmp_path / "older", seed=5)
+    change_record(older, identity_version=1, config__device__precision="fp32")
+    assert [(task.label, len(task.runs())) for task in tasks()] == [
+        ("digits, cnn, no label noise, device.precision auto", 2),
+        ("digits, cnn, no label noise, device.precision bf16", 1),
+        ("digits, cnn, no label noise, device.precision fp32", 2),
+    ]
+
+
 def test_a_task_is_named_by_no_more_than_sets_it_apart(tmp_path, tasks):
     """Without wrong labels it doesn't matter to a reader how there could have been some."""
     make_run(tmp_path, epochs=1)

@@ -180,8 +180,8 @@ def _variable(pid: int, name: str) -> str | None:
 def _stepd_above(pid: int) -> int | None:
     """The daemon of Slurm's that started this process; None for a process of a process."""
     try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        return parent if Path(f"/proc/{parent}/comm").read_text().startswith("slurmstepd") else None
+        parent = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+        return parent if Path(f"/proc/{parent}/comm").read_text(encoding="utf-8").startswith("slurmstepd") else None
     except OSError:
         return None
 

@@ -34,6 +34,8 @@ BAD = {
     "+foo=1": "nothing reads an added option 'foo'",
     "optimizer=null": "a run needs a choice of optimizer",
     "device=interval(0,1)": "give the values one by one, e.g. device=1,2,3",
+    "dataset=mnist": "dataset=digits dataset=mnist: dataset is given twice; leave one of them out",
+    "tag=${oc.decode:${oc.env:A}}": "quote the value for Hydra and all of it for the shell: 'tag=\"${oc.decode:",
 }
 BAD_SWEEPS = {
     "dataset=cifar11,digits": "dataset=cifar11: there is no such dataset; did you mean 'cifar10'?",

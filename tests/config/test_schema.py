@@ -2,6 +2,8 @@
 
 import pytest
 
+from sweeper.config.grid import compose_grid
+
 BAD = {
     "seed=-1": "seed=-1: must be an integer of at least 0",
     "seed=1.5": "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer",
@@ -53,3 +55,28 @@ def test_noise_rate_above_one_is_refused(refusal):
 def test_one_bad_cell_stops_the_whole_sweep_before_it_starts(refusal):
     line = refusal("-m", "dataset=digits", "optimizer=sgd,adam", "epochs=3,2,0")
     assert line == "epochs=0: must be an integer of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["optimizer.lr=${oc.env:NUMBER}"], "optimizer.lr=${oc.env:NUMBER}: 0.05 is a text and must be a number"),
+        (
+            ["optimizer=adam", "optimizer.betas=[${oc.env:NUMBER},0.9]"],
+            "optimizer.betas[0]=0.05: is a text and must",
+        ),
+        (["optimizer=mine"], "optimizer.lr=0.05: is a text and must be a number above 0"),
+    ],
+)
+def test_a_text_that_looks_like_a_number_is_said_to_be_one(words, said, refusal, tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("NUMBER", "0.05")
+    conf = tmp_path_factory.mktemp("conf")
+    (conf / "optimizer").mkdir()
+    (conf / "optimizer" / "mine.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: ${oc.env:NUMBER}\n")
+    line = refusal("dataset=digits", "--config-dir", str(conf), *words)
+    name = said.partition("=")[0].partition("[")[0]
+    assert line.startswith(said) and line.count("\n") == 0
+    how = f'{name}="${{oc.decode:${{oc.env:NUMBER}}}}"'
+    assert line.endswith(f"by oc.decode, '{how.replace('NUMBER', 'NAME')}'")
+    if name == "optimizer.lr":
+        assert compose_grid(["dataset=digits", how]).cells[0].config["optimizer"]["lr"] == 0.05

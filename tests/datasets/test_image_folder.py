@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import tempfile
 import threading
 import time
 import unicodedata
@@ -175,6 +176,11 @@ def test_an_unwritable_cache_is_only_logged(tree, tmp_path, monkeypatch, caplog)
     root, _ = tree
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spare"))
+    (tmp_path / "spare").mkdir()
+    read(root)
+    assert caplog.text == "" and list(tmp_path.glob("spare/*/cache/*")), "kept in the temporary folder"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
     with caplog.at_level(logging.WARNING, "sweeper"):
         assert len(read(root).train_labels) == 6
     assert "can't be kept" in caplog.text

@@ -65,7 +65,7 @@ def test_a_run_goes_on_from_the_latest_that_is_whole(killed, tmp_path, caplog, d
     assert len(told) == len(seen)
     for line, name in zip(told, seen, strict=True):
         assert line.startswith(f"{tmp_path}/run/{name}: ") and line.endswith(f"; {end}")
-    assert (f"going on from the checkpoint: epoch {epoch}, step 0" in caplog.text) == (epoch > 1)
+    assert (f"{tmp_path}/run: going on from the checkpoint: epoch {epoch}, step 0" in caplog.text) == (epoch > 1)
 
 
 def test_a_damaged_checkpoint_never_takes_the_place_of_a_whole_one(killed, tmp_path):

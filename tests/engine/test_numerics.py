@@ -1,5 +1,6 @@
 """The facts that a run's bits depend on: in the record, in the checkpoint, compared where a run goes on."""
 
+import contextlib
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from conftest import TINY, run_module
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
-from sweeper.engine.devices import choose_device, has_precision
+from sweeper.engine.devices import choose_device, has_precision, prepare_process
 from sweeper.engine.loop import Stopped, train
 from sweeper.engine.numerics import FACTS, begun_with, carry_over, facts_of, go_on, keep, threads_to_use
 from sweeper.runs.directory import RunDirectory
@@ -212,6 +213,27 @@ def test_the_checkpoint_holds_the_facts_and_is_believed_where_the_record_is_dama
         begun_with(run, read_run(run.path)) == told["earlier"][0]
         and read_run(run.path)["environment"]["earlier"] == told["earlier"]
     )
+
+
+@pytest.mark.parametrize("record", ["", "{}", None])
+def test_a_run_with_a_damaged_record_has_the_threads_of_its_checkpoint(tmp_path, record):
+    run = RunDirectory(tmp_path / "run")
+    stop_after(2, run, environment({**CPU, "threads": 3}))
+    if record is not None:
+        (run.path / "run.json").write_text(record)
+    with torch_threads():
+        assert threads_to_use(None, 1, run.path, "cpu") == 3
+        assert threads_to_use(None, 1, run.path, "cuda") == 1
+        (run.path / "checkpoint.pt").write_bytes(b"damaged too")
+        assert threads_to_use(None, 1, run.path, "cpu") == 1
+
+
+@contextlib.contextmanager
+def torch_threads():
+    """The number of threads is as before after it."""
+    before = torch.get_num_threads()
+    yield
+    prepare_process(before)
 
 
 STOP_IN_EPOCH_2 = """

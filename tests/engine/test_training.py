@@ -18,7 +18,7 @@ def test_the_parts_of_a_run_fit_together():
     assert parts.optimizer is parts.step.optimizer is parts.schedule.optimizer
     assert set(parts.evaluations) == {"test", "val"}
     assert all(evaluation.model is parts.model for evaluation in parts.evaluations.values())
-    assert list(parts.stateful) == ["model", "optimizer", "schedule", "meter"]
+    assert list(parts.stateful) == ["model", "optimizer", "schedule", "meter", "attributes"]
 
 
 @pytest.mark.parametrize("compiling", [False, True])

@@ -11,9 +11,12 @@ import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +68,42 @@ class Command:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
-def start(module: str, *arguments: object, cwd: Path, log: Path, patch: str = "") -> Command:
-    """`python -m sweeper.<module> …` in `cwd`; `patch` is code run before it, for what can't be done from outside."""
-    process = _server.Process(target=_run, args=(module, [str(a) for a in arguments], str(cwd), str(log), patch))
+def start(
+    module: str,
+    *arguments: object,
+    cwd: Path,
+    log: Path,
+    errors: Path | None = None,
+    patch: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Command:
+    """`python -m sweeper.<module> …` in `cwd`.
+
+    Args:
+        log: gets what it prints.
+        errors: gets what it prints to stderr; by default `log`.
+        patch: code run before it, for what can't be done from outside.
+        environment: all variables; by default those of the process of which all are forks.
+    """
+    words = [str(a) for a in arguments]
+    given = (module, words, str(cwd), str(log), str(errors or log), patch, environment)
+    process = _server.Process(target=_run, args=given)
     process.start()
     return Command(process, log)
+
+
+def run_forked(module: str, *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same as `conftest.run_module`, without Python's start and imports: for what isn't about these."""
+    if "PYTHONPATH" in environment and "PYTHONPATH" in os.environ:
+        environment["PYTHONPATH"] += os.pathsep + os.environ["PYTHONPATH"]
+    with tempfile.TemporaryDirectory() as folder:
+        log, errors = Path(folder) / "out", Path(folder) / "err"
+        command = start(module, *arguments, cwd=cwd, log=log, errors=errors, environment={**os.environ, **environment})
+        code = command.wait(300)
+        if code is None:
+            command.kill()
+            raise subprocess.TimeoutExpired([module, *map(str, arguments)], 300, log.read_bytes(), errors.read_bytes())
+        return subprocess.CompletedProcess([module, *map(str, arguments)], code, log.read_text(), errors.read_text())
 
 
 def run(
@@ -86,13 +120,25 @@ def run(
     return code, text
 
 
-def _run(module: str, arguments: list[str], cwd: str, log: str, patch: str) -> None:
+def _run(
+    module: str,
+    arguments: list[str],
+    cwd: str,
+    log: str,
+    errors: str,
+    patch: str,
+    environment: Mapping[str, str] | None,
+) -> None:
     os.setsid()
     os.chdir(cwd)
-    to_log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(to_log, 1)
-    os.dup2(to_log, 2)
-    sys.stdin = open(os.devnull)  # noqa: SIM115  for the process's life
+    for stream, file in ((1, log), (2, errors)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+    if environment is not None:
+        os.environ.clear()
+        os.environ.update(environment)
+        own = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
+        sys.path[:0] = [cwd, *own]
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the process's life
     sys.argv = [module, *arguments]
     code = 99
     try:

@@ -30,7 +30,7 @@ NOT_COMPARED = {"train_seconds", "images_per_second", "peak_memory_bytes", "shar
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return [{k: v for k, v in row.items() if k not in NOT_COMPARED} for row in csv.DictReader(file)]
 
 

@@ -129,7 +129,7 @@ def test_the_mean_over_an_image_hands_its_gradient_back_in_the_images_order(orde
 @pytest.mark.parametrize("module", [models, zoo])
 def test_networks_are_textbook_code(module):
     """Written by torch's layers alone; what makes them fast is put in place after they are built."""
-    tree = ast.walk(ast.parse(Path(module.__file__).read_text()))
+    tree = ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
     used = {node.module for node in tree if isinstance(node, ast.ImportFrom)}
     assert {name for name in used if name.startswith("sweeper")} <= {"sweeper.models", "sweeper.models.resnet"}
 

@@ -38,6 +38,38 @@ def test_what_the_first_run_of_a_kind_takes_more_counts_once(plan):
     assert after - before == pytest.approx(2 * 7.0)  # two optimizers
 
 
+PAIR = ("-m", "dataset=digits", "optimizer=sgd", "seed=1,2")
+
+
+@pytest.mark.parametrize(
+    ("alone", "two", "timed_again"),
+    [
+        (1.0, 1.0, False),
+        (1.6, 1.0, False),  # small models may be slower with more threads
+        (4.0, 0.36, True),
+        (4.0, 40.0, False),
+    ],
+)
+def test_an_epoch_that_is_slower_alone_than_two_at_a_time_is_timed_again(plan, alone, two, timed_again):
+    """The faster of both timings counts."""
+    _, document = plan(*PAIR, train=[alone, two, 0.3, 0.5])
+    assert plan.asked == [(1, 1, 4, 2), (1, 2, 2, 0), (1, 1, 4, 0), (1, 2, 2, 0)][: 4 if timed_again else 2]
+    (work,) = document["work"]
+    seconds = (0.3, 0.36) if timed_again else (alone, two)
+    assert work["epoch_seconds"] == {"1": pytest.approx(seconds[0] + 0.5), "2": pytest.approx(seconds[1] + 0.5)}
+    assert work["implausible"] is False
+
+
+def test_what_stays_implausible_is_said(plan):
+    _, text = plan(*PAIR, train=[4.0, 0.36, 3.5, 0.4], text=True)
+    line = "digits-cnn sgd: implausible, also when timed again: 4 s an epoch alone, 0.86 s 2 at a time; "
+    assert f"{line}plan again when the machine is quiet\n" in text
+    _, text = plan(*PAIR, train=[4.0, 0.36, 0.3, 0.4], text=True)
+    assert "implausible" not in text
+    _, document = plan(*PAIR, train=[4.0, 0.36, 3.5, 0.4])
+    assert document["work"][0]["implausible"] is True
+
+
 def test_what_differs_in_numbers_alone_is_timed_once(plan):
     _, document = plan("experiment=tune", "dataset=digits")
     assert document["runs"] == 45 and len(document["work"]) == 5

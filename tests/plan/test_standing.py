@@ -12,7 +12,7 @@ from sweeper.runs.directory import RunDirectory
 
 @pytest.fixture
 def cell(tmp_path):
-    return Cell(make_config(epochs=10, checkpoint_every=None), tmp_path / "run", 0)
+    return Cell(make_config(epochs=10, checkpoint_every=None, resumable=True), tmp_path / "run", 0)
 
 
 def leave(cell, status, epochs):
@@ -44,4 +44,10 @@ def test_a_killed_run_has_lost_what_came_after_its_last_checkpoint(cell, status,
 def test_without_a_checkpoint_a_run_begins_anew(cell):
     leave(cell, "running", 7)
     (cell.directory / "checkpoint.pt").unlink()
+    assert standing(cell) == Standing(cell, "to do", 10)
+
+
+def test_a_run_that_is_not_resumable_begins_anew(cell):
+    leave(cell, "interrupted", 7)
+    cell = replace(cell, config=cell.config | {"resumable": False})
     assert standing(cell) == Standing(cell, "to do", 10)

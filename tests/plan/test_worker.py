@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ def test_the_launchers_own_trial_tells_lanes_and_gain(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(lanes, "PIECE", 0.02)
     config, _, device = prepare()
-    found, gain = worker._pack([config, config], device, 3)
+    found, gain = worker._pack([(config, device)] * 2, 3)
     assert 1 <= found <= 3 and gain > 0
     assert list(tmp_path.iterdir()) == []
 
@@ -78,7 +79,7 @@ def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
     config = {**config, "dataset": {**config["dataset"], "loader": "chatty.load"}}
     task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
     done = subprocess.run(
-        [sys.executable, "-m", "sweeper.plan.worker"],
+        [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())],
         input=f"{json.dumps(task)}\n\n",
         cwd=tmp_path,
         capture_output=True,
@@ -95,7 +96,8 @@ def test_when_whoever_asked_is_gone_it_fails_without_a_word(closed):
     config, _, _ = prepare()
     task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen([sys.executable, "-m", "sweeper.plan.worker"], text=True, **pipes) as process:
+    command = [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())]
+    with subprocess.Popen(command, text=True, **pipes) as process:
         process.stdin.write(f"{json.dumps(task)}\n")
         process.stdin.flush()
         getattr(process, closed).close()

@@ -36,7 +36,7 @@ PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 def commands(page: Path) -> list[tuple[str, list[str]]]:
     """Each once, as module and arguments, in the page's order."""
-    found = [(m[1], shlex.split(m[2].replace("\\\n", " "))) for m in COMMAND.finditer(page.read_text())]
+    found = [(m[1], shlex.split(m[2].replace("\\\n", " "))) for m in COMMAND.finditer(page.read_text(encoding="utf-8"))]
     return [command for k, command in enumerate(found) if command not in found[:k]]
 
 

@@ -152,6 +152,7 @@ def test_without_a_gpu_it_says_so_before_it_begins(monkeypatch, capsys):
     assert "device=cpu trains it all the same" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_row_is_trained_and_judged(tmp_path):
     """Tiny runs on random images are far from the published accuracy, and near to their own."""
     command = [sys.executable, "-m", "benchmarks.reproduce", "cifar10-sgd", *TINY, f"outputs={tmp_path}"]

@@ -140,7 +140,9 @@ def test_each_run_has_its_command(study):
     _, page = study
     commands = [cells[-1] for cells in page.tables["runs-table"][1:]]
     assert len(set(commands)) == len(commands) == 30
-    assert all(command.startswith("python -m sweeper.train optimizer=") for command in commands)
+    assert all(
+        command.startswith("python -m sweeper.train dataset=digits model=cnn optimizer=") for command in commands
+    )
 
 
 def test_it_imports_neither_torch_nor_pandas_and_matplotlib_only_for_figures(tmp_path):

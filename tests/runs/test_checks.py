@@ -4,16 +4,17 @@ import math
 
 import pytest
 
-from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, FLAG, NUMBER, OPTION, SEED, SHARE, TEXT
-from sweeper.runs.record import Damaged
+from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, EPOCHS, FLAG, NUMBER, OPTION, SECONDS, SEED, SHARE, TEXT, Damaged
 from sweeper.system.text import LONGEST_TEXT
 
 ACCEPTED = [
     (TEXT, ["", "lion", "x" * LONGEST_TEXT]),
     (NUMBER, [-1, 0.5, 2**63 - 1]),
     (SHARE, [0, 1, 0.25]),
-    (AMOUNT, [0, 1e308]),
-    (SEED, [0, 10**30]),
+    (AMOUNT, [0, 2.0**62]),
+    (SECONDS, [0, 0.5, 1e9]),
+    (EPOCHS, [0, 2**31 - 1]),
+    (SEED, [0, 10**30, 10**100 - 1]),
     (COUNT, [0, 2**63 - 1]),
     (FLAG, [True, False]),
     (DEVICE, ["cuda", "mps", "cpu"]),
@@ -23,8 +24,10 @@ REFUSED = [
     (TEXT, [5, ["x"], "x" * (LONGEST_TEXT + 1)]),
     (NUMBER, [True, "1", math.nan, math.inf, 2**63]),
     (SHARE, [-0.01, 1.01, math.nan, False]),
-    (AMOUNT, [-1, math.inf]),
-    (SEED, [-1, 1.0, True, "1"]),
+    (AMOUNT, [-1, math.inf, 1e308]),
+    (SECONDS, [-1, math.nan, 1e300, True, [1]]),
+    (EPOCHS, [-1, 1.0, 2**31, True]),
+    (SEED, [-1, 1.0, True, "1", 10**100, 10**400]),
     (COUNT, [-1, 0.5, 2**63, True]),
     (FLAG, [0, 1, "true"]),
     (DEVICE, ["CUDA", "tpu", 0, ["cpu"]]),

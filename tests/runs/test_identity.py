@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_config
 
-from sweeper.runs.identity import flat, identity_config, is_identity, run_hash, run_name, with_relative_paths
+from sweeper.runs.identity import (
+    contradiction,
+    flat,
+    identity_config,
+    is_identity,
+    run_hash,
+    run_name,
+    with_relative_paths,
+)
 
 CONFIG = {
     "dataset": {"name": "digits", "loader": "sweeper.datasets.digits", "root": None, "workers": None},
@@ -53,6 +61,8 @@ def test_the_hash_stays_what_it_is():
 def test_what_determines_no_result_changes_no_name():
     for same in (
         changed(device__kind="cuda", device__threads=4),
+        changed(device__precision="auto"),
+        changed(device__precision=None),
         changed(dataset__root="/somewhere", dataset__workers=3),
         changed(outputs="elsewhere", save_model=False),
         changed(optimizer__new_option=None),
@@ -73,9 +83,25 @@ def test_what_determines_the_result_changes_the_name():
             changed(optimizer__lr=2e-4),
             changed(optimizer__betas=[0.9, 0.999]),
             changed(noise__rate=0.2),
+            changed(device__precision="fp32"),
+            changed(device__precision="bf16"),
         )
     }
-    assert len(names) == 7
+    assert len(names) == 9
+
+
+def test_by_the_first_rule_a_precision_changed_no_name():
+    named = changed(device__precision="fp32", device__kind="cuda")
+    assert run_hash(named, 1) == run_hash(CONFIG, 1) == run_hash(CONFIG) != run_hash(named)
+    assert run_name(named, 1) == run_name(CONFIG)
+
+
+@pytest.mark.parametrize("record", [{}, {"identity_version": 1}])
+def test_a_record_is_checked_by_the_rule_of_its_own_version(record):
+    named, directory = changed(device__precision="fp32"), Path(run_name(CONFIG))
+    assert contradiction(directory, {**record, "config": named}) is None
+    other = contradiction(directory, {"identity_version": 2, "config": named})
+    assert other == f"of another run, {run_name(named)}"
 
 
 @given(st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=5))))

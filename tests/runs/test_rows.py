@@ -13,8 +13,9 @@ from sweeper.aggregate.frame import to_frame
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
 from sweeper.runs.directory import RunDirectory
+from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.results import Results
-from sweeper.runs.rows import FROM_CONFIG, FROM_RESULT, read_row
+from sweeper.runs.rows import FROM_CONFIG, read_row
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.lock import Lock
 from sweeper.train.record import summarize_rows

@@ -23,7 +23,7 @@ ALLOWED = {
         "TemporaryFile",
     ): "tries whether a folder can be written; has no name and leaves nothing",
     ("sweeper/doctor/facts.py", "TemporaryFile"): "measures a disk; has no name and leaves nothing",
-    ("sweeper/system/command.py", "open"): "/dev/null, in the place of an output that is closed",
+    ("sweeper/system/process_start.py", "open"): "/dev/null, in the place of an output that is closed",
     ("sweeper/system/terminal.py", "open"): "/dev/null, in the place of an output that nobody reads any more",
     ("sweeper/plan/timing.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",
     ("sweeper/report/figures.py", "savefig"): "into memory",
@@ -33,6 +33,7 @@ ALLOWED = {
     ("sweeper/runs/directory.py", "save"): "into memory",
     ("sweeper/doctor/device_test.py", "TemporaryDirectory"): "the doctor's trial, in the system's temporary folder",
     ("hydra_plugins/sweeper_optuna_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
+    ("hydra_plugins/sweeper_listed_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
 }
 
 

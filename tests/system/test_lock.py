@@ -65,12 +65,12 @@ def test_a_folder_that_can_not_be_read_for_a_moment_makes_no_owner_dead(tmp_path
     path.write_text(elsewhere(0))
     read, broken = lock_module.read_file, []
 
-    def stale_at_first(file):
+    def stale_at_first(file, most):
         if len(broken) < 3:
             broken.append(file)
             raise OSError(116, "Stale file handle")
         path.write_text(elsewhere(1))
-        return read(file)
+        return read(file, most)
 
     monkeypatch.setattr(lock_module, "read_file", stale_at_first)
     assert is_alive(path, json.loads(elsewhere(0)))

@@ -11,7 +11,7 @@ from sweeper.system.processes import describe, is_here, process_started, this_pr
 
 def kernels_ticks(pid: int) -> str:
     """As locks have had it ever since: field 22 of /proc/PID/stat, see proc(5)."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
 
 
 on_linux = pytest.mark.skipif(not psutil.LINUX, reason="reads /proc")

@@ -2,12 +2,43 @@
 
 import pytest
 
-from sweeper.system.text import LONGEST_TEXT, duration, percent, printable, shortened, size
+from sweeper.system.text import LONGEST_TEXT, duration, percent, printable, printable_lines, shortened, size
 
 
 def test_letters_of_all_scripts_stay_and_what_breaks_a_line_does_not():
     assert printable("réseau 深層 ß") == "réseau 深層 ß"
     assert printable("a\nb\r\tc\x1b[1m\ud800\x00\u2028d") == "a b  c [1m   d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "e\u0301te\u0301",  # accents as marks of their own
+        "日本語 한국어 ქართული",
+        "שלום عربى",
+        "👩\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 ❤\ufe0f\u200d🔥",
+        "क्\u200dष",
+        "می\u200cخواهم",
+    ],
+)
+def test_honest_texts_stay_as_they_are(text):
+    assert printable(text) == text
+    assert printable(printable(text)) == printable(text)
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        *"\x07\x1b\x7f\x80\x9b\xad",
+        *"\u200b\u200c\u200d\u200e\u202a\u202e\u2060\u2066\u2069\ufeff",
+        "\ud800",
+        "\U000e0041",
+    ],
+)
+def test_what_moves_hides_or_turns_a_text_becomes_a_space(character):
+    assert printable(f"a{character}b") == "a b"
+    assert printable(f"{character}") == " "
+    assert printable_lines(f"a{character}\nb\n") == "a \nb\n"
 
 
 def test_a_long_text_is_cut_where_one_sees_it():

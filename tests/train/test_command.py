@@ -15,7 +15,7 @@ TIMES = ("train_seconds", "images_per_second")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -67,7 +67,7 @@ def test_each_run_has_its_own_directory(runs):
 def test_run_json_tells_what_where_and_how_well(runs):
     run = json.loads((next(iter(runs.values())) / "run.json").read_text())
     assert list(run) == ["schema_version", "identity_version", "status", "config", "environment", "result", "error"]
-    assert [run[name] for name in ("schema_version", "identity_version")] == [1, 1]
+    assert [run[name] for name in ("schema_version", "identity_version")] == [1, 2]
     assert (run["status"], run["error"]) == ("completed", None)
     assert run["config"]["optimizer"]["name"] == "lion" and run["config"]["outputs"] == "../.."
     assert run["environment"]["device"] == "cpu" and run["environment"]["precision"] == "fp32"

@@ -113,7 +113,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, module, arguments):
     ("module", "arguments"), [("sweeper", []), ("sweeper.train", ["--help"]), ("sweeper.doctor", ["--help"])]
 )
 def test_words_that_have_no_room_are_told_in_a_line(tmp_path, module, arguments):
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         code, error = run_into(full.fileno(), module, *arguments, cwd=tmp_path)
     assert (code, error) == (2, "error: standard output: No space left on device\n")
 

@@ -12,6 +12,7 @@ from conftest import TINY
 from sweeper.config.grid import compose_grid
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.record import read_run
+from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
@@ -93,10 +94,38 @@ def test_another_error_is_nobodys_death(cells):
     assert not died.settle(ValueError()) and not died.settle(None)
 
 
-def test_names_travel_to_workers_by_the_environment(cells, monkeypatch):
-    assert passing_over([]) == []
-    (override,) = passing_over([cell.directory for cell in cells[:2]])
-    key, _, names = override.partition("=")
-    assert key == f"++hydra.job.env_set.{deaths.PASSED_OVER}"
-    monkeypatch.setenv(deaths.PASSED_OVER, names.strip("'"))
-    assert [is_passed_over(cell.directory) for cell in cells] == [True, True, False]
+@pytest.fixture
+def sweep(tmp_path):
+    stop = SweepStop.begin(tmp_path)
+    yield stop
+    stop.end()
+
+
+def test_names_travel_to_workers_by_a_file_that_the_environment_names(cells, sweep, tmp_path, monkeypatch):
+    assert passing_over([]) == [] and not is_passed_over(cells[0].directory)
+    for number, ended in enumerate((cells[:2], cells[2:]), 1):
+        (override,) = passing_over([cell.directory for cell in ended])
+        assert override == f"++hydra.job.env_set.{deaths.PASSED_OVER}='{number}'"
+        monkeypatch.setenv(deaths.PASSED_OVER, str(number))
+        assert [is_passed_over(cell.directory) for cell in cells] == [cell in ended for cell in cells]
+    sweep.end()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_five_thousand_names_are_no_more_than_one(sweep, tmp_path, monkeypatch):
+    """As a variable they would be more than Linux lets a process start with."""
+    directories = [tmp_path / "imagenette-resnet18" / f"schedulefree_adamw-seed{k}-0123456789" for k in range(5000)]
+    (override,) = passing_over(directories)
+    variable, _, value = override.removeprefix("++hydra.job.env_set.").partition("=")
+    monkeypatch.setenv(variable, value.strip("'"))
+    assert subprocess.run([sys.executable, "-c", ""], check=True).returncode == 0
+    assert is_passed_over(directories[4999]) and not is_passed_over(tmp_path / "imagenette-resnet18" / "other")
+
+
+def test_lists_of_a_killed_sweep_are_removed(sweep, tmp_path):
+    write_sweep(tmp_path, sweep.key, [])
+    passing_over([tmp_path / "digits-cnn" / "sgd-seed1"])
+    record = tmp_path / f".sweep-{sweep.key}.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "process_started": "1"}))
+    tidy_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -9,13 +9,17 @@ import pytest
 from conftest import REPOSITORY, TINY, run_module
 from made_runs import change_record, make_run
 
+import sweeper
 from sweeper.engine.devices import prepare_process
+from sweeper.runs.agreement import disagreement, weights_disagreement
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.record import Damaged, OfAnotherRun, Refused, find_finished, read_run
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
+from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores
 from tests.engine.test_loop import Stopped, configure, finish, start
+from tests.faults.forked import run_forked
 
 RUNS = ("-m", *(word for word in TINY if word != "device.threads=1"), "model=mlp", "optimizer=sgd,adam")
 RUNS += ("hydra/launcher=basic",)
@@ -52,9 +56,9 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
 
     row = read_row(str(adam), "a").values
     assert (row["status"], row["error"]) == ("damaged", reasons[adam])
-    told = run_module("aggregate", "outputs", cwd=tmp_path)
+    told = run_forked("aggregate", "outputs", cwd=tmp_path)
     assert told.returncode == 0 and "2 runs: 2 damaged" in told.stdout
-    watched = run_module("watch", "--once", "--json", "outputs", cwd=tmp_path)
+    watched = run_forked("watch", "--once", "--json", "outputs", cwd=tmp_path)
     seen = {run["run"]: (run["status"], run["error"]) for run in json.loads(watched.stdout)["runs"]}
     assert seen == {f"digits-mlp/{d.name}": ("damaged", reasons[d]) for d in (adam, sgd)}
     for directory in (adam, sgd):
@@ -63,7 +67,7 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
             read_run(directory)
         assert find_finished(directory) is None
 
-    done = run_module("train", *RUNS, cwd=tmp_path)
+    done = run_forked("train", *RUNS, cwd=tmp_path)
     assert done.returncode == 0 and "already" not in done.stdout and "2 runs, 0 done already" in done.stderr
     for directory in (adam, sgd):
         path = directory.relative_to(tmp_path)
@@ -72,6 +76,30 @@ def test_exchanged_records_of_finished_runs_are_answered_by_nobody(finished, tmp
         assert (directory / "previous" / "1" / "run.json").read_bytes() == foreign[directory]
         assert (directory / "model.safetensors").read_bytes() == results[directory]
         assert find_finished(directory) is not None
+
+
+@pytest.mark.slow
+def test_files_that_are_not_a_finished_runs_own_are_reported_and_nothing_is_trained(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "outputs")
+    adam, sgd = two_runs(tmp_path / "outputs")
+    for directory in (adam, sgd):
+        record = read_run(directory)
+        assert set(record["files"]) == {"metrics.csv", "model.safetensors"}
+        assert disagreement(directory, record) is None and weights_disagreement(directory, record, whole=True) is None
+    exchange(adam / "metrics.csv", sgd / "metrics.csv")
+    weights = (sgd / "model.safetensors").read_bytes()
+    (sgd / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    before = {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
+    one = [word for word in RUNS if word not in ("-m", "hydra/launcher=basic", "optimizer=sgd,adam")]
+    done = run_module("train", *one, "optimizer=sgd", cwd=tmp_path)
+    assert done.returncode == 0 and "completed already, test" in done.stdout, done.stderr
+    advice = "; put the run's own file back, or train again\n"
+    assert "\n  metrics.csv is" in done.stdout
+    assert f"\n  model.safetensors isn't the file that the run wrote{advice}" in done.stdout
+    assert before == {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
+    with pytest.raises(BadInput, match=r"model\.safetensors isn't the file that the run wrote; put it back"):
+        sweeper.load_model(sgd)
+    sweeper.load_model(adam)
 
 
 @pytest.mark.slow
@@ -86,7 +114,7 @@ def test_a_foreign_record_beside_a_whole_checkpoint_is_kept_and_the_run_goes_on(
     with pytest.raises(Stopped):
         loop.throw(Stopped())
     shutil.copy(adam / "run.json", sgd / "run.json")
-    done = run_module("train", *RUNS, cwd=tmp_path)
+    done = run_forked("train", *RUNS, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     said = done.stdout + done.stderr
     assert f"{sgd.name}/run.json: of another run, digits-mlp/{adam.name}; it is kept in " in said
@@ -152,16 +180,28 @@ def test_a_record_is_believed_in_a_folder_that_was_moved_renamed_or_copied(tmp_p
 def test_a_record_without_the_version_of_its_identity_is_of_the_first(tmp_path):
     directory = make_run(tmp_path)
     record = json.loads((directory / "run.json").read_text())
-    assert record.pop("identity_version") == 1
+    assert record.pop("identity_version") == 2
     (directory / "run.json").write_text(json.dumps(record))
     assert find_finished(directory) is not None
 
 
 def test_a_record_of_a_newer_identity_stays(tmp_path):
     directory = make_run(tmp_path)
-    change_record(directory, identity_version=2)
-    with pytest.raises(Refused, match="of identity 2, this sweeper knows up to 1; update sweeper"):
+    change_record(directory, identity_version=3)
+    with pytest.raises(Refused, match="of identity 3, this sweeper knows up to 2; update sweeper"):
         find_finished(directory)
+
+
+def test_a_record_of_the_first_identity_keeps_its_name_whatever_its_precision(tmp_path):
+    """Then a precision asked for by name was no part of it: the run lies where one of `auto` does."""
+    directory = make_run(tmp_path, device__precision="auto")
+    change_record(directory, identity_version=1, config__device__precision="fp32")
+    found = find_finished(directory)
+    assert found is not None and found["config"]["device"]["precision"] == "fp32"
+    assert read_row(str(directory), "a").values["status"] == "completed"
+    change_record(directory, identity_version=2)
+    with pytest.raises(OfAnotherRun, match="of another run, digits-cnn/sgd-seed1-"):
+        read_run(directory)
 
 
 @pytest.mark.parametrize("config", [{}, {"dataset": "x"}, {"dataset": {"name": "digits"}}])

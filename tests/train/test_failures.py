@@ -25,7 +25,7 @@ class Fails(nn.Module):
 
     def forward(self, images):
         if self.training and len(images) > 2:
-            raise RuntimeError("the third layer\\nis on fire")
+            raise RuntimeError("the third layer\\x1b[31m\\u202e!\\nis on fire")
         return self.linear(images.flatten(1))
 
 
@@ -38,7 +38,7 @@ class Huge(Fails):
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -93,10 +93,12 @@ def test_its_reason_is_said_at_once_stands_in_the_table_and_whole_in_its_log(mix
     lines = [line for line in mixed.stderr.splitlines() if "failed: RuntimeError: the third layer" in line]
     assert len(lines) == 2 and "Traceback" not in mixed.stderr
     row = results(users_folder / "mixed")["fails 0.1"]
-    assert row["error"] == "RuntimeError: the third layer"
+    assert row["error"] == "RuntimeError: the third layer [31m !"
     directory = users_folder / "mixed" / row["run"]
     log = (directory / "train.log").read_text()
     assert "Traceback" in log and "is on fire" in log and "users_model.py" in log
+    for text in (mixed.stderr, mixed.stdout, log):
+        assert "\x1b" not in text and "\u202e" not in text
 
 
 def test_a_diverged_run_is_a_result(mixed, users_folder):

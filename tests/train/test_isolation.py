@@ -10,6 +10,8 @@ import pytest
 from conftest import TINY, run_module
 from packed_sweeps import interleaved, metrics, records, rows
 
+from tests.faults.forked import run_forked
+
 pytestmark = pytest.mark.slow
 
 USERS_OPTIMIZER = """
@@ -138,7 +140,7 @@ def sweep(request, users_folder):
 )
 def test_a_model_or_a_schedule_that_leaves_costs_its_run_alone(tmp_path, users_folder, group):
     words = ("-m", *TINY, "epochs=3", "model=mlp", "optimizer=sgd", group, "hydra/launcher=basic")
-    done = run_module("train", *words, **user(users_folder, tmp_path))
+    done = run_forked("train", *words, **user(users_folder, tmp_path))
     assert done.returncode == 1, done.stderr
     ended = sorted((record["status"], record["error"]) for record in records(tmp_path / "outputs").values())
     assert ended == [("completed", None), ("failed", "SystemExit: sys.exit(0)")]
@@ -172,7 +174,7 @@ def test_the_others_are_trained_to_the_same_bits(sweep, alone):
 
 @pytest.mark.parametrize("does", [*FAIL, *GO_ON])
 def test_a_single_run_too(users_folder, tmp_path, does):
-    done = run_module("train", *ROGUE, f"+optimizer.does={does}", **user(users_folder, tmp_path))
+    done = run_forked("train", *ROGUE, f"+optimizer.does={does}", **user(users_folder, tmp_path))
     assert "Traceback" not in done.stderr
     (record,) = records(tmp_path / "outputs").values()
     assert (record["status"], record["error"]) == (("failed", FAIL[does]) if does in FAIL else ("completed", None))
@@ -188,7 +190,7 @@ def test_a_process_that_dies_costs_its_run_alone(users_folder, tmp_path, alone, 
     name, *options = launcher
     arguments = ("-m", *ROGUE, "+optimizer.does=os_exit,crash,nothing", "seed=1,2", f"hydra/launcher={name}", *options)
     environment = user(users_folder, tmp_path) | {"SWEEPER_SIMULATED_GPUS": "2"}
-    done = run_module("train", *arguments, **environment)
+    done = run_forked("train", *arguments, **environment)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     table = rows(tmp_path / "outputs" / "results.csv")
     status = {(row["optimizer.does"], row["seed"]): row["status"] for row in table}
@@ -205,7 +207,7 @@ def test_a_process_that_dies_costs_its_run_alone(users_folder, tmp_path, alone, 
         assert done.stderr.count(error) == 1  # each was tried once
     assert {name: metrics(tmp_path / "outputs")[name] for name in alone} == alone
     (tmp_path / "repaired").touch()
-    again = run_module("train", *arguments, **environment)
+    again = run_forked("train", *arguments, **environment)
     assert again.returncode == 0 and again.stderr.count("completed, test") == 4
 
 
@@ -214,17 +216,17 @@ def test_after_the_sweeps_own_process_died_the_same_command_names_the_run_and_tr
     users_folder, tmp_path, launcher
 ):
     arguments = ("-m", *ROGUE, "+optimizer.does=os_exit,nothing", f"hydra/launcher={launcher}")
-    run_module("train", *arguments, **user(users_folder, tmp_path))
+    run_forked("train", *arguments, **user(users_folder, tmp_path))
     (dead,) = by_what_it_does(tmp_path / "outputs").values()
     assert dead["status"] == "running"
-    again = run_module("train", *arguments, **user(users_folder, tmp_path))
+    again = run_forked("train", *arguments, **user(users_folder, tmp_path))
     lines = [line for line in again.stderr.splitlines() if "ended in the middle of it" in line]
     assert len(lines) == 1 and lines[0].startswith(f"outputs/digits-mlp/{dead['run']}: process ")
     assert lines[0].endswith("it goes on from its checkpoint, after the others")
     status = sorted(row["status"] for row in rows(tmp_path / "outputs" / "results.csv"))
     assert status.count("completed") == 1  # before the other one ended the process again
     (tmp_path / "repaired").touch()
-    done = run_module("train", *arguments, **user(users_folder, tmp_path))
+    done = run_forked("train", *arguments, **user(users_folder, tmp_path))
     assert done.returncode == 0, done.stderr
     assert {record["status"] for record in records(tmp_path / "outputs").values()} == {"completed"}
 
@@ -232,7 +234,7 @@ def test_after_the_sweeps_own_process_died_the_same_command_names_the_run_and_tr
 def test_a_search_goes_on_without_a_trial_that_leaves(users_folder, tmp_path):
     arguments = ("-m", *ROGUE, "+optimizer.does=exit_0", "optimizer.lr=interval(0.01,0.2)", "hydra/sweeper=optuna")
     options = ("hydra.sweeper.trials=2", "dataset.validation_fraction=0.2", "hydra/launcher=basic")
-    done = run_module("train", *arguments, *options, **user(users_folder, tmp_path))
+    done = run_forked("train", *arguments, *options, **user(users_folder, tmp_path))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert [run["error"] for run in records(tmp_path / "outputs").values()] == [FAIL["exit_0"]] * 2
 

@@ -7,6 +7,7 @@ from conftest import TINY
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.directory import RunDirectory
+from sweeper.runs.record import recorded_status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
 from sweeper.train.launchers.joblib import Joblib
@@ -77,6 +78,19 @@ def test_fail_fast_begins_nothing_more_and_a_stop_that_was_asked_for_ends_it(cel
     with pytest.raises(RunFailed):
         Launches(cells, Joblib(), SweepStop(stop.path)).launch(dies_in(cells[1], launched))
     assert len(launched) == 1
+
+
+def test_a_process_that_a_signal_to_all_ended_is_no_failure(cells, tmp_path):
+    """It had not begun to handle signals."""
+    stop = SweepStop(tmp_path / "stop")
+
+    def start(ended):
+        die(cells[0])
+        stop.request("interrupted")
+        raise RunFailed("a process died") from BrokenProcessPool()
+
+    Launches(cells, Joblib(), stop).launch(start)
+    assert recorded_status(cells[0].directory) == "running"
 
 
 def test_an_error_of_the_launchers_own_is_passed_on(cells, tmp_path):

@@ -10,6 +10,7 @@ from permissions import run_held
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.record import Refused, find_finished
+from tests.faults.forked import run_forked
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def test_a_record_of_a_newer_version_stays(run, call, capsys):
 def test_what_a_run_of_a_damaged_record_has_is_kept(run, tmp_path, multirun):
     (run / "run.json").write_text("{\n")
     before = contents(run)
-    done = run_module("train", *multirun, *RUN, cwd=tmp_path)
+    done = run_forked("train", *multirun, *RUN, cwd=tmp_path)
     path = run.relative_to(tmp_path)
     said = f"{path}/run.json: not whole JSON; the run is trained anew, and its files are kept in "
     said += f"{path}/previous/1"
@@ -70,12 +71,12 @@ def test_what_a_run_of_a_damaged_record_has_is_kept(run, tmp_path, multirun):
     assert set(kept) == {"run.json", "metrics.csv", "model.safetensors"} and kept.items() <= before.items()
     assert find_finished(run) is not None
     assert contents(run)["model.safetensors"] == before["model.safetensors"]
-    assert "previous" not in run_module("train", *multirun, *RUN, cwd=tmp_path).stderr  # once
+    assert "previous" not in run_forked("train", *multirun, *RUN, cwd=tmp_path).stderr  # once
 
 
 def test_a_run_without_its_record_keeps_what_it_has(run, tmp_path):
     (run / "run.json").unlink()
-    done = run_module("train", *RUN, cwd=tmp_path)
+    done = run_forked("train", *RUN, cwd=tmp_path)
     assert done.returncode == 0 and "run.json: No such file or directory; the run is trained anew" in (
         done.stdout + done.stderr
     )
@@ -83,7 +84,7 @@ def test_a_run_without_its_record_keeps_what_it_has(run, tmp_path):
 
 
 def test_a_new_run_has_nothing_to_say_of_a_record(tmp_path):
-    done = run_module("train", *RUN, cwd=tmp_path)
+    done = run_forked("train", *RUN, cwd=tmp_path)
     assert done.returncode == 0 and "run.json" not in done.stdout + done.stderr
     assert not list(tmp_path.rglob("previous"))
 
@@ -113,6 +114,6 @@ def test_a_checkpoint_that_may_not_be_read_is_no_damage(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("sweeper.runs.directory.read_file", refuse)
+    monkeypatch.setattr("sweeper.system.files.read_without_checksum", refuse)
     with pytest.raises(PermissionError):
         run.load_checkpoint()

@@ -29,6 +29,18 @@ def test_nothing_inside_a_sweep(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_goes_on_without_a_terminal_that_has_been_closed(monkeypatch):
+    ours, theirs = pty.openpty()
+    closed = open(theirs, "w", encoding="utf-8", buffering=1)  # noqa: SIM115  closing it writes again, and raises
+    os.close(ours)
+    monkeypatch.setattr("sys.stderr", closed)
+    progress = Progress(epochs=2, quiet=False)
+    progress.show(ROW)
+    progress.close()
+    with pytest.raises(OSError, match="Input/output error"):
+        closed.close()
+
+
 @pytest.mark.slow
 def test_a_bar_on_a_terminal(tmp_path):
     """In a pseudo-terminal, as a user sees it."""

@@ -94,6 +94,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("multirun", "seeds"), [((), "5"), (("-m", "hydra/launcher=basic"), "5,6")])
 def test_a_run_is_resolved_once_for_its_name_its_log_and_its_training(tmp_path, multirun, seeds):
     """In the process that trains it; the plan's own count is another's."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,3 +102,13 @@ def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
     assert sum(text.count("completed, test") for text in errors) == 2  # each run once, by whichever came first
     assert metrics(tmp_path / "outputs") == metrics(untouched)
     assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))
+
+
+def test_a_launcher_that_begins_no_run_ends_the_sweep(call, monkeypatch):
+    """And isn't called again and again."""
+    calls = []
+    monkeypatch.setattr("sweeper.train.sweep.train_by_hydra", lambda *given: calls.append(given))
+    monkeypatch.setattr("sweeper.train.sweep_end.update_tables", lambda outputs: True)
+    code, _, err = call("-m", *LONG, "seed=1,2", "hydra/launcher=basic")
+    line = r"error: outputs/digits-cnn/sgd-seed1-[0-9a-f]{8}: the launcher ended without beginning this run; its own"
+    assert code == 1 and re.search(line, err) and len(calls) == 1

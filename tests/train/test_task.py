@@ -8,6 +8,7 @@ import cloudpickle
 import pytest
 
 from sweeper.config.command_line import read_command_line
+from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train import deaths, task
 from sweeper.train.task import Task, train_by_hydra
@@ -29,11 +30,13 @@ def handed(monkeypatch):
 def test_hydra_gets_the_command_line_and_the_process_keeps_its_own(handed, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["train.py", "another=one"])
     asked = read_command_line(["optimizer=lion", "-m", "seed=1,2"])
-    ours = Task(numbers={1})
+    ours, sweep = Task(numbers={1}), SweepStop.begin(tmp_path)
     train_by_hydra(asked, ours, [tmp_path / "digits-mlp" / "lion-seed1"])
     train_by_hydra(asked, ours)
     (first, given, _), (again, _, _) = handed
-    left_alone = f"++hydra.job.env_set.{deaths.PASSED_OVER}='digits-mlp/lion-seed1'"
+    left_alone = f"++hydra.job.env_set.{deaths.PASSED_OVER}='1'"
+    assert sweep.list_to_skip("1").read_text() == "digits-mlp/lion-seed1"
+    sweep.end()
     assert first.overrides == ["optimizer=lion", "seed=1,2", left_alone, "hydra.mode=MULTIRUN"]
     assert again.overrides == ["optimizer=lion", "seed=1,2", "hydra.mode=MULTIRUN"] and again.multirun
     assert given is ours and asked.overrides == ["optimizer=lion", "seed=1,2"]

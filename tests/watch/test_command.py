@@ -119,7 +119,7 @@ class Terminal:
         return self.text[begun:]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_on_a_terminal_it_goes_on_until_it_is_ended(tmp_path, number, code):
     directory = make_run(tmp_path, "failed", error="no memory")
     terminal = Terminal(sys.executable, "-m", "sweeper.watch", tmp_path)

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import env_override, setup_globals
 
-from sweeper.train.signals import StopSignals
+from sweeper.train.signals import begin_worker
 
 # For tests: the number of processes to start, as if there were so many GPUs. They train on any device.
 SIMULATED = "SWEEPER_SIMULATED_GPUS"
@@ -48,7 +47,7 @@ def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], 
     with ExitStack() as stack:
         futures = []
         for gpu in gpus:
-            pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(taken,))
+            pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(taken, os.getpid()))
             stack.enter_context(pool)
             with env_override({"CUDA_VISIBLE_DEVICES": gpu}):  # set before the new process imports torch
                 futures.append(pool.submit(_work, payload))
@@ -62,19 +61,11 @@ def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], 
     return outcomes
 
 
-def _prepare(taken: Any) -> None:
-    """Initialize a new process: handle stop signals, end when the parent process ends, and share the counter."""
+def _prepare(taken: Any, command: int) -> None:
+    """Initialize a new process with the shared counter."""
     global _taken  # noqa: PLW0603  # a process gets a shared counter only at its start
     _taken = taken
-    StopSignals()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    begin_worker(command)
 
 
 def _work(payload: bytes) -> bytes:

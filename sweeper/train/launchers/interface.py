@@ -40,7 +40,9 @@ class Launcher:
 
     name = ""  # the choice in `hydra/launcher=name`
     target = ""  # Hydra's class, the `_target_` in the YAML
+    install = ""  # how to install the package that brings Hydra's class; for the end of an error message
     elsewhere = False  # whether runs train on other machines
+    outlives = False  # whether runs go on when the command's terminal is closed, as jobs in a queue do
     cancels = False  # whether a cluster may cancel runs: an unfinished run that nobody trains isn't launched again
 
     def check(self, options: Options) -> None:
@@ -84,6 +86,10 @@ class Launcher:
 
     def exit_codes(self, codes: dict[int, int]) -> AbstractContextManager[None]:
         """Context for a launch: adds the exit code of each process that ends by itself to `codes`, by process id."""
+        return contextlib.nullcontext()
+
+    def bound(self) -> AbstractContextManager[None]:
+        """Context for a launch: processes that it starts on this machine end when this process ends, in any way."""
         return contextlib.nullcontext()
 
     def has_lost_a_process(self, error: BaseException | None) -> bool:

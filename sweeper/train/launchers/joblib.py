@@ -1,17 +1,20 @@
 """`hydra/launcher=local` and `joblib`: train runs in parallel processes on this machine, by hydra-joblib-launcher."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
+from sweeper.train.signals import begin_worker
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
 
 class Joblib(Launcher):
     name = "local"
+    install = "pip install --force-reinstall hydra-joblib-launcher joblib"
     target = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 
     def check(self, options: Options) -> None:
@@ -49,6 +52,23 @@ class Joblib(Launcher):
             yield
         finally:
             process_executor.get_exitcodes_terminated_worker = look
+
+    @contextlib.contextmanager
+    def bound(self) -> Iterator[None]:
+        """Put a backend in the place of joblib's that initializes each new process."""
+        from joblib.parallel import BACKENDS, LokyBackend, register_parallel_backend
+
+        class Bound(LokyBackend):
+            def configure(self, *arguments: Any, **options: Any) -> Any:
+                worker = {"initializer": begin_worker, "initargs": (os.getpid(),)}
+                return super().configure(*arguments, **{**worker, **options})
+
+        before = BACKENDS["loky"]
+        register_parallel_backend("loky", Bound)
+        try:
+            yield
+        finally:
+            register_parallel_backend("loky", before)
 
 
 def workers(n_jobs: int) -> int:

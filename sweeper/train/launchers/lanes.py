@@ -6,7 +6,6 @@ that must complete before the next step. A lane is a place for one run at a time
 
 import contextlib
 import statistics
-import sys
 import time
 import traceback
 from collections import deque
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.system.terminal import tell
 
 MOST = 6  # the most lanes that lanes=auto tries; in measurements more lanes were only slower
 NEAR = 0.98  # the fewest lanes with this share of the best throughput are chosen
@@ -169,7 +169,7 @@ class Lanes(Generic[T]):
         self._put_back.append((lane.number, lane.begin))
         self.limit = min(self.limit, len(self.lanes))
         self.device.free_memory()
-        print(f"{full}: going on with {len(self.lanes)} at a time", file=sys.stderr, flush=True)
+        tell(f"{full}: going on with {len(self.lanes)} at a time")
 
     def _try_out(self) -> int:
         """Measure 1, 2, ... lanes. Returns the fewest lanes within 2 % of the best throughput."""
@@ -185,10 +185,8 @@ class Lanes(Generic[T]):
             return self.limit
         fewest = min(n for n in gains if gains[n] >= NEAR * max(gains.values()))
         self.gain = gains[fewest]
-        print(
+        tell(
             f"lanes=auto: {fewest} at a time, {gains[fewest]:.2f} times as fast as one lane",
-            file=sys.stderr,
-            flush=True,
         )
         return min(fewest, self.limit)
 

@@ -1,7 +1,6 @@
 """`hydra/launcher=packed`: trains several runs in one process, each with its own Hydra configuration and log."""
 
 import logging
-import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from sweeper.engine.memory import DeviceLost, NoRoom
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
+from sweeper.system.terminal import tell
 from sweeper.train.launchers.gpu_processes import on_each_gpu, visible_gpus
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
 from sweeper.train.launchers.lanes import Lanes, Steps
@@ -62,7 +62,7 @@ def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], ini
     numbers = range(len(job_overrides))
     kind = _device_kind(launcher, job_overrides[0])
     if kind != "cuda" and launcher.lanes not in ("auto", 1):
-        print(f"hydra.launcher.lanes={launcher.lanes}: on {kind.upper()} it is 1", file=sys.stderr)
+        tell(f"hydra.launcher.lanes={launcher.lanes}: on {kind.upper()} it is 1")
     work = partial(advance_in_lanes, launcher, job_overrides, initial_job_idx, kind)
     gpus = visible_gpus(kind)[: len(job_overrides)]
     outcomes = on_each_gpu(gpus, work, len(job_overrides)) if len(gpus) > 1 else work(iter(numbers))

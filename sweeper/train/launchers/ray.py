@@ -9,6 +9,7 @@ import os
 import socket
 from typing import Any
 
+from sweeper.system import module_path
 from sweeper.system.errors import BadInput, RunFailed, first_line, install
 from sweeper.train.launchers.interface import Launcher, Options
 
@@ -20,6 +21,7 @@ class Ray(Launcher):
 
     name = "ray"
     target = "hydra_plugins.hydra_ray_launcher.ray_launcher.RayLauncher"
+    install = install("ray")
     elsewhere = True
 
     def prepare(self, options: Options) -> None:
@@ -50,6 +52,7 @@ def connect(launcher: Options) -> None:
     options = dict(launcher["ray"]["init"])
     # Otherwise workers start in the folder in which their node was started, and can't import this command's modules.
     surroundings = {FOLDER: os.getcwd(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    surroundings[module_path.VARIABLE] = os.environ.get(module_path.VARIABLE, "")
     environment = {"env_vars": surroundings, "worker_process_setup_hook": "sweeper.train.launchers.ray.enter_folder"}
     options.setdefault("runtime_env", environment)
     address = options.get("address")

@@ -38,6 +38,18 @@ def find_launcher(options: Options) -> Launcher:
     return brought if isinstance(brought, Launcher) else Unlisted()
 
 
+def check_installed(options: Options) -> None:
+    """Validate that Hydra can import the launcher's class: where its package is missing or broken, it has none.
+
+    Raises:
+        BadInput: it can't.
+    """
+    target = str(options.get("_target_"))
+    if target in LAUNCHERS and target not in _hydra_classes():
+        launcher = LAUNCHERS[target]
+        raise BadInput(f"hydra/launcher={launcher.name}: Hydra can't import its package; {launcher.install}")
+
+
 class Unlisted(Launcher):
     """A user's launcher without the attribute `interface`."""
 

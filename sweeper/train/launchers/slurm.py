@@ -22,11 +22,12 @@ class SlurmLocal(Launcher):
     """Trains each run in a process on this machine, all at the same time, without Slurm; for trying."""
 
     name = "slurm_local"
+    install = install("slurm")
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLocalLauncher"
 
     def check(self, options: Options) -> None:
         if not _is_installed():
-            raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {install('slurm')}")
+            raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {self.install}")
         for key, least in _LEAST.items():
             if (value := options.get(key)) is not None and value < least:
                 raise BadInput(f"hydra.launcher.{key}={value}: must be at least {least}")
@@ -44,6 +45,7 @@ class Slurm(SlurmLocal):
     name = "slurm"
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLauncher"
     elsewhere = True
+    outlives = True
     cancels = True
 
     def prepare(self, options: Options) -> None:
@@ -117,7 +119,7 @@ def gpus(gres: str) -> int:
 def _ask(*command: str) -> tuple[int, str, str]:
     """Run a command of Slurm. Returns its exit code, its output, and the last line of its errors as the reason."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
     except subprocess.TimeoutExpired:
         return 1, "", f"no answer from {command[0]} in 60 s"
     last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

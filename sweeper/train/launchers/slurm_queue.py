@@ -54,7 +54,7 @@ class Queue(SlurmInfoWatcher):
         if (command := self._make_command()) is None:
             return
         self._num_calls += 1
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if answer.returncode == 0 or "Invalid job id" in answer.stderr:
             self._info_dict.update(self.read_info(answer.stdout))
         self._last_status_check = time.time()

@@ -4,7 +4,6 @@ A batch has the trials of the same numbers of every optimizer. All of them are a
 told after the last one ends, and pruned by the previous batches. So an interruption doesn't change the search's result.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop, write_sweep
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import find_launcher
@@ -88,25 +87,26 @@ def carry_out_search(
             budget = search.options["trials"]
             told = [sum(trial.state.is_finished() for trial in trials.of(optimizer)) for optimizer in search.bases]
             names = f"{len(told)} optimizer{'s' * (len(told) != 1)}"
-            print(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/", file=sys.stderr)
+            tell(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/")
             if sum(told) == len(told) * budget:
                 written = update_tables(str(grid.outputs))
-                say(search_table(trials, str(grid.outputs)))
+                say(search_table(trials, str(grid.outputs)), styled=True)
                 return 0 if written else 1
             if begun:
                 prepare(grid, grid.cells)
             at_once = trials.at_once(lambda: trials_at_once(grid, search))
             if at_once > 1:
-                print(f"{at_once} trials of each optimizer are asked for at once", file=sys.stderr)
+                tell(f"{at_once} trials of each optimizer are asked for at once")
             if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
-                print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
-            with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
-                work = _AtWork(search, trials, stop, at_once, {}, find_launcher(grid.launcher_options))
+                tell(f"{', '.join(drawn)}: {why}")
+            launcher = find_launcher(grid.launcher_options)
+            with sweep_at_work(grid.outputs, at_once * len(told), launcher.outlives) as (stop, signals):
+                work = _AtWork(search, trials, stop, at_once, {}, launcher)
                 show_sweep(grid.outputs)
                 train(Task(search=partial(_carry_on, work)))
                 written = update_tables(str(grid.outputs))
-                say(search_table(trials, str(grid.outputs)))
+                say(search_table(trials, str(grid.outputs)), styled=True)
                 return exit_code(list(work.cells.values()), signals, stop.reason()) or (0 if written else 1)
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"

@@ -7,6 +7,7 @@ from sweeper.aggregate.labels import text
 from sweeper.config.search_space import FACTORS
 from sweeper.runs.identity import flat
 from sweeper.runs.status import Status
+from sweeper.system.terminal import writing_stdout
 from sweeper.system.text import percent
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def search_table(trials: "Trials", outputs: str) -> str:
     for optimizer in trials.search.bases:
         table.add_row(*_row(trials, optimizer))
     console = Console(width=100_000, highlight=False)
-    with console.capture() as captured:
+    with writing_stdout(), console.capture() as captured:
         console.print(table)
     lines = [line.rstrip() for line in captured.get().strip("\n").splitlines()]
     last = trials.inequalities()

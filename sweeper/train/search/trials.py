@@ -18,6 +18,7 @@ from sweeper.config.search_space import Dimension, Search
 from sweeper.runs.identity import run_hash, run_name
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, first_line
+from sweeper.system.paths import sqlite_url
 
 if TYPE_CHECKING:
     from optuna.study import Study, StudySummary
@@ -51,7 +52,7 @@ class Trials:
         import optuna
 
         try:
-            storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
+            storage = optuna.storages.RDBStorage(sqlite_url(path))
             for optimizer, base in self.search.bases.items():
                 self.studies[optimizer] = optuna.create_study(
                     storage=storage, study_name=run_name(base.config), direction="maximize", load_if_exists=True

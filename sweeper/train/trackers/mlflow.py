@@ -11,6 +11,7 @@ from sweeper.runs.identity import flat
 from sweeper.runs.metrics import METRICS
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
+from sweeper.system.paths import sqlite_url
 from sweeper.train.trackers.tracking import Row, TrackedRun
 
 KEY = "sweeper.key"
@@ -75,7 +76,7 @@ class MLflow:
 
 
 def _where(uri: str | None, outputs: Path) -> str:
-    return uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{outputs}/mlflow.db"
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(outputs / "mlflow.db")
 
 
 def _client(where: str) -> Any:

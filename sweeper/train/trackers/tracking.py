@@ -76,7 +76,7 @@ def check_tracking(options: dict[str, Any]) -> None:
             import_module(package)
         except Exception as error:  # a broken installation may raise anything
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
-            why = "" if missing else f", which can't be imported ({type(error).__name__}: {error})"
+            why = "" if missing else f", which can't be imported ({named(error)})"
             raise BadInput(f"tracking={name}: needs {package}{why}; {install(package)}") from error
     try:
         inspect.signature(tracker).bind(None, **_values(options))
@@ -125,7 +125,7 @@ class Tracking:
                 run_name(self._config),
                 self._run.tracking_key() or self._run.write_tracking_key(uuid.uuid4().hex[:12]),
                 with_relative_paths(self._config, self._run.path),
-                Path(self._config["outputs"]).expanduser().resolve(),
+                Path(self._config["outputs"]).resolve(),
             )
         except Exception as error:  # e.g. a worker on another machine lacks the package
             self._fail(error)

@@ -10,6 +10,8 @@ import pytest
 from conftest import TINY, run_module
 from packed_sweeps import PACKED, rows
 
+from sweeper.system.processes import process_started
+
 USERS_MODEL = """
 import os
 import time
@@ -83,3 +85,26 @@ def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
     ]
     again = run_module("train", *arguments, "epochs=10", **with_user(users_folder))
     assert again.returncode == 0 and again.stderr.count("completed, test") == 1
+
+
+BLOCKED = """
+import os
+from sweeper.train.launchers.gpu_processes import on_each_gpu
+
+def block(numbers):
+    print(os.getpid(), flush=True)
+    os.read(os.pipe()[0], 1)
+
+if __name__ == "__main__":
+    on_each_gpu(["0", "1"], block, 2)
+"""
+
+
+def test_its_processes_end_after_the_command_was_killed_even_if_they_are_blocked(tmp_path):
+    (tmp_path / "blocked.py").write_text(BLOCKED)
+    with subprocess.Popen([sys.executable, tmp_path / "blocked.py"], stdout=subprocess.PIPE, text=True) as command:
+        pids = [int(command.stdout.readline()) for _ in range(2)]
+        assert all(process_started(pid) is not None for pid in pids)
+        command.kill()
+        command.stdout.read()  # to the end of the last process that has it
+    assert [process_started(pid) for pid in pids] == [None, None]

@@ -1,6 +1,8 @@
 """What a sweep knows of joblib's processes: how many, their threads, what would be faster."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures.process import BrokenProcessPool
 
 import joblib
@@ -8,6 +10,7 @@ import pytest
 
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
+from sweeper.system.processes import process_started
 from sweeper.train import threads
 from sweeper.train.launchers import joblib as module
 from sweeper.train.launchers.joblib import Joblib, workers
@@ -99,3 +102,26 @@ def test_processes_that_die_leave_their_exit_codes():
         pool.submit(os._exit, 3).result(timeout=60)
     assert JOBLIB.has_lost_a_process(broken.value) and not JOBLIB.has_lost_a_process(ValueError())
     assert list(codes.values()) == [3]
+
+
+BLOCKED = """
+import os, time
+import joblib
+from sweeper.train.launchers.joblib import Joblib
+
+def block(k):
+    print(os.getpid(), flush=True)
+    os.read(os.pipe()[0], 1)
+
+with Joblib().bound():
+    joblib.Parallel(n_jobs=2)(joblib.delayed(block)(k) for k in range(3))
+"""
+
+
+def test_its_processes_end_after_the_command_was_killed_even_if_they_are_blocked():
+    with subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True) as command:
+        pids = [int(command.stdout.readline()) for _ in range(2)]
+        assert all(process_started(pid) is not None for pid in pids)
+        command.kill()
+        command.stdout.read()  # to the end of the last process that has it
+    assert [process_started(pid) for pid in pids] == [None, None]

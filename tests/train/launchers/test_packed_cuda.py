@@ -120,6 +120,17 @@ def test_a_run_gives_the_same_packed_as_alone_to_the_last_bit(folder):
     assert shared.count(True) >= 11
 
 
+def test_lanes_of_different_precision_are_what_each_is_alone(folder):
+    for precision in ("fp32", "bf16", "fp16"):
+        alone = train(folder, f"device.precision={precision}", "outputs=alone")
+        assert alone.returncode == 0, alone.stderr
+    packed = train(folder, "-m", "device.precision=fp32,bf16,fp16", "outputs=packed", *PACKED)
+    assert packed.returncode == 0, packed.stderr
+    assert {run["environment"]["precision"] for run in records(folder / "packed").values()} == {"fp32", "bf16", "fp16"}
+    assert len(metrics(folder / "packed")) == 3
+    assert metrics(folder / "packed") == metrics(folder / "alone")
+
+
 def test_a_diverging_and_a_failing_run_leave_the_others_alone(folder):
     alone = train(folder, "-m", "model=Drops", "seed=1,2", "outputs=alone", "hydra/launcher=basic")
     assert alone.returncode == 0, alone.stderr

@@ -1,5 +1,6 @@
 """A launcher is found by its Hydra class: one of the table, one that brings its own object, and one that is missing."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -10,7 +11,9 @@ import yaml
 from conftest import REPOSITORY, TINY, run_module
 
 from sweeper.config.grid import compose_grid
-from sweeper.train.launchers.registry import LAUNCHERS, find_launcher
+from sweeper.system.errors import BadInput, install
+from sweeper.train.launchers import registry
+from sweeper.train.launchers.registry import LAUNCHERS, check_installed, find_launcher
 
 RUNS = ("-m", *TINY, "model=mlp", "epochs=1", "seed=1,2", "hydra/launcher=mine")
 
@@ -98,6 +101,32 @@ def test_one_that_is_not_there_is_refused_in_a_line(mine, tmp_path):
         "Hydra finds launchers in modules of a folder hydra_plugins on PYTHONPATH\n"
     )
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS.values(), ids=lambda launcher: launcher.name)
+def test_one_whose_package_hydra_can_not_import_is_refused_with_how_to_install_it(launcher, monkeypatch):
+    """A package may be there and broken, as Ray without what it needs: Hydra then leaves its class out."""
+    options = {"_target_": launcher.target}
+    monkeypatch.setattr(registry, "_hydra_classes", lambda: {launcher.target: object})
+    check_installed(options)
+    monkeypatch.setattr(registry, "_hydra_classes", dict)
+    with pytest.raises(BadInput) as refused:
+        check_installed(options)
+    line = f"hydra/launcher={launcher.name}: Hydra can't import its package; "
+    extra = {"slurm": "slurm", "slurm_local": "slurm", "ray": "ray"}.get(launcher.name)
+    assert str(refused.value) == line + (install(extra) if extra else launcher.install)
+    assert "pip install" in str(refused.value) or launcher.name in ("basic", "packed")  # Hydra's, and our own
+
+
+def test_a_broken_package_is_refused_before_any_training(call, tmp_path, monkeypatch):
+    """Both packages are there, and Ray's module fails when it is imported."""
+    find_spec = importlib.util.find_spec
+    ray = {"ray", "hydra_plugins.hydra_ray_launcher"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in ray else find_spec(name))
+    monkeypatch.setattr("sweeper.train.launchers.registry.Ray.prepare", lambda self, options: None)
+    code, _, err = call(*RUNS[:-1], "hydra/launcher=ray")
+    line = f"error: hydra/launcher=ray: Hydra can't import its package; {install('ray')}"
+    assert (code, err.splitlines()[-1]) == (2, line) and not list(tmp_path.glob("outputs/*"))
 
 
 def test_one_that_says_nothing_trains_one_run_after_the_other(tmp_path):

@@ -1,0 +1,57 @@
+"""The folders that a command line adds to conf/, where groups, presets and arms of one's own lie."""
+
+import copy
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+
+from sweeper.config.overrides import parse_overrides
+from sweeper.system.errors import BadInput
+from sweeper.system.files import CONF
+
+
+def search_in(folder: str) -> str:
+    """The override that adds the folder of `--config-dir`.
+
+    Raises:
+        BadInput: there is no such folder.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        file = "is a file; name the folder that holds optimizer/, model/ or other groups"
+        raise BadInput(f"--config-dir {folder}: {file if place.is_file() else 'there is no such folder'}")
+    return f"hydra.searchpath=[{_quoted(f'file://{place.resolve()}')}]"
+
+
+def loader_with(loader: Any, overrides: list[str]) -> Any:
+    """Hydra's configuration loader, with the folders that the command line adds."""
+    search_path = copy.deepcopy(loader.get_search_path())
+    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
+        paths = override.value()
+        for path in paths if isinstance(paths, list) else []:
+            search_path.append("command line", str(path))
+    return ConfigLoaderImpl(search_path)
+
+
+def _quoted(text: str) -> str:
+    """A text as Hydra's grammar reads it: within quotes a backslash is one, except before a quote.
+
+    >>> _quoted("it's")
+    "'it\\\\'s'"
+    """
+    text = re.sub(r"\\*(?=')|\\*$", lambda found: 2 * found[0], text).replace("'", "\\'")
+    return f"'{text}'"
+
+
+@contextmanager
+def hydra_at_work() -> Iterator[None]:
+    """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+        yield

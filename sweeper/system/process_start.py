@@ -1,0 +1,74 @@
+"""Mends what a command is given by its surroundings: closed streams, variables of a notebook or a shell, limits."""
+
+import io
+import os
+import sys
+
+from sweeper.system.errors import RunFailed
+from sweeper.system.text import size
+
+LEAST_MEMORY = 400_000_000  # bytes of address space; below, NumPy's linear algebra hangs or ends the process
+MOST_DIGITS = 4  # of a terminal's size
+
+
+def prepare_command() -> None:
+    """Call before a command imports a library.
+
+    Raises:
+        RunFailed: a limit leaves too little memory for any command.
+    """
+    open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # it isn't in a test or a notebook
+            stream.reconfigure(errors="replace")
+    for name in ("COLUMNS", "LINES"):
+        if not _is_size(os.environ.get(name, "80")):
+            del os.environ[name]
+    if os.environ.get("MPLBACKEND", "").startswith("module://"):  # a notebook's, which its programs inherit
+        os.environ["MPLBACKEND"] = "agg"
+    check_memory_limit()
+
+
+def open_closed_streams() -> None:
+    """Open the null device for each closed standard stream, as by `2>&-`. Otherwise `print` writes elsewhere, and a
+    file that is opened next takes the stream's number and gets what libraries write to it."""
+    for number in range(3):  # first all numbers, which the streams below would take
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            os.set_inheritable(null, True)  # by the processes that this one starts
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def check_memory_limit() -> None:
+    """Check the limits of `ulimit -v` and `ulimit -d`. With one, NumPy's linear algebra gets a single thread: each
+    takes address space, and reports on the terminal that it has found none.
+
+    Raises:
+        RunFailed: a limit is below `LEAST_MEMORY`.
+    """
+    import resource
+
+    for flag, kind in (("-v", resource.RLIMIT_AS), ("-d", resource.RLIMIT_DATA)):
+        limit = resource.getrlimit(kind)[0]
+        if limit == resource.RLIM_INFINITY:
+            continue
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        if limit < LEAST_MEMORY:
+            least = f"at least {size(LEAST_MEMORY)}, to train several GB"
+            raise RunFailed(f"ulimit {flag} allows this process {size(limit)} of memory; allow it {least}")
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether there was no memory for Python, or for a library that was to be loaded."""
+    words = ("failed to map segment", "cannot allocate memory", "std::bad_alloc")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (ImportError, OSError)) and any(word in str(error).lower() for word in words)
+    )
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) > 0

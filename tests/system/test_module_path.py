@@ -1,0 +1,82 @@
+"""A stranger's files in the working folder don't run; a user's own modules are found after all others."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import TINY, run_module
+from made_runs import make_run
+
+from sweeper.system import module_path
+
+MINE = "import bisect, torch\nassert bisect.bisect\nclass Mine(torch.optim.Adam):\n    pass\n"
+
+
+@pytest.fixture
+def received(tmp_path):
+    """A folder of runs with files that have the names of modules of Python, of our libraries and of optional ones."""
+    make_run(tmp_path / "received")
+    for name in ("bisect", "csv", "json", "argparse", "yaml", "numpy", "pandas", "numexpr", "pyarrow", "rich", "torch"):
+        (tmp_path / "received" / f"{name}.py").write_text(f"raise SystemExit('{name} ran')\n", encoding="utf-8")
+    return tmp_path / "received"
+
+
+@pytest.mark.parametrize("module", ["aggregate", "watch"])
+def test_a_command_in_a_folder_of_runs_runs_nothing_of_it(received, module):
+    done = run_module(module, ".", cwd=received)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_sweep_finds_modules_of_the_working_folder_last_and_trains_in_poor_surroundings(received):
+    """In the command's process and in its launcher's workers: no home folder, no standard error, no encoding."""
+    for name in ("torch", "numpy", "yaml", "pandas", "rich"):  # not to be missed by mistake; the others stay
+        (received / f"{name}.py").unlink()
+    (received / "mine.py").write_text(MINE, encoding="utf-8")
+    words = [*TINY, "optimizer=adam", "optimizer._target_=mine.Mine", "model=mlp", "seed=1,2", "outputs=new"]
+    environment = {**os.environ, "HOME": "/proc/x", "LC_ALL": "C", "PYTHONUTF8": "0", "XDG_CACHE_HOME": ""}
+    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    shell = f'exec "{sys.executable}" -m sweeper.train -m {" ".join(words)} 2>/dev/full'
+    done = subprocess.run(["bash", "-c", shell], cwd=received, env=environment, capture_output=True, check=False)
+    assert (done.returncode, b"2 completed" in done.stdout) == (0, True), done.stdout
+    for log in received.glob("new/*/*/train.log"):
+        assert "completed" in log.read_text(encoding="utf-8")
+    assert not (received / "~").exists()
+
+
+@pytest.fixture
+def started(monkeypatch, tmp_path):
+    """As Python starts `python -m` in an empty folder; gives `sys.path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["-m", "--help"])
+    monkeypatch.setattr(sys, "path", [os.getcwd(), "/elsewhere"])
+    monkeypatch.setattr(module_path, "_left_out", [])
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+    monkeypatch.setenv(module_path.VARIABLE, "")
+    return sys.path
+
+
+def test_the_folder_is_left_out_and_put_last_where_a_command_calls_users_code(started, tmp_path):
+    module_path.leave_out_working_folder()
+    assert (started, os.environ["PYTHONSAFEPATH"]) == (["/elsewhere"], "1")
+    module_path.look_there_last()
+    module_path.look_as_the_command_does()
+    assert started == ["/elsewhere", str(tmp_path)]
+
+
+def test_workers_of_a_script_that_pip_installed_leave_it_out_too(started, monkeypatch):
+    module_path.tell_children()
+    assert os.environ["PYTHONSAFEPATH"] == ""  # the folder is in sys.path
+    monkeypatch.setattr(sys, "path", ["/venv/bin", "/elsewhere"])
+    module_path.tell_children()
+    assert os.environ["PYTHONSAFEPATH"] == "1"
+
+
+def test_nothing_is_left_out_that_python_did_not_put_there(started, monkeypatch, tmp_path):
+    for argv, path in ((["script.py"], [str(tmp_path)]), (["-m"], ["/elsewhere", str(tmp_path)])):
+        monkeypatch.setattr(sys, "argv", argv)
+        monkeypatch.setattr(sys, "path", before := list(path))
+        module_path.leave_out_working_folder()
+        module_path.look_there_last()
+        assert before == path

@@ -1,0 +1,76 @@
+"""What a command is given by its surroundings never makes a traceback."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+from conftest import run_module
+from made_runs import make_run
+
+from sweeper.system.errors import RunFailed
+from sweeper.system.process_start import check_memory_limit, is_lack_of_memory, prepare_command
+
+
+@pytest.mark.parametrize(("text", "stays"), [("0", False), ("-5", False), ("abc", False), ("²", False), ("132", True)])
+def test_a_width_that_is_none_is_left_out(monkeypatch, text, stays):
+    monkeypatch.setenv("COLUMNS", text)
+    monkeypatch.setenv("LINES", text)
+    prepare_command()
+    assert ("COLUMNS" in os.environ, "LINES" in os.environ) == (stays, stays)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full", "<&- 2>&-"])
+def test_a_command_answers_without_standard_error(tmp_path, closed):
+    make_run(tmp_path / "outputs")
+    shell = f'"{sys.executable}" -m sweeper.watch'
+    done = subprocess.run(["bash", "-c", f"{shell} --once {closed}"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout[:4], done.stderr) == (0, b"run ", b"")
+    done = subprocess.run(["bash", "-c", f"{shell} --nope {closed}"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+
+
+def test_figures_are_drawn_with_a_notebooks_backend_in_any_encoding_without_a_home(tmp_path):
+    make_run(tmp_path / "outputs", tag="größer")
+    poor = {"LC_ALL": "C", "PYTHONUTF8": "0", "HOME": "/proc/x", "MPLCONFIGDIR": ""}
+    notebook = {"MPLBACKEND": "module://not_here.backend_inline"}
+    done = run_module("report", "--figures", "f", cwd=tmp_path, **poor, **notebook)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "größer" in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+
+
+def test_too_small_a_limit_of_memory_is_a_line(tmp_path):
+    make_run(tmp_path / "outputs")
+    shell = f'ulimit -v 300000; exec "{sys.executable}" -m sweeper.report'
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    line = "error: ulimit -v allows this process 307 MB of memory; allow it at least 400 MB, to train several GB\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_a_limit_gives_linear_algebra_one_thread(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
+    check_memory_limit()
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (10**9, 10**9))
+    check_memory_limit()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (10**8, 10**8))
+    with pytest.raises(RunFailed):
+        check_memory_limit()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (MemoryError(), True),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (ImportError("No module named 'torch'"), False),
+        (FileNotFoundError(2, "No such file or directory"), False),
+    ],
+)
+def test_lack_of_memory_has_several_forms(error, is_it):
+    assert is_lack_of_memory(error) is is_it
