@@ -1,7 +1,6 @@
 """Finds out before a run starts whether its model and optimizer can train, and whether a stopped run would resume."""
 
 import copy
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from sweeper.engine.build import takes_option
 from sweeper.engine.trial import Subject, model_subject, optimizer_subject, why_it_cannot_resume
 from sweeper.system.errors import OF_USERS_CODE, BadInput, one_line
 from sweeper.system.random_streams import torch_stream
+from sweeper.system.terminal import tell
 
 Shape = tuple[int, int, int]
 
@@ -87,7 +87,7 @@ class Rehearsal:
                 f"{name}: a stopped run couldn't resume: {why}; resumable=false trains it without checkpoints"
             )
         if name not in self._said:
-            print(f"{name}: a run that is stopped begins anew, since it couldn't resume: {why}", file=sys.stderr)
+            tell(f"{name}: a run that is stopped begins anew, since it couldn't resume: {why}")
             self._said.add(name)
 
 
