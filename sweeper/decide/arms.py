@@ -1,7 +1,6 @@
 """The arms of a decision: each one setting, by seed, with the command that trains it and the results on disk."""
 
 import math
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ def read_arms(words: list[str], most: int) -> Arms:
             raise BadInput(f"arm '{arm}': it has {len(directories) // most or 1} settings; a decision needs one an arm")
         cells[arm] = dict(sorted(by_seed.items()))
     check_alike({arm: by_seed[1].config for arm, by_seed in cells.items()}, grid.words)
-    flags = {arm: shlex.join(overrides) for arm, overrides in grid.words.items()}
+    flags = {arm: " ".join(overrides) for arm, overrides in grid.words.items()}
     common = [word for word in asked.overrides if not word.startswith("arms=")]
     if asked.config_dir:
         common += ["--config-dir", asked.config_dir]

@@ -6,14 +6,14 @@ from sweeper.decide.arms import read_arms
 from sweeper.system.errors import BadInput
 
 SMALL = ("dataset=digits", "model=mlp", "epochs=1")
-SGD, LION = ("--arm", "sgd: optimizer=sgd optimizer.lr=0.1"), ("--arm", "lion: optimizer=lion 'tag=a b'")
+SGD, LION = ("--arm", "sgd: optimizer=sgd optimizer.lr=0.1"), ("--arm", "lion: optimizer=lion tag='a b'")
 
 
 def test_an_arm_has_a_run_for_each_seed_and_a_command_that_trains_the_next(tmp_path):
     asked = read_arms([*SMALL, *SGD, *LION, f"outputs={tmp_path}"], 3)
     assert {arm: list(by_seed) for arm, by_seed in asked.cells.items()} == {"sgd": [1, 2, 3], "lion": [1, 2, 3]}
     command = asked.command(("lion",), 2)
-    assert command[-2:] == ["lion: optimizer=lion 'tag=a b'", "seed=range(1,3)"] and command[1:4] == [
+    assert command[-2:] == ["lion: optimizer=lion tag='a b'", "seed=range(1,3)"] and command[1:4] == [
         "-m",
         "sweeper.train",
         "-m",
@@ -42,5 +42,5 @@ def test_what_is_no_decision_is_refused_in_a_line(words):
 
 def test_another_length_must_be_written_into_the_arm():
     read_arms([*SMALL[:2], *SGD, "--arm", "long: epochs=4"], 2)
-    with pytest.raises(BadInput, match="arms 'sgd' and 'long': 20 and 10 epochs; if that's meant, write epochs="):
+    with pytest.raises(BadInput, match="arms 'sgd' and 'long': they train 20 and 10 epochs; write epochs= into"):
         read_arms([*SMALL[:2], *SGD, "--arm", "long: experiment=quick optimizer=sgd"], 2)

@@ -1,0 +1,95 @@
+"""`python -m benchmarks.decide`: simulates the rule of `sweeper.decide`: wrong claims, right claims, and seeds used.
+
+Scores are normal. In each row all arms are equal (error: the share of decisions that ever call a pair different) or the
+first is `lead` points better (power: the share of its pairs that are called different). Seeds are the mean over arms and
+decisions, of 20 that a fixed design would train. Writes `benchmarks/results/decide.csv`; `docs/decide.md` has its table.
+"""
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.reproduce import fill
+from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
+from sweeper.decide.rule import Rule
+
+FILE = Path(__file__).parent / "results" / "decide.csv"
+PAGE = Path(__file__).parent.parent / "docs" / "decide.md"
+COLUMNS = ("arms", "lead", "margin", "decisions", "different", "wrong", "equivalent", "seeds")
+DEVIATION = 0.15  # points
+DECISIONS = 2000
+
+
+def rows(decisions: int = DECISIONS) -> list[dict[str, Any]]:
+    asked = [(arms, lead, None) for arms in (2, 5) for lead in (0.0, 0.2, 0.4)]
+    return [simulate(*one, decisions) for one in [*asked, (2, 0.0, 0.2), (5, 0.0, 0.2)]]
+
+
+def simulate(arms: int, lead: float, margin: float | None, decisions: int) -> dict[str, Any]:
+    """One row.
+
+    Args:
+        lead: of the first arm over all others, in points.
+        margin: of equivalence, in points.
+    """
+    rule = Rule(margin=None if margin is None else margin / 100)
+    numbers = np.random.default_rng([arms, int(100 * lead), int(100 * (margin or 0))])
+    names = tuple(f"arm {k}" for k in range(arms))
+    different = wrong = equivalent = seeds = 0.0
+    pairs = arms * (arms - 1) / 2
+    for _ in range(decisions):
+        scores = numbers.normal(scale=DEVIATION / 100, size=(arms, rule.looks[-1]))
+        scores[0] += lead / 100
+        runs = {m: {s + 1: Result(v) for s, v in enumerate(row)} for m, row in zip(names, scores.tolist(), strict=True)}
+        decision = judge(names, runs, rule)
+        verdicts = decision.verdicts()
+        called = [v for v in verdicts if v.verdict == DIFFERENT]
+        right = [v for v in called if lead and v.a == names[0]]
+        different += len(right) / (arms - 1)
+        wrong += len(called) > len(right)
+        equivalent += sum(v.verdict == EQUIVALENT for v in verdicts) / pairs
+        used = {m: look.seeds for look in decision.looks for m in look.arms}
+        seeds += sum(used.values()) / arms
+    shares = {"different": different, "wrong": wrong, "equivalent": equivalent, "seeds": seeds}
+    row = {"arms": arms, "lead": lead, "margin": margin, "decisions": decisions}
+    return row | {name: round(value / decisions, 4) for name, value in shares.items()}
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """The table of `docs/decide.md`, from the rows of the CSV."""
+    lines = [
+        "| arms | first better by | margin | any wrong claim | first's pairs found | equivalent pairs | seeds an arm |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for row in found:
+        lead, margin = float(row["lead"]), row["margin"]
+        cells = [
+            row["arms"],
+            f"{lead:g} points" if lead else "equal",
+            f"±{float(margin):g}" if margin not in (None, "") else "–",
+            f"{100 * float(row['wrong']):.1f} %",
+            f"{100 * float(row['different']):.0f} %" if lead else "–",
+            f"{100 * float(row['equivalent']):.0f} %" if margin not in (None, "") else "–",
+            f"{float(row['seeds']):.1f}",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    found = rows()
+    with FILE.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"decide": table(found)}), encoding="utf-8")
+    print(table(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
