@@ -1,8 +1,9 @@
 """`python -m benchmarks.decide`: simulates the rule of `sweeper.decide`: wrong claims, right claims, and seeds used.
 
-Scores are normal. In each row all arms are equal (error: the share of decisions that ever call a pair different) or the
-first is `lead` points better (power: the share of its pairs that are called different). Seeds are the mean over arms and
-decisions, of 20 that a fixed design would train. Writes `benchmarks/results/decide.csv`; `docs/decide.md` has its table.
+Scores are normal. In each row all arms are equal, or the first is `lead` points better than all others. `wrong` is the
+share of decisions with any wrong claim of a difference, `different` the share of the first's pairs that are found, and
+`seeds` the mean over arms and decisions, of 20 that a fixed design would train. Writes `benchmarks/results/decide.csv`;
+`docs/decide.md` has its table.
 """
 
 import csv

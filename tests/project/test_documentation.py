@@ -31,7 +31,7 @@ for (module, arguments), code in zip(*json.loads(sys.argv[1])):
 """
 REFUSED = ("optimizer=lino",)  # shown for its error
 EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
-PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = [DOCS / "tutorial.md", DOCS / "decide.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 
 def commands(page: Path) -> list[tuple[str, list[str]]]:
@@ -61,7 +61,7 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     todo = [(module, arguments) for module, arguments in commands(page) if module != "doctor"]  # half a minute
     if page.stem == "tables":  # it reads what others have made
         todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
-    lines = [(module, [*arguments, *(SHORT if module == "train" else ())]) for module, arguments in todo]
+    lines = [(module, [*arguments, *(SHORT if module in ("train", "decide") else ())]) for module, arguments in todo]
     expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
