@@ -66,7 +66,8 @@ def test_each_run_has_its_own_directory(runs):
 
 def test_run_json_tells_what_where_and_how_well(runs):
     run = json.loads((next(iter(runs.values())) / "run.json").read_text())
-    assert list(run) == ["schema_version", "identity_version", "status", "config", "environment", "result", "error"]
+    keys = ["schema_version", "identity_version", "status", "config", "environment", "result", "error", "files"]
+    assert list(run) == keys
     assert [run[name] for name in ("schema_version", "identity_version")] == [1, 2]
     assert (run["status"], run["error"]) == ("completed", None)
     assert run["config"]["optimizer"]["name"] == "lion" and run["config"]["outputs"] == "../.."

@@ -45,7 +45,8 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
     ],
 )
 def test_what_can_not_be_made_stops_everything_before_it_starts(override, words, call, tmp_path):
-    code, out, err = call(*TINY[1:3], "dataset=digits", override)
+    digits = () if override.startswith("dataset=") else ("dataset=digits",)
+    code, out, err = call(*TINY[1:3], *digits, override)
     assert code == 2 and words in err
     assert err.startswith("error: ") and err.count("\n") == 1 and out == ""
     assert list(tmp_path.iterdir()) == []
