@@ -90,4 +90,4 @@ def read(path: Path) -> bytes:
 def test_what_waits_for_a_signal_passes_under_nohup():
     """Of the suite itself, the command that a signal ends."""
     done = run_suite("tests/watch/test_command.py", "-k", "on_a_terminal", cwd=HERE.parent)
-    assert re.search(r"^2 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+    assert re.search(r"^3 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr

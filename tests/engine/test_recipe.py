@@ -203,7 +203,7 @@ def test_runs_in_turn_give_what_they_give_alone(tmp_path):
 
 
 def test_fused_blocks_are_judged_at_the_average(tmp_path, monkeypatch):
-    config = small("model=resnet20", "model.width=8", *ALL, "epochs=1")
+    config = configure("model=resnet20", "model.width=8", *SMALL[2:-1], *ALL, "epochs=1")
     whole = finish(config, tmp_path / "model")
     fused: list[Fused] = []
 
