@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import AMOUNT, TEXT
+from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, is_identity
 from sweeper.runs.record import Damaged, read_run
 from sweeper.runs.rows import Run
@@ -42,12 +42,12 @@ def read_origin(run: Run) -> Origin:
     try:
         record = read_run(Path(run.path))
         environment = record["environment"]
-        name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
-        cost = AMOUNT.check("device_seconds", environment.get("device_seconds"))
+        compute = compute_of(environment)
         config = record["config"]
         if isinstance(noise := config.get("noise"), dict) and isinstance(file := noise.get("file"), str):
             config = {**config, "noise": {**noise, "file": os.path.normpath(os.path.join(run.path, file))}}
-        return Origin(name, started, repeat_command(config, environment.get("overrides")), cost)
+        command = repeat_command(config, environment.get("overrides"))
+        return Origin(compute.device_name, compute.started, command, compute.device_seconds)
     except Damaged:
         return Origin()
 
