@@ -20,8 +20,10 @@ from sweeper.aggregate.search import (
 )
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
+from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
+from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
 from sweeper.config.preset import check_values, files_to_remove, known_names, preset_files, to_yaml
-from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
+from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
 from sweeper.system.command import Parser, exit_code_of, writing
 from sweeper.system.errors import BadInput
@@ -49,14 +51,14 @@ def choose(
 ) -> str:
     """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
 
-    Writes `search.csv`, with every trial, and `chosen.yaml`.
+    Writes `search.csv`, with every trial, `tuning.csv`, with what fewer trials would give, and `chosen.yaml`.
 
     Args:
         write: a folder for `--config-dir`, which gets the chosen values as the preset `name`; None: no preset.
         replace: another choice under this name.
 
     Returns:
-        What to print: `chosen.yaml`, and the command that trains with the preset.
+        What to print: `chosen.yaml`, how each optimizer was tuned, and the command that trains with the preset.
 
     Raises:
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
@@ -66,8 +68,14 @@ def choose(
     options = searched_options(task)
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
-    said = text = describe_choice(task, options)
-    files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
+    text = describe_choice(task, options)
+    tuned = tunings(task)
+    said = "\n".join([text, *(printable(f"# {describe_tuning(one)}") for one in tuned), ""])
+    files = {
+        folder / SEARCH_FILE: to_csv(columns, _trials(task, options)),
+        folder / TUNING_FILE: to_csv(TUNING_COLUMNS, tuning_rows(tuned)),
+        folder / CHOSEN_FILE: text.encode(),
+    }
     old: list[Path] = []
     if write is not None:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
@@ -176,8 +184,8 @@ def _parser() -> Parser:
     parser = Parser(
         "choose",
         "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
-        "validation accuracy. "
-        f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
+        f"validation accuracy. Writes {SEARCH_FILE}, every trial, {TUNING_FILE}, what fewer trials would give, and "
+        f"{CHOSEN_FILE}, which it prints too.",
     )
     parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")
     preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
