@@ -70,7 +70,7 @@ def choose(
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     text = describe_choice(task, options)
     tuned = tunings(task)
-    said = "\n".join([text, *(printable(f"# {describe_tuning(one)}") for one in tuned), ""])
+    said = text + "".join(printable(f"# {describe_tuning(one)}") + "\n" for one in tuned)
     files = {
         folder / SEARCH_FILE: to_csv(columns, _trials(task, options)),
         folder / TUNING_FILE: to_csv(TUNING_COLUMNS, tuning_rows(tuned)),
@@ -187,7 +187,7 @@ def _parser() -> Parser:
         f"validation accuracy. Writes {SEARCH_FILE}, every trial, {TUNING_FILE}, what fewer trials would give, and "
         f"{CHOSEN_FILE}, which it prints too.",
     )
-    parser.add_argument("--into", metavar="DIR", help="where both files go (default: the first folder)")
+    parser.add_argument("--into", metavar="DIR", help="where the files go (default: the first folder)")
     preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
     parser.add_argument("--write", metavar="DIR", help=preset)
     parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")

@@ -68,7 +68,7 @@ def _parser() -> Parser:
     )
     add_margin(parser)
     parser.add_argument("--into", metavar="DIR", help="where the page goes (default: the first folder)")
-    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG and SVG")
+    parser.add_argument("--figures", metavar="DIR", help="also draw figures for a paper there, as PNG, SVG and PDF")
     return parser
 
 
