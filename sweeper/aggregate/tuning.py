@@ -143,7 +143,7 @@ def budget_words(one: Tuning) -> str:
 def edge_words(one: Tuning) -> str:
     """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be."""
     if not one.edges:
-        return "inside"
+        return "inside the space"
     return f"{', '.join(f'{name} {end}' for name, end in one.edges.items())}, on the edge: extend"
 
 

@@ -12,6 +12,8 @@ from sweeper.report.curves import at_epochs
 from sweeper.report.drawing import STYLE, files, label, legend, panels, title
 from sweeper.report.drawing import color as color_at
 from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure
+from sweeper.report.tuning import tuning_charts
+from sweeper.report.tuning_figures import expected_best_figure, map_figure
 from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
@@ -36,10 +38,13 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
             yield from files("seeds", _seeds(done))
         if charts := noise_charts(tasks, curves):
             yield from files("noise", _noise(charts))
+        tuned = tuning_charts(tasks)
         more = {
             "forest": forest_figure(tasks),
             "lengths": lengths_figure(tasks),
             "critical_difference": critical_difference_figure(tasks),
+            "tuning": map_figure(tuned),
+            "expected_best": expected_best_figure(tuned),
         }
         for name, figure in more.items():
             if figure is not None:

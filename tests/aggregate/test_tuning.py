@@ -55,10 +55,10 @@ def search(tmp_path):
 def test_a_choice_inside_the_grid(search):
     cells = {(lr, decay): 0.8 for lr in (0.01, 0.1, 1.0) for decay in (0.1, 0.2, 0.3)}
     found = search(cells | {(0.1, 0.2): 0.9, (0.01, 0.1): 0.895, (1.0, 0.1): 0.8949})
-    assert (edge_words(found), found.near, chosen_words(found)) == ("inside", 2, "lr 0.1, weight_decay 0.2")
+    assert (edge_words(found), found.near, chosen_words(found)) == ("inside the space", 2, "lr 0.1, weight_decay 0.2")
     assert describe_tuning(found) == (
         "sgd: lr 0.01, 0.1, 1 × weight_decay 0.1, 0.2, 0.3; 9 trials, 27 epochs; "
-        "2 within half a point of the best; chosen: inside"
+        "2 within half a point of the best; chosen: inside the space"
     )
 
 
@@ -66,7 +66,7 @@ def test_a_choice_on_the_edge_says_so_and_lost_trials_count(search):
     found = search(
         {(0.1, 0.2): 0.9, (0.01, 0.2): 0.7, (1.0, 0.2): "diverged", (0.2, 0.2): "pruned", (2.0, 0.2): "failed"}
     )
-    assert edge_words(found) == "inside"
+    assert edge_words(found) == "inside the space"
     found = search({(0.1, 0.9): 0.95, (0.1, 0.1): 0.6})
     assert edge_words(found) == "weight_decay highest, on the edge: extend"
     assert sorted(trial.accuracy for trial in found.trials) == [0.0, 0.5, 0.6, 0.7, 0.9, 0.95]
