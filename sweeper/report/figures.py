@@ -11,7 +11,7 @@ from sweeper.report.charts import Curves, color_of, noise_charts
 from sweeper.report.curves import at_epochs
 from sweeper.report.drawing import STYLE, files, label, legend, panels, title
 from sweeper.report.drawing import color as color_at
-from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure
+from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure, time_figure
 from sweeper.report.tuning import tuning_charts
 from sweeper.report.tuning_figures import expected_best_figure, map_figure
 from sweeper.runs.status import Status
@@ -42,6 +42,7 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
         more = {
             "forest": forest_figure(tasks),
             "lengths": lengths_figure(tasks),
+            "time": time_figure(tasks),
             "critical_difference": critical_difference_figure(tasks),
             "tuning": map_figure(tuned),
             "expected_best": expected_best_figure(tuned),

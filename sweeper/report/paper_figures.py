@@ -8,9 +8,12 @@ from sweeper.aggregate.comparisons import Difference
 from sweeper.aggregate.critical_difference import RankComparison, compare_tasks
 from sweeper.aggregate.labels import task_labels
 from sweeper.aggregate.statistics import mean, standard_deviation
-from sweeper.aggregate.tasks import Task, task_title
+from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.report.charts import color_of
+from sweeper.report.curves import comparable_seconds
 from sweeper.report.drawing import PANEL, color, label, panels, title
+from sweeper.runs.compute import read_compute
+from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,32 +50,57 @@ def forest_figure(tasks: Sequence[Task]) -> "Figure | None":
 
 def lengths_figure(tasks: Sequence[Task]) -> "Figure | None":
     """Final accuracy against the epochs of training, of tasks that are alike in all else; None without such."""
+    return _by_length(_groups(tasks), tasks, seconds=False)
+
+
+def time_figure(tasks: Sequence[Task]) -> "Figure | None":
+    """The same against the seconds of training, where these are comparable; a run that shared its device isn't."""
+    return _by_length([group for group in _groups(tasks) if _comparable(group)], tasks, seconds=True)
+
+
+def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks that differ in nothing but their length, the shortest first; of each two lengths or more."""
     groups: dict[str, list[Task]] = {}
     for task in tasks:
         if any(setting.final() for setting in task.compared):
             groups.setdefault(json.dumps(_without_length(task), sort_keys=True), []).append(task)
-    shown = [sorted(group, key=lambda task: task.config["epochs"]) for group in groups.values()]
-    shown = [group for group in shown if len({task.config["epochs"] for task in group}) > 1]
-    if not shown:
+    found = [sorted(group, key=lambda task: task.config["epochs"]) for group in groups.values()]
+    return [group for group in found if len({task.config["epochs"] for task in group}) > 1]
+
+
+def _comparable(group: Sequence[Task]) -> bool:
+    runs = [run for task in group for setting in task.compared for run in setting.runs if run.status.finished]
+    known = all(run.values.get("train_seconds") is not None for run in runs)
+    return known and not comparable_seconds(runs, [read_compute(run.path).device_name for run in runs])
+
+
+def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds: bool) -> "Figure | None":
+    if not groups:
         return None
-    figure, places = panels(len(shown))
+    figure, places = panels(len(groups))
     colors = color_of(tasks)
-    labels = task_labels([{**group[0].config, "epochs": 1} for group in shown])
-    for axes, group, words in zip(places, shown, labels, strict=True):
-        for name in sorted({s.optimizer for task in group for s in task.compared}):
-            done = [(task.config["epochs"], s.final()) for task in group for s in task.compared if s.optimizer == name]
-            done = [(epochs, final) for epochs, final in done if final]
-            middles = [100 * mean(list(final.values())) for _, final in done]
-            spreads = [100 * standard_deviation(list(f.values())) if len(f) > 1 else 0.0 for _, f in done]
-            epochs = [length for length, _ in done]
-            axes.errorbar(epochs, middles, spreads, color=color(colors[name]), marker="o", label=label(name))
+    labels = task_labels([{**group[0].config, "epochs": 1} for group in groups])
+    for axes, group, words in zip(places, groups, labels, strict=True):
         lengths = [task.config["epochs"] for task in group]
+        for name in sorted({s.optimizer for task in group for s in task.compared}):
+            chosen = [(task, s) for task in group for s in task.compared if s.optimizer == name and s.final()]
+            finals = [[100 * value for value in setting.final().values()] for _, setting in chosen]
+            spreads = [standard_deviation(values) if len(values) > 1 else 0.0 for values in finals]
+            at = [_seconds(setting) if seconds else task.config["epochs"] for task, setting in chosen]
+            shown = {"color": color(colors[name]), "marker": "o", "label": label(name)}
+            axes.errorbar(at, [mean(values) for values in finals], spreads, **shown)
         axes.set_xscale("log")
-        axes.minorticks_off()
-        axes.set_xticks(lengths, [str(length) for length in lengths])
-        axes.set(title=title(words), xlabel="epochs of training", ylabel="final test accuracy (%)")
+        if not seconds:
+            axes.minorticks_off()
+            axes.set_xticks(lengths, [str(length) for length in lengths])
+        x = f"seconds of training, {lengths[0]} to {lengths[-1]} epochs" if seconds else "epochs of training"
+        axes.set(title=title(words), xlabel=x, ylabel="final test accuracy (%)")
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, not over them
     return figure
+
+
+def _seconds(setting: Setting) -> float:
+    return mean([run.values["train_seconds"] for run in setting.runs if run.status is Status.COMPLETED])
 
 
 def critical_difference_figure(tasks: Sequence[Task]) -> "Figure | None":

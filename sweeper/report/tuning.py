@@ -38,17 +38,17 @@ def tuning_charts(tasks: Sequence[Task]) -> list[Chart]:
 def tuning_table(tasks: Sequence[Task]) -> PageTable:
     """A row for each optimizer of each search: space, budget, choice, edge."""
     found = [(task, one) for task in searches(tasks) for one in tunings(task)]
-    table = PageTable(
-        ["search", "optimizer", "tried", "budget", "chosen", "on the edge?", "validation, %", "within half a point"]
-    )
+    several = len({task.label for task, _ in found}) > 1
+    header = ["optimizer", "tried", "budget", "chosen", "on the edge?", "validation, %", "within half a point"]
+    table = PageTable([*["search"] * several, *header])
     for task, one in found:
         cells = [
-            Cell(task_title(task)),
+            *[Cell(task_title(task))] * several,
             Cell(one.optimizer),
             Cell(space_words(one), kind="wide"),
             Cell(budget_words(one), one.epochs),
-            Cell(chosen_words(one)),
-            Cell(edge_words(one)),
+            Cell(chosen_words(one), kind="wide"),
+            Cell(edge_words(one), kind="wide"),
             Cell(f"{100 * one.chosen.accuracy:.2f}", one.chosen.accuracy, "number"),
             Cell(f"{one.near} of {len(one.trials)}", one.near, "number"),
         ]

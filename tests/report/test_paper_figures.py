@@ -1,11 +1,11 @@
 """Figures of what is compared."""
 
 import pytest
-from made_runs import make_run
+from made_runs import change_record, make_run
 
 from sweeper.aggregate.critical_difference import compare_tasks
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.report.paper_figures import CLEAR, critical_difference_figure, forest_figure, lengths_figure
+from sweeper.report.paper_figures import CLEAR, critical_difference_figure, forest_figure, lengths_figure, time_figure
 from sweeper.runs.results import read_results
 
 pytestmark = pytest.mark.slow
@@ -55,6 +55,17 @@ def test_lengths_are_one_panel_for_tasks_alike_in_all_else(tasks):
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [" _adam", "lion", "sgd"]
     (line,) = [c.lines[0] for c in axes.containers if c.get_label() == "sgd"]
     assert list(line.get_ydata()) == pytest.approx([100 * (0.72 + 0.0007 * e) for e in (3, 6, 12, 24, 48)])
+
+
+def test_seconds_are_drawn_where_each_run_had_its_device_alone(tasks, tmp_path):
+    """Made runs train for 1.5 seconds each."""
+    (axes,) = time_figure(tasks).axes
+    assert axes.get_xlabel() == "seconds of training, 3 to 48 epochs"
+    assert {x for c in axes.containers for x in c.lines[0].get_xdata()} == {1.5}
+    for epochs in (3, 6):
+        change_record(make_run(tmp_path, epochs=epochs), result__shared_device=epochs == 6)
+    shared = group_tasks(read_results([tmp_path]).runs)
+    assert time_figure(shared) is None and lengths_figure(shared) is not None
 
 
 def test_the_diagram_has_a_bar_for_each_group(tasks):
