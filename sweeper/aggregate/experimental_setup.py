@@ -63,9 +63,9 @@ def _settings(tasks: Sequence[Task]) -> list[str]:
             told = ", ".join(f"{words}{value:g}" for words, value in values if value is not None)
             found.setdefault(setting.optimizer, {}).setdefault(told or "its own", []).append(task_title(task))
     parts = []
-    for name, values in sorted(found.items()):
-        alike = len(values) == 1
-        parts += [f"{name} {told}{'' if alike else f' ({_tasks_of(where)})'}" for told, where in values.items()]
+    for name, on in sorted(found.items()):
+        alike = len(on) == 1
+        parts += [f"{name} {told}{'' if alike else f' ({_tasks_of(where)})'}" for told, where in on.items()]
     return [f"Learning rate and weight decay: {'; '.join(parts)}."] if parts else []
 
 

@@ -45,7 +45,7 @@ def pair_rows(tasks: Iterable[Task], margin: float | None = None) -> list[dict[s
 
 def pairs_in_latex(tasks: Sequence[Task]) -> str:
     """A float for each task that has pairs; "" if none has."""
-    floats = []
+    floats: list[str] = []
     for task in tasks:
         pairs = [d for of, d in _pairs([task])]
         if pairs:

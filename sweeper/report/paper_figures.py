@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.comparisons import Difference
 from sweeper.aggregate.critical_difference import RankComparison, compare_tasks
@@ -87,7 +87,7 @@ def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds:
             finals = [[100 * value for value in setting.final().values()] for _, setting in chosen]
             spreads = [standard_deviation(values) if len(values) > 1 else 0.0 for values in finals]
             at = [_seconds(setting) if seconds else task.config["epochs"] for task, setting in chosen]
-            shown = {"color": color(colors[name]), "marker": "o", "label": label(name)}
+            shown: dict[str, Any] = {"color": color(colors[name]), "marker": "o", "label": label(name)}
             axes.errorbar(at, [mean(values) for values in finals], spreads, **shown)
         axes.set_xscale("log")
         if not seconds:

@@ -1,7 +1,7 @@
 """Figures of the tuning: the maps, and the expected best by number of trials."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeper.report.charts import Chart
 from sweeper.report.drawing import color, label, legend, panels, title
@@ -59,7 +59,7 @@ def _draw_map(axes: "Axes", chart: Chart) -> None:
         elif one["symbol"] == "x":
             axes.scatter(x, y, size / 3, "#c2182b", marker="x")
         else:
-            ring = {"facecolors": "none", "edgecolors": "#d55e00", "linewidths": 1.4}
+            ring: dict[str, Any] = {"facecolors": "none", "edgecolors": "#d55e00", "linewidths": 1.4}
             axes.scatter(x, y, (one["size"] + 10) ** 2, marker="o", **ring)
     axes.margins(0.3)
     axes.grid(visible=False)
