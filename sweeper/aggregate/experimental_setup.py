@@ -20,8 +20,12 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Map
         searched: all tasks among which searches may be.
         compute: of each run, by its path.
     """
+    if not tasks:
+        return "% No run has finished yet.\n"
     every = list({run.path: run for task in (*tasks, *searched) for run in task.runs()}.values())
     said = [rf"\paragraph{{Experimental setup.}} We compare {_optimizers(tasks)} on {_tasks(tasks)}."]
+    unknown = [name for name in _names(tasks) if key_of(name) is None]
+    said += [f"% No reference is known for {', '.join(unknown)}."] if unknown else []
     said += [in_latex(sentence) for sentence in (*_recipe(tasks), *_settings(tasks))]
     spaces = [in_latex(sentence) for task in searches(searched) for sentence in _space(task)]
     said += [rf"{spaces[0]}", *spaces[1:]] if spaces else ["% These runs hold no search: say how values were chosen."]
@@ -30,9 +34,12 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Map
 
 
 def _optimizers(tasks: Iterable[Task]) -> str:
-    names = sorted({setting.optimizer for task in tasks for setting in task.compared})
-    cited = [(name, key_of(name)) for name in names]
+    cited = [(name, key_of(name)) for name in _names(tasks)]
     return ", ".join(in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited)
+
+
+def _names(tasks: Iterable[Task]) -> list[str]:
+    return sorted({setting.optimizer for task in tasks for setting in task.compared})
 
 
 def _tasks(tasks: Sequence[Task]) -> str:

@@ -7,6 +7,8 @@ from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import describe_own_schedules
 
+CELL_WIDTH = 16  # characters of `94.12 ± 0.15` with letters and the space between columns
+PAGE_WIDTH = 64  # characters that fit beside the optimizers' names
 DAGGER = r"\textsuperscript{\dag}"
 
 
@@ -37,7 +39,15 @@ def main_table(tasks: Sequence[Task]) -> str:
         shared, heads = titles[0], ["final"]
     marks = [mark(task) for task in shown]
     rows = [[in_latex(name), *map(_cell, shown, marks, [name] * len(shown))] for name in _order(shown)]
-    content = tabular("l" * (1 + len(shown)), ["optimizer", *heads], rows)
+    parts = [
+        tabular(
+            "l" * (1 + len(columns)),
+            ["optimizer", *(heads[k] for k in columns)],
+            [[r[0], *(r[1 + k] for k in columns)] for r in rows],
+        )
+        for columns in _beside(titles, shared)
+    ]
+    content = "\n\n\\medskip\n".join(parts)
     names = [", ".join(part for part in title if part not in shared) for title in titles]
     return floating(content, _caption(shown, marks, names, ", ".join(shared)), "tab:optimizers")
 
@@ -113,6 +123,20 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
         said.append("Of several settings of an optimizer, the one of highest validation accuracy.")
     said += [in_latex(sentence) for sentence in describe_own_schedules(tasks)]
     return "\n".join(said)
+
+
+def _beside(titles: Sequence[Sequence[str]], shared: Sequence[str]) -> list[list[int]]:
+    """The tasks whose columns stand beside each other; what is too wide for a page is continued below."""
+    found: list[list[int]] = [[]]
+    used = 0
+    for k, title in enumerate(titles):
+        width = max([CELL_WIDTH, *(len(part) for part in title if part not in shared)])
+        if found[-1] and used + width > PAGE_WIDTH:
+            found.append([])
+            used = 0
+        found[-1].append(k)
+        used += width
+    return found
 
 
 def _order(tasks: Sequence[Task]) -> list[str]:

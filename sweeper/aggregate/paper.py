@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sweeper.aggregate import pairs
+from sweeper.aggregate.critical_difference import compare_tasks
 from sweeper.aggregate.experimental_setup import describe_setup
 from sweeper.aggregate.main_table import main_table
 from sweeper.aggregate.references import STATISTICS, key_of, to_bibtex
@@ -25,6 +26,8 @@ def paper_files(tasks: Sequence[Task], margin: float | None = None) -> dict[str,
     compute = {run.path: read_compute(run.path) for task in tasks for run in task.runs()}
     names = sorted({setting.optimizer for task in shown for setting in task.compared})
     keys = [*STATISTICS, *(key for key in map(key_of, names) if key)]
+    keys += ["dodge2019"] if searches(tasks) else []
+    keys += ["demsar2006"] if compare_tasks(shown) else []
     texts = {
         MAIN_TABLE_FILE: main_table(shown),
         PAIRS_LATEX_FILE: pairs.pairs_in_latex(shown),

@@ -78,5 +78,15 @@ def test_what_test_images_chose_gets_no_marks(tasks):
     assert "settings were chosen on the test images" in main_table([task]) and r"\textbf" not in main_table([task])
 
 
+def test_what_is_too_wide_is_continued_below(tasks):
+    for epochs in (3, 4, 5, 6, 7):
+        found = tasks({"sgd": [0.9], "lion": [0.8]}, epochs=epochs)
+    text = main_table(found)
+    check_latex(text)
+    assert text.count(r"\begin{tabular}") == 2 and text.count(r"\begin{table}") == 1
+    assert cells(text)[0] == ["optimizer", "3 epochs", "4 epochs", "5 epochs", "6 epochs"]
+    assert "optimizer & 7 epochs" in text
+
+
 def test_nothing_completed_is_no_table(tasks):
     assert main_table(tasks({"sgd": [None]})) == ""

@@ -42,7 +42,9 @@ def test_every_citation_has_its_entry(study):
     cited = {
         key for text in files.values() for keys in re.findall(r"\\cite\{([^}]*)\}", text) for key in keys.split(",")
     }
-    assert cited == set(re.findall(r"@\w+\{(\w+),", files["references.bib"]))
+    there = set(re.findall(r"@\w+\{(\w+),", files["references.bib"]))
+    assert {"tukey1953", "adam"} < cited <= there and there - cited == {"dodge2019"}
+    assert "% No reference is known for sgd." in files["setup.tex"]
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "running"])
@@ -51,5 +53,51 @@ def test_without_completed_runs_the_files_are_there(tmp_path, status):
     files = paper_files(group_tasks(read_results([tmp_path]).runs))
     assert sorted(files) == sorted(PAPER_FILES)
     for name, content in files.items():
+        if name.endswith(".tex"):
+            check_latex(content.decode())
+
+
+def two_names(folder):
+    for digest, accuracy in (("d", 0.9), ("e", 0.8)):
+        for optimizer in ("sgd", "lion"):
+            for seed in (1, 2, 3):
+                there = {"data_digest": digest * 64}
+                run = {"optimizer": optimizer, "seed": seed, "environment": there}
+                make_run(folder / digest, accuracy=accuracy + seed / 1000 * (optimizer == "sgd"), **run)
+
+
+def unbalanced(folder):
+    for optimizer, seeds in (("a", (1, 2, 3, 4)), ("b", (2, 3)), ("c", (9,))):
+        for seed in seeds:
+            make_run(folder, accuracy=0.9 + 0.01 * (seed % 3), optimizer=optimizer, seed=seed)
+
+
+def one_optimizer(folder):
+    for seed in (1, 2):
+        make_run(folder, accuracy=0.9, seed=seed)
+
+
+def identical(folder):
+    for optimizer in ("sgd", "lion"):
+        for seed in (1, 2, 3):
+            make_run(folder, accuracy=0.9, optimizer=optimizer, seed=seed)
+
+
+def five_tasks(folder):
+    for epochs in (3, 4, 5, 6, 7):
+        for optimizer in ("sgd", "lion"):
+            make_run(folder, accuracy=0.9, optimizer=optimizer, epochs=epochs)
+
+
+def damaged(folder):
+    (make_run(folder) / "run.json").write_text("")
+
+
+@pytest.mark.parametrize("make", [two_names, unbalanced, one_optimizer, identical, five_tasks, damaged])
+def test_odd_runs_give_whole_files(tmp_path, make):
+    make(tmp_path)
+    files = paper_files(group_tasks(read_results([tmp_path]).runs))
+    for name, content in files.items():
+        assert b"nan" not in content and b"inf" not in content
         if name.endswith(".tex"):
             check_latex(content.decode())
