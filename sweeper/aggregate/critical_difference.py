@@ -13,11 +13,13 @@ LEAST_TASKS = 5
 
 @dataclass(frozen=True)
 class RankComparison:
-    """Attributes:
-    ranks: the mean rank of each method, 1 the best, the best first.
-    tasks: their number.
-    p: of Friedman's test that all methods are equal.
-    critical: mean ranks that differ by less aren't significantly different.
+    """The mean ranks of methods over several tasks.
+
+    Attributes:
+        ranks: of each method, 1 the best, the best first.
+        tasks: their number.
+        p: of Friedman's test that all methods are equal.
+        critical: mean ranks that differ by less aren't significantly different.
     """
 
     ranks: dict[str, float]

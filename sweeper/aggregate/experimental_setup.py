@@ -58,6 +58,8 @@ def _recipe(tasks: Sequence[Task]) -> list[str]:
     ]
     if decayed == {False}:
         said.append("Norms and biases are not decayed.")
+    elif decayed == {True}:
+        said.append("Norms and biases are decayed, too.")
     return said
 
 

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweeper.aggregate.paper import shown_tasks
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task
@@ -38,12 +39,12 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
             yield from files("seeds", _seeds(done))
         if charts := noise_charts(tasks, curves):
             yield from files("noise", _noise(charts))
-        tuned = tuning_charts(tasks)
+        tuned, shown = tuning_charts(tasks), shown_tasks(tasks)
         more = {
-            "forest": forest_figure(tasks),
-            "lengths": lengths_figure(tasks),
-            "time": time_figure(tasks),
-            "critical_difference": critical_difference_figure(tasks),
+            "forest": forest_figure(shown),
+            "lengths": lengths_figure(shown),
+            "time": time_figure(shown),
+            "critical_difference": critical_difference_figure(shown),
             "tuning": map_figure(tuned),
             "expected_best": expected_best_figure(tuned),
         }

@@ -46,6 +46,12 @@ def test_a_search_has_its_space_and_budget(tmp_path):
     assert "no search" not in text
 
 
+@pytest.mark.parametrize(("decays", "words"), [(True, "are decayed, too."), (False, "are not decayed.")])
+def test_whether_norms_and_biases_are_decayed(tmp_path, decays, words):
+    make_run(tmp_path, decay_norms_and_biases=decays)
+    assert f"Norms and biases {words}" in described(tmp_path)
+
+
 @pytest.mark.parametrize("status", ["failed", "diverged"])
 def test_without_results_it_is_still_whole(tmp_path, status):
     make_run(tmp_path, status, error="x")
