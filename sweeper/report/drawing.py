@@ -3,7 +3,7 @@
 import io
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,6 +54,22 @@ def label(text: str, longest: int = 48) -> str:
     """A text for a title or legend; matplotlib leaves out those that begin with an underscore."""
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return f" {text}" if text.startswith("_") else text
+
+
+def log_scale(axes: "Axes", side: str, ticks: Sequence[float] | None = None) -> None:
+    """A logarithmic axis with plain numbers: texts aren't mathematics here, and matplotlib's own labels are.
+
+    Args:
+        side: `x` or `y`.
+        ticks: where numbers stand; None: at 1 and 3 times each power of ten.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    (axes.set_xscale if side == "x" else axes.set_yscale)("log")
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0)) if ticks is None else FixedLocator(list(ticks)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
 
 def color(index: int) -> str:

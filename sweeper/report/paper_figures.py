@@ -11,7 +11,7 @@ from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.report.charts import color_of
 from sweeper.report.curves import comparable_seconds
-from sweeper.report.drawing import PANEL, color, label, panels, title
+from sweeper.report.drawing import PANEL, color, label, log_scale, panels, title
 from sweeper.runs.compute import read_compute
 from sweeper.runs.status import Status
 
@@ -89,10 +89,8 @@ def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds:
             at = [_seconds(setting) if seconds else task.config["epochs"] for task, setting in chosen]
             shown: dict[str, Any] = {"color": color(colors[name]), "marker": "o", "label": label(name)}
             axes.errorbar(at, [mean(values) for values in finals], spreads, **shown)
-        axes.set_xscale("log")
         if not seconds:
-            axes.minorticks_off()
-            axes.set_xticks(lengths, [str(length) for length in lengths])
+            log_scale(axes, "x", lengths)
         x = f"seconds of training, {lengths[0]} to {lengths[-1]} epochs" if seconds else "epochs of training"
         axes.set(title=title(words), xlabel=x, ylabel="final test accuracy (%)")
         axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, not over them

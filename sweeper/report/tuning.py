@@ -1,5 +1,6 @@
 """Tuning made visible: a map of each optimizer's trials, the expected best by number of trials, and a table."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from sweeper.report.tables import Cell, Line, PageTable
 
 MOST_TICKS = 8  # an axis of more different values has round ticks
 SPAN = 10.0  # points below the best trial at which the colours of a map end
+ORANGE, RED = 1, 8  # of the page's palette
 NOTE = (
     "Map: every trial by its validation accuracy in percent. The ring is the chosen one, a cross diverged, a small "
     f"mark was pruned. Colours end {SPAN:g} points below the best. Expected best: the mean highest accuracy of so many "
@@ -62,20 +64,20 @@ def _map(one: Tuning, where: str) -> Chart | None:
     axes = [{trial.values[name] for trial in placed} for name in MAP]
     if one.chosen not in placed or any(len(values) < 2 for values in axes):
         return None
+    grid = 2 * len(placed) >= math.prod(map(len, axes))  # or drawn from intervals: then marks are small
+    large, small = (26, 11) if grid else (12, 7)
     series = []
-    for ended, symbol, size in (("completed", "square", 26), ("pruned", "square", 11), ("diverged", "x", 11)):
+    for ended, symbol, size in (("completed", "square", large), ("pruned", "square", small), ("diverged", "x", small)):
         trials = [trial for trial in placed if trial.ended == ended]
-        drawn: dict[str, Any] = {"name": ended, "color": 0, "symbol": symbol, "size": size}
+        drawn: dict[str, Any] = {"name": ended, "color": RED, "symbol": symbol, "size": size}
         drawn |= {axis: [t.values[name] for t in trials] for axis, name in zip("xy", MAP, strict=True)}
         drawn["text"] = ["diverged" if t.ended == "diverged" else f"{100 * t.accuracy:.2f} %" for t in trials]
         if ended != "diverged":
             drawn["heat"] = [100 * t.accuracy for t in trials]
         series.append(drawn)
-    x, y = (one.chosen.values[name] for name in MAP)
-    words = [f"chosen: {100 * one.chosen.accuracy:.2f} %"]
-    series.append(
-        {"name": "chosen", "color": 0, "x": [x], "y": [y], "text": words, "symbol": "circle-open", "size": 20}
-    )
+    place = {axis: [one.chosen.values[name]] for axis, name in zip("xy", MAP, strict=True)}
+    ring = {"color": ORANGE, "symbol": "circle-open", "size": 20 if grid else 16}
+    series.append({"name": "chosen", **place, **ring, "text": [f"chosen: {100 * one.chosen.accuracy:.2f} %"]})
     top = max(value for drawn in series for value in drawn.get("heat", [0]))
     low = min(value for drawn in series for value in drawn.get("heat", [100]))
     return {
@@ -83,6 +85,7 @@ def _map(one: Tuning, where: str) -> Chart | None:
         **{axis: _axis(name, values) for axis, name, values in zip("xy", MAP, axes, strict=True)},
         "series": series,
         "legend": False,
+        "grid": grid,
         "heat": [max(low, top - SPAN), top],
     }
 

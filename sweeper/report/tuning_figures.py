@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.report.charts import Chart
-from sweeper.report.drawing import color, label, legend, panels, title
+from sweeper.report.drawing import color, label, legend, log_scale, panels, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
 
 MOST_NUMBERS = 25  # trials of a map that have their accuracy written in them
 
@@ -42,12 +41,11 @@ def _draw_map(axes: "Axes", chart: Chart) -> None:
     for name, side in (("x", axes.xaxis), ("y", axes.yaxis)):
         given = chart[name]
         if given.get("type") == "log":
-            (axes.set_xscale if name == "x" else axes.set_yscale)("log")
-        if given["ticks"]:
-            side.set_minor_locator(_no_ticks())
+            log_scale(axes, name, given["ticks"])
+        elif given["ticks"]:
             side.set_ticks(given["ticks"], [f"{tick:.3g}" for tick in given["ticks"]])
     low, high = chart["heat"]
-    numbered = sum(len(one["x"]) for one in chart["series"]) <= MOST_NUMBERS
+    numbered = chart["grid"] and sum(len(one["x"]) for one in chart["series"]) <= MOST_NUMBERS
     for one in chart["series"]:
         x, y, size = one["x"], one["y"], one["size"] ** 2
         if "heat" in one:
@@ -60,13 +58,7 @@ def _draw_map(axes: "Axes", chart: Chart) -> None:
             axes.scatter(x, y, size / 3, "#c2182b", marker="x")
         else:
             ring: dict[str, Any] = {"facecolors": "none", "edgecolors": "#d55e00", "linewidths": 1.4}
-            axes.scatter(x, y, (one["size"] + 10) ** 2, marker="o", **ring)
+            axes.scatter(x, y, (1.4 * one["size"]) ** 2, marker="o", **ring)
     axes.margins(0.3)
     axes.grid(visible=False)
     axes.set(title=title(chart["title"], 44), xlabel=chart["x"]["title"], ylabel=chart["y"]["title"])
-
-
-def _no_ticks() -> "NullLocator":
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()

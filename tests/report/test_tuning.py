@@ -6,6 +6,7 @@ from made_runs import change_record, make_run
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.command import report
 from sweeper.report.tuning import SPAN, tuning_charts, tuning_table
+from sweeper.report.tuning_figures import map_figure
 from sweeper.runs.results import read_results
 
 RATES, DECAYS = (0.01, 0.1, 1.0), (0.001, 0.01)
@@ -69,6 +70,18 @@ def test_with_the_rate_alone_there_is_no_map_and_without_a_search_nothing(tmp_pa
         change_record(make_run(tmp_path / "more", optimizer__lr=lr), result__final_val_accuracy=lr)
     (chart,) = tuning_charts(group_tasks(read_results([tmp_path / "more"]).runs))
     assert chart["title"] == "expected best by number of trials"
+
+
+def test_trials_drawn_from_intervals_are_small_marks(tmp_path, tasks):
+    for k in range(10):
+        run = make_run(tmp_path, optimizer__lr=0.01 * 1.3**k, optimizer__weight_decay=0.001 * 1.7**k)
+        change_record(run, result__final_val_accuracy=0.5 + 0.01 * k)
+    drawn, _ = tuning_charts(group_tasks(read_results([tmp_path]).runs))
+    grid = tuning_charts(tasks)[0]
+    assert (grid["grid"], drawn["grid"]) == (True, False) and drawn["x"]["ticks"] is None
+    assert drawn["series"][0]["size"] < grid["series"][0]["size"]
+    (axes,) = map_figure([drawn]).axes
+    assert not axes.texts
 
 
 def test_a_decay_of_zero_has_a_linear_axis(tmp_path):
