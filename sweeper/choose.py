@@ -7,16 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.aggregate.labels import differing, texts
-from sweeper.aggregate.statistics import mean
+from sweeper.aggregate.search import (
+    at_edge,
+    chosen_settings,
+    is_done,
+    is_pruned,
+    searched_options,
+    searched_values,
+    searches,
+    tried_settings,
+    validation_accuracy,
+)
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
-from sweeper.config.preset import check_values, files_to_remove, is_number, known_names, preset_files, to_yaml
+from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
+from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
+from sweeper.config.preset import check_values, files_to_remove, known_names, preset_files, to_yaml
 from sweeper.config.schema import PRECISIONS
 from sweeper.runs.identity import PRECISION, named_precision
-from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE
+from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
-from sweeper.runs.status import Status
 from sweeper.system.command import Parser, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
@@ -43,14 +53,14 @@ def choose(
 ) -> str:
     """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
 
-    Writes `search.csv`, with every trial, and `chosen.yaml`.
+    Writes `search.csv`, with every trial, `tuning.csv`, with what fewer trials would give, and `chosen.yaml`.
 
     Args:
         write: a folder for `--config-dir`, which gets the chosen values as the preset `name`; None: no preset.
         replace: another choice under this name.
 
     Returns:
-        What to print: `chosen.yaml`, and the command that trains with the preset.
+        What to print: `chosen.yaml`, how each optimizer was tuned, and the command that trains with the preset.
 
     Raises:
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
@@ -60,8 +70,14 @@ def choose(
     options = searched_options(task)
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
-    said = text = describe_choice(task, options)
-    files = {folder / SEARCH_FILE: to_csv(columns, _trials(task, options)), folder / CHOSEN_FILE: text.encode()}
+    text = describe_choice(task, options)
+    tuned = tunings(task)
+    said = text + "".join(printable(f"# {describe_tuning(one)}") + "\n" for one in tuned)
+    files = {
+        folder / SEARCH_FILE: to_csv(columns, _trials(task, options)),
+        folder / TUNING_FILE: to_csv(TUNING_COLUMNS, tuning_rows(tuned)),
+        folder / CHOSEN_FILE: text.encode(),
+    }
     old: list[Path] = []
     if write is not None:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
@@ -85,7 +101,7 @@ def _preset(
         raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
     values = {}
     for setting in chosen_settings(task):
-        tried = [s for s in task.settings if s.optimizer == setting.optimizer]
+        tried = tried_settings(task, setting.optimizer)
         searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
         searched |= _values(setting, options)
         values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
@@ -112,11 +128,11 @@ def _typed(choice: str) -> str:
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
     where = ", ".join(outputs)
-    searches = [task for task in tasks if task.chosen_by == "validation"]
-    if len(searches) == 1:
-        return searches[0]
-    if searches:
-        labels = "; ".join(task.label for task in searches)
+    found = searches(tasks)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        labels = "; ".join(task.label for task in found)
         raise BadInput(f"{where}: there are several searches ({labels}); name a folder that has one of them")
     raise BadInput(
         f"{where}: no optimizer has several completed settings with validation images held out; "
@@ -124,58 +140,24 @@ def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
     )
 
 
-def searched_options(task: Task) -> list[str]:
-    """The searched options of the optimizers, e.g. `["lr", "weight_decay"]`."""
-    configs: dict[str, list[dict[str, str]]] = {}
-    for setting in task.settings:
-        configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
-    return sorted({name for group in configs.values() for name in differing(group)})
-
-
-def chosen_settings(task: Task) -> list[Setting]:
-    """The chosen setting of each optimizer that has completed a trial, sorted by optimizer."""
-    return sorted((s for s in task.compared if s.final()), key=lambda setting: setting.optimizer)
-
-
 def describe_choice(task: Task, options: list[str]) -> str:
     """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
     lines = [f"# {task_title(task)}: of each optimizer's trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
-        tried = [s for s in task.settings if s.optimizer == setting.optimizer]
-        pruned = sum(_is_pruned(s) for s in tried)
-        done = sum(bool(s.scores()) for s in tried) + pruned
+        tried = tried_settings(task, setting.optimizer)
+        pruned, done = sum(map(is_pruned, tried)), sum(map(is_done, tried))
         some = f"{done} of " if done < len(tried) else ""
         percent = f"{100 * validation_accuracy(setting):.2f} %"
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
         lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, the best of {some}{told}"]
+        for trial in tried:
+            _values(trial, options)  # none may hold what isn't to be copied
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
             lines += [f"  {to_yaml(name)}: {to_yaml(value)}{edge}"]
     return "\n".join([*lines, ""])
-
-
-def at_edge(task: Task, chosen: Setting, options: list[str]) -> dict[str, str]:
-    """The options whose chosen value is the `highest` or `lowest` among the optimizer's finished trials."""
-    tried = [s for s in task.settings if s.optimizer == chosen.optimizer and (s.scores() or _is_pruned(s))]
-    done = [_values(s, options) for s in tried]
-    found = {}
-    for name, value in _values(chosen, options).items():
-        values = [trial[name] for trial in done if is_number(trial.get(name))]
-        if is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
-            found[name] = "highest" if value == max(values) else "lowest"
-    return found
-
-
-def validation_accuracy(setting: Setting) -> float:
-    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
-    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.status is Status.COMPLETED])
-
-
-def _is_pruned(setting: Setting) -> bool:
-    """Whether a search pruned the setting and no run of it was completed later."""
-    return bool(setting.row["n_pruned"]) and not setting.scores()
 
 
 def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
@@ -194,7 +176,7 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
     Raises:
         BadInput: a value names code or is an interpolation; a configuration that contains it would evaluate it.
     """
-    values = {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
+    values = searched_values(setting, options)
     for name, value in values.items():
         if not name.isidentifier() or name.startswith("_") or "${" in str(value):
             where = f"{setting.runs[0].path}: optimizer.{name}={shortened(str(value))}"
@@ -206,11 +188,11 @@ def _parser() -> Parser:
     parser = Parser(
         "choose",
         "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
-        "validation accuracy. "
-        f"Writes {SEARCH_FILE}, every trial, and {CHOSEN_FILE}, which it prints too.",
+        f"validation accuracy. Writes {SEARCH_FILE}, every trial, {TUNING_FILE}, what fewer trials would give, and "
+        f"{CHOSEN_FILE}, which it prints too.",
     )
     parser.add_argument(
-        "--into", metavar="DIR", type=given_folder, help="where both files go (default: the first folder)"
+        "--into", metavar="DIR", type=given_folder, help="where the files go (default: the first folder)"
     )
     preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
     parser.add_argument("--write", metavar="DIR", type=given_folder, help=preset)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.aggregate.margin import add_margin, margin_share
-from sweeper.runs.layout import FORMATS, RESULTS_FILE, SUMMARY_FILE
+from sweeper.runs.layout import FORMATS, PAPER_FILES, RESULTS_FILE, SUMMARY_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.terminal import say, writing_stdout
@@ -47,6 +47,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
         BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
     from sweeper.aggregate.frame import to_frame
+    from sweeper.aggregate.paper import paper_files
     from sweeper.aggregate.summary import summarize
     from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
     from sweeper.aggregate.tasks import group_tasks
@@ -55,8 +56,8 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
     from sweeper.system.files import make_folder, write_together
 
     results = read_results(outputs)
-    summary = summarize(results.runs)
-    shown = show(summary, {task.label: answer_task(task, margin) for task in group_tasks(results.runs)})
+    summary, tasks = summarize(results.runs), group_tasks(results.runs)
+    shown = show(summary, {task.label: answer_task(task, margin) for task in tasks})
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -67,6 +68,7 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
         files[FORMATS["markdown"]] = to_markdown(shown)
     if "latex" in formats:
         files[FORMATS["latex"]] = to_latex(shown)
+        files |= paper_files(tasks, margin)
     folder = Path(into or outputs[0])
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
@@ -91,7 +93,8 @@ def _parser() -> Parser:
         default="csv",
         metavar="FORMAT,…",
         help="csv, which is always written; "
-        + ", ".join(f"{name} ({file})" for name, file in FORMATS.items() if name != "csv"),
+        + ", ".join(f"{name} ({file})" for name, file in FORMATS.items() if name != "csv")
+        + f"; latex also writes what a paper needs: {', '.join(PAPER_FILES)}",
     )
     return parser
 

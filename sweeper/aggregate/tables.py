@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.labels import text
+from sweeper.aggregate.latex import in_latex, tabular
 from sweeper.aggregate.summary import FIGURES, HEAD, Block, Row, Summary
 
 BEST = "best epoch (chosen on test)"
 FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST}
 
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "–": "--"}
-_LATEX |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
-_LATEX |= {c: f"{{{c}}}" for c in "[]*"}  # after a line break LaTeX would read them as its options
-_LATEX |= {c: f"\\{c}" for c in "&%$#_{}"}
 # Characters at the beginning of a cell that make it a formula in a spreadsheet, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -109,10 +106,9 @@ def to_latex(shown: Shown) -> bytes:
     """A LaTeX `tabular` for each task, with the rules of the package booktabs."""
     parts = [f"% {shown.title}\n" + r"% \usepackage{booktabs}"]
     for block in shown.blocks:
-        lines = [" & ".join(map(_in_latex, line)) + r" \\" for line in (shown.header, *block.rows)]
-        frame = [rf"\begin{{tabular}}{{{'l' * len(shown.header)}}}", r"\toprule", lines[0], r"\midrule", *lines[1:]]
-        title = [f"{_in_latex(block.title)}\n"] if block.title else []
-        parts.append("\n".join([*title, *frame, r"\bottomrule", r"\end{tabular}"]))
+        header, *rows = [[in_latex(cell) for cell in line] for line in (shown.header, *block.rows)]
+        title = [f"{in_latex(block.title)}\n"] if block.title else []
+        parts.append("\n".join([*title, tabular("l" * len(header), header, rows)]))
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -146,7 +142,3 @@ def _heading(name: str) -> str:
 
 def _in_markdown(cell: str) -> str:
     return "".join(f"\\{c}" if c in r"\|*_`<>[]~&$#" else c for c in cell)
-
-
-def _in_latex(cell: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in cell)

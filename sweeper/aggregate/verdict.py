@@ -72,8 +72,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     apart += [name for name in set_apart_by([task.config for task in tasks]) if name != "batch_size"]
     if apart:
         said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
-    own = [_own_schedule(task, setting) for task in tasks for setting in task.compared if _has_own(task, setting)]
-    said += dict.fromkeys(own)  # of several tasks once
+    said += describe_own_schedules(tasks)
     compared = [(task, setting) for task in tasks for setting in task.compared]
     if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
         said.append(
@@ -82,6 +81,12 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:
         said.append("One data set says nothing about others.")
     return said
+
+
+def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:
+    """A sentence for each compared setting that has a schedule of its own; of several tasks once."""
+    own = [_own_schedule(task, setting) for task in tasks for setting in task.compared if _has_own(task, setting)]
+    return list(dict.fromkeys(own))
 
 
 def _divergence(setting: Setting) -> str:

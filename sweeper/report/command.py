@@ -74,9 +74,8 @@ def _parser() -> Parser:
     parser.add_argument(
         "--into", metavar="DIR", type=given_folder, help="where the page goes (default: the first folder)"
     )
-    parser.add_argument(
-        "--figures", metavar="DIR", type=given_folder, help="also draw figures for a paper there, as PNG and SVG"
-    )
+    figures = "also draw figures for a paper there, as PNG, SVG and PDF"
+    parser.add_argument("--figures", metavar="DIR", type=given_folder, help=figures)
     return parser
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import SECONDS, TEXT, Damaged
+from sweeper.runs.checks import Damaged
+from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
@@ -42,10 +43,10 @@ def read_origin(run: Run) -> Origin:
     try:
         record = read_run(Path(run.path))
         environment = record["environment"]
-        name, started = (TEXT.check(key, environment.get(key)) or "" for key in ("device_name", "started"))
-        cost = SECONDS.check("device_seconds", environment.get("device_seconds"))
+        compute = compute_of(environment)
         config = _with_paths_from_here(record["config"], run.path)
-        return Origin(name, started, repeat_command(config, environment.get("overrides")), cost)
+        command = repeat_command(config, environment.get("overrides"))
+        return Origin(compute.device_name, compute.started, command, compute.device_seconds)
     except Damaged:
         return Origin()
 

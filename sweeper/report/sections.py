@@ -1,10 +1,12 @@
 """The page's sections of charts: their titles, their order, and the sentences around them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweeper.aggregate.tasks import Task
 from sweeper.report.charts import Chart, Curves, lr_charts, noise_charts, seed_charts
+from sweeper.report.tables import PageTable
+from sweeper.report.tuning import NOTE, tuning_charts, tuning_table
 from sweeper.system.text import few
 
 
@@ -17,6 +19,7 @@ class ChartSection:
         short: its entry in the page's contents.
         note: the sentences below the charts.
         absent: what the page says it doesn't show, where there are no charts.
+        table: above the charts, if it has rows.
     """
 
     name: str
@@ -25,6 +28,7 @@ class ChartSection:
     note: str
     absent: str
     charts: list[Chart]
+    table: PageTable = field(default_factory=PageTable)
 
 
 def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
@@ -57,5 +61,14 @@ def chart_sections(tasks: Sequence[Task], curves: Curves) -> list[ChartSection]:
             f"setting of which a seed diverged has no point here{f': {diverged}' if diverged else ''}.",
             "sensitivity to the learning rate (one rate an optimizer)",
             lr_charts(tasks),
+        ),
+        ChartSection(
+            "tuning",
+            "Tuning",
+            "How each optimizer was tuned",
+            NOTE,
+            "tuning (no search with validation images held out)",
+            tuning_charts(tasks),
+            tuning_table(tasks),
         ),
     ]

@@ -18,8 +18,27 @@ RESULTS_FILE = "results.csv"  # one row per run
 SUMMARY_FILE = "summary.csv"  # one row per configuration, over its seeds
 # The values of `aggregate --format`, and the file that each writes.
 FORMATS = {"csv": RESULTS_FILE, "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
+
+
+# What `aggregate --format latex` writes for a paper, beside `summary.tex`.
+MAIN_TABLE_FILE = "table.tex"  # optimizers × tasks
+PAIRS_FILE = "pairs.csv"
+PAIRS_LATEX_FILE = "pairs.tex"
+SETUP_FILE = "setup.tex"  # a paragraph
+REFERENCES_FILE = "references.bib"
+PAPER_FILES = (MAIN_TABLE_FILE, PAIRS_FILE, PAIRS_LATEX_FILE, SETUP_FILE, REFERENCES_FILE)
 PAGE_FILE = "report.html"
 SEARCH_FILE = "search.csv"  # every trial of a search
 CHOSEN_FILE = "chosen.yaml"  # the best setting of each optimizer
 DECISION_FILE = "decision.json"  # the rule and the looks of sweeper.decide
-TABLE_FILES = (*FORMATS.values(), SUMMARY_FILE, PAGE_FILE, SEARCH_FILE, CHOSEN_FILE, DECISION_FILE)
+TUNING_FILE = "tuning.csv"  # how each optimizer was tuned
+TABLE_FILES = (
+    *FORMATS.values(),
+    *PAPER_FILES,
+    SUMMARY_FILE,
+    PAGE_FILE,
+    SEARCH_FILE,
+    CHOSEN_FILE,
+    TUNING_FILE,
+    DECISION_FILE,
+)

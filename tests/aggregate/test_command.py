@@ -13,10 +13,11 @@ from made_runs import make_run
 
 import sweeper
 from sweeper.aggregate.command import main
+from sweeper.runs.layout import PAPER_FILES
 from sweeper.system.lock import Lock
 
 EVERY = "csv,parquet,markdown,latex"
-FILES = ("results.csv", "summary.csv", "results.parquet", "summary.md", "summary.tex")
+FILES = ("results.csv", "summary.csv", "results.parquet", "summary.md", "summary.tex", *PAPER_FILES)
 
 
 @pytest.fixture
@@ -148,6 +149,7 @@ def test_csv_is_always_written_and_the_rest_as_asked_for(aggregate, outputs, tmp
     assert aggregate("--format", formats, "--into", "tables")[0] == 0
     wanted = {"parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
     expected = {"results.csv", "summary.csv", *(wanted[name] for name in formats.split(",") if name in wanted)}
+    expected |= set(PAPER_FILES) if "latex" in formats else set()
     assert set(tree(tmp_path / "tables")) == expected
 
 

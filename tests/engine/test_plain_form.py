@@ -78,7 +78,10 @@ def test_containers_are_restored_in_place_and_functions_kept():
     assert again is own and own["groups"][0] is shared and shared["rate"] == 2.0 and shared["decay"] is len
 
 
-@pytest.mark.parametrize("value", [len, object(), [lambda: 1], {"a": io.BytesIO()}], ids=["function", "object", "list", "dictionary"])
+NO_COUNTERPART = {"function": len, "object": object(), "list": [lambda: 1], "dictionary": {"a": io.BytesIO()}}
+
+
+@pytest.mark.parametrize("value", NO_COUNTERPART.values(), ids=NO_COUNTERPART)
 def test_what_has_no_fresh_counterpart_is_refused(value):
     with pytest.raises(Unfit, match=r"it holds a .*, which a checkpoint can't"):
         Restorer([]).restore(through_a_file(value))

@@ -25,9 +25,9 @@ def folder(tmp_path_factory):
     return folder / "made" / "here"
 
 
-def test_each_figure_is_a_png_and_an_svg(folder):
+def test_each_figure_is_a_png_an_svg_and_a_pdf(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
-        f"{name}.{form}" for name in ("curves", "noise", "seeds") for form in ("png", "svg")
+        f"{name}.{form}" for name in ("curves", "forest", "noise", "seeds") for form in ("pdf", "png", "svg")
     ]
     for path in folder.glob("*.png"):
         content = path.read_bytes()
@@ -68,4 +68,4 @@ def test_a_single_dip_does_not_set_the_axis_and_the_same_runs_give_the_same_file
     (axes,) = _curves(tasks, curves).axes
     assert 80 < axes.get_ylim()[0] < 90
     first, second = (dict(draw_figures(tasks, curves)) for _ in range(2))
-    assert first == second and "curves.svg" in first
+    assert first == second and {"curves.svg", "curves.pdf"} <= first.keys()

@@ -19,7 +19,7 @@ def sections(outputs: Path) -> list:
 def test_a_section_has_charts_where_there_is_something_to_compare(tmp_path):
     make_study(tmp_path / "study", optimizers=("adam", "sgd"), seeds=(1, 2), epochs=5)
     found = {section.name: bool(section.charts) for section in sections(tmp_path / "study")}
-    assert found == {"noise": True, "seeds": True, "lr": False}
+    assert found == {"noise": True, "seeds": True, "lr": False, "tuning": False}
     make_run(tmp_path / "one", "failed")
     assert not any(section.charts for section in sections(tmp_path / "one"))
 

@@ -26,7 +26,7 @@ ALLOWED = {
     ("sweeper/system/process_start.py", "open"): "/dev/null, in the place of an output that is closed",
     ("sweeper/system/terminal.py", "open"): "/dev/null, in the place of an output that nobody reads any more",
     ("sweeper/plan/timing.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",
-    ("sweeper/report/figures.py", "savefig"): "into memory",
+    ("sweeper/report/drawing.py", "savefig"): "into memory",
     ("sweeper/train/threads.py", "open"): "the locks of a sweep's cores, in the system's temporary folder",
     ("sweeper/plan/worker.py", "open"): "/dev/null, likewise",
     ("sweeper/plan/worker.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",

@@ -43,15 +43,22 @@ function draw(element, chart, traces) {
   again();
 }
 
+// Points coloured by a value, on the chart's scale.
+const heatMarker = (chart, one) => ({
+  color: one.heat, cmin: chart.heat[0], cmax: chart.heat[1], colorscale: "Viridis", size: one.size, symbol: one.symbol,
+  showscale: one === chart.series.find((other) => other.x.length), colorbar: { thickness: 10, outlinewidth: 0, ticksuffix: " %", tickfont: { size: 11 } },
+});
+
 function seriesTraces(chart) {
   return chart.series.filter((one) => one.x.length).map((one) => ({
     name: plain(one.name), x: one.x, y: one.y,
     text: one.text?.map((t) => plain(t)), type: "scatter",
     cliponaxis: false, mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
     line: { color: color(one.color), width: 2, shape: one.step ? "hv" : "linear", dash: DASHES[(one.step ? one.color : Math.floor(one.color / 10)) % 6] },
-    marker: { color: color(one.color), size: one.symbol ? 10 : 7, symbol: one.symbol ?? MARKS[one.color % 10], line: { width: 2, color: color(one.color) } },
+    marker: one.heat ? heatMarker(chart, one)
+      : { color: color(one.color), size: one.size ?? (one.symbol ? 10 : 7), symbol: one.symbol ?? MARKS[one.color % 10], line: { width: 2, color: color(one.color) } },
     error_y: one.error ? { array: one.error, visible: true, thickness: 1.4, width: 4, color: color(one.color) } : undefined,
-    hovertemplate: `%{fullData.name}<br>${one.symbol ? "" : "%{x}: "}%{y:.2f}${one.text ? "<br>%{text}" : ""}<extra></extra>`,
+    hovertemplate: chart.heat ? "%{text}<br>%{x}, %{y}<extra></extra>" : `%{fullData.name}<br>${one.symbol ? "" : "%{x}: "}%{y:.2f}${one.text ? "<br>%{text}" : ""}<extra></extra>`,
   }));
 }
 

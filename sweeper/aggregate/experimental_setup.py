@@ -1,0 +1,128 @@
+"""A paragraph "Experimental setup" for a paper, of what the runs recorded, as LaTeX."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sweeper.aggregate.labels import text
+from sweeper.aggregate.latex import in_latex
+from sweeper.aggregate.references import key_of
+from sweeper.aggregate.search import searches
+from sweeper.aggregate.tasks import Task, epochs_words, task_title
+from sweeper.aggregate.tuning import budget_words, space_words, tunings
+from sweeper.runs.compute import Compute
+from sweeper.runs.rows import Run
+
+
+def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Mapping[str, Compute]) -> str:
+    """The paragraph.
+
+    Args:
+        tasks: those that the tables show.
+        searched: all tasks among which searches may be.
+        compute: of each run, by its path.
+    """
+    if not tasks:
+        return "% No run has finished yet.\n"
+    every = list({run.path: run for task in (*tasks, *searched) for run in task.runs()}.values())
+    said = [rf"\paragraph{{Experimental setup.}} We compare {_optimizers(tasks)} on {_tasks(tasks)}."]
+    unknown = [name for name in _names(tasks) if key_of(name) is None]
+    said += [f"% No reference is known for {', '.join(unknown)}."] if unknown else []
+    said += [in_latex(sentence) for sentence in (*_recipe(tasks), *_settings(tasks))]
+    spaces = [in_latex(sentence) for task in searches(searched) for sentence in _space(task)]
+    said += [rf"{spaces[0]}", *spaces[1:]] if spaces else ["% These runs hold no search: say how values were chosen."]
+    said += [in_latex(sentence) for sentence in (*_compute(every, compute), *_software(every))]
+    return "\n".join(said) + "\n"
+
+
+def _optimizers(tasks: Iterable[Task]) -> str:
+    cited = [(name, key_of(name)) for name in _names(tasks)]
+    return ", ".join(in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited)
+
+
+def _names(tasks: Iterable[Task]) -> list[str]:
+    return sorted({setting.optimizer for task in tasks for setting in task.compared})
+
+
+def _tasks(tasks: Sequence[Task]) -> str:
+    return in_latex("; ".join(task_title(task) for task in tasks))
+
+
+def _recipe(tasks: Sequence[Task]) -> list[str]:
+    """Seeds, batch size, schedule."""
+    seeds = sorted({seed for task in tasks for setting in task.compared for seed in setting.scores()})
+    batch = sorted({task.config["batch_size"] for task in tasks})
+    schedules = sorted({text(task.config["schedule"].get("name")) for task in tasks})
+    decayed = {task.config.get("decay_norms_and_biases") for task in tasks}
+    said = [
+        f"Seeds: {_listed(seeds)}; a seed gives every optimizer the same initial weights, data order and augmentation.",
+        f"Batch size: {_listed(batch)}. Schedule: {', '.join(schedules)}.",
+    ]
+    if decayed == {False}:
+        said.append("Norms and biases are not decayed.")
+    elif decayed == {True}:
+        said.append("Norms and biases are decayed, too.")
+    return said
+
+
+def _settings(tasks: Sequence[Task]) -> list[str]:
+    """Each optimizer's learning rate and weight decay, and on which tasks if they differ."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for task in tasks:
+        for setting in task.compared:
+            values = [(words, setting.row[name]) for name, words in (("lr", ""), ("weight_decay", "weight decay "))]
+            told = ", ".join(f"{words}{value:g}" for words, value in values if value is not None)
+            found.setdefault(setting.optimizer, {}).setdefault(told or "its own", []).append(task_title(task))
+    parts = []
+    for name, on in sorted(found.items()):
+        alike = len(on) == 1
+        parts += [f"{name} {told}{'' if alike else f' ({_tasks_of(where)})'}" for told, where in on.items()]
+    return [f"Learning rate and weight decay: {'; '.join(parts)}."] if parts else []
+
+
+def _tasks_of(titles: Sequence[str]) -> str:
+    return " and ".join(titles)
+
+
+def _space(task: Task) -> list[str]:
+    """The space and the budget of a search."""
+    fraction = task.config["dataset"].get("validation_fraction")
+    held = f"{100 * fraction:g} % of the training images, held out" if fraction else "held-out training images"
+    said = [f"Hyperparameters were searched with {epochs_words(task)} a trial and chosen by final accuracy on {held}."]
+    parts = [f"{one.optimizer}: {space_words(one)} ({budget_words(one)})" for one in tunings(task)]
+    return [*said, f"Tried: {'; '.join(parts)}."] if parts else []
+
+
+def _compute(runs: Sequence[Run], compute: Mapping[str, Compute]) -> list[str]:
+    """Hours by kind of device, with the devices' names."""
+    said = []
+    for kind, words in (("cuda", "GPU"), ("mps", "GPU"), ("cpu", "CPU")):
+        found = [compute[run.path] for run in runs if run.values.get("device") == kind and run.path in compute]
+        times = [one.device_seconds for one in found if one.device_seconds is not None]
+        names = sorted({one.device_name for one in found if one.device_name})
+        on = f" on {_listed(names)}" if names else ""
+        count = f"{len(times)} run{'s' * (len(times) != 1)}"
+        if times:
+            said.append(f"{count} took {_hours(sum(times))} {words} hours{on}, evaluation and set-up included.")
+        if missing := len(found) - len(times):
+            said.append(f"The time of {missing} run{'s' * (missing != 1)}{on} isn't recorded.")
+    return said
+
+
+def _software(runs: Sequence[Run]) -> list[str]:
+    versions: dict[str, set[str]] = {}
+    for run in runs:
+        for name, version in run.versions:
+            versions.setdefault(name, set()).add(version)
+    precisions = sorted({run.values["precision"] for run in runs if run.values.get("precision")})
+    said = [f"Precision: {', '.join(precisions)}."] if precisions else []
+    told = [f"{name} {' and '.join(sorted(of))}" for name, of in versions.items()]
+    return [*said, f"Software: {', '.join(told)}."] if told else said
+
+
+def _hours(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
+
+
+def _listed(values: Sequence[object]) -> str:
+    words = [str(value) for value in values]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"

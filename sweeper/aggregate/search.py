@@ -1,0 +1,69 @@
+"""A search of hyperparameters: the options that were searched, each optimizer's trials and its chosen setting."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sweeper.aggregate.labels import differing, texts
+from sweeper.aggregate.statistics import mean
+from sweeper.aggregate.tasks import Setting, Task
+from sweeper.runs.checks import NUMBER
+from sweeper.runs.status import Status
+
+
+def searches(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks of which validation images chose among several settings of an optimizer."""
+    return [task for task in tasks if task.chosen_by == "validation"]
+
+
+def searched_options(task: Task) -> list[str]:
+    """The searched options of the optimizers, e.g. `["lr", "weight_decay"]`."""
+    configs: dict[str, list[dict[str, str]]] = {}
+    for setting in task.settings:
+        configs.setdefault(setting.optimizer, []).append(texts(setting.config["optimizer"]))
+    return sorted({name for group in configs.values() for name in differing(group)})
+
+
+def chosen_settings(task: Task) -> list[Setting]:
+    """The chosen setting of each optimizer that has completed a trial, sorted by optimizer."""
+    return sorted((s for s in task.compared if s.final()), key=lambda setting: setting.optimizer)
+
+
+def tried_settings(task: Task, optimizer: str) -> list[Setting]:
+    """All trials of an optimizer, in the order of their labels."""
+    return [setting for setting in task.settings if setting.optimizer == optimizer]
+
+
+def validation_accuracy(setting: Setting) -> float:
+    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
+    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.status is Status.COMPLETED])
+
+
+def is_pruned(setting: Setting) -> bool:
+    """Whether a search pruned the setting and no run of it was completed later."""
+    return bool(setting.row["n_pruned"]) and not setting.scores()
+
+
+def is_done(setting: Setting) -> bool:
+    """Whether the trial is over: completed, diverged or pruned."""
+    return bool(setting.scores()) or is_pruned(setting)
+
+
+def searched_values(setting: Setting, options: Iterable[str]) -> dict[str, Any]:
+    """A setting's values of the searched options that it has."""
+    return {name: setting.config["optimizer"][name] for name in options if name in setting.config["optimizer"]}
+
+
+def at_edge(task: Task, chosen: Setting, options: Iterable[str]) -> dict[str, str]:
+    """The options whose chosen value is the `highest` or `lowest` among the optimizer's finished trials."""
+    names = list(options)
+    done = [searched_values(s, names) for s in tried_settings(task, chosen.optimizer) if is_done(s)]
+    found = {}
+    for name, value in searched_values(chosen, names).items():
+        values = [trial[name] for trial in done if is_number(trial.get(name))]
+        if is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
+            found[name] = "highest" if value == max(values) else "lowest"
+    return found
+
+
+def is_number(value: Any) -> bool:
+    return value is not None and NUMBER.fits(value)

@@ -1,0 +1,85 @@
+"""What the figures for a paper share: colours, style, panels, texts, files."""
+
+import io
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The colours of Okabe and Ito, which people with any colour vision can distinguish, and more from the page.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
+FORMS = ("png", "svg", "pdf")
+PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
+STYLE: Any = {  # matplotlib's type lists every possible key
+    "font.size": 8,
+    "axes.titlesize": "medium",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "errorbar.capsize": 2,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # fonts are embedded as TrueType, which publishers ask for
+    "svg.fonttype": "none",  # keep texts as texts
+    "svg.hashsalt": "sweeper",  # the same runs give the same file
+    "text.parse_math": False,  # a name may contain a dollar sign
+}
+
+
+def panels(count: int, height: float = PANEL[1], width: float = PANEL[0]) -> "tuple[Figure, list[Axes]]":
+    from matplotlib.figure import Figure
+
+    columns = min(count, 2)
+    rows = math.ceil(count / columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, k + 1) for k in range(count)]
+
+
+def legend(axes: "Axes") -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=7)
+
+
+def title(text: str, width: int = 50) -> str:
+    return "\n".join(textwrap.wrap(label(text, 96), width))
+
+
+def label(text: str, longest: int = 48) -> str:
+    """A text for a title or legend; matplotlib leaves out those that begin with an underscore."""
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return f" {text}" if text.startswith("_") else text
+
+
+def log_scale(axes: "Axes", side: str, ticks: Sequence[float] | None = None) -> None:
+    """A logarithmic axis with plain numbers: texts aren't mathematics here, and matplotlib's own labels are.
+
+    Args:
+        side: `x` or `y`.
+        ticks: where numbers stand; None: at 1 and 3 times each power of ten.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    (axes.set_xscale if side == "x" else axes.set_yscale)("log")
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0)) if ticks is None else FixedLocator(list(ticks)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+
+
+def color(index: int) -> str:
+    return COLORS[index % len(COLORS)]
+
+
+def files(name: str, figure: "Figure") -> Iterator[tuple[str, bytes]]:
+    """The figure in each form; the same runs give the same bytes."""
+    dateless = {"png": None, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    for form in FORMS:
+        file = io.BytesIO()
+        figure.savefig(file, format=form, dpi=300, metadata=dateless[form])
+        yield f"{name}.{form}", file.getvalue()

@@ -1,0 +1,64 @@
+"""Figures of the tuning: the maps, and the expected best by number of trials."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweeper.report.charts import Chart
+from sweeper.report.drawing import color, label, legend, log_scale, panels, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_NUMBERS = 25  # trials of a map that have their accuracy written in them
+
+
+def map_figure(charts: Sequence[Chart]) -> "Figure | None":
+    """Of the charts of `tuning_charts` those that are maps; None without such."""
+    maps = [chart for chart in charts if "heat" in chart]
+    if not maps:
+        return None
+    figure, places = panels(len(maps))
+    for axes, chart in zip(places, maps, strict=True):
+        _draw_map(axes, chart)
+    return figure
+
+
+def expected_best_figure(charts: Sequence[Chart]) -> "Figure | None":
+    curves = [chart for chart in charts if "heat" not in chart]
+    if not curves:
+        return None
+    figure, places = panels(len(curves))
+    for axes, chart in zip(places, curves, strict=True):
+        for one in chart["series"]:
+            axes.plot(one["x"], one["y"], marker="o", color=color(one["color"]), label=label(one["name"]))
+        axes.set(title=title(chart["title"]), xlabel="trials", ylabel="expected best validation\naccuracy (%)")
+        legend(axes)
+    return figure
+
+
+def _draw_map(axes: "Axes", chart: Chart) -> None:
+    for name, side in (("x", axes.xaxis), ("y", axes.yaxis)):
+        given = chart[name]
+        if given.get("type") == "log":
+            log_scale(axes, name, given["ticks"])
+        elif given["ticks"]:
+            side.set_ticks(given["ticks"], [f"{tick:.3g}" for tick in given["ticks"]])
+    low, high = chart["heat"]
+    numbered = chart["grid"] and sum(len(one["x"]) for one in chart["series"]) <= MOST_NUMBERS
+    for one in chart["series"]:
+        x, y, size = one["x"], one["y"], one["size"] ** 2
+        if "heat" in one:
+            axes.scatter(x, y, size, one["heat"], marker="s", cmap="viridis", vmin=low, vmax=high)
+            for left, up, value in zip(x, y, one["heat"], strict=True):
+                if numbered and one["name"] == "completed":
+                    ink = "white" if value < (low + high) / 2 else "black"
+                    axes.text(left, up, f"{value:.1f}", ha="center", va="center", color=ink, fontsize=6)
+        elif one["symbol"] == "x":
+            axes.scatter(x, y, size / 3, "#c2182b", marker="x")
+        else:
+            ring: dict[str, Any] = {"facecolors": "none", "edgecolors": "#d55e00", "linewidths": 1.4}
+            axes.scatter(x, y, (1.4 * one["size"]) ** 2, marker="o", **ring)
+    axes.margins(0.3)
+    axes.grid(visible=False)
+    axes.set(title=title(chart["title"], 44), xlabel=chart["x"]["title"], ylabel=chart["y"]["title"])

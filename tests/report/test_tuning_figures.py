@@ -1,0 +1,30 @@
+"""The figures of the tuning are its charts."""
+
+import pytest
+from conftest import REPOSITORY
+
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.tuning import tuning_charts
+from sweeper.report.tuning_figures import expected_best_figure, map_figure
+from sweeper.runs.results import read_results
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_studys_search_is_drawn():
+    """Nine numbers and a ring for each of five optimizers; five curves."""
+    charts = tuning_charts(group_tasks(read_results([REPOSITORY / "docs" / "study" / "tuning" / "runs"]).runs))
+    maps = map_figure(charts)
+    assert len(maps.axes) == 5
+    for axes, chart in zip(maps.axes, charts, strict=False):
+        trials, *_, ring = axes.collections
+        assert len(axes.texts) == len(trials.get_offsets()) == 9
+        assert [text.get_text() for text in axes.texts] == [f"{value:.1f}" for value in chart["series"][0]["heat"]]
+        assert ring.get_offsets().tolist() == [[chart["series"][-1]["x"][0], chart["series"][-1]["y"][0]]]
+        assert axes.get_title().replace("\n", " ") == chart["title"]
+    (axes,) = expected_best_figure(charts).axes
+    assert [len(line.get_xdata()) for line in axes.lines] == [9] * 5
+
+
+def test_without_a_search_nothing_is_drawn():
+    assert map_figure([]) is None and expected_best_figure([]) is None
