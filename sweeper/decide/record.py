@@ -9,9 +9,9 @@ from sweeper.decide.rule import Rule
 from sweeper.runs.layout import DECISION_FILE
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file, write_atomically
+from sweeper.system.limits import RECORD_BYTES
 
 VERSION = 1
-LARGEST = 2**24  # bytes
 
 
 def content(rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
     """
     path = outputs / DECISION_FILE
     try:
-        found: Any = json.loads(read_file(path, LARGEST))
+        found: Any = json.loads(read_file(path, RECORD_BYTES))
         recorded, looks, own = found["rule"], found["looks"], found["arms"]
         assert isinstance(looks, list)
     except FileNotFoundError:
