@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.arms import take_files
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
@@ -72,6 +73,8 @@ def read_arms(words: list[str], most: int) -> Arms:
         BadInput: there are fewer than two arms, an arm isn't one setting, or arms can't be compared.
     """
     asked = read_command_line(words, "decide")
+    if asked.cfg or asked.info:
+        raise BadInput(f"--{'cfg' if asked.cfg else 'info'}: is for python -m sweeper.train; leave it out")
     if given := [word for word in asked.overrides if word.lstrip("+").startswith("seed=")]:
         raise BadInput(f"{given[0]}: the seeds follow from the looks; leave it out, --most-seeds says how many")
     grid = compose_grid(["-m", *words, f"seed=range(1,{most + 1})"], "decide")
@@ -89,7 +92,7 @@ def read_arms(words: list[str], most: int) -> Arms:
         cells[arm] = dict(sorted(by_seed.items()))
     check_alike({arm: by_seed[1] for arm, by_seed in cells.items()}, grid.words)
     flags = {arm: " ".join(overrides) for arm, overrides in grid.words.items()}
-    common = [word for word in asked.overrides if not word.startswith("arms=")]
+    common = take_files(asked.overrides)[1]
     if asked.config_dir:
         common += ["--config-dir", asked.config_dir]
     return Arms(grid.outputs, cells, flags, common)

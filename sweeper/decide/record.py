@@ -46,13 +46,13 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
         return []
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AssertionError) as error:
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
-    if own != arms:
-        raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(
             f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
             "another folder: outputs=DIR"
         )
+    if own != arms:
+        raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     return looks
 
 
