@@ -20,7 +20,7 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     """The order in a line, e.g. `muon > {sgd, adamw} > adam > lion`: each > is an interval that excludes 0.
 
     What no interval separates stands in braces. Where groups overlap, the single pairs are told. An optimizer that
-    diverged is better than none.
+    diverged wins no pair.
     """
     lost = [f"; {m} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
     within = [] if margin is None else _equivalent(comparison, margin)

@@ -37,6 +37,17 @@ def read_flags(texts: Iterable[str]) -> list[Arm]:
     return [_from_text(text) for text in texts]
 
 
+def take_files(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names in `arms=NAME,…`, which may begin with a plus, and the other overrides."""
+    names, others = list[str](), list[str]()
+    for text in overrides:
+        if text.lstrip("+").startswith("arms="):
+            names += text.partition("=")[2].split(",")
+        else:
+            others.append(text)
+    return names, others
+
+
 def read_files(names: Iterable[str], folders: Sequence[Path]) -> list[Arm]:
     """The arms of `arms=NAME`: lines `name: overrides` of `arms/NAME.yaml` in one of the configuration folders, the
     first that has it.
@@ -54,17 +65,23 @@ def read_files(names: Iterable[str], folders: Sequence[Path]) -> list[Arm]:
     return arms
 
 
-def check_names(arms: Sequence[Arm]) -> None:
-    """Raises BadInput if two arms have one name."""
+def read_arms(flags: Iterable[str], files: Iterable[str], folders: Sequence[Path]) -> list[Arm]:
+    """The arms of `--arm` and of files.
+
+    Raises:
+        BadInput: as `read_flags` and `read_files`, or two arms have one name.
+    """
+    arms = read_flags(flags) + read_files(files, folders)
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
             raise BadInput(f"arm '{name}': two arms have this name; give each its own")
+    return arms
 
 
 def _from_text(text: str) -> Arm:
     name, colon, overrides = text.partition(":")
-    if not colon or not name.strip() or "=" in name:
+    if not colon or not _is_name(name):
         raise BadInput(f'--arm "{text}": it has no name; {HOW}')
     return _arm(name.strip(), _words(overrides, f'--arm "{text}"'), f'--arm "{text}"')
 
@@ -80,11 +97,18 @@ def _from_yaml(file: Path) -> list[Arm]:
     for name, value in content.value:
         where = f"{file}: arm '{name.value}'"
         listed = isinstance(value, yaml.SequenceNode)
+        if isinstance(name, yaml.ScalarNode) and not _is_name(name.value):
+            raise BadInput(f"{file}: {name.value!r} can't be the name of an arm; take a name without : and =")
         if not all(isinstance(node, yaml.ScalarNode) for node in (name, *(value.value if listed else [value]))):
             raise BadInput(f"{where}: must be overrides in a line or a list, e.g. optimizer=lion optimizer.lr=2e-4")
         words = [node.value for node in value.value] if listed else _words(value.value, where)
         arms.append(_arm(name.value, words, where))
     return arms
+
+
+def _is_name(text: str) -> bool:
+    """Whether `--arm` can give this name, and a terminal show it."""
+    return bool(text.strip()) and text.isprintable() and not set(text) & set(":=")
 
 
 def _arm(name: str, words: Sequence[str], where: str) -> Arm:

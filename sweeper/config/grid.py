@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
-from sweeper.config.arms import NO_ARM, Arm, Part, check_names, in_order, read_files, read_flags, without_hydras
+from sweeper.config.arms import NO_ARM, Arm, Part, in_order, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
@@ -94,14 +94,10 @@ def expand(arguments: argparse.Namespace) -> Grid:
         raise BadInput(f"--config-name {name}: conf/ has no such file; leave it out, presets are experiment=NAME")
     if arguments.config_dir:
         overrides.append(search_in(arguments.config_dir))
-    files = [text.removeprefix("arms=") for text in overrides if text.startswith("arms=")]
-    overrides = [text for text in overrides if not text.startswith("arms=")]
-    arms = read_flags(arguments.arm)
+    files, overrides = take_files(overrides)
     with hydra_at_work():
         expansion = _Expansion(arguments.config_name or "config", overrides)
-        arms += read_files([name for text in files for name in text.split(",")], expansion.folders)
-        check_names(arms)
-        return expansion.grid(arguments.multirun, arms)
+        return expansion.grid(arguments.multirun, read_arms(arguments.arm, files, expansion.folders))
 
 
 class _Expansion:

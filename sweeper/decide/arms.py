@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.arms import take_files
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
@@ -52,9 +53,14 @@ class Arms:
         return [self.cells[arm][seed].directory for arm, seed in asked if seed not in results[arm]]
 
     def command(self, arms: tuple[str, ...], seeds: int) -> list[str]:
-        """The command that trains the first `seeds` seeds of these arms; those on disk are answered from there."""
+        """The command that trains these arms' seeds up to `seeds`, from the first that hasn't ended.
+
+        Seeds before it were looked at: a failed one isn't tried again, since that would change a look afterwards.
+        """
+        results = self.results()
+        first = min(seed for arm in arms for seed in range(1, seeds + 1) if seed not in results[arm])
         flags = [word for arm in arms for word in ("--arm", f"{arm}: {self.words[arm]}")]
-        return [sys.executable, "-m", "sweeper.train", "-m", *self.common, *flags, f"seed=range(1,{seeds + 1})"]
+        return [sys.executable, "-m", "sweeper.train", "-m", *self.common, *flags, f"seed=range({first},{seeds + 1})"]
 
 
 def read_arms(words: list[str], most: int) -> Arms:
@@ -67,6 +73,8 @@ def read_arms(words: list[str], most: int) -> Arms:
         BadInput: there are fewer than two arms, an arm isn't one setting, or arms can't be compared.
     """
     asked = read_command_line(words, "decide")
+    if asked.cfg or asked.info:
+        raise BadInput(f"--{'cfg' if asked.cfg else 'info'}: is for python -m sweeper.train; leave it out")
     if given := [word for word in asked.overrides if word.lstrip("+").startswith("seed=")]:
         raise BadInput(f"{given[0]}: the seeds follow from the looks; leave it out, --most-seeds says how many")
     grid = compose_grid(["-m", *words, f"seed=range(1,{most + 1})"], "decide")
@@ -74,28 +82,31 @@ def read_arms(words: list[str], most: int) -> Arms:
         raise BadInput('a decision needs two arms or more: --arm "sgd: optimizer=sgd" --arm "lion: optimizer=lion"')
     by_directory = {cell.directory: cell for cell in grid.cells}
     cells = {}
+    for arm, overrides in grid.words.items():
+        if given := [word for word in overrides if word.lstrip("+").startswith("seed=")]:
+            raise BadInput(f"arm '{arm}': {given[0]}: the seeds follow from the looks; leave it out")
     for arm, directories in grid.arms.items():
         by_seed = {cell.config["seed"]: cell for cell in map(by_directory.__getitem__, directories)}
         if sorted(by_seed) != list(range(1, most + 1)) or len(directories) != most:
-            raise BadInput(f"arm '{arm}': it has {len(directories) // most or 1} settings; a decision needs one an arm")
+            raise BadInput(f"arm '{arm}': it has {len(directories) // most} settings; a decision needs one an arm")
         cells[arm] = dict(sorted(by_seed.items()))
-    check_alike({arm: by_seed[1].config for arm, by_seed in cells.items()}, grid.words)
+    check_alike({arm: by_seed[1] for arm, by_seed in cells.items()}, grid.words)
     flags = {arm: " ".join(overrides) for arm, overrides in grid.words.items()}
-    common = [word for word in asked.overrides if not word.startswith("arms=")]
+    common = take_files(asked.overrides)[1]
     if asked.config_dir:
         common += ["--config-dir", asked.config_dir]
     return Arms(grid.outputs, cells, flags, common)
 
 
-def check_alike(configs: dict[str, dict[str, Any]], words: dict[str, tuple[str, ...]]) -> None:
+def check_alike(cells: dict[str, Cell], words: dict[str, tuple[str, ...]]) -> None:
     """Check that arms are judged by the same images, and that a different length is meant.
 
     Raises:
         BadInput: two arms are equal, or differ in data or, without saying so, in epochs.
     """
-    first, *others = configs
+    first, *others = cells
     for other in others:
-        a, b = configs[first], configs[other]
+        a, b = cells[first].config, cells[other].config
         if _judged_by(a) != _judged_by(b):
             raise BadInput(f"arms '{first}' and '{other}': they have other data, so their accuracies can't be compared")
         if a["epochs"] != b["epochs"] and not any(w.startswith("epochs=") for w in (*words[first], *words[other])):
@@ -103,12 +114,10 @@ def check_alike(configs: dict[str, dict[str, Any]], words: dict[str, tuple[str, 
             raise BadInput(
                 f"arms '{first}' and '{other}': they train {lengths}; write epochs= into the arm if it's meant"
             )
-    names = {}
-    for arm, config in configs.items():
-        key = repr({name: value for name, value in config.items() if name not in ("device", "tracking")})
-        if key in names:
-            raise BadInput(f"arms '{names[key]}' and '{arm}': they are the same run; leave one out")
-        names[key] = arm
+    names: dict[Path, str] = {}  # of arms, by their runs
+    for arm, cell in cells.items():
+        if (same := names.setdefault(cell.directory, arm)) != arm:
+            raise BadInput(f"arms '{same}' and '{arm}': they are the same run; leave one out")
 
 
 def _judged_by(config: dict[str, Any]) -> Any:

@@ -22,8 +22,8 @@ Trains arms, seed by seed, until each pair of them is decided: different, or equ
 fixed beforehand, and the chance of any wrong difference, over all looks and pairs, is at most the level.
 
   --arm "NAME: OVERRIDES"  two or more; or arms=NAME, a file: docs/how-to/arms.md
-  --margin POINTS          of equivalence, in percentage points; without it pairs are only told to be different
-  --level SHARE            of error (default: 0.05)
+  --margin POINTS          of equivalence, in percentage points; without it no pair is called equivalent
+  --level SHARE            highest chance of any wrong difference (default: 0.05)
   --looks N,N,…            seeds at each look (default: 3,5,8,12,20)
   --most-seeds N           the last look (default: 20)
   --within TIME            begin no look after a time such as 5h or 90min

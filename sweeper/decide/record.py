@@ -9,9 +9,9 @@ from sweeper.decide.rule import Rule
 from sweeper.runs.layout import DECISION_FILE
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file, write_atomically
+from sweeper.system.limits import RECORD_BYTES
 
 VERSION = 1
-LARGEST = 2**24  # bytes
 
 
 def content(rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str) -> dict[str, Any]:
@@ -39,20 +39,20 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
     """
     path = outputs / DECISION_FILE
     try:
-        found: Any = json.loads(read_file(path, LARGEST))
+        found: Any = json.loads(read_file(path, RECORD_BYTES))
         recorded, looks, own = found["rule"], found["looks"], found["arms"]
         assert isinstance(looks, list)
     except FileNotFoundError:
         return []
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AssertionError) as error:
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
-    if own != arms:
-        raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(
             f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
             "another folder: outputs=DIR"
         )
+    if own != arms:
+        raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     return looks
 
 

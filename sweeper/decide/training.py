@@ -15,15 +15,20 @@ def run(command: Sequence[str]) -> int:
     ignores, as by nohup, stay ignored in both.
     """
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
-    before = {one: signal.getsignal(one) for one in caught}
-    child = subprocess.Popen(command, start_new_session=True)
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []  # signals before the child has started
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
+        if child is None:
+            early.append(number)
+        else:
+            child.send_signal(number)
 
+    before = {one: signal.signal(one, pass_on) for one in caught}
     try:
-        for one in caught:
-            signal.signal(one, pass_on)
+        child = subprocess.Popen(command, start_new_session=True)
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     finally:
         for one, handler in before.items():

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from sweeper.aggregate.conclusions import size
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
 
@@ -32,12 +33,12 @@ def _said(v: Verdict, rule: Rule) -> str:
         within = f"equivalent within ±{100 * rule.margin:g} points"
         return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v)}."
     if math.isnan(v.low):
-        return f"{v.a} leads {v.b} by {100 * v.difference:.2f} points (n = {v.n}); there is no scatter to judge it by."
+        return f"{v.a} leads {v.b} by {size(v.difference)} points (n = {v.n}); there is no scatter to judge it by."
     return f"open: {v.a} leads {v.b} by {interval(v)}."
 
 
 def interval(v: Verdict) -> str:
-    return f"{100 * v.difference:.2f} points (interval {_signed(v.low)} to {_signed(v.high)})"
+    return f"{size(v.difference)} points (interval {_signed(v.low)} to {_signed(v.high)})"
 
 
 def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
@@ -67,4 +68,4 @@ def _short(v: Verdict) -> str:
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share:+.2f}".replace("-", "−")
+    return f"{'−' if share < 0 else '+'}{size(share)}"

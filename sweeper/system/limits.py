@@ -9,7 +9,7 @@ MOST_EPOCHS = 2**31
 MOST_SECONDS = 1000 * 365 * 86_400  # a thousand years, so that a date in as many seconds exists
 
 # Bytes.
-RECORD_BYTES = 2**24  # run.json
+RECORD_BYTES = 2**24  # run.json, decision.json
 METRICS_BYTES = 2**26  # metrics.csv of some 400,000 epochs
 SWEEP_BYTES = 2**26  # the file of a running sweep
 LOCK_BYTES = 2**16

@@ -15,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from sweeper.config.arms import take_files
 from sweeper.config.command_line import parser
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
@@ -104,7 +105,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     arguments = copy.copy(asked)
     arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
     if task.jobs is not None:
-        arguments.overrides = [o for o in arguments.overrides if not o.startswith(("arms=", "hydra/sweeper="))]
+        arguments.overrides = [o for o in take_files(arguments.overrides)[1] if not o.startswith("hydra/sweeper=")]
         arguments.overrides.append("hydra/sweeper=listed")
     try:
         _hand_to_hydra(arguments, task)

@@ -47,7 +47,7 @@ def test_arms_of_a_file(tmp_path):
     grid = compose_grid(["--config-dir", str(tmp_path), *SMALL, "arms=mine", *SGD])
     assert list(grid.arms) == ["sgd", "plain", "007"]
     assert grid.cells[2].config["optimizer"]["betas"] == [0.8, 0.99]
-    assert list(compose_grid([*SMALL, "arms=momentum"]).arms) == ["plain", "momentum", "nesterov"]  # the package's own
+    assert list(compose_grid([*SMALL, "+arms=momentum"]).arms) == ["plain", "momentum", "nesterov"]  # the package's own
     with pytest.raises(BadInput, match=r"^arms=mien: there is no file arms/mien.yaml; did you mean 'mine'"):
         compose_grid(["--config-dir", str(tmp_path), *SMALL, "arms=mien"])
 
@@ -59,6 +59,8 @@ BAD_FILES = {
     "a:": "arm 'a': the arm is empty",
     "a: optimizer=sgd\na: optimizer=lion": "arm 'a': two arms have this name",
     "a: [unclosed": "can't be read",
+    "'a: b': optimizer=sgd": "'a: b' can't be the name of an arm",
+    '"a\\nb": optimizer=sgd': "can't be the name of an arm",
 }
 
 

@@ -32,7 +32,7 @@ def test_the_same_question_goes_on(begun):
 @pytest.mark.parametrize(
     ("rule", "arms", "told"),
     [
-        (Rule(looks=(2, 4)), ARMS, "was begun by another rule"),
+        (Rule(looks=(2, 4)), {arm: [*runs, f"{arm}4"] for arm, runs in ARMS.items()}, "was begun by another rule"),
         (Rule(margin=0.01, looks=(2, 3)), ARMS, "was begun by another rule"),
         (RULE, {"a": ARMS["a"], "c": ["c1", "c2", "c3"]}, "is about other arms"),
     ],

@@ -35,3 +35,14 @@ def test_a_signal_is_passed_on_once(name):
         assert process.stdout.readline() == "ready\n"
         os.killpg(process.pid, getattr(signal, name))  # as a terminal does
         assert process.wait(30) == 41
+
+
+def test_a_signal_before_the_command_has_started_reaches_it(monkeypatch):
+    start = subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(training.subprocess, "Popen", interrupted)
+    assert training.run([sys.executable, "-c", "import time; time.sleep(20)"]) == 128 + signal.SIGTERM

@@ -6,7 +6,7 @@ import pytest
 
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
-from sweeper.decide.words import answer, describe, describe_look
+from sweeper.decide.words import answer, describe, describe_look, interval
 
 RULE = Rule(margin=0.002, looks=(3, 5))
 BETTER = Verdict("lion", "sgd", 3, 0.0069, 0.0028, 0.011, DIFFERENT)
@@ -48,3 +48,8 @@ def test_no_sentence_is_long(verdicts):
     found = decision(verdicts)
     for line in [answer(found, RULE), *describe_look(found.looks[0], RULE)] if found.looks else []:
         assert all(len(sentence.split()) <= 25 for sentence in line.split(". "))
+
+
+def test_what_is_not_0_is_not_shown_as_0():
+    tiny = Verdict("lion", "sgd", 20, 0.00002, 0.00001, -0.00001, OPEN)
+    assert interval(tiny) == "0.002 points (interval +0.001 to −0.001)"

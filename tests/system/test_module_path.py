@@ -8,7 +8,10 @@ import pytest
 from conftest import TINY, run_module
 from made_runs import make_run
 
+from sweeper.decide import __main__ as decide
+from sweeper.plan import __main__ as plan
 from sweeper.system import module_path
+from sweeper.train import __main__ as train
 
 MINE = "import bisect, torch\nassert bisect.bisect\nclass Mine(torch.optim.Adam):\n    pass\n"
 
@@ -63,6 +66,17 @@ def test_the_folder_is_left_out_and_put_last_where_a_command_calls_users_code(st
     module_path.look_there_last()
     module_path.look_as_the_command_does()
     assert started == ["/elsewhere", str(tmp_path)]
+
+
+@pytest.mark.parametrize("command", [train, plan, decide])
+def test_commands_that_call_users_code_look_there_last(started, monkeypatch, tmp_path, command):
+    monkeypatch.setattr(command, "run_command", lambda module: 0)
+    module_path.leave_out_working_folder()
+    assert (command.main(), started, os.environ[module_path.VARIABLE]) == (
+        0,
+        ["/elsewhere", str(tmp_path)],
+        str(tmp_path),
+    )
 
 
 def test_workers_of_a_script_that_pip_installed_leave_it_out_too(started, monkeypatch):
