@@ -5,6 +5,7 @@ import sys
 from sweeper import __version__
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import compose_grid
+from sweeper.engine.devices import set_variables
 from sweeper.system.command import exit_code_of
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
@@ -35,4 +36,5 @@ def _train(arguments: list[str]) -> int:
     if asked.cfg or asked.info:
         ask_hydra(arguments)
         return 0
+    set_variables()  # before anything imports torch
     return carry_out(grid, asked)
