@@ -6,6 +6,7 @@ from typing import NoReturn
 from hydra._internal.utils import get_args_parser
 
 from sweeper.config.suggestions import without_dashes
+from sweeper.system.command import called
 from sweeper.system.errors import BadInput
 
 
@@ -27,7 +28,7 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     def refuse(message: str) -> NoReturn:
         if message.startswith("unrecognized arguments") and (option := without_dashes(argv)) is not None:
             raise BadInput(f"{option[0]}: options have no dashes; write {option[1]}")
-        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
+        raise BadInput(f"{message}; see {called(command)} --help")
 
     ours.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = ours.parse_intermixed_args(argv)

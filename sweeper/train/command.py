@@ -1,4 +1,4 @@
-"""The command `python -m sweeper.train`: trains one run, or with `-m` a sweep."""
+"""The command `sweeper train`: trains one run, or with `-m` a sweep."""
 
 import sys
 
