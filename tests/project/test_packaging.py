@@ -63,7 +63,8 @@ def test_nothing_lies_at_the_top_but_the_package_and_hydras_plugin(installed):
     assert (installed / "sweeper" / "conf" / "optimizer" / "lion.yaml").is_file()
     # Without an __init__.py: other packages' plugins lie in a folder of this name too.
     plugins = sorted(path.name for path in (installed / "hydra_plugins").iterdir())
-    assert plugins == ["sweeper_optuna_sweeper.py", "sweeper_packed_launcher.py", "sweeper_slurm_launcher.py"]
+    names = ("listed_sweeper", "optuna_sweeper", "packed_launcher", "slurm_launcher")
+    assert plugins == [f"sweeper_{name}.py" for name in names]
 
 
 def test_each_command_is_a_script_too(installed):
