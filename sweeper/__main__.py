@@ -1,5 +1,6 @@
 """`sweeper COMMAND …`, the same as `python -m sweeper.COMMAND …`: hands the command line to the command."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -27,11 +28,19 @@ _COMPLETION = ("--shell-completion", "-sc")
 def main() -> int:
     """Carry out the command named by the first word. Returns its exit code; 2 if there is no such command."""
     arguments = sys.argv[1:]
+    _find_own_modules()
     if arguments and arguments[0].partition("=")[0] in _COMPLETION:
         return _complete(arguments)
     if arguments and arguments[0] in COMMANDS:
         return _hand_over(arguments[0], arguments[1:])
     return exit_code_of(lambda: _answer(arguments))
+
+
+def _find_own_modules() -> None:
+    """Put the current folder first in the path of modules, as `python -m` does."""
+    with contextlib.suppress(OSError):  # a folder that is gone
+        if not getattr(sys.flags, "safe_path", False) and (here := os.getcwd()) not in sys.path:
+            sys.path.insert(0, here)
 
 
 def _answer(arguments: list[str]) -> None:

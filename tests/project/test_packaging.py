@@ -75,9 +75,10 @@ def test_each_command_is_a_script_too(installed):
 
 
 def test_it_trains_from_any_folder_with_a_users_own_groups(script, tmp_path):
-    """By the script, whose workers start from it too."""
+    """By the script: its workers find a module of the folder too, as those of `python -m` do."""
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
-    (tmp_path / "mine" / "optimizer" / "plain.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
+    (tmp_path / "mine" / "optimizer" / "plain.yaml").write_text("_target_: own.Plain\n_partial_: true\nlr: 0.3\n")
+    (tmp_path / "own.py").write_text("import torch\n\n\nclass Plain(torch.optim.SGD):\n    pass\n")
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     done = run(script, tmp_path, "train", "--config-dir", "mine", "-m", "optimizer=plain,lion", *TINY, *launcher)
     assert done.returncode == 0, done.stderr
