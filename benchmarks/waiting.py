@@ -45,12 +45,15 @@ def main() -> int:
     if arguments.trial:
         print(json.dumps(trial(*arguments.trial)))
         return 0
-    with busy_cores(cores() if arguments.busy else 0):
-        rows = [row | {"busy": arguments.busy} for row in compare(arguments.rounds, in_a_process)]
-    with (arguments.into / f"waiting{'-busy' * arguments.busy}.csv").open("w", newline="", encoding="utf-8") as file:
+    path = arguments.into / f"waiting{'-busy' * arguments.busy}.csv"
+    rows: list[Row] = []
+    with busy_cores(cores() if arguments.busy else 0), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        for row in compare(arguments.rounds, in_a_process):
+            rows.append(row | {"busy": arguments.busy})
+            writer.writerow(rows[-1])
+            file.flush()
     print("\n".join(summary(rows)))
     return 0 if all(row["losses_equal"] for row in rows) else 1
 

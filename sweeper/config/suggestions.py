@@ -104,8 +104,8 @@ def without_dashes(words: list[str]) -> tuple[str, str] | None:
     """
     for k, word in enumerate(words):
         flag, given, value = word.partition("=")
-        name = flag.lstrip("-").replace("-", "_")
-        if not flag.startswith("--") or (name := _known(name)) is None:
+        name = _known(flag.lstrip("-").replace("-", "_")) if flag.startswith("--") else None
+        if name is None:
             continue
         values = [value] if given else list(_values(words[k + 1 :]))
         typed = " ".join([word, *([] if given else values)])
