@@ -48,12 +48,16 @@ def commands() -> str:
     """Each command of pyproject.toml with what it says of itself."""
     pattern = r'^(sweeper-\w+) = "sweeper\.(\w+)(?:\.__main__)?:main"'
     scripts = re.findall(pattern, (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    parts = ["# Commands\n\nWhat each says by `--help`. In a word, as a script that pip installs, or as a module."]
+    parts = [
+        "# Commands\n\nWhat each says by `--help`. As a word after `sweeper`, as a script of its own, or as a module."
+    ]
     environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
     for script, module in scripts:
         command = [sys.executable, "-m", f"sweeper.{module}", "--help"]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        parts.append(f"## `python -m sweeper.{module}`, `{script}`\n\n~~~~text\n{done.stdout.strip()}\n~~~~")
+        parts.append(
+            f"## `sweeper {module}`, `{script}`, `python -m sweeper.{module}`\n\n~~~~text\n{done.stdout.strip()}\n~~~~"
+        )
     return "\n\n".join(parts)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import FORMATS, PAPER_FILES, RESULTS_FILE, SUMMARY_FILE
-from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
+from sweeper.system.command import Parser, called, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.terminal import say, writing_stdout
 
@@ -160,7 +160,7 @@ def _lines(results: "Results") -> Iterator[str]:
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
-        yield "some held out validation images: choose among these by final_val_accuracy; python -m sweeper.choose does"
+        yield f"some held out validation images: choose among these by final_val_accuracy; {called('choose')} does"
     bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
     for row in bad[:MOST_REASONS]:
         yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"

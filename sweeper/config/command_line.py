@@ -10,7 +10,9 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.schema import TEXTS
+from sweeper.config.suggestions import without_dashes
 from sweeper.runs.identity import GROUPS
+from sweeper.system.command import called
 from sweeper.system.errors import BadInput
 from sweeper.system.paths import given_path
 
@@ -36,7 +38,9 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     ours = parser()
 
     def refuse(message: str) -> NoReturn:
-        raise BadInput(f"{message}; see python -m sweeper.{command} --help")
+        if message.startswith("unrecognized arguments") and (option := without_dashes(argv)) is not None:
+            raise BadInput(f"{option[0]}: options have no dashes; write {option[1]}")
+        raise BadInput(f"{message}; see {called(command)} --help")
 
     ours.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = ours.parse_intermixed_args(argv)

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config import suggestions
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
 from sweeper.system.errors import BadInput, first_line, nearest
@@ -28,26 +29,27 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     """
     parser = OverridesParser.create()
     parsed = []
-    for text in texts:
+    for k, text in enumerate(texts):
         try:
             text.encode()  # fails for bytes that aren't valid text
             if text.startswith("="):
                 raise ValueError("there is no name")
             parsed.extend(parser.parse_overrides([text]))
         except (HydraException, ValueError, RecursionError) as error:
-            raise BadInput(f"{text}: {_how_to_write(text)} ({first_line(error)})") from error
+            raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], first_line(error))}") from error
     return parsed
 
 
-def _how_to_write(text: str) -> str:
+def _how_to_write(text: str, following: list[str], reason: str) -> str:
     name, given, value = text.partition("=")
+    write = f"; write {meant}" if (meant := suggestions.next_values(text, following)) else ""
     if not given or not name:
-        return "options are given as name=value"
+        return f"options are given as name=value{write}"
     if value.rstrip().endswith(","):
-        return "a value is missing after the last comma"
+        return f"a value is missing after the last comma{write}"
     form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""  # a shell replaces $ in double quotes
     quoted = f"; quote the value for Hydra and all of it for the shell: {form}"
-    return "can't be read" + quoted * (not set(value) & set("'\""))
+    return "can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason.partition(' expecting ')[0]})"
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -128,7 +130,9 @@ def check_choice(override: Override, groups: Groups) -> None:
             continue
         name = str(value).strip("'\"")
         if name not in groups[key]:
-            raise BadInput(f"{key}={value}: there is no such {key}; {nearest(name, groups[key])}")
+            meant = suggestions.choice(key, value)
+            advice = f"write {meant}" if meant is not None else nearest(name, groups[key])
+            raise BadInput(f"{key}={value}: there is no such {key}; {advice}")
 
 
 def check_repeated(overrides: list[Override]) -> None:
@@ -158,6 +162,13 @@ def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
     parents = {name.rpartition(".")[0] for name in known}
     inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
     if key not in known and key not in parents and not inside_a_value:
+        meant = suggestions.option(key, [*known, *groups]) if "." not in key else None
+        if meant is not None and meant.startswith("optimizer.") and meant not in known:
+            lacks = f"this optimizer has no option '{meant}'; {nearest(meant, _near(meant, known))}"
+            raise BadInput(f"{override.input_line}: {lacks}")
+        if meant is not None:
+            write = f"{meant}={(override.input_line or '').partition('=')[2]}"
+            raise BadInput(f"{override.input_line}: there is no option '{key}'; write {write}")
         near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
         raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
     if key.partition(".")[0] in FREE_NODES:

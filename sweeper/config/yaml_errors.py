@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeper.config.suggestions import integer
 from sweeper.system.errors import BadInput, first_line
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
@@ -26,7 +27,7 @@ def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
     line = _reason(cause)
     asked = [o for o in overrides if not o.startswith("hydra.searchpath=")]
     if named := [o for o in asked if key and o.lstrip("+~").split("=")[0] == key]:
-        advice = "; several are a sweep, -m seed=1,2,3" if key == "seed" else ""
+        advice = integer(key, named[-1].partition("=")[2]) if line.endswith("converted to Integer") else ""
         if key.startswith("hydra.") and re.match(r"Key '.*' not in '", line):
             line = "there is no such option with these choices; --cfg hydra shows those there are"
         return BadInput(f"{' '.join(named)}: {line}{advice}")

@@ -20,7 +20,6 @@ Its fields, null if unknown:
 
 import json
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -107,17 +106,9 @@ def ask(what: str) -> dict[str, Any]:
     """The answer of `sweeper.doctor.device_test` in a separate process; `error` if there is none."""
     tell("looking for devices" if what == "look" else f"training on {what.upper()}")
     command = [sys.executable, "-m", "sweeper.doctor.device_test", what]
-    # Waiting threads release their core, which is several times faster on a busy machine.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     try:
         done = subprocess.run(
-            command,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-            env=environment,
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False
         )
     except subprocess.TimeoutExpired:
         return {"error": f"no answer within {PATIENCE:.0f} s; is its driver all right, is it used by others?"}

@@ -94,11 +94,18 @@ class Pace:
         return event
 
 
-def prepare_process(threads: int) -> None:
-    """Set the environment variables that torch reads at import. Later calls change only the thread count."""
+def set_variables() -> None:
+    """Set the environment variables that torch reads when it is imported, for this process and those that it starts. A
+    value of the user's stays."""
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # operators that MPS lacks run on the CPU
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads release their core: no bit depends on it
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for device.deterministic=true
     prepare_caches()
+
+
+def prepare_process(threads: int) -> None:
+    """Set what torch reads at import. Later calls change only the thread count."""
+    set_variables()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
     import torch

@@ -24,12 +24,17 @@ Row = dict[str, Any]
 CHECKPOINT_AFTER = 60.0
 
 
+# Times ln(classes), the loss of guessing: a run that ends above this has diverged, unless `divergence_loss` is set. A
+# model that learns anything ends at a few times ln(classes) at most, with label smoothing and wrong labels too.
+SENSELESS = 1e6
+
+
 class Stopped(Exception):
     """Thrown into the loop at a yield to stop it: the loop writes its checkpoint and raises this again."""
 
 
 class Diverged(Exception):
-    """The loss isn't finite or is above `divergence_loss`. The message names the epoch and step."""
+    """The loss isn't finite, is above `divergence_loss`, or ends beyond `SENSELESS`. The message says where."""
 
 
 def train(
@@ -53,7 +58,7 @@ def train(
             `sweeper.engine.numerics`.
 
     Raises:
-        Diverged: at the end of the epoch in which the run diverged.
+        Diverged: at the end of the epoch in which the run diverged; by `SENSELESS` only at the end of the last.
         Stopped: the driver has thrown it in.
         RunFailed: the checkpoint was made on other data.
     """
@@ -117,9 +122,23 @@ def train(
         if bad_step is not None:
             bad_step += (epoch - 1) * len(sizes)
             raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
+        if epoch == epochs and config["divergence_loss"] is None:
+            _check_end(min(meter.median_loss(), row["test_loss"]), len(data.classes), epoch)
         done = 0
         if every is not None and epoch % every == 0 and epoch < epochs:
             save(epoch + 1, done)
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)
+
+
+def _check_end(loss: float, classes: int, epoch: int) -> None:
+    """Raises Diverged if the loss with which a run ends makes no sense, though it is finite.
+
+    Args:
+        loss: the smaller of the last epoch's median over its steps and the test loss, so that neither a few steps that
+            went wrong nor a model that is judged at its average makes a run diverge.
+    """
+    guessing = math.log(classes)
+    if loss > SENSELESS * guessing:
+        raise Diverged(f"loss {loss:.2g} at the end, epoch {epoch}; guessing has {guessing:.2g}")

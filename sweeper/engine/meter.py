@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 class Meter:
-    """Sums metrics over an epoch's steps. Only `metrics`, `first_bad_step` and `state_dict` wait for the device."""
+    """Sums metrics over an epoch's steps. Only what reads them waits for the device."""
 
     def __init__(self, sizes: list[int], corrupted: torch.Tensor | None, where: torch.device) -> None:
         """
@@ -85,6 +85,10 @@ class Meter:
         losses = self.losses.cpu()
         bad = ~losses.isfinite() if bound is None else ~losses.isfinite() | (losses > bound)
         return int(bad.nonzero()[0]) + 1 if bad.any() else None
+
+    def median_loss(self) -> float:
+        """The median of the losses of the epoch's steps."""
+        return self.losses.cpu().double().median().item()
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses, "correct": self.correct, "lr": self.lr, "seconds": self.clock.read()}

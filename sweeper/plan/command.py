@@ -6,12 +6,13 @@ missing data. If all runs are done already, nothing is timed and torch isn't imp
 
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Sequence
 
 from sweeper import __version__
-from sweeper.system.command import exit_code_of
+from sweeper.system.command import called, exit_code_of
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _plan(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
-        say(HELP, end="")
+        say(re.sub(r"python -m sweeper\.(\w+)", lambda command: called(command[1]), HELP), end="")
         return 0
     if "--version" in arguments:
         say(f"sweeper {__version__}")
@@ -91,7 +92,7 @@ def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         elif name == "--json" and not has_value:
             own[name] = ""
         elif name in _ASKING:
-            raise BadInput(f"{name}: is for python -m sweeper.train; see python -m sweeper.plan --help")
+            raise BadInput(f"{name}: is for {called('train')}; see {called('plan')} --help")
         else:
             rest.append(argument)
     return own, rest

@@ -80,13 +80,13 @@ def _answer_all(answers: TextIO) -> int:
 
 
 def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
-    from sweeper.config.targets import load_target
-    from sweeper.train.launchers.cuda_lane import Cuda
-
     prepare_caches()
     kernels = Path(os.environ.get("TRITON_CACHE_DIR") or os.path.expanduser("~/.triton/cache"))  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
+    from sweeper.config.targets import load_target
+    from sweeper.train.launchers.cuda_lane import Cuda  # imports torch, which reads what is prepared
+
     imported = time.time()
     configs: list[dict[str, Any]] = task["configs"]
     devices = [choose_device(config["device"], task["threads"]) for config in configs]  # of one kind

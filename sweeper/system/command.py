@@ -18,11 +18,26 @@ from sweeper.system.process_start import is_lack_of_memory, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
 
 
+def called(command: str = "") -> str:
+    """How a user starts a command the way this process was started: by `sweeper`, by the command's own script, or as a
+    module.
+
+    >>> called("train"), called()
+    ('python -m sweeper.train', 'python -m sweeper')
+    """
+    program = Path(sys.argv[0]).name
+    if program == "sweeper":
+        return f"sweeper {command}".rstrip()
+    if program.startswith("sweeper-") and command:
+        return f"sweeper-{command}"
+    return f"python -m sweeper.{command}".rstrip(".")
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser with the folders of runs and `--version`; an error raises BadInput instead of exiting."""
 
     def __init__(self, module: str, description: str) -> None:
-        super().__init__(prog=f"python -m sweeper.{module}", description=description)
+        super().__init__(prog=called(module), description=description)
         words = "folders of runs (default: outputs)"
         self.add_argument("outputs", nargs="*", default=["outputs"], type=given_folder, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
@@ -52,7 +67,7 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
     >>> elsewhere("report", ["my runs"])
     "python -m sweeper.report 'my runs' --into DIR writes elsewhere"
     """
-    return f"{shlex.join(['python', '-m', f'sweeper.{module}', *outputs, '--into', 'DIR'])} writes elsewhere"
+    return f"{called(module)} {shlex.join([*outputs, '--into', 'DIR'])} writes elsewhere"
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:

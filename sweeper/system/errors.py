@@ -1,11 +1,20 @@
 """The two errors that end a command, and helpers that phrase them in one line."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from sweeper.system.text import printable
 
-ALIASES = {"learning_rate": "lr", "wd": "weight_decay", "l2": "weight_decay"}  # what other programs call our options
+# What other programs call our options and choices.
+ALIASES = {
+    "learning_rate": "lr",
+    "wd": "weight_decay",
+    "l2": "weight_decay",
+    "gpu": "cuda",
+    "metal": "mps",
+    "none": "constant",  # schedule
+}
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
 OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
 
@@ -63,6 +72,15 @@ def named(error: BaseException) -> str:
     return name if line == name else f"{name}: {line}"
 
 
+def squeezed(word: str) -> str:
+    """Without case and separators.
+
+    >>> squeezed("CIFAR-10")
+    'cifar10'
+    """
+    return re.sub(r"[\W_]", "", word.lower())
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """The choice that `word` probably meant, and all choices; for the end of an error message.
 
@@ -70,8 +88,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
 
     >>> nearest("loin", ["lion", "adam"])
     "did you mean 'lion'? (there are: adam, lion)"
-    >>> nearest("ADAM", ["lion", "adam"])
-    "did you mean 'adam'? (there are: adam, lion)"
+    >>> nearest("Fashion-MNIST", ["fashion_mnist", "mnist"])
+    "did you mean 'fashion_mnist'? (there are: fashion_mnist, mnist)"
     >>> nearest("optimizer.learning_rate", ["optimizer.lr", "optimizer.dampening"])
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
@@ -80,7 +98,7 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     if not any(name.startswith(head) for name in names):
         head = ""
     part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
-    alike = [ALIASES.get(part, ""), *(name for name in parts if name.lower() == part.lower())]
+    alike = [ALIASES.get(part.lower(), ""), *(name for name in parts if part and squeezed(name) == squeezed(part))]
     alike += difflib.get_close_matches(part, parts, n=1)
     alike += [name for name in parts if part and name.startswith(part)]
     close = next((head + name for name in alike if name in parts), None)

@@ -37,9 +37,14 @@ def tell_children() -> None:
 
 
 def look_there_last() -> None:
-    """Look for modules in the folder that was left out after all others, in this process and in its workers."""
+    """Look for modules in the working folder after all others, in this process and in its workers."""
     if _left_out:
         os.environ[VARIABLE] = _left_out[0]
+    elif not getattr(sys.flags, "safe_path", sys.flags.isolated):  # a script that pip installs, such as `sweeper`
+        try:
+            os.environ[VARIABLE] = os.getcwd()
+        except OSError:  # it was removed
+            return
     look_as_the_command_does()
 
 

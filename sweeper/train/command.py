@@ -1,11 +1,13 @@
-"""The command `python -m sweeper.train`: trains one run, or with `-m` a sweep."""
+"""The command `sweeper train`: trains one run, or with `-m` a sweep."""
 
 import sys
 
 from sweeper import __version__
 from sweeper.config.command_line import parser, read_command_line
 from sweeper.config.grid import expand
+from sweeper.engine.devices import set_variables
 from sweeper.system.command import exit_code_of
+from sweeper.system.errors import BadInput
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
 from sweeper.train.launchers.registry import find_launcher
@@ -13,7 +15,9 @@ from sweeper.train.sweep import carry_out
 from sweeper.train.task import ask_hydra
 
 # Hydra's flags that print help or shell completion and train nothing.
-_ASKING = ("--help", "-h", "--hydra-help", "--shell-completion", "-sc")
+_COMPLETING = ("--shell-completion", "-sc")
+_ASKING = ("--help", "-h", "--hydra-help", *_COMPLETING)
+_SHELLS = ("bash", "fish", "zsh")
 
 
 def main() -> int:
@@ -26,6 +30,8 @@ def _train(arguments: list[str]) -> int:
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
+    if set(_COMPLETING) & set(arguments):
+        _check_completion(arguments)
     if any(a.split("=")[0] in _ASKING for a in arguments):
         ask_hydra(parser().parse_args(arguments))
         return 0
@@ -35,4 +41,12 @@ def _train(arguments: list[str]) -> int:
     if asked.cfg or asked.info:
         ask_hydra(asked)
         return 0
+    set_variables()  # before anything imports torch
     return carry_out(grid, asked)
+
+
+def _check_completion(arguments: list[str]) -> None:
+    asked = [argument.partition("=") for argument in arguments if argument not in _COMPLETING]
+    if len(asked) != 1 or asked[0][0] not in ("install", "uninstall", "query") or asked[0][2] not in _SHELLS:
+        given = " ".join(arguments)
+        raise BadInput(f"{given}: write --shell-completion install=SHELL; the shells are {', '.join(_SHELLS)}")

@@ -26,7 +26,7 @@ class Progress:
         done = row["epoch"] - self._done_before
         left = (time.perf_counter() - self._began) / done * (self.epochs - row["epoch"])
         text = (
-            f"test {percent(row.get('test_accuracy'))}  train loss {row['train_loss']:.4f}  "
+            f"test {percent(row.get('test_accuracy'))}  train loss {_loss(row['train_loss'])}  "
             f"{row['images_per_second']:,.0f} images/s  {duration(left)} left"
         )
         with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
@@ -39,6 +39,11 @@ class Progress:
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.stop()
+
+
+def _loss(value: float) -> str:
+    """With four decimals; in short if it is beyond any sense."""
+    return f"{value:.4f}" if value < 1e4 else f"{value:.3g}"
 
 
 def _bar(epochs: int) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
+from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
 from sweeper.system.terminal import say, tell
@@ -61,12 +62,12 @@ def update_tables(outputs: str) -> bool:
     aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
     told, reasons = report.communicate()
     if aggregated not in (0, 2):  # at 2 it has printed the reason
-        command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
+        command = f"{called('aggregate')} {shlex.quote(outputs)} makes them"
         tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
     if report.returncode == 0:
         say(told, end="")
     elif report.returncode < 0:
-        command = f"python -m sweeper.report {shlex.quote(outputs)} makes it"
+        command = f"{called('report')} {shlex.quote(outputs)} makes it"
         tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
     elif aggregated != 2:  # otherwise aggregate has printed the same reason
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]

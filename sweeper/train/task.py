@@ -23,6 +23,7 @@ from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.identity import run_name
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
+from sweeper.system.command import called
 from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import CONF, say_what_failed
 from sweeper.system.machine import likely_kind
@@ -86,7 +87,10 @@ def ask_hydra(arguments: argparse.Namespace) -> None:
         with contextlib.redirect_stdout(answer):
             _hand_to_hydra(arguments, Task())
     finally:
-        say(answer.getvalue(), end="")
+        text = answer.getvalue()
+        if arguments.help:
+            text = text.replace("python -m sweeper.train", called("train"))
+        say(text, end="")
 
 
 def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[Path] = ()) -> None:

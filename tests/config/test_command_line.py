@@ -94,6 +94,10 @@ def test_flags_and_overrides_come_in_any_order():
     ("words", "told"),
     [
         (["--arms", "a: seed=1"], "unrecognized arguments: --arms; see python -m sweeper.train --help"),
+        (["--optimizer", "adam", "-m"], "--optimizer adam: options have no dashes; write optimizer=adam"),
+        (["--batch-size=64"], "--batch-size=64: options have no dashes; write batch_size=64"),
+        (["seed=1", "--lr", "0.1", "epochs=3"], "--lr 0.1: options have no dashes; write optimizer.lr=0.1"),
+        (["--seeds", "1", "2"], "--seeds 1 2: options have no dashes; write -m seed=1,2"),
         (["--arm"], "argument --arm: expected one argument"),
         (["--config-path", "x"], "--config-path isn't for this command; --config-dir adds groups of yours"),
         (["-m", "--cfg", "job"], "--cfg shows one run's configuration; leave out -m"),

@@ -8,7 +8,7 @@ BAD = {
     "seed=-1": "seed=-1: must be an integer of at least 0",
     "seed=1.5": "seed=1.5: Value '1.5' of type 'float' could not be converted to Integer",
     "seed=one": "seed=one: Value 'one' of type 'str' could not be converted to Integer",
-    "seed=1..3": "could not be converted to Integer; several are a sweep, -m seed=1,2,3",
+    "seed=1..3": "could not be converted to Integer; several are a sweep, -m 'seed=range(1,4)'",
     "epochs=0": "epochs=0: must be an integer of at least 1",
     "batch_size=0": "batch_size=0: must be an integer of at least 1",
     "optimizer.lr=-1": "optimizer.lr=-1: must be above 0",

@@ -1,6 +1,7 @@
 """`sweeper.doctor` through its command line: devices that work, are absent, broken, or compute something else."""
 
 import json
+import os
 import re
 import shutil
 
@@ -152,7 +153,7 @@ def test_this_machine_is_examined_for_real_with_a_gpu_that_is_broken(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "from sweeper.engine import devices\ndevices.kinds_here = lambda: {'cuda': True, 'mps': False, 'cpu': True}\n"
     )
-    path = f"{tmp_path}:{doctor.os.environ.get('PYTHONPATH', '')}"
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
     done = run_module("doctor", tmp_path / "runs", "--json", cwd=tmp_path, PYTHONPATH=path, CUDA_VISIBLE_DEVICES="")
     document = json.loads(done.stdout)
     cuda, cpu = device(document, "cuda"), device(document, "cpu")

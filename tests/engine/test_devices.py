@@ -1,12 +1,14 @@
 """CUDA > MPS > CPU, and what each kind must not do; the kinds that this machine lacks are simulated."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
+from conftest import TINY
 from torch import nn
 
 from sweeper.engine import devices
@@ -57,6 +59,12 @@ def test_the_cpu_is_the_last_resort_and_its_threads_are_told(machine):
     assert choose(kind="cpu").line().endswith("; device=cpu")
 
 
+def test_waiting_threads_of_a_users_choice_stay(monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    prepare_process(threads=1)
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_mps_gets_nothing_that_it_can_not_do(machine):
     """Batch norm's backward pass was wrong in channels_last there, and compiling is unreliable."""
     machine("mps")
@@ -64,6 +72,24 @@ def test_mps_gets_nothing_that_it_can_not_do(machine):
     assert (device.memory_format, device.compile, device.precision) == (torch.contiguous_format, False, "fp32")
     prepare_process(threads=1)
     assert os.environ["PYTORCH_ENABLE_MPS_FALLBACK"] == "1"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="other builds of torch have another OpenMP, or none")
+@pytest.mark.parametrize(("users", "spins"), [(None, "0"), ("ACTIVE", "30000000000")])
+def test_waiting_threads_release_their_core_unless_the_user_says_otherwise(users, spins, tmp_path):
+    """As torch's own OpenMP reports when the command loads it; without a policy it spins 300,000 times."""
+    code = f"""
+import os, sys
+os.environ.pop("OMP_WAIT_POLICY", None)
+os.environ |= {{"OMP_DISPLAY_ENV": "verbose"}} | {{"OMP_WAIT_POLICY": users for users in [{users!r}] if users}}
+sys.argv = ["train.py", *{[*TINY, "model=mlp", "epochs=1"]}]
+from sweeper.train.command import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)[0] == spins
 
 
 UNSAFE = nn.Conv2d(7, 8, 1, stride=2)

@@ -10,7 +10,9 @@ from conftest import TINY
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device
+from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.loop import Diverged, Stopped, train
+from sweeper.engine.meter import Meter
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import METRICS
 from sweeper.system.errors import RunFailed
@@ -102,6 +104,32 @@ def test_every_optimizer_sees_the_same_first_loss(tmp_path):
 def test_divergence_is_found_with_its_step(option, words, tmp_path):
     with pytest.raises(Diverged, match=words):
         finish(configure("optimizer=sgd", "schedule=constant", option), tmp_path)
+
+
+EXPLODED = ("model=cnn", "optimizer=sgd", "optimizer.lr=1e3", "schedule=constant")  # finite, and ends above 1e15
+
+
+def test_a_run_that_ends_with_a_loss_beyond_any_sense_has_diverged(tmp_path):
+    rows: list[dict] = []
+    with pytest.raises(Diverged, match=r"loss \d.*e\+\d\d at the end, epoch 2; guessing has 2\.3"):
+        for _ in start(configure(*EXPLODED), tmp_path, rows):
+            pass
+    assert len(rows) == 2 and rows[-1]["test_loss"] > 1e6 and rows[-1]["test_accuracy"] < 0.2
+    assert len(finish(configure(*EXPLODED, "divergence_loss=1e38"), tmp_path / "bound")) == 2, "a bound of the user's"
+
+
+@pytest.mark.parametrize(("median", "test_loss"), [(1e9, 2.0), (2.0, 1e9)])
+def test_a_few_wild_steps_or_a_wild_evaluation_alone_are_no_divergence(median, test_loss, tmp_path, monkeypatch):
+    monkeypatch.setattr(Meter, "median_loss", lambda self: median)
+    monkeypatch.setattr(Evaluation, "read", lambda self: {"loss": test_loss, "accuracy": 0.1})
+    assert len(finish(configure("model=mlp"), tmp_path)) == 2
+
+
+def test_a_run_may_recover_before_its_end(tmp_path, monkeypatch):
+    medians = iter([2.0])  # asked for once, in the last epoch
+    monkeypatch.setattr(Meter, "median_loss", lambda self: next(medians))
+    monkeypatch.setattr(Evaluation, "read", lambda self: {"loss": 1e9, "accuracy": 0.1})
+    assert len(finish(configure("model=mlp", "epochs=3"), tmp_path)) == 3
 
 
 def test_the_short_last_batch_is_trained(tmp_path):

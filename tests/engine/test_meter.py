@@ -80,6 +80,10 @@ def test_the_first_step_that_is_not_finite_or_above_the_bound_is_found(losses, b
     assert metered(None, losses).first_bad_step(bound) == step
 
 
+def test_the_median_is_of_the_steps_and_one_wild_step_leaves_it():
+    assert metered(None, [1.0, 1e18, 2.0]).median_loss() == 2.0
+
+
 def test_a_meter_goes_on_from_its_state_and_begins_anew_after_a_reset():
     corrupted = [True, False, False, True, False]
     first, second = metered(corrupted), Meter(SIZES, torch.tensor(corrupted), CPU)

@@ -1,5 +1,6 @@
 """The wheel works from any folder: conf/ travels inside the package, and a user's own groups join."""
 
+import configparser
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from conftest import REPOSITORY, TINY
 
 import sweeper
+from sweeper.__main__ import COMMANDS
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +28,29 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
-def run(installed, cwd, *arguments: object) -> subprocess.CompletedProcess[str]:
-    code = "import sys, sweeper.train.command; print(sweeper.__file__); sys.exit(sweeper.train.command.main())"
+@pytest.fixture(scope="module")
+def script(installed):
+    """The script `sweeper`, as pip writes it by the wheel's entry points."""
+    points = configparser.ConfigParser()
+    points.read(next(installed.glob("*.dist-info")) / "entry_points.txt")
+    module, _, function = points["console_scripts"]["sweeper"].partition(":")
+    path = installed.parent / "sweeper"
+    lines = [
+        "import sys",
+        f"from {module} import {function}",
+        'if __name__ == "__main__":',
+        f"    sys.exit({function}())",
+    ]
+    path.write_text("\n".join([f"#!{sys.executable}", *lines]) + "\n")
+    path.chmod(0o755)
+    return path
+
+
+def run(script, cwd, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
+        [script, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(script.parent / "site")},
         capture_output=True,
         text=True,
         check=False,
@@ -44,14 +63,33 @@ def test_nothing_lies_at_the_top_but_the_package_and_hydras_plugin(installed):
     assert (installed / "sweeper" / "conf" / "optimizer" / "lion.yaml").is_file()
     # Without an __init__.py: other packages' plugins lie in a folder of this name too.
     plugins = sorted(path.name for path in (installed / "hydra_plugins").iterdir())
-    assert plugins == ["sweeper_optuna_sweeper.py", "sweeper_packed_launcher.py", "sweeper_slurm_launcher.py"]
+    names = ("listed_sweeper", "optuna_sweeper", "packed_launcher", "slurm_launcher")
+    assert plugins == [f"sweeper_{name}.py" for name in names]
 
 
-def test_it_trains_from_any_folder_with_a_users_own_groups(installed, tmp_path):
+def test_each_command_is_a_script_too(installed):
+    points = configparser.ConfigParser()
+    points.read(next(installed.glob("*.dist-info")) / "entry_points.txt")
+    wanted = {f"sweeper-{name}": f"{module}:main" for name, (module, _) in COMMANDS.items()}
+    assert dict(points["console_scripts"]) == {"sweeper": "sweeper.__main__:main", **wanted}
+
+
+def test_it_trains_from_any_folder_with_a_users_own_groups(script, tmp_path):
+    """By the script: its workers find a module of the folder too, as those of `python -m` do."""
     (tmp_path / "mine" / "optimizer").mkdir(parents=True)
-    (tmp_path / "mine" / "optimizer" / "plain.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.3\n")
-    done = run(installed, tmp_path, "--config-dir", "mine", "-m", "optimizer=plain,lion", *TINY)
+    (tmp_path / "mine" / "optimizer" / "plain.yaml").write_text("_target_: own.Plain\n_partial_: true\nlr: 0.3\n")
+    (tmp_path / "own.py").write_text("import torch\n\n\nclass Plain(torch.optim.SGD):\n    pass\n")
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    done = run(script, tmp_path, "train", "--config-dir", "mine", "-m", "optimizer=plain,lion", *TINY, *launcher)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(installed))
     names = {path.parent.name.split("-seed")[0] for path in (tmp_path / "outputs").glob("*/*/run.json")}
     assert names == {"plain", "lion"}
+    where = subprocess.run(
+        [sys.executable, "-c", "import sweeper; print(sweeper.__file__)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(script.parent / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.startswith(str(script.parent))

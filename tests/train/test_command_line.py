@@ -72,6 +72,12 @@ def test_the_shell_completes_groups_and_choices(tmp_path):
     assert done.stdout.split() == [f"optimizer={name}" for name in ("adafactor", "adagrad", "adam", "adamw", "adan")]
 
 
+@pytest.mark.parametrize("asked", ["", "install", "install=bsh", "install=bash query=bash", "optimizer=adam"])
+def test_completion_for_no_shell_is_refused(refusal, asked):
+    told = refusal("--shell-completion", *asked.split())
+    assert "write --shell-completion install=SHELL; the shells are bash, fish, zsh" in told
+
+
 def run_into(stdout: int, module: str, *arguments: str, cwd: Path, closed: bool = False) -> tuple[int, str]:
     """The exit code and stderr of a command with this stdout, or none, and buffered as usual."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

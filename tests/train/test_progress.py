@@ -22,6 +22,11 @@ def test_a_line_an_epoch_without_a_terminal(capsys):
     assert re.fullmatch(r"epoch 1/2  test 50\.00 %  train loss 1\.2500  1,23\d images/s  0 s left\n", line)
 
 
+def test_a_loss_beyond_any_sense_is_shown_in_short(capsys):
+    Progress(epochs=2, quiet=False).show({**ROW, "train_loss": 1.0267e22})
+    assert "train loss 1.03e+22 " in capsys.readouterr().err
+
+
 def test_nothing_inside_a_sweep(capsys):
     progress = Progress(epochs=2, quiet=True)
     progress.show(ROW)
