@@ -59,6 +59,7 @@ class Run:
         configuration: the identity without the seed, as JSON; "" if the record can't be read.
         conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
         versions: of sweeper and the libraries; empty if none were recorded.
+        lists: the values that are lists, whole; their cells are texts.
     """
 
     path: str
@@ -67,6 +68,7 @@ class Run:
     conditions: dict[str, str] = field(default_factory=dict)
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
+    lists: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -144,6 +146,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         {what: value for what, value in conditions.items() if value},
         tuple(sorted(versions.items())),
         COUNT.check("result.epochs_done", result.get("epochs_done")) or 0,
+        {name: value for name, value in flat(config) if isinstance(value, list)},
     )
 
 
