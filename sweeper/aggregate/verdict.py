@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from sweeper.aggregate.conclusions import answer, describe_comparison
 from sweeper.aggregate.labels import set_apart_by, texts
+from sweeper.aggregate.sample_size import describe_seeds
+from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
@@ -52,6 +54,7 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
     else:
         said += describe_comparison(task.comparison, margin)
+        said += describe_seeds(task.comparison, _seconds_of_a_seed(task))
     if task.chosen_by == "validation":
         said.append("Of several settings of an optimizer, the one of highest validation accuracy stands here.")
     return said
@@ -86,6 +89,17 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
 
 def _divergence(setting: Setting) -> str:
     return f"{setting.label} diverged in {setting.diverged()} of {len(setting.scores())} finished runs."
+
+
+def _seconds_of_a_seed(task: Task) -> float | None:
+    """The training of one seed of all that are compared; None if it isn't known of one."""
+    of_each = [
+        [run.values.get("train_seconds") for run in setting.runs if run.status is Status.COMPLETED]
+        for setting in task.compared
+        if setting.optimizer in task.comparison.methods
+    ]
+    known = [[seconds for seconds in group if seconds is not None] for group in of_each]
+    return sum(map(mean, known)) if all(known) else None
 
 
 def _has_own(task: Task, setting: Setting) -> bool:
