@@ -1,5 +1,7 @@
 """`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
+import argparse
+import os
 import sys
 import textwrap
 from collections import Counter
@@ -15,6 +17,7 @@ from sweeper.system.terminal import say
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
+    from sweeper.aggregate.tasks import Task
     from sweeper.runs.results import Results
 
 MOST_REASONS = 10
@@ -26,18 +29,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         margin = margin_share(arguments.margin)
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin))
+        own = sys.stdin.read().split("\0") if arguments.sweep else None
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin, own))
 
     return exit_code_of(command)
 
 
-def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], margin: float | None = None) -> str:
+def aggregate(
+    outputs: Sequence[str],
+    into: str | None,
+    formats: Sequence[str],
+    margin: float | None = None,
+    sweep: Sequence[str] | None = None,
+) -> str:
     """Write the tables of the runs below `outputs`.
 
     Args:
         into: the folder to write to; None is the first of `outputs`.
         formats: some of `FORMATS`; CSV is always written.
         margin: of equivalence, as a share; the printed answers then say which pairs lie within.
+        sweep: the directories of a sweep that ends: the text begins with its answers and an empty line, and the rest is
+            of its own runs; others are counted. Without any of them here all runs are its own.
 
     Returns:
         The text to print: the summary, the number of runs of each status, and the paths of the tables.
@@ -55,7 +67,12 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
 
     results = read_results(outputs)
     summary = summarize(results.runs)
-    shown = show(summary, {task.label: answer_task(task, margin) for task in group_tasks(results.runs)})
+    own = results if sweep is None else _own(results, sweep)
+    tasks = group_tasks(own.runs)
+    if sweep is None:
+        first, shown = [], show(summary, {task.label: answer_task(task, margin) for task in tasks})
+    else:
+        first, shown = [*_answers(tasks), ""], show(summarize(own.runs))
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -70,9 +87,9 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
         write_together({folder / name: content for name, content in files.items()})
-    return "\n".join(
-        [*_summary_lines(shown), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
-    )
+    counts = _lines(own, len(results.runs) - len(own.runs), folder)
+    written = f"written: {', '.join(str(folder / name) for name in files)}"
+    return "\n".join([*first, *_summary_lines(shown), *counts, written])
 
 
 def _parser() -> Parser:
@@ -83,6 +100,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
     add_margin(parser)
+    parser.add_argument("--sweep", action="store_true", help=argparse.SUPPRESS)  # a sweep's runs come by standard input
     parser.add_argument(
         "--format",
         default="csv",
@@ -91,6 +109,24 @@ def _parser() -> Parser:
         + ", ".join(f"{name} ({file})" for name, file in FORMATS.items() if name != "csv"),
     )
     return parser
+
+
+def _own(results: "Results", sweep: Sequence[str]) -> "Results":
+    from sweeper.runs.results import Results
+
+    places = {os.path.realpath(directory) for directory in sweep if directory}
+    runs = [run for run in results.runs if os.path.realpath(run.path) in places]
+    return Results(runs) if runs else results
+
+
+def _answers(tasks: Sequence["Task"]) -> list[str]:
+    """The answer on each task; no empty line among them."""
+    from sweeper.aggregate.verdict import answer_sweep
+
+    answers = [(task.label, answer_sweep(task)) for task in tasks]
+    if len(answers) == 1:
+        return [answers[0][1]]
+    return [f"{label}: {words}" for label, words in answers] or ["No run can be read, so there is no verdict."]
 
 
 def _formats(given: str) -> list[str]:
@@ -134,8 +170,12 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
         yield ""
 
 
-def _lines(results: "Results") -> Iterator[str]:
-    """The number of runs of each status, the conditions that differ between them, and why some can't be used."""
+def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
+    """The number of runs of each status, the conditions that differ between them, and why some can't be used.
+
+    Args:
+        others: the number of runs in the folder beside these.
+    """
     from sweeper.aggregate.summary import describe_mixture
     from sweeper.runs.status import RECORDED, Status
 
@@ -145,7 +185,8 @@ def _lines(results: "Results") -> Iterator[str]:
         f"{counts[status]} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
     )
     copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
-    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
+    beside = f"; {others} other{'s' * (others != 1)} in {folder}/" if others else ""
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}{beside}"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from sweeper.aggregate.conclusions import answer, describe_comparison
+from sweeper.aggregate.conclusions import answer, describe_comparison, headline
 from sweeper.aggregate.labels import set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
@@ -18,6 +18,16 @@ from sweeper.runs.status import Status
 def points(share: float) -> str:
     """A difference of accuracies in percentage points, e.g. `+1.25`."""
     return "–" if math.isnan(share) else f"{round(100 * share, 2) + 0.0:+.2f}".replace("-", "−")  # no −0.00
+
+
+def answer_sweep(task: Task) -> str:
+    """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
+    words = answer_task(task)
+    if task.chosen_by == "validation":
+        best = sorted(task.compared, key=lambda setting: -(setting.row["final_val_accuracy_mean"] or 0))
+        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in best if s.final()]
+        return f"Best by validation accuracy: {'; '.join(said)}." if said else words
+    return headline(task.comparison) if words == answer(task.comparison) else words
 
 
 def answer_task(task: Task, margin: float | None = None) -> str:

@@ -73,7 +73,7 @@ def _plan(arguments: list[str]) -> int:
 
         forecasted, pace = forecast(grid, runs, probe_seconds, within, composing)
         document |= forecasted
-    document["seeds"] = plan_seeds(grid, pace and pace.of_seeds)
+    document["seeds"] = plan_seeds(grid, None if pace is None else pace.of_seeds)
     if "--json" in own:
         say(json.dumps(document, indent=1))
     else:

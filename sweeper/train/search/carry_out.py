@@ -101,7 +101,7 @@ def carry_out_search(
             if drawn := [optimizer for optimizer in search.bases if not search.usual[optimizer]]:
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 print(f"{', '.join(drawn)}: {why}", file=sys.stderr)
-            with sweep_at_work(grid.outputs, at_once * len(told)) as (stop, signals):
+            with sweep_at_work(grid.outputs, at_once * len(told), grid.cells) as (stop, signals):
                 work = _AtWork(search, trials, stop, at_once, {}, find_launcher(grid.launcher_options))
                 show_sweep(grid.outputs)
                 train(Task(search=partial(_carry_on, work)))
