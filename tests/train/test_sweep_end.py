@@ -26,7 +26,7 @@ def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path
     assert update_tables(str(tmp_path), own)
     out, error = capfd.readouterr()
     assert out.splitlines() == [
-        "No winner yet: sgd leads lion by 0.67 points (95 % CI −4.50 to 5.84)",
+        "No winner yet: sgd leads lion by 0.67 points (95 % CI −3.13 to 4.46)",
         f"page: {tmp_path}/report.html",
         "",
         "digits, cnn, no label noise, lr 0.1, weight decay 0.0005, 3 epochs, batch size 64: test accuracy, "
