@@ -83,8 +83,8 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     told, reasons = report.communicate()
     say(answer + blank[:1], end="")
     if report.returncode == 0:
-        say(told.replace("written: ", "page: ", 1) + blank[1:], end="")
-    say(tables, end="")
+        say(told.replace("written: ", "page: ", 1), end="")
+    say(blank[1:] + tables, end="")
     if aggregated not in (0, 2):  # at 2 it has printed the reason
         command = f"python -m sweeper.aggregate {shlex.quote(outputs)} makes them"
         _tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
