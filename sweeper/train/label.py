@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,15 @@ from sweeper.aggregate.labels import telling, text, texts
 from sweeper.runs.identity import flat, identity_config
 
 VARIES_VARIABLE = "SWEEPER_VARIES"  # the names of what varies in the sweep, for the launcher's workers
+MOST = 200
 
 
 def what_varies(configs: Sequence[dict[str, Any]]) -> list[str]:
-    """The names of groups and options that distinguish a sweep's runs: groups first, the seed last."""
+    """The names of groups and options that distinguish a sweep's runs: groups first, the seed last.
+
+    Of a larger sweep `MOST` runs are looked at, drawn by chance so that no axis is passed over.
+    """
+    configs = random.Random(0).sample(configs, MOST) if len(configs) > MOST else configs
     named = [texts(identity_config(config)) | _choices(config) for config in configs]
     return sorted(telling(named), key=lambda name: (name == "seed", name not in _choices(configs[0]), name))
 
@@ -32,4 +38,5 @@ def label_run(config: dict[str, Any]) -> str:
 
 def _choices(config: dict[str, Any]) -> dict[str, str]:
     """The choice of each group that determines the result."""
-    return {key: config[key]["name"] for key, value in identity_config(config).items() if isinstance(value, dict)}
+    groups = {key: config[key] for key, value in identity_config(config).items() if isinstance(value, dict)}
+    return {key: group["name"] for key, group in groups.items() if "name" in group}

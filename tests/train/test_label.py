@@ -30,3 +30,9 @@ def test_a_label_has_what_varies(monkeypatch, overrides, labels):
 def test_outside_of_a_sweep_there_is_none():
     (cell,) = compose_grid(["dataset=digits"]).cells
     assert label_run(cell.config) == ""
+
+
+def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
+    configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
+    many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
+    assert what_varies(many) == ["optimizer", "epochs", "seed"]
