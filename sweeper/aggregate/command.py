@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -29,8 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         margin = margin_share(arguments.margin)
-        own = sys.stdin.read().split("\0") if arguments.sweep else None
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin, own))
+        if arguments.sweep is None:
+            own, columns = None, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        else:
+            own, columns = os.fsdecode(sys.stdin.buffer.read()).split("\0"), arguments.sweep
+        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin, own, columns))
 
     return exit_code_of(command)
 
@@ -41,6 +45,7 @@ def aggregate(
     formats: Sequence[str],
     margin: float | None = None,
     sweep: Sequence[str] | None = None,
+    columns: int = 0,
 ) -> str:
     """Write the tables of the runs below `outputs`.
 
@@ -50,6 +55,7 @@ def aggregate(
         margin: of equivalence, as a share; the printed answers then say which pairs lie within.
         sweep: the directories of a sweep that ends: the text begins with its answers and an empty line, and the rest is
             of its own runs; others are counted. Without any of them here all runs are its own.
+        columns: the terminal's width; 0 if the text goes elsewhere.
 
     Returns:
         The text to print: the summary, the number of runs of each status, and the paths of the tables.
@@ -89,7 +95,7 @@ def aggregate(
         write_together({folder / name: content for name, content in files.items()})
     counts = _lines(own, len(results.runs) - len(own.runs), folder)
     written = f"written: {', '.join(str(folder / name) for name in files)}"
-    return "\n".join([*first, *_summary_lines(shown), *counts, written])
+    return "\n".join([*first, *_summary_lines(shown, columns), *counts, written])
 
 
 def _parser() -> Parser:
@@ -100,7 +106,8 @@ def _parser() -> Parser:
     )
     parser.add_argument("--into", metavar="DIR", help="where the tables go (default: the first folder)")
     add_margin(parser)
-    parser.add_argument("--sweep", action="store_true", help=argparse.SUPPRESS)  # a sweep's runs come by standard input
+    # Of a sweep that ends: the terminal's columns, or 0. The directories of its runs come by standard input.
+    parser.add_argument("--sweep", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
         "--format",
         default="csv",
@@ -142,7 +149,7 @@ def _formats(given: str) -> list[str]:
     return formats
 
 
-def _summary_lines(shown: "Shown") -> Iterator[str]:
+def _summary_lines(shown: "Shown", columns: int) -> Iterator[str]:
     """The summary as a table for each task, as wide as the terminal; in a pipe, as wide as needed."""
     from rich import box
     from rich.console import Console
@@ -153,12 +160,11 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
 
     if not shown.blocks:
         return
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else 100_000, highlight=False)
+    console = Console(width=columns or 100_000, highlight=False)
     yield shown.title
     yield ""
     for block in shown.blocks:
-        table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD if columns else None, pad_edge=False)
         for name in shown.header:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import locale
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,15 +73,15 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
         text=True,
         errors="replace",
     )
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     aggregate = subprocess.run(
-        [sys.executable, "-m", "sweeper.aggregate", outputs, "--sweep"],
-        input="\0".join(map(str, own)),
+        [sys.executable, "-m", "sweeper.aggregate", outputs, "--sweep", str(columns)],
+        input=b"\0".join(map(os.fsencode, own)),
         stdout=subprocess.PIPE,
-        encoding="utf-8",
-        errors="surrogateescape",
         check=False,
     )
-    aggregated, (answer, blank, tables) = aggregate.returncode, aggregate.stdout.partition("\n\n")
+    printed = aggregate.stdout.decode(locale.getpreferredencoding(False), errors="replace")
+    aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
     told, reasons = report.communicate()
     say(answer + blank[:1], end="")
     if report.returncode == 0:

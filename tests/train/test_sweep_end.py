@@ -43,6 +43,15 @@ def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path
     assert "adam" in (tmp_path / "summary.csv").read_text()
 
 
+def test_on_a_terminal_the_table_is_as_wide_as_it(tmp_path, capfd, monkeypatch):
+    make_run(tmp_path)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert update_tables(str(tmp_path))
+    lines = [line for line in capfd.readouterr().out.splitlines() if "optimizer" in line or "───" in line]
+    assert any("───" in line for line in lines) and all(len(line) <= 60 for line in lines[1:])
+
+
 def test_each_task_has_its_answer_and_its_block(tmp_path, capfd):
     for epochs in (3, 9):
         make_run(tmp_path, epochs=epochs)
