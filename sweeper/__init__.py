@@ -16,16 +16,74 @@ if TYPE_CHECKING:
     import pandas
     from torch import nn
 
+    from sweeper.aggregate.findings import Findings
+
 __version__ = "0.1.0"
 _install_former_modules()
-__all__ = ["__version__", "load_model", "load_results"]
+__all__ = ["__version__", "compare", "load_metrics", "load_model", "load_results", "load_summary"]
 
 
 def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs") -> "pandas.DataFrame":
-    """The runs below one or several folders as a table, one row per run, with the columns of `results.csv`."""
+    """The runs below one or several folders as a table, one row per run, with the columns of `results.csv`.
+
+    Besides these there is `path`, the run's directory. Lists are lists. A column that is empty in every row is left
+    out. `attrs["merged"]` is the number of copies that were left out. Accuracies are in [0, 1], times in seconds;
+    `steps_to_target` is `inf` if the target was never reached.
+
+    Raises:
+        BadInput: a folder doesn't exist or has no runs.
+    """
     from sweeper.aggregate.frame import load_results as load
 
     return load(outputs)
+
+
+def load_metrics(run: "str | PathLike[str]") -> "pandas.DataFrame":
+    """The curves of one run, one row per epoch, with the columns of `metrics.csv`.
+
+    `attrs["damage"]` says why later rows of the file couldn't be read; None if there are none.
+
+    Args:
+        run: its directory, as in the column `path` of `load_results`.
+
+    Raises:
+        BadInput: it has no metrics, or none that can be read.
+    """
+    from sweeper.aggregate.frame import load_metrics as load
+
+    return load(run)
+
+
+def load_summary(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs") -> "pandas.DataFrame":
+    """The runs below one or several folders over their seeds, one row per configuration.
+
+    The columns are those of `summary.csv` behind `task`, within which rows may be compared.
+
+    Raises:
+        BadInput: a folder doesn't exist or has no runs.
+    """
+    from sweeper.aggregate.frame import load_summary as load
+
+    return load(outputs)
+
+
+def compare(
+    results: "pandas.DataFrame | str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs",
+    margin: float | None = None,
+) -> "Findings":
+    """Compare the optimizers on each task: the answer in words, intervals of all pairs, groups and summary.
+
+    Args:
+        results: a table of `load_results`, whole or some of its rows, or folders. The runs are read again from their
+            directories.
+        margin: of equivalence, as a share in (0, 1). It counts only if it was fixed before the runs.
+
+    Raises:
+        BadInput: a folder or a run doesn't exist, or the table has no column `path`.
+    """
+    from sweeper.aggregate.findings import compare as find
+
+    return find(results, margin)
 
 
 def load_model(run_directory: "str | PathLike[str]", device: str = "cpu") -> "nn.Module":

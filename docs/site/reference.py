@@ -20,7 +20,11 @@ TYPES = {"device": schema.DeviceConfig, "dataset": schema.DatasetConfig, "noise"
 YOURS = "What your own code has to be"
 # What others' code meets: names by module.
 PUBLIC = {
-    "In a program": {"sweeper": ("load_results", "load_model"), "sweeper.system.errors": ("BadInput", "RunFailed")},
+    "In a program": {
+        "sweeper": ("load_results", "load_metrics", "load_summary", "compare", "load_model"),
+        "sweeper.aggregate.findings": ("Findings",),
+        "sweeper.system.errors": ("BadInput", "RunFailed"),
+    },
     YOURS: {"sweeper.datasets.raw": ("RawData",), "sweeper.train.trackers.tracking": ("Tracker", "TrackedRun")},
     "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
     "Models": {

@@ -1,5 +1,8 @@
 """`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
+import argparse
+import os
+import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -15,6 +18,7 @@ from sweeper.system.terminal import say, writing_stdout
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
+    from sweeper.aggregate.tasks import Task
     from sweeper.runs.results import Results
     from sweeper.runs.rows import Run
 
@@ -27,18 +31,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         margin = margin_share(arguments.margin)
-        say(aggregate(arguments.outputs, arguments.into, _formats(arguments.format), margin), styled=True)
+        if arguments.sweep is None:
+            own, columns = None, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        else:
+            own, columns = os.fsdecode(sys.stdin.buffer.read()).split("\0"), arguments.sweep
+        formats = _formats(arguments.format)
+        say(aggregate(arguments.outputs, arguments.into, formats, margin, own, columns), styled=True)
 
     return exit_code_of(command)
 
 
-def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], margin: float | None = None) -> str:
+def aggregate(
+    outputs: Sequence[str],
+    into: str | None,
+    formats: Sequence[str],
+    margin: float | None = None,
+    sweep: Sequence[str] | None = None,
+    columns: int = 0,
+) -> str:
     """Write the tables of the runs below `outputs`.
 
     Args:
         into: the folder to write to; None is the first of `outputs`.
         formats: some of `FORMATS`; CSV is always written.
         margin: of equivalence, as a share; the printed answers then say which pairs lie within.
+        sweep: the directories of a sweep that ends: the text begins with its answers and an empty line, and the rest is
+            of its own runs; others are counted. Without any of them here all runs are its own.
+        columns: the terminal's width; 0 if the text goes elsewhere.
 
     Returns:
         The text to print: the summary, the number of runs of each status, and the paths of the tables.
@@ -56,8 +75,13 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
     from sweeper.system.files import make_folder, write_together
 
     results = read_results(outputs)
-    summary, tasks = summarize(results.runs), group_tasks(results.runs)
-    shown = show(summary, {task.label: answer_task(task, margin) for task in tasks})
+    summary = summarize(results.runs)
+    own = results if sweep is None else _own(results, sweep)
+    tasks = group_tasks(own.runs)
+    if sweep is None:
+        first, shown = [], show(summary, {task.label: answer_task(task, margin) for task in tasks})
+    else:
+        first, shown = [*_answers(tasks), ""], show(summarize(own.runs))
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -73,9 +97,9 @@ def aggregate(outputs: Sequence[str], into: str | None, formats: Sequence[str], 
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
         write_together({folder / name: content for name, content in files.items()})
-    return "\n".join(
-        [*_summary_lines(shown), *_lines(results), f"written: {', '.join(str(folder / name) for name in files)}"]
-    )
+    counts = _lines(own, len(results.runs) - len(own.runs), folder)
+    written = f"written: {', '.join(str(folder / name) for name in files)}"
+    return "\n".join([*first, *_summary_lines(shown, columns), *counts, written])
 
 
 def _parser() -> Parser:
@@ -88,6 +112,8 @@ def _parser() -> Parser:
         "--into", metavar="DIR", type=given_folder, help="where the tables go (default: the first folder)"
     )
     add_margin(parser)
+    # Of a sweep that ends: the terminal's columns, or 0. The directories of its runs come by standard input.
+    parser.add_argument("--sweep", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
         "--format",
         default="csv",
@@ -97,6 +123,24 @@ def _parser() -> Parser:
         + f"; latex also writes what a paper needs: {', '.join(PAPER_FILES)}",
     )
     return parser
+
+
+def _own(results: "Results", sweep: Sequence[str]) -> "Results":
+    from sweeper.runs.results import Results
+
+    places = {os.path.realpath(directory) for directory in sweep if directory}
+    runs = [run for run in results.runs if os.path.realpath(run.path) in places]
+    return Results(runs) if runs else results
+
+
+def _answers(tasks: Sequence["Task"]) -> list[str]:
+    """The answer on each task; no empty line among them."""
+    from sweeper.aggregate.verdict import answer_sweep
+
+    answers = [(task.label, answer_sweep(task)) for task in tasks]
+    if len(answers) == 1:
+        return [answers[0][1]]
+    return [f"{label}: {words}" for label, words in answers] or ["No run can be read, so there is no verdict."]
 
 
 def _formats(given: str) -> list[str]:
@@ -112,7 +156,7 @@ def _formats(given: str) -> list[str]:
     return formats
 
 
-def _summary_lines(shown: "Shown") -> Iterator[str]:
+def _summary_lines(shown: "Shown", columns: int) -> Iterator[str]:
     """The summary as a table for each task, as wide as the terminal; in a pipe, as wide as needed."""
     from rich import box
     from rich.console import Console
@@ -123,12 +167,11 @@ def _summary_lines(shown: "Shown") -> Iterator[str]:
 
     if not shown.blocks:
         return
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else 100_000, highlight=False)
+    console = Console(width=columns or 100_000, highlight=False)
     yield shown.title
     yield ""
     for block in shown.blocks:
-        table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False)
+        table = Table(box=box.SIMPLE_HEAD if columns else None, pad_edge=False)
         for name in shown.header:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:
@@ -145,8 +188,12 @@ def _has_damaged_file(run: "Run") -> bool:
     return bool(run.other_files or (run.status.goes_on and run.values.get("error")))
 
 
-def _lines(results: "Results") -> Iterator[str]:
-    """The number of runs of each status, the conditions that differ between them, and why some can't be used."""
+def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
+    """The number of runs of each status, the conditions that differ between them, and why some can't be used.
+
+    Args:
+        others: the number of runs in the folder beside these.
+    """
     from sweeper.aggregate.summary import describe_mixture
     from sweeper.runs.status import RECORDED, Status
 
@@ -156,7 +203,8 @@ def _lines(results: "Results") -> Iterator[str]:
         f"{counts[status]} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
     )
     copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
-    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}"
+    beside = f"; {others} other{'s' * (others != 1)} in {folder}/" if others else ""
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}{beside}"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):

@@ -22,10 +22,22 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     What no interval separates stands in braces. Where groups overlap, the single pairs are told. An optimizer that
     diverged wins no pair.
     """
-    lost = [f"; {m} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
+    lost = _lost(comparison)
     within = [] if margin is None else _equivalent(comparison, margin)
     equal = f"; equivalent within ±{size(margin)} points: {_few(within, ';')}" if margin and within else ""
     return "".join([_order(comparison), *lost, equal])
+
+
+def headline(comparison: Comparison) -> str:
+    """`answer`; where no interval separates any two, who leads and by how much."""
+    pairs = comparison.differences
+    if not pairs or not all(d.has_interval and not d.excludes_zero for d in pairs):
+        return answer(comparison)
+    d = comparison.between(*comparison.methods[:2])
+    if d.difference == 0:
+        return answer(comparison)
+    lead = f"{d.a} leads {d.b} by {size(d.difference)} points (95 % CI {_end(d.low)} to {_end(d.high)})"
+    return "".join([f"No winner yet: {lead}", *_lost(comparison)])
 
 
 def describe_difference(comparison: Comparison, d: Difference, margin: float | None = None, named: bool = False) -> str:
@@ -179,6 +191,10 @@ def _limits(comparison: Comparison) -> list[str]:
     if comparison.ignored:
         said.append(f"{comparison.ignored} of the results are no numbers and left out.")
     return said
+
+
+def _lost(comparison: Comparison) -> list[str]:
+    return [f"; {m} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
 
 
 def _of_seeds(comparison: Comparison, method: str) -> str:

@@ -1,14 +1,20 @@
-"""The rows of the runs as a pandas table."""
+"""Runs, their curves and their summary as pandas tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.runs.metrics import FROM_RESULT
+from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, Summary, summarize
+from sweeper.runs.layout import METRICS_FILE
+from sweeper.runs.metrics import FROM_RESULT, METRICS, read_metrics
 from sweeper.runs.results import Results, read_results
+from sweeper.system.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas
+
+Folders = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 _DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} | {
     "best_epoch": "Int64",
@@ -18,36 +24,71 @@ _DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} 
     "shared_device": "boolean",
     "versions_differ": "boolean",
 }
+_STATISTICS_DTYPES = dict.fromkeys((f"{f}_{s}" for f in FIGURES for s in STATISTICS), "float64")
+_SUMMARY_DTYPES = _DTYPES | _STATISTICS_DTYPES | dict.fromkeys(COUNTS, "Int64")
 
 
-def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]") -> "pandas.DataFrame":
-    """See `sweeper.load_results`. The table's `attrs["merged"]` is the number of copies that were left out.
+def load_results(outputs: Folders) -> "pandas.DataFrame":
+    """See `sweeper.load_results`."""
+    results = read_results(folders_of(outputs))
+    frame = to_frame(results)
+    for name in {name for run in results.runs for name in run.lists} & {*frame.columns}:
+        whole = (run.lists.get(name, run.values.get(name)) for run in results.runs)
+        frame[name] = _objects(whole)
+    frame.insert(1, "path", [run.path for run in results.runs])
+    return frame.dropna(axis="columns", how="all")
 
-    Accuracies are in [0, 1], times in seconds; `steps_to_target` is `inf` if the target was never reached.
 
-    Raises:
-        BadInput: a folder doesn't exist or has no runs.
-    """
-    return to_frame(read_results([outputs] if isinstance(outputs, (str, PathLike)) else outputs))
+def load_metrics(run: "str | PathLike[str]") -> "pandas.DataFrame":
+    """See `sweeper.load_metrics`."""
+    path = Path(run) / METRICS_FILE
+    if not path.is_file():
+        raise BadInput(f"{run}: there is no {METRICS_FILE}; name the directory of a run that has finished an epoch")
+    rows, damage = read_metrics(path)
+    if damage and not rows:
+        raise BadInput(f"{run}: {damage}")
+    frame = _frame(METRICS, rows, dict.fromkeys(METRICS, "float64") | {"epoch": "Int64", "step": "Int64"})
+    frame.attrs["damage"] = damage
+    return frame
+
+
+def load_summary(outputs: Folders) -> "pandas.DataFrame":
+    """See `sweeper.load_summary`."""
+    return summary_frame(summarize(read_results(folders_of(outputs)).runs))
+
+
+def folders_of(outputs: Folders) -> list["str | PathLike[str]"]:
+    return [outputs] if isinstance(outputs, (str, PathLike)) else list(outputs)
 
 
 def to_frame(results: Results) -> "pandas.DataFrame":
-    import pandas
-
-    columns = {name: [run.values.get(name) for run in results.runs] for name in results.columns()}
-    frame = pandas.DataFrame({name: _series(name, values) for name, values in columns.items()})
+    """The table of `results.csv`, each column of one dtype."""
+    frame = _frame(results.columns(), [run.values for run in results.runs], _DTYPES)
     frame.attrs["merged"] = results.merged
     return frame
 
 
-def _series(name: str, values: list[Any]) -> "pandas.Series":
+def summary_frame(summary: Summary) -> "pandas.DataFrame":
+    """The table of `summary.csv`, behind a column of the tasks' labels."""
+    frame = _frame(summary.columns(), summary.rows, _SUMMARY_DTYPES)
+    frame.insert(0, "task", [block.label for block in summary.blocks for _ in block.rows])
+    return frame
+
+
+def _frame(names: Sequence[str], rows: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> "pandas.DataFrame":
+    import pandas
+
+    return pandas.DataFrame({name: _series(name, [row.get(name) for row in rows], dtypes) for name in names})
+
+
+def _series(name: str, values: list[Any], dtypes: Mapping[str, str]) -> "pandas.Series":
     """A column with one dtype: the known one, or one that fits all values; else all values become texts."""
     import pandas
 
     kinds = {type(value) for value in values if value is not None}
     dtype: str | None = None  # pandas' default for texts
-    if name in _DTYPES or name in FROM_RESULT:
-        dtype = _DTYPES.get(name, "float64")
+    if name in dtypes or name in FROM_RESULT:
+        dtype = dtypes.get(name, "float64")
     elif kinds == {bool}:
         dtype = "boolean"
     elif kinds == {int} and all(value is None or value < 2**63 for value in values):
@@ -57,3 +98,10 @@ def _series(name: str, values: list[Any]) -> "pandas.Series":
     elif kinds - {str}:
         values = [value if value is None else str(value) for value in values]
     return pandas.Series(values, dtype=dtype)
+
+
+def _objects(values: Iterable[Any]) -> "pandas.Series":
+    """A column of lists, and of whatever stands in the other rows."""
+    import pandas
+
+    return pandas.Series(list(values), dtype="object")

@@ -52,7 +52,7 @@ def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:
     labels = _heads(tasks)
     for group in _alike(labels):
         values = [_task_texts(tasks[k]) for k in group]
-        for name in _telling(values):
+        for name in telling(values):
             for k, own in zip(group, values, strict=True):
                 labels[k] += f", {name} {own.get(name, '–')}"
     return labels
@@ -61,7 +61,7 @@ def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:
 def set_apart_by(tasks: Sequence[dict[str, Any]]) -> list[str]:
     """The names of the options that differ between tasks of the same data set, model, noise and number of epochs."""
     groups = _alike(_heads(tasks))
-    return sorted({name for group in groups for name in _telling([_task_texts(tasks[k]) for k in group])})
+    return sorted({name for group in groups for name in telling([_task_texts(tasks[k]) for k in group])})
 
 
 def setting_labels(optimizers: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:
@@ -100,7 +100,7 @@ def _task_texts(task: dict[str, Any]) -> Texts:
     return values
 
 
-def _telling(tasks: Sequence[Texts]) -> list[str]:
+def telling(tasks: Sequence[Texts]) -> list[str]:
     """The names of the differing options that a reader needs.
 
     Options of a group whose choice differs, such as a schedule's milestones, and options that name code are left out,

@@ -15,6 +15,7 @@ from sweeper.runs.status import Status
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
 COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # numbers of seeds; only n, the completed, enter statistics
 FIGURES = ("final_test_accuracy", "best_test_accuracy")
+VALIDATION = "final_val_accuracy"  # the figure that ranks tuned settings; no column of the file
 STATISTICS = ("mean", "std", "ci95_low", "ci95_high")  # over the seeds; the last two are Student's t interval
 
 Row = dict[str, Any]
@@ -26,6 +27,13 @@ class Block:
 
     label: str
     rows: list[Row]
+
+    @property
+    def tuned(self) -> bool:
+        """Whether an optimizer has several settings, all of them judged on held-out images."""
+        finished = [row for row in self.rows if row["n"]]
+        several = len({row["optimizer"] for row in finished}) < len(finished)
+        return several and all(row[f"{VALIDATION}_mean"] is not None for row in finished)
 
 
 @dataclass
@@ -95,8 +103,9 @@ def summary_row(group: list[Run], differing: Iterable[str] = ()) -> Row:
     row |= {"n": statuses.count(Status.COMPLETED), "n_diverged": statuses.count(Status.DIVERGED)}
     row |= {"n_failed": statuses.count(Status.FAILED), "n_pruned": statuses.count(Status.PRUNED)}
     row |= {"mixed": describe_mixture(group) or None}
-    for figure in FIGURES:
-        values = [run.values[figure] for run in group if run.status is Status.COMPLETED]
+    for figure in (*FIGURES, VALIDATION):
+        finals = [run.values.get(figure) for run in group if run.status is Status.COMPLETED]
+        values: list[float] = [] if None in finals else [value for value in finals if value is not None]
         found = (mean(values), standard_deviation(values), *confidence_interval(values))
         row |= {f"{figure}_{s}": None if math.isnan(v) else v for s, v in zip(STATISTICS, found, strict=True)}
     return row

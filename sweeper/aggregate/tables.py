@@ -7,10 +7,10 @@ from typing import Any
 
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.latex import in_latex, tabular
-from sweeper.aggregate.summary import FIGURES, HEAD, Block, Row, Summary
+from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
 
 BEST = "best epoch (chosen on test)"
-FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST}
+FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST, VALIDATION: "validation"}
 
 # Characters at the beginning of a cell that make it a formula in a spreadsheet, full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
@@ -50,6 +50,8 @@ def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
 def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     """Put values that all rows share into the title, and those that differ within a task into columns.
 
+    Tuned settings are ranked by validation accuracy, and their test accuracy isn't shown.
+
     Args:
         answers: a line for each task, by its label.
     """
@@ -59,24 +61,33 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
+    tuned = [block.tuned for block in blocks]
+    figures = [VALIDATION] * any(tuned) + [*FIGURES] * (not blocks or not all(tuned))
+    kind = "" if len(figures) > len(FIGURES) else "validation " if any(tuned) else "test "
     return Shown(
-        f"{words}{': ' if words else ''}test accuracy, mean ± standard deviation over n seeds",
-        [*map(_heading, columns), *(FIGURE_NAMES[f] for f in FIGURES), *(name.removeprefix("n_") for name in counts)],
+        f"{words}{': ' if words else ''}{kind}accuracy, mean ± standard deviation over n seeds",
+        [*map(_heading, columns), *(FIGURE_NAMES[f] for f in figures), *(name.removeprefix("n_") for name in counts)],
         [
             ShownBlock(
                 ": ".join(filter(None, (block.label * several, (answers or {}).get(block.label, "")))),
                 [
                     [
                         *(text(row[name]) for name in columns),
-                        *(accuracy(row, f) for f in FIGURES),
+                        *(accuracy(row, f) if (f == VALIDATION) == block.tuned else "–" for f in figures),
                         *(str(row[c]) for c in counts),
                     ]
-                    for row in block.rows
+                    for row in _ranked(block)
                 ],
             )
             for block in blocks
         ],
     )
+
+
+def _ranked(block: Block) -> list[Row]:
+    if not block.tuned:
+        return block.rows
+    return sorted(block.rows, key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))
 
 
 def _differs(name: str, blocks: Sequence[Block]) -> bool:

@@ -4,8 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from sweeper.aggregate.conclusions import answer, describe_comparison
+from sweeper.aggregate.conclusions import answer, describe_comparison, headline
 from sweeper.aggregate.labels import set_apart_by, texts
+from sweeper.aggregate.sample_size import describe_seeds
+from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
@@ -16,6 +18,16 @@ from sweeper.runs.status import Status
 def points(share: float) -> str:
     """A difference of accuracies in percentage points, e.g. `+1.25`."""
     return "–" if math.isnan(share) else f"{round(100 * share, 2) + 0.0:+.2f}".replace("-", "−")  # no −0.00
+
+
+def answer_sweep(task: Task) -> str:
+    """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
+    words = answer_task(task)
+    if task.chosen_by == "validation":
+        best = sorted(task.compared, key=lambda setting: -(setting.row["final_val_accuracy_mean"] or 0))
+        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in best if s.final()]
+        return f"Best by validation accuracy: {'; '.join(said)}." if said else words
+    return headline(task.comparison) if words == answer(task.comparison) else words
 
 
 def answer_task(task: Task, margin: float | None = None) -> str:
@@ -52,6 +64,7 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
     else:
         said += describe_comparison(task.comparison, margin)
+        said += describe_seeds(task.comparison, _seconds_of_a_seed(task))
     if task.chosen_by == "validation":
         said.append("Of several settings of an optimizer, the one of highest validation accuracy stands here.")
     return said
@@ -91,6 +104,17 @@ def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:
 
 def _divergence(setting: Setting) -> str:
     return f"{setting.label} diverged in {setting.diverged()} of {len(setting.scores())} finished runs."
+
+
+def _seconds_of_a_seed(task: Task) -> float | None:
+    """The training of one seed of all that are compared; None if it isn't known of one."""
+    of_each = [
+        [run.values.get("train_seconds") for run in setting.runs if run.status is Status.COMPLETED]
+        for setting in task.compared
+        if setting.optimizer in task.comparison.methods
+    ]
+    known = [[seconds for seconds in group if seconds is not None] for group in of_each]
+    return sum(map(mean, known)) if all(known) else None
 
 
 def _has_own(task: Task, setting: Setting) -> bool:

@@ -65,12 +65,12 @@ class Rehearsal:
             BadInput: its steps fail, or it can't resume.
         """
         try:
-            if why_it_cannot_resume(lambda: optimizer_subject(model, build), before=2, after=6) is None:
+            if why_it_cannot_resume(lambda: optimizer_subject(model, build), before=2, after=4) is None:
                 return
         except OF_USERS_CODE:
             pass
         images = _images(min(2, size), shape)
-        self._resumes("optimizer", node, lambda: optimizer_subject(model, build, images), before=2, after=6)
+        self._resumes("optimizer", node, lambda: optimizer_subject(model, build, images), before=2, after=4)
 
     def _resumes(self, group: str, node: dict[str, Any], build: Callable[[], Subject], before: int, after: int) -> None:
         name = f"{group}={node.get('name', node['_target_'])}"

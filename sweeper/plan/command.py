@@ -21,7 +21,8 @@ HELP = """\
 usage: python -m sweeper.plan [-m] [--within TIME] [--probe-seconds N] [--json] [overrides of sweeper.train]
 
 What `python -m sweeper.train` would do with the same overrides, presets too: how many runs, how many are done already,
-seconds an epoch by a short timing probe, the time by launcher, memory, disk, and what other devices would need.
+seconds an epoch by a short timing probe, the time by launcher, how many seeds a difference needs by the finished runs'
+scatter, memory, disk, and what other devices would need.
 Trains nothing else, writes nothing, downloads nothing.
 
   --within TIME       also tell what fits in a time such as 5h, 90min, 1h30m or 300 (seconds)
@@ -49,6 +50,7 @@ def _plan(arguments: list[str]) -> int:
         say(f"sweeper {__version__}")
         return 0
     from sweeper.config.grid import compose_grid
+    from sweeper.plan.seeds import plan_seeds
     from sweeper.plan.standing import describe_runs, standing
     from sweeper.runs.access import check_readable
     from sweeper.train.launchers.registry import find_launcher
@@ -66,11 +68,13 @@ def _plan(arguments: list[str]) -> int:
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]
-    document = describe_runs(grid, runs)
+    document, pace = describe_runs(grid, runs), None
     if to_do:
         from sweeper.plan.forecast import forecast
 
-        document |= forecast(grid, runs, probe_seconds, within, composing)
+        forecasted, pace = forecast(grid, runs, probe_seconds, within, composing)
+        document |= forecasted
+    document["seeds"] = plan_seeds(grid, None if pace is None else pace.of_seeds)
     if "--json" in own:
         say(json.dumps(document, indent=1))
     else:

@@ -1,6 +1,8 @@
 """Forecasts a sweep on this machine and others from a short timing of each kind of its runs."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweeper.config.schema import RECIPE
@@ -24,6 +26,30 @@ HYDRA_SECONDS = 0.3  # per run, in which Hydra composes its configuration again
 TABLES = 1.5  # the time of the tables and the page at the sweep's end, in units of the time to import torch
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a launcher trains: the timings by kind of work, and the seconds of a sweep beside its runs."""
+
+    timings: dict[str, Timing]
+    turns: Turns
+    beside: float
+
+    def cost(self, config: dict[str, Any], left: int) -> Cost:
+        timing = self.timings[kind_of_work(config)]
+        seconds = timing.train_seconds / self.turns.gain + timing.other_seconds
+        return Cost(left, timing.setup_seconds + HYDRA_SECONDS, seconds)
+
+    def ends(self, costs: Sequence[Cost]) -> list[float]:
+        """When each run ends, from the command on."""
+        return [self.beside + end for end in ends([cost.seconds for cost in costs], self.turns.places)]
+
+    def of_seeds(self, configs: list[dict[str, Any]], seeds: int) -> float | None:
+        """The seconds of a sweep of so many seeds of each of these; None if one of them wasn't timed."""
+        if any(kind_of_work(config) not in self.timings for config in configs):
+            return None
+        return max(self.ends([self.cost(config, config["epochs"]) for config in configs for _ in range(seeds)]))
+
+
 class Side(NamedTuple):
     """How many runs are timed at a time, and with how many threads each."""
 
@@ -33,8 +59,11 @@ class Side(NamedTuple):
 
 def forecast(
     grid: "Grid", runs: list["Standing"], seconds: float, within: float | None, composing: float
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Pace]:
     """Time each kind of run, with as many at a time as each launcher would run, and compute the sweep's duration.
+
+    Returns:
+        The document's part, and the pace of the fastest launcher.
 
     Args:
         runs: at least one of them has epochs left.
@@ -60,7 +89,8 @@ def forecast(
     timings = {side: dict(zip(kinds, probed[side].timings, strict=True)) for side in sides}
     implausible = _time_again(kinds, timings, (one, joint), each)
     alone, lone = timings[one], probed[one]
-    launchers = _launchers(grid, runs, (one, joint), probed, timings, composing, within)
+    paces = _paces(grid, (one, joint), probed, timings, composing)
+    launchers = _launchers(grid, runs, paces, within)
     return {
         "device": lone.device,
         "device_line": lone.line.removeprefix("device: "),
@@ -73,7 +103,7 @@ def forecast(
         "not_reckoned": None if any(way["chosen"] for way in launchers) else grid.launcher,
         "disk": _disk(grid, to_do, alone, max(joint.at_a_time, lone.lanes * lone.gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
-    }
+    }, paces[launchers[0]["launcher"]]
 
 
 def kind_of_work(config: dict[str, Any]) -> str:
@@ -115,35 +145,42 @@ def _time_again(
     return implausible()
 
 
-def _launchers(
+def _paces(
     grid: "Grid",
-    runs: list["Standing"],
     sides: tuple[Side, Side],
     probed: dict[Side, Probed],
     timings: dict[Side, dict[str, Timing]],
     composing: float,
-    within: float | None,
-) -> list[dict[str, Any]]:
-    """Each launcher's time from the command to its end, the fastest first."""
+) -> dict[str, Pace]:
     side, joint = sides
     one = probed[side]
     once = _once(grid, one, composing)
     tables = once.pop("tables", 0.0)
     begin = sum(once.values())
-    found = []
+    paces = {}
     for name, turns in _turns(grid, Measured(joint.at_a_time, one.gpus, one.lanes, one.gain)).items():
-        timed_at, places, beside = side, turns.places, begin + tables
+        timed_at, beside = side, begin + tables
         if turns.own_processes:
             timed_at = joint
             beside += probed[joint].start_seconds + probed[joint].load_seconds
-        costs = [_cost(run, timings[timed_at][kind_of_work(run.cell.config)], turns.gain) for run in runs if run.left]
-        last = [beside + end for end in ends([cost.seconds for cost in costs], places)]
+        paces[name] = Pace(timings[timed_at], turns, beside)
+    return paces
+
+
+def _launchers(
+    grid: "Grid", runs: list["Standing"], paces: dict[str, Pace], within: float | None
+) -> list[dict[str, Any]]:
+    """Each launcher's time from the command to its end, the fastest first."""
+    found = []
+    for name, pace in paces.items():
+        costs = [pace.cost(run.cell.config, run.left) for run in runs if run.left]
+        last = pace.ends(costs)
         way: dict[str, Any] = {"launcher": name, "chosen": name == grid.launcher or not grid.sweep}
-        way["at_a_time"] = turns.at_a_time
+        way["at_a_time"] = pace.turns.at_a_time
         way["seconds"] = max(last)
         if within is not None:
             way["fit"] = sum(end <= within for end in last)
-            way["epochs_that_fit"] = epochs_within(costs, places, beside, within)
+            way["epochs_that_fit"] = epochs_within(costs, pace.turns.places, pace.beside, within)
         found.append(way)
     return sorted(found, key=lambda way: way["seconds"])
 
@@ -167,11 +204,6 @@ def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
         "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
     }
     return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
-
-
-def _cost(run: "Standing", timing: Timing, gain: float) -> Cost:
-    seconds = timing.train_seconds / gain + timing.other_seconds
-    return Cost(run.left, timing.setup_seconds + HYDRA_SECONDS, seconds)
 
 
 def _describe_work(

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeper.aggregate.sample_size import seeds_words
 from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.system.terminal import say
@@ -30,6 +31,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
     show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
     if not left:
         show("nothing is left to do: sweeper.train answers from disk")
+        _tell_seeds(document, show)
         return
     show(printable(f"on {document['device_line']}"))
     if missing := sorted({work["dataset"] for work in document["work"] if work["data"].startswith(MADE)}):
@@ -41,6 +43,7 @@ def _print(document: dict[str, Any], console: Console) -> None:
     if document["not_reckoned"]:
         show(f"hydra/launcher={document['not_reckoned']} isn't reckoned: these times are this machine's, without it")
     _tell_within(document, show)
+    _tell_seeds(document, show)
     show()
     show(_disk_line(document["disk"], document["outputs"]))
     show()
@@ -129,6 +132,37 @@ def _tell_within(document: dict[str, Any], show: Any) -> None:
         show(f"in {within}: {best['fit']} of {left} runs, or all of them by epochs={most}")
     else:
         show(f"in {within}: {best['fit']} of {left} runs, and not all of them with even one epoch")
+
+
+def _tell_seeds(document: dict[str, Any], show: Any) -> None:
+    """How many seeds each task needs."""
+    several = len(document["seeds"]) > 1
+    for entry in document["seeds"]:
+        show()
+        task = "how many seeds? " + (printable(f"{entry['task']}: ") if several else "")
+        if not entry["needed"]:
+            show(f"{task}{_why_no_seeds(entry, document['outputs'])}")
+            continue
+        k, df = entry["optimizers"], entry["df"]
+        scatter = f"{100 * entry['deviation']:.2g} points ({df} degree{'s' * (df != 1)} of freedom)"
+        power = f"{100 * entry['power']:.0f} % power for a pair"
+        show(f"{task}{k} optimizers at a residual deviation of {scatter}, {power}")
+        table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))
+        for need in entry["needed"]:
+            runs, seconds = need["runs"], need["seconds"]
+            cells = (f"{runs:,}" if runs else "–", duration(seconds) if seconds is not None else "–")
+            table.add_row(f"{100 * need['difference']:g}", seeds_words(need["seeds"]), *cells)
+        show(table)
+        if any(need["seconds"] is not None and not need["timed"] for need in entry["needed"]):
+            show("this time is of training as in the finished runs, one at a time")
+
+
+def _why_no_seeds(entry: dict[str, Any], outputs: str) -> str:
+    if entry["optimizers"] < 2:
+        return "name two optimizers or more to compare, such as optimizer=sgd,adamw"
+    shows = f"the finished runs of this task in {outputs}/ don't show"
+    shows = shows if entry["finished"] else f"no finished runs of this task in {outputs}/ show"
+    return f"{shows} how much results scatter; run two optimizers with seed=1,2,3, then ask again"
 
 
 def _disk_line(disk: dict[str, Any], outputs: str) -> str:

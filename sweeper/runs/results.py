@@ -67,6 +67,25 @@ def read_results(
                 run.values["outputs"] = printable(str(folder))
         if not none_ok and len(runs) == before and not any(_is_below(run.path, folder) for run in runs):
             raise BadInput(f"{folder}: there are no runs in this folder; sweeper.train makes them")
+    return _results(runs)
+
+
+def read_runs(directories: Iterable[str | PathLike[str]]) -> Results:
+    """The runs in these directories, as `read_results` gives them.
+
+    Raises:
+        BadInput: one of them doesn't exist.
+    """
+    paths = list(map(str, directories))
+    for path in paths:
+        if not os.path.isdir(path):
+            raise BadInput(
+                f"{path}: there is no such run; load the results again, or go to the folder they were read in"
+            )
+    return _results([read_row(path, path) for path in paths])
+
+
+def _results(runs: list[Run]) -> Results:
     kept = _merge(runs)
     _compare_versions(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))

@@ -46,6 +46,7 @@ class Run:
         conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
         versions: of sweeper and the libraries; empty if none were recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
+        lists: the values that are lists, whole; their cells are texts.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Run:
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
     other_files: str = ""
+    lists: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -136,6 +138,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         tuple(sorted(versions.items())),
         EPOCHS.check("result.epochs_done", result.get("epochs_done")) or 0,
         other_files,
+        {name: value for name, value in flat(config) if isinstance(value, list)},
     )
 
 

@@ -19,6 +19,7 @@ class Assignment:
         threads: CPU threads of a new run; a resumed run keeps the number it started with.
         overrides: the overrides of the command line, which the record contains.
         bars: in a search, a threshold for each epoch; the run is pruned if its best validation accuracy is below it.
+        label: what varies in the sweep, as this run has it; "" if nothing does.
         in_sweep: whether the run belongs to a sweep, which continues if this run fails.
     """
 
@@ -28,6 +29,7 @@ class Assignment:
     threads: int
     overrides: list[str]
     bars: Sequence[float | None] | None = None
+    label: str = ""
     in_sweep: bool = False
 
     def files(self) -> RunDirectory:

@@ -76,8 +76,12 @@ def classify(failure: BaseException, directory: Path, signalled: bool, others: i
     return Outcome(Status.FAILED, named(failure), out_of_memory=True)
 
 
-def report(directory: Path, status: Status, error: str | None, result: dict[str, Any]) -> None:
-    """Log one line about how the run ended."""
+def report(directory: Path, status: Status, error: str | None, result: dict[str, Any], label: str = "") -> None:
+    """Log one line about how the run ended.
+
+    Args:
+        label: what names the run in its sweep; a completed run's directory is then at the line's end.
+    """
     if status is Status.FAILED:
         log.error("%s: failed: %s (more in its train.log)", directory, error)
     elif status is Status.DIVERGED:
@@ -89,12 +93,13 @@ def report(directory: Path, status: Status, error: str | None, result: dict[str,
     else:
         log.log(
             _level(),
-            "%s: completed, test %s (best %s in epoch %s), %s of training",
-            directory,
+            "%s: completed, test %s (best %s in epoch %s), %s of training%s",
+            label or directory,
             percent(result["final_test_accuracy"]),
             percent(result["best_test_accuracy"]),
             result["best_epoch"],
             duration(result["train_seconds"]),
+            f"; {directory}" if label else "",
         )
 
 

@@ -134,7 +134,7 @@ def _train(
         run.remove_checkpoints(*CHECKPOINT_FILES)
     if status is Status.FAILED and sweep is not None and assignment.config["fail_fast"]:
         sweep.request(Status.FAILED)
-    report(assignment.directory, status, error, result)
+    report(assignment.directory, status, error, result, assignment.label)
     return status
 
 

@@ -55,10 +55,11 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     for cell in grid.cells:
         if cell not in to_do:
             _answer(cell)
+    own = [cell.directory for cell in grid.cells]
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     tell(f"{runs}, {done} done already, in {grid.outputs}/")
     if not to_do:
-        return 0 if update_tables(str(grid.outputs)) else 1
+        return 0 if update_tables(str(grid.outputs), own) else 1
     _prepare(grid, to_do)
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
@@ -67,20 +68,20 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do), launcher.outlives) as (stop, signals):
+    with sweep_at_work(grid.outputs, len(to_do), grid.cells, own, launcher.outlives) as (stop, signals):
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
         traces = _traces(to_do)
         if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
             launches.launch(lambda ended: train([*later, *ended]))
-            update_tables(str(grid.outputs))
+            update_tables(str(grid.outputs), own)
         launches.launch(train)
         while _wait_for_others(to_do, stop, launcher.cancels):
             traces = _check_progress(to_do, traces)
             show_sweep(grid.outputs)
             launches.launch(train)
-        written = update_tables(str(grid.outputs))
+        written = update_tables(str(grid.outputs), own)
         if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
             tell(f"{left} more not begun; the same command goes on")
         return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)

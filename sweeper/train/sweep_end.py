@@ -1,19 +1,24 @@
 """Sets up a sweep's stop file and signals, removes them at its end, and updates the tables and the page."""
 
 import contextlib
+import json
+import locale
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sweeper.config.resolved import Cell
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
 from sweeper.system.terminal import say, tell
+from sweeper.train.label import VARIES_VARIABLE, what_varies
 from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
@@ -22,31 +27,42 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 
 @contextlib.contextmanager
-def sweep_at_work(outputs: Path, runs: int, outlived: bool) -> Iterator[tuple[SweepStop, StopSignals]]:
+def sweep_at_work(
+    outputs: Path, runs: int, cells: Sequence[Cell], own: Sequence[Path] = (), outlived: bool = False
+) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
         runs: the largest number of runs at a time.
+        cells: what the sweep asks for, of a search the corners of its space.
+        own: see `update_tables`.
         outlived: the runs go on when the command's terminal is closed.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
+    os.environ[VARIES_VARIABLE] = json.dumps(what_varies([cell.config for cell in cells]))
     stop = SweepStop.begin(outputs)
     try:
         yield stop, StopSignals(stop, outlived)
     except RunFailed:
-        update_tables(str(outputs))
+        update_tables(str(outputs), own)
         raise
     finally:
         end_show()
         os.environ.pop(RUNS_VARIABLE, None)
+        os.environ.pop(VARIES_VARIABLE, None)
         stop.end()  # first: other commands remove both if they find a sweep's file whose process has ended
         remove_sweep(outputs, stop.key)
         with contextlib.suppress(OSError):
             remove_file(cores_file(stop.key))
 
 
-def update_tables(outputs: str) -> bool:
+def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     """Run `aggregate` and `report` in separate processes, so that the training process doesn't import pandas.
+
+    Prints the answer, the path of the page, and the table of the sweep's own runs.
+
+    Args:
+        own: the directories of the sweep's runs; without any all runs of the folder are its own.
 
     Returns:
         Whether both succeeded; a failure is reported in one line on stderr.
@@ -59,17 +75,27 @@ def update_tables(outputs: str) -> bool:
         encoding="locale",  # in which it writes
         errors="replace",
     )
-    aggregated = subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=False).returncode
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    aggregate = subprocess.run(
+        [sys.executable, "-m", "sweeper.aggregate", outputs, "--sweep", str(columns)],
+        input=b"\0".join(map(os.fsencode, own)),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    printed = aggregate.stdout.decode(locale.getpreferredencoding(False), errors="replace")
+    aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
     told, reasons = report.communicate()
+    say(answer + blank[:1], end="")
+    if report.returncode == 0:
+        say(told.replace("written: ", "page: ", 1), end="")
+    say(blank[1:] + tables, end="")
     if aggregated not in (0, 2):  # at 2 it has printed the reason
         command = f"{called('aggregate')} {shlex.quote(outputs)} makes them"
         tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")
-    if report.returncode == 0:
-        say(told, end="")
-    elif report.returncode < 0:
+    if report.returncode < 0:
         command = f"{called('report')} {shlex.quote(outputs)} makes it"
         tell(f"{outputs}: no report.html ({_end(report.returncode)}); {command}")
-    elif aggregated != 2:  # otherwise aggregate has printed the same reason
+    elif report.returncode and aggregated != 2:  # otherwise aggregate has printed the same reason
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
         tell(f"no report.html: {last.removeprefix('error: ')}")
     return aggregated == report.returncode == 0

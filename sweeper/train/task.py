@@ -31,6 +31,7 @@ from sweeper.system.module_path import look_as_the_command_does
 from sweeper.system.terminal import say
 from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import passing_over
+from sweeper.train.label import label_run
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.run import execute_run, run_in_steps
@@ -150,5 +151,6 @@ def _what_to_run(cfg: DictConfig) -> Assignment:
         threads=threads,
         overrides=list(hydra_config.overrides.task),
         bars=hydra_config.sweeper.get("prune_below"),
+        label=label_run(config) if hydra_config.mode == RunMode.MULTIRUN else "",
         in_sweep=hydra_config.mode == RunMode.MULTIRUN,
     )

@@ -13,7 +13,9 @@ from made_runs import make_run
 
 import sweeper
 from sweeper.aggregate.command import main
+from sweeper.aggregate.frame import to_frame
 from sweeper.runs.layout import PAPER_FILES
+from sweeper.runs.results import read_results
 from sweeper.system.lock import Lock
 
 EVERY = "csv,parquet,markdown,latex"
@@ -155,7 +157,7 @@ def test_csv_is_always_written_and_the_rest_as_asked_for(aggregate, outputs, tmp
 
 def test_every_format_tells_the_same(aggregate, outputs):
     assert aggregate("--format", EVERY)[0] == 0
-    loaded = sweeper.load_results(outputs)
+    loaded = to_frame(read_results([outputs]))
     pandas.testing.assert_frame_equal(pandas.read_parquet(outputs / "results.parquet"), loaded)
     assert pandas.read_csv(outputs / "results.csv").columns.tolist() == loaded.columns.tolist()
     markdown, latex = (outputs / "summary.md").read_text(), (outputs / "summary.tex").read_text()

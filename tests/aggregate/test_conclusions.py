@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.aggregate.comparisons import compare
-from sweeper.aggregate.conclusions import answer, chance_lead, describe_comparison, describe_difference
+from sweeper.aggregate.conclusions import answer, chance_lead, describe_comparison, describe_difference, headline
 
 STUDY = {  # docs/study, right labels
     100: {
@@ -32,6 +32,18 @@ SCATTER = np.array([0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001]) / 
 
 def by_seed(**scores):
     return {method: dict(enumerate(values, 1)) for method, values in scores.items()}
+
+
+def test_the_headline_says_who_leads_where_no_interval_tells():
+    found = compare(by_seed(sgd=[0.95, 0.94, 0.96], lion=[0.94, 0.95, 0.955], adam=[0.945, 0.94, 0.95]))
+    d = found.between("sgd", "lion")
+    low, high = f"−{-100 * d.low:.2f}", f"{100 * d.high:.2f}"
+    assert headline(found) == f"No winner yet: sgd leads lion by 0.17 points (95 % CI {low} to {high})"
+    lost = compare(by_seed(sgd=[0.95, 0.94, 0.96], lion=[0.94, 0.95, 0.955]), {"sgd": 1})
+    assert headline(lost).startswith("No winner yet: sgd leads lion by ") and headline(lost).endswith("in 1 of 4 seeds")
+    equal = compare(by_seed(sgd=[0.95, 0.94], lion=[0.94, 0.95]))
+    for other in (compare(by_seed(**STUDY[200])), compare(by_seed(sgd=[0.9], lion=[0.8])), equal, compare({})):
+        assert headline(other) == answer(other)
 
 
 def test_the_answer_is_one_line():

@@ -1,7 +1,9 @@
 """The pandas table has the rows of results.csv, each column of one kind."""
 
 import io
+import json
 import types
+from pathlib import Path
 
 import pandas
 import pytest
@@ -10,8 +12,10 @@ from made_runs import change_record, make_run
 
 import sweeper
 from sweeper.aggregate.frame import load_results, to_frame
+from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import to_csv
 from sweeper.runs.results import read_results
+from sweeper.system.errors import BadInput
 
 AS_DOCUMENTED = {
     "dtype": dict.fromkeys(["dataset", "model", "optimizer", "noise", "tag"], "string"),
@@ -62,11 +66,26 @@ def various(tmp_path):
 
 def test_load_results_has_the_values_of_results_csv(various):
     results = read_results([various])
-    loaded = to_frame(results)
+    whole = to_frame(results)
     written = csv_frame(results)
-    assert loaded.columns.tolist() == written.columns.tolist()
-    assert cells(loaded) == cells(written)
-    assert loaded.equals(load_results(various))
+    assert whole.columns.tolist() == written.columns.tolist()
+    assert cells(whole) == cells(written)
+    loaded = load_results(various)
+    lists = ["optimizer.betas"]
+    assert loaded.drop(columns=["path", *lists]).equals(
+        whole[written.columns[written.notna().any()]].drop(columns=lists)
+    )
+    assert {"target_accuracy", "steps_to_target"} <= {*loaded} and not {"dataset.root", "best_val_accuracy"} & {*loaded}
+
+
+def test_each_row_has_its_directory_and_lists_are_lists(various):
+    loaded = load_results(various)
+    assert sorted(loaded.path) == sorted(str(path.parent) for path in various.glob("*/*/run.json"))
+    betas = loaded.set_index("path")["optimizer.betas"].dropna()
+    (path,) = betas.index
+    assert (
+        betas[path] == [0.9, 0.99] == json.loads((Path(path) / "run.json").read_text())["config"]["optimizer"]["betas"]
+    )
 
 
 def test_a_text_stays_what_it_is(tmp_path):
@@ -114,13 +133,41 @@ def test_a_column_of_mixed_kinds_is_one_of_texts(tmp_path):
     assert set(load_results(tmp_path)["schedule.option"]) == {"1", "auto"}
 
 
-def test_a_long_list_is_cut_and_damages_nothing(tmp_path):
+def test_a_long_list_is_whole_in_python_and_cut_in_csv(tmp_path):
     make_run(tmp_path, model__widths=list(range(1000)))
-    cell = load_results(tmp_path)["model.widths"][0]
+    cell = csv_frame(read_results([tmp_path]))["model.widths"][0]
     assert cell.startswith("[0, 1, 2, ") and cell.endswith("…")
+    assert load_results(tmp_path)["model.widths"][0] == list(range(1000))
+
+
+def test_curves_of_a_run_are_those_of_its_file(tmp_path):
+    run = make_run(tmp_path, accuracy=0.9)
+    curves = sweeper.load_metrics(load_results(tmp_path).path[0])
+    assert curves.epoch.tolist() == [1, 2, 3] and curves.step.dtype == "Int64" and curves.attrs["damage"] is None
+    assert curves.test_accuracy.tolist() == pandas.read_csv(run / "metrics.csv").test_accuracy.tolist()
+    with (run / "metrics.csv").open("a") as file:
+        file.write("4,80,")
+    assert len(sweeper.load_metrics(run)) == 3
+    assert sweeper.load_metrics(run).attrs["damage"] == "metrics.csv: cut off after 3 whole rows"
+    (run / "metrics.csv").write_text("something else")
+    with pytest.raises(BadInput, match="its first line is not the names of the metrics"):
+        sweeper.load_metrics(run)
+    with pytest.raises(BadInput, match=r"there is no metrics\.csv; name the directory of a run"):
+        sweeper.load_metrics(tmp_path)
+
+
+def test_the_summary_is_that_of_summary_csv_with_the_task(various):
+    make_run(various, epochs=9)
+    loaded = sweeper.load_summary(various)
+    summary = summarize(read_results([various]).runs)
+    written = pandas.read_csv(io.BytesIO(to_csv(summary.columns(), summary.rows)))
+    assert cells(loaded.drop(columns="task")) == cells(written)
+    assert set(loaded.task[loaded.epochs == 9]) == {
+        block.label for block in summary.blocks if "9 epochs" in block.label
+    }
 
 
 def test_parquet_gives_back_the_same_table(various, tmp_path):
-    loaded = load_results(various)
+    loaded = to_frame(read_results([various]))
     loaded.to_parquet(tmp_path / "results.parquet")
     pandas.testing.assert_frame_equal(pandas.read_parquet(tmp_path / "results.parquet"), loaded)

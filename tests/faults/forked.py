@@ -29,7 +29,7 @@ TABLES_HERE = """
 from unittest.mock import patch
 from sweeper.aggregate.command import main as aggregate
 from sweeper.report.command import main as report
-patch("sweeper.train.sweep.update_tables", lambda outputs: aggregate([outputs]) == report([outputs]) == 0).start()
+patch("sweeper.train.sweep.update_tables", lambda outputs, _: aggregate([outputs]) == report([outputs]) == 0).start()
 """
 
 _server = multiprocessing.get_context("forkserver")

@@ -61,7 +61,7 @@ def call(room, *arguments):
     return code
 for room, arguments in (("aggregate", ()), ("report", ()), ("watch", ("--once",))):
     call(room, *arguments)
-tables = lambda outputs: call("aggregate", outputs) == call("report", outputs) == 0
+tables = lambda outputs, own: call("aggregate", outputs) == call("report", outputs) == 0
 patch("sweeper.train.sweep.update_tables", tables).start()
 """
 

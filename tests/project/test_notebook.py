@@ -41,7 +41,8 @@ def test_it_runs_and_a_second_time_answers_from_disk(tmp_path):
     outputs = execute(tmp_path)
     assert "completed, test" in outputs[2]
     assert "final_test_accuracy" in outputs[3] and "digits-cnn/lion-seed2" in outputs[3]
-    assert "<iframe" in outputs[4]
+    assert "<h5>intervals</h5><table" in outputs[4]
+    assert "<iframe" in outputs[5]
     records = completed(tmp_path)
     before = [record.stat().st_mtime_ns for record in records]
     assert len(before) == 4

@@ -70,10 +70,12 @@ def test_a_run_that_has_just_begun_is_a_row_without_values(tmp_path):
     directory = make_run(tmp_path)
     (directory / "run.json").unlink()
     with Lock(directory / "run.lock"):
+        results = read_results([tmp_path])
         frame = load_results(tmp_path)
-    assert frame.status.tolist() == ["running"]
-    assert frame.columns.tolist() == list(COLUMNS)
-    assert frame.dataset.isna().all()
+    assert results.columns() == list(COLUMNS)
+    (run,) = results.runs
+    assert {name for name, value in run.values.items() if value is not None} == {"run", "status"}
+    assert frame.to_dict("list") == {"run": [run.values["run"]], "path": [str(directory)], "status": ["running"]}
 
 
 def statuses(*folders) -> list[str]:

@@ -52,7 +52,7 @@ def test_a_sweep_on_a_terminal_shows_its_runs_and_the_failed_ones_reason(folder)
     assert re.search(r"mlp/sgd-seed1-\w+ +completed +2/2", plain) and "1 failed, 1 completed" in plain
     assert ": completed, test" not in plain  # the table tells that
     assert plain.rindex("this machine: load") < plain.index("written: outputs/results.csv")
-    assert "written: outputs/report.html" in plain and "Traceback" not in plain
+    assert "page: outputs/report.html" in plain and "Traceback" not in plain
     assert "completed, test" in next(folder.glob("outputs/digits-mlp/sgd*/train.log")).read_text()
     assert not list((folder / "outputs").glob(".s*"))
 

@@ -90,6 +90,12 @@ LINES = {
 }
 
 
+def test_a_completed_run_of_a_sweep_is_named_by_what_varies_and_found_by_its_directory(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "sweeper")
+    report(tmp_path, Status.COMPLETED, None, RESULT | {"epochs_done": 2}, "sgd, lr 0.3")
+    assert caplog.messages == [f"sgd, lr 0.3: {LINES[Status.COMPLETED]}; {tmp_path}"]
+
+
 @pytest.mark.parametrize("status", LINES)
 def test_the_end_is_one_line(tmp_path, caplog, status):
     caplog.set_level(logging.INFO, "sweeper")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from conftest import TINY, run_module
-from made_runs import make_run
+from made_runs import change_record, make_run
 
 from sweeper.train.sweep_end import update_tables
 
@@ -16,15 +16,76 @@ if "sweeper.{}" in sys.orig_argv:
 """
 
 
-def test_tables_and_page_are_written_and_named(tmp_path, capfd):
-    make_run(tmp_path)
-    assert update_tables(str(tmp_path))
+def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path, capfd):
+    own = [make_run(tmp_path, seed=seed, accuracy=0.9 + seed / 100) for seed in (1, 2, 3)]
+    own += [make_run(tmp_path, optimizer="lion", seed=seed, accuracy=0.9) for seed in (1, 2)]
+    own.append(make_run(tmp_path, optimizer="lion", seed=3, accuracy=0.94))
+    for seed in (1, 2):
+        make_run(tmp_path, optimizer="adam", seed=seed)
+    make_run(tmp_path, epochs=9)
+    assert update_tables(str(tmp_path), own)
     out, error = capfd.readouterr()
-    assert out.splitlines()[-2:] == [
+    assert out.splitlines() == [
+        "No winner yet: sgd leads lion by 0.67 points (95 % CI −3.13 to 4.46)",
+        f"page: {tmp_path}/report.html",
+        "",
+        "digits, cnn, no label noise, lr 0.1, weight decay 0.0005, 3 epochs, batch size 64: test accuracy, "
+        "mean ± standard deviation over n seeds",
+        "",
+        "optimizer  final                   best epoch (chosen on test)",
+        "sgd        92.00 ± 1.00 % (n = 3)  93.00 ± 1.00 % (n = 3)",
+        "lion       91.33 ± 2.31 % (n = 3)  92.33 ± 2.31 % (n = 3)",
+        "",
+        f"6 runs: 6 completed; 3 others in {tmp_path}/",
         f"written: {tmp_path}/results.csv, {tmp_path}/summary.csv",
-        f"written: {tmp_path}/report.html",
     ]
     assert error == "" and (tmp_path / "report.html").stat().st_size > 10_000
+    assert "adam" in (tmp_path / "summary.csv").read_text()
+
+
+def test_on_a_terminal_the_table_is_as_wide_as_it(tmp_path, capfd, monkeypatch):
+    make_run(tmp_path)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert update_tables(str(tmp_path))
+    lines = [line for line in capfd.readouterr().out.splitlines() if "optimizer" in line or "───" in line]
+    assert any("───" in line for line in lines) and all(len(line) <= 60 for line in lines[1:])
+
+
+def test_each_task_has_its_answer_and_its_block(tmp_path, capfd):
+    for epochs in (3, 9):
+        make_run(tmp_path, epochs=epochs)
+    assert update_tables(str(tmp_path))
+    answers, _, tables = capfd.readouterr().out.partition("\n\n")
+    titles = [f"digits, cnn, no label noise, {epochs} epochs" for epochs in (3, 9)]
+    only = "There is one optimizer only: sgd with 90.00 % (n = 1)."
+    assert answers.splitlines() == [*(f"{title}: {only}" for title in titles), f"page: {tmp_path}/report.html"]
+    assert [line for line in tables.splitlines() if line in titles] == titles and "others" not in tables
+
+
+def test_tuned_settings_are_ranked_by_validation_and_never_by_test(tmp_path, capfd):
+    """The one that is better by test is the worse one by validation."""
+    for optimizer, lr, validated, tested in (
+        ("sgd", 0.1, 0.93, 0.81),
+        ("sgd", 0.3, 0.91, 0.99),
+        ("lion", 0.1, 0.97, 0.82),
+        ("lion", 0.3, 0.92, 0.98),
+    ):
+        run = make_run(tmp_path, optimizer=optimizer, optimizer__lr=lr, accuracy=tested)
+        change_record(run, result__final_val_accuracy=validated)
+    assert update_tables(str(tmp_path))
+    lines = capfd.readouterr().out.splitlines()
+    assert (
+        lines[0] == "Best by validation accuracy: lion, lr 0.1 with 97.00 % (n = 1); sgd, lr 0.1 with 93.00 % (n = 1)."
+    )
+    start = lines.index("optimizer  lr   validation")
+    assert [line.split()[:3] for line in lines[start + 1 : start + 5]] == [
+        ["lion", "0.1", "97.00"],
+        ["sgd", "0.1", "93.00"],
+        ["lion", "0.3", "92.00"],
+        ["sgd", "0.3", "91.00"],
+    ]
+    assert "validation accuracy, mean ± standard deviation" in lines[3] and not any("99.00" in line for line in lines)
 
 
 def test_a_page_that_can_not_be_written_is_one_line(tmp_path, capfd):
@@ -32,7 +93,7 @@ def test_a_page_that_can_not_be_written_is_one_line(tmp_path, capfd):
     (tmp_path / "report.html").mkdir()
     assert not update_tables(str(tmp_path))
     out, error = capfd.readouterr()
-    assert "results.csv" in out.splitlines()[-1]
+    assert "results.csv" in out.splitlines()[-1] and "page: " not in out and out.splitlines()[1] == ""
     advice = f"python -m sweeper.report {tmp_path} --into DIR writes elsewhere"
     assert error == f"no report.html: {tmp_path}/report.html: can't be written: Is a directory; {advice}\n"
 

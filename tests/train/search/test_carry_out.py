@@ -36,7 +36,7 @@ for line in sys.stdin:
     os.chdir(folder)
     for stream, name in ((1, "told"), (2, "errors")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
-    carry_out.update_tables = sweep.update_tables = update_tables if tables else lambda outputs: True
+    carry_out.update_tables = sweep.update_tables = update_tables if tables else lambda *sweep: True
     sys.argv = ["train.py", *arguments]
     code = command.main()
     sys.stdout.flush()

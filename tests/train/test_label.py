@@ -1,0 +1,38 @@
+"""A run of a sweep is named by what varies, never by a hash."""
+
+import json
+
+import pytest
+
+from sweeper.config.grid import compose_grid
+from sweeper.train.label import VARIES_VARIABLE, label_run, what_varies
+
+
+@pytest.mark.parametrize(
+    ("overrides", "labels"),
+    [
+        (["optimizer=sgd,lion", "seed=1,2"], ["sgd, seed 1", "sgd, seed 2", "lion, seed 1", "lion, seed 2"]),
+        (["optimizer=sgd", "optimizer.lr=0.03,0.1"], ["lr 0.03", "lr 0.1"]),
+        (["optimizer=sgd,adam", "lr_factor=1,3"], ["sgd, lr 0.1", "sgd, lr 0.3", "adam, lr 0.001", "adam, lr 0.003"]),
+        (["noise=none,symmetric", "epochs=5,6"], [f"{n}, epochs {e}" for n in ("none", "symmetric") for e in (5, 6)]),
+        (["noise=symmetric", "noise.rate=0.1,0.2"], ["noise.rate 0.1", "noise.rate 0.2"]),
+        (["seed=3"], [""]),
+        (["device.threads=1", "tag=a,b"], ["tag a", "tag b"]),
+    ],
+    ids=" ".join,
+)
+def test_a_label_has_what_varies(monkeypatch, overrides, labels):
+    configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", *overrides]).cells]
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(configs)))
+    assert sorted(map(label_run, configs)) == sorted(labels)
+
+
+def test_outside_of_a_sweep_there_is_none():
+    (cell,) = compose_grid(["dataset=digits"]).cells
+    assert label_run(cell.config) == ""
+
+
+def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
+    configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
+    many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
+    assert what_varies(many) == ["optimizer", "epochs", "seed"]
