@@ -32,7 +32,7 @@ class ListedSweeper(BasicSweeper):
     """Launches `jobs` of the task, the overrides of each run; any other task is swept as by Hydra's own sweeper."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self._jobs = getattr(task_function, "jobs", None)
+        self._jobs: list[list[str]] | None = getattr(task_function, "jobs", None)
         if self._jobs is not None:
             from sweeper.config.composed_once import ComposedOnce
 
@@ -50,13 +50,13 @@ class ListedSweeper(BasicSweeper):
         make_folder(folder)
         OmegaConf.save(self.config, folder / "multirun.yaml")
         returns = []
-        for first, batch in self._batches():
+        for first, batch in self._batches(self._jobs):
             returns.append(self.launcher.launch(batch, initial_job_idx=first))
             for job in returns[-1]:
                 _ = job.return_value  # raises if the run failed outside of what it reports itself
         return returns
 
-    def _batches(self) -> Iterable[tuple[int, list[list[str]]]]:
-        size = self.max_batch_size or len(self._jobs)
-        for first in range(0, len(self._jobs), size):
-            yield first, self._jobs[first : first + size]
+    def _batches(self, jobs: list[list[str]]) -> Iterable[tuple[int, list[list[str]]]]:
+        size = self.max_batch_size or len(jobs)
+        for first in range(0, len(jobs), size):
+            yield first, jobs[first : first + size]

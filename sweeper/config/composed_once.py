@@ -27,7 +27,7 @@ class ComposedOnce(ConfigLoaderImpl):
         """
         parsed = OverridesParser.create().parse_overrides(sweep_overrides)
         plain = [override for override in parsed if _is_plain(override, master_config)]
-        others = [override.input_line for override in parsed if override not in plain]
+        others = [override.input_line or "" for override in parsed if override not in plain]
         key = (master_config.hydra.job.config_name, (*master_config.hydra.overrides.hydra, *others))
         if key not in _composed:
             if len(_composed) >= MOST:

@@ -64,7 +64,7 @@ def read_rule(given: dict[str, str]) -> Rule:
         if not 0 < points < 100:
             raise BadInput(f"--margin {given['--margin']}: must be percentage points above 0, such as 0.2")
         margin = points / 100
-    looks = LOOKS
+    looks: tuple[int, ...] = LOOKS
     if "--looks" in given:
         try:
             looks = tuple(int(text) for text in given["--looks"].split(","))
