@@ -69,8 +69,8 @@ def choice(group: str, value: object) -> str | None:
     ('noise=symmetric noise.rate=0.2', 'dataset=folder dataset.root=DIR')
     """
     text = str(value).strip("'\"")
-    if group == "noise" and isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
-        return f"noise=symmetric noise.rate={value}" if value else "noise=none"
+    if group == "noise" and re.fullmatch(r"[01]|[01]?\.\d+|1\.0*", text) and 0 <= (rate := float(text)) <= 1:
+        return f"noise=symmetric noise.rate={rate:g}" if rate else "noise=none"
     if group == "dataset" and squeezed(text) in OWN_IMAGES:
         return "dataset=folder dataset.root=DIR"
     if group == "dataset" and "/" in text:
