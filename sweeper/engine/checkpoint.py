@@ -139,7 +139,7 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
                 load_part(part, state[name])
     except Exception as error:  # a user's class may raise anything
         for name_before, part in parts.items():
-            load_part(part, before[name_before])
+            load_part(part, before[name_before], back=True)
         raise Unfit(f"the {name} can't take its state ({first_line(error)})") from error
 
 

@@ -20,7 +20,6 @@ import torch
 from sweeper.engine.checkpoint_form import FORM, Unfit
 
 _AS_IT_IS = (type(None), bool, int, float, complex, str, torch.dtype, torch.Size)
-_TENSORS = (torch.Tensor, torch.nn.Parameter)
 _DICTIONARIES = {"dict": dict, "OrderedDict": OrderedDict, "defaultdict": defaultdict}
 _FACTORIES = {"dict": dict, "list": list, "set": set, "int": int, "float": float}
 _SETS = {"set": set, "frozenset": frozenset}
@@ -47,7 +46,7 @@ class Encoder:
             return value
         if id(value) in self._numbers:
             return {FORM: "parameter", "number": self._numbers[id(value)]}
-        if kind in _TENSORS:
+        if isinstance(value, torch.Tensor):
             return value.detach()
         if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufc":
             # By their bytes, since torch has no tensor of some of NumPy's types.

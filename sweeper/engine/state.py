@@ -34,14 +34,20 @@ def read_state(part: Any) -> dict[str, Any]:
     return state
 
 
-def load_state(part: Any, state: Mapping[str, Any]) -> None:
+def load_state(part: Any, state: Mapping[str, Any], back: bool = False) -> None:
     """Load a state that `read_state` has returned, or a `state_dict` that an earlier version has saved.
+
+    Args:
+        back: it is the part's own state from before: options that its groups have got since are taken out.
 
     Raises:
         Unfit: a value can't be restored.
         KeyError: the optimizer would then lack an option that its next step needs.
     """
     if isinstance(part, Optimizer):
+        for saved, own in zip(state["param_groups"], part.param_groups, strict=True) if back else ():
+            for key in own.keys() - saved.keys():
+                del own[key]
         _load_optimizer(part, state)
         return
     if not isinstance(part, Attributes):

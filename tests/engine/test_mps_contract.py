@@ -48,7 +48,9 @@ def choices(group: str) -> list[str]:
 
 
 def configure(*overrides: str) -> dict:
-    return compose_grid([*SMALL, *overrides]).cells[0].config
+    given = {word.partition("=")[0] for word in overrides}
+    usual = [word for word in SMALL if word.partition("=")[0] not in given]
+    return compose_grid([*usual, *overrides]).cells[0].config
 
 
 def train_on_pretended(config: dict, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PretendedMps, list[dict]]:
