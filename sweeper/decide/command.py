@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from sweeper import __version__
 from sweeper.decide.rule import read_rule
-from sweeper.system.command import exit_code_of
+from sweeper.system.command import called, exit_code_of
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
 
 HELP = """\
-usage: python -m sweeper.decide --arm "NAME: OVERRIDES" --arm "NAME: OVERRIDES" … [options] [overrides of sweeper.train]
+usage: {name} --arm "NAME: OVERRIDES" --arm "NAME: OVERRIDES" … [options] [overrides of sweeper.train]
 
 Trains arms, seed by seed, until each pair of them is decided: different, or equivalent within a margin. The looks are
 fixed beforehand, and the chance of any wrong difference, over all looks and pairs, is at most the level.
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _decide(arguments: list[str]) -> int:
     if {"--help", "-h"} & set(arguments):
-        say(HELP, end="")
+        say(HELP.replace("{name}", called("decide")), end="")
         return 0
     if "--version" in arguments:
         say(f"sweeper {__version__}")
