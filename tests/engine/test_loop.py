@@ -21,7 +21,8 @@ TIMES = ("train_seconds", "images_per_second")
 
 
 def configure(*overrides: str) -> dict:
-    return compose_grid([*TINY, *overrides]).cells[0].config
+    given = {word.partition("=")[0] for word in overrides}
+    return compose_grid([*(w for w in TINY if w.partition("=")[0] not in given), *overrides]).cells[0].config
 
 
 def start(config: dict, path: Path, rows: list | None = None):

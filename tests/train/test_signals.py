@@ -93,6 +93,7 @@ def test_a_command_whose_runs_outlive_its_terminal_ends_alone(tmp_path):
     """As with a queue of Slurm's, where a lost connection stops no job."""
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the suite may run under nohup
         StopSignals(SweepStop(tmp_path / "stop"), outlived=True)
         signal.raise_signal(signal.SIGHUP)
         os._exit(0)
