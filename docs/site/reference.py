@@ -82,7 +82,11 @@ def configuration() -> str:
         for path in sorted((CONF / group).glob("*.yaml")):
             parts += [f"### `{group}={path.stem}`", read_head(path)]
             parts.append(_options(read_choice(path, CONF / group), prefix, TYPES.get(group)))
-    return "\n\n".join(filter(None, [*parts, "### `hydra/launcher=packed`", _packed()]))
+    parts += ["### `hydra/launcher=packed`", _packed(), "## `arms`", "None by default: [arms](../how-to/arms.md)."]
+    for path in sorted((CONF / "arms").glob("*.yaml")):
+        arms = [(f"`{name}`", f"`{words}`") for (name,), (words, _) in read_choice(path, CONF / "arms").items()]
+        parts += [f"### `arms={path.stem}`", read_head(path), table(("arm", "overrides"), arms)]
+    return "\n\n".join(filter(None, parts))
 
 
 def python() -> str:

@@ -41,10 +41,11 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
     try:
         found: Any = json.loads(read_file(path, RECORD_BYTES))
         recorded, looks, own = found["rule"], found["looks"], found["arms"]
-        assert isinstance(looks, list)
+        if not isinstance(looks, list):
+            raise TypeError(looks)
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AssertionError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(

@@ -11,6 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(command: Sequence[str]) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
+    What it prints on standard output is dropped: a table whose verdict looks once, at what the decision looks at several
+    times. Its lines on standard error are shown.
+
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
     ignores, as by nohup, stay ignored in both.
     """
@@ -26,7 +29,7 @@ def run(command: Sequence[str]) -> int:
 
     before = {one: signal.signal(one, pass_on) for one in caught}
     try:
-        child = subprocess.Popen(command, start_new_session=True)
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         for number in early:
             child.send_signal(number)
         code = child.wait()

@@ -54,12 +54,15 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
         return f"Decided after {seeds} seeds: {describe(verdicts[0], rule)}"
     if decided and not decision.open:
         return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}."
-    why = ended_by or f"{seeds} seeds are the most"
-    lead = next((v for v in verdicts if v.verdict not in (DIFFERENT, EQUIVALENT)), None)
-    open_pairs = f"{len(decision.open)} of {len(verdicts)} pairs" if len(verdicts) > 1 else "the pair"
-    said = f"Undecided, since {why}: {open_pairs} open"
-    if len(verdicts) == 1 and lead is not None and not math.isnan(lead.low):
+    why = ended_by or f"no look comes after {seeds} seeds"
+    if not verdicts:
+        return f"Nothing is decided: {why}."
+    if len(verdicts) == 1:
+        lead = verdicts[0]
+        if math.isnan(lead.low):
+            return f"No winner: {_said(lead, rule)[:-1]}; {why}."
         return f"No winner: {lead.a} leads {lead.b} by {interval(lead)} after {lead.n} seeds; {why}."
+    said = f"{len(decision.open)} of {len(verdicts)} pairs are undecided: {why}"
     return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
 
 

@@ -19,7 +19,7 @@ CHILD = """
 import signal, sys, time
 got = []
 signal.signal(signal.{name}, lambda number, frame: got.append(number))
-print("ready", flush=True)
+print("ready", file=sys.stderr, flush=True)
 while not got:
     time.sleep(0.01)
 time.sleep(0.3)
@@ -31,8 +31,8 @@ sys.exit(40 + len(got))
 def test_a_signal_is_passed_on_once(name):
     parent = "import sys; from sweeper.decide.training import run; sys.exit(run([sys.executable, '-c', sys.argv[1]]))"
     command = [sys.executable, "-c", parent, CHILD.replace("{name}", name)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stdout.readline() == "ready\n"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr.readline() == "ready\n"
         os.killpg(process.pid, getattr(signal, name))  # as a terminal does
         assert process.wait(30) == 41
 
@@ -46,3 +46,9 @@ def test_a_signal_before_the_command_has_started_reaches_it(monkeypatch):
 
     monkeypatch.setattr(training.subprocess, "Popen", interrupted)
     assert training.run([sys.executable, "-c", "import time; time.sleep(20)"]) == 128 + signal.SIGTERM
+
+
+def test_a_looks_own_table_is_not_printed(capfd):
+    words = "import sys; print('a table'); print('news', file=sys.stderr)"
+    assert training.run([sys.executable, "-c", words]) == 0
+    assert capfd.readouterr() == ("", "news\n")

@@ -35,12 +35,15 @@ def test_the_sentence_of_the_end():
     assert answer(decision([BETTER]), RULE) == f"Decided after 5 seeds: {describe(BETTER, RULE)}"
     assert answer(decision([BETTER, EQUAL]), RULE) == "Decided after 5 seeds: lion > sgd, lion = adam."
     assert answer(decision([UNDECIDED]), RULE) == (
-        "No winner: sgd leads adam by 0.19 points (interval −0.90 to +1.20) after 5 seeds; 5 seeds are the most."
+        "No winner: sgd leads adam by 0.19 points (interval −0.90 to +1.20) after 5 seeds; no look comes after 5 seeds."
     )
     assert answer(decision([UNDECIDED, BETTER]), RULE, "the time is used up") == (
-        "Undecided, since the time is used up: 1 of 2 pairs open; decided: lion > sgd."
+        "1 of 2 pairs are undecided: the time is used up; decided: lion > sgd."
     )
-    assert answer(decision([]), RULE, "the time is used up").startswith("Undecided, since the time is used up")
+    assert answer(decision([]), RULE, "the time is used up") == "Nothing is decided: the time is used up."
+    assert answer(decision([FLAT]), RULE) == (
+        "No winner: a leads b by 0.00 points (n = 3); there is no scatter to judge it by; no look comes after 5 seeds."
+    )
 
 
 @pytest.mark.parametrize("verdicts", [[BETTER], [EQUAL], [UNDECIDED], [NONE], [FLAT], [BETTER, EQUAL, UNDECIDED]])
