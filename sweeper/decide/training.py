@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(command: Sequence[str]) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
-    What it prints on standard output is dropped: a table whose verdict looks once, at what the decision looks at several
+    What it prints on standard output is dropped: a table whose verdict looks once at what the decision looks at several
     times. Its lines on standard error are shown.
 
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
