@@ -145,7 +145,7 @@ def test_the_doctor_looks_at_the_folder(call, monkeypatch):
 
 
 def test_plan_counts_the_others_as_done(runs, monkeypatch, capsys):
-    monkeypatch.setattr(forecast, "forecast", lambda *given: {"disk": {"enough": True}})
+    monkeypatch.setattr(forecast, "forecast", lambda *given: ({"disk": {"enough": True}}, None))
     rates = ",".join(str(cell.config["optimizer"]["lr"]) for _, cell, _ in runs)
     outputs = runs[0][2].parents[1]
     assert plan.main([*WORDS, f"optimizer.lr={rates}", f"outputs={outputs}", "--json"]) == 0

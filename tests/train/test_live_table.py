@@ -27,8 +27,12 @@ def test_a_sweep_on_a_terminal_shows_its_runs_and_the_failed_ones_reason(folder)
     (folder / "failing.py").write_text(
         "import torch\n"
         "class Failing(torch.optim.SGD):\n"
+        "    steps = 0\n"
         "    def step(self, closure=None):\n"
-        "        raise RuntimeError('this one fails')\n"
+        "        self.steps += 1\n"
+        "        if self.steps == 8:  # later than the steps that are tried before a sweep\n"
+        "            raise RuntimeError('this one fails')\n"
+        "        super().step(closure)\n"
     )
     config = folder / "mine" / "optimizer"
     config.mkdir(parents=True)
