@@ -16,6 +16,7 @@ import torch
 from sweeper.plan import worker
 from sweeper.plan.timing import time_first
 from sweeper.system.errors import BadInput
+from sweeper.system.module_path import VARIABLE
 from sweeper.train.launchers import cuda_lane as places
 from sweeper.train.launchers import lanes
 from tests.plan.test_timing import prepare
@@ -82,6 +83,7 @@ def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
         [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())],
         input=f"{json.dumps(task)}\n\n",
         cwd=tmp_path,
+        env={**os.environ, VARIABLE: str(tmp_path)},  # as the command tells its worker
         capture_output=True,
         text=True,
         check=True,
