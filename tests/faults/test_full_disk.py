@@ -31,9 +31,9 @@ def check(path):
             raise OSError({number}, os.strerror({number}))
 fsync, write_text = os.fsync, pathlib.Path.write_text
 os.fsync = lambda file: (check(os.readlink(f"/proc/self/fd/{{file}}")), fsync(file))
-def failing_write_text(path, *arguments):
+def failing_write_text(path, *arguments, **options):
     check(path)
-    return write_text(path, *arguments)
+    return write_text(path, *arguments, **options)
 pathlib.Path.write_text = failing_write_text
 """
 

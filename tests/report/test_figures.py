@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_runs import make_rows, make_run, make_study
+from made_runs import change_record, make_rows, make_run, make_study
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.command import report
@@ -63,6 +63,7 @@ def test_a_single_dip_does_not_set_the_axis_and_the_same_runs_give_the_same_file
     """100 epochs at 90 %, of which one late one at 10 %."""
     run = make_run(tmp_path, epochs=100)
     RunDirectory(run).write_metrics(make_rows([0.9] * 59 + [0.1] + [0.9] * 40))
+    change_record(run, result__epochs_done=100, result__steps=2000)
     tasks = group_tasks(read_results([tmp_path]).runs)
     curves = {run.path: read_curve(run) for run in tasks[0].runs()}
     (axes,) = _curves(tasks, curves).axes

@@ -17,21 +17,26 @@ from torch import nn
 
 
 class Fails(nn.Module):
-    '''Works when it is looked at and fails when it trains.'''
+    '''Works when it is tried before the sweep, and fails in its fifth batch.'''
 
     def __init__(self, num_classes, in_channels):
         super().__init__()
-        self.linear = nn.Linear(64 * in_channels, num_classes)
+        self.linear, self.batches = nn.Linear(64 * in_channels, num_classes), 0
 
     def forward(self, images):
-        if self.training and len(images) > 2:
+        self.batches += self.training and len(images) > 2
+        if self.batches > 4:
             raise RuntimeError("the third layer\\x1b[31m\\u202e!\\nis on fire")
         return self.linear(images.flatten(1))
 
 
 class Huge(Fails):
+    seen = 0
+
     def forward(self, images):
-        if self.training and len(images) > 2:
+        large = self.training and len(images) > 2
+        Huge.seen += large
+        if large and Huge.seen > 4:
             torch.empty(10**15)
         return self.linear(images.flatten(1))
 """
@@ -113,7 +118,7 @@ def test_a_diverged_run_is_a_result(mixed, users_folder):
 def test_a_failed_run_is_tried_again(mixed, users_folder):
     repaired = users_folder / "repaired"
     repaired.mkdir()
-    (repaired / "users_model.py").write_text(USERS_MODEL.replace("if self.training", "if False"))
+    (repaired / "users_model.py").write_text(USERS_MODEL.replace("self.batches > 4", "False"))
     shutil.copytree(users_folder / "mixed", repaired / "outputs")
     overrides = ("--config-dir", str(users_folder / "conf"), *TINY, "model=fails")
     done = run_module("train", *overrides, cwd=repaired, PYTHONPATH=str(repaired))
