@@ -66,6 +66,17 @@ def own_handlers():
 
 
 @pytest.fixture(autouse=True)
+def own_search_for_modules():
+    """A command called in this process tells its children where to look for modules; after the test nothing does."""
+    names = ("PYTHONSAFEPATH", "SWEEPER_MODULES")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    yield
+    for name in names:
+        os.environ.pop(name, None)
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def started(request, monkeypatch):
     """Ends what a test that failed, or was broken off, has started: each process with the group it leads."""
     processes: list[subprocess.Popen] = []
