@@ -26,7 +26,7 @@ class TellsItsGpu(nn.Module):
         self.linear = nn.Linear(64 * in_channels, num_classes)
 
     def forward(self, images):
-        if self.training and len(images) > 2:  # not when it is looked at
+        if self.training and len(images) > 2 and not images.is_meta:  # not when it is tried before the sweep
             Path("gpus").mkdir(exist_ok=True)
             Path("gpus", f"{os.environ.get('CUDA_VISIBLE_DEVICES')}-{os.getpid()}").touch()
             time.sleep(0.02)
