@@ -108,7 +108,7 @@ def test_a_launcher_that_begins_no_run_ends_the_sweep(call, monkeypatch):
     """And isn't called again and again."""
     calls = []
     monkeypatch.setattr("sweeper.train.sweep.train_by_hydra", lambda *given: calls.append(given))
-    monkeypatch.setattr("sweeper.train.sweep_end.update_tables", lambda outputs: True)
+    monkeypatch.setattr("sweeper.train.sweep_end.update_tables", lambda outputs, own: True)
     code, _, err = call("-m", *LONG, "seed=1,2", "hydra/launcher=basic")
     line = r"error: outputs/digits-cnn/sgd-seed1-[0-9a-f]{8}: the launcher ended without beginning this run; its own"
     assert code == 1 and re.search(line, err) and len(calls) == 1
