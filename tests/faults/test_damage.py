@@ -194,7 +194,7 @@ def check(half_done: Path, untouched, folder: Path, name: str, kind: str, number
     if name in (
         "metrics.csv",
         "model.safetensors",
-    ):  # a finished run's stays damaged, as the table's cell `error` tells
+    ):  # a finished run's stays as it is, which `error` tells
         for row in (*now["results.csv"], *expected["results.csv"]):
             row.pop("error", None)
     assert now == expected, text
