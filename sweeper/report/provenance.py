@@ -52,11 +52,17 @@ def read_origin(run: Run) -> Origin:
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:
-    """The configuration with the paths of data and labels as seen from the current folder."""
+    """The configuration with the paths of data and labels as seen from the current folder.
+
+    A data set that isn't there any more is looked for in its own place, except for a user's own folder of images.
+    """
     changed = {}
     for group, name in (("dataset", "root"), ("noise", "file")):
         if isinstance(options := config.get(group), dict) and isinstance(path := options.get(name), str):
-            changed[group] = {**options, name: os.path.normpath(os.path.join(directory, path))}
+            place: str | None = os.path.normpath(os.path.join(directory, path))
+            if group == "dataset" and options.get("name") != "folder" and not os.path.isdir(str(place)):
+                place = None
+            changed[group] = {**options, name: place}
     return {**config, **changed}
 
 
@@ -72,8 +78,11 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
     """
     known = isinstance(overrides, list) and all(isinstance(word, str) for word in overrides)
     recorded = [word for word in overrides if _key(word) not in _NOT_REPEATED] if known else []
-    if known and "dataset.root" not in map(_key, recorded) and isinstance(dataset := config.get("dataset"), dict):
-        config = {**config, "dataset": {**dataset, "root": None}}  # the data set's own place
+    if isinstance(dataset := config.get("dataset"), dict):
+        if known and "dataset.root" not in map(_key, recorded):
+            config = {**config, "dataset": {**dataset, "root": None}}  # the data set's own place
+        elif dataset.get("root") is None:
+            recorded = [word for word in recorded if _key(word) != "dataset.root"]
     added = [f"{_key(word)}." for word in recorded if re.match(r"\+[^+]", word)]
     words = list(_all_values(config))
     said = set(map(_key, words))

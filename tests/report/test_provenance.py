@@ -93,6 +93,15 @@ def test_of_a_data_set_the_place_is_said_where_it_was_typed(tmp_path, monkeypatc
     assert "dataset.root=here" in repeat_command(config, None)
 
 
+def test_a_data_set_that_lies_elsewhere_by_now_is_looked_for_in_its_own_place():
+    """As for a study that was published from another machine."""
+    (directory, *_) = sorted((REPOSITORY / "docs" / "study" / "runs").glob("*/*/"))
+    record = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+    assert record["config"]["dataset"]["root"] is not None
+    command = read_origin(read_row(str(directory), "")).command
+    assert "dataset=cifar10" in command and "dataset.root" not in command
+
+
 def test_a_shell_takes_no_word_of_it_for_its_own():
     command = repeat_command(make_config(tag="$(rm -rf ~)"), ["tag='$(rm -rf ~)'"])
     assert "tag='$(rm -rf ~)'" in shlex.split(command)
