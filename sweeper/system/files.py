@@ -226,11 +226,13 @@ def clear_way(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0.0) -> None:
-    """Remove temporary files that killed writers of `names` left behind, if they are older than so many seconds."""
+    """Remove temporary files that killed writers of `names` left behind, if they are older than so many seconds; with 0
+    all of them, also where this machine's clock is behind the one that dates files."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             left = _LEFT_BEHIND.fullmatch(path.name)
-            if left and left["name"] in names and time.time() - path.lstat().st_mtime >= older_than:
+            old = older_than == 0 or time.time() - path.lstat().st_mtime >= older_than
+            if left and left["name"] in names and old:
                 path.unlink(missing_ok=True)
 
 

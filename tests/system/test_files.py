@@ -8,7 +8,7 @@ import pytest
 from conftest import REPOSITORY
 
 from sweeper.system import files
-from sweeper.system.files import create_whole, move, remove_file, write_atomically, write_mark
+from sweeper.system.files import create_whole, move, remove_file, remove_leftovers, write_atomically, write_mark
 
 OWNER = "sweeper/system/files.py"
 METHODS = {"unlink", "mkdir", "rmdir", "touch", "rename", "write_text", "write_bytes", "symlink_to", "hardlink_to"}
@@ -144,3 +144,14 @@ def test_files_that_belong_together_are_written_all_or_none(tmp_path, monkeypatc
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old
     files.write_together(new)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == new
+
+
+def test_what_a_killed_writer_left_is_removed_however_it_is_dated(tmp_path):
+    """As on a file server whose clock is ahead of this machine's."""
+    left = tmp_path / ".run.json-0123abcd"
+    left.touch()
+    os.utime(left, (2**32, 2**32))
+    remove_leftovers(tmp_path, {"run.json"}, older_than=60)
+    assert left.exists()
+    remove_leftovers(tmp_path, {"run.json"})
+    assert not left.exists()
