@@ -120,8 +120,10 @@ with Joblib().bound():
 
 def test_its_processes_end_after_the_command_was_killed_even_if_they_are_blocked():
     with subprocess.Popen([sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, text=True) as command:
-        pids = [int(command.stdout.readline()) for _ in range(2)]
-        assert all(process_started(pid) is not None for pid in pids)
-        command.kill()
+        try:
+            pids = [int(command.stdout.readline()) for _ in range(2)]
+            assert all(process_started(pid) is not None for pid in pids)
+        finally:
+            command.kill()  # leaving the block waits for it
         command.stdout.read()  # to the end of the last process that has it
     assert [process_started(pid) for pid in pids] == [None, None]
