@@ -104,13 +104,13 @@ def test_processes_that_die_leave_their_exit_codes():
     assert list(codes.values()) == [3]
 
 
-BLOCKED = """
+BLOCKED = r"""
 import os, time
 import joblib
 from sweeper.train.launchers.joblib import Joblib
 
 def block(k):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\n" % os.getpid())  # in one piece, beside the other process's
     os.read(os.pipe()[0], 1)
 
 with Joblib().bound():
