@@ -118,7 +118,7 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
     said.append(in_latex(f"{tests[0] if alike else '; '.join(each)}."))
     diverged = [(task, setting) for task in tasks for setting in task.compared if setting.diverged()]
     if diverged:
-        said.append(rf"{DAGGER}Some seeds diverged: the mean is of the others, and the optimizer is better than none.")
+        said.append(rf"{DAGGER}Some seeds diverged: the mean is of the others, and the optimizer wins no pair.")
     if any(task.chosen_by == "validation" for task in tasks):
         said.append("Of several settings of an optimizer, the one of highest validation accuracy.")
     said += [in_latex(sentence) for sentence in describe_own_schedules(tasks)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sweeper import __version__
 from sweeper.decide.rule import read_rule
-from sweeper.system.command import called, exit_code_of
+from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
@@ -52,7 +52,8 @@ def _decide(arguments: list[str]) -> int:
     from sweeper.decide.training import run
     from sweeper.decide.words import answer, describe_look
 
-    own, words = _split(arguments)
+    own, words = split_own(arguments, _OWN)
+    words = [word for word in words if word not in ("-m", "--multirun")]
     rule = read_rule(own)
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()
@@ -85,17 +86,3 @@ def _decide(arguments: list[str]) -> int:
         write(asked.outputs, content(rule, asked.runs(), decision, said))
     say(said)
     return code
-
-
-def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Split the arguments into this command's options and those of sweeper.train."""
-    own: dict[str, str] = {}
-    rest: list[str] = []
-    left = iter(arguments)
-    for argument in left:
-        name, has_value, value = argument.partition("=")
-        if name in _OWN:
-            own[name] = value if has_value else next(left, "")
-        elif argument not in ("-m", "--multirun"):
-            rest.append(argument)
-    return own, rest

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.aggregate.margin import margin_share
 from sweeper.system.errors import BadInput
 
 LOOKS = (3, 5, 8, 12, 20)  # seeds
@@ -58,12 +59,6 @@ def read_rule(given: dict[str, str]) -> Rule:
         level = _number("--level", given["--level"], "a share between 0 and 0.5, such as 0.05")
         if not 0 < level < 0.5:
             raise BadInput(f"--level {given['--level']}: must be a share between 0 and 0.5, such as 0.05")
-    margin = None
-    if "--margin" in given:
-        points = _number("--margin", given["--margin"], "percentage points above 0, such as 0.2")
-        if not 0 < points < 100:
-            raise BadInput(f"--margin {given['--margin']}: must be percentage points above 0, such as 0.2")
-        margin = points / 100
     looks: tuple[int, ...] = LOOKS
     if "--looks" in given:
         try:
@@ -78,7 +73,7 @@ def read_rule(given: dict[str, str]) -> Rule:
         if most != int(most) or not 2 <= most <= MOST_SEEDS:
             raise BadInput(f"--most-seeds {given['--most-seeds']}: must be a number of seeds from 2 to {MOST_SEEDS}")
         looks = (*(look for look in looks if look < most), int(most))
-    return Rule(level, margin, looks)
+    return Rule(level, margin_share(given.get("--margin")), looks)
 
 
 def _number(option: str, text: str, what: str) -> float:

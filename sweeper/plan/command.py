@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 
 from sweeper import __version__
-from sweeper.system.command import called, exit_code_of
+from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
@@ -86,20 +86,13 @@ def _plan(arguments: list[str]) -> int:
 
 def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
     """Split the arguments into this command's options and those of sweeper.train."""
-    own: dict[str, str] = {}
-    rest: list[str] = []
-    left = iter(arguments)
-    for argument in left:
-        name, has_value, value = argument.partition("=")
-        if name in _OWN:
-            own[name] = value if has_value else next(left, "")
-        elif name == "--json" and not has_value:
-            own[name] = ""
-        elif name in _ASKING:
+    own, rest = split_own(arguments, _OWN)
+    if "--json" in rest:
+        own["--json"] = ""
+    for word in rest:
+        if (name := word.partition("=")[0]) in _ASKING:
             raise BadInput(f"{name}: is for {called('train')}; see {called('plan')} --help")
-        else:
-            rest.append(argument)
-    return own, rest
+    return own, [word for word in rest if word != "--json"]
 
 
 def _seconds(text: str | None) -> float:

@@ -51,6 +51,24 @@ def given_folder(text: str) -> str:
     return str(given_path(text.removeprefix("outputs=")))
 
 
+def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """A command's own options, each with its value, and the other words, which are those of sweeper.train.
+
+    >>> split_own(["-m", "--within", "5h", "seed=1,2", "--level=0.1"], ("--within", "--level"))
+    ({'--within': '5h', '--level': '0.1'}, ['-m', 'seed=1,2'])
+    """
+    given: dict[str, str] = {}
+    rest: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        name, has_value, value = argument.partition("=")
+        if name in own:
+            given[name] = value if has_value else next(left, "")
+        else:
+            rest.append(argument)
+    return given, rest
+
+
 @contextlib.contextmanager
 def writing(folder: Path, advice: str) -> Iterator[None]:
     """Turn an OSError raised while `folder` and its files are written into BadInput that ends in `advice`."""

@@ -57,6 +57,6 @@ def test_help_and_version(capsys):
 
 def test_bad_input_is_refused_in_a_line(capsys):
     assert main(["--margin", "0", *FLAGS, *RUN]) == 2
-    assert capsys.readouterr().err == "error: --margin 0: must be percentage points above 0, such as 0.2\n"
+    assert capsys.readouterr().err == "error: --margin 0: must be a number of percentage points above 0, e.g. 0.2\n"
     assert main([*RUN]) == 2
     assert capsys.readouterr().err.startswith("error: a decision needs two arms or more")
