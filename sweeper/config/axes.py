@@ -30,6 +30,8 @@ def check_axes(axes: Axes, cells: Sequence[Cell]) -> None:
     """
     combinations = list(itertools.product(*map(range, map(len, axes.values()))))
     for place, (key, texts) in enumerate(axes.items()):
+        if len(texts) == 1:
+            continue
         groups: dict[tuple[int, ...], list[Cell]] = {}  # of cells that differ in this axis alone
         for combination, cell in zip(combinations, cells, strict=True):
             groups.setdefault(combination[:place] + combination[place + 1 :], []).append(cell)

@@ -6,11 +6,12 @@ values of its runs are set in copies by Hydra's own function.
 
 import argparse
 import copy
+import pickle
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -51,7 +52,7 @@ from sweeper.config.search_space import (
     read_dimension,
 )
 from sweeper.config.yaml_errors import explain
-from sweeper.runs.identity import run_name
+from sweeper.runs.identity import flat, run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
 
@@ -100,6 +101,14 @@ def expand(arguments: argparse.Namespace) -> Grid:
         return expansion.grid(arguments.multirun, read_arms(arguments.arm, files, expansion.folders))
 
 
+class _Base(NamedTuple):
+    """A composed configuration without Hydra's own part."""
+
+    pickled: bytes  # the configuration: unpickling it is five times as fast as a deep copy
+    choices: dict[str, str]  # by group
+    known: dict[str, Any]  # its values by dotted name, unresolved
+
+
 class _Expansion:
     """Expands one command line into cells; caches the composed configurations."""
 
@@ -107,6 +116,7 @@ class _Expansion:
         self.config_name = config_name
         self.asked = parse_overrides(overrides)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._bases: dict[tuple[str, ...], _Base] = {}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         loader = loader_with(hydra.config_loader, overrides)
@@ -243,33 +253,43 @@ class _Expansion:
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""
-        plain, cfg = self._apart(parse_overrides(overrides))
-        with open_dict(cfg):
-            hydra = cfg.pop("hydra")
+        plain, others = self._apart(parse_overrides(overrides))
+        base = self._base(others)
         for override in plain:
-            check_option(override, cfg, self.groups)
-        before = copy.deepcopy(cfg) if "${" in str(plain) else cfg
+            check_option(override, base.known, self.groups)
+        cfg = pickle.loads(base.pickled)
         try:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
-            config = resolve_config(cfg, hydra.runtime.choices)
+            config = resolve_config(cfg, base.choices)
         except (HydraException, OmegaConfBaseException) as error:
             raise explain(error, overrides, CONF) from error
         for override in plain:
-            check_resolved(override, before, config)
+            check_resolved(override, base.known, config)
         check_config(config)
         return config
 
-    def _apart(self, overrides: list[Override]) -> tuple[list[Override], DictConfig]:
-        """The plain ones, and a copy of what the others compose."""
+    def _apart(self, overrides: list[Override]) -> tuple[list[Override], list[str]]:
+        """The plain ones, and those that decide which files are composed."""
         plain = [override for override in overrides if is_plain(override, self.groups)]
-        others = [override.input_line or "" for override in overrides if not is_plain(override, self.groups)]
-        return plain, copy.deepcopy(self._compose(others))
+        return plain, [override.input_line or "" for override in overrides if not is_plain(override, self.groups)]
+
+    def _base(self, overrides: list[str]) -> _Base:
+        """What these compose, to be copied and never changed."""
+        key = tuple(overrides)
+        if key not in self._bases:
+            cfg = copy.deepcopy(self._compose(overrides))
+            with open_dict(cfg):
+                hydra = cfg.pop("hydra")
+            known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
+            self._bases[key] = _Base(pickle.dumps(cfg), dict(hydra.runtime.choices), known)
+        return self._bases[key]
 
     def _launcher_options(self, axes: dict[str, list[str]]) -> dict[str, Any]:
         """As Hydra hands them to the launcher: by all overrides but the swept ones. A value that is made of a run's
         stays as it is written."""
         single = parse_overrides([texts[0] for texts in axes.values() if len(texts) == 1])
-        plain, cfg = self._apart([override for override in single if not override.is_sweep_override()])
+        plain, others = self._apart([override for override in single if not override.is_sweep_override()])
+        cfg = copy.deepcopy(self._compose(others))
         ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
         launcher = cfg.hydra.launcher
         options: dict[str, Any] = {}

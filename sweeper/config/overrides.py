@@ -1,7 +1,8 @@
 """Parses the command line's overrides and detects misspelt names; the error suggests the nearest right one."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -27,16 +28,22 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     Raises:
         BadInput: an override doesn't follow the grammar.
     """
-    parser = OverridesParser.create()
     parsed = []
     for k, text in enumerate(texts):
         try:
-            text.encode()  # fails for bytes that aren't valid text
-            if text.startswith("="):
-                raise ValueError("there is no name")
-            parsed.extend(parser.parse_overrides([text]))
+            parsed.append(_parse(text))
         except (HydraException, ValueError, RecursionError) as error:
             raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], first_line(error))}") from error
+    return parsed
+
+
+@lru_cache(MOST_RUNS)
+def _parse(text: str) -> Override:
+    """An override, parsed once a process: the runs of a sweep share most of theirs."""
+    text.encode()  # fails for bytes that aren't valid text
+    if text.startswith("="):
+        raise ValueError("there is no name")
+    (parsed,) = OverridesParser.create().parse_overrides([text])
     return parsed
 
 
@@ -151,14 +158,16 @@ def check_repeated(overrides: list[Override]) -> None:
             first[key] = override
 
 
-def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
+def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -> None:
     """Check that a plain override names an option of the composed configuration and has the right kind of value.
+
+    Args:
+        known: the configuration's values by dotted name, unresolved.
 
     Raises:
         BadInput: the option doesn't exist, or the value has the wrong kind, such as a text for a number.
     """
     key = override.key_or_group
-    known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
     parents = {name.rpartition(".")[0] for name in known}
     inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
     if key not in known and key not in parents and not inside_a_value:
@@ -175,17 +184,16 @@ def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
         _check_kind(override, known.get(key), override.value())
 
 
-def check_resolved(override: Override, before: DictConfig, config: dict[str, Any]) -> None:
+def check_resolved(override: Override, before: Mapping[str, Any], config: dict[str, Any]) -> None:
     """Check the kind of what an interpolation has resolved to, such as an environment variable's text for a number.
 
     Args:
-        before: the composed configuration without the override.
+        before: the values of the composed configuration without the override, by dotted name, unresolved.
         config: the resolved one with it.
     """
     key = override.key_or_group
     if key.partition(".")[0] in FREE_NODES and "${" in str(override.value()):
-        there = dict(flat(OmegaConf.to_container(before, resolve=False)))
-        _check_kind(override, there.get(key), dict(flat(config)).get(key))
+        _check_kind(override, before.get(key), dict(flat(config)).get(key))
 
 
 def check_times(cfg: DictConfig) -> None:
