@@ -36,6 +36,10 @@ def seed_layers(seed: int) -> None:
     """Seed the global generators that layers may use in training: torch's on CPU and device, Python's and NumPy's."""
     import torch
 
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # `torch.manual_seed` also writes down the stack for each kind not in use
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)

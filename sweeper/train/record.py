@@ -6,6 +6,7 @@ import platform
 import socket
 import subprocess
 import time
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,10 @@ def describe_environment(
     return environment
 
 
+@cache
 def _commit() -> str | None:
-    """The commit of the git clone that contains sweeper, with `-dirty` if files differ from it.
+    """The commit of the git clone that contains sweeper, with `-dirty` if files differ from it, when this process asked
+    first: it runs the modules that it has imported, whatever is committed later.
 
     Without a clone, as in a container, the value of the environment variable SWEEPER_COMMIT; None if it isn't set.
     """
