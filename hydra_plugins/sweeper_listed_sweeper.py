@@ -6,7 +6,7 @@ module of `hydra_plugins` in every program that uses Hydra, so this module impor
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class ListedSweeper(BasicSweeper):
             from sweeper.config.composed_once import ComposedOnce
 
             loader = ComposedOnce(hydra_context.config_loader.get_search_path())
-            hydra_context = HydraContext(config_loader=loader, callbacks=hydra_context.callbacks)
+            hydra_context = replace(hydra_context, config_loader=loader)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:

@@ -6,10 +6,12 @@ sweep mostly differ in plain values, such as the seed, which are set in a copy b
 
 import copy
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+
+from sweeper.config.hydra_versions import set_override_dirname
 
 _composed: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}  # by what decides which files are composed
 MOST = 64  # kept at a time
@@ -36,11 +38,7 @@ class ComposedOnce(ConfigLoaderImpl):
         config = copy.deepcopy(_composed[key])
         self._apply_overrides_to_config(plain, config)
         config.hydra.overrides.task = [override.input_line for override in parsed]
-        form = config.hydra.job.config.override_dirname
-        ours = [override for override in parsed if not override.is_hydra_override()]
-        config.hydra.job.override_dirname = get_overrides_dirname(
-            overrides=ours, kv_sep=form.kv_sep, item_sep=form.item_sep, exclude_keys=form.exclude_keys
-        )
+        set_override_dirname(config, [override for override in parsed if not override.is_hydra_override()])
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
 

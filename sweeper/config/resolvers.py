@@ -6,8 +6,9 @@ Importing this module registers them, which a launcher's worker needs too.
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from sweeper.config.hydra_versions import register_resolver
 from sweeper.config.resolved import resolve_once
 from sweeper.runs.identity import run_name
 from sweeper.runs.record import recorded_status
@@ -46,9 +47,9 @@ def _gpus_a_run(*, _root_: DictConfig) -> int:
     return 1 if likely_kind(_root_.device.kind) == "cuda" else 0
 
 
-OmegaConf.register_new_resolver("sweeper.given_path", _given_path, replace=True)
-OmegaConf.register_new_resolver("sweeper.run_name", _run_name, replace=True)
-OmegaConf.register_new_resolver("sweeper.hydra_folder", _hydra_folder, replace=True)
-OmegaConf.register_new_resolver("sweeper.parallel_runs", _parallel_runs, replace=True)
-OmegaConf.register_new_resolver("sweeper.threads_a_run", _threads_a_run, replace=True)
-OmegaConf.register_new_resolver("sweeper.gpus_a_run", _gpus_a_run, replace=True)
+register_resolver("sweeper.given_path", _given_path)
+register_resolver("sweeper.run_name", _run_name)
+register_resolver("sweeper.hydra_folder", _hydra_folder)
+register_resolver("sweeper.parallel_runs", _parallel_runs)
+register_resolver("sweeper.threads_a_run", _threads_a_run)
+register_resolver("sweeper.gpus_a_run", _gpus_a_run)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 
+from sweeper.config.hydra_versions import compose_from, only_ours
 from sweeper.config.overrides import parse_overrides
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
@@ -53,5 +53,5 @@ def _quoted(text: str) -> str:
 def hydra_at_work() -> Iterator[None]:
     """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+    with only_ours(), compose_from(str(CONF), "train"):
         yield

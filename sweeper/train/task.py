@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-import hydra.version
 from hydra._internal.utils import _run_hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -17,6 +16,7 @@ from omegaconf import DictConfig
 
 from sweeper.config.arms import take_files
 from sweeper.config.command_line import parser
+from sweeper.config.hydra_versions import behave_as_usual, only_ours
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -126,8 +126,9 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
 
 def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
     """Do what `hydra.main` does, with given arguments."""
-    hydra.version.setbase("1.3")
-    _run_hydra(arguments, parser(), task, config_path=str(CONF), config_name="config")
+    behave_as_usual()
+    with only_ours():
+        _run_hydra(arguments, parser(), task, config_path=str(CONF), config_name="config")
 
 
 def _launcher() -> Launcher:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -99,7 +100,7 @@ def _configure(launcher: PackedLauncher, overrides: Sequence[str], number: int) 
     assert launcher.hydra_context is not None and launcher.config is not None
     config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(overrides))
     with open_dict(config):
-        config.hydra.job.id = config.hydra.job.num = number
+        config.hydra.job.id, config.hydra.job.num = str(number), number
     return config
 
 
@@ -107,7 +108,7 @@ def _run_in_steps(launcher: PackedLauncher, overrides: Sequence[str], number: in
     """Carry out one run by Hydra's `run_job`, as a generator of steps."""
     assert launcher.hydra_context is not None
     # `_OfStart` has the methods of Hydra's callbacks that `run_job` calls, but another class.
-    context = HydraContext(launcher.hydra_context.config_loader, _OfStart(launcher.hydra_context.callbacks))  # type: ignore[arg-type]
+    context = replace(launcher.hydra_context, callbacks=_OfStart(launcher.hydra_context.callbacks))  # type: ignore[arg-type]
     config = _configure(launcher, overrides, number)
     job = run_job(
         task_function=launcher.task_function.in_steps,  # type: ignore[union-attr]  # the plugin's `launch` has checked it

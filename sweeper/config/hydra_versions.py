@@ -1,0 +1,55 @@
+"""What differs between Hydra 1.3 and 1.4: one owner, so that the rest doesn't ask which one is installed."""
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import hydra.utils
+import hydra.version
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+# What Hydra itself may build from a configuration: our callback and what writes the logs. It finds launchers and
+# sweepers as plugins. Optimizers and models are built by `sweeper.engine.build`, trackers by `sweeper.train.trackers`.
+MAY_BE_BUILT = [
+    "sweeper.train.callbacks.ForgetConfigurations",
+    "sweeper.train.hydra_hooks.RunLog",
+    "sweeper.system.terminal.PrintableLines",
+    "logging.StreamHandler",
+    "ext://sys.stderr",
+]
+CHECKS_TARGETS = hasattr(hydra.utils, "execution_whitelist")  # from 1.4 on
+
+
+def only_ours() -> AbstractContextManager[Any]:
+    """Within it Hydra builds nothing but `MAY_BE_BUILT`, whatever a user's YAML names; 1.3 has no such check."""
+    return hydra.utils.execution_whitelist(MAY_BE_BUILT) if CHECKS_TARGETS else contextlib.nullcontext()
+
+
+def behave_as_usual() -> None:
+    """The behaviour of 1.3, which 1.4 has by itself."""
+    if not CHECKS_TARGETS:
+        hydra.version.setbase("1.3")
+
+
+def compose_from(folder: str, job_name: str) -> AbstractContextManager[Any]:
+    """Hydra's compose API on a folder of configuration files."""
+    base = {} if CHECKS_TARGETS else {"version_base": "1.3"}
+    return initialize_config_dir(folder, job_name=job_name, **base)
+
+
+def set_override_dirname(config: DictConfig, overrides: list[Any]) -> None:
+    """Set `hydra.job.override_dirname` for a run's overrides; from 1.4 on it is found when it is asked for."""
+    with contextlib.suppress(ImportError):
+        from hydra._internal.config_loader_impl import get_overrides_dirname
+
+        form = config.hydra.job.config.override_dirname
+        config.hydra.job.override_dirname = get_overrides_dirname(
+            overrides=overrides, kv_sep=form.kv_sep, item_sep=form.item_sep, exclude_keys=form.exclude_keys
+        )
+
+
+def register_resolver(name: str, function: Callable[..., Any]) -> None:
+    """Register a resolver of OmegaConf's; 2.4 has another name for it, by which 2.3 knows an older function."""
+    (OmegaConf.register_resolver if CHECKS_TARGETS else OmegaConf.register_new_resolver)(name, function, replace=True)
