@@ -1,6 +1,7 @@
 """Parses the command line's overrides and detects misspelt names; the error suggests the nearest right one."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from sweeper.config import suggestions
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
 from sweeper.system.errors import BadInput, first_line, nearest
+from sweeper.system.text import shortened
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # options may be added to them
@@ -167,7 +169,9 @@ def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -
     Raises:
         BadInput: the option doesn't exist, or the value has the wrong kind, such as a text for a number.
     """
-    key = override.key_or_group
+    key, value = override.key_or_group, override.value()
+    if isinstance(value, int) and abs(value) > sys.float_info.max and key != "seed":
+        raise BadInput(f"{shortened(override.input_line or '', 60)}: too large a number; a float goes up to 1.8e308")
     parents = {name.rpartition(".")[0] for name in known}
     inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
     if key not in known and key not in parents and not inside_a_value:
@@ -181,7 +185,7 @@ def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -
         near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
         raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
     if key.partition(".")[0] in FREE_NODES:
-        _check_kind(override, known.get(key), override.value())
+        _check_kind(override, known.get(key), value)
 
 
 def check_resolved(override: Override, before: Mapping[str, Any], config: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ BAD = {
     "dataset.validation_fraction=1": "dataset.validation_fraction=1: must be from 0 and below 1",
     "dataset.test_fraction=0": "dataset.test_fraction=0: must be above 0 and below 1, such as 0.2",
     "target_accuracy=94": "target_accuracy=94: must be above 0 and at most 1, such as 0.95",
+    f"target_accuracy=1{400 * '0'}": "…: too large a number; a float goes up to 1.8e308",
+    f"schedule.warmup_fraction=-1{400 * '0'}": "…: too large a number; a float goes up to 1.8e308",
     "label_smoothing=-0.1": "label_smoothing=-0.1: must be from 0 and below 1",
     "label_smoothing=1": "label_smoothing=1: must be from 0 and below 1",
     "label_smoothing=nan": "label_smoothing=nan: must be a finite number from 0 and below 1",
