@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -17,9 +18,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The wheel's content in a folder of its own, as pip would lay it."""
+    """The wheel's content in a folder of its own, as pip would lay it, built from what the Dockerfile copies."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, REPOSITORY]
+    for line in (REPOSITORY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY "):
+            *sources, target = line.split()[1:]
+            for source in (REPOSITORY / name for name in sources):
+                place = folder / "context" / target
+                if source.is_dir():
+                    shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    place.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(source, place)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, folder / "context"]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     assert wheel.name.startswith(f"optimizer_sweeper-{sweeper.__version__}-py3")
@@ -46,11 +57,11 @@ def script(installed):
     return path
 
 
-def run(script, cwd, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run(script, cwd, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [script, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(script.parent / "site")},
+        env={**os.environ, "PYTHONPATH": str(script.parent / "site"), **more},
         capture_output=True,
         text=True,
         check=False,
@@ -72,6 +83,28 @@ def test_each_command_is_a_script_too(installed):
     points.read(next(installed.glob("*.dist-info")) / "entry_points.txt")
     wanted = {f"sweeper-{name}": f"{module}:main" for name, (module, _) in COMMANDS.items()}
     assert dict(points["console_scripts"]) == {"sweeper": "sweeper.__main__:main", **wanted}
+
+
+def test_the_image_runs_the_command_as_a_user_without_rights():
+    lines = (REPOSITORY / "Dockerfile").read_text().splitlines()
+    users = [line for line in lines if line.startswith("USER ")]
+    assert users and users[-1] not in ("USER root", "USER 0")
+    assert 'ENTRYPOINT ["sweeper"]' in lines
+    kept = {
+        line.removeprefix("!") for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line[0] == "!"
+    }
+    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
+    assert kept == copied
+
+
+def has_a_builder() -> bool:
+    return shutil.which("docker") is not None and not subprocess.run(["docker", "info"], capture_output=True).returncode
+
+
+@pytest.mark.skipif(not has_a_builder(), reason="there is no Docker daemon")
+def test_the_image_builds_and_trains():
+    subprocess.run(["docker", "build", "-q", "-t", "sweeper-test", REPOSITORY], check=True)
+    subprocess.run(["docker", "run", "--rm", "sweeper-test", "train", *TINY], check=True)
 
 
 def test_it_trains_from_any_folder_with_a_users_own_groups(script, tmp_path):
