@@ -19,6 +19,7 @@ from typing import Any
 
 from sweeper.system.command import Parser, exit_code_of, given_folder
 from sweeper.system.errors import BadInput
+from sweeper.system.module_path import look_there_last
 from sweeper.system.paths import given_path
 from sweeper.system.terminal import say
 
@@ -59,6 +60,7 @@ def _verify(arguments: list[str]) -> int:
 
         with _folder(given.into) as (into, kept):
             if given.config_dir:
+                look_there_last()  # only here: a stranger's folder may be the working folder
                 here += ["--config-dir", given.config_dir]
             code, sample = repeat(runs, given.sample, into, given.key, kept, here, say=_silent if given.json else say)
         if code:
@@ -69,7 +71,8 @@ def _verify(arguments: list[str]) -> int:
     if given.json:
         say(json.dumps(document, indent=1))
     else:
-        say(f"{len(runs)} runs: {f'{problems} problem' + 's' * (problems != 1) if problems else 'all holds'}")
+        held = f"{problems} problem{'s' * (problems != 1)}" if problems else "all holds"
+        say(f"{len(runs)} run{'s' * (len(runs) != 1)}: {held}")
     return int(bool(problems))
 
 
@@ -112,7 +115,7 @@ def _parser() -> Parser:
     parser.add_argument("--key", metavar="KEY", help="of the draw, to repeat it (default: a random one, printed)")
     into = "where the sample is trained; the same command goes on (default: a temporary folder)"
     parser.add_argument("--into", metavar="DIR", type=given_folder, help=into)
-    own = "the folder of the runs' own YAML files, as sweeper.train takes it"
+    own = "a folder with YAML of the runs' own choices, whose code may lie in the working folder"
     parser.add_argument("--config-dir", metavar="DIR", type=given_folder, help=own)
     parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
     parser.epilog = "device=KIND, device.threads=N and dataset.root=DIR say what this machine has."

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def _check_rows(one: Found) -> Iterator[str]:
         return
     if status is Status.COMPLETED and len(rows) != config["epochs"]:
         yield f"has {len(rows)} epochs, its configuration asks for {config['epochs']}"
-    if any(after["step"] <= before["step"] for before, after in zip([{"step": 0}, *rows], rows, strict=False)):  # type: ignore[operator]
+    steps = [0.0, *(row["step"] or 0.0 for row in rows)]
+    if any(after <= before for before, after in pairwise(steps)):
         yield "metrics.csv has steps that don't rise"
     for name in ("train_seconds", "images_per_second"):
         if any(not row[name] for row in rows):
