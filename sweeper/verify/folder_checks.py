@@ -67,7 +67,7 @@ def check_data(runs: Sequence[Found], where: str, root: str | None) -> Iterator[
 def _digest_here(dataset: dict[str, Any], root: str | None) -> tuple[str | None, str]:
     """The content's hash of a published data set on this machine, or None and why not. It calls no code of a record."""
     own = {**dataset, "root": root, "validation_fraction": 0.0, "train_limit": None, "test_limit": None}
-    if dataset.get("loader") not in PUBLISHED or dataset.get("image_size") or dataset.get("test_fraction"):
+    if str(dataset.get("loader")) not in PUBLISHED or dataset.get("image_size") or dataset.get("test_fraction"):
         return None, "it isn't one of the published data sets"
     if not is_present(own):
         return None, f"it isn't in {root or DOWNLOADS}/ here; dataset.root=DIR says where it is"
