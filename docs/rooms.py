@@ -13,6 +13,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "plan": ("what a sweep will take,", "before it begins"),
         "decide": ("seeds until each pair", "of arms is decided"),
+        "verify": ("what holds of others'", "runs, a sample trained"),
     },
     {"train": ("a sweep carried out: entry point, one run to its record,", "launchers, search, trackers")},
     {

@@ -19,6 +19,7 @@ COMMANDS = {  # each with the module whose `main` it is, and what it is for
     "watch": ("sweeper.watch.__main__", "a live table of every run"),
     "aggregate": ("sweeper.aggregate.__main__", "results.csv and summary.csv of folders of runs"),
     "report": ("sweeper.report.__main__", "one page of a folder of runs, and figures"),
+    "verify": ("sweeper.verify.__main__", "what holds of a folder of runs by others, and a sample trained again"),
     "choose": ("sweeper.choose", "each optimizer's best setting of a search"),
 }
 TAKE_OVERRIDES = ("train", "plan", "decide")  # what Hydra completes

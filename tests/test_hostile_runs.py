@@ -22,6 +22,9 @@ from sweeper.runs.checks import Damaged
 from sweeper.runs.record import find_finished, read_run
 from sweeper.train import sweep
 from sweeper.train.search import carry_out
+from sweeper.verify import command as verify
+from sweeper.verify.folder import read_folder
+from sweeper.verify.sample import CantRepeat, compose_again
 from sweeper.watch import command as watch
 from sweeper.watch import load
 
@@ -180,3 +183,21 @@ def test_a_search_tells_its_storage_plain_numbers(runs):
     for k, (_, cell, _) in enumerate(runs):
         carry_out._told(work, carry_out._Asked("sgd", k, cell, [], None))
     assert {0, 1} <= set(told)
+
+
+def test_verify_reports_each_damaged_run_in_a_line_and_composes_none_that_names_code(runs, capsys, tmp_path):
+    outputs = runs[0][2].parents[1]
+    assert verify.main([str(outputs), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    reported = {one["where"] for one in document["findings"] if one["problem"]}
+    assert {str(directory) for name, _, directory in runs if name in DAMAGED} <= reported
+    assert verify.main([str(outputs)]) == 1
+    assert all(unicodedata.category(c) not in ("Cc", "Cf") for c in capsys.readouterr().out.replace("\n", ""))
+    for one in read_folder([str(outputs)])[0]:
+        if one.record and one.run.status.finished:
+            try:
+                cell, _ = compose_again(one, tmp_path / "again", [])
+            except CantRepeat as reason:
+                assert "\n" not in str(reason)
+            else:
+                assert cell.config["optimizer"]["_target_"] == "torch.optim.SGD"

@@ -8,7 +8,6 @@ between `<!-- name -->` and `<!-- /name -->` in the study's page and the README:
 OUTPUTS it does the second part alone.
 """
 
-import math
 import re
 import shlex
 import shutil
@@ -17,10 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
-from scipy.special import stdtrit
-
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
+from sweeper.aggregate.repeats import distance_by_chance
 from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, validation_accuracy
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
@@ -222,8 +220,7 @@ def _again(study: Path, tasks: list[Task]) -> str:
             raise BadInput(f"{run.path}: it repeats no run of {study / 'runs'}; take it away")
         task, first = found[0]
         accuracies = [_percent(r.values["final_test_accuracy"]) for r in (first, run)]
-        deviation, degrees = pooled_deviation([list(setting.final().values()) for setting in task.compared])
-        bound = 100 * float(stdtrit(degrees, 0.975)) * math.sqrt(2) * deviation if degrees else None
+        bound = _percent(distance_by_chance([list(setting.final().values()) for setting in task.compared]))
         known = [a for a in accuracies if a is not None]
         difference = known[1] - known[0] if len(known) == 2 else None
         if difference is not None and bound is not None:
@@ -245,15 +242,6 @@ def _percent(share: float | None) -> float | None:
 def _short(commit: str) -> str:
     """What is not committed stays marked."""
     return commit[:7] + "-dirty" * commit.endswith("-dirty")
-
-
-def pooled_deviation(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
-    """The standard deviation within groups, and its degrees of freedom: √(Σ squared deviations from each group's mean
-    ÷ Σ (n - 1)); NaN and 0 where no group has two values."""
-    filled = [values for values in groups if values]
-    squares = sum((value - sum(values) / len(values)) ** 2 for values in filled for value in values)
-    degrees = sum(len(values) - 1 for values in filled)
-    return math.sqrt(squares / degrees) if degrees else math.nan, degrees
 
 
 if __name__ == "__main__":

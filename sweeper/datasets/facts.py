@@ -56,3 +56,10 @@ def is_present(dataset: dict[str, Any]) -> bool:
         return True
     root = Path(dataset["root"] or DOWNLOADS)
     return any((root / file).exists() or (root / f"{file}.gz").exists() for file in published.files)
+
+
+def download_command(name: str) -> str:
+    """The command that downloads torchvision's data set of that name to where sweeper looks for it."""
+    splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
+    code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
+    return f'python -c "{code}"'

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
-from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, is_present
+from sweeper.datasets.facts import PUBLISHED, download_command, is_present
 from sweeper.plan.estimate import kept_bytes
 from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.system.files import PACKAGE, say_what_failed
@@ -138,13 +138,6 @@ def datasets() -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def download_command(name: str) -> str:
-    """The command that downloads torchvision's data set of that name to where sweeper looks for it."""
-    splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
-    code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
-    return f'python -c "{code}"'
 
 
 def extras() -> list[dict[str, Any]]:

@@ -42,3 +42,4 @@ TABLE_FILES = (
     TUNING_FILE,
     DECISION_FILE,
 )
+DRAW_FILE = "draw.key"  # the key by which sweeper.verify has drawn the runs that it trains again

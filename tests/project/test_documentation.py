@@ -18,6 +18,7 @@ from sweeper.config.grid import compose_grid
 DOCS = REPOSITORY / "docs"
 COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
+SHELL = re.compile(r"^    (find .*)$", re.MULTILINE)
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
 # In place of what a page says, to take seconds: in one process, on a few images.
 SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
@@ -31,7 +32,7 @@ for (module, arguments), code in zip(*json.loads(sys.argv[1])):
 """
 REFUSED = ("optimizer=lino",)  # shown for its error
 EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
-PAGES = [DOCS / "tutorial.md", DOCS / "decide.md", *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = [DOCS / "tutorial.md", DOCS / "decide.md", DOCS / "join.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 
 def commands(page: Path) -> list[tuple[str, list[str]]]:
@@ -62,11 +63,15 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     if page.stem == "tables":  # it reads what others have made
         todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
     lines = [(module, [*arguments, *(SHORT if module in ("train", "decide") else ())]) for module, arguments in todo]
+    lines = [(module, [*words, "--sample", "1"] if "--sample" in words else words) for module, words in lines]
     expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GIT_DIR": str(tmp_path / "none")}
     command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    for line in SHELL.findall(text):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=tmp_path, check=True)
     for program in PROGRAM.findall(text):
         (first,) = list(tmp_path.glob("outputs/digits-cnn/adam-seed1-*"))[:1] or [tmp_path]
         shortened = re.sub(r"outputs/digits-cnn/adam-seed1-\w+", str(first), program)

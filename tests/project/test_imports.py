@@ -44,6 +44,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.plan.command, sweeper.plan.table, sweeper.plan.forecast, sweeper.plan.probe, "
         "sweeper.plan.worker, sweeper.plan.timing",
         "sweeper.plan.speeds",
+        "sweeper.verify.command, sweeper.verify.checks, sweeper.verify.repeat",
         "sweeper.train.trackers.tracking, sweeper.train.trackers.tensorboard, "
         "sweeper.train.trackers.mlflow, sweeper.train.trackers.wandb",
         "hydra_plugins.sweeper_packed_launcher, sweeper.train.launchers.packed, "

@@ -96,7 +96,7 @@ def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
     for path in (ROOT / "conf").glob("[!h]*/*.yaml"):
         assert f"<code>{path.parent.name}={path.stem}</code>" in configuration
     commands = (site / "reference" / "commands.html").read_text()
-    for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan"):
+    for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan", "decide", "verify"):
         assert f"python -m sweeper.{name}" in commands
     files = (site / "reference" / "files.html").read_text()
     for column in (*COLUMNS, *METRICS):

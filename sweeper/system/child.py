@@ -1,4 +1,4 @@
-"""Runs `sweeper.train` as a child process that gets the signals of this one."""
+"""Runs a command, such as `sweeper.train`, as a child process that gets the signals of this one."""
 
 import signal
 import subprocess
@@ -11,8 +11,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(command: Sequence[str]) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
-    What it prints on standard output is dropped: a table whose verdict looks once at what the decision looks at several
-    times. Its lines on standard error are shown.
+    What it prints on standard output, such as a sweep's table, is dropped: the caller says what came of it.
+    Its lines on standard error are shown.
 
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
     ignores, as by nohup, stay ignored in both.

@@ -1,0 +1,122 @@
+"""`python -m sweeper.verify DIR [--sample N]`: what holds of a folder of runs, and what doesn't.
+
+Without a sample nothing is trained, and no code that a record names is called. `--json` prints one document:
+
+- `holds`: whether there is no problem; `runs`, their number.
+- `findings`, a list: `what`, `where`, `advice`, `problem` (false: a note).
+- `sample`, null without `--sample`: `key`, and `runs`, a list: `run`, `verdict` (`agrees`, `doesn't agree`,
+  `not judged`), `why`, and `recorded`, `again`, `bound` in [0, 1] or null.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sweeper.system.command import Parser, exit_code_of, given_folder
+from sweeper.system.errors import BadInput
+from sweeper.system.module_path import look_there_last
+from sweeper.system.paths import given_path
+from sweeper.system.terminal import say
+
+_HERE = re.compile(r"(device(\.\w+)?|dataset\.(root|workers))=.*", re.DOTALL)  # what isn't part of a run's identity
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when all holds, 1 when something doesn't, 2 for bad input."""
+    return exit_code_of(lambda: _verify(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _verify(arguments: list[str]) -> int:
+    here = [word for word in arguments if _HERE.fullmatch(word)]
+    parser = _parser()
+    given = parser.parse_args([word for word in arguments if word not in here])
+    if others := [word for word in given.outputs if "=" in word and not Path(word).exists()]:
+        raise BadInput(f"{others[0]}: only device and dataset.root are set here; see {parser.prog} --help")
+    if (given.into or given.key) and not given.sample:
+        raise BadInput(f"--{'into' if given.into else 'key'}: is for the runs of --sample N; give N, e.g. --sample 3")
+    for folder in given.outputs:
+        if given.into and _shared(given.into, folder):
+            raise BadInput(f"--into {given.into}: shares its place with {folder}; give a folder of its own, e.g. again")
+    from sweeper.verify.checks import check
+    from sweeper.verify.finding import as_json, lines
+    from sweeper.verify.folder import read_folder
+
+    runs, results = read_folder(given.outputs)
+    roots = [word.removeprefix("dataset.root=") for word in here if word.startswith("dataset.root=")]
+    root = str(given_path(roots[-1], "dataset.root=")) if roots else None
+    findings = check(runs, results, given.outputs, root)
+    document: dict[str, Any] = {"holds": True, "runs": len(runs), "findings": [as_json(one) for one in findings]}
+    if not given.json:
+        say("\n".join(lines(findings)))
+    problems = sum(one.problem for one in findings)
+    document["sample"] = None
+    if given.sample:
+        from sweeper.verify.repeat import repeat
+
+        with _folder(given.into) as (into, kept):
+            if given.config_dir:
+                look_there_last()  # only here: a stranger's folder may be the working folder
+                here += ["--config-dir", given.config_dir]
+            code, sample = repeat(runs, given.sample, into, given.key, kept, here, say=_silent if given.json else say)
+        if code:
+            return code
+        document["sample"] = sample
+        problems += sum(one["verdict"] != "agrees" for one in sample["runs"])
+    document["holds"] = not problems
+    if given.json:
+        say(json.dumps(document, indent=1))
+    else:
+        held = f"{problems} problem{'s' * (problems != 1)}" if problems else "all holds"
+        say(f"{len(runs)} run{'s' * (len(runs) != 1)}: {held}")
+    return int(bool(problems))
+
+
+def _shared(into: str, folder: str) -> bool:
+    """Whether one of the folders lies in the other."""
+    one, other = Path(into).resolve(), Path(folder).resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+@contextmanager
+def _folder(into: str | None) -> Iterator[tuple[Path, bool]]:
+    """Where the sample is trained, and whether it is kept."""
+    if into is not None:
+        yield Path(into), True
+        return
+    with tempfile.TemporaryDirectory(prefix="sweeper-verify-") as folder:
+        yield Path(folder), False
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 10_000:
+        raise BadInput(f"--sample {text}: must be a number of runs, e.g. --sample 3")
+    return int(text)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "verify",
+        "Check a folder of runs by others: each record's schema and name, metrics against record, one content of each "
+        "data set, one code without uncommitted changes, settings chosen by validation images with other seeds than "
+        "the comparison's, no run twice. Nothing is trained without --sample. Exit code 1 when something doesn't hold.",
+    )
+    parser.add_argument(
+        "--sample", metavar="N", type=_count, default=0, help="train N runs again, drawn at random (default: 0)"
+    )
+    parser.add_argument("--key", metavar="KEY", help="of the draw, to repeat it (default: a random one, printed)")
+    into = "where the sample is trained; the same command goes on (default: a temporary folder)"
+    parser.add_argument("--into", metavar="DIR", type=given_folder, help=into)
+    own = "a folder with YAML of the runs' own choices, whose code may lie in the working folder"
+    parser.add_argument("--config-dir", metavar="DIR", type=given_folder, help=own)
+    parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
+    parser.epilog = "device=KIND, device.threads=N and dataset.root=DIR say what this machine has."
+    return parser
