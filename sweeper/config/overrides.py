@@ -97,6 +97,13 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
     return values
 
 
+def check_choices(overrides: list[Override], groups: Groups) -> None:
+    """Check each override as `check_choice` does, and that no group is given twice."""
+    for override in overrides:
+        check_choice(override, groups)
+    check_repeated(overrides)
+
+
 def check_choice(override: Override, groups: Groups) -> None:
     """Check that an override of a group names existing choices, and that no override moves a run's files.
 
