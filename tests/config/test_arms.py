@@ -81,7 +81,7 @@ BAD_ARMS = {
     "sgd: optimizer=sdg": "arm 'sgd': optimizer=sdg: there is no such optimizer; did you mean 'sgd'",
     "sgd: hydra/launcher=basic": "all arms share Hydra's own options",
     "lion: optimizer=lion": "arm 'lion': two arms have this name",
-    "sgd: optimizer=sgd optimizer.momntum=1": "arm 'sgd': optimizer.momntum=1: there is no option 'optimizer.momntum'; did",
+    "sgd: optimizer=sgd optimizer.momntum=1": "arm 'sgd': optimizer.momntum=1: there is no option 'optimizer.momntum'",
     "sgd: optimizer.lr=interval(1,2)": "arm 'sgd': optimizer.lr=interval(1,2): give the values one by one",
     "sgd: optimizer.lr=${nope}": "arm 'sgd': optimizer.lr=${nope}: ",
     "sgd: batch_size=-1": "arm 'sgd': batch_size=-1: must be an integer of at least 1",
