@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from html import escape
 
 import psutil
 import pytest
@@ -37,7 +38,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         (sweep,) = psutil.Process(process.pid).children()
         process.kill()
         process.wait()
-        gone, alive = psutil.wait_procs([sweep], timeout=20)
+        _gone, alive = psutil.wait_procs([sweep], timeout=20)
         assert not alive, "the sweep outlived its command"
     statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("outputs/*/*/run.json")]
     assert "running" not in statuses
@@ -59,7 +60,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
 
 @pytest.mark.slow
 def test_a_newcomer_is_compared_with_a_field(tmp_path):
-    """Only the newcomer is trained, with the field's recipe and seeds; the field's runs were made on another device."""
+    """Only the newcomer is trained, with the field's recipe and seeds; the field's runs are of another device."""
     from sweeper.datasets.data import load_run_data
 
     task = (*RUN[:3], "optimizer=adam,lamb", "seed=2,4", "batch_size=100")
@@ -79,7 +80,7 @@ def test_a_newcomer_is_compared_with_a_field(tmp_path):
     assert sorted(record["config"]["seed"] for record in records) == [2, 4]
     assert {record["config"]["batch_size"] for record in records} == {100}
     assert len([*tmp_path.glob("field/*/*/run.json")]) == len(before) == 4
-    assert answer.partition(".")[0] in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+    assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
     again = run_module("decide", *asked, cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "") and again.stdout.splitlines()[-1] == answer
 
@@ -95,6 +96,4 @@ def test_bad_input_is_refused_in_a_line(capsys):
     assert main([*RUN]) == 2
     assert capsys.readouterr().err.startswith("error: a decision needs two arms or more")
     assert main(["tune=true", "optimizer=lion", "against=study"]) == 2
-    assert capsys.readouterr().err.startswith(
-        "error: tune=: decide doesn't tune; experiment=tune and sweeper.choose do"
-    )
+    assert capsys.readouterr().err.startswith("error: tune=: decide doesn't tune; experiment=tune and sweeper.choose")
