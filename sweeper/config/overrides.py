@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config import suggestions
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
+from sweeper.system.command import called
 from sweeper.system.errors import BadInput, first_line, nearest
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
@@ -111,6 +112,8 @@ def check_choice(override: Override, groups: Groups) -> None:
         BadInput: the group or choice doesn't exist, or the run's directory would no longer follow from its name.
     """
     key = override.key_or_group
+    if key == "against":
+        raise BadInput(f"{override.input_line}: {called('decide')} alone compares with a field; leave it out")
     if key in PLACES or (key == "hydra.job.chdir" and override.value()):
         follows = "where runs lie follows from their names"
         raise BadInput(f"{override.input_line}: {follows}; choose the folder by outputs=DIR")
