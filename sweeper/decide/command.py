@@ -64,7 +64,7 @@ def _decide(arguments: list[str]) -> int:
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()
     asked, rule = _read(own, words)
-    field = asked.field and asked.field.words()
+    field = asked.field.words() if asked.field else None
     recorded = check_recorded(asked.outputs, rule, asked.runs(), field)
     say(f"rule: {rule.words()}")
     if field:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from hydra.core.override_parser.types import Override
 
-from sweeper.aggregate.labels import differing, texts
+from sweeper.aggregate.labels import Texts, differing, texts
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.config.overrides import parse_overrides
 from sweeper.decide.judge import Result
@@ -146,13 +146,17 @@ def _choose(asked: str, tasks: list[Task], given: Sequence[Override], usual: Seq
         fitting = [task for task in fitting if all(_agrees(task, override) for override in usual)] or fitting
     if len(fitting) > 1:
         labels = "; ".join(task.label for task in fitting)
-        values = [texts(task.config) for task in fitting]
-        names = differing(values)
-        groups = {name.partition(".")[0] for name in names if name.endswith(".name")}
-        told = [name for name in names if name.endswith(".name") or name.partition(".")[0] not in (*groups, "data")]
-        choice = " ".join(f"{name.removesuffix('.name')}={values[0].get(name, 'null')}" for name in told)
+        choice = _choice([texts(task.config) for task in fitting])
         raise BadInput(f"{asked}: it has {len(fitting)} tasks: {labels}; choose one, e.g. by {choice}")
     return fitting[0]
+
+
+def _choice(tasks: Sequence[Texts]) -> str:
+    """The options that choose the first of these tasks."""
+    names = differing(tasks)
+    groups = {name.partition(".")[0] for name in names if name.endswith(".name")}
+    told = [name for name in names if name.endswith(".name") or name.partition(".")[0] not in (*groups, "data")]
+    return " ".join(f"{name.removesuffix('.name')}={tasks[0].get(name, 'null')}" for name in told)
 
 
 def _agrees(task: Task, override: Override) -> bool:

@@ -61,7 +61,7 @@ def read_rule(given: dict[str, str], there: int | None = None) -> Rule:
         level = _number("--level", given["--level"], "a share between 0 and 0.5, such as 0.05")
         if not 0 < level < 0.5:
             raise BadInput(f"--level {given['--level']}: must be a share between 0 and 0.5, such as 0.05")
-    looks = LOOKS if there is None else (there,)
+    looks: tuple[int, ...] = LOOKS if there is None else (there,)
     if "--looks" in given:
         try:
             looks = tuple(int(text) for text in given["--looks"].split(","))
