@@ -86,6 +86,9 @@ def configuration() -> str:
     for path in sorted((CONF / "arms").glob("*.yaml")):
         arms = [(f"`{name}`", f"`{words}`") for (name,), (words, _) in read_choice(path, CONF / "arms").items()]
         parts += [f"### `arms={path.stem}`", read_head(path), table(("arm", "overrides"), arms)]
+    parts += ["## `against`", "For `sweeper.decide`: [a field](../decide.md#against-a-published-field)."]
+    for path in sorted((CONF / "against").glob("*.yaml")):
+        parts += [f"### `against={path.stem}`", read_head(path)]
     return "\n\n".join(filter(None, parts))
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sweeper.system.files import CONF
@@ -41,10 +42,14 @@ def brings_schedule(config: Config) -> bool:
 
 
 @cache
-def own_schedules() -> dict[str, str]:
-    """The schedules by optimizer, for each optimizer whose YAML in `conf/optimizer/` chooses a schedule."""
+def own_schedules(*folders: Path) -> dict[str, str]:
+    """The schedules by optimizer, for each optimizer whose YAML chooses a schedule.
+
+    Args:
+        folders: configuration folders besides conf/, see `--config-dir`.
+    """
     found = {}
-    for file in (CONF / "optimizer").glob("*.yaml"):
+    for file in (file for folder in (*folders, CONF) for file in (folder / "optimizer").glob("*.yaml")):
         if choice := _OVERRIDES_SCHEDULE.search(file.read_text(encoding="utf-8", errors="replace")):
             found[file.stem] = choice[1]
     return found

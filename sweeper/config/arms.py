@@ -1,9 +1,11 @@
 """Arms: named sets of overrides, each crossed with the other axes of a sweep; the presets of a union are arms too."""
 
+import contextlib
 import itertools
 import math
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,22 @@ class Arm:
 
 
 NO_ARM = Arm(None, ())
+
+
+@contextlib.contextmanager
+def naming(arm: Arm) -> Iterator[None]:
+    """Context in which an error about one of the arm's own overrides names the arm."""
+    try:
+        yield
+    except BadInput as error:
+        about = _key(re.split("[=:]", str(error), maxsplit=1)[0])
+        if arm.name is None or about not in map(_key, arm.overrides):
+            raise
+        raise BadInput(f"arm '{arm.name}': {error}") from error
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
 
 
 def read_flags(texts: Iterable[str]) -> list[Arm]:

@@ -6,6 +6,7 @@ values of its runs are set in copies by Hydra's own function.
 
 import argparse
 import copy
+import itertools
 import pickle
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,15 +23,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
-from sweeper.config.arms import NO_ARM, Arm, Part, in_order, read_arms, take_files, without_hydras
+from sweeper.config.arms import NO_ARM, Arm, Part, in_order, naming, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
-    check_choice,
+    check_choices,
     check_option,
-    check_repeated,
     check_resolved,
     check_times,
     is_plain,
@@ -130,9 +130,10 @@ class _Expansion:
         Args:
             arms: each is crossed with the other axes.
         """
-        for override in [*self.asked, *(parsed for arm in arms for parsed in parse_overrides([*arm.overrides]))]:
-            check_choice(override, self.groups)
-        check_repeated(self.asked)
+        check_choices(self.asked, self.groups)
+        for arm in arms:
+            with naming(arm):
+                check_choices(parse_overrides([*arm.overrides]), self.groups)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
         if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
@@ -151,7 +152,8 @@ class _Expansion:
         named: dict[str, list[Path]] = {arm.name: [] for arm in arms if arm.name is not None}
         found: dict[int, dict[tuple[int, ...], Cell]] = {}  # by part and by the places of its values
         for number, places, combination in in_order(parts):
-            config = self._config(combination)
+            with naming(parts[number].arm):
+                config = self._config(combination)
             directory = Path(config["outputs"]) / run_name(config)
             if directory not in cells:
                 cells[directory] = Cell(config, directory, len(jobs))
@@ -177,11 +179,12 @@ class _Expansion:
         if (asked := last.get("experiment")) is not None and asked.is_sweep_override():
             del last["experiment"]
             presets = [f"experiment={value}" for value in sweep_values(asked, self.groups)]
-        return [
-            self._part(number, arm, [*last.values()], [*([preset] if preset else []), *arm.overrides], multirun)
-            for number, preset in enumerate(presets)
-            for arm in arms or [NO_ARM]
-        ]
+        parts = []
+        for (number, preset), arm in itertools.product(enumerate(presets), arms or [NO_ARM]):
+            with naming(arm):
+                own = [*([preset] if preset else []), *arm.overrides]
+                parts.append(self._part(number, arm, [*last.values()], own, multirun))
+        return parts
 
     def _part(self, number: int, arm: Arm, shared: list[Override], texts: list[str], multirun: bool) -> Part:
         """All values of each key, as Hydra's own sweeper expands them: a later override of a key wins."""

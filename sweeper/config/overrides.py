@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config import suggestions
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
+from sweeper.system.command import called
 from sweeper.system.errors import BadInput, first_line, nearest
 from sweeper.system.text import shortened
 
@@ -106,6 +107,13 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
     return values
 
 
+def check_choices(overrides: list[Override], groups: Groups) -> None:
+    """Check each override as `check_choice` does, and that no group is given twice."""
+    for override in overrides:
+        check_choice(override, groups)
+    check_repeated(overrides)
+
+
 def check_choice(override: Override, groups: Groups) -> None:
     """Check that an override of a group names existing choices, and that no override moves a run's files.
 
@@ -113,6 +121,8 @@ def check_choice(override: Override, groups: Groups) -> None:
         BadInput: the group or choice doesn't exist, or the run's directory would no longer follow from its name.
     """
     key = override.key_or_group
+    if key == "against":
+        raise BadInput(f"{override.input_line}: {called('decide')} alone compares with a field; leave it out")
     if key in PLACES or (key == "hydra.job.chdir" and override.value()):
         follows = "where runs lie follows from their names"
         raise BadInput(f"{override.input_line}: {follows}; choose the folder by outputs=DIR")

@@ -7,24 +7,31 @@ from the runs' records, so the same command goes on from what is on disk.
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from sweeper import __version__
-from sweeper.decide.rule import read_rule
+from sweeper.decide.rule import Rule, read_rule
 from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
 
+if TYPE_CHECKING:
+    from sweeper.decide.arms import Arms
+
 HELP = """\
 usage: {name} --arm "NAME: OVERRIDES" --arm "NAME: OVERRIDES" … [options] [overrides of sweeper.train]
+       {name} against=FIELD optimizer=NAME [options] [overrides of sweeper.train]
 
 Trains arms, seed by seed, until each pair of them is decided: different, or equivalent within a margin. The looks are
-fixed beforehand, and the chance of any wrong difference, over all looks and pairs, is at most the level.
+fixed beforehand, and the chance of any wrong difference, over all looks and pairs, is at most the level. Against a
+field of finished runs only the newcomer is trained, as the field was, and compared with each of its optimizers.
 
   --arm "NAME: OVERRIDES"  two or more; or arms=NAME, a file: docs/how-to/arms.md
+  against=FIELD            study, or a folder of runs: its data, recipe and seeds are taken over
   --margin POINTS          of equivalence, in percentage points; without it no pair is called equivalent
   --level SHARE            highest chance of any wrong difference (default: 0.05)
-  --looks N,N,…            seeds at each look (default: 3,5,8,12,20)
+  --looks N,N,…            seeds at each look (default: 3,5,8,12,20; against a field once, at all of its seeds)
   --most-seeds N           the last look (default: 20)
   --within TIME            begin no look after a time such as 5h or 90min
   --version                print sweeper's version
@@ -46,30 +53,34 @@ def _decide(arguments: list[str]) -> int:
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
-    from sweeper.decide.arms import read_arms
+    from sweeper.decide.circumstances import check_data, describe_differences
     from sweeper.decide.judge import judge
-    from sweeper.decide.record import check_looks, check_recorded, content, write
+    from sweeper.decide.record import check_looks, check_recorded, content, show, write
     from sweeper.decide.words import answer, describe_look
     from sweeper.system.child import run
 
     own, words = split_own(arguments, _OWN)
     words = [word for word in words if word not in ("-m", "--multirun")]
-    rule = read_rule(own)
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()
-    asked = read_arms(words, rule.looks[-1])
-    recorded = check_recorded(asked.outputs, rule, asked.runs())
-    names = tuple(asked.cells)
+    asked, rule = _read(own, words)
+    field = asked.field.words() if asked.field else None
+    recorded = check_recorded(asked.outputs, rule, asked.runs(), field)
     say(f"rule: {rule.words()}")
-    told, code, ended_by = 0, 0, ""
+    if field:
+        say(field)
+    told, code, ended_by, changed = 0, 0, "", False
     while True:
-        decision = judge(names, asked.results(), rule)
+        decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
+        if decision.waits or decision.looks:
+            check_data(asked)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
             say("\n".join(describe_look(look, rule)))
         told = len(decision.looks)
         if told:
-            write(asked.outputs, content(rule, asked.runs(), decision, answer(decision, rule)))
+            said = answer(decision, rule)
+            changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field))
         if not decision.waits:
             break
         if within is not None and time.monotonic() - began >= within:
@@ -81,8 +92,28 @@ def _decide(arguments: list[str]) -> int:
         code = max(code, ended)
         if missing := asked.missing(decision.waits, decision.next_seeds):
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
-    said = answer(decision, rule, ended_by)
+    said = " ".join(filter(None, (answer(decision, rule, ended_by), describe_differences(asked))))
     if told:
-        write(asked.outputs, content(rule, asked.runs(), decision, said))
+        changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field))
+    if changed:
+        show(asked.outputs)
     say(said)
     return code
+
+
+def _read(own: dict[str, str], words: list[str]) -> tuple["Arms", Rule]:
+    """What is decided, and the rule, which of a field depends on its seeds."""
+    from sweeper.decide.arms import read_arms, read_words
+    from sweeper.decide.field import read_field, take_field
+    from sweeper.decide.newcomer import read_newcomers
+
+    against, words = take_field(words)
+    if any(word.lstrip("+").startswith("tune=") for word in words):
+        raise BadInput("tune=: decide doesn't tune; experiment=tune and sweeper.choose do, give it what they chose")
+    if against is None:
+        rule = read_rule(own)
+        return read_arms(words, rule.looks[-1]), rule
+    asked = read_words(words)
+    field = read_field(against, asked.overrides, asked.config_dir)
+    rule = read_rule(own, len(field.seeds))
+    return read_newcomers(words, field, rule.looks[-1]), rule

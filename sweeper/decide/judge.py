@@ -2,9 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from scipy.special import stdtrit
 
 from sweeper.aggregate.comparisons import Comparison, Difference, compare
 from sweeper.decide.rule import Rule
@@ -75,41 +77,55 @@ class Decision:
         return sorted(last.values(), key=lambda v: v.verdict == OPEN)
 
 
-def judge(arms: tuple[str, ...], results: Mapping[str, Mapping[int, Result]], rule: Rule) -> Decision:
+def judge(
+    arms: tuple[str, ...],
+    results: Mapping[str, Mapping[int, Result]],
+    rule: Rule,
+    pairs: Set[frozenset[str]] | None = None,
+    order: Sequence[int] | None = None,
+) -> Decision:
     """Go through the looks of which every arm in play has all seeds.
 
-    At a look the arms in play, whose seeds are all the same ones, are compared by the model of the tables, by Tukey's
-    intervals at the look's own level. A pair is different when its interval excludes 0, equivalent when it lies within
-    the margin. An arm whose pairs are all decided leaves: it gets no more seeds, and is in no later look.
+    At a look the arms in play, whose seeds are all the same ones, are compared by the model of the tables at the look's
+    own level: all pairs by Tukey's intervals; where some pairs alone are asked for, these by Student's t with
+    Bonferroni's correction for their number. A pair is different when its interval excludes 0, equivalent when it lies
+    within the margin. An arm whose pairs are all decided leaves: it gets no more seeds, and is in no later look.
 
     Args:
-        results: by arm and seed; the seeds are 1, 2, 3, ….
+        results: by arm and seed.
+        pairs: those that are to be decided; None: all.
+        order: the seeds in the order of the looks; None: 1, 2, 3, ….
     """
-    undecided = {frozenset(pair) for pair in itertools.combinations(arms, 2)}
+    undecided = {frozenset(pair) for pair in itertools.combinations(arms, 2)} if pairs is None else set(pairs)
     looks: list[Look] = []
     for k, seeds in enumerate(rule.looks):
         playing = tuple(arm for arm in arms if any(arm in pair for pair in undecided))
         if not playing:
             break
-        if any(seed not in results.get(arm, {}) for arm in playing for seed in range(1, seeds + 1)):
-            return Decision(looks, undecided, playing, seeds)
-        seen = {arm: {seed: results[arm][seed] for seed in range(1, seeds + 1)} for arm in playing}
+        first = range(1, seeds + 1) if order is None else order[:seeds]
+        if waits := tuple(arm for arm in playing if any(seed not in results.get(arm, {}) for seed in first)):
+            return Decision(looks, undecided, waits, seeds)
+        seen = {arm: {seed: results[arm][seed] for seed in first} for arm in playing}
         lost = {arm: sum(result.diverged for result in by_seed.values()) for arm, by_seed in seen.items()}
         scores = {arm: {seed: r.score for seed, r in by_seed.items()} for arm, by_seed in seen.items()}
         comparison = compare(scores, lost, 1 - rule.spent(k))
         verdicts = []
         for a, b in itertools.combinations(playing, 2):
             if frozenset((a, b)) in undecided:
-                verdicts.append(_verdict(comparison, a, b, rule))
+                verdicts.append(_verdict(comparison, a, b, rule, rule.spent(k) / len(pairs) if pairs else None))
         undecided -= {frozenset((v.a, v.b)) for v in verdicts if v.verdict != OPEN}
         looks.append(Look(seeds, rule.spent(k), playing, tuple(verdicts), {a: n for a, n in lost.items() if n}))
     return Decision(looks, undecided, (), rule.looks[-1])
 
 
-def _verdict(comparison: Comparison, a: str, b: str, rule: Rule) -> Verdict:
+def _verdict(comparison: Comparison, a: str, b: str, rule: Rule, share: float | None) -> Verdict:
+    """`share`: the level of this pair alone; None: its interval holds together with those of all other pairs."""
     if not {a, b} <= set(comparison.methods):  # one has no completed run
         return Verdict(a, b, 0, math.nan, math.nan, math.nan, OPEN)
     d = comparison.between(a, b)
+    if share is not None:
+        half = float(stdtrit(comparison.df, 1 - share / 2)) * d.error
+        d = replace(d, low=d.difference - half, high=d.difference + half)
     return Verdict(d.a, d.b, d.n, d.difference, d.low, d.high, _called(comparison, d, rule))
 
 

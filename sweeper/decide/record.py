@@ -1,5 +1,6 @@
 """`decision.json`: the rule, the arms and the looks of a decision. Everything in it follows from the runs' records."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,25 @@ from sweeper.runs.layout import DECISION_FILE
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import RECORD_BYTES
+from sweeper.system.terminal import say
 
 VERSION = 1
 
 
-def content(rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str) -> dict[str, Any]:
+def content(
+    rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str, field: str | None = None
+) -> dict[str, Any]:
     """What the file holds.
 
     Args:
-        arms: for each its runs' directories below the folder of all runs, by seed.
+        arms: for each its runs' directories by seed, below the folder of all runs; of a field's optimizer below the
+            field's.
+        field: in words.
     """
     return {
         "version": VERSION,
         "rule": rule.as_json(),
+        **({"field": field} if field else {}),
         "arms": arms,
         "looks": [look.as_json() for look in decision.looks],
         "undecided": sorted(sorted(pair) for pair in decision.open),
@@ -31,7 +38,9 @@ def content(rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: 
     }
 
 
-def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> list[dict[str, Any]]:
+def check_recorded(
+    outputs: Path, rule: Rule, arms: dict[str, list[str]], field: str | None = None
+) -> list[dict[str, Any]]:
     """The looks recorded already; none if there is no decision yet.
 
     Raises:
@@ -52,7 +61,7 @@ def check_recorded(outputs: Path, rule: Rule, arms: dict[str, list[str]]) -> lis
             f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
             "another folder: outputs=DIR"
         )
-    if own != arms:
+    if own != arms or found.get("field") != field:
         raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     return looks
 
@@ -68,5 +77,19 @@ def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decisio
             )
 
 
-def write(outputs: Path, document: dict[str, Any]) -> None:
-    write_atomically(outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode())
+def write(outputs: Path, document: dict[str, Any]) -> bool:
+    """Write the file. Returns whether it has changed."""
+    path, text = outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode()
+    with contextlib.suppress(OSError):
+        if read_file(path, RECORD_BYTES) == text:
+            return False
+    write_atomically(path, text)
+    return True
+
+
+def show(outputs: Path) -> None:
+    """Make the page of the folder anew, which shows the decision."""
+    from sweeper.report.command import report
+
+    for path in report([str(outputs)]):
+        say(f"page: {path}")

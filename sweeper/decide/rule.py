@@ -45,11 +45,13 @@ class Rule:
         return {"level": self.level, "margin": self.margin, "looks": list(self.looks)}
 
 
-def read_rule(given: dict[str, str]) -> Rule:
+def read_rule(given: dict[str, str], there: int | None = None) -> Rule:
     """The rule that the options ask for.
 
     Args:
         given: of `--level`, `--margin`, in percentage points, `--looks` and `--most-seeds` those that are given.
+        there: the number of seeds of a field; the usual rule then looks once, at all of them: the newcomer's few runs
+            are cheap, and a single look spends the whole level.
 
     Raises:
         BadInput: an option has no sense.
@@ -59,7 +61,7 @@ def read_rule(given: dict[str, str]) -> Rule:
         level = _number("--level", given["--level"], "a share between 0 and 0.5, such as 0.05")
         if not 0 < level < 0.5:
             raise BadInput(f"--level {given['--level']}: must be a share between 0 and 0.5, such as 0.05")
-    looks: tuple[int, ...] = LOOKS
+    looks: tuple[int, ...] = LOOKS if there is None else (there,)
     if "--looks" in given:
         try:
             looks = tuple(int(text) for text in given["--looks"].split(","))
@@ -73,6 +75,9 @@ def read_rule(given: dict[str, str]) -> Rule:
         if most != int(most) or not 2 <= most <= MOST_SEEDS:
             raise BadInput(f"--most-seeds {given['--most-seeds']}: must be a number of seeds from 2 to {MOST_SEEDS}")
         looks = (*(look for look in looks if look < most), int(most))
+    if there is not None and looks[-1] > there:
+        option = next(name for name in ("--most-seeds", "--looks") if name in given)
+        raise BadInput(f"{option} {given[option]}: must be at most {there}, the seeds of the field")
     return Rule(level, margin_share(given.get("--margin")), looks)
 
 

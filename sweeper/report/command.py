@@ -43,6 +43,7 @@ def report(
     """
     from sweeper.aggregate.tasks import group_tasks
     from sweeper.report.curves import read_curve
+    from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
     from sweeper.report.provenance import read_origin
     from sweeper.runs.results import read_results
@@ -52,7 +53,7 @@ def report(
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    page = build_page(results, tasks, curves, origins, margin)
+    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs))
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()

@@ -13,6 +13,7 @@ from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.report.charts import curve_data, profile_tables
 from sweeper.report.curves import MOST_EPOCHS, Curve
+from sweeper.report.decision import ShownDecision
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
@@ -34,6 +35,7 @@ FOLDER = PACKAGE / "report" / "template"
 
 SECTIONS = {
     "verdict": "Verdict",
+    "decision": "Decision",
     "ranking": "Ranking",
     "curves": "Learning curves",
     "profile": "Steps to target",
@@ -58,6 +60,7 @@ def build_page(
     curves: dict[str, Curve],
     origins: dict[str, Origin],
     margin: float | None = None,
+    decisions: Sequence[ShownDecision] = (),
 ) -> bytes:
     """The page in UTF-8.
 
@@ -65,6 +68,7 @@ def build_page(
         tasks: the tasks of the results' runs, from `group_tasks`.
         curves, origins: by the run's path, for all readable runs.
         margin: of equivalence, as a share.
+        decisions: of `sweeper.decide`, in these folders.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -91,6 +95,7 @@ def build_page(
             }
             for task in tasks
         ],
+        "decisions": decisions,
         "limits": describe_limits(tasks, runs),
         "has_curves": bool(data["curves"]),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
@@ -112,6 +117,7 @@ def build_page(
         **{name: bool(charts[name]) for name in charts},
         "curves": view["has_curves"],
         "verdict": True,
+        "decision": bool(decisions),
         "ranking": bool(tasks),
     }
     titles = _with_charts(SECTIONS, {section.name: section.short for section in charts_of})

@@ -84,13 +84,18 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
         elif dataset.get("root") is None:
             recorded = [word for word in recorded if _key(word) != "dataset.root"]
     added = [f"{_key(word)}." for word in recorded if re.match(r"\+[^+]", word)]
-    words = list(_all_values(config))
+    words = list(identity_words(config))
     said = set(map(_key, words))
     words = [f"+{word}" if _is_below(_key(word), added) else word for word in words]
     words += [word for word in recorded if _is_kept(word) and _key(word) not in said]
-    if not all(w.isprintable() and _OVERRIDE.fullmatch(w) and not _NAMES_CODE.search(w) for w in (*words, *recorded)):
+    if any(not w.isprintable() or names_code(w) for w in (*words, *recorded)):
         return ""
     return shlex.join(["python", "-m", "sweeper.train", *words])
+
+
+def names_code(word: str) -> bool:
+    """Whether an override names code, or has an interpolation: one from a stranger's record isn't to be carried out."""
+    return not _OVERRIDE.fullmatch(word) or _NAMES_CODE.search(word) is not None
 
 
 def _key(word: str) -> str:
@@ -109,7 +114,7 @@ def _is_kept(word: str) -> bool:
     return word.startswith("~") or not (is_identity(_key(word)) or _key(word) == "experiment")
 
 
-def _all_values(config: dict[str, Any]) -> list[str]:
+def identity_words(config: dict[str, Any]) -> list[str]:
     """Each group's choice, then each value of the identity, as overrides in Hydra's grammar."""
     chosen = [g for g in GROUPS if is_identity(g) and isinstance(config.get(g), dict)]
     words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]

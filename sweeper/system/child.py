@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Sequence
 from types import FrameType
 
+from sweeper.system.parent import bound_to_this_process
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -15,7 +17,7 @@ def run(command: Sequence[str]) -> int:
     Its lines on standard error are shown.
 
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
-    ignores, as by nohup, stay ignored in both.
+    ignores, as by nohup, stay ignored in both. If this process is killed, the child stops as by SIGTERM.
     """
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
@@ -29,7 +31,9 @@ def run(command: Sequence[str]) -> int:
 
     before = {one: signal.signal(one, pass_on) for one in caught}
     try:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        child = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, start_new_session=True, env=bound_to_this_process()
+        )
         for number in early:
             child.send_signal(number)
         code = child.wait()

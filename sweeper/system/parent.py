@@ -11,7 +11,21 @@ from collections.abc import Callable
 EVERY = 0.5  # seconds between two looks at the parent
 PATIENCE = 10.0  # seconds for saving the work that is under way
 
+_VARIABLE = "SWEEPER_PARENT"  # the process id of a command that has started another
 _SET_PARENT_DEATH_SIGNAL = 1  # of Linux's prctl
+
+
+def bound_to_this_process() -> dict[str, str]:
+    """The environment for a command that is to end when this process has ended, see `end_with_command`."""
+    return {**os.environ, _VARIABLE: str(os.getpid())}
+
+
+def end_with_command() -> None:
+    """Call in a command at its start. If another command started it, it stops, as by SIGTERM, when that one has
+    ended."""
+    parent = os.environ.pop(_VARIABLE, "")  # its own children have another parent
+    if parent.isdecimal():
+        end_with_parent(int(parent), lambda: os.kill(os.getpid(), signal.SIGTERM), busy=lambda: True)
 
 
 def end_with_parent(parent: int, stop: Callable[[], None], busy: Callable[[], bool]) -> None:

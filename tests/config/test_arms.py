@@ -78,10 +78,15 @@ BAD_ARMS = {
     ": optimizer=sgd": "it has no name",
     "sgd:": "the arm is empty",
     "sgd: optimizer=sgd 'seed=1": "a quote or a bracket isn't closed",
-    "sgd: optimizer=sdg": "optimizer=sdg: there is no such optimizer; did you mean 'sgd'",
+    "sgd: optimizer=sdg": "arm 'sgd': optimizer=sdg: there is no such optimizer; did you mean 'sgd'",
     "sgd: hydra/launcher=basic": "all arms share Hydra's own options",
     "lion: optimizer=lion": "arm 'lion': two arms have this name",
-    "sgd: optimizer=sgd optimizer.momntum=1": "there is no option 'optimizer.momntum'; did you mean",
+    "sgd: optimizer=sgd optimizer.momntum=1": "arm 'sgd': optimizer.momntum=1: there is no option 'optimizer.momntum'",
+    "sgd: optimizer.lr=interval(1,2)": "arm 'sgd': optimizer.lr=interval(1,2): give the values one by one",
+    "sgd: optimizer.lr=${nope}": "arm 'sgd': optimizer.lr=${nope}: ",
+    "sgd: batch_size=-1": "arm 'sgd': batch_size=-1: must be an integer of at least 1",
+    "sgd: momentum": "arm 'sgd': momentum: options are given as name=value",
+    "sgd: optimizer=sgd optimizer=adam": "arm 'sgd': optimizer=sgd optimizer=adam: optimizer is given twice",
 }
 
 
@@ -90,6 +95,11 @@ def test_an_arm_that_is_none_is_refused_in_a_line(arm):
     with pytest.raises(BadInput) as refused:
         compose_grid([*SMALL, *LION, "--arm", arm])
     assert BAD_ARMS[arm] in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_an_error_outside_of_the_arms_names_none():
+    with pytest.raises(BadInput, match=r"^optimizer\.lrr=1: there is no option"):
+        compose_grid([*SMALL, *SGD, *LION, "optimizer.lrr=1"])
 
 
 def test_arms_need_a_sweep_and_a_search_takes_none():

@@ -1,14 +1,17 @@
 """The command line of a decision: arms are trained look by look, it ends when all is decided, and it goes on."""
 
 import json
-import signal
 import subprocess
 import sys
 import time
+from html import escape
 
+import psutil
 import pytest
 from conftest import run_module
+from made_runs import make_field
 
+from sweeper.config.grid import compose_grid
 from sweeper.decide.command import main
 
 RUN = ("dataset=digits", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
@@ -22,7 +25,7 @@ FLAGS = [word for name, words in ARMS.items() for word in ("--arm", f"{name}: {w
 
 
 @pytest.mark.slow
-def test_arms_are_decided_and_one_stopped_on_the_way_goes_on(tmp_path):
+def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_path):
     """Two arms that are almost alike, one that is worse, and one that diverges."""
     asked = [*FLAGS, *RUN, "--looks", "3,4", "--margin", "30"]
     with (tmp_path / "log").open("w") as log:
@@ -32,8 +35,13 @@ def test_arms_are_decided_and_one_stopped_on_the_way_goes_on(tmp_path):
         while not any(tmp_path.glob("outputs/*/*/metrics.csv")):
             assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 143
+        (sweep,) = psutil.Process(process.pid).children()
+        process.kill()
+        process.wait()
+        _gone, alive = psutil.wait_procs([sweep], timeout=20)
+        assert not alive, "the sweep outlived its command"
+    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert "running" not in statuses
     done = run_module("decide", *asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
@@ -50,6 +58,31 @@ def test_arms_are_decided_and_one_stopped_on_the_way_goes_on(tmp_path):
     assert other.returncode == 2 and "was begun by another rule" in other.stderr and other.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_a_newcomer_is_compared_with_a_field(tmp_path):
+    """Only the newcomer is trained, with the field's recipe and seeds; the field's runs are of another device."""
+    from sweeper.datasets.data import load_run_data
+
+    task = (*RUN[:3], "optimizer=adam,lamb", "seed=2,4", "batch_size=100")
+    data = load_run_data(compose_grid(["-m", *task]).cells[0].config).digest
+    before = make_field(tmp_path / "field", *task, data=data, device="cuda", precision="bf16")
+    asked = ("against=field", "optimizer=sgd", "optimizer.lr=0.0001", *RUN[3:], "--level", "0.2")
+    done = run_module("decide", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rule, field, *told, answer = done.stdout.splitlines()
+    assert rule == "rule: looks at 2 seeds; error of all looks and pairs together at most 20 %"
+    assert field == "against=field: digits, mlp, no label noise, 1 epoch; adam, lamb; seeds 2, 4"
+    assert told[0] == "after 2 seeds:" and told[-1] == "page: outputs/report.html"
+    assert answer.startswith(
+        "Decided after 2 seeds: adam > sgd, lamb > sgd. Not made alike: device cuda in the field, "
+    )
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert sorted(record["config"]["seed"] for record in records) == [2, 4]
+    assert {record["config"]["batch_size"] for record in records} == {100}
+    assert len([*tmp_path.glob("field/*/*/run.json")]) == len(before) == 4
+    assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+
+
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0 and "--most-seeds" in capsys.readouterr().out
     assert main(["--version"]) == 0
@@ -60,3 +93,5 @@ def test_bad_input_is_refused_in_a_line(capsys):
     assert capsys.readouterr().err == "error: --margin 0: must be a number of percentage points above 0, e.g. 0.2\n"
     assert main([*RUN]) == 2
     assert capsys.readouterr().err.startswith("error: a decision needs two arms or more")
+    assert main(["tune=true", "optimizer=lion", "against=study"]) == 2
+    assert capsys.readouterr().err.startswith("error: tune=: decide doesn't tune; experiment=tune and sweeper.choose")

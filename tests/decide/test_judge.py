@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from sweeper.aggregate.comparisons import compare
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Result, judge
@@ -67,6 +68,40 @@ def test_an_arm_without_any_completed_run_gets_no_interval():
     runs["b"] = {seed: Result(math.nan, True) for seed in (1, 2, 3)}
     (look,) = judge(("a", "b"), runs, RULE).looks
     assert look.verdicts[0].verdict == OPEN and look.as_json()["pairs"][0]["low"] is None
+
+
+def test_pairs_that_are_asked_for_alone_share_the_level_by_bonferroni():
+    runs = results({"new": 0.903, "a": 0.905, "b": 0.9, "c": 0.7}, 3)
+    pairs = {frozenset(("new", other)) for other in "abc"}
+    found = judge(("new", "a", "b", "c"), runs, Rule(looks=(3,)), pairs)
+    assert {frozenset((v.a, v.b)) for v in found.verdicts()} == pairs and found.waits == ()
+    scores = {arm: {seed: r.score for seed, r in by_seed.items()} for arm, by_seed in runs.items()}
+    comparison = compare(scores)
+    assert comparison.df == 6
+    for v in found.verdicts():
+        half = stats.t.isf(0.05 / 3 / 2, 6) * comparison.between(v.a, v.b).error
+        assert (v.low, v.high) == (pytest.approx(v.difference - half), pytest.approx(v.difference + half))
+
+
+def test_seeds_are_those_that_are_given_in_their_order():
+    runs = {
+        arm: {seed + 6: r for seed, r in by_seed.items()} for arm, by_seed in results(dict(a=0.9, b=0.9), 3).items()
+    }
+    assert judge(("a", "b"), runs, Rule(looks=(2, 5)), order=(7, 8, 9, 10, 11)).looks[0].verdicts[0].n == 2
+    del runs["b"][8]
+    waiting = judge(("a", "b"), runs, Rule(looks=(2, 5)), order=(7, 8, 9, 10, 11))
+    assert waiting.waits == ("b",), "an arm that has its seeds waits for none"
+
+
+@pytest.mark.slow
+def test_a_newcomer_equal_to_a_field_is_called_different_no_more_often_than_the_level():
+    numbers, studies, field = np.random.default_rng(9), 500, "abcd"
+    pairs, wrong = {frozenset(("new", other)) for other in field}, 0
+    for _ in range(studies):
+        runs = {m: {s: Result(float(numbers.normal())) for s in range(1, 6)} for m in ("new", *field)}
+        decision = judge(("new", *field), runs, Rule(looks=(3, 5)), pairs)
+        wrong += any(v.verdict == DIFFERENT for v in decision.verdicts())
+    assert 0.01 < wrong / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
 
 
 @pytest.mark.slow

@@ -17,6 +17,9 @@ def test_options():
     assert read_rule({}) == Rule(0.05, None, (3, 5, 8, 12, 20))
     assert read_rule({"--margin": "0.2", "--level": "0.1", "--most-seeds": "10"}) == Rule(0.1, 0.002, (3, 5, 8, 10))
     assert read_rule({"--looks": "2,4", "--most-seeds": "3"}).looks == (2, 3)
+    assert read_rule({}, 5).looks == (5,) and read_rule({"--looks": "3,5"}, 5).looks == (3, 5)
+    with pytest.raises(BadInput, match="--most-seeds 6: must be at most 5, the seeds of the field"):
+        read_rule({"--most-seeds": "6"}, 5)
     assert "3, 5, 8, 12, 20 seeds" in read_rule({}).words()
 
 

@@ -64,3 +64,35 @@ os.read(os.pipe()[0], 1)
 """
     done = subprocess.run([sys.executable, "-c", code, wrong], capture_output=True, timeout=60, check=False)
     assert done.returncode == 129
+
+
+def test_a_command_stops_as_by_sigterm_when_the_one_that_started_it_was_killed(tmp_path):
+    """It ends what it does and removes its file; what it starts itself isn't bound to the first one."""
+    child = """
+import os, signal, sys, time
+from sweeper.system import parent
+
+parent.EVERY = 0.1
+assert "SWEEPER_PARENT" in os.environ
+parent.end_with_command()
+assert "SWEEPER_PARENT" not in os.environ
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(open(sys.argv[1], "w").write("stopped")))
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+    code = f"""
+import subprocess, sys, time
+from sweeper.system.parent import bound_to_this_process
+subprocess.Popen([sys.executable, "-c", {child!r}, sys.argv[1]], env=bound_to_this_process())
+time.sleep(600)
+"""
+    file = tmp_path / "file"
+    with subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True) as parent:
+        pid = int(parent.stdout.readline())
+        time.sleep(0.3)
+        assert process_started(pid) is not None
+        parent.kill()
+        deadline = time.monotonic() + 20
+        while process_started(pid) is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert file.read_text() == "stopped"

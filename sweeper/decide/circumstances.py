@@ -1,0 +1,85 @@
+"""Whether newcomers are trained on a field's images, and in what else their runs were made otherwise."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from sweeper.decide.arms import Arms
+from sweeper.runs.rows import Run, read_row
+from sweeper.system.errors import BadInput
+from sweeper.system.parent import end_with_parent
+
+_CONDITIONS = ("device", "precision")
+
+
+def check_data(asked: Arms) -> None:
+    """Check that newcomers have the field's images: by what their runs recorded or, before the first run, by reading
+    them.
+
+    Raises:
+        BadInput: they have others.
+    """
+    if asked.field is None:
+        return
+    found = {run.conditions["data"] for run in _runs(asked) if "data" in run.conditions}
+    other = (found or _read_here(next(iter(next(iter(asked.cells.values())).values())).config)) - {asked.field.data}
+    if other:
+        hashes = f"hash {other.pop()}, the field's {asked.field.data}"
+        raise BadInput(f"{asked.field.asked}: the images here are others ({hashes}), so there is no verdict")
+
+
+def describe_differences(asked: Arms) -> str:
+    """A sentence on devices, precisions and versions that the field's runs and the newcomers' don't share; "" if all
+    are the same."""
+    if asked.field is None or not (own := _runs(asked)):
+        return ""
+    theirs = _circumstances(run for runs in asked.field.runs.values() for run in runs.values())
+    here = _circumstances(own)
+    told = [
+        f"{name} {_listed(theirs.get(name))} in the field, {_listed(here.get(name))} here"
+        for name in dict.fromkeys([*theirs, *here])
+        if theirs.get(name) != here.get(name)
+    ]
+    return f"Not made alike: {'; '.join(told)}." if told else ""
+
+
+def _runs(asked: Arms) -> list[Run]:
+    """The newcomers' runs that have a record."""
+    directories = [cell.directory for by_seed in asked.cells.values() for cell in by_seed.values()]
+    rows = [read_row(str(directory), directory.name) for directory in directories if directory.is_dir()]
+    return [run for run in rows if run.configuration]
+
+
+def _circumstances(runs: Iterable[Run]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for name, value in (*((name, run.conditions.get(name)) for name in _CONDITIONS), *run.versions):
+            if value:
+                found.setdefault(name, set()).add(value)
+    return found
+
+
+def _listed(values: set[str] | None) -> str:
+    return " and ".join(sorted(values)) if values else "not recorded"
+
+
+def _read_here(config: dict[str, Any]) -> set[str]:
+    """The hash of the images, read by a process of its own; none if they aren't here, as for a cluster's runs."""
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(1, spawn, _begin, (os.getpid(),)) as pool:
+            return {pool.submit(_digest, config).result()[:8]}  # as rows have it
+    except BadInput:
+        return set()
+
+
+def _begin(parent: int) -> None:
+    end_with_parent(parent, stop=lambda: None, busy=lambda: False)
+
+
+def _digest(config: dict[str, Any]) -> str:
+    from sweeper.datasets.data import load_run_data
+
+    return load_run_data(config).digest

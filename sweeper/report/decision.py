@@ -1,0 +1,80 @@
+"""The page's section of decisions: the rule, each look at each pair, and the sentence of the end."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sweeper.aggregate.verdict import points
+from sweeper.report.tables import Cell, Line, PageTable
+from sweeper.runs.layout import DECISION_FILE
+from sweeper.system.files import read_file
+from sweeper.system.limits import RECORD_BYTES
+from sweeper.system.text import printable
+
+HEADER = ["look", "seeds", "first", "second", "n", "difference", "interval", "state"]
+
+
+@dataclass(frozen=True)
+class ShownDecision:
+    """A decision as the page shows it.
+
+    Attributes:
+        answer: the sentence of the end.
+        rule: in a sentence each, and the field, if there is one.
+        looks: a line for each look at each pair.
+    """
+
+    answer: str
+    rule: list[str] = field(default_factory=list)
+    looks: PageTable = field(default_factory=PageTable)
+
+
+def read_decisions(outputs: Iterable[str | PathLike[str]]) -> list[ShownDecision]:
+    """The decisions of folders of runs. A file that can't be read is reported in its place."""
+    paths = [Path(folder) / DECISION_FILE for folder in outputs]
+    return [_read(path) for path in paths if path.is_file()]
+
+
+def _read(path: Path) -> ShownDecision:
+    try:
+        found = json.loads(read_file(path, RECORD_BYTES))
+        return ShownDecision(printable(found["answer"]), _rule(found), _looks(found["looks"]))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        return ShownDecision(f"{DECISION_FILE} isn't a decision's file, so it isn't shown.")
+
+
+def _rule(found: dict[str, Any]) -> list[str]:
+    rule = found["rule"]
+    margin = "" if rule["margin"] is None else f" Equivalent: within ±{100 * rule['margin']:g} points."
+    said = [
+        f"Looks at {', '.join(f'{seeds:d}' for seeds in rule['looks'])} seeds, fixed before the first run. "
+        f"The error of all looks and pairs together is at most {100 * rule['level']:g} %.{margin}"
+    ]
+    return [*said, f"Compared with finished runs: {printable(found['field'])}."] if "field" in found else said
+
+
+def _looks(looks: list[dict[str, Any]]) -> PageTable:
+    table = PageTable(list(HEADER))
+    for number, look in enumerate(looks, 1):
+        for pair in look["pairs"]:
+            low, high = pair["low"], pair["high"]
+            difference, shown = pair["difference"], "–" if None in (low, high) else f"{points(low)} to {points(high)}"
+            cells = [
+                Cell(str(number), number, "number"),
+                Cell(f"{look['seeds']:d}", look["seeds"], "number"),
+                Cell(printable(pair["a"])),
+                Cell(printable(pair["b"])),
+                Cell(f"{pair['n']:d}", pair["n"], "number"),
+                Cell("–" if difference is None else points(difference), _sort(difference), "number"),
+                Cell(shown, _sort(low), "number"),
+                Cell(printable(pair["verdict"])),
+            ]
+            table.rows.append(Line(cells))
+    return table
+
+
+def _sort(number: float | None) -> float | str:
+    return "" if number is None else number
