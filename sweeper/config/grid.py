@@ -24,6 +24,7 @@ import sweeper.config.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config.arms import NO_ARM, Arm, Part, in_order, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
+from sweeper.config.compared import check_said, comparisons
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
@@ -73,6 +74,7 @@ class Grid:
     jobs: list[list[str]] = field(default_factory=list)  # the overrides of each cell, by its number; of a search none
     arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # each arm's own overrides
+    comparisons: list[dict[str, list[Path]]] = field(default_factory=list)  # the same where other axes don't differ
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -152,13 +154,14 @@ class _Expansion:
         for number, part in enumerate(parts):
             check_axes(part.texts, [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])])
         check_folder(list(cells.values()))
+        check_said(parts, found)
         options = self._launcher_options(first.texts)
         for part in parts[1:]:
             if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
-        outputs = Path(config["outputs"])
         words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
-        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words)
+        outputs, compared = Path(config["outputs"]), comparisons(parts, found)
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words, compared)
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""

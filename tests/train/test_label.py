@@ -23,7 +23,7 @@ from sweeper.train.label import VARIES_VARIABLE, label_run, what_varies
 )
 def test_a_label_has_what_varies(monkeypatch, overrides, labels):
     configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", *overrides]).cells]
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(configs)))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": configs})))
     assert sorted(map(label_run, configs)) == sorted(labels)
 
 
@@ -35,4 +35,4 @@ def test_outside_of_a_sweep_there_is_none():
 def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
     configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
     many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
-    assert what_varies(many) == ["optimizer", "epochs", "seed"]
+    assert what_varies({"": many}) == {"": ["optimizer", "epochs", "seed"]}
