@@ -127,8 +127,9 @@ class _Expansion:
         check_repeated(self.asked)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
-        if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
-            raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
+        if searches := [part.title for part in parts if part.search is not None and (len(parts) > 1 or arms)]:
+            grid = "it alone" if not arms else "each arm to it alone, or take experiment=tune, a grid for every arm"
+            raise BadInput(f"{searches[0]}: a search by Optuna is joined with nothing else; give {grid}")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
             asked = self._search(first.texts, first.dimensions, first.search)
