@@ -10,6 +10,7 @@ from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
 from sweeper.report.command import report
+from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms
 from sweeper.runs.results import read_results
 
@@ -17,9 +18,8 @@ from sweeper.runs.results import read_results
 def arm(outputs, accuracy, seeds=(1, 2, 3), **config):
     """Runs of one setting; the seeds scatter a little."""
     scatter = {1: 0.0, 2: 0.004, 3: -0.004}
-    return [
-        make_run(outputs, seed=seed, accuracy=accuracy + scatter[seed] * (1 + accuracy), **config) for seed in seeds
-    ]
+    of_seed = {seed: accuracy + scatter[seed] * (1 + accuracy) for seed in seeds}
+    return [make_run(outputs, seed=seed, accuracy=value, **config) for seed, value in of_seed.items()]
 
 
 def named(outputs, **arms):
@@ -27,7 +27,7 @@ def named(outputs, **arms):
 
 
 def rows(file):
-    with open(file, newline="") as opened:
+    with open(file, encoding="utf-8", newline="") as opened:
         return [*csv.DictReader(opened)]
 
 
@@ -97,7 +97,7 @@ def test_a_later_sweep_renames_an_arm_and_one_without_arms_takes_the_name(decay)
 
 def test_an_arm_of_several_settings_is_one_arm(tmp_path):
     lion = [run for lr in (0.1, 0.3) for run in arm(tmp_path, 0.9 + lr / 10, optimizer="lion", optimizer__lr=lr)]
-    plain = arm(tmp_path, 0.91)
+    plain = arm(tmp_path, 0.8)
     named(tmp_path, mine=lion, plain=plain)
     (task,) = group_tasks(read_results([tmp_path]).runs)
     assert [setting.label for setting in task.settings] == ["mine, lr 0.1", "mine, lr 0.3", "plain"]
@@ -136,7 +136,14 @@ def test_whatever_arms_differ_in_all_that_is_drawn_of_them_holds(tmp_path, chang
     (task,) = group_tasks(read_results([tmp_path]).runs)
     assert task.label == label and answer_task(task) == "plain > mine"
     aggregate([str(tmp_path)], None, ["latex"])
-    report([str(tmp_path)], figures=str(tmp_path / "figures") if "epochs" in change else None)
+    report([str(tmp_path)])
+
+
+def test_arms_of_several_lengths_are_no_point_of_a_figure_by_length(tmp_path):
+    named(tmp_path, plain=arm(tmp_path, 0.9), mine=arm(tmp_path, 0.8, epochs=9))
+    arm(tmp_path, 0.5, optimizer="adam")
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    assert len(tasks) == 2 and lengths_figure(tasks) is None
 
 
 def test_arms_that_other_images_judge_are_not_compared(tmp_path):
