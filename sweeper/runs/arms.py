@@ -14,7 +14,7 @@ from typing import Any
 from sweeper.runs.layout import ARMS_FILE
 from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import SWEEP_BYTES
-from sweeper.system.text import printable
+from sweeper.system.text import shortened
 
 EQUAL = " = "  # between the names of arms that have the same run; a name has no such sign
 # A run's arm, and the number of the comparison that it belongs to: of a folder the last one is the highest.
@@ -49,7 +49,7 @@ def record_arms(outputs: Path, comparisons: Iterable[Mapping[str, Sequence[Path]
 def read_arms(outputs: Path) -> dict[str, Named]:
     """The arm of each named run, by its directory relative to `outputs`; none if the file can't be read."""
     return {
-        run: (number, printable(arm))
+        run: (number, shortened(arm))
         for number, arms in enumerate(_read(outputs))
         for arm, runs in arms.items()
         for run in runs
