@@ -12,7 +12,6 @@ from made_runs import change_record, make_run, name_as_configured
 
 from sweeper.choose import main
 from sweeper.config.grid import compose_grid
-from sweeper.runs.arms import record_arms
 
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
 
@@ -294,20 +293,3 @@ def test_a_search_then_runs_with_what_it_chose(tmp_path):
     assert {name: {option: values[name][option] for option in own} for name, own in chosen.items()} == chosen
     typed = compose_grid([*preset, "optimizer.lr=0.5"]).cells
     assert [c.config["optimizer"] for c in typed] == [values[name] | {"lr": 0.5} for name in ("sgd", "radam")]
-
-
-def test_of_arms_each_has_its_choice_and_they_are_no_preset(search, tmp_path, capsys):
-    runs = {arm: [*search.glob(f"*/{arm}-*")] for arm in ("sgd", "lion")}
-    record_arms(search, [{"mine": runs["lion"], "base": runs["sgd"]}], [*runs["sgd"], *runs["lion"]])
-    assert main([str(search)]) == 0
-    told = capsys.readouterr().out
-    assert "of each arm's trials" in told
-    assert yaml.safe_load(told) == {
-        "mine": {"lr": 6e-05, "weight_decay": 1.5},
-        "base": {"lr": 0.4, "weight_decay": 1.5},
-    }
-    with (search / "search.csv").open() as file:
-        assert {(row["optimizer"], row["arm"]) for row in csv.DictReader(file)} == {("lion", "mine"), ("sgd", "base")}
-    assert main([str(search), "--write", str(tmp_path / "conf")]) == 2
-    told = "a preset has no arms; put the values of chosen.yaml into the arms"
-    assert capsys.readouterr().err == f"error: --write {tmp_path}/conf: {told}\n" and not (tmp_path / "conf").exists()

@@ -3,12 +3,14 @@
 import csv
 
 import pytest
+import yaml
 from made_runs import change_record, make_run
 
 import sweeper
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
+from sweeper.choose import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms
@@ -149,3 +151,22 @@ def test_arms_of_several_lengths_are_no_point_of_a_figure_by_length(tmp_path):
 def test_arms_that_other_images_judge_are_not_compared(tmp_path):
     named(tmp_path, plain=arm(tmp_path, 0.9), mine=arm(tmp_path, 0.8, dataset__name="mnist"))
     assert len(group_tasks(read_results([tmp_path]).runs)) == 2
+
+
+def test_of_a_grid_of_arms_each_has_its_choice_and_they_are_no_preset(tmp_path, capsys):
+    outputs, arms = tmp_path / "outputs", {"mine": [], "base": []}
+    for lr, validation in ((0.1, 0.8), (0.3, 0.9)):
+        for name, flag in (("mine", True), ("base", False)):
+            arms[name].append(make_run(outputs, optimizer__lr=lr, decay_norms_and_biases=flag))
+            change_record(arms[name][-1], result__final_val_accuracy=validation if flag else 1 - validation)
+    named(outputs, **arms)
+    assert choose([str(outputs)]) == 0
+    told = capsys.readouterr().out
+    assert "of each arm's trials" in told and yaml.safe_load(told) == {"mine": {"lr": 0.3}, "base": {"lr": 0.1}}
+    assert [(row["optimizer"], row["arm"]) for row in rows(outputs / "search.csv") if row["chosen"] == "true"] == [
+        ("sgd", "base"),
+        ("sgd", "mine"),
+    ]
+    assert choose([str(outputs), "--write", str(tmp_path / "conf")]) == 2
+    why = "a preset has no arms; put the values of chosen.yaml into the arms"
+    assert capsys.readouterr().err == f"error: --write {tmp_path}/conf: {why}\n" and not (tmp_path / "conf").exists()
