@@ -57,18 +57,19 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     for group in by_task.values():
         digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
         config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
-        found.append(TaskRuns("", config, group, {text: named[text][1] for text in group if text in named}))
+        arms = {text: arm for text in group if (arm := named.get(text, (None, ""))[1])}
+        found.append(TaskRuns("", config, group, arms))
     for task, label in zip(found, task_labels([task.config for task in found]), strict=True):
         task.label = label
     return sorted(found, key=_order)
 
 
 def _last_arms(runs: Iterable[Run]) -> dict[str, tuple[tuple[int, str], str]]:
-    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there."""
+    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there if any."""
     found: dict[str, tuple[tuple[int, str], str]] = {}
     for run in runs:
-        if run.comparison is not None and run.arm is not None:
-            own = run.comparison, run.arm
+        if run.comparison is not None:
+            own = run.comparison, run.arm or ""
             found[run.configuration] = max(found.get(run.configuration, own), own)
     return found
 

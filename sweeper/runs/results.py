@@ -216,7 +216,7 @@ def _name_arms(runs: list[Run]) -> None:
         run.values.pop(ARM, None)
         run.comparison = None
         if named is not None:
-            run.values[ARM] = named[1]
+            run.values |= {ARM: named[1]} if named[1] else {}
             run.comparison = named[0], os.path.abspath(os.path.join(run.path, "..", ".."))
 
 

@@ -48,7 +48,7 @@ class Run:
         versions: of sweeper and the libraries; empty if none were recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
-        comparison: the arms with which its own is compared, as a number and their folder; None without an arm.
+        comparison: the arms with which it is compared, as a number and their folder; None without arms.
     """
 
     path: str

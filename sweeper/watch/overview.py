@@ -115,7 +115,7 @@ class Watcher:
             for planned in sweep.runs:
                 runs[planned.path] = seen = _as_planned(planned, sweep, runs.get(planned.path))
                 if (named := arms.of(planned.path)) is not None:
-                    seen.settings[ARM] = named[1]
+                    seen.settings[ARM] = named[1] or None
         return _overview(runs, live, now)
 
     def _read(self, path: str, name: str) -> Run:

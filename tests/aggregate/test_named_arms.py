@@ -170,3 +170,16 @@ def test_of_a_grid_of_arms_each_has_its_choice_and_they_are_no_preset(tmp_path, 
     assert choose([str(outputs), "--write", str(tmp_path / "conf")]) == 2
     why = "a preset has no arms; put the values of chosen.yaml into the arms"
     assert capsys.readouterr().err == f"error: --write {tmp_path}/conf: {why}\n" and not (tmp_path / "conf").exists()
+
+
+def test_several_changes_of_one_baseline_are_compared_together(decay):
+    outputs, own = decay
+    constant = arm(outputs, 0.8, decay_norms_and_biases=True, schedule={"name": "constant"})
+    named(outputs, decayed=own[:3], constant=constant)
+    task = max(group_tasks(read_results([outputs]).runs), key=lambda task: len(task.settings))
+    assert answer_task(task) == "decayed > undecayed > constant"
+    assert task.arms_differ_in() == ["decay_norms_and_biases", "schedule"]
+    again = arm(outputs, 0.7, decay_norms_and_biases=True, schedule={"name": "step"})
+    named(outputs, decayed=own[:3], constant=again)  # the name is another setting's now
+    task = max(group_tasks(read_results([outputs]).runs), key=lambda task: len(task.settings))
+    assert answer_task(task) == "decayed > undecayed > sgd > constant"

@@ -18,10 +18,35 @@ def test_the_last_sweep_with_a_run_names_it(tmp_path):
         "digits-mlp/c": "mine",
     }
     record_arms(tmp_path, [{"base": [b]}], [b])
-    named = read_arms(tmp_path)
-    assert named["digits-mlp/b"] == (1, "base") and named["digits-mlp/c"] == (0, "mine")
+    assert read_arms(tmp_path) == {
+        "digits-mlp/a": (1, "plain"),
+        "digits-mlp/b": (1, "base"),
+        "digits-mlp/c": (1, "mine"),
+    }
     record_arms(tmp_path, [], [a, c])  # a sweep without arms
-    assert read_arms(tmp_path) == {"digits-mlp/b": (0, "base")}
+    assert read_arms(tmp_path) == {"digits-mlp/b": (1, "base")}
+
+
+def test_comparisons_with_one_baseline_are_one(tmp_path):
+    base, a, b, c, d = runs(tmp_path, "base", "a", "b", "c", "d")
+    record_arms(tmp_path, [{"base": [base], "first": [a]}], [base, a])
+    record_arms(tmp_path, [{"other": [b], "another": [c]}], [b, c])
+    record_arms(tmp_path, [{"base": [base], "second": [d]}], [base, d])
+    number = {run.removeprefix("digits-mlp/"): found for run, (found, _) in read_arms(tmp_path).items()}
+    assert number == {"base": 2, "a": 2, "d": 2, "b": 1, "c": 1}
+
+
+def test_a_name_that_is_given_anew_leaves_the_runs_that_it_had(tmp_path):
+    base, old, new, seed = runs(tmp_path, "base", "old", "new", "new-seed2")
+    record_arms(tmp_path, [{"base": [base], "mine": [old]}], [base, old])
+    record_arms(tmp_path, [{"base": [base], "mine": [new, seed]}], [base, new, seed])
+    record_arms(tmp_path, [{"base": [base], "mine": [new]}], [base, new])  # fewer seeds of the same arm
+    assert {run: arm for run, (_, arm) in read_arms(tmp_path).items()} == {
+        "digits-mlp/base": "base",
+        "digits-mlp/old": "",
+        "digits-mlp/new": "mine",
+        "digits-mlp/new-seed2": "mine",
+    }
 
 
 def test_a_sweep_of_no_named_run_writes_nothing(tmp_path):
