@@ -65,13 +65,20 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
 
 
 def _last_arms(runs: Iterable[Run]) -> dict[str, tuple[tuple[int, str], str]]:
-    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there if any."""
-    found: dict[str, tuple[tuple[int, str], str]] = {}
+    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there if any.
+
+    Comparisons that have a configuration in common, such as the same arms with other seeds, count as the last of them.
+    """
+    seen: dict[str, set[tuple[tuple[int, str], str]]] = {}
     for run in runs:
         if run.comparison is not None:
-            own = run.comparison, run.arm or ""
-            found[run.configuration] = max(found.get(run.configuration, own), own)
-    return found
+            seen.setdefault(run.configuration, set()).add((run.comparison, run.arm or ""))
+    whole = {comparison: comparison for found in seen.values() for comparison, _ in found}
+    for found in seen.values():
+        joined = {whole[comparison] for comparison, _ in found}
+        if len(joined) > 1:
+            whole = {one: max(joined) if last in joined else last for one, last in whole.items()}
+    return {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
 
 
 def _by_arm(config_of: dict[str, Config], comparison_of: dict[str, Any]) -> dict[str, Config]:

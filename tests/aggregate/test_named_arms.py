@@ -183,3 +183,14 @@ def test_several_changes_of_one_baseline_are_compared_together(decay):
     named(outputs, decayed=own[:3], constant=again)  # the name is another setting's now
     task = max(group_tasks(read_results([outputs]).runs), key=lambda task: len(task.settings))
     assert answer_task(task) == "decayed > undecayed > sgd > constant"
+
+
+def test_the_same_arms_with_other_seeds_are_the_same_comparison(tmp_path):
+    """As `sweeper.decide` adds seeds to the arms that are still open."""
+    changes = ({}, {"batch_size": 8}, {"batch_size": 16})
+    all_of = [arm(tmp_path, accuracy, **change) for accuracy, change in zip((0.9, 0.85, 0.7), changes, strict=True)]
+    a, b, c = all_of
+    named(tmp_path, a=a[:2], b=b[:2], c=c)
+    named(tmp_path, a=a[2:], b=b[2:])
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    assert answer_task(task) == "a > b > c"
