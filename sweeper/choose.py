@@ -27,6 +27,7 @@ from sweeper.config.schema import PRECISIONS
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
+from sweeper.runs.rows import ARM
 from sweeper.system.command import Parser, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
@@ -70,6 +71,7 @@ def choose(
     options = searched_options(task)
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
+    columns += [ARM] * (task.noun == "arm")
     text = describe_choice(task, options)
     tuned = tunings(task)
     said = text + "".join(printable(f"# {describe_tuning(one)}") + "\n" for one in tuned)
@@ -97,6 +99,8 @@ def _preset(
     task: Task, options: list[str], folder: Path, name: str, source: str, replace: bool
 ) -> tuple[dict[Path, bytes], list[Path]]:
     """The preset's files, and those of another choice that go."""
+    if task.noun == "arm":
+        raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
     if folder.resolve().name == "optimizer":
         raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
     values = {}
@@ -142,7 +146,7 @@ def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:
 
 def describe_choice(task: Task, options: list[str]) -> str:
     """The chosen values as YAML; comments tell how many trials there were, and which values lie at the grid's edge."""
-    lines = [f"# {task_title(task)}: of each optimizer's trials the one of highest final"]
+    lines = [f"# {task_title(task)}: of each {task.noun}'s trials the one of highest final"]
     lines += ["# accuracy on validation images, which are held out from training and are no test images."]
     for setting in chosen_settings(task):
         tried = tried_settings(task, setting.optimizer)
@@ -163,7 +167,8 @@ def describe_choice(task: Task, options: list[str]) -> str:
 def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
     chosen = {setting.label for setting in chosen_settings(task)}
     return [
-        {"optimizer": setting.optimizer, **_values(setting, options), "chosen": setting.label in chosen}
+        {"optimizer": setting.row["optimizer"], **_values(setting, options), "chosen": setting.label in chosen}
+        | {ARM: setting.arm}
         | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed", "n_pruned")}
         | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
         for setting in task.settings

@@ -39,9 +39,10 @@ def columns() -> str:
         table(("column", "form", ""), (_result(n, meanings) for n in COLUMNS)),
     ]
     parts += ["Then every other value of the configuration by its dotted name, in the order of the alphabet."]
+    parts[-1] += " Last `arm`, where a sweep had arms."
     parts += ["## `summary.csv`", "A row a configuration, over its seeds."]
     parts += [table(("columns", ""), [(" ".join(f"`{name}`" for name in names), text) for names, text in blocks])]
-    parts += [f"Then {summary['differing']}. Last `mixed`: {summary['mixed']}."]
+    parts += [f"Then {summary['differing']}. Then `mixed`: {summary['mixed']}. Last `arm`, where a sweep had arms."]
     parts += ["## `metrics.csv`", "A row an epoch."]
     parts += [table(("column", ""), [(f"`{name}`", metrics.get(name, "")) for name in METRICS])]
     parts += [

@@ -74,6 +74,7 @@ class Comparison:
         df: the residual's degrees of freedom.
         scatter: the method that scatters plainly more than the others, if one does.
         ignored: the number of scores that are no finite number; they count as missing.
+        noun: what a method is, in words.
     """
 
     methods: tuple[str, ...]
@@ -84,6 +85,7 @@ class Comparison:
     df: int
     scatter: Scatter | None = None
     ignored: int = 0
+    noun: str = "optimizer"
 
     @cached_property
     def order(self) -> Order:
@@ -104,7 +106,9 @@ class Comparison:
         return next(d for d in self.differences if {d.a, d.b} == {a, b})
 
 
-def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: float = LEVEL) -> Comparison:
+def compare(
+    scores: Scores, diverged: Mapping[str, int] | None = None, level: float = LEVEL, noun: str = "optimizer"
+) -> Comparison:
     """Fit score ~ method + seed and compare all pairs (Tukey 1953; Kramer 1956).
 
     Seeds are blocks: their effects are eliminated, and only methods that a chain of common seeds connects are compared.
@@ -114,6 +118,7 @@ def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: fl
         scores: of the completed runs. A method without any is compared with none.
         diverged: the number of diverged runs by method.
         level: of all intervals together.
+        noun: what a method is, in words.
     """
     cells = {m: {s: v for s, v in by_seed.items() if math.isfinite(v)} for m, by_seed in scores.items()}
     ignored = sum(len(scores[m]) - len(cells[m]) for m in scores)
@@ -150,6 +155,7 @@ def compare(scores: Scores, diverged: Mapping[str, int] | None = None, level: fl
         design.df,
         plain_scatter(dict(zip(methods, residuals, strict=True))) if deviation > 0 else None,
         ignored,
+        noun,
     )
 
 

@@ -121,15 +121,15 @@ def _order(comparison: Comparison) -> str:
 def _no_interval(comparison: Comparison) -> str:
     """Why there is no interval at all."""
     if len(comparison.methods) < 2:
-        return "one optimizer only" if comparison.methods else "no completed run"
+        return f"one {comparison.noun} only" if comparison.methods else "no completed run"
     if all(d.n == 0 for d in comparison.differences):
-        return "no two optimizers have a seed in common"
+        return f"no two {comparison.noun}s have a seed in common"
     if comparison.df == 0 and max(d.n for d in comparison.differences) == 1:
         return "one seed tells nothing of chance; three or more give intervals"
     if comparison.df == 0:
         return "too few seeds in common for an interval"
     if all(d.difference == 0 for d in comparison.differences):
-        return "all optimizers have the same result in every seed"
+        return f"all {comparison.noun}s have the same result in every seed"
     return "every seed shows the same difference, so there is no scatter to judge it by"
 
 
@@ -178,7 +178,8 @@ def _limits(comparison: Comparison) -> list[str]:
         said.append("No seed connects some pairs, so these have no interval.")
     chance = chance_lead(len(comparison.methods), n) if n > 1 else 0.0
     if chance >= RARE:
-        equal = f"{len(comparison.methods)} equal optimizers {'one' if len(comparison.methods) == 2 else 'some pair'}"
+        equal = f"{len(comparison.methods)} equal {comparison.noun}s"
+        equal += " one" if len(comparison.methods) == 2 else " some pair"
         share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
         said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sweeper.aggregate.labels import text
+from sweeper.aggregate.labels import BY_ARM, text
 from sweeper.aggregate.latex import in_latex
 from sweeper.aggregate.references import key_of
 from sweeper.aggregate.search import searches
@@ -23,7 +23,7 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Map
     if not tasks:
         return "% No run has finished yet.\n"
     every = list({run.path: run for task in (*tasks, *searched) for run in task.runs()}.values())
-    said = [rf"\paragraph{{Experimental setup.}} We compare {_optimizers(tasks)} on {_tasks(tasks)}."]
+    said = [rf"\paragraph{{Experimental setup.}} We compare {_compared(tasks)} on {_tasks(tasks)}."]
     unknown = [name for name in _names(tasks) if key_of(name) is None]
     said += [f"% No reference is known for {', '.join(unknown)}."] if unknown else []
     said += [in_latex(sentence) for sentence in (*_recipe(tasks), *_settings(tasks))]
@@ -33,13 +33,16 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Map
     return "\n".join(said) + "\n"
 
 
-def _optimizers(tasks: Iterable[Task]) -> str:
+def _compared(tasks: Sequence[Task]) -> str:
+    """The optimizers with their references, after the arms if there are some."""
     cited = [(name, key_of(name)) for name in _names(tasks)]
-    return ", ".join(in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited)
+    optimizers = ", ".join(in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited)
+    arms = sorted({setting.arm for task in tasks for setting in task.compared if setting.arm})
+    return f"the arms {in_latex(', '.join(arms))} of {optimizers}" if arms else optimizers
 
 
 def _names(tasks: Iterable[Task]) -> list[str]:
-    return sorted({setting.optimizer for task in tasks for setting in task.compared})
+    return sorted({setting.row["optimizer"] for task in tasks for setting in task.compared})
 
 
 def _tasks(tasks: Sequence[Task]) -> str:
@@ -49,7 +52,7 @@ def _tasks(tasks: Sequence[Task]) -> str:
 def _recipe(tasks: Sequence[Task]) -> list[str]:
     """Seeds, batch size, schedule."""
     seeds = sorted({seed for task in tasks for setting in task.compared for seed in setting.scores()})
-    batch = sorted({task.config["batch_size"] for task in tasks})
+    batch = sorted({task.config["batch_size"] for task in tasks}, key=lambda size: (size == BY_ARM, size))
     schedules = sorted({text(task.config["schedule"].get("name")) for task in tasks})
     decayed = {task.config.get("decay_norms_and_biases") for task in tasks}
     said = [

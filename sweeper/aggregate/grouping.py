@@ -1,14 +1,20 @@
-"""Groups runs into tasks: what determines a result but optimizer and seed, and the content of the data."""
+"""Groups runs into tasks: what determines a result but optimizer and seed, and the content of the data.
+
+Arms that a sweep compared are one task, in whatever they differ but the images that judge them.
+"""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper.aggregate.labels import task_labels
+from sweeper.aggregate.labels import BY_ARM, differing, task_labels, texts
 from sweeper.aggregate.task_config import Config, task_configs
 from sweeper.runs.rows import Run
 from sweeper.system.text import printable
+
+# What images judge a run: arms that differ in them aren't compared.
+JUDGED_BY = tuple(f"dataset.{name}" for name in ("name", "loader", "test_limit", "test_fraction", "image_size"))
 
 
 @dataclass
@@ -18,11 +24,13 @@ class TaskRuns:
     Attributes:
         config: what determines the task, see `task_config`, and the content of its `data`.
         runs: by their configuration, as JSON.
+        arms: the name of each configuration that is in an arm; the last one of several.
     """
 
     label: str
     config: Config
     runs: dict[str, list[Run]]
+    arms: dict[str, str]
 
 
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
@@ -32,7 +40,8 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     """
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
-    config_of = task_configs(configs)
+    named = _last_arms(readable)
+    config_of = _by_arm(task_configs(configs), {text: comparison for text, (comparison, _) in named.items()})
     key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
     known: dict[str, set[str]] = {}
     for run in readable:
@@ -48,10 +57,55 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     for group in by_task.values():
         digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
         config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
-        found.append(TaskRuns("", config, group))
+        arms = {text: arm for text in group if (arm := named.get(text, (None, ""))[1])}
+        found.append(TaskRuns("", config, group, arms))
     for task, label in zip(found, task_labels([task.config for task in found]), strict=True):
         task.label = label
     return sorted(found, key=_order)
+
+
+def _last_arms(runs: Iterable[Run]) -> dict[str, tuple[tuple[int, str], str]]:
+    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there if any.
+
+    Comparisons that have a configuration in common, such as the same arms with other seeds, count as the last of them.
+    """
+    seen: dict[str, set[tuple[tuple[int, str], str]]] = {}
+    for run in runs:
+        if run.comparison is not None:
+            seen.setdefault(run.configuration, set()).add((run.comparison, run.arm or ""))
+    whole = {comparison: comparison for found in seen.values() for comparison, _ in found}
+    for found in seen.values():
+        joined = {whole[comparison] for comparison, _ in found}
+        if len(joined) > 1:
+            whole = {one: max(joined) if last in joined else last for one, last in whole.items()}
+    return {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
+
+
+def _by_arm(config_of: dict[str, Config], comparison_of: dict[str, Any]) -> dict[str, Config]:
+    """The same, with `BY_ARM` in place of what differs between the arms of a comparison."""
+    members: dict[Any, list[str]] = {}
+    for text, comparison in comparison_of.items():
+        members.setdefault(comparison, []).append(text)
+    found = dict(config_of)
+    for group in members.values():
+        names = [n for n in differing([texts(config_of[text]) for text in group]) if n not in JUDGED_BY]
+        for text in group:
+            found[text] = _without(config_of[text], names)
+    return found
+
+
+def _without(config: Config, names: Iterable[str]) -> Config:
+    """The configuration with `BY_ARM` for the options of these names, and for the whole of a group that is compared."""
+    found = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
+    for name in names:
+        group, dot, option = name.partition(".")
+        if not dot:
+            found[group] = BY_ARM
+        elif group in ("model", "schedule", "noise"):
+            found[group] = {"name": BY_ARM}
+        else:
+            found.setdefault(group, {})[option.partition(".")[0]] = BY_ARM
+    return found
 
 
 def plain(value: Any) -> Any:
@@ -70,6 +124,6 @@ def _order(task: TaskRuns) -> tuple[Any, ...]:
         task.config["model"]["name"],
         noise["name"],
         noise.get("rate") or 0,
-        task.config["epochs"],
+        str(task.config["epochs"]).rjust(20),
         task.label,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from sweeper.runs.identity import PRECISION, flat
 
 Texts = dict[str, str]  # values as text by dotted name
+BY_ARM = "by arm"  # in a task's configuration, the value of what differs between the arms that it compares
 
 
 def texts(config: dict[str, Any]) -> Texts:
@@ -28,19 +29,23 @@ def differing(configs: Sequence[Texts]) -> list[str]:
 
 def is_clean(noise: dict[str, Any]) -> bool:
     """Whether there is no label noise. For human labels `rate` stays 0, since their rate follows from the file."""
-    return not noise.get("rate") and noise.get("kind") != "human"
+    return not noise.get("rate") and noise.get("kind") != "human" and noise.get("name") != BY_ARM
 
 
 def noise_words(noise: dict[str, Any]) -> str:
     """E.g. `20 % symmetric label noise`."""
     if is_clean(noise):
         return "no label noise"
+    if noise["name"] == BY_ARM:
+        return f"label noise {BY_ARM}"
     rate = f"{100 * noise['rate']:g} % " if noise.get("rate") else ""
     return f"{rate}{noise.get('name')} label noise"
 
 
-def length_words(epochs: int) -> str:
-    """`1 epoch`, `8 epochs`."""
+def length_words(epochs: int | str) -> str:
+    """`1 epoch`, `8 epochs`, `epochs by arm`."""
+    if epochs == BY_ARM:
+        return f"epochs {BY_ARM}"
     return f"{epochs} epoch{'s' * (epochs != 1)}"
 
 
@@ -64,10 +69,20 @@ def set_apart_by(tasks: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({name for group in groups for name in telling([_task_texts(tasks[k]) for k in group])})
 
 
-def setting_labels(optimizers: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:
-    """A label for each setting: the optimizer and, if it has several settings, the options that differ."""
+def method_names(arms: Sequence[str | None], optimizers: Sequence[str]) -> list[str]:
+    """What each setting belongs to in a comparison: its arm, or its optimizer without one.
+
+    An arm of several optimizers is several: `cosine, sgd` and `cosine, lion`.
+    """
+    names = [arm or optimizer for arm, optimizer in zip(arms, optimizers, strict=True)]
+    several = {name: len({o for n, o in zip(names, optimizers, strict=True) if n == name}) > 1 for name in names}
+    return [f"{n}, {o}" if several[n] else n for n, o in zip(names, optimizers, strict=True)]
+
+
+def setting_labels(methods: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:
+    """A label for each setting: the method and, if it has several settings, the options that differ."""
     values = [texts(config) for config in configs]
-    labels = list(optimizers)
+    labels = list(methods)
     for group in _alike(labels):
         for name in differing([values[k] for k in group]):
             for k in group:
@@ -78,10 +93,15 @@ def setting_labels(optimizers: Sequence[str], configs: Sequence[dict[str, Any]])
 def _heads(tasks: Sequence[dict[str, Any]]) -> list[str]:
     several = len({task["epochs"] for task in tasks}) > 1
     return [
-        f"{task['dataset']['name']}, {task['model']['name']}, {noise_words(task['noise'])}"
+        f"{task['dataset']['name']}, {_model_words(task)}, {noise_words(task['noise'])}"
         + (f", {length_words(task['epochs'])}" if several else "")
         for task in tasks
     ]
+
+
+def _model_words(task: dict[str, Any]) -> str:
+    name: str = task["model"]["name"]
+    return f"model {BY_ARM}" if name == BY_ARM else name
 
 
 def _alike(labels: Sequence[str]) -> list[list[int]]:

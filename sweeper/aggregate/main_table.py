@@ -42,7 +42,7 @@ def main_table(tasks: Sequence[Task]) -> str:
     parts = [
         tabular(
             "l" * (1 + len(columns)),
-            ["optimizer", *(heads[k] for k in columns)],
+            [shown[0].noun, *(heads[k] for k in columns)],
             [[r[0], *(r[1 + k] for k in columns)] for r in rows],
         )
         for columns in _beside(titles, shared)
@@ -103,24 +103,25 @@ def _cell(task: Task, marks: Marks, optimizer: str) -> str:
 def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str], shared: str) -> str:
     said = [rf"Final test accuracy (\%), mean $\pm$ standard deviation over n seeds{': ' * bool(shared)}"]
     said[0] += f"{in_latex(shared)}."
+    noun = tasks[0].noun
     tests = [describe_test(task) for task in tasks]
     alike = len(set(tests)) == 1
     if any(one.best for one in marks):
         said.append("Bold: the best.")
     if any(one.letters for one in marks):
         said.append("Underlined: not significantly below it.")
-        said.append("Two optimizers share a letter exactly if neither is significantly better.")
+        said.append(f"Two {noun}s share a letter exactly if neither is significantly better.")
         said.append(
-            r"Test: a pooled block model per task, score $\sim$ optimizer + seed, and Tukey's simultaneous 95\,\% "
+            rf"Test: a pooled block model per task, score $\sim$ {noun} + seed, and Tukey's simultaneous 95\,\% "
             r"intervals of all pairs~\cite{tukey1953,kramer1956}; letters after~\cite{piepho2004}."
         )
     each = [f"{name}: {test}" if name else test for name, test in zip(names, tests, strict=True)]
     said.append(in_latex(f"{tests[0] if alike else '; '.join(each)}."))
     diverged = [(task, setting) for task in tasks for setting in task.compared if setting.diverged()]
     if diverged:
-        said.append(rf"{DAGGER}Some seeds diverged: the mean is of the others, and the optimizer wins no pair.")
+        said.append(rf"{DAGGER}Some seeds diverged: the mean is of the others, and the {noun} wins no pair.")
     if any(task.chosen_by == "validation" for task in tasks):
-        said.append("Of several settings of an optimizer, the one of highest validation accuracy.")
+        said.append(f"Of several settings of an {noun}, the one of highest validation accuracy.")
     said += [in_latex(sentence) for sentence in describe_own_schedules(tasks)]
     return "\n".join(said)
 
@@ -140,7 +141,7 @@ def _beside(titles: Sequence[Sequence[str]], shared: Sequence[str]) -> list[list
 
 
 def _order(tasks: Sequence[Task]) -> list[str]:
-    """All optimizers, by their mean place in the tasks' orders."""
+    """All methods, by their mean place in the tasks' orders."""
     places: dict[str, list[int]] = {}
     for task in tasks:
         for place, setting in enumerate(task.compared):

@@ -24,7 +24,7 @@ def paper_files(tasks: Sequence[Task], margin: float | None = None) -> dict[str,
     """
     shown = shown_tasks(tasks)
     compute = {run.path: read_compute(run.path) for task in tasks for run in task.runs()}
-    names = sorted({setting.optimizer for task in shown for setting in task.compared})
+    names = sorted({setting.row["optimizer"] for task in shown for setting in task.compared})
     keys = [*STATISTICS, *(key for key in map(key_of, names) if key)]
     keys += ["dodge2019"] if searches(tasks) else []
     keys += ["demsar2006"] if compare_tasks(shown) else []

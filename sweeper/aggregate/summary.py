@@ -9,7 +9,7 @@ from sweeper.aggregate.grouping import group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import PRECISION, is_identity
 from sweeper.runs.results import COLUMNS
-from sweeper.runs.rows import Run
+from sweeper.runs.rows import ARM, Run
 from sweeper.runs.status import Status
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
@@ -30,9 +30,9 @@ class Block:
 
     @property
     def tuned(self) -> bool:
-        """Whether an optimizer has several settings, all of them judged on held-out images."""
+        """Whether an optimizer or an arm has several settings, all of them judged on held-out images."""
         finished = [row for row in self.rows if row["n"]]
-        several = len({row["optimizer"] for row in finished}) < len(finished)
+        several = len({(row[ARM], row["optimizer"]) for row in finished}) < len(finished)
         return several and all(row[f"{VALIDATION}_mean"] is not None for row in finished)
 
 
@@ -59,6 +59,7 @@ class Summary:
             *figures,
             *self.differing,  # the dotted names of other values in which rows with the same choices differ
             "mixed",  # conditions outside the identity that differ between the runs, such as the device
+            *([ARM] if any(row[ARM] for row in self.rows) else []),
         ]
 
 
@@ -71,7 +72,12 @@ def summarize(runs: Iterable[Run]) -> Summary:
     tasks = group_runs(runs)
     differing = _differing([group[0].values for task in tasks for group in task.runs.values()])
     blocks = [
-        Block(task.label, sorted((summary_row(group, differing) for group in task.runs.values()), key=_order))
+        Block(
+            task.label,
+            sorted(
+                (summary_row(group, differing, task.arms.get(text)) for text, group in task.runs.items()), key=_order
+            ),
+        )
         for task in tasks
     ]
     return Summary(blocks, differing)
@@ -95,14 +101,14 @@ def describe_mixture(runs: Iterable[Run]) -> str:
     )
 
 
-def summary_row(group: list[Run], differing: Iterable[str] = ()) -> Row:
-    """The row of runs of one configuration."""
+def summary_row(group: list[Run], differing: Iterable[str] = (), arm: str | None = None) -> Row:
+    """The row of runs of one configuration, and the name of its arm if it is in one."""
     first = group[0].values
     statuses = [run.status for run in group]
     row = {name: first.get(name) for name in (*HEAD, *differing)}
     row |= {"n": statuses.count(Status.COMPLETED), "n_diverged": statuses.count(Status.DIVERGED)}
     row |= {"n_failed": statuses.count(Status.FAILED), "n_pruned": statuses.count(Status.PRUNED)}
-    row |= {"mixed": describe_mixture(group) or None}
+    row |= {"mixed": describe_mixture(group) or None, ARM: arm}
     for figure in (*FIGURES, VALIDATION):
         finals = [run.values.get(figure) for run in group if run.status is Status.COMPLETED]
         values: list[float] = [] if None in finals else [value for value in finals if value is not None]
@@ -117,7 +123,7 @@ def _differing(rows: list[Row]) -> list[str]:
     A group's value, such as `optimizer.momentum`, is compared only between rows with the same optimizer, since other
     optimizers may not have it.
     """
-    names = sorted({name for row in rows for name in row if name not in COLUMNS and is_identity(name)})
+    names = sorted({name for row in rows for name in row if name not in (*COLUMNS, ARM) and is_identity(name)})
     first: dict[tuple[str, Any], Any] = {}
     differing = set()
     for row in rows:

@@ -8,6 +8,7 @@ from typing import Any
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.latex import in_latex, tabular
 from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
+from sweeper.runs.rows import ARM
 
 BEST = "best epoch (chosen on test)"
 FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST, VALIDATION: "validation"}
@@ -50,14 +51,20 @@ def to_csv(columns: list[str], rows: Iterable[Row]) -> bytes:
 def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     """Put values that all rows share into the title, and those that differ within a task into columns.
 
+    The first column names what is compared: the arm or, without one, the optimizer.
+
     Tuned settings are ranked by validation accuracy, and their test accuracy isn't shown.
 
     Args:
         answers: a line for each task, by its label.
     """
     rows, blocks = summary.rows, summary.blocks
-    shared = [name for name in HEAD if name != "optimizer" and len({row[name] for row in rows}) == 1]
-    columns = ["optimizer", *(name for name in (*HEAD, *summary.differing) if _differs(name, blocks))]
+    by_arm = any(row[ARM] for row in rows)
+    shared = [name for name in HEAD if (by_arm or name != "optimizer") and len({row[name] for row in rows}) == 1]
+    own = {name for name in (*HEAD, *summary.differing) if _differs(name, blocks)}
+    if not any(row[ARM] not in (None, row["optimizer"]) for row in rows):
+        own -= {"optimizer"}  # the first column says it
+    columns = [name for name in (*HEAD, *summary.differing) if name in own]
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
@@ -66,12 +73,18 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     kind = "" if len(figures) > len(FIGURES) else "validation " if any(tuned) else "test "
     return Shown(
         f"{words}{': ' if words else ''}{kind}accuracy, mean ± standard deviation over n seeds",
-        [*map(_heading, columns), *(FIGURE_NAMES[f] for f in figures), *(name.removeprefix("n_") for name in counts)],
+        [
+            "arm" if by_arm else "optimizer",
+            *map(_heading, columns),
+            *(FIGURE_NAMES[f] for f in figures),
+            *(name.removeprefix("n_") for name in counts),
+        ],
         [
             ShownBlock(
                 ": ".join(filter(None, (block.label * several, (answers or {}).get(block.label, "")))),
                 [
                     [
+                        row[ARM] or row["optimizer"],
                         *(text(row[name]) for name in columns),
                         *(accuracy(row, f) if (f == VALIDATION) == block.tuned else "–" for f in figures),
                         *(str(row[c]) for c in counts),
@@ -92,7 +105,7 @@ def _ranked(block: Block) -> list[Row]:
 
 def _differs(name: str, blocks: Sequence[Block]) -> bool:
     """Whether a value differs within a task. What differs between tasks stands in their labels."""
-    return name != "optimizer" and any(len({text(row[name]) for row in block.rows}) > 1 for block in blocks)
+    return any(len({text(row[name]) for row in block.rows}) > 1 for block in blocks)
 
 
 def accuracy(row: Row, figure: str) -> str:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline
-from sweeper.aggregate.labels import set_apart_by, texts
+from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
@@ -37,10 +37,10 @@ def answer_task(task: Task, margin: float | None = None) -> str:
     if not task.comparison.methods:
         return "Every finished run on this task diverged, so there is no verdict."
     if task.chosen_by == "test":
-        return "No verdict between optimizers: settings were chosen by test accuracy."
+        return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
     if len(task.compared) == 1:
         (only,) = task.compared
-        return f"There is one optimizer only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
+        return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
 
 
@@ -55,8 +55,8 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         return said
     if task.chosen_by == "test":
         said.append(
-            "Some optimizers were run with several settings and no images were held out for validation, so the best by "
-            "test accuracy stands here."
+            f"Some {task.noun}s were run with several settings and no images were held out for validation, so the best "
+            "by test accuracy stands here."
         )
         return [*said, "That flatters whoever was given more settings."]
     if len(task.compared) == 1:
@@ -66,7 +66,9 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         said += describe_comparison(task.comparison, margin)
         said += describe_seeds(task.comparison, _seconds_of_a_seed(task))
     if task.chosen_by == "validation":
-        said.append("Of several settings of an optimizer, the one of highest validation accuracy stands here.")
+        said.append(f"Of several settings of an {task.noun}, the one of highest validation accuracy stands here.")
+    if names := task.arms_differ_in():
+        said.append(f"The arms differ in {_listed(names)}, too.")
     return said
 
 
@@ -88,9 +90,8 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     said += describe_own_schedules(tasks)
     compared = [(task, setting) for task in tasks for setting in task.compared]
     if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
-        said.append(
-            "Each optimizer was run with one setting: another learning rate or weight decay may turn the order."
-        )
+        nouns = " or ".join(sorted({task.noun for task in tasks}, reverse=True))
+        said.append(f"Each {nouns} was run with one setting: another learning rate or weight decay may turn the order.")
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:
         said.append("One data set says nothing about others.")
     return said
@@ -118,7 +119,8 @@ def _seconds_of_a_seed(task: Task) -> float | None:
 
 
 def _has_own(task: Task, setting: Setting) -> bool:
-    return bool(setting.config.get("schedule") != task.config["schedule"])
+    schedule = task.config["schedule"]
+    return bool(setting.config.get("schedule") != schedule and schedule != {"name": BY_ARM})
 
 
 def _own_schedule(task: Task, setting: Setting) -> str:

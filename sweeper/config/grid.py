@@ -26,6 +26,7 @@ import sweeper.config.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config.arms import NO_ARM, Arm, Part, in_order, naming, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
+from sweeper.config.compared import check_said, comparisons
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
@@ -74,6 +75,7 @@ class Grid:
     jobs: list[list[str]] = field(default_factory=list)  # the overrides of each cell, by its number; of a search none
     arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # each arm's own overrides
+    comparisons: list[dict[str, list[Path]]] = field(default_factory=list)  # the same where other axes don't differ
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -136,8 +138,9 @@ class _Expansion:
                 check_choices(parse_overrides([*arm.overrides]), self.groups)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
-        if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
-            raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
+        if searches := [part.title for part in parts if part.search is not None and (len(parts) > 1 or arms)]:
+            grid = "it alone" if not arms else "each arm to it alone, or take experiment=tune, a grid for every arm"
+            raise BadInput(f"{searches[0]}: a search by Optuna is joined with nothing else; give {grid}")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
             asked = self._search(first.texts, first.dimensions, first.search)
@@ -164,13 +167,14 @@ class _Expansion:
         for number, part in enumerate(parts):
             check_axes(part.texts, [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])])
         check_folder(list(cells.values()))
+        check_said(parts, found)
         options = self._launcher_options(first.texts)
         for part in parts[1:]:
             if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
-        outputs = Path(config["outputs"])
         words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
-        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words)
+        outputs, compared = Path(config["outputs"]), comparisons(parts, found)
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words, compared)
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""

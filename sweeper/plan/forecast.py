@@ -95,7 +95,9 @@ def forecast(
         "device": lone.device,
         "device_line": lone.line.removeprefix("device: "),
         "work": [
-            {**_describe_work(key, kinds, to_do, alone, timings), "implausible": key in implausible} for key in kinds
+            {**_describe_work(key, kinds, to_do, alone, timings), "implausible": key in implausible}
+            | {"arms": _arms(grid, [run for run in to_do if kind_of_work(run.cell.config) == key])}
+            for key in kinds
         ],
         "within_seconds": within,
         "once_seconds": {what: round(s, 4) for what, s in _once(grid, lone, composing).items()},
@@ -204,6 +206,12 @@ def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
         "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
     }
     return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
+
+
+def _arms(grid: "Grid", runs: list["Standing"]) -> str:
+    """The names of the arms that these runs are in."""
+    directories = {run.cell.directory for run in runs}
+    return ", ".join(arm for arm, own in grid.arms.items() if directories.intersection(own))
 
 
 def _describe_work(

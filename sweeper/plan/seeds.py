@@ -12,7 +12,7 @@ from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
 from sweeper.runs.identity import identity_config
 from sweeper.runs.results import read_results
-from sweeper.runs.rows import Run
+from sweeper.runs.rows import ARM, Run
 from sweeper.runs.status import Status
 
 # The seconds of runs trained from the beginning, so many seeds of each; None if one of them wasn't timed.
@@ -29,8 +29,22 @@ def plan_seeds(grid: Grid, pace: Pace | None = None) -> list[dict[str, Any]]:
     runs = read_results([grid.outputs], none_ok=True).runs if grid.outputs.is_dir() else []
     known = {run.configuration for run in runs}
     runs += [_not_begun(key, cell) for key, cell in asked.items() if key not in known]
+    _name_arms(runs, grid, asked)
     tasks = group_tasks(runs)
     return [_of_task(task, asked, pace) for task in tasks if _asked_on(task, asked)]
+
+
+def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
+    """Give runs of the grid's configurations the arms that they have in it, in place of an earlier sweep's."""
+    arm_of = {
+        directory: ((number, "this sweep"), arm)
+        for number, arms in enumerate(grid.comparisons)
+        for arm, directories in arms.items()
+        for directory in directories
+    }
+    for run in runs:
+        if (cell := asked.get(run.configuration)) is not None:
+            run.comparison, run.values[ARM] = arm_of.get(cell.directory, (None, None))
 
 
 def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str, Any]:
@@ -41,6 +55,7 @@ def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str,
     return {
         "task": task_title(task),
         "optimizers": len(methods),
+        "noun": task.noun,
         "finished": sum(found.seeds.values()),
         "deviation": found.deviation if told else None,
         "df": found.df if told else None,

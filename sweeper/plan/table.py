@@ -63,8 +63,8 @@ def _work_table(document: dict[str, Any]) -> Table:
     sides = list(work[0]["epoch_seconds"])
     named = [
         name
-        for name in ("dataset", "model", "optimizer", "batch_size", *RECIPE)
-        if name == "optimizer" or _differ(work, name)
+        for name in ("arms", "dataset", "model", "optimizer", "batch_size", *RECIPE)
+        if name == "optimizer" or _differ(work, name) or (name == "arms" and work[0]["arms"])
     ]
     several = [(f"{side} at a time" if len(sides) > 1 else "s/epoch", True) for side in sides]
     speed = sides[-1]
@@ -146,7 +146,7 @@ def _tell_seeds(document: dict[str, Any], show: Any) -> None:
         k, df = entry["optimizers"], entry["df"]
         scatter = f"{100 * entry['deviation']:.2g} points ({df} degree{'s' * (df != 1)} of freedom)"
         power = f"{100 * entry['power']:.0f} % power for a pair"
-        show(f"{task}{k} optimizers at a residual deviation of {scatter}, {power}")
+        show(f"{task}{k} {entry['noun']}s at a residual deviation of {scatter}, {power}")
         table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))
         for need in entry["needed"]:
             runs, seconds = need["runs"], need["seconds"]

@@ -156,8 +156,9 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(origin.started for origin in origins.values() if origin.started)
     devices = sorted({o.device_name for o in origins.values() if o.device_name})
+    noun = "arm" if any(task.noun == "arm" for task in tasks) else "optimizer"
     facts = [
-        ("optimizers", ", ".join(optimizers)),
+        (f"{noun}s", ", ".join(optimizers)),
         ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
@@ -167,8 +168,8 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     ]
     names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
-        "title": _title(optimizers, tasks),
-        "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), 'optimizer')} on {_count(len(tasks), 'task')}",
+        "title": _title(optimizers, noun, tasks),
+        "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), noun)} on {_count(len(tasks), 'task')}",
         "counts": [(name, counts[name]) for name in names if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
         "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
@@ -181,12 +182,12 @@ def _device_time(origins: Sequence[Origin]) -> str:
     return f"{duration(sum(seconds))}, with set-up and evaluation" if len(seconds) == len(origins) else ""
 
 
-def _title(optimizers: list[str], tasks: Sequence[Task]) -> str:
+def _title(optimizers: list[str], noun: str, tasks: Sequence[Task]) -> str:
     names = sorted({task.config["dataset"]["name"] for task in tasks})
     if not names:
         return "Runs that can't be read"
     where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
-    return f"Which optimizer is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
+    return f"Which {noun} is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
 
 
 def _unbroken(sentence: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.comparisons import Difference
 from sweeper.aggregate.critical_difference import RankComparison, compare_tasks
-from sweeper.aggregate.labels import task_labels
+from sweeper.aggregate.labels import BY_ARM, task_labels
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.report.charts import color_of
@@ -62,7 +62,7 @@ def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
     """Tasks that differ in nothing but their length, the shortest first; of each two lengths or more."""
     groups: dict[str, list[Task]] = {}
     for task in tasks:
-        if any(setting.final() for setting in task.compared):
+        if task.config["epochs"] != BY_ARM and any(setting.final() for setting in task.compared):
             groups.setdefault(json.dumps(_without_length(task), sort_keys=True), []).append(task)
     found = [sorted(group, key=lambda task: task.config["epochs"]) for group in groups.values()]
     return [group for group in found if len({task.config["epochs"] for task in group}) > 1]

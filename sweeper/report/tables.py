@@ -47,9 +47,7 @@ class PageTable:
 
 def ranking_table(task: Task) -> PageTable:
     """The compared settings by rank, then the others."""
-    table = PageTable(
-        ["rank", "optimizer", "group", "lr", "weight decay", "final", "95 % interval, %", BEST, "seeds, %"]
-    )
+    table = PageTable(["rank", task.noun, "group", "lr", "weight decay", "final", "95 % interval, %", BEST, "seeds, %"])
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]

@@ -8,10 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from sweeper.runs.arms import ArmsByFolder
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
-from sweeper.runs.rows import FROM_CONFIG, Run, damaged_row, read_row
+from sweeper.runs.rows import ARM, FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
@@ -36,9 +37,10 @@ class Results:
     merged: int = 0
 
     def columns(self) -> list[str]:
-        """`COLUMNS`, then the dotted names of all other config values in alphabetical order."""
-        others = {name for run in self.runs for name in run.values} - set(COLUMNS)
-        return [*COLUMNS, *sorted(others)]
+        """`COLUMNS`, then the dotted names of all other config values in alphabetical order, then `arm` if a run is
+        in one."""
+        others = {name for run in self.runs for name in run.values} - {*COLUMNS, ARM}
+        return [*COLUMNS, *sorted(others), *([ARM] if any(run.arm for run in self.runs) else [])]
 
 
 def read_results(
@@ -88,6 +90,7 @@ def read_runs(directories: Iterable[str | PathLike[str]]) -> Results:
 def _results(runs: list[Run]) -> Results:
     kept = _merge(runs)
     _compare_versions(kept)
+    _name_arms(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
 
 
@@ -203,6 +206,18 @@ def _compare_versions(runs: list[Run]) -> None:
     usual = max(counts, key=lambda versions: (counts[versions], versions), default=())
     for run in runs:
         run.values["versions_differ"] = run.versions != usual if run.versions else None
+
+
+def _name_arms(runs: list[Run]) -> None:
+    """Fill the column `arm`, anew where a row was read before."""
+    arms = ArmsByFolder()
+    for run in runs:
+        named = arms.of(run.path)
+        run.values.pop(ARM, None)
+        run.comparison = None
+        if named is not None:
+            run.values |= {ARM: named[1]} if named[1] else {}
+            run.comparison = named[0], os.path.abspath(os.path.join(run.path, "..", ".."))
 
 
 def _order(run: Run) -> tuple[Any, ...]:

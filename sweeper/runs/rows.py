@@ -18,6 +18,7 @@ from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
 MOST_VALUES = 1000  # in one configuration
+ARM = "arm"  # the column of `Run.arm`
 
 # Columns, their dotted names in the configuration, and the kinds of their values.
 FROM_CONFIG: dict[str, tuple[str, Kind]] = {
@@ -47,6 +48,7 @@ class Run:
         versions: of sweeper and the libraries; empty if none were recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
+        comparison: the arms with which it is compared, as a number and their folder; None without arms.
     """
 
     path: str
@@ -57,6 +59,12 @@ class Run:
     epochs_done: int = 0
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
+    comparison: tuple[int, str] | None = None
+
+    @property
+    def arm(self) -> str | None:
+        """The name that the last sweep with it gave it."""
+        return self.values.get(ARM)
 
     @property
     def status(self) -> Status:

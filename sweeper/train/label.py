@@ -1,39 +1,50 @@
-"""Names a run of a sweep by what varies in it, for the line that reports its end."""
+"""Names a run of a sweep by its arm and by what varies in it, for the line that reports its end."""
 
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.labels import telling, text, texts
-from sweeper.runs.identity import flat, identity_config
+from sweeper.runs.arms import EQUAL, read_arms
+from sweeper.runs.identity import flat, identity_config, run_name
 
-VARIES_VARIABLE = "SWEEPER_VARIES"  # the names of what varies in the sweep, for the launcher's workers
+VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
 MOST = 200
 
 
-def what_varies(configs: Sequence[dict[str, Any]]) -> list[str]:
-    """The names of groups and options that distinguish a sweep's runs: groups first, the seed last.
+def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
+    """The names of groups and options that distinguish the runs of each arm: groups first, the seed last.
 
-    Of a larger sweep `MOST` runs are looked at, drawn by chance so that no axis is passed over.
+    Of many runs `MOST` are looked at, drawn by chance so that no axis is passed over.
+
+    Args:
+        arms: the configurations by arm; those of a sweep without arms by "".
     """
-    configs = random.Random(0).sample(configs, MOST) if len(configs) > MOST else configs
-    named = [texts(identity_config(config)) | _choices(config) for config in configs]
-    return sorted(telling(named), key=lambda name: (name == "seed", name not in _choices(configs[0]), name))
+    return {arm: _telling(configs) for arm, configs in arms.items()}
 
 
 def label_run(config: dict[str, Any]) -> str:
-    """A run of the sweep at work by what varies, e.g. `sgd, lr 0.03, seed 1`; "" if nothing does or there is none."""
+    """A run of the sweep at work by its arm and by what varies, e.g. `sgd, lr 0.03, seed 1`; "" outside of a sweep."""
     choices, values = _choices(config), dict(flat(config))
-    words = []
-    for name in json.loads(os.environ.get(VARIES_VARIABLE, "[]")):
+    varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
+    arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), (0, ""))[1]
+    words = [arm] if arm else []
+    for name in varies.get(arm.partition(EQUAL)[0], []):
         if name in choices:
             words.append(choices[name])
         elif (value := values.get(name)) is not None:
             said = f"{value:.4g}" if isinstance(value, float) else text(value)
             words.append(f"{name.removeprefix('optimizer.')} {said}")
     return ", ".join(words)
+
+
+def _telling(configs: Sequence[dict[str, Any]]) -> list[str]:
+    configs = random.Random(0).sample(configs, MOST) if len(configs) > MOST else configs
+    names = telling([texts(identity_config(config)) | _choices(config) for config in configs])
+    return sorted(names, key=lambda name: (name == "seed", name not in _choices(configs[0]), name))
 
 
 def _choices(config: dict[str, Any]) -> dict[str, str]:

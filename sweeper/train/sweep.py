@@ -9,6 +9,7 @@ from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
+from sweeper.runs.arms import record_arms
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
@@ -52,13 +53,15 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         return carry_out_search(grid, grid.search, _prepare, partial(train_by_hydra, asked), _exit_code)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do), asked)
+    own = [cell.directory for cell in grid.cells]
+    arm_of = {directory: arm for arm, directories in grid.arms.items() for directory in directories}
     for cell in grid.cells:
         if cell not in to_do:
-            _answer(cell)
-    own = [cell.directory for cell in grid.cells]
+            _answer(cell, arm=arm_of.get(cell.directory, ""))
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     tell(f"{runs}, {done} done already, in {grid.outputs}/")
     if not to_do:
+        record_arms(grid.outputs, grid.comparisons, own)
         return 0 if update_tables(str(grid.outputs), own) else 1
     _prepare(grid, to_do)
     launcher = find_launcher(grid.launcher_options)
@@ -68,7 +71,8 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do), grid.cells, own, launcher.outlives) as (stop, signals):
+    with sweep_at_work(grid.outputs, len(to_do), grid, own, launcher.outlives) as (stop, signals):
+        record_arms(grid.outputs, grid.comparisons, own)
         write_sweep(grid.outputs, stop.key, plan)
         show_sweep(grid.outputs)
         launches = Launches(to_do, launcher, stop)
@@ -81,6 +85,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
             traces = _check_progress(to_do, traces)
             show_sweep(grid.outputs)
             launches.launch(train)
+        record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since
         written = update_tables(str(grid.outputs), own)
         if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
             tell(f"{left} more not begun; the same command goes on")
@@ -113,18 +118,19 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
     rehearse([cell.config for cell in cells], elsewhere)
 
 
-def _answer(cell: Cell, whole: bool = False) -> None:
+def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:
     """Report a finished run's result from disk, with the options it was made with if others are requested now.
 
     Args:
         whole: read the weights to compare them with the record; else only their size is.
+        arm: the name of its arm in this sweep, which begins the line.
     """
     run = find_finished(cell.directory)
     assert run is not None
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
     outcome = shortened(run.get("error") or f"test {percent(result.get('final_test_accuracy'))}")
-    say(f"{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
+    say(f"{arm}{': ' if arm else ''}{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
     row = read_row(str(cell.directory), cell.directory.name)
     if row.status is Status.DAMAGED:
         say(f"  tables call it damaged: {row.values['error']}")

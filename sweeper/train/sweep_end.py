@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sweeper.config.resolved import Cell
+from sweeper.config.grid import Grid
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
@@ -28,18 +28,20 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 @contextlib.contextmanager
 def sweep_at_work(
-    outputs: Path, runs: int, cells: Sequence[Cell], own: Sequence[Path] = (), outlived: bool = False
+    outputs: Path, runs: int, grid: Grid, own: Sequence[Path] = (), outlived: bool = False
 ) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
         runs: the largest number of runs at a time.
-        cells: what the sweep asks for, of a search the corners of its space.
+        grid: what the sweep asks for.
         own: see `update_tables`.
         outlived: the runs go on when the command's terminal is closed.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
-    os.environ[VARIES_VARIABLE] = json.dumps(what_varies([cell.config for cell in cells]))
+    config_of = {cell.directory: cell.config for cell in grid.cells}
+    arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}
+    os.environ[VARIES_VARIABLE] = json.dumps(what_varies(arms or {"": [*config_of.values()]}))
     stop = SweepStop.begin(outputs)
     try:
         yield stop, StopSignals(stop, outlived)

@@ -8,7 +8,7 @@
 - `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
   `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` (of the latest epoch), `best_test_accuracy`,
   `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`,
-  `device`, `precision`.
+  `device`, `precision`, `arm`.
 - `machine`, of this command: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeper.runs.arms import ArmsByFolder
 from sweeper.runs.layout import METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import Row, read_metrics
 from sweeper.runs.results import read_results
-from sweeper.runs.rows import Run, read_row
+from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import Planned, Sweep, read_sweeps
 from sweeper.system.limits import MOST_SECONDS
@@ -32,7 +33,7 @@ STATUSES = (
 )
 # By a sweep that comes to them; the others are its own already, or results.
 BEGUN_AGAIN = (Status.FAILED, Status.DAMAGED, Status.INTERRUPTED, Status.PRUNED)
-SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision")
+SETTINGS = ("dataset", "model", "optimizer", "noise", "noise_rate", "seed", "device", "precision", ARM)
 RECENT = 5  # the latest epochs, whose speed is used for the estimate
 
 
@@ -108,10 +109,13 @@ class Watcher:
         results = read_results(self.outputs, self._read, none_ok or bool(sweeps))
         now = time.time()
         runs = {os.path.realpath(run.path): _sight(run, now) for run in results.runs}
+        arms = ArmsByFolder()
         live = [sweep for sweep in sweeps if sweep.alive or _at_work(sweep, runs)]
         for sweep in live:
             for planned in sweep.runs:
-                runs[planned.path] = _as_planned(planned, sweep, runs.get(planned.path))
+                runs[planned.path] = seen = _as_planned(planned, sweep, runs.get(planned.path))
+                if (named := arms.of(planned.path)) is not None:
+                    seen.settings[ARM] = named[1] or None
         return _overview(runs, live, now)
 
     def _read(self, path: str, name: str) -> Run:

@@ -9,6 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.runs.rows import ARM
 from sweeper.runs.status import Status
 from sweeper.system.text import duration, percent, printable
 from sweeper.watch.load import HINT
@@ -51,6 +52,9 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
 
 def _table(runs: list[Sighting], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=width)
+    by_arm = any(run.settings.get(ARM) for run in runs)
+    if by_arm:
+        table.add_column("arm", no_wrap=True)
     table.add_column("run", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
     table.add_column("status", no_wrap=True)
     table.add_column("epoch", justify="right", no_wrap=True)
@@ -61,6 +65,7 @@ def _table(runs: list[Sighting], width: int) -> Table:
     for run in runs:
         speed = "" if run.images_per_second is None or run.status is Status.WAITING else f"{run.images_per_second:,.0f}"
         table.add_row(
+            *([Text(run.settings.get(ARM) or "")] if by_arm else []),
             Text(printable(run.run)),
             Text(run.status, style=COLORS[run.status]),
             "" if run.epochs is None else f"{run.epoch}/{run.epochs}",

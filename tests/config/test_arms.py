@@ -105,8 +105,8 @@ def test_an_error_outside_of_the_arms_names_none():
 def test_arms_need_a_sweep_and_a_search_takes_none():
     with pytest.raises(BadInput, match="arms are a sweep; add -m"):
         compose_grid([*SMALL[1:], *SGD])
-    with pytest.raises(BadInput, match="a search is joined with nothing else"):
-        compose_grid(["-m", "experiment=search", "dataset=digits", *SGD, *LION])
+    with pytest.raises(BadInput, match=r"a search by Optuna is joined with nothing else; .*take experiment=tune"):
+        compose_grid(["-m", "experiment=search", "dataset=digits", *SGD])
 
 
 def test_words_are_split_outside_of_quotes_and_brackets():
@@ -124,16 +124,29 @@ def test_presets_of_a_list_are_joined():
 
 
 @pytest.mark.slow
-def test_arms_are_trained_and_equal_runs_are_answered_from_disk(tmp_path):
-    common = (*SMALL, "device.threads=1", "hydra.launcher.n_jobs=2", "hydra/launcher=joblib")
+def test_arms_are_trained_by_any_launcher_and_shown_by_name_also_from_disk(tmp_path):
+    arms = ("--arm", "plain: optimizer=sgd", "--arm", "mine: optimizer=lion optimizer.lr=2e-4,1e-4")
+    common = (*SMALL, "device.threads=1")
     alone = run_module("train", *SMALL[1:], "device.threads=1", "optimizer=sgd", "seed=1", cwd=tmp_path)
     assert alone.returncode == 0, alone.stderr
-    done = run_module("train", *common, *SGD, *LION, "seed=1,2", cwd=tmp_path)
+    done = run_module("train", *common, "hydra/launcher=joblib", *arms, "seed=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "6 runs, 1 done already" in done.stderr
+    assert "3 runs, 1 done already" in done.stderr and "mine, lr 0.0002: completed, test " in done.stderr
+    done = run_module("train", *common, "hydra/launcher=packed", *arms, "seed=1,2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "6 runs, 3 done already" in done.stderr and "plain: outputs/digits-mlp/sgd-seed1-" in done.stdout
+    assert "plain, seed 2: completed" in done.stderr and "mine, lr 0.0001, seed 2: completed" in done.stderr
+    assert sorted(line.split()[0] for line in done.stdout.splitlines() if "± " in line and "(n = 2)" in line) == [
+        "mine",
+        "mine",
+        "plain",
+    ]
     records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
     assert {record["status"] for record in records} == {"completed"} and len(records) == 6
-    again = run_module("train", *common, *SGD, *LION, "seed=1,2", cwd=tmp_path)
-    assert again.returncode == 0 and "6 runs, 6 done already" in again.stderr
-    planned = run_module("plan", *common, *SGD, *LION, "seed=1,2", "--json", cwd=tmp_path)
-    assert json.loads(planned.stdout)["runs"] == 6
+    planned = run_module("plan", *common, *arms, "seed=1,2", "--json", cwd=tmp_path)
+    assert json.loads(planned.stdout)["done"] == 6
+    renamed = run_module("train", *common, "--arm", "base: optimizer=sgd", "seed=1,2", cwd=tmp_path)
+    assert renamed.stdout.startswith("base: outputs/digits-mlp/sgd-seed1-")
+    assert "There is one arm only: base with " in renamed.stdout
+    watched = json.loads(run_module("watch", "outputs", "--json", cwd=tmp_path).stdout)
+    assert {run["arm"] for run in watched["runs"]} == {"base", "mine"}

@@ -28,6 +28,17 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
 
 
+def test_arms_are_what_the_plan_shows(plan):
+    arms = ("--arm", "plain: optimizer=sgd", "--arm", "undecayed: optimizer=sgd decay_norms_and_biases=false")
+    words = ("-m", "dataset=digits", "seed=1,2", "epochs=10", *arms)
+    _, document = plan(*words)
+    assert [work["arms"] for work in document["work"]] == ["plain, undecayed"]
+    (entry,) = document["seeds"]
+    assert (entry["optimizers"], entry["noun"]) == (2, "arm")
+    _, text = plan(*words, text=True)
+    assert any(line.split()[:2] == ["arms", "optimizer"] for line in text.splitlines()) and "undecayed" in text
+
+
 def test_images_that_are_not_here_are_said_to_be_made(plan):
     _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
     assert "timed with made images: cifar10 isn't here yet\n" in text

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sweeper.config.grid import compose_grid
+from sweeper.runs.arms import record_arms
 from sweeper.train.label import VARIES_VARIABLE, label_run, what_varies
 
 
@@ -23,8 +24,20 @@ from sweeper.train.label import VARIES_VARIABLE, label_run, what_varies
 )
 def test_a_label_has_what_varies(monkeypatch, overrides, labels):
     configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", *overrides]).cells]
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(configs)))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": configs})))
     assert sorted(map(label_run, configs)) == sorted(labels)
+
+
+def test_a_run_of_an_arm_is_named_by_it_and_by_what_varies_in_it(monkeypatch, tmp_path):
+    arms = ("--arm", "plain: optimizer=sgd", "--arm", "mine: optimizer=lion optimizer.lr=1e-4,3e-4")
+    grid = compose_grid(["-m", "dataset=digits", f"outputs={tmp_path}", *arms, "seed=1,2"])
+    config_of = {cell.directory: cell.config for cell in grid.cells}
+    by_arm = {arm: [config_of[run] for run in runs] for arm, runs in grid.arms.items()}
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(by_arm)))
+    record_arms(tmp_path, grid.comparisons, config_of)
+    assert [label_run(config) for config in config_of.values()] == [
+        f"{arm}, seed {seed}" for seed in (1, 2) for arm in ("plain", "mine, lr 0.0001", "mine, lr 0.0003")
+    ]
 
 
 def test_outside_of_a_sweep_there_is_none():
@@ -35,4 +48,4 @@ def test_outside_of_a_sweep_there_is_none():
 def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
     configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
     many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
-    assert what_varies(many) == ["optimizer", "epochs", "seed"]
+    assert what_varies({"": many}) == {"": ["optimizer", "epochs", "seed"]}

@@ -8,6 +8,7 @@ import time
 import pytest
 from made_runs import make_config, make_rows, make_run
 
+from sweeper.runs.arms import record_arms
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.sweep_files import sweep_file, write_sweep
@@ -103,6 +104,16 @@ def test_a_sweep_has_the_runs_that_have_not_begun_and_an_end(tmp_path):
     assert (overview.epochs_done, overview.epochs) == (3 + 3 + 5, 26)
     assert overview.seconds_elapsed == pytest.approx(50, abs=2)
     assert overview.seconds_left == pytest.approx(50 * (0 + 5 + 10) / 5, abs=8)  # `failed` had done its 3 epochs
+
+
+def test_a_run_of_an_arm_has_its_name_also_while_it_waits_and_after_a_renaming(tmp_path):
+    done, coming = make_run(tmp_path, seed=1), tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    record_arms(tmp_path, [{"mine": [done, coming]}], [done, coming])
+    write_sweep(tmp_path, "abc", [(done, 3, False), (coming, 10, False)])
+    watcher = Watcher([str(tmp_path)])
+    assert [run.settings["arm"] for run in watcher.look().runs] == ["mine", "mine"]
+    record_arms(tmp_path, [{"base": [done]}], [done])
+    assert {run.settings["arm"] for run in watcher.look().runs} == {"base", "mine"}
 
 
 def test_a_run_trained_again_waits_although_it_is_finished(tmp_path):

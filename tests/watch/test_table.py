@@ -44,6 +44,17 @@ def test_a_run_with_all_that_is_known_of_it():
     assert lines[3] == "this machine: load 50 %, memory 8.0 of 16.0 GiB"
 
 
+def test_arms_are_a_column_of_their_own():
+    run = sighting()
+    run.settings["arm"] = "mine"
+    lines = shown([run, sighting(2)], width=100)
+    assert lines[0].split()[:2] == ["arm", "run"] and lines[1].split()[:2] == [
+        "mine",
+        "digits-cnn/adamw-seed1-0123abcd",
+    ]
+    assert lines[2].split()[0] == "digits-cnn/adamw-seed2-0123abcd"
+
+
 def test_the_sweep_says_when_it_ends():
     run = sighting(in_sweep=True)
     line = shown([run], width=120, sweeping=True, seconds_elapsed=60.0, seconds_left=180.0)[2]

@@ -101,7 +101,7 @@ def carry_out_search(
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 tell(f"{', '.join(drawn)}: {why}")
             launcher = find_launcher(grid.launcher_options)
-            at_work = sweep_at_work(grid.outputs, at_once * len(told), grid.cells, outlived=launcher.outlives)
+            at_work = sweep_at_work(grid.outputs, at_once * len(told), grid, outlived=launcher.outlives)
             with at_work as (stop, signals):
                 work = _AtWork(search, trials, stop, at_once, {}, launcher)
                 show_sweep(grid.outputs)
