@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from sweeper.config.grid import CONF
 from sweeper import datasets
+from sweeper.config.grid import CONF
 from sweeper.datasets.facts import PUBLISHED, is_present
 
 

@@ -68,5 +68,5 @@ def test_classes_are_equal_in_size_and_no_signal_is_twice():
 
 
 def test_a_size_is_refused():
-    with pytest.raises(BadInput, match="dataset.image_size=32: dataset=mnist1d has a fixed size"):
+    with pytest.raises(BadInput, match=r"dataset\.image_size=32: dataset=mnist1d has a fixed size"):
         mnist1d({**NODE, "image_size": 32})
