@@ -7,7 +7,7 @@ HERE := not cuda and not cluster and not browser and not tracker and not noteboo
 .PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint docs pythons clean
 
 help:
-	@echo "make sweep        the 5 x 3 grid on the embedded data set: a table in a minute or two"
+	@echo "make sweep        5 optimizers x 3 seeds on MNIST-1D, no download: an answer in a minute or two"
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes a few minutes"
 	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
@@ -30,7 +30,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 sweep: $(VENV)/.installed
-	$(BIN)/python -m sweeper.train -m experiment=grid dataset=digits
+	$(BIN)/python -m sweeper.train -m experiment=grid dataset=mnist1d
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" --durations=8

@@ -28,7 +28,7 @@ PUBLIC = {
     YOURS: {"sweeper.datasets.raw": ("RawData",), "sweeper.train.trackers.tracking": ("Tracker", "TrackedRun")},
     "Optimizers": {"sweeper.optimizers": ("Lion", "Muon", "SAM", "Sophia")},
     "Models": {
-        "sweeper.models": ("resnet18", "resnet20", "cnn", "mlp"),
+        "sweeper.models": ("resnet18", "resnet20", "cnn", "cnn1d", "mlp"),
         "sweeper.models.zoo": ("wide_resnet", "densenet", "mobilenet", "vit_tiny"),
     },
     "Schedules": {"sweeper.schedules": ("constant", "cosine", "step", "wsd")},

@@ -3,5 +3,6 @@
 from sweeper.datasets.image_folder import folder
 from sweeper.datasets.loaders import cifar10, cifar100, digits, fashion_mnist, mnist, svhn
 from sweeper.datasets.raw import RawData
+from sweeper.datasets.signals import mnist1d
 
-__all__ = ["RawData", "cifar10", "cifar100", "digits", "fashion_mnist", "folder", "mnist", "svhn"]
+__all__ = ["RawData", "cifar10", "cifar100", "digits", "fashion_mnist", "folder", "mnist", "mnist1d", "svhn"]

@@ -18,7 +18,7 @@ class Published:
     Attributes:
         images: the numbers of training and test images.
         shape: (channels, height, width).
-        megabytes: the size of the download; 0 if a package contains the data.
+        megabytes: the size of the download; 0 if a package contains the data, or they are generated.
         files: paths below the root; the data set is present if one of them exists.
         torchvision: the name of its class in torchvision.
     """
@@ -35,6 +35,7 @@ _MNIST_FILES = "raw/train-images-idx3-ubyte"
 # By the loader's dotted path.
 PUBLISHED = {
     "sweeper.datasets.digits": Published((1438, 359), (1, 8, 8), 10, 0, ()),
+    "sweeper.datasets.mnist1d": Published((4000, 1000), (1, 1, 40), 10, 0, ()),
     "sweeper.datasets.cifar10": Published(
         (50_000, 10_000), (3, 32, 32), 10, 170, ("cifar-10-batches-py/data_batch_1", "train"), "CIFAR10"
     ),

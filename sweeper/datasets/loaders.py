@@ -14,7 +14,7 @@ import numpy as np
 
 from sweeper.datasets.facts import DOWNLOADS
 from sweeper.datasets.image_folder import load_tree
-from sweeper.datasets.raw import RawData, keyed_order
+from sweeper.datasets.raw import RawData, keyed_order, refuse_image_size
 from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_empty_folder
 from sweeper.system.lock import Lock, Locked
@@ -24,7 +24,7 @@ log = logging.getLogger("sweeper")
 
 def digits(dataset: dict[str, Any]) -> RawData:
     """scikit-learn's 1,797 grayscale digits of 8x8 pixels; a fixed 20 % of each class is the test set."""
-    _refuse_image_size(dataset)
+    refuse_image_size(dataset)
     table = _digits_table()
     images = np.rint(table[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
     labels = table[:, 64].astype(np.int64)
@@ -102,7 +102,7 @@ def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> Ra
 
 def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) -> RawData:
     """One of torchvision's data sets, read from the root; downloaded if files are missing."""
-    _refuse_image_size(dataset)
+    refuse_image_size(dataset)
     given = dataset["root"] or DOWNLOADS
     root = Path(given)
     try:
@@ -180,11 +180,3 @@ def _arrays(split: Any) -> tuple[np.ndarray, np.ndarray]:
         images = images.transpose(0, 2, 3, 1)
     labels = split.labels if hasattr(split, "labels") else split.targets
     return images, np.asarray(labels, dtype=np.int64)
-
-
-def _refuse_image_size(dataset: dict[str, Any]) -> None:
-    if dataset["image_size"] is not None:
-        raise BadInput(
-            f"dataset.image_size={dataset['image_size']}: dataset={dataset['name']} has a fixed size; only trees of "
-            "images are resized"
-        )

@@ -1,9 +1,11 @@
-"""The type that loaders of data sets return."""
+"""The type that loaders of data sets return, and what several of them need."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from sweeper.system.errors import BadInput
 from sweeper.system.random_streams import numpy_stream
 
 
@@ -27,3 +29,11 @@ class RawData:
 def keyed_order(n: int, *key: object) -> np.ndarray:
     """A permutation of range(n), (n,) int64, that depends only on `key`, whatever NumPy's version."""
     return np.argsort(numpy_stream(*key).bit_generator.random_raw(n), kind="stable")
+
+
+def refuse_image_size(dataset: dict[str, Any]) -> None:
+    if dataset["image_size"] is not None:
+        raise BadInput(
+            f"dataset.image_size={dataset['image_size']}: dataset={dataset['name']} has a fixed size; only trees of "
+            "images are resized"
+        )

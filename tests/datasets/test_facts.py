@@ -3,8 +3,8 @@
 import pytest
 from omegaconf import OmegaConf
 
+from sweeper import datasets
 from sweeper.config.grid import CONF
-from sweeper.datasets import loaders as datasets
 from sweeper.datasets.facts import PUBLISHED, is_present
 
 
@@ -16,10 +16,11 @@ def test_every_loader_of_a_published_set_is_known():
     assert all(callable(getattr(datasets, path.rpartition(".")[2])) for path in PUBLISHED)
 
 
-def test_digits_are_as_many_as_is_said():
-    raw, said = datasets.digits({"image_size": None}), PUBLISHED["sweeper.datasets.digits"]
+@pytest.mark.parametrize("loader", [datasets.digits, datasets.mnist1d])
+def test_what_needs_no_download_has_the_size_that_is_said(loader):
+    raw, said = loader({"image_size": None}), PUBLISHED[f"sweeper.datasets.{loader.__name__}"]
     assert (len(raw.train_labels), len(raw.test_labels)) == said.images
-    assert raw.train_images.shape[1:] == (8, 8, 1) and said.shape == (1, 8, 8) and len(raw.classes) == said.classes
+    assert raw.train_images.shape[1:] == (*said.shape[1:], said.shape[0]) and len(raw.classes) == said.classes
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_data_sets_that_are_missing_come_with_a_command(tmp_path, monkeypatch):
     (tmp_path / "data" / "cifar-10-batches-py").mkdir(parents=True)
     (tmp_path / "data" / "cifar-10-batches-py" / "data_batch_1").touch()
     found = {data["name"]: data for data in datasets()}
-    assert {name for name in found if found[name]["present"]} == {"digits", "cifar10"}
+    assert {name for name in found if found[name]["present"]} == {"digits", "mnist1d", "cifar10"}
     assert found["digits"]["command"] is None
     for name in ("cifar100", "mnist", "fashion_mnist", "svhn"):
         python, option, code = shlex.split(found[name]["command"])

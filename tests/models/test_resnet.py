@@ -25,6 +25,7 @@ def build(choice: str, shape=(3, 32, 32), num_classes: int = 10, seed: int = 1, 
         ("resnet18", (3, 32, 32), 100, 11_220_132),
         ("resnet20", (3, 32, 32), 10, 272_474),
         ("cnn", (1, 8, 8), 10, 24_058),
+        ("cnn1d", (1, 1, 40), 10, 4_285),
         ("mlp", (1, 8, 8), 10, 43_402),
     ],
 )
@@ -52,6 +53,8 @@ def test_resnet20_with_the_papers_shortcuts_has_the_papers_count():
         ("resnet20", (3, 33, 20)),
         ("cnn", (1, 8, 8)),
         ("cnn", (3, 28, 28)),
+        ("cnn1d", (1, 1, 40)),
+        ("cnn1d", (3, 1, 33)),
         ("mlp", (3, 5, 5)),
     ],
 )

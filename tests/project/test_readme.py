@@ -1,22 +1,25 @@
-"""What the READMEs say is there: links, commands that compose, and the same commands in both languages."""
+"""What the READMEs say is there: links, commands that compose, the same commands in both languages, every group."""
 
 import re
+import shlex
 
 import pytest
 from conftest import REPOSITORY
 
-from sweeper.config.grid import compose_grid
+from sweeper.config.grid import CONF, compose_grid
 
 ROOT = REPOSITORY
 ENGLISH, CHINESE = (ROOT / name for name in ("README.md", "README.zh-CN.md"))
+REFERENCE = ROOT / "docs" / "commands.md"
 PAGES = [ENGLISH, CHINESE, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]
+COMMAND = r"(?:python -m sweeper\.|sweeper )(?:train|plan|decide|watch|report|aggregate|choose|doctor)\b|make |pip "
 
 
 def commands(text: str) -> set[str]:
-    """Commands in code spans, and the lines of `make`."""
-    spans = re.findall(r"`((?:python -m|make|pip) [^`]+)`", text)
-    lines = re.findall(r"^    (make \w+)", text, re.MULTILINE)
-    return {*spans, *lines}
+    """Commands in code spans and in indented lines, without what a line says about them."""
+    spans = re.findall(rf"`((?:{COMMAND})[^`]*)`", text)
+    lines = re.findall(rf"^    ((?:{COMMAND})(?:[^\n]*\\\n)*[^\n]*)$", text, re.MULTILINE)
+    return {" ".join(re.sub(r"\s#.*", "", command).replace("\\\n", " ").split()) for command in (*spans, *lines)}
 
 
 def blocks(text: str) -> list[str]:
@@ -24,28 +27,36 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"(?:^    [a-z_]+: .*\n)+", text, re.MULTILINE)
 
 
-def test_both_languages_have_the_same_commands_and_files():
-    english, chinese = (path.read_text() for path in (ENGLISH, CHINESE))
-    shown_once = {"python -m sweeper.report"}  # the pages that the English one describes at length
-    pictures = {c for c in commands(english) if "experiment=robustness dataset=digits" in c}
-    assert commands(chinese) == commands(english) - shown_once - pictures
+def test_both_languages_have_the_same_commands_files_and_pictures():
+    english, chinese = (path.read_text(encoding="utf-8") for path in (ENGLISH, CHINESE))
+    assert commands(chinese) == commands(english) and len(commands(english)) > 9
     assert blocks(chinese) == blocks(english) and len(blocks(english)) == 1
-    choices = re.compile(r"^\| `(\w+)` \| (.*) \|$", re.MULTILINE)
-    for page in (english, chinese):
-        assert {"device", "dataset", "model", "optimizer", "schedule", "noise"} <= dict(choices.findall(page)).keys()
-    named = [{key: set(re.findall(r"`(\w+)`", value)) for key, value in choices.findall(p)} for p in (english, chinese)]
-    for key, names in named[0].items():
-        assert names <= named[1][key] | {"train", "test"}, key
+    outputs = [re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL) for page in (english, chinese)]
+    assert outputs[0] == outputs[1] and outputs[0]
+    pictures = [re.findall(r"!\[[^]]*\]\(([^)]+)\)", page) for page in (english, chinese)]
+    assert pictures[0] == pictures[1] and pictures[0]
+
+
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=lambda page: page.name)
+def test_a_readme_is_short(page):
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_table_of_groups_names_every_choice():
+    choices = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"device", "dataset", "model", "optimizer", "schedule", "noise", "tracking", "experiment"} == choices.keys()
+    for group, named in choices.items():
+        assert set(re.findall(r"`(\w+)`", named)) == {path.stem for path in (CONF / group).glob("*.yaml")}, group
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [ENGLISH, ROOT / "docs" / "scaling.md", ROOT / "docs" / "workflow.md"])
+@pytest.mark.parametrize("page", [ENGLISH, REFERENCE, ROOT / "docs" / "scaling.md", ROOT / "docs" / "workflow.md"])
 def test_the_commands_to_train_compose(page):
-    found = re.findall(r"python -m sweeper\.train ([^`\n#\\]+)", page.read_text())
+    found = [c for c in commands(page.read_text(encoding="utf-8")) if re.match(r"(?:python -m )?sweeper[. ]train ", c)]
     assert found
-    for arguments in found:
-        words = arguments.split()
-        if "…" not in arguments and not any("mine" in word for word in words):
+    for command in found:
+        words = shlex.split(re.sub(r"^(?:python -m )?sweeper[. ]train ", "", command))
+        if "…" not in command and not any("mine" in word for word in words):
             assert compose_grid([word for word in words if word not in {"--cfg", "job"}]).cells
 
 
