@@ -35,6 +35,7 @@ class DeviceConfig:
 @dataclass
 class DatasetConfig:
     loader: str = MISSING
+    name: Any = None  # a text, of dataset=hub alone; the others are named by their files
     root: Any = MISSING  # of TEXTS, or null
     workers: int | None = MISSING
     validation_fraction: float = MISSING
