@@ -38,7 +38,8 @@ def columns() -> str:
         "A row a run.",
         table(("column", "form", ""), (_result(n, meanings) for n in COLUMNS)),
     ]
-    parts += ["Then every other value of the configuration by its dotted name, in the order of the alphabet."]
+    parts += ["Then every other value of the configuration by its dotted name, in the order of the alphabet. "]
+    parts[-1] += "Last, where a run has them, `energy_kwh` and `cost`, as in its record."
     parts += ["## `summary.csv`", "A row a configuration, over its seeds."]
     parts += [table(("columns", ""), [(" ".join(f"`{name}`" for name in names), text) for names, text in blocks])]
     parts += [f"Then {summary['differing']}. Last `mixed`: {summary['mixed']}."]

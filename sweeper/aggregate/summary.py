@@ -9,7 +9,7 @@ from sweeper.aggregate.grouping import group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import PRECISION, is_identity
 from sweeper.runs.results import COLUMNS
-from sweeper.runs.rows import Run
+from sweeper.runs.rows import ASIDES, Run
 from sweeper.runs.status import Status
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
@@ -117,7 +117,7 @@ def _differing(rows: list[Row]) -> list[str]:
     A group's value, such as `optimizer.momentum`, is compared only between rows with the same optimizer, since other
     optimizers may not have it.
     """
-    names = sorted({name for row in rows for name in row if name not in COLUMNS and is_identity(name)})
+    names = sorted({name for row in rows for name in row if name not in (*COLUMNS, *ASIDES) and is_identity(name)})
     first: dict[tuple[str, Any], Any] = {}
     differing = set()
     for row in rows:

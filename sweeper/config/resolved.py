@@ -141,6 +141,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "rerun",
         "fail_fast",
         "record_host",
+        "price_per_hour",
         "checkpoint_every",
         "resumable",
         "dataset.workers",

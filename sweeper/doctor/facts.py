@@ -25,7 +25,7 @@ EXTRAS = {
     "ray": ("ray", "hydra/launcher=ray"),
     "parquet": ("pyarrow", "results.parquet, and dataset=folder of Parquet files"),
     "hub": ("datasets", "dataset=hub"),
-    "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch"),
+    "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch, energy_kwh"),
     "tensorboard": ("tensorboard", "tracking=tensorboard"),
     "mlflow": ("mlflow", "tracking=mlflow"),
     "trackio": ("trackio", "tracking=trackio"),

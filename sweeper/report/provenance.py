@@ -14,7 +14,7 @@ from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
-_NOT_REPEATED = ("outputs", "rerun", "fail_fast")
+_NOT_REPEATED = ("outputs", "rerun", "fail_fast", "price_per_hour")
 _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 # An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
 # call code that the record names, nor resolve an interpolation.

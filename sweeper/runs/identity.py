@@ -49,6 +49,7 @@ NOT_IDENTITY = frozenset(
         "resumable",
         "target_accuracy",
         "record_host",
+        "price_per_hour",
         "dataset.root",
         "dataset.workers",
         "noise.file",  # identified by its content, `noise.file_digest`

@@ -11,7 +11,7 @@ from typing import Any
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
-from sweeper.runs.rows import FROM_CONFIG, Run, damaged_row, read_row
+from sweeper.runs.rows import ASIDES, FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
@@ -36,9 +36,10 @@ class Results:
     merged: int = 0
 
     def columns(self) -> list[str]:
-        """`COLUMNS`, then the dotted names of all other config values in alphabetical order."""
-        others = {name for run in self.runs for name in run.values} - set(COLUMNS)
-        return [*COLUMNS, *sorted(others)]
+        """`COLUMNS`, the dotted names of all other config values in alphabetical order, and those of `ASIDES` that any
+        run has."""
+        found = {name for run in self.runs for name in run.values}
+        return [*COLUMNS, *sorted(found - {*COLUMNS, *ASIDES}), *(name for name in ASIDES if name in found)]
 
 
 def read_results(
