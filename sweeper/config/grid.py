@@ -216,6 +216,9 @@ class _Expansion:
             default = str(self._compose([]).hydra.runtime.choices["optimizer"])
             optimizers = {default: f"optimizer={default}"}
         fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
+        if "any" in optimizers:  # tables show the class's name
+            text = optimizers.pop("any")
+            optimizers[self._config([*fixed, text])["optimizer"]["name"]] = text
 
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
             overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]

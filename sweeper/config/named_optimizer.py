@@ -1,6 +1,7 @@
 """Finds an optimizer class by its name, for `optimizer=any`, and completes its options by its own defaults."""
 
 import inspect
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -14,7 +15,7 @@ _SETTINGS = ("_target_", "_partial_", "name")
 _PLAIN = (bool, int, float, str)
 
 
-def is_named(optimizer: dict[str, Any]) -> bool:
+def is_named(optimizer: Mapping[Any, Any]) -> bool:
     """Whether a composed node is that of `optimizer=any`, whose class follows from `name`."""
     return "_target_" in optimizer and optimizer["_target_"] is None
 

@@ -171,7 +171,7 @@ def check_option(override: Override, cfg: DictConfig, groups: Groups) -> None:
         if meant is not None:
             write = f"{meant}={(override.input_line or '').partition('=')[2]}"
             raise BadInput(f"{override.input_line}: there is no option '{key}'; write {write}")
-        if key.startswith("optimizer.") and is_named(OmegaConf.to_container(cfg.optimizer, resolve=False)):
+        if key.startswith("optimizer.") and is_named(cfg.optimizer):
             write = f"+{override.input_line}".replace("optimizer.args.", "optimizer.")
             takes = "optimizer=any takes the arguments of its class with a plus"
             raise BadInput(f"{override.input_line}: {takes}; write {write}")

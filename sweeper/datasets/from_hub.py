@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sweeper.datasets.decode import decode
+from sweeper.datasets.decode import EncodedImage, decode
 from sweeper.datasets.parquet import choose_columns, choose_splits, class_names, encoded, number_classes
 from sweeper.datasets.raw import RawData
 from sweeper.system.errors import OF_USERS_CODE, BadInput, first_line, install
@@ -31,7 +31,7 @@ def hub(dataset: dict[str, Any]) -> RawData:
     train, test = choose_splits(where, loaded, dataset.get("test_fraction"))
     features = loaded[train].features
     columns = choose_columns(where, {n: (type(f).__name__, getattr(f, "names", None)) for n, f in features.items()})
-    names, images = [], []
+    names, images = list[list[str]](), list[EncodedImage]()
     for split in filter(None, (train, test)):
         rows = loaded[split].cast_column(columns.image, datasets.Image(decode=False))
         names.append(class_names(f"{where}, {split}", rows[columns.label], columns))

@@ -167,7 +167,7 @@ def number_classes(train: list[str], test: list[str]) -> tuple[np.ndarray, tuple
     """The label of each image, (n,) int64, and the classes in alphabetical order, numbers by their value."""
     used = {*train, *test}
     numeric = all(name.isdecimal() for name in used)
-    classes = sorted(used, key=int if numeric else None)  # type: ignore[arg-type]
+    classes = sorted(used, key=int if numeric else None)
     number = {name: k for k, name in enumerate(classes)}
     return np.array([number[name] for name in (*train, *test)], dtype=np.int64), tuple(classes)
 

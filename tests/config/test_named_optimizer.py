@@ -112,6 +112,13 @@ def test_a_pattern_of_all_optimizers_leaves_it_out():
     assert [cell.config["optimizer"]["name"] for cell in cells][:2] == ["adafactor", "adagrad"]
 
 
+def test_a_search_has_one_class_and_shows_its_name(refusal):
+    words = ("-m", "experiment=search", *ANY, "optimizer.name=AdEMAMix,Lion")
+    assert refusal(*words).startswith("optimizer.name=AdEMAMix,Lion: a search has one class of optimizer=any")
+    grid = compose_grid([*words[:-1], "optimizer.name=AdEMAMix"])
+    assert grid.search is not None and [*grid.search.bases] == ["ademamix"]
+
+
 def test_two_of_them_are_two_rows_of_one_comparison(tmp_path):
     words = ("optimizer=any", "optimizer.name=AdEMAMix,Lion", "seed=1,2", "model=mlp", "model.width=16")
     done = run_module("train", "-m", *TINY, *words, cwd=tmp_path)
