@@ -25,6 +25,7 @@ from sweeper.config.arms import NO_ARM, Arm, Part, in_order, read_arms, take_fil
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.overrides import (
+    FREE_NODES,
     MOST_RUNS,
     Groups,
     check_choice,
@@ -129,7 +130,7 @@ class _Expansion:
             raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
-            asked = self._search(first.texts, first.dimensions, first.search)
+            asked = self._search(dict(first.texts), first.dimensions, first.search)
             outputs, options = Path(asked.corners[0].config["outputs"]), self._launcher_options(first.texts)
             return Grid(asked.corners, True, outputs, choice, options, asked)
         if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
@@ -273,7 +274,9 @@ class _Expansion:
         stays as it is written."""
         single = parse_overrides([texts[0] for texts in axes.values() if len(texts) == 1])
         plain, cfg = self._apart([override for override in single if not override.is_sweep_override()])
-        ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
+        # Of a swept group an option may be missing here, in the default choice.
+        of_class = [o for o in plain if o.key_or_group.partition(".")[0] in FREE_NODES]
+        ConfigLoaderImpl._apply_overrides_to_config([o for o in plain if o not in of_class], cfg)
         launcher = cfg.hydra.launcher
         options: dict[str, Any] = {}
         for key in launcher:

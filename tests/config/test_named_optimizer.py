@@ -115,7 +115,7 @@ def test_a_pattern_of_all_optimizers_leaves_it_out():
 def test_a_search_has_one_class_and_shows_its_name(refusal):
     words = ("-m", "experiment=search", *ANY, "optimizer.name=AdEMAMix,Lion")
     assert refusal(*words).startswith("optimizer.name=AdEMAMix,Lion: a search has one class of optimizer=any")
-    grid = compose_grid([*words[:-1], "optimizer.name=AdEMAMix"])
+    grid = compose_grid([*words[:-1], "optimizer.name=AdEMAMix", "optimizer.weight_decay=0.01"])
     assert grid.search is not None and [*grid.search.bases] == ["ademamix"]
 
 
