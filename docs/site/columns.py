@@ -39,6 +39,7 @@ def columns() -> str:
         table(("column", "form", ""), (_result(n, meanings) for n in COLUMNS)),
     ]
     parts += ["Then every other value of the configuration by its dotted name, in the order of the alphabet."]
+    parts[-1] += " Then, where a run has them, `energy_kwh` and `cost`, as in its record."
     parts[-1] += " Last `arm`, where a sweep had arms."
     parts += ["## `summary.csv`", "A row a configuration, over its seeds."]
     parts += [table(("columns", ""), [(" ".join(f"`{name}`" for name in names), text) for names, text in blocks])]

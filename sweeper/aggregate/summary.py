@@ -9,7 +9,7 @@ from sweeper.aggregate.grouping import group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import PRECISION, is_identity
 from sweeper.runs.results import COLUMNS
-from sweeper.runs.rows import ARM, Run
+from sweeper.runs.rows import ARM, ASIDES, Run
 from sweeper.runs.status import Status
 
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
@@ -123,7 +123,8 @@ def _differing(rows: list[Row]) -> list[str]:
     A group's value, such as `optimizer.momentum`, is compared only between rows with the same optimizer, since other
     optimizers may not have it.
     """
-    names = sorted({name for row in rows for name in row if name not in (*COLUMNS, ARM) and is_identity(name)})
+    kept = (*COLUMNS, *ASIDES, ARM)
+    names = sorted({name for row in rows for name in row if name not in kept and is_identity(name)})
     first: dict[tuple[str, Any], Any] = {}
     differing = set()
     for row in rows:

@@ -28,6 +28,7 @@ from sweeper.config.axes import check_axes, check_dimension, check_folder, check
 from sweeper.config.command_line import read_command_line
 from sweeper.config.compared import check_said, comparisons
 from sweeper.config.overrides import (
+    FREE_NODES,
     MOST_RUNS,
     Groups,
     check_choices,
@@ -143,7 +144,7 @@ class _Expansion:
             raise BadInput(f"{searches[0]}: a search by Optuna is joined with nothing else; give {grid}")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
-            asked = self._search(first.texts, first.dimensions, first.search)
+            asked = self._search(dict(first.texts), first.dimensions, first.search)
             outputs, options = Path(asked.corners[0].config["outputs"]), self._launcher_options(first.texts)
             return Grid(asked.corners, True, outputs, choice, options, asked)
         if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
@@ -233,6 +234,9 @@ class _Expansion:
             default = str(self._compose([]).hydra.runtime.choices["optimizer"])
             optimizers = {default: f"optimizer={default}"}
         fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
+        if "any" in optimizers:  # tables show the class's name
+            text = optimizers.pop("any")
+            optimizers[self._config([*fixed, text])["optimizer"]["name"]] = text
 
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
             overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
@@ -297,7 +301,9 @@ class _Expansion:
         single = parse_overrides([texts[0] for texts in axes.values() if len(texts) == 1])
         plain, others = self._apart([override for override in single if not override.is_sweep_override()])
         cfg = copy.deepcopy(self._compose(others))
-        ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
+        # Of a swept group an option may be missing here, in the default choice.
+        of_class = [o for o in plain if o.key_or_group.partition(".")[0] in FREE_NODES]
+        ConfigLoaderImpl._apply_overrides_to_config([o for o in plain if o not in of_class], cfg)
         launcher = cfg.hydra.launcher
         options: dict[str, Any] = {}
         for key in launcher:

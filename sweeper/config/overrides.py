@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import suggestions
+from sweeper.config.named_optimizer import is_named
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat
 from sweeper.system.command import called
@@ -93,9 +94,10 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
         raise BadInput(f"{override.input_line}: give the values one by one, e.g. {key}=1,2,3; {only}")
     swept = override.value()
     if isinstance(swept, Glob):
-        if fitting := swept.filter(groups.get(key, [])):
+        choices = [name for name in groups.get(key, []) if (key, name) != ("optimizer", "any")]  # it needs a name
+        if fitting := swept.filter(choices):
             return fitting
-        raise BadInput(f"{override.input_line}: no choice of {key} fits; {nearest('', groups.get(key, []))}")
+        raise BadInput(f"{override.input_line}: no choice of {key} fits; {nearest('', choices)}")
     if isinstance(swept, RangeSweep):
         start, stop, step = (float(x) if x is not None else math.nan for x in (swept.start, swept.stop, swept.step))
         if not step or not (stop - start) / step <= MOST_RUNS:
@@ -192,6 +194,13 @@ def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -
         if meant is not None:
             write = f"{meant}={(override.input_line or '').partition('=')[2]}"
             raise BadInput(f"{override.input_line}: there is no option '{key}'; write {write}")
+        if key.startswith("optimizer.") and is_named(cfg.optimizer):
+            write = f"+{override.input_line}".replace("optimizer.args.", "optimizer.")
+            takes = "optimizer=any takes the arguments of its class with a plus"
+            raise BadInput(f"{override.input_line}: {takes}; write {write}")
+        if key == "optimizer.name":
+            arms = '--arm "sgd: optimizer=sgd" --arm "ademamix: optimizer=any optimizer.name=AdEMAMix"'
+            raise BadInput(f"{override.input_line}: only optimizer=any takes a name; for both kinds write -m {arms}")
         near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
         raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
     if key.partition(".")[0] in FREE_NODES:

@@ -3,15 +3,17 @@
 import contextlib
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.named_optimizer import complete, is_named
 from sweeper.config.schema import TEXTS
 from sweeper.runs.checks import is_plain_number
-from sweeper.runs.identity import GROUPS, flat, is_identity
+from sweeper.runs.identity import GROUPS, HUB, flat, is_identity
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import LABELS_BYTES
@@ -23,6 +25,8 @@ OPTIONS = {
     "device.threads": "threads",
     "device.deterministic": "deterministic",
 }
+
+_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,14 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if isinstance(config[group], list):
             raise BadInput(f"{group}={choices[group]}: its YAML is a list; it must be lines `name: value`")
         options, name = config[group] or {}, choices[group]
-        if options.get("name", name) != name:  # two YAMLs with one name would be mixed up in runs and tables
+        if group == "optimizer" and is_named(options):
+            config[group] = complete(options)
+            continue
+        if group == "dataset" and options.get("loader") == HUB:
+            name = _name_on_hub(options.get("name"))
+        if options.get("name") not in (None, name):  # two YAMLs with one name would be mixed up in runs and tables
             raise BadInput(f"{group}={name}: its name is {name}, by its file; take out name: {options['name']}")
-        config[group] = {"name": name, **options}
+        config[group] = {"name": name} | options | {"name": name}
     _check_texts(cfg, config)
     if config["outputs"]:  # an empty one is refused later
         config["outputs"] = str(given_path(config["outputs"], "outputs="))
@@ -74,6 +83,13 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if factor != 1 and is_plain_number(value):
             config["optimizer"][key] = float(f"{value * factor:.12g}")
     return config
+
+
+def _name_on_hub(name: Any) -> str:
+    if not isinstance(name, str) or not _ON_HUB.fullmatch(name):
+        given = "null" if name is None else name
+        raise BadInput(f"dataset.name={given}: dataset=hub needs a set's name, such as dataset.name=ylecun/mnist")
+    return name
 
 
 def _check_texts(cfg: DictConfig, config: dict[str, Any]) -> None:
@@ -125,6 +141,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "rerun",
         "fail_fast",
         "record_host",
+        "price_per_hour",
         "checkpoint_every",
         "resumable",
         "dataset.workers",

@@ -35,6 +35,7 @@ class DeviceConfig:
 @dataclass
 class DatasetConfig:
     loader: str = MISSING
+    name: Any = None  # a text, of dataset=hub alone; the others are named by their files
     root: Any = MISSING  # of TEXTS, or null
     workers: int | None = MISSING
     validation_fraction: float = MISSING
@@ -88,6 +89,7 @@ class Config:
     checkpoint_every: int | None = MISSING
     resumable: bool = MISSING
     record_host: bool = MISSING
+    price_per_hour: float | None = MISSING
 
 
 ConfigStore.instance().store(name="schema", node=Config, provider="sweeper")
@@ -120,6 +122,7 @@ def check_config(config: dict[str, Any]) -> None:
     _within("clip_grad_norm", config["clip_grad_norm"], 0, math.inf, below_ok=False, above_ok=False, or_null=True)
     _within("ema", config["ema"], 0, 1, below_ok=False, above_ok=False, example=0.999, or_null=True)
     _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
+    _within("price_per_hour", config["price_per_hour"], 0, math.inf, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
         raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric")
     for group in ("model", "optimizer", "schedule"):

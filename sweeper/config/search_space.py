@@ -125,6 +125,8 @@ def read_dimension(override: Override, groups: Groups) -> Dimension:
     if key not in FACTORS and not key.startswith("optimizer."):
         one = "only options of the optimizer are searched over, such as lr_factor"
         raise BadInput(f"{line}: a search has one value of {key}; {one}")
+    if key == "optimizer.name":
+        raise BadInput(f"{line}: a search has one class of optimizer=any; search for each by a command of its own")
     swept = override.value()
     text = "".join((line or "").partition("=")[2].split())
     if not isinstance(swept, IntervalSweep):

@@ -2,8 +2,11 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -31,7 +34,24 @@ UPRIGHT = {
 }
 
 
-def decode(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
+class EncodedImage(NamedTuple):
+    """An image that is part of a larger file; `path` says where, for errors."""
+
+    path: str
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Images = Sequence[ImageFile] | Sequence[EncodedImage]
+
+
+def decode(root: Path, files: Images, side: int | None, workers: int | None) -> np.ndarray:
     """Decode the images in threads, since Pillow releases Python's lock; returns (n, h, w, c) uint8.
 
     Raises:
@@ -45,19 +65,23 @@ def decode(root: Path, files: list[ImageFile], side: int | None, workers: int | 
         return _decode_in_threads(root, files, side, workers)
 
 
-def _decode_in_threads(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
-    first, _ = read_image(root / files[0].path, side)
+def _decode_in_threads(root: Path, files: Images, side: int | None, workers: int | None) -> np.ndarray:
+    def place(k: int) -> Path | EncodedImage:
+        file = files[k]
+        return root / file.path if isinstance(file, ImageFile) else file
+
+    first, _ = read_image(place(0), side)
     _check_memory(f"dataset.root={root}", len(files), *first.shape[:2])
     images = np.empty((len(files), *first.shape), dtype=np.uint8)
 
     def decode_some(start: int) -> bool:
         all_gray = True
         for k in range(start, min(start + FILES_AT_A_TIME, len(files))):
-            image, gray = read_image(root / files[k].path, side)
+            image, gray = read_image(place(k), side)
             if image.shape != first.shape:
                 sizes = [f"{shape[1]}x{shape[0]}" for shape in (image.shape, first.shape)]
                 raise BadInput(
-                    f"{root / files[k].path}: {sizes[0]} pixels, but {files[0].path} has {sizes[1]}; make them one "
+                    f"{place(k)}: {sizes[0]} pixels, but {files[0].path} has {sizes[1]}; make them one "
                     "size, or set dataset.image_size"
                 )
             images[k] = image
@@ -71,14 +95,14 @@ def _decode_in_threads(root: Path, files: list[ImageFile], side: int | None, wor
     return np.ascontiguousarray(images[..., :1]) if all(gray) else images
 
 
-def read_image(path: Path, side: int | None) -> tuple[np.ndarray, bool]:
+def read_image(path: Path | EncodedImage, side: int | None) -> tuple[np.ndarray, bool]:
     """The (h, w, 3) uint8 RGB pixels, and whether the file is grayscale.
 
     The first frame or page is read, turned by its EXIF orientation; of 16 bits the upper 8 are kept; what is
     transparent shows white. Color profiles aren't applied.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if isinstance(path, Path) else BytesIO(path.content)) as image:
             image.load()
             gray = image.mode in ("L", "1", "LA") or image.mode.startswith("I;16") or image.mode == "I"
             converted = _to_rgb(_upright(image))

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,20 @@ import numpy as np
 
 from sweeper.datasets.decode import DECODING_VERSION, decode
 from sweeper.datasets.image_files import EXPECTED, ImageFile, describe_files, find_images, find_splits, say_left
+from sweeper.datasets.parquet import (
+    Files,
+    choose_splits,
+    find_parquet,
+    number_classes,
+    read_columns,
+    read_images,
+    read_labels,
+)
 from sweeper.datasets.raw import RawData
 from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_file, write_atomically
 from sweeper.system.places import cache_folder
+from sweeper.system.text import few
 
 log = logging.getLogger("sweeper")
 
@@ -22,7 +33,12 @@ HEADER = 32 + 4 * 8  # bytes: SHA-256 of what follows, then the shape (n, h, w, 
 
 
 def folder(dataset: dict[str, Any]) -> RawData:
-    """Load the tree of images at `dataset.root`. Each folder directly below `train/`, with subfolders, is a class."""
+    """Load the tree of images at `dataset.root`, or the Parquet files of images there.
+
+    Each folder directly below `train/`, with subfolders, is a class.
+    """
+    if dataset["root"] is not None and (files := find_parquet(Path(dataset["root"]))):
+        return load_parquet(dataset, files)
     return load_tree(dataset, "images", class_part=0)
 
 
@@ -56,7 +72,8 @@ def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
     files, names = train.images, train.classes
     if test is not None:
         files, names = files + test.images, names + test.classes
-    images = _load_images(root, files, dataset["image_size"], dataset["workers"])
+    side, workers = dataset["image_size"], dataset["workers"]
+    images = load_cached(root, files, len(files), side, lambda: decode(root, files, side, workers))
     number = {name: k for k, name in enumerate(classes)}
     labels = np.array([number[name] for name in names], dtype=np.int64)
     n = len(train.images)
@@ -65,8 +82,35 @@ def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
     return RawData(images[:n], labels[:n], images[n:], labels[n:], tuple(classes), form, ordered=False, files=told)
 
 
-def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: int | None) -> np.ndarray:
-    """The images, (n, h, w, c) uint8, from the cache if the same files were decoded before."""
+def load_parquet(dataset: dict[str, Any], files: Files) -> RawData:
+    """Load Parquet files of images; with `dataset.test_fraction` all are training images, as of a tree.
+
+    Raises:
+        BadInput: a split, column or label is missing, an image is unreadable, sizes differ, or pyarrow isn't installed.
+    """
+    root, side, workers = Path(dataset["root"]), dataset["image_size"], dataset["workers"]
+    train, test = choose_splits(f"dataset.root={root}", files, dataset.get("test_fraction"))
+    read = [files[train], files[test] if test is not None else []]
+    columns = read_columns(root, read[0])
+    names = [read_labels(root, some, columns) for some in read]
+    labels, classes = number_classes(*names)
+    both = [*read[0], *read[1]]
+    images = load_cached(
+        root, both, len(labels), side, lambda: decode(root, read_images(root, both, columns), side, workers)
+    )
+    told = f"{len(names[0]):,} images in {train or 'Parquet files'}"
+    if test is not None:
+        told += f", {len(names[1]):,} in {test}"
+    if others := sorted(set(files) - {train, test}):
+        told += f"; other splits, not read: {few(others)}"
+    n, form = len(names[0]), f"images from Parquet files in {root}"
+    return RawData(images[:n], labels[:n], images[n:], labels[n:], classes, form, ordered=False, files=told)
+
+
+def load_cached(
+    root: Path, files: list[ImageFile], n: int, side: int | None, decode_all: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """The `n` images in these files, (n, h, w, c) uint8, from the cache if the same files were decoded before."""
     place = hashlib.sha256(os.fsencode(f"{root.resolve()} {side}")).hexdigest()[:12]
     key = hashlib.sha256(f"{DECODING_VERSION}".encode())
     for file in files:
@@ -74,12 +118,12 @@ def _load_images(root: Path, files: list[ImageFile], side: int | None, workers: 
     caches = cache_folder()
     path = None if caches is None else caches / f"{place}-{key.hexdigest()[:20]}"
     cached = None if path is None else _read_cache(path)
-    if cached is not None and len(cached) == len(files):
+    if cached is not None and len(cached) == n:
         return cached
 
-    log.info("decoding %d images in %s", len(files), root)
+    log.info("decoding %d images in %s", n, root)
     start = time.monotonic()
-    images = decode(root, files, side, workers)
+    images = decode_all()
     log.info("decoded in %.1f s", time.monotonic() - start)
     if caches is None or path is None:
         log.warning("the decoded images can't be kept; the next run decodes them again; XDG_CACHE_HOME=DIR keeps them")

@@ -19,14 +19,16 @@ from sweeper.system.machine import cores, memory
 LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
 # For each extra the packages that show that it is installed, and its purpose.
 EXTRAS = {
-    "optimizers": ("pytorch_optimizer schedulefree", "optimizer=soap, adan, lamb, prodigy, schedule_free_*"),
+    "optimizers": ("pytorch_optimizer schedulefree", "optimizer=soap, adan, lamb, prodigy, schedule_free_*, any"),
     "tune": ("optuna", "experiment=search"),
     "slurm": ("submitit", "hydra/launcher=slurm"),
     "ray": ("ray", "hydra/launcher=ray"),
-    "parquet": ("pyarrow", "results.parquet"),
-    "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch"),
+    "parquet": ("pyarrow", "results.parquet, and dataset=folder of Parquet files"),
+    "hub": ("datasets", "dataset=hub"),
+    "nvidia": ("pynvml", "a GPU's memory and load in sweeper.watch, energy_kwh"),
     "tensorboard": ("tensorboard", "tracking=tensorboard"),
     "mlflow": ("mlflow", "tracking=mlflow"),
+    "trackio": ("trackio", "tracking=trackio"),
     "wandb": ("wandb", "tracking=wandb"),
 }
 WRITTEN = 64 * 2**20  # bytes that are written to time the disk

@@ -12,6 +12,7 @@ from sweeper.plan.speeds import speeds_of
 from sweeper.runs.access import LEAST_FREE, free_bytes
 from sweeper.system.machine import likely_kind, parallel_runs
 from sweeper.system.terminal import tell
+from sweeper.train.energy import JOULES
 from sweeper.train.launchers.interface import Measured, Turns
 from sweeper.train.launchers.lanes import MOST
 from sweeper.train.launchers.registry import DEFAULT, LAUNCHERS, find_launcher
@@ -38,6 +39,16 @@ class Pace:
         timing = self.timings[kind_of_work(config)]
         seconds = timing.train_seconds / self.turns.gain + timing.other_seconds
         return Cost(left, timing.setup_seconds + HYDRA_SECONDS, seconds)
+
+    def kwh(self, runs: Sequence["Standing"], seconds: float) -> float | None:
+        """The energy of so many seconds of a device at the power with which these runs were timed alone; None if that
+        isn't known."""
+        timed = [(self.timings[kind_of_work(run.cell.config)], run) for run in runs if run.left]
+        if any(timing.watts is None for timing, _ in timed):
+            return None
+        weights = [self.cost(run.cell.config, run.left).seconds for _, run in timed]
+        joules = sum(w * (timing.watts or 0.0) for w, (timing, _) in zip(weights, timed, strict=True))
+        return joules / sum(weights) * seconds / JOULES
 
     def ends(self, costs: Sequence[Cost]) -> list[float]:
         """When each run ends, from the command on."""
@@ -180,6 +191,10 @@ def _launchers(
         way: dict[str, Any] = {"launcher": name, "chosen": name == grid.launcher or not grid.sweep}
         way["at_a_time"] = pace.turns.at_a_time
         way["seconds"] = max(last)
+        devices = 1 if pace.turns.own_processes else pace.turns.places  # processes of a launcher share one
+        kwh, price = pace.kwh(runs, devices * way["seconds"]), grid.cells[0].config["price_per_hour"]
+        way |= {} if kwh is None else {"kwh": round(kwh, 6)}
+        way |= {} if price is None else {"cost": round(price * devices * way["seconds"] / 3600, 4)}
         if within is not None:
             way["fit"] = sum(end <= within for end in last)
             way["epochs_that_fit"] = epochs_within(costs, pace.turns.places, pace.beside, within)

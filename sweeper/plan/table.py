@@ -12,6 +12,8 @@ from sweeper.datasets.facts import MADE
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
 
+ASIDES = {"kwh": "kWh of the GPU", "cost": "cost"}  # of a launcher, by their heads; where they are known
+
 
 def print_plan(document: dict[str, Any]) -> None:
     """Print the document of `sweeper.plan`, as wide as the terminal, else 110 columns."""
@@ -99,11 +101,13 @@ def _tell_doubts(work: list[dict[str, Any]], show: Any) -> None:
 
 def _launcher_table(document: dict[str, Any]) -> Table:
     asked = document["within_seconds"] is not None
+    asides = {name: head for name, head in ASIDES.items() if any(name in way for way in document["launchers"])}
     table = _table(
         ("launcher", False),
         ("runs at a time", True),
         ("time", True),
         *([("in time", True)] if asked else []),
+        *((head, True) for head in asides.values()),
         ("", False),
     )
     ways = document["launchers"]
@@ -116,6 +120,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             str(way["at_a_time"]),
             duration(way["seconds"]),
             *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
+            *(f"{way[name]:.2g}" if name in way else "" for name in asides),
             ", ".join(remark),
         )
     return table

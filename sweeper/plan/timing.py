@@ -34,6 +34,7 @@ class Timing:
         checkpoint_bytes: of `checkpoint.pt`.
         part: the share of the epoch that was timed, in (0, 1].
         data: a description in one line.
+        watts: the mean power of the GPU while it was timed; None if not known.
     """
 
     train_seconds: float
@@ -47,6 +48,7 @@ class Timing:
     checkpoint_bytes: int
     part: float
     data: str
+    watts: float | None = None
 
     @property
     def epoch_seconds(self) -> float:

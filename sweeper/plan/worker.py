@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sweeper.datasets.facts import is_present
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
-from sweeper.plan.timing import time_first, time_within
+from sweeper.plan.timing import Timing, time_first, time_within
 from sweeper.system.errors import BadInput, named
 from sweeper.system.module_path import look_as_the_command_does
 from sweeper.system.parent import end_with_parent
 from sweeper.system.places import prepare_caches
+from sweeper.train.energy import open_meter
 from sweeper.train.launchers.gpu_processes import visible_gpus
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
             first = time_first(config, data, device)
             _tell(answers, {"ready": True})
             _hear()
-            timing = time_within(task["seconds"], config, data, device, first)
+            timing = _with_power(time_within, task["seconds"], config, data, device, first)
         except Exception as error:
             if is_out_of_memory(error):
                 raise BadInput(explain_out_of_memory(config, data, device)) from error
@@ -120,6 +121,24 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
         gain *= timing.train_seconds / lane.train_seconds
         packed = {"lanes": lanes, "gain": gain}
     _tell(answers, {"built": _count(kernels) > built, **packed})
+
+
+def _with_power(
+    time_it: Callable[..., Timing],
+    seconds: float,
+    config: dict[str, Any],
+    data: "Data",
+    device: "Device",
+    first: Timing,
+) -> Timing:
+    """A timing with the mean power of the GPU meanwhile."""
+    meter, began = open_meter(device.kind), time.perf_counter()
+    before = None if meter is None else meter.joules()
+    timing = time_it(seconds, config, data, device, first)
+    after = None if meter is None else meter.joules()
+    if before is None or after is None:
+        return timing
+    return dataclasses.replace(timing, watts=(after - before) / (time.perf_counter() - began))
 
 
 def _count(folder: Path) -> int:

@@ -9,12 +9,12 @@ from typing import Any
 
 from sweeper.runs.checks import Damaged
 from sweeper.runs.compute import compute_of
-from sweeper.runs.identity import GROUPS, PRECISION, is_identity, named_precision
+from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
-_NOT_REPEATED = ("outputs", "rerun", "fail_fast")
+_NOT_REPEATED = ("outputs", "rerun", "fail_fast", "price_per_hour")
 _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 # An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
 # call code that the record names, nor resolve an interpolation.
@@ -84,9 +84,9 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
         elif dataset.get("root") is None:
             recorded = [word for word in recorded if _key(word) != "dataset.root"]
     added = [f"{_key(word)}." for word in recorded if re.match(r"\+[^+]", word)]
-    words = list(identity_words(config))
+    words = list(identity_words(config, by_name="optimizer=any" in recorded))
     said = set(map(_key, words))
-    words = [f"+{word}" if _is_below(_key(word), added) else word for word in words]
+    words = [f"+{word}" if _is_below(_key(word), added) and word[0] != "+" else word for word in words]
     words += [word for word in recorded if _is_kept(word) and _key(word) not in said]
     if any(not w.isprintable() or names_code(w) for w in (*words, *recorded)):
         return ""
@@ -114,14 +114,25 @@ def _is_kept(word: str) -> bool:
     return word.startswith("~") or not (is_identity(_key(word)) or _key(word) == "experiment")
 
 
-def identity_words(config: dict[str, Any]) -> list[str]:
-    """Each group's choice, then each value of the identity, as overrides in Hydra's grammar."""
+def identity_words(config: dict[str, Any], by_name: bool = False) -> list[str]:
+    """Each group's choice, then each value of the identity, as overrides in Hydra's grammar.
+
+    Args:
+        by_name: the optimizer's class was chosen by `optimizer=any` and its name.
+    """
     chosen = [g for g in GROUPS if is_identity(g) and isinstance(config.get(g), dict)]
-    words = [f"{group}={_value(config[group].get('name'))}" for group in chosen]
+    choices = {group: [f"{group}={_value(config[group].get('name'))}"] for group in chosen}
+    if by_name and "optimizer" in choices:
+        name = str(config["optimizer"].get("_target_"))
+        choices["optimizer"] = ["optimizer=any", f"optimizer.name={_value(name)}"]
+    if "dataset" in choices and config["dataset"].get("loader") == HUB:
+        choices["dataset"] = ["dataset=hub", f"dataset.name={_value(config['dataset'].get('name'))}"]
+    words = [word for group in chosen for word in choices[group]]
     for key, value in config.items():
         if key in chosen:
             names = [k for k in value if k not in _OF_THE_CHOICE and _is_said(f"{key}.{k}", value[k])]
-            words += [f"{key}.{k}={_value(value[k])}" for k in names]
+            plus = {k: "+" * (by_name and key == "optimizer" and k not in _OF_ANY) for k in names}
+            words += [f"{plus[k]}{key}.{k}={_value(value[k])}" for k in names]
         elif _is_said(key, value):
             words.append(f"{key}={_value(value)}")
     if (precision := named_precision(config)) is not None:
@@ -131,6 +142,8 @@ def identity_words(config: dict[str, Any]) -> list[str]:
 
 # Values that follow from the choice of a group or from a file.
 _OF_THE_CHOICE = frozenset({"name", "_target_", "_partial_", "loader", "file_digest"})
+
+_OF_ANY = ("lr", "weight_decay", "betas", "eps", "momentum")  # the options of conf/optimizer/any.yaml
 
 
 def _is_said(name: str, value: Any) -> bool:

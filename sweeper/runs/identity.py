@@ -31,6 +31,7 @@ FORMER_NAMES = {
 }
 NAMES_OF_TODAY = {former: name for name, former in FORMER_NAMES.items()}
 
+HUB = "sweeper.datasets.hub"  # the loader whose sets have names of their own
 GROUPS = ("device", "dataset", "model", "optimizer", "schedule", "noise", "tracking")
 
 # Options for where and how a run trains, and which of its files are kept. All other options are its identity, and
@@ -48,6 +49,7 @@ NOT_IDENTITY = frozenset(
         "resumable",
         "target_accuracy",
         "record_host",
+        "price_per_hour",
         "dataset.root",
         "dataset.workers",
         "noise.file",  # identified by its content, `noise.file_digest`

@@ -12,7 +12,7 @@ from sweeper.runs.arms import ArmsByFolder
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
-from sweeper.runs.rows import ARM, FROM_CONFIG, Run, damaged_row, read_row
+from sweeper.runs.rows import ARM, ASIDES, FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
@@ -37,10 +37,12 @@ class Results:
     merged: int = 0
 
     def columns(self) -> list[str]:
-        """`COLUMNS`, then the dotted names of all other config values in alphabetical order, then `arm` if a run is
-        in one."""
-        others = {name for run in self.runs for name in run.values} - {*COLUMNS, ARM}
-        return [*COLUMNS, *sorted(others), *([ARM] if any(run.arm for run in self.runs) else [])]
+        """`COLUMNS`, the dotted names of all other config values in alphabetical order, those of `ASIDES` that any run
+        has, then `arm` if a run is in one."""
+        found = {name for run in self.runs for name in run.values}
+        others = sorted(found - {*COLUMNS, *ASIDES, ARM})
+        arm = [ARM] if any(run.arm for run in self.runs) else []
+        return [*COLUMNS, *others, *(name for name in ASIDES if name in found), *arm]
 
 
 def read_results(

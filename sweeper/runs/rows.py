@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.runs.agreement import disagreement
-from sweeper.runs.checks import COUNT, DEVICE, EPOCHS, NUMBER, OPTION, SECONDS, SEED, SHARE, TEXT, Damaged, Kind
+from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, EPOCHS, NUMBER, OPTION, SECONDS, SEED, SHARE, TEXT, Damaged, Kind
 from sweeper.runs.identity import contradiction, flat, identity_config, named_precision
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
@@ -33,6 +33,9 @@ FROM_CONFIG: dict[str, tuple[str, Kind]] = {
     "epochs": ("epochs", EPOCHS),
     "batch_size": ("batch_size", COUNT),
 }
+# Columns at the table's end, in a table in which a run has them: the share of the device's energy that a run took, and
+# what its time cost by `price_per_hour`.
+ASIDES = ("energy_kwh", "cost")
 OPTIONAL = ("noise_rate", "lr", "weight_decay")  # a third-party optimizer may lack them
 
 
@@ -122,9 +125,11 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         error = f"{error}; {other_files}" if error else other_files
     values |= _result_values(result, status)
     # Less device time than training time: the run shared the device, or it was killed and the count is incomplete.
-    cost = SECONDS.check("environment.device_seconds", environment.get("device_seconds"))
-    if cost is not None and cost < (values["train_seconds"] or 0) and not values["shared_device"]:
-        values["shared_device"] = None
+    spent = SECONDS.check("environment.device_seconds", environment.get("device_seconds"))
+    asides = {name: AMOUNT.check(f"environment.{name}", environment.get(name)) for name in ASIDES}
+    if spent is not None and spent < (values["train_seconds"] or 0) and not values["shared_device"]:
+        values["shared_device"], asides = None, {}
+    values |= {name: value for name, value in asides.items() if value is not None}
     values |= {"run": name, "status": status.value, "error": shortened(error) if error else None}
     versions = environment.get("versions") or {}
     if not isinstance(versions, dict):

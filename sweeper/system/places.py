@@ -10,6 +10,7 @@ OF_LIBRARIES = {
     "TRITON_CACHE_DIR": "triton",
     "TORCH_HOME": "torch",
     "MPLCONFIGDIR": "matplotlib",
+    "HF_HOME": "huggingface",  # and of Trackio in it
     "WANDB_CACHE_DIR": "wandb",
     "WANDB_CONFIG_DIR": "wandb",
     "WANDB_DATA_DIR": "wandb",

@@ -15,6 +15,7 @@ from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.train.assignment import Assignment
 from sweeper.train.earlier import Earlier
+from sweeper.train.energy import RunEnergy, open_meter
 from sweeper.train.outcome import Pruned
 from sweeper.train.presence import DeviceTime, Presence, shared_before
 from sweeper.train.process_state import ProcessState
@@ -57,6 +58,7 @@ class Attempt:
         self._data: Data | None = None
         self._state: ProcessState | None = None
         self._device_time = DeviceTime(earlier.record, assignment.parallel)
+        self._energy = RunEnergy(None, None)
         self._shared = True if assignment.parallel > 1 else shared_before(run.path, earlier.record)
         self._judged = 0  # rows
         self._progress = Progress(assignment.config["epochs"], quiet=sweep is not None)
@@ -71,6 +73,7 @@ class Attempt:
         for line in self._kept.lines:
             log.warning("%s: %s", self._assignment.directory, line)
         self._device = device = choose_device(self._kept.options, self._kept.threads)
+        self._energy = RunEnergy(open_meter(device.kind), self._earlier.record)
         self._state = state = ProcessState()
         with state:
             self._data = data = load_run_data(config)
@@ -93,6 +96,7 @@ class Attempt:
                     with state:
                         loop.throw(reason)
                 self._device_time.count()
+                self._energy.count(self._device_time.sharing)
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
@@ -138,5 +142,11 @@ class Attempt:
         self._tracking.epoch(self.rows)
 
     def _count_device_time(self) -> None:
-        seconds = self._device_time.count()
-        self.environment["device_seconds"] = seconds  # what the run cost of its device, its share if several ran
+        seconds, environment = self._device_time.count(), self.environment
+        self._energy.count(self._device_time.sharing, at_once=True)
+        environment["device_seconds"] = seconds  # what the run cost of its device, its share if several ran
+        environment.pop("energy_kwh", None)
+        if self._energy.kwh is not None:
+            environment["energy_kwh"] = round(self._energy.kwh, 9)  # likewise of its GPU's energy
+        if (price := self._assignment.config["price_per_hour"]) is not None:
+            environment["cost"] = round(price * seconds / 3600, 6)  # of `device_seconds` by `price_per_hour`

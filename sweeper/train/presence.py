@@ -76,10 +76,15 @@ class DeviceTime:
             before = (record or {"environment": {}})["environment"].get("device_seconds")
             self.seconds = float(SECONDS.check("environment.device_seconds", before) or 0)
 
+    @property
+    def sharing(self) -> int:
+        """How many runs share the device."""
+        return max(self._parallel, Presence.runs_here(), 1)
+
     def count(self) -> float:
         """Add the time since the last call; returns the total seconds."""
         now = time.perf_counter()
-        self.seconds += (now - self._last) / max(self._parallel, Presence.runs_here(), 1)
+        self.seconds += (now - self._last) / self.sharing
         self._last = now
         return round(self.seconds, 3)
 

@@ -92,3 +92,8 @@ def test_a_users_own_choice_of_any_name_stays_below_outputs(tmp_path, name):
     grid = compose_grid(["--config-dir", str(tmp_path / "conf"), "dataset=digits", f"optimizer='{name}'"])
     (cell,) = grid.cells
     assert cell.directory.parent.parent.name == "outputs" and cell.directory.name.isascii()
+
+
+def test_an_option_that_the_default_optimizer_lacks_is_given_to_several():
+    cells = compose_grid(["-m", "dataset=digits", "optimizer=adam,adamw", "optimizer.amsgrad=true"]).cells
+    assert [cell.config["optimizer"]["amsgrad"] for cell in cells] == [True, True]

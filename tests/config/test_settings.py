@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from sweeper.config.grid import CONF, compose_grid
 
-OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml"))
+OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml") if path.stem != "any")
 OWN = [path.relative_to(CONF / "settings").with_suffix("").parts for path in CONF.glob("settings/*/*.yaml")]
 SOURCE = re.compile(r"arXiv \d{4}\.\d{5}|github\.com/[\w-]+/[\w-]+|kuangliu/pytorch-cifar")
 

@@ -27,13 +27,15 @@ def plan(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sweeper.plan.command.time", types.SimpleNamespace(perf_counter=lambda: 0.0))
     monkeypatch.setattr(threads, "cores", lambda: 4)
 
-    def call(*arguments, kind="cpu", jobs=2, text=False, data="digits", first_seconds=0.0, train=None, **found):
+    def call(
+        *arguments, kind="cpu", jobs=2, text=False, data="digits", first_seconds=0.0, train=None, watts=None, **found
+    ):
         asked, left = [], list(train or [])  # of each probe in turn, seconds of training an epoch
 
         def probe(configs, at_a_time, threads, _, pack):
             asked.append((len(configs), at_a_time, threads, pack))
             seconds = left.pop(0) if left else 1.0
-            timings = [timing(seconds, data=data, first_seconds=first_seconds) for _ in configs]
+            timings = [timing(seconds, data=data, first_seconds=first_seconds, watts=watts) for _ in configs]
             return Probed(kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), timings, **found)
 
         monkeypatch.setattr(forecast, "probe", probe)

@@ -157,3 +157,16 @@ def test_other_devices_are_told_by_their_measured_speeds(plan, monkeypatch):
     assert document["elsewhere"][0]["seconds"] == pytest.approx(40 * 1438 / speed.images_per_second)
     _, document = plan(*GRID, "model=mlp")
     assert document["elsewhere"] == []
+
+
+def test_energy_and_cost_follow_from_the_power_and_the_price(plan):
+    words = ("-m", "dataset=digits", "optimizer=sgd", "seed=1,2", "epochs=10")
+    _, document = plan(*words, "price_per_hour=3600", kind="cuda", watts=360.0, gpus=2, lanes=2, gain=1.5)
+    for name, devices in (("packed", 2), ("basic", 1)):
+        found = launcher(document, name)
+        assert found["cost"] == pytest.approx(devices * found["seconds"], abs=1e-3)
+        assert found["kwh"] == pytest.approx(360 * devices * found["seconds"] / 3.6e6, rel=1e-2)
+    _, text = plan(*words, "price_per_hour=3600", kind="cuda", watts=360.0, text=True)
+    assert "kWh of the GPU" in text and "cost" in text
+    _, document = plan(*words)
+    assert not any({"kwh", "cost"} & {*found} for found in document["launchers"])

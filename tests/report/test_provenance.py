@@ -35,6 +35,7 @@ def composed(command):
             "dataset.train_limit=10",
         ],
         ["dataset=digits", "model=mlp", "schedule=step", "epochs=7", "lr_factor=0.1", "divergence_loss=5.0"],
+        ["dataset=hub", "dataset.name=ylecun/mnist", "optimizer=sgd"],
     ],
 )
 def test_every_value_written_out_is_the_same_run(words):
@@ -59,10 +60,12 @@ def test_where_and_how_it_was_trained_is_repeated_but_for_the_place():
         ["~optimizer.momentum", "device.precision=bf16"],
         ["tag=1e5", "dataset.train_limit=7", "target_accuracy=0.5"],
         ["tag='true'", "optimizer.lr=1e-8"],
+        ["optimizer=any", "optimizer.name=AdEMAMix", "+optimizer.alpha=8", "optimizer.lr=0.01"],
     ],
 )
 def test_options_that_were_added_or_taken_away_are_again(words):
-    config = compose_grid(["dataset=digits", "optimizer=sgd", *words]).cells[0].config
+    chosen = [] if "optimizer=any" in words else ["optimizer=sgd"]
+    config = compose_grid(["dataset=digits", *chosen, *words]).cells[0].config
     again = composed(repeat_command(config, ["dataset=digits", *words]))
     assert run_name(again) == run_name(config) and again["target_accuracy"] == config["target_accuracy"]
 

@@ -1,0 +1,110 @@
+"""`dataset=hub` reads what the library `datasets` returns; a stand-in has the part of its interface that is used."""
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from sweeper.config.grid import compose_grid
+from sweeper.datasets import hub
+from sweeper.runs.identity import run_name
+from sweeper.system.errors import BadInput
+from tests.datasets.test_image_folder import read, write_image
+from tests.datasets.test_parquet import NAMES, png
+
+NODE = {"name": "someone/pets", "root": None, "image_size": None, "workers": 1}
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """A stand-in for `datasets`; its sets by name, each a dictionary from split to rows."""
+    sets: dict[str, dict] = {}
+
+    class Image:
+        def __init__(self, decode=True):
+            self.decode = decode
+
+    class ClassLabel:
+        names = NAMES
+
+    class Dataset:
+        features = {"img": Image(), "label": ClassLabel()}  # noqa: RUF012
+
+        def __init__(self, rows, decoded=True):
+            self.rows, self.decoded = rows, decoded
+
+        def cast_column(self, column, feature):
+            assert column == "img" and not feature.decode
+            return Dataset(self.rows, decoded=False)
+
+        def __getitem__(self, column):
+            assert not self.decoded
+            return [row[column] for row in self.rows]
+
+    class DatasetNotFoundError(FileNotFoundError):
+        pass
+
+    def load_dataset(name, cache_dir=None):
+        if name not in sets:
+            raise DatasetNotFoundError(f"Dataset '{name}' doesn't exist on the Hub.\nA second line")
+        return {split: Dataset(rows) for split, rows in sets[name].items()}
+
+    module = ModuleType("datasets")
+    vars(module).update(load_dataset=load_dataset, Image=Image, disable_progress_bars=lambda: None)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    return sets
+
+
+def test_a_set_of_the_hub_is_the_set_of_the_tree_with_the_same_images(library, pixels, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    rows = [{"img": {"bytes": png(image), "path": None}, "label": k % 2} for k, image in enumerate(pixels)]
+    for k, image in enumerate(pixels):
+        write_image(tmp_path / "tree" / ("train" if k < 8 else "test") / NAMES[k % 2] / f"{k:02}.png", image)
+    on_disk = tmp_path / "tree" / "train" / "dog" / "00.png"
+    rows[0]["img"] = {"bytes": None, "path": str(on_disk)}  # as of a set of image files
+    library["someone/pets"] = {"train": rows[:8], "test": rows[8:], "validation": rows[:2]}
+    raw, tree = hub(NODE), read(tmp_path / "tree")
+    assert raw.classes == tree.classes == ("cat", "dog")
+    order = np.argsort(raw.train_labels, kind="stable")
+    assert np.array_equal(raw.train_images[order], tree.train_images)
+    assert raw.test_labels.tolist() == [1, 0, 1, 0] and raw.files == "8 images in train, 4 in test"
+    assert raw.form == "someone/pets of the Hugging Face Hub"
+    del library["someone/pets"]["test"], library["someone/pets"]["validation"]
+    with pytest.raises(BadInput, match=r"dataset.name=someone/pets: there is no test split; hold some images out by"):
+        hub(NODE)
+    assert len(hub(NODE | {"test_fraction": 0.5}).train_images) == 8  # the caller holds them out
+
+
+def test_what_the_library_raises_is_one_line(library):
+    with pytest.raises(BadInput, match=r"^dataset.name=someone/pets: DatasetNotFoundError: .* exist on the Hub.$"):
+        hub(NODE)
+
+
+def test_without_the_library_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(BadInput, match=r"dataset=hub: needs datasets; pip install 'optimizer-sweeper\[hub\]'"):
+        hub(NODE)
+
+
+def test_a_set_keeps_its_name_and_each_is_a_task_of_its_own():
+    cells = compose_grid(["-m", "dataset=hub", "dataset.name=ylecun/mnist,zalando/fashion", "optimizer=sgd"]).cells
+    assert [cell.config["dataset"]["name"] for cell in cells] == ["ylecun/mnist", "zalando/fashion"]
+    assert run_name(cells[0].config).startswith("ylecun_mnist-resnet18/sgd-seed1-")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["dataset=hub"], "dataset.name=null: dataset=hub needs a set's name, such as dataset.name=ylecun/mnist"),
+        (["dataset=hub", "dataset.name=../x"], "dataset.name=../x: dataset=hub needs a set's name"),
+        (["dataset=digits", "dataset.name=x"], "dataset=digits: its name is digits, by its file; take out name: x"),
+    ],
+)
+def test_a_name_that_is_none_is_refused(words, line, refusal):
+    assert refusal(*words).startswith(line)
