@@ -24,6 +24,7 @@ import sweeper.config.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config.arms import NO_ARM, Arm, Part, in_order, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
+from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import (
     MOST_RUNS,
     Groups,
@@ -41,7 +42,6 @@ from sweeper.config.resolved import Cell, resolve_config
 from sweeper.config.schema import check_config
 from sweeper.config.search_path import hydra_at_work, loader_with, search_in
 from sweeper.config.search_space import (
-    FACTORS,
     Dimension,
     Search,
     check_base,

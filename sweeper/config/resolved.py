@@ -2,15 +2,14 @@
 
 import contextlib
 import hashlib
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.factors import apply_factors
 from sweeper.config.schema import TEXTS
-from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
@@ -37,8 +36,7 @@ class Cell:
 def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     """Turn a composed configuration into the plain dictionary that all later code uses.
 
-    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay are applied and
-    dropped, so a run with a factor and one with the resulting value are the same run.
+    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay become values.
     """
     config: dict[str, Any] = {}
     for key in cfg:
@@ -67,12 +65,7 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
         config[name] = config[name] or None
-    for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
-        if not is_plain_number(factor) or not 0 < factor < math.inf:
-            raise BadInput(f"{key}_factor={factor}: must be a number above 0")
-        value = config["optimizer"].get(key)
-        if factor != 1 and is_plain_number(value):
-            config["optimizer"][key] = float(f"{value * factor:.12g}")
+    apply_factors(config)
     return config
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import Groups, parse_overrides, sweep_values
 from sweeper.config.resolved import Cell
 from sweeper.system.errors import BadInput, install, nearest
 
 TARGET = "hydra_plugins.sweeper_optuna_sweeper.OptunaSweeper"
-FACTORS = {"lr_factor": "optimizer.lr", "weight_decay_factor": "optimizer.weight_decay"}
 SAMPLERS = ("tpe", "random")
 
 
