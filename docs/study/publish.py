@@ -24,7 +24,7 @@ from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, validation_accuracy
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.choose import choose, the_search
+from sweeper.choose.choice import choose, the_search
 from sweeper.report.command import report
 from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table

@@ -61,6 +61,8 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
+    if blocks and (at := blocks[0].tuned_at) and all(block.tuned_at == at for block in blocks):
+        words += f", tuned at {at}"
     tuned = [block.tuned for block in blocks]
     figures = [VALIDATION] * any(tuned) + [*FIGURES] * (not blocks or not all(tuned))
     kind = "" if len(figures) > len(FIGURES) else "validation " if any(tuned) else "test "
@@ -76,18 +78,12 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
                         *(accuracy(row, f) if (f == VALIDATION) == block.tuned else "–" for f in figures),
                         *(str(row[c]) for c in counts),
                     ]
-                    for row in _ranked(block)
+                    for row in block.rows
                 ],
             )
             for block in blocks
         ],
     )
-
-
-def _ranked(block: Block) -> list[Row]:
-    if not block.tuned:
-        return block.rows
-    return sorted(block.rows, key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))
 
 
 def _differs(name: str, blocks: Sequence[Block]) -> bool:

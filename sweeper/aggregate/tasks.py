@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.aggregate.comparisons import Comparison, compare
-from sweeper.aggregate.grouping import TaskRuns, group_runs, plain
+from sweeper.aggregate.confirmation import confirmation_seeds
+from sweeper.aggregate.grouping import TaskRuns, group_runs, plain, tuned_at
 from sweeper.aggregate.labels import length_words, setting_labels
+from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import summary_row
 from sweeper.runs.rows import Run
@@ -51,16 +53,21 @@ class Task:
     Attributes:
         config: see `TaskRuns`.
         settings: all configurations that were run on it, in the order of their labels.
+        tuned: at which length the compared settings were chosen by validation images, e.g. `100 epochs`; "" if some
+            weren't.
         compared: one setting an optimizer that has finished runs, the best first.
         chosen_by: how the one was chosen where an optimizer has several: `validation` or `test`; "" if none has.
+        confirmed_by: for each optimizer whose best settings were run again the seeds of these runs, which chose.
         comparison: of the final test accuracies of `compared`, by optimizer.
     """
 
     label: str
     config: dict[str, Any]
     settings: list[Setting]
+    tuned: str = ""
     compared: list[Setting] = field(default_factory=list)
     chosen_by: str = ""
+    confirmed_by: dict[str, frozenset[int]] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=lambda: compare({}))
 
     def runs(self) -> list[Run]:
@@ -88,7 +95,7 @@ def _task(found: TaskRuns) -> Task:
         for label, optimizer, runs, config in zip(labels, optimizers, found.runs.values(), configs, strict=True)
     ]
     settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
-    task = Task(found.label, found.config, settings)
+    task = Task(found.label, found.config, settings, found.tuned)
     _compare(task)
     return task
 
@@ -109,6 +116,8 @@ def _compare(task: Task) -> None:
     for setting in task.settings:
         if setting.scores():
             by_optimizer.setdefault(setting.optimizer, []).append(setting)
+    for optimizer, group in by_optimizer.items():  # what validation images chose stands for its optimizer
+        by_optimizer[optimizer] = [setting for setting in group if tuned_at(setting.runs)] or group
     several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_optimizer.values())
     validated = all(
         run.values.get("final_val_accuracy") is not None
@@ -120,15 +129,32 @@ def _compare(task: Task) -> None:
     task.chosen_by = ("validation" if validated else "test") if several else ""
     # The final accuracy, as in the comparison: the best over the epochs favours noisy curves.
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
-    chosen = {o: max(group, key=lambda setting: _quality(setting, figure)) for o, group in by_optimizer.items()}
+    chosen = {}
+    for optimizer, group in by_optimizer.items():
+        if validated and (seeds := confirmation_seeds([frozenset(setting.scores()) for setting in group])):
+            task.confirmed_by[optimizer] = seeds
+            again = [setting for setting in group if seeds <= setting.scores().keys()]
+            chosen[optimizer] = max(again, key=lambda setting: _quality(setting, figure, seeds))
+        else:  # of equal ones that on the fewest edges of a grid
+            on_edges = edges([setting.config["optimizer"] for setting in group]) if len(group) > 1 else [{}]
+            best = max(zip(group, on_edges, strict=True), key=lambda pair: (*_quality(pair[0], figure), -len(pair[1])))
+            chosen[optimizer] = best[0]
     finals = {optimizer: setting.final() for optimizer, setting in chosen.items()}
     diverged = {optimizer: setting.diverged() for optimizer, setting in chosen.items()}
     task.comparison = compare(finals, diverged)
     last = [optimizer for optimizer, values in finals.items() if not values]  # all their runs diverged
-    task.compared = [chosen[optimizer] for optimizer in (*task.comparison.methods, *last)]
+    order = [*task.comparison.methods, *last]
+    if task.chosen_by == "validation":
+        order.sort(key=lambda o: _quality(chosen[o], figure, task.confirmed_by.get(o)), reverse=True)
+    task.compared = [chosen[optimizer] for optimizer in order]
 
 
-def _quality(setting: Setting, figure: str) -> tuple[bool, float]:
-    """A setting that ever diverged is below all that never did."""
-    values = [run.values[figure] for run in setting.runs if run.status is Status.COMPLETED]
+def _quality(setting: Setting, figure: str, seeds: frozenset[int] | None = None) -> tuple[bool, float]:
+    """A setting that ever diverged is below all that never did.
+
+    Args:
+        seeds: those that count; None for all.
+    """
+    runs = [run for run in setting.runs if seeds is None or run.values["seed"] in seeds]
+    values = [run.values[figure] for run in runs if run.status is Status.COMPLETED]
     return not setting.diverged() and bool(values), mean(values) if values else 0.0

@@ -10,7 +10,7 @@ from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
-from sweeper.aggregate.tasks import Setting, Task
+from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
@@ -67,6 +67,9 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         said += describe_seeds(task.comparison, _seconds_of_a_seed(task))
     if task.chosen_by == "validation":
         said.append("Of several settings of an optimizer, the one of highest validation accuracy stands here.")
+    if task.tuned:
+        other = "" if task.tuned == epochs_words(task) else f"; these runs have {epochs_words(task)}"
+        said.append(f"Each optimizer's setting was tuned at {task.tuned}, chosen by validation images{other}.")
     return said
 
 
@@ -87,7 +90,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
         said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
     said += describe_own_schedules(tasks)
     compared = [(task, setting) for task in tasks for setting in task.compared]
-    if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
+    if compared and all(len(_settings_of(t, one.optimizer)) == 1 and not t.tuned for t, one in compared):
         said.append(
             "Each optimizer was run with one setting: another learning rate or weight decay may turn the order."
         )

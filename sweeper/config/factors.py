@@ -26,7 +26,7 @@ def apply_factors(config: dict[str, Any]) -> None:
     A run with a factor and one with the resulting value are the same run. `lr_factor` multiplies the learning rates,
     `weight_decay_factor` the weight decay. With `decay_factor` the product of learning rate and weight decay is the
     published one's times this factor, whatever `lr_factor`; for adaptive methods with the decay in the gradient it is
-    the weight decay itself.
+    the weight decay itself. It gives a weight decay of four digits.
 
     Raises:
         BadInput: a factor isn't a number above 0, or both factors of the weight decay are given.
@@ -46,7 +46,7 @@ def apply_factors(config: dict[str, Any]) -> None:
     for rate, weight_decay in RATES.items():
         _multiply(optimizer, rate, lr)
         if product is not None:
-            _multiply(optimizer, weight_decay, product / lr if multiplied else product)
+            _multiply(optimizer, weight_decay, product / lr if multiplied else product, digits=4)
     _multiply(optimizer, "weight_decay", decay)
 
 
@@ -62,7 +62,7 @@ def has_decay(optimizer: dict[str, Any]) -> bool:
     return any(is_plain_number(value := optimizer.get(name)) and value > 0 for name in RATES.values())
 
 
-def _multiply(optimizer: dict[str, Any], name: str, factor: float) -> None:
+def _multiply(optimizer: dict[str, Any], name: str, factor: float, digits: int = 12) -> None:
     value = optimizer.get(name)
     if factor != 1 and is_plain_number(value):
-        optimizer[name] = float(f"{value * factor:.12g}")
+        optimizer[name] = float(f"{value * factor:.{digits}g}")

@@ -50,6 +50,7 @@ from sweeper.config.search_space import (
     is_search,
     read_dimension,
 )
+from sweeper.config.widening import DECAY, Widening, find_widening, read_extensions
 from sweeper.config.yaml_errors import explain
 from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
@@ -73,6 +74,7 @@ class Grid:
     jobs: list[list[str]] = field(default_factory=list)  # the overrides of each cell, by its number; of a search none
     arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # each arm's own overrides
+    widening: Widening | None = None
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -125,7 +127,7 @@ class _Expansion:
         check_repeated(self.asked)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
-        if len(parts) > 1 and (searches := [part.title for part in parts if part.search is not None]):
+        if len(parts) > 1 and (searches := [part.title for part in parts if part.stands_alone]):
             raise BadInput(f"{searches[0]}: a search is joined with nothing else; give it alone")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
@@ -150,7 +152,8 @@ class _Expansion:
             if (name := parts[number].arm.name) is not None and directory not in named[name]:
                 named[name].append(directory)
         for number, part in enumerate(parts):
-            check_axes(part.texts, [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])])
+            own = [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])]
+            check_axes(part.texts, own, DECAY if part.extensions else ())
         check_folder(list(cells.values()))
         options = self._launcher_options(first.texts)
         for part in parts[1:]:
@@ -158,7 +161,8 @@ class _Expansion:
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
         outputs = Path(config["outputs"])
         words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
-        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words)
+        widening = find_widening(first, self._cell)
+        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words, widening)
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""
@@ -198,9 +202,8 @@ class _Expansion:
                     continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
         title, keys = " ".join(texts) or "this sweep", frozenset(override.get_key_element() for override in own)
-        return Part(
-            arm, number, keys, axes, title, multirun, hydra.runtime.choices["hydra/launcher"], search, dimensions
-        )
+        launcher, extensions = hydra.runtime.choices["hydra/launcher"], read_extensions(hydra.sweeper)
+        return Part(arm, number, keys, axes, title, multirun, launcher, search, dimensions, extensions * multirun)
 
     def _structure(self, overrides: Iterable[Override]) -> list[str]:
         """Those that change which files are composed; the last of each key."""
@@ -218,9 +221,7 @@ class _Expansion:
         fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
 
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
-            overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
-            config = self._config(overrides)
-            return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
+            return self._cell([*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())])
 
         search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, {}, [], trial)
         bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}
@@ -240,6 +241,10 @@ class _Expansion:
         config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
         values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
         return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
+
+    def _cell(self, overrides: list[str]) -> tuple[Cell, list[str]]:
+        config = self._config(overrides)
+        return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

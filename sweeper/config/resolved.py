@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.factors import apply_factors
 from sweeper.config.schema import TEXTS
+from sweeper.config.tuned import tuned_words
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
@@ -65,7 +66,10 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
         config[name] = config[name] or None
+    fact = config["optimizer"].pop("tuned", None)
     apply_factors(config)
+    if (tuned := tuned_words(fact, config)) is not None:
+        config["tuned"] = tuned
     return config
 
 
@@ -122,6 +126,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "resumable",
         "dataset.workers",
         "noise.file",
+        "tuned",
     )
     left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # any value satisfies the request
     return [

@@ -150,10 +150,14 @@ def check_space(dimensions: Mapping[str, Dimension]) -> None:
             raise BadInput(f"{option} and {factor} are both searched over; fix one of them, e.g. {factor}=1")
 
 
-def check_base(cell: Cell) -> None:
-    if not cell.config["dataset"]["validation_fraction"]:
+def check_held_out(config: Mapping[str, Any]) -> None:
+    if not config["dataset"]["validation_fraction"]:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")
+
+
+def check_base(cell: Cell) -> None:
+    check_held_out(cell.config)
     if cell.config["rerun"]:
         raise BadInput("rerun=true: a search continues with the existing runs; start another with outputs=DIR")
 

@@ -49,8 +49,8 @@ def _decide(arguments: list[str]) -> int:
     from sweeper.decide.arms import read_arms
     from sweeper.decide.judge import judge
     from sweeper.decide.record import check_looks, check_recorded, content, write
-    from sweeper.decide.training import run
     from sweeper.decide.words import answer, describe_look
+    from sweeper.system.child_process import run
 
     own, words = split_own(arguments, _OWN)
     words = [word for word in words if word not in ("-m", "--multirun")]

@@ -48,6 +48,7 @@ NOT_IDENTITY = frozenset(
         "resumable",
         "target_accuracy",
         "record_host",
+        "tuned",  # how the optimizer's values were chosen
         "dataset.root",
         "dataset.workers",
         "noise.file",  # identified by its content, `noise.file_digest`

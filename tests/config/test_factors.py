@@ -16,7 +16,7 @@ def optimizer(*overrides):
 def test_the_product_of_lr_and_weight_decay_is_an_axis_of_its_own(name):
     own, scaled = optimizer(f"optimizer={name}"), optimizer(f"optimizer={name}", "lr_factor=2", "decay_factor=3")
     assert scaled["lr"] == pytest.approx(2 * own["lr"])
-    assert scaled["lr"] * scaled["weight_decay"] == pytest.approx(3 * own["lr"] * own["weight_decay"])
+    assert scaled["lr"] * scaled["weight_decay"] == pytest.approx(3 * own["lr"] * own["weight_decay"], rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["adam", "radam", "rmsprop", "adagrad"])
@@ -28,7 +28,7 @@ def test_of_an_adaptive_method_with_the_decay_in_the_gradient_the_weight_decay_i
 def test_muons_rate_for_the_other_parameters_moves_with_it():
     own, scaled = optimizer("optimizer=muon"), optimizer("optimizer=muon", "lr_factor=2", "decay_factor=3")
     assert scaled["adamw_lr"] == 2 * own["adamw_lr"]
-    assert scaled["adamw_weight_decay"] == pytest.approx(1.5 * own["adamw_weight_decay"])
+    assert scaled["adamw_weight_decay"] == pytest.approx(1.5 * own["adamw_weight_decay"], rel=1e-3)
 
 
 def test_without_it_a_rates_factor_leaves_the_weight_decay_alone():

@@ -1,4 +1,4 @@
-"""Runs `sweeper.train` as a child process that gets the signals of this one."""
+"""Runs a command as a child process that gets the signals of this one."""
 
 import signal
 import subprocess

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from sweeper.decide import training
+from sweeper.system import child_process
 
 
 def test_the_exit_code_is_that_of_the_command():
-    assert training.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
-    assert training.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == 137
+    assert child_process.run([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert child_process.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]) == 137
 
 
 CHILD = """
@@ -29,7 +29,9 @@ sys.exit(40 + len(got))
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_is_passed_on_once(name):
-    parent = "import sys; from sweeper.decide.training import run; sys.exit(run([sys.executable, '-c', sys.argv[1]]))"
+    parent = (
+        "import sys; from sweeper.system.child_process import run; sys.exit(run([sys.executable, '-c', sys.argv[1]]))"
+    )
     command = [sys.executable, "-c", parent, CHILD.replace("{name}", name)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr.readline() == "ready\n"
@@ -44,11 +46,11 @@ def test_a_signal_before_the_command_has_started_reaches_it(monkeypatch):
         os.kill(os.getpid(), signal.SIGTERM)
         return start(*arguments, **options)
 
-    monkeypatch.setattr(training.subprocess, "Popen", interrupted)
-    assert training.run([sys.executable, "-c", "import time; time.sleep(20)"]) == 128 + signal.SIGTERM
+    monkeypatch.setattr(child_process.subprocess, "Popen", interrupted)
+    assert child_process.run([sys.executable, "-c", "import time; time.sleep(20)"]) == 128 + signal.SIGTERM
 
 
 def test_a_looks_own_table_is_not_printed(capfd):
     words = "import sys; print('a table'); print('news', file=sys.stderr)"
-    assert training.run([sys.executable, "-c", words]) == 0
+    assert child_process.run([sys.executable, "-c", words]) == 0
     assert capfd.readouterr() == ("", "news\n")

@@ -10,7 +10,7 @@ import yaml
 from conftest import REPOSITORY, run_module
 from made_runs import change_record, make_run, name_as_configured
 
-from sweeper.choose import main
+from sweeper.choose.command import main
 from sweeper.config.grid import compose_grid
 
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
