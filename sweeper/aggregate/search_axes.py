@@ -21,11 +21,8 @@ def on_axes(trials: Sequence[Values]) -> list[dict[str, Any]]:
     An option that moves in proportion to lr or weight decay, such as Muon's second rate, is no axis. If lr x weight
     decay has fewer different values than weight decay, this product is the axis.
     """
-    found = [dict(trial) for trial in trials]
-    for name in sorted({name for trial in trials for name in trial} - {"lr", "weight_decay"}):
-        if any(_is_proportional(trials, name, leader) for leader in ("lr", "weight_decay")):
-            for trial in found:
-                trial.pop(name, None)
+    left = followers(trials)
+    found = [{name: value for name, value in trial.items() if name not in left} for trial in trials]
     if trials and all(_positive(trial, "lr") and _positive(trial, "weight_decay") for trial in trials):
         products = _levels([trial["lr"] * trial["weight_decay"] for trial in trials])
         decays = _levels([trial["weight_decay"] for trial in trials])
@@ -34,6 +31,12 @@ def on_axes(trials: Sequence[Values]) -> list[dict[str, Any]]:
                 del trial["weight_decay"]
                 trial[PRODUCT] = product
     return found
+
+
+def followers(trials: Sequence[Values]) -> set[str]:
+    """The further rates and decays, such as Muon's `adamw_lr`, that move in proportion to lr or weight decay."""
+    names = {name for trial in trials for name in trial if name.endswith(("_lr", "_weight_decay"))}
+    return {name for name in names if any(_is_proportional(trials, name, leader) for leader in ("lr", "weight_decay"))}
 
 
 def edges(trials: Sequence[Values]) -> list[dict[str, str]]:
@@ -54,12 +57,12 @@ def _positive(trial: Values, name: str) -> bool:
 
 
 def _levels(values: Sequence[float]) -> list[float]:
-    """Each value, or the lowest one that it is alike to, with four digits."""
+    """Each value, or the lowest one that it is alike to, with three digits."""
     levels: list[float] = []
     for value in sorted(values):
         if not levels or value > levels[-1] * (1 + ALIKE):
             levels.append(value)
-    return [float(f"{max(level for level in levels if level <= value):.4g}") for value in values]
+    return [float(f"{max(level for level in levels if level <= value):.3g}") for value in values]
 
 
 def _is_proportional(trials: Sequence[Values], name: str, leader: str) -> bool:

@@ -71,12 +71,10 @@ def summarize(runs: Iterable[Run]) -> Summary:
     """
     tasks = group_runs(runs)
     differing = _differing([group[0].values for task in tasks for group in task.runs.values()])
-    blocks = [
-        Block(
-            task.label, sorted((summary_row(group, differing) for group in task.runs.values()), key=_order), task.tuned
-        )
-        for task in tasks
-    ]
+    blocks = []
+    for task in tasks:
+        rows = sorted((summary_row(group, differing) for group in task.runs.values()), key=_order)
+        blocks.append(Block(task.label, rows, task.tuned))
     for block in blocks:
         if block.tuned:
             block.rows.sort(key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.latex import in_latex, tabular
+from sweeper.aggregate.search_axes import followers
 from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
 
 BEST = "best epoch (chosen on test)"
@@ -57,7 +58,8 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     """
     rows, blocks = summary.rows, summary.blocks
     shared = [name for name in HEAD if name != "optimizer" and len({row[name] for row in rows}) == 1]
-    columns = ["optimizer", *(name for name in (*HEAD, *summary.differing) if _differs(name, blocks))]
+    told = [name for name in summary.differing if not _follows(name, rows)]
+    columns = ["optimizer", *(name for name in (*HEAD, *told) if _differs(name, blocks))]
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
@@ -89,6 +91,18 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
 def _differs(name: str, blocks: Sequence[Block]) -> bool:
     """Whether a value differs within a task. What differs between tasks stands in their labels."""
     return name != "optimizer" and any(len({text(row[name]) for row in block.rows}) > 1 for block in blocks)
+
+
+def _follows(name: str, rows: Sequence[Row]) -> bool:
+    """Whether an option, such as Muon's second rate, moves in proportion to lr or weight decay in every optimizer."""
+    by_optimizer: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            by_optimizer.setdefault(row["optimizer"], []).append(row)
+    return all(
+        name in followers([{key: row[key] for key in (name, "lr", "weight_decay")} for row in own])
+        for own in by_optimizer.values()
+    )
 
 
 def accuracy(row: Row, figure: str) -> str:

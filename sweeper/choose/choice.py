@@ -157,7 +157,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
         if confirmed := confirmed_accuracies(task, setting.optimizer):
             accuracy = confirmed[setting.label]
             seeds = " and ".join(map(str, sorted(task.confirmed_by[setting.optimizer])))
-            how = f"with seeds {seeds}, by which it is the best of {len(confirmed)} run again"
+            how = f"with seeds {seeds}, the best of {len(confirmed)} run again,"
         percent = f"{100 * accuracy:.2f} %"
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
         lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, {how} of {some}{told}"]

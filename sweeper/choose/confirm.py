@@ -10,6 +10,7 @@ from sweeper.aggregate.search import is_done, tried_settings, validation_accurac
 from sweeper.aggregate.tasks import Setting, Task, group_tasks
 from sweeper.choose.choice import the_search
 from sweeper.config.grid import Grid, compose_grid
+from sweeper.config.widening import confirming_seeds
 from sweeper.report.provenance import read_origin
 from sweeper.runs.identity import identity_config
 from sweeper.runs.record import find_finished
@@ -18,8 +19,6 @@ from sweeper.runs.status import Status
 from sweeper.system.child_process import run
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import tell
-
-SEEDS = 2  # with which a setting is run again
 
 
 def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) -> int:
@@ -60,9 +59,9 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) ->
 
 
 def fresh_seeds(task: Task) -> list[int]:
-    """The two after the search's own, which are those that the settings with the fewest seeds have."""
-    last = max(min(([r.values["seed"] for r in s.runs] for s in task.settings), key=lambda seeds: (len(seeds), seeds)))
-    return [last + k + 1 for k in range(SEEDS)]
+    """Those after the search's own, which are the seeds that the settings with the fewest have."""
+    of_each = [sorted({run.values["seed"] for run in setting.runs}) for setting in task.settings]
+    return confirming_seeds(min(of_each, key=lambda seeds: (len(seeds), seeds)))
 
 
 def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting], str]:

@@ -27,13 +27,15 @@ class Widening:
     Attributes:
         most: extensions of one optimizer.
         axes: the grid that each optimizer begins with.
-        cells: gives the runs of an optimizer's grid and their overrides, by place.
+        cells: gives the runs of an optimizer's grid with some seeds and their overrides, by place.
+        seeds: the search's own.
         one_axis: the optimizers that have no weight decay to tune.
     """
 
     most: int
     axes: dict[str, Axes]
-    cells: Callable[[str, Axes], dict[Place, list[tuple[Cell, list[str]]]]]
+    cells: Callable[[str, Axes, Sequence[int]], dict[Place, list[tuple[Cell, list[str]]]]]
+    seeds: list[int]
     one_axis: list[str]
 
 
@@ -63,6 +65,7 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
         key: sorted({float(parse_overrides([text])[0].value()) for text in texts}) for key, texts in factors.items()
     }
     first = {key: texts[:1] for key, texts in part.texts.items()}
+    cell = _remembered(cell)
     axes, chosen = {}, {}
     for text in part.texts.get("optimizer", [None]):
         one = first if text is None else first | {"optimizer": [text]}
@@ -73,8 +76,8 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
         axes[optimizer] = {key: own for key, own in values.items() if decays or key not in DECAY}
         chosen[optimizer] = one
 
-    def cells(optimizer: str, axes: Axes) -> dict[Place, list[tuple[Cell, list[str]]]]:
-        fixed = {key: part.texts[key] if key == "seed" else texts for key, texts in chosen[optimizer].items()}
+    def cells(optimizer: str, axes: Axes, seeds: Sequence[int]) -> dict[Place, list[tuple[Cell, list[str]]]]:
+        fixed = chosen[optimizer] | {"seed": [f"seed={seed}" for seed in seeds]}
         found = {}
         for place in itertools.product(*axes.values()):
             texts = fixed | {key: [f"{key}={value!r}"] for key, value in zip(axes, place, strict=True)}
@@ -82,10 +85,30 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
         return found
 
     one_axis = [optimizer for optimizer, own in axes.items() if len(own) < len(values)]
-    return Widening(part.extensions, axes, cells, one_axis)
+    typed = part.texts.get("seed", [])
+    seeds = [int(parse_overrides([text])[0].value()) for text in typed] or [int(config["seed"])]
+    return Widening(part.extensions, axes, cells, seeds, one_axis)
 
 
 _ALONE = {"optimizer", "seed"}
+
+
+def _remembered(cell: Callable[[list[str]], tuple[Cell, list[str]]]) -> Callable[[list[str]], tuple[Cell, list[str]]]:
+    """The same, that composes each run once: a grid is looked at after every extension."""
+    known: dict[tuple[str, ...], tuple[Cell, list[str]]] = {}
+
+    def remembering(words: list[str]) -> tuple[Cell, list[str]]:
+        key = tuple(words)
+        if key not in known:
+            known[key] = cell(words)
+        return known[key]
+
+    return remembering
+
+
+def confirming_seeds(searched: Sequence[int]) -> list[int]:
+    """The seeds with which a search's best settings are run again."""
+    return [max(searched) + 1, max(searched) + 2]
 
 
 def extend(axes: Axes, scores: Mapping[Place, float]) -> Axes:

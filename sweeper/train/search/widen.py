@@ -1,17 +1,17 @@
 """Extends a tuning's grid by the records of its runs, until each optimizer's best cell lies inside."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweeper.aggregate.statistics import mean
-from sweeper.config.widening import DIVERGED, Axes, Place, Widening, best_place, extend
+from sweeper.config.widening import DIVERGED, Axes, Place, Widening, best_place, confirming_seeds, extend
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Grid
-    from sweeper.config.resolved import Cell
 
 _SHORT = {"lr_factor": "lr", "decay_factor": "decay", "weight_decay_factor": "weight decay"}
 
@@ -20,7 +20,8 @@ def widen(grid: "Grid") -> tuple["Grid", list[str]]:
     """The grid with all cells that the finished ones ask for, and a line on each optimizer's grid.
 
     It depends on the records alone, so the same command finds the same cells. An optimizer with unfinished or failed
-    runs isn't extended. A diverged run makes its cell the worst.
+    runs isn't extended. A diverged run makes its cell the worst. Where the best cells were run again with other seeds,
+    the best of these lies inside, too.
     """
     if grid.widening is None:
         return grid, []
@@ -30,7 +31,7 @@ def widen(grid: "Grid") -> tuple["Grid", list[str]]:
     for optimizer, first in grid.widening.axes.items():
         axes, line = _extended(grid.widening, optimizer, first)
         said += [line] if line else []
-        for runs in grid.widening.cells(optimizer, axes).values():
+        for runs in grid.widening.cells(optimizer, axes, grid.widening.seeds).values():
             for cell, overrides in runs:
                 if cell.directory not in known:
                     known.add(cell.directory)
@@ -43,15 +44,15 @@ def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str
     """An optimizer's grid as far as its records extend it, and a line that says so; "" if they don't."""
     line = ""
     for done in range(widening.most + 1):
-        scores = {place: _score([cell for cell, _ in runs]) for place, runs in widening.cells(optimizer, axes).items()}
-        known = {place: score for place, score in scores.items() if score is not None}
-        if len(known) < len(scores):
+        known = _scores(widening, optimizer, axes, widening.seeds)
+        if len(known) < math.prod(map(len, axes.values())):
             return axes, line
         if max(known.values()) == DIVERGED:
             return axes, f"{optimizer}: every cell diverged, so its grid isn't extended; give a lower lr_factor"
-        wider = extend(axes, known)
-        if wider == axes:
-            return axes, line
+        if (wider := extend(axes, known)) == axes:
+            known = _scores(widening, optimizer, axes, confirming_seeds(widening.seeds))
+            if len(known) < 2 or (wider := extend(axes, known)) == axes:
+                return axes, line
         best = _where(axes, best_place(axes, known))
         if done == widening.most:
             more = f"hydra.sweeper.extensions={2 * max(1, done)} goes on"
@@ -68,12 +69,14 @@ def _where(axes: Axes, place: Place) -> str:
     return ", ".join(f"{_SHORT[name]} ×{value:g}" for name, value in zip(axes, place, strict=True))
 
 
-def _score(runs: "Sequence[Cell]") -> float | None:
-    """The mean final validation accuracy of a place's runs; None if one isn't finished."""
-    scores = []
-    for cell in runs:
-        if (record := find_finished(cell.directory)) is None:
-            return None
-        accuracy = (record["result"] or {}).get("final_val_accuracy")
-        scores.append(accuracy if record["status"] is Status.COMPLETED else None)
-    return DIVERGED if None in scores else mean([score for score in scores if score is not None])
+def _scores(widening: Widening, optimizer: str, axes: Axes, seeds: Sequence[int]) -> dict[Place, float]:
+    """The mean final validation accuracy of each place whose runs are finished."""
+    found = {}
+    for place, runs in widening.cells(optimizer, axes, seeds).items():
+        records = [find_finished(cell.directory) for cell, _ in runs]
+        results = [(record["status"], record["result"] or {}) for record in records if record is not None]
+        values = [result.get("final_val_accuracy") for status, result in results if status is Status.COMPLETED]
+        if len(results) == len(records):
+            known = [value for value in values if value is not None]
+            found[place] = mean(known) if len(known) == len(records) else DIVERGED
+    return found
