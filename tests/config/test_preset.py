@@ -15,7 +15,7 @@ def add(folder, name, text):
 
 def write(folder, values, name="mine", replace=False):
     """As `choose` does."""
-    files = preset_files(folder, name, values, "a search")
+    files = preset_files(folder, name, values, {}, ["a search"])
     old = files_to_remove(folder, name, files, replace)
     for file, content in files.items():
         add(folder, file.relative_to(folder), content.decode())
