@@ -62,7 +62,8 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
     if others := [key for key, texts in part.texts.items() if len(texts) > 1 and key not in _ALONE | factors.keys()]:
         raise BadInput(f"{others[0]}: a tuning has one value of it; give one, or hydra.sweeper.extensions=0")
     values = {
-        key: sorted({float(parse_overrides([text])[0].value()) for text in texts}) for key, texts in factors.items()
+        key: sorted({float(str(parse_overrides([text])[0].value())) for text in texts})
+        for key, texts in factors.items()
     }
     first = {key: texts[:1] for key, texts in part.texts.items()}
     cell = _remembered(cell)
@@ -86,7 +87,7 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
 
     one_axis = [optimizer for optimizer, own in axes.items() if len(own) < len(values)]
     typed = part.texts.get("seed", [])
-    seeds = [int(parse_overrides([text])[0].value()) for text in typed] or [int(config["seed"])]
+    seeds = [int(str(parse_overrides([text])[0].value())) for text in typed] or [int(config["seed"])]
     return Widening(part.extensions, axes, cells, seeds, one_axis)
 
 
@@ -146,10 +147,12 @@ def beyond(values: Sequence[float], side: int) -> float:
     halves = 2 * math.log10(high / low) / (len(values) - 1)  # a step in half decades, exact if it is whole
     step = 10 ** ((round(halves) if abs(halves - round(halves)) < 0.01 else halves) / 2)
     nearest = min(range(len(values)), key=lambda k: abs(math.log(values[k])))
-    value = float(f"{values[nearest] * step ** (len(values) - nearest if side > 0 else -nearest - 1):.4g}")
+    value = values[nearest] * step ** (len(values) - nearest if side > 0 else -nearest - 1)
     if low <= value <= high:  # steps that differ much
-        value = float(f"{high * step if side > 0 else low / step:.4g}")
-    return value
+        value = high * step if side > 0 else low / step
+    place = 2 * math.log10(value)
+    exact = 10 ** (round(place) / 2) if abs(place - round(place)) < 0.001 else value
+    return float(f"{exact:.4g}")
 
 
 def _is_edge(values: Sequence[float], value: float, end: int) -> bool:
