@@ -37,7 +37,8 @@ def preset_files(
     check_name(folder, name)
     head = f"{MARK}: {source[0]}.\n" + "".join(f"# {line}.\n" for line in source[1:])
     defaults = f"defaults:\n  - override /settings@optimizer: {name}/${{optimizer}}\n"
-    preset = f"# @package _global_\n{head}{defaults}{yaml.safe_dump(dict(comparison), sort_keys=False)}"
+    preset = f"# @package _global_\n{head}{defaults}"
+    preset += yaml.safe_dump(dict(comparison), sort_keys=False) if comparison else ""
     files = {
         _settings(folder, name) / f"{optimizer}.yaml": f"{head}{yaml.safe_dump(own)}"
         for optimizer, own in values.items()

@@ -75,7 +75,7 @@ def test_another_choice_is_replaced_whole_and_only_if_asked(tmp_path, other):
 
 def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
     write(tmp_path, {"sgd": {"lr": 0.4}})
-    files = preset_files(tmp_path, "mine", {"sgd": {"lr": 0.4}}, "another folder")
+    files = preset_files(tmp_path, "mine", {"sgd": {"lr": 0.4}}, {}, ["another folder"])
     assert files_to_remove(tmp_path, "mine", files, replace=False) == []
 
 
