@@ -18,11 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 
 @dataclass
 class ListedSweeperConf:
-    """Hydra's own sweeper's options."""
+    """Hydra's own sweeper's options, and how often the grid of a tuning is extended at most."""
 
     _target_: str = "hydra_plugins.sweeper_listed_sweeper.ListedSweeper"
     max_batch_size: int | None = None
     params: dict[str, str] | None = None
+    extensions: int = 0
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="listed", node=ListedSweeperConf, provider="sweeper")
@@ -30,6 +31,9 @@ ConfigStore.instance().store(group="hydra/sweeper", name="listed", node=ListedSw
 
 class ListedSweeper(BasicSweeper):
     """Launches `jobs` of the task, the overrides of each run; any other task is swept as by Hydra's own sweeper."""
+
+    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None = None, extensions: int = 0) -> None:
+        super().__init__(max_batch_size, params)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._jobs: list[list[str]] | None = getattr(task_function, "jobs", None)

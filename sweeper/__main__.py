@@ -20,7 +20,7 @@ COMMANDS = {  # each with the module whose `main` it is, and what it is for
     "aggregate": ("sweeper.aggregate.__main__", "results.csv and summary.csv of folders of runs"),
     "report": ("sweeper.report.__main__", "one page of a folder of runs, and figures"),
     "verify": ("sweeper.verify.__main__", "what holds of a folder of runs by others, and a sample trained again"),
-    "choose": ("sweeper.choose", "each optimizer's best setting of a search"),
+    "choose": ("sweeper.choose.__main__", "each optimizer's best setting of a search"),
 }
 TAKE_OVERRIDES = ("train", "plan", "decide")  # what Hydra completes
 _COMPLETION = ("--shell-completion", "-sc")

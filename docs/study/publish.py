@@ -22,7 +22,7 @@ from sweeper.aggregate.repeats import distance_by_chance
 from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, validation_accuracy
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.choose import choose, the_search
+from sweeper.choose.choice import choose, the_search
 from sweeper.report.command import report
 from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
@@ -166,13 +166,14 @@ def _search(searched: Results) -> str:
         edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
         tried = [setting for setting in task.settings if setting.optimizer == chosen.optimizer]
         rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
-        words = [f"optimizer={chosen.optimizer}", "lr_factor=1", "weight_decay_factor=1"]
+        fraction = task.config["dataset"]["validation_fraction"]
+        words = [f"optimizer={chosen.optimizer}", f"dataset.validation_fraction={fraction}", "save_model=false"]
         words += [f"decay_norms_and_biases={str(chosen.config.get('decay_norms_and_biases', False)).lower()}"]
         for name in options:
             grid = sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
             words += [f"optimizer.{name}={','.join(map(str, grid))}"] if grid else []
         words += [f"dataset={task.config['dataset']['name']}", f"epochs={task.config['epochs']}"]
-        commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", "experiment=tune", *words]))
+        commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", *words]))
     header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
     words = (
         "Beyond a value at the grid's edge may lie a better one. Every trial is in "

@@ -25,12 +25,15 @@ class TaskRuns:
         config: what determines the task, see `task_config`, and the content of its `data`.
         runs: by their configuration, as JSON.
         arms: the name of each configuration that is in an arm; the last one of several.
+        tuned: at which length settings of each optimizer were chosen by validation images, e.g. `100 epochs`; "" if
+            some weren't.
     """
 
     label: str
     config: Config
     runs: dict[str, list[Run]]
     arms: dict[str, str]
+    tuned: str = ""
 
 
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
@@ -60,7 +63,8 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
         arms = {text: arm for text in group if (arm := named.get(text, (None, ""))[1])}
         found.append(TaskRuns("", config, group, arms))
     for task, label in zip(found, task_labels([task.config for task in found]), strict=True):
-        task.label = label
+        task.tuned = _tuned(task)
+        task.label = f"{label}, tuned at {task.tuned}" if task.tuned else label
     return sorted(found, key=_order)
 
 
@@ -106,6 +110,18 @@ def _without(config: Config, names: Iterable[str]) -> Config:
         else:
             found.setdefault(group, {})[option.partition(".")[0]] = BY_ARM
     return found
+def tuned_at(runs: Iterable[Run]) -> str:
+    """At which length the setting of some runs was chosen by validation images; "" if it wasn't."""
+    found = {run.values.get("tuned") for run in runs} - {None}
+    return printable(", ".join(sorted(map(str, found))))
+
+
+def _tuned(task: TaskRuns) -> str:
+    by_optimizer: dict[str, set[str]] = {}
+    for runs in task.runs.values():
+        by_optimizer.setdefault(str(runs[0].values["optimizer"]), set()).add(tuned_at(runs))
+    found = [told - {""} for told in by_optimizer.values()]
+    return found[0].pop() if all(told == found[0] and len(told) == 1 for told in found) else ""
 
 
 def plain(value: Any) -> Any:

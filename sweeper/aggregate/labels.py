@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sweeper.aggregate.search_axes import followers
 from sweeper.runs.identity import PRECISION, flat
 
 Texts = dict[str, str]  # values as text by dotted name
@@ -84,8 +85,9 @@ def setting_labels(methods: Sequence[str], configs: Sequence[dict[str, Any]]) ->
     values = [texts(config) for config in configs]
     labels = list(methods)
     for group in _alike(labels):
+        follow = {f"optimizer.{name}" for name in followers([configs[k].get("optimizer", {}) for k in group])}
         for name in differing([values[k] for k in group]):
-            for k in group:
+            for k in group if name not in follow else ():
                 labels[k] += f", {name.removeprefix('optimizer.')} {values[k].get(name, '–')}"
     return labels
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from sweeper.aggregate.labels import differing, texts
+from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.runs.checks import NUMBER
 from sweeper.runs.status import Status
 
 
@@ -33,9 +33,25 @@ def tried_settings(task: Task, optimizer: str) -> list[Setting]:
     return [setting for setting in task.settings if setting.optimizer == optimizer]
 
 
-def validation_accuracy(setting: Setting) -> float:
-    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
-    return mean([run.values["final_val_accuracy"] for run in setting.runs if run.status is Status.COMPLETED])
+def validation_accuracy(setting: Setting, without: frozenset[int] = frozenset()) -> float:
+    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least.
+
+    Args:
+        without: the seeds that don't count, such as those of a confirmation.
+    """
+    done = {r.values["seed"]: r.values["final_val_accuracy"] for r in setting.runs if r.status is Status.COMPLETED}
+    return mean([value for seed, value in done.items() if seed not in without] or list(done.values()))
+
+
+def confirmed_accuracies(task: Task, optimizer: str) -> dict[str, float]:
+    """The mean final validation accuracy by a confirmation's seeds alone, for the setting of each label, best first."""
+    seeds = task.confirmed_by.get(optimizer, frozenset())
+    found = {
+        setting.label: mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["seed"] in seeds])
+        for setting in tried_settings(task, optimizer)
+        if seeds and seeds <= setting.final().keys()
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def is_pruned(setting: Setting) -> bool:
@@ -54,16 +70,7 @@ def searched_values(setting: Setting, options: Iterable[str]) -> dict[str, Any]:
 
 
 def at_edge(task: Task, chosen: Setting, options: Iterable[str]) -> dict[str, str]:
-    """The options whose chosen value is the `highest` or `lowest` among the optimizer's finished trials."""
+    """The axes on which the chosen setting is the `highest` or `lowest` among the optimizer's finished trials."""
     names = list(options)
-    done = [searched_values(s, names) for s in tried_settings(task, chosen.optimizer) if is_done(s)]
-    found = {}
-    for name, value in searched_values(chosen, names).items():
-        values = [trial[name] for trial in done if is_number(trial.get(name))]
-        if is_number(value) and min(values) < max(values) and value in (min(values), max(values)):
-            found[name] = "highest" if value == max(values) else "lowest"
-    return found
-
-
-def is_number(value: Any) -> bool:
-    return value is not None and NUMBER.fits(value)
+    done = [setting for setting in tried_settings(task, chosen.optimizer) if is_done(setting)]
+    return edges([searched_values(setting, names) for setting in done])[done.index(chosen)]

@@ -23,10 +23,11 @@ Row = dict[str, Any]
 
 @dataclass
 class Block:
-    """The rows of one task, the highest mean of final accuracies first."""
+    """The rows of one task, the highest mean of final accuracies first; where settings are tuned, of validation."""
 
     label: str
     rows: list[Row]
+    tuned_at: str = ""  # see `TaskRuns.tuned`
 
     @property
     def tuned(self) -> bool:
@@ -71,15 +72,13 @@ def summarize(runs: Iterable[Run]) -> Summary:
     """
     tasks = group_runs(runs)
     differing = _differing([group[0].values for task in tasks for group in task.runs.values()])
-    blocks = [
-        Block(
-            task.label,
-            sorted(
-                (summary_row(group, differing, task.arms.get(text)) for text, group in task.runs.items()), key=_order
-            ),
-        )
-        for task in tasks
-    ]
+    blocks = []
+    for task in tasks:
+        rows = (summary_row(group, differing, task.arms.get(text)) for text, group in task.runs.items())
+        blocks.append(Block(task.label, sorted(rows, key=_order), task.tuned))
+    for block in blocks:
+        if block.tuned:
+            block.rows.sort(key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))
     return Summary(blocks, differing)
 
 

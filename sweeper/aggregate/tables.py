@@ -7,6 +7,7 @@ from typing import Any
 
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.latex import in_latex, tabular
+from sweeper.aggregate.search_axes import followers
 from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
 from sweeper.runs.rows import ARM
 
@@ -61,13 +62,16 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     rows, blocks = summary.rows, summary.blocks
     by_arm = any(row[ARM] for row in rows)
     shared = [name for name in HEAD if (by_arm or name != "optimizer") and len({row[name] for row in rows}) == 1]
-    own = {name for name in (*HEAD, *summary.differing) if _differs(name, blocks)}
+    told = [*HEAD, *(name for name in summary.differing if not _follows(name, rows))]
+    own = {name for name in told if _differs(name, blocks)}
     if not any(row[ARM] not in (None, row["optimizer"]) for row in rows):
         own -= {"optimizer"}  # the first column says it
-    columns = [name for name in (*HEAD, *summary.differing) if name in own]
+    columns = [name for name in told if name in own]
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
+    if blocks and (at := blocks[0].tuned_at) and all(block.tuned_at == at for block in blocks):
+        words += f", tuned at {at}"
     tuned = [block.tuned for block in blocks]
     figures = [VALIDATION] * any(tuned) + [*FIGURES] * (not blocks or not all(tuned))
     kind = "" if len(figures) > len(FIGURES) else "validation " if any(tuned) else "test "
@@ -89,7 +93,7 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
                         *(accuracy(row, f) if (f == VALIDATION) == block.tuned else "–" for f in figures),
                         *(str(row[c]) for c in counts),
                     ]
-                    for row in _ranked(block)
+                    for row in block.rows
                 ],
             )
             for block in blocks
@@ -97,15 +101,21 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     )
 
 
-def _ranked(block: Block) -> list[Row]:
-    if not block.tuned:
-        return block.rows
-    return sorted(block.rows, key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))
-
-
 def _differs(name: str, blocks: Sequence[Block]) -> bool:
     """Whether a value differs within a task. What differs between tasks stands in their labels."""
     return any(len({text(row[name]) for row in block.rows}) > 1 for block in blocks)
+
+
+def _follows(name: str, rows: Sequence[Row]) -> bool:
+    """Whether an option, such as Muon's second rate, moves in proportion to lr or weight decay in every optimizer."""
+    by_optimizer: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            by_optimizer.setdefault(row["optimizer"], []).append(row)
+    return all(
+        name in followers([{key: row[key] for key in (name, "lr", "weight_decay")} for row in own])
+        for own in by_optimizer.values()
+    )
 
 
 def accuracy(row: Row, figure: str) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.aggregate.comparisons import Comparison, compare
-from sweeper.aggregate.grouping import TaskRuns, group_runs, plain
+from sweeper.aggregate.confirmation import confirmation_seeds
+from sweeper.aggregate.grouping import TaskRuns, group_runs, plain, tuned_at
 from sweeper.aggregate.labels import BY_ARM, length_words, method_names, setting_labels, texts
+from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import summary_row
 from sweeper.runs.rows import Run
@@ -54,16 +56,21 @@ class Task:
     Attributes:
         config: see `TaskRuns`.
         settings: all configurations that were run on it, in the order of their labels.
+        tuned: at which length the compared settings were chosen by validation images, e.g. `100 epochs`; "" if some
+            weren't.
         compared: one setting of each method that has finished runs, the best first.
         chosen_by: how the one was chosen where a method has several: `validation` or `test`; "" if none has.
+        confirmed_by: for each method whose best settings were run again the seeds of these runs, which chose.
         comparison: of the final test accuracies of `compared`, by method.
     """
 
     label: str
     config: dict[str, Any]
     settings: list[Setting]
+    tuned: str = ""
     compared: list[Setting] = field(default_factory=list)
     chosen_by: str = ""
+    confirmed_by: dict[str, frozenset[int]] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=lambda: compare({}))
 
     @property
@@ -101,7 +108,7 @@ def _task(found: TaskRuns) -> Task:
     rows = [summary_row(runs, arm=arm) for runs, arm in zip(found.runs.values(), arms, strict=True)]
     settings = [Setting(*each) for each in zip(labels, methods, arms, found.runs.values(), rows, configs, strict=True)]
     settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
-    task = Task(found.label, found.config, settings)
+    task = Task(found.label, found.config, settings, found.tuned)
     _compare(task)
     return task
 
@@ -122,6 +129,8 @@ def _compare(task: Task) -> None:
     for setting in task.settings:
         if setting.scores():
             by_method.setdefault(setting.optimizer, []).append(setting)
+    for method, group in by_method.items():  # what validation images chose stands for its optimizer
+        by_method[method] = [setting for setting in group if tuned_at(setting.runs)] or group
     several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_method.values())
     validated = all(
         run.values.get("final_val_accuracy") is not None
@@ -133,15 +142,32 @@ def _compare(task: Task) -> None:
     task.chosen_by = ("validation" if validated else "test") if several else ""
     # The final accuracy, as in the comparison: the best over the epochs favours noisy curves.
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
-    chosen = {m: max(group, key=lambda setting: _quality(setting, figure)) for m, group in by_method.items()}
+    chosen = {}
+    for method, group in by_method.items():
+        if validated and (seeds := confirmation_seeds([frozenset(setting.scores()) for setting in group])):
+            task.confirmed_by[method] = seeds
+            again = [setting for setting in group if seeds <= setting.scores().keys()]
+            chosen[method] = max(again, key=lambda setting: _quality(setting, figure, seeds))
+        else:  # of equal ones that on the fewest edges of a grid
+            on_edges = edges([setting.config["optimizer"] for setting in group]) if len(group) > 1 else [{}]
+            best = max(zip(group, on_edges, strict=True), key=lambda pair: (*_quality(pair[0], figure), -len(pair[1])))
+            chosen[method] = best[0]
     finals = {method: setting.final() for method, setting in chosen.items()}
     diverged = {method: setting.diverged() for method, setting in chosen.items()}
     task.comparison = compare(finals, diverged, noun=task.noun)
     last = [method for method, values in finals.items() if not values]  # all their runs diverged
-    task.compared = [chosen[method] for method in (*task.comparison.methods, *last)]
+    order = [*task.comparison.methods, *last]
+    if task.chosen_by == "validation":
+        order.sort(key=lambda m: _quality(chosen[m], figure, task.confirmed_by.get(m)), reverse=True)
+    task.compared = [chosen[method] for method in order]
 
 
-def _quality(setting: Setting, figure: str) -> tuple[bool, float]:
-    """A setting that ever diverged is below all that never did."""
-    values = [run.values[figure] for run in setting.runs if run.status is Status.COMPLETED]
+def _quality(setting: Setting, figure: str, seeds: frozenset[int] | None = None) -> tuple[bool, float]:
+    """A setting that ever diverged is below all that never did.
+
+    Args:
+        seeds: those that count; None for all.
+    """
+    runs = [run for run in setting.runs if seeds is None or run.values["seed"] in seeds]
+    values = [run.values[figure] for run in runs if run.status is Status.COMPLETED]
     return not setting.diverged() and bool(values), mean(values) if values else 0.0

@@ -8,20 +8,20 @@ from sweeper.aggregate.labels import text
 from sweeper.aggregate.search import (
     at_edge,
     chosen_settings,
+    confirmed_accuracies,
     is_done,
-    is_number,
     is_pruned,
     searched_options,
     searched_values,
     tried_settings,
     validation_accuracy,
 )
+from sweeper.aggregate.search_axes import PRODUCT, is_number, on_axes
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
 
 NEAR = 0.005  # half a point
 MOST_VALUES = 6  # of an option that are listed; of more only both ends
-MAP = ("lr", "weight_decay")  # the options that span the map
 COLUMNS = [
     "optimizer",
     "trials",  # how many, of those that were made, are drawn at random
@@ -40,12 +40,14 @@ class Trial:
 
     Attributes:
         values: of the searched options.
+        place: its values on the axes of the grid, see `search_axes`.
         accuracy: on validation images, after the last epoch; of a pruned one the best until it was stopped; 0 of a
             diverged one, as a search counts it.
         ended: `completed`, `pruned` or `diverged`.
     """
 
     values: dict[str, Any]
+    place: dict[str, Any]
     accuracy: float
     ended: str
 
@@ -55,19 +57,23 @@ class Tuning:
     """The trials of one optimizer in one search.
 
     Attributes:
-        options: the searched ones that it has.
+        axes: what was searched over, of what it has.
         edges: the options whose chosen value is the `highest` or `lowest` tried.
         epochs: of all its trials together.
         still_open: the number of trials that aren't over.
+        confirmed: if its best trials were run again, their accuracies in these runs, the chosen one's first.
+        seeds: of these runs.
     """
 
     optimizer: str
-    options: list[str]
+    axes: list[str]
     trials: list[Trial]
     chosen: Trial
     edges: dict[str, str]
     epochs: int
     still_open: int
+    confirmed: list[float]
+    seeds: list[int]
 
     @property
     def near(self) -> int:
@@ -99,13 +105,22 @@ def tunings(task: Task) -> list[Tuning]:
         tried = tried_settings(task, chosen.optimizer)
         done = [setting for setting in tried if is_done(setting)]
         if len(done) > 1:
-            options = [name for name in names if any(name in searched_values(s, names) for s in tried)]
-            trials = [_trial(setting, options) for setting in done]
-            epochs = sum(run.epochs_done for setting in tried for run in setting.runs)
-            place = done.index(chosen)
-            edges = at_edge(task, chosen, options)
+            again = task.confirmed_by.get(chosen.optimizer, frozenset())
+            values = [searched_values(setting, names) for setting in done]
+            placed = on_axes(values)
+            trials = [_trial(s, own, place, again) for s, own, place in zip(done, values, placed, strict=True)]
             found.append(
-                Tuning(chosen.optimizer, options, trials, trials[place], edges, epochs, len(tried) - len(done))
+                Tuning(
+                    chosen.optimizer,
+                    sorted({name for place in placed for name in place}, key=lambda name: (name != "lr", name)),
+                    trials,
+                    trials[done.index(chosen)],
+                    at_edge(task, chosen, names),
+                    sum(run.epochs_done for setting in tried for run in setting.runs),
+                    len(tried) - len(done),
+                    list(confirmed_accuracies(task, chosen.optimizer).values()),
+                    sorted(again),
+                )
             )
     return found
 
@@ -124,12 +139,24 @@ def tuning_rows(found: Iterable[Tuning]) -> list[dict[str, Any]]:
 def describe_tuning(one: Tuning) -> str:
     """The space, the budget, how many trials came near the best, and where the chosen one lies, in a line."""
     near = f"{one.near} within half a point of the best"
-    return f"{one.optimizer}: {space_words(one)}; {budget_words(one)}; {near}; chosen: {edge_words(one)}"
+    again = f"; {confirmed_words(one)}" if one.confirmed else ""
+    return f"{one.optimizer}: {space_words(one)}; {budget_words(one)}; {near}{again}; chosen: {edge_words(one)}"
+
+
+def confirmed_words(one: Tuning) -> str:
+    """What the runs with other seeds said, which chose: `2 run again with seeds 102, 103: 91.20 %, 91.00 %`."""
+    said = ", ".join(f"{100 * accuracy:.2f} %" for accuracy in one.confirmed)
+    return f"{len(one.confirmed)} run again with seeds {', '.join(map(str, one.seeds))}: {said}"
+
+
+def map_axes(one: Tuning) -> tuple[str, str]:
+    """The axes that span the map."""
+    return "lr", PRODUCT if PRODUCT in one.axes else "weight_decay"
 
 
 def space_words(one: Tuning) -> str:
     """What was tried: `lr 0.03, 0.1, 0.3 × weight_decay 0.0005, 0.005`; of many values both ends."""
-    return " × ".join(f"{name} {_tried(one, name)}" for name in one.options)
+    return " × ".join(f"{name} {_tried(one, name)}" for name in one.axes)
 
 
 def budget_words(one: Tuning) -> str:
@@ -151,18 +178,17 @@ def chosen_words(one: Tuning) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in one.chosen.values.items())
 
 
-def _trial(setting: Setting, options: list[str]) -> Trial:
-    values = searched_values(setting, options)
+def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any], again: frozenset[int]) -> Trial:
     if setting.diverged():
-        return Trial(values, 0.0, "diverged")
+        return Trial(values, place, 0.0, "diverged")
     if is_pruned(setting):
         best = [run.values.get("best_val_accuracy") or 0.0 for run in setting.runs]
-        return Trial(values, mean(best), "pruned")
-    return Trial(values, validation_accuracy(setting), "completed")
+        return Trial(values, place, mean(best), "pruned")
+    return Trial(values, place, validation_accuracy(setting, again), "completed")
 
 
 def _tried(one: Tuning, name: str) -> str:
-    found = {text(trial.values[name]): trial.values[name] for trial in one.trials if name in trial.values}
+    found = {text(trial.place[name]): trial.place[name] for trial in one.trials if name in trial.place}
     numbers = [value for value in found.values() if is_number(value)]
     if len(numbers) < len(found) or len(found) <= MOST_VALUES:
         ordered = sorted(found.values(), key=lambda value: (not is_number(value), value if is_number(value) else 0))

@@ -10,7 +10,7 @@ from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
-from sweeper.aggregate.tasks import Setting, Task
+from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
@@ -67,6 +67,9 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         said += describe_seeds(task.comparison, _seconds_of_a_seed(task))
     if task.chosen_by == "validation":
         said.append(f"Of several settings of an {task.noun}, the one of highest validation accuracy stands here.")
+    if task.tuned:
+        other = "" if task.tuned == epochs_words(task) else f"; these runs have {epochs_words(task)}"
+        said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
         said.append(f"The arms differ in {_listed(names)}, too.")
     return said
@@ -89,7 +92,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
         said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
     said += describe_own_schedules(tasks)
     compared = [(task, setting) for task in tasks for setting in task.compared]
-    if compared and all(len(_settings_of(task, setting.optimizer)) == 1 for task, setting in compared):
+    if compared and all(len(_settings_of(t, one.optimizer)) == 1 and not t.tuned for t, one in compared):
         nouns = " or ".join(sorted({task.noun for task in tasks}, reverse=True))
         said.append(f"Each {nouns} was run with one setting: another learning rate or weight decay may turn the order.")
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:

@@ -171,6 +171,7 @@ class Part:
         launcher: the choice of hydra/launcher.
         search: the options of a search; None for a grid.
         dimensions: the space of a search.
+        extensions: of a grid of factors, see `widening`.
     """
 
     arm: Arm
@@ -182,6 +183,12 @@ class Part:
     launcher: str
     search: dict[str, Any] | None
     dimensions: dict[str, Dimension]
+    extensions: int = 0
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether its runs depend on results, so that nothing can be joined with it."""
+        return self.search is not None or self.extensions > 0
 
     def runs(self) -> int:
         return math.prod(map(len, self.texts.values()))

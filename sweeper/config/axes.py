@@ -1,7 +1,7 @@
 """Refuses axes of a sweep whose values give one and the same run, so that no value on a command line goes unused."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from sweeper.config.overrides import parse_overrides
@@ -19,18 +19,19 @@ def check_hydras(axes: Axes) -> None:
             raise BadInput(f"{_shown(key, texts)}: it belongs to the whole sweep; give it one value")
 
 
-def check_axes(axes: Axes, cells: Sequence[Cell]) -> None:
+def check_axes(axes: Axes, cells: Sequence[Cell], spared: Container[str] = ()) -> None:
     """Check that each axis changes the run.
 
     Args:
         cells: those of the axes' product, in its order.
+        spared: axes that needn't.
 
     Raises:
         BadInput: the values of an axis give one run.
     """
     combinations = list(itertools.product(*map(range, map(len, axes.values()))))
     for place, (key, texts) in enumerate(axes.items()):
-        if len(texts) == 1:
+        if len(texts) == 1 or key in spared:
             continue
         groups: dict[tuple[int, ...], list[Cell]] = {}  # of cells that differ in this axis alone
         for combination, cell in zip(combinations, cells, strict=True):

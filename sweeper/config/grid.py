@@ -27,6 +27,7 @@ from sweeper.config.arms import NO_ARM, Arm, Part, in_order, naming, read_arms, 
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.compared import check_said, comparisons
+from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import (
     FREE_NODES,
     MOST_RUNS,
@@ -44,7 +45,6 @@ from sweeper.config.resolved import Cell, resolve_config
 from sweeper.config.schema import check_config
 from sweeper.config.search_path import hydra_at_work, loader_with, search_in
 from sweeper.config.search_space import (
-    FACTORS,
     Dimension,
     Search,
     check_base,
@@ -53,6 +53,7 @@ from sweeper.config.search_space import (
     is_search,
     read_dimension,
 )
+from sweeper.config.widening import DECAY, Widening, find_widening, read_extensions
 from sweeper.config.yaml_errors import explain
 from sweeper.runs.identity import flat, run_name
 from sweeper.system.errors import BadInput
@@ -77,6 +78,7 @@ class Grid:
     arms: dict[str, list[Path]] = field(default_factory=dict)  # the directories of each arm's runs, by its name
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)  # each arm's own overrides
     comparisons: list[dict[str, list[Path]]] = field(default_factory=list)  # the same where other axes don't differ
+    widening: Widening | None = None
 
 
 def compose_grid(argv: list[str], command: str = "train") -> Grid:
@@ -139,9 +141,9 @@ class _Expansion:
                 check_choices(parse_overrides([*arm.overrides]), self.groups)
         parts = self._parts(arms, multirun)
         first, choice = parts[0], parts[0].launcher
-        if searches := [part.title for part in parts if part.search is not None and (len(parts) > 1 or arms)]:
-            grid = "it alone" if not arms else "each arm to it alone, or take experiment=tune, a grid for every arm"
-            raise BadInput(f"{searches[0]}: a search by Optuna is joined with nothing else; give {grid}")
+        if searches := [part.title for part in parts if part.stands_alone and (len(parts) > 1 or arms)]:
+            grid = "a grid of every arm is experiment=tune hydra.sweeper.extensions=0" if arms else "give it alone"
+            raise BadInput(f"{searches[0]}: a search is joined with nothing else; {grid}")
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
             asked = self._search(dict(first.texts), first.dimensions, first.search)
@@ -166,7 +168,8 @@ class _Expansion:
             if (name := parts[number].arm.name) is not None and directory not in named[name]:
                 named[name].append(directory)
         for number, part in enumerate(parts):
-            check_axes(part.texts, [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])])
+            own = [cell for _, cell in sorted(found[number].items(), key=lambda item: item[0])]
+            check_axes(part.texts, own, DECAY if part.extensions else ())
         check_folder(list(cells.values()))
         check_said(parts, found)
         options = self._launcher_options(first.texts)
@@ -175,7 +178,18 @@ class _Expansion:
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
         words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
         outputs, compared = Path(config["outputs"]), comparisons(parts, found)
-        return Grid(list(cells.values()), first.sweep, outputs, choice, options, None, jobs, named, words, compared)
+        return Grid(
+            list(cells.values()),
+            first.sweep,
+            outputs,
+            choice,
+            options,
+            jobs=jobs,
+            arms=named,
+            words=words,
+            comparisons=compared,
+            widening=find_widening(first, self._cell),
+        )
 
     def _parts(self, arms: Sequence[Arm], multirun: bool) -> list[Part]:
         """Each arm with each preset of `experiment=a,b`, whose sweeps are joined."""
@@ -216,9 +230,8 @@ class _Expansion:
                     continue
                 axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
         title, keys = " ".join(texts) or "this sweep", frozenset(override.get_key_element() for override in own)
-        return Part(
-            arm, number, keys, axes, title, multirun, hydra.runtime.choices["hydra/launcher"], search, dimensions
-        )
+        launcher, extensions = hydra.runtime.choices["hydra/launcher"], read_extensions(hydra.sweeper)
+        return Part(arm, number, keys, axes, title, multirun, launcher, search, dimensions, extensions * multirun)
 
     def _structure(self, overrides: Iterable[Override]) -> list[str]:
         """Those that change which files are composed; the last of each key."""
@@ -239,9 +252,7 @@ class _Expansion:
             optimizers[self._config([*fixed, text])["optimizer"]["name"]] = text
 
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
-            overrides = [*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())]
-            config = self._config(overrides)
-            return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
+            return self._cell([*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())])
 
         search = Search(tuple(dimensions[name] for name in sorted(dimensions)), options, {}, {}, [], trial)
         bases = {optimizer: trial(optimizer, {})[0] for optimizer in optimizers}
@@ -261,6 +272,10 @@ class _Expansion:
         config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
         values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
         return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
+
+    def _cell(self, overrides: list[str]) -> tuple[Cell, list[str]]:
+        config = self._config(overrides)
+        return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
 
     def _config(self, overrides: list[str]) -> dict[str, Any]:
         """One cell's resolved and checked configuration."""

@@ -5,7 +5,7 @@ Names and values come from records that someone else may have written, so names 
 
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,23 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _NO_TEXT = ("true", "false", "null", "none", "yes", "no", "on", "off", "nan", "inf")  # in YAML or Hydra
 
 
-def preset_files(folder: Path, name: str, values: Mapping[str, dict[str, Any]], source: str) -> dict[Path, bytes]:
+def preset_files(
+    folder: Path, name: str, values: Mapping[str, dict[str, Any]], comparison: Mapping[str, Any], source: Sequence[str]
+) -> dict[Path, bytes]:
     """The files of the preset `name` in `folder`, as a dictionary from path to content.
 
     Args:
-        values: the options of each optimizer, as returned by `check_values`.
-        source: a line that says where the values come from.
+        values: the options of each optimizer, as returned by `check_values`, and that they were tuned.
+        comparison: what else the preset sets.
+        source: lines that say where the values come from.
     """
     check_name(folder, name)
-    preset = (
-        f"# @package _global_\n{MARK}: {source}.\ndefaults:\n  - override /settings@optimizer: {name}/${{optimizer}}\n"
-    )
+    head = f"{MARK}: {source[0]}.\n" + "".join(f"# {line}.\n" for line in source[1:])
+    defaults = f"defaults:\n  - override /settings@optimizer: {name}/${{optimizer}}\n"
+    preset = f"# @package _global_\n{head}{defaults}"
+    preset += yaml.safe_dump(dict(comparison), sort_keys=False) if comparison else ""
     files = {
-        _settings(folder, name) / f"{optimizer}.yaml": f"{MARK}: {source}.\n{yaml.safe_dump(own)}"
+        _settings(folder, name) / f"{optimizer}.yaml": f"{head}{yaml.safe_dump(own)}"
         for optimizer, own in values.items()
     }
     return {file: text.encode() for file, text in (files | {_experiment(folder, name): preset}).items()}

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.factors import apply_factors
 from sweeper.config.named_optimizer import complete, is_named
 from sweeper.config.schema import TEXTS
-from sweeper.runs.checks import is_plain_number
+from sweeper.config.tuned import tuned_words
 from sweeper.runs.identity import GROUPS, HUB, flat, is_identity
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
@@ -41,8 +41,7 @@ class Cell:
 def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     """Turn a composed configuration into the plain dictionary that all later code uses.
 
-    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay are applied and
-    dropped, so a run with a factor and one with the resulting value are the same run.
+    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay become values.
     """
     config: dict[str, Any] = {}
     for key in cfg:
@@ -76,12 +75,10 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
         config[name] = config[name] or None
-    for key, factor in (("lr", config.pop("lr_factor")), ("weight_decay", config.pop("weight_decay_factor"))):
-        if not is_plain_number(factor) or not 0 < factor < math.inf:
-            raise BadInput(f"{key}_factor={factor}: must be a number above 0")
-        value = config["optimizer"].get(key)
-        if factor != 1 and is_plain_number(value):
-            config["optimizer"][key] = float(f"{value * factor:.12g}")
+    fact = config["optimizer"].pop("tuned", None)
+    apply_factors(config)
+    if (tuned := tuned_words(fact, config)) is not None:
+        config["tuned"] = tuned
     return config
 
 
@@ -146,6 +143,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
         "resumable",
         "dataset.workers",
         "noise.file",
+        "tuned",
     )
     left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # any value satisfies the request
     return [

@@ -74,6 +74,7 @@ class Config:
     batch_size: int = MISSING
     lr_factor: float = MISSING
     weight_decay_factor: float = MISSING
+    decay_factor: float | None = MISSING
     decay_norms_and_biases: bool = MISSING
     label_smoothing: float | None = MISSING
     clip_grad_norm: float | None = MISSING

@@ -8,12 +8,12 @@ from typing import Any
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import Groups, parse_overrides, sweep_values
 from sweeper.config.resolved import Cell
 from sweeper.system.errors import BadInput, install, nearest
 
 TARGET = "hydra_plugins.sweeper_optuna_sweeper.OptunaSweeper"
-FACTORS = {"lr_factor": "optimizer.lr", "weight_decay_factor": "optimizer.weight_decay"}
 SAMPLERS = ("tpe", "random")
 
 
@@ -152,10 +152,14 @@ def check_space(dimensions: Mapping[str, Dimension]) -> None:
             raise BadInput(f"{option} and {factor} are both searched over; fix one of them, e.g. {factor}=1")
 
 
-def check_base(cell: Cell) -> None:
-    if not cell.config["dataset"]["validation_fraction"]:
+def check_held_out(config: Mapping[str, Any]) -> None:
+    if not config["dataset"]["validation_fraction"]:
         held_out = "hold some out, e.g. dataset.validation_fraction=0.1"
         raise BadInput(f"dataset.validation_fraction=0: a search chooses by validation images alone; {held_out}")
+
+
+def check_base(cell: Cell) -> None:
+    check_held_out(cell.config)
     if cell.config["rerun"]:
         raise BadInput("rerun=true: a search continues with the existing runs; start another with outputs=DIR")
 

@@ -54,6 +54,7 @@ def _plan(arguments: list[str]) -> int:
     from sweeper.plan.standing import describe_runs, standing
     from sweeper.runs.access import check_readable
     from sweeper.train.launchers.registry import find_launcher
+    from sweeper.train.search.widen import widen
 
     own, overrides = _split(arguments)
     within = read_duration(own["--within"]) if "--within" in own else None
@@ -63,9 +64,10 @@ def _plan(arguments: list[str]) -> int:
     find_launcher(grid.launcher_options).check(grid.launcher_options)
     composing = time.perf_counter() - began
     if grid.search is not None:
-        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 weight_decay_factor=1, and multiply"
+        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 decay_factor=1, and multiply"
         raise BadInput(f"a search's runs aren't known before it: {like}")
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
+    grid, _ = widen(grid)
     runs = [standing(cell) for cell in grid.cells]
     to_do = [run for run in runs if run.left]
     document, pace = describe_runs(grid, runs), None

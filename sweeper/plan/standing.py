@@ -47,4 +47,5 @@ def describe_runs(grid: Grid, runs: list[Standing]) -> dict[str, Any]:
         "to_do": states.count("to do"),
         "epochs": sum(run.cell.config["epochs"] for run in runs),
         "epochs_left": sum(run.left for run in runs),
+        "extensions": grid.widening.most if grid.widening is not None else 0,
     }

@@ -31,6 +31,9 @@ def _print(document: dict[str, Any], console: Console) -> None:
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
     epochs = f"{left:,} of {document['epochs']:,} epochs left"
     show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
+    if most := document.get("extensions"):
+        grows = "a grid grows while its optimizer's best cell lies on the edge"
+        show(f"extensions come on top: {grows}, {most} times at most")
     if not left:
         show("nothing is left to do: sweeper.train answers from disk")
         _tell_seeds(document, show)

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sweeper.aggregate.search import is_number, searches
+from sweeper.aggregate.search import searches
+from sweeper.aggregate.search_axes import is_number
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.tuning import MAP, Tuning, budget_words, chosen_words, edge_words, space_words, tunings
+from sweeper.aggregate.tuning import Tuning, budget_words, chosen_words, edge_words, map_axes, space_words, tunings
 from sweeper.report.charts import Chart, color_of
 from sweeper.report.tables import Cell, Line, PageTable
 
@@ -59,9 +60,10 @@ def tuning_table(tasks: Sequence[Task]) -> PageTable:
 
 
 def _map(one: Tuning, where: str) -> Chart | None:
-    """None unless both learning rate and weight decay were searched, as numbers."""
-    placed = [trial for trial in one.trials if all(is_number(trial.values.get(name)) for name in MAP)]
-    axes = [{trial.values[name] for trial in placed} for name in MAP]
+    """None unless learning rate and weight decay, or their product, were searched as numbers."""
+    names = map_axes(one)
+    placed = [trial for trial in one.trials if all(is_number(trial.place.get(name)) for name in names)]
+    axes = [{trial.place[name] for trial in placed} for name in names]
     if one.chosen not in placed or any(len(values) < 2 for values in axes):
         return None
     grid = 2 * len(placed) >= math.prod(map(len, axes))  # or drawn from intervals: then marks are small
@@ -70,19 +72,19 @@ def _map(one: Tuning, where: str) -> Chart | None:
     for ended, symbol, size in (("completed", "square", large), ("pruned", "square", small), ("diverged", "x", small)):
         trials = [trial for trial in placed if trial.ended == ended]
         drawn: dict[str, Any] = {"name": ended, "color": RED, "symbol": symbol, "size": size}
-        drawn |= {axis: [t.values[name] for t in trials] for axis, name in zip("xy", MAP, strict=True)}
+        drawn |= {axis: [t.place[name] for t in trials] for axis, name in zip("xy", names, strict=True)}
         drawn["text"] = ["diverged" if t.ended == "diverged" else f"{100 * t.accuracy:.2f} %" for t in trials]
         if ended != "diverged":
             drawn["heat"] = [100 * t.accuracy for t in trials]
         series.append(drawn)
-    place = {axis: [one.chosen.values[name]] for axis, name in zip("xy", MAP, strict=True)}
+    place = {axis: [one.chosen.place[name]] for axis, name in zip("xy", names, strict=True)}
     ring = {"color": ORANGE, "symbol": "circle-open", "size": 20 if grid else 16}
     series.append({"name": "chosen", **place, **ring, "text": [f"chosen: {100 * one.chosen.accuracy:.2f} %"]})
     top = max(value for drawn in series for value in drawn.get("heat", [0]))
     low = min(value for drawn in series for value in drawn.get("heat", [100]))
     return {
         "title": f"{where}{one.optimizer}: chosen {chosen_words(one)}; {edge_words(one)}",
-        **{axis: _axis(name, values) for axis, name, values in zip("xy", MAP, axes, strict=True)},
+        **{axis: _axis(name, values) for axis, name, values in zip("xy", names, axes, strict=True)},
         "series": series,
         "legend": False,
         "grid": grid,

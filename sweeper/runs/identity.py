@@ -50,6 +50,7 @@ NOT_IDENTITY = frozenset(
         "target_accuracy",
         "record_host",
         "price_per_hour",
+        "tuned",  # how the optimizer's values were chosen
         "dataset.root",
         "dataset.workers",
         "noise.file",  # identified by its content, `noise.file_digest`

@@ -36,10 +36,11 @@ def called(command: str = "") -> str:
 class Parser(argparse.ArgumentParser):
     """An argument parser with the folders of runs and `--version`; an error raises BadInput instead of exiting."""
 
-    def __init__(self, module: str, description: str) -> None:
+    def __init__(self, module: str, description: str, plain: bool = False) -> None:
         super().__init__(prog=called(module), description=description)
         words = "folders of runs (default: outputs)"
-        self.add_argument("outputs", nargs="*", default=["outputs"], type=given_folder, help=words)
+        kind = str if plain else given_folder  # plain: other words may stand among the folders
+        self.add_argument("outputs", nargs="*", default=["outputs"], type=kind, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
 
     def error(self, message: str) -> NoReturn:

@@ -10,9 +10,11 @@ from typing import Any
 from sweeper.aggregate.labels import telling, text, texts
 from sweeper.runs.arms import EQUAL, read_arms
 from sweeper.runs.identity import flat, identity_config, run_name
+from sweeper.system.text import percent
 
 VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
 MOST = 200
+_BY_FACTOR = ("optimizer.weight_decay", "optimizer.adamw_lr", "optimizer.adamw_weight_decay")
 
 
 def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
@@ -26,13 +28,24 @@ def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[
     return {arm: _telling(configs) for arm, configs in arms.items()}
 
 
-def label_run(config: dict[str, Any]) -> str:
-    """A run of the sweep at work by its arm and by what varies, e.g. `sgd, lr 0.03, seed 1`; "" outside of a sweep."""
+def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
+    """A run of the sweep at work by its arm and by what varies, e.g. `sgd, lr 0.03, seed 1`; "" outside of a sweep.
+
+    Args:
+        overrides: the run's own. A factor of lr x weight decay stands for the values that it gives: `decay ×0.3162`.
+    """
     choices, values = _choices(config), dict(flat(config))
     varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
     arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), (0, ""))[1]
+    names = varies.get(arm.partition(EQUAL)[0], [])
+    given = [word.partition("=")[2] for word in overrides if word.startswith("decay_factor=")]
+    if given and "optimizer.weight_decay" in names:
+        names = [name for name in names if name not in _BY_FACTOR]
+        values["decay"] = f"×{given[-1]}"
+        place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names)
+        names.insert(place, "decay")
     words = [arm] if arm else []
-    for name in varies.get(arm.partition(EQUAL)[0], []):
+    for name in names:
         if name in choices:
             words.append(choices[name])
         elif (value := values.get(name)) is not None:
@@ -45,6 +58,13 @@ def _telling(configs: Sequence[dict[str, Any]]) -> list[str]:
     configs = random.Random(0).sample(configs, MOST) if len(configs) > MOST else configs
     names = telling([texts(identity_config(config)) | _choices(config) for config in configs])
     return sorted(names, key=lambda name: (name == "seed", name not in _choices(configs[0]), name))
+
+
+def score_words(result: dict[str, Any]) -> str:
+    """The accuracy that a run is judged by: on validation images if any were held out."""
+    if (validation := result.get("final_val_accuracy")) is not None:
+        return f"validation {percent(validation)}"
+    return f"test {percent(result.get('final_test_accuracy'))}"
 
 
 def _choices(config: dict[str, Any]) -> dict[str, str]:

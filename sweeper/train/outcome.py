@@ -13,6 +13,7 @@ from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import say_what_failed
 from sweeper.system.lock import LockLost
 from sweeper.system.text import duration, percent
+from sweeper.train.label import score_words
 from sweeper.train.live_table import is_shown
 
 log = logging.getLogger("sweeper")
@@ -91,13 +92,13 @@ def report(directory: Path, status: Status, error: str | None, result: dict[str,
     elif status is Status.PRUNED:
         log.log(_level(), "%s: %s", directory, error)
     else:
+        best = f"best {percent(result['best_test_accuracy'])} in epoch {result['best_epoch']}"
         log.log(
             _level(),
-            "%s: completed, test %s (best %s in epoch %s), %s of training%s",
+            "%s: completed, %s%s, %s of training%s",
             label or directory,
-            percent(result["final_test_accuracy"]),
-            percent(result["best_test_accuracy"]),
-            result["best_epoch"],
+            score_words(result),
+            "" if result.get("final_val_accuracy") is not None else f" ({best})",
             duration(result["train_seconds"]),
             f"; {directory}" if label else "",
         )

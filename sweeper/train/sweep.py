@@ -23,12 +23,15 @@ from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
-from sweeper.system.text import percent, shortened
+from sweeper.system.text import shortened
 from sweeper.train.deaths import tell_of_the_dead
+from sweeper.train.label import score_words
+from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.search.carry_out import carry_out_search
+from sweeper.train.search.widen import widen
 from sweeper.train.signals import StopSignals
 from sweeper.train.sweep_end import sweep_at_work, update_tables
 from sweeper.train.task import Task, train_by_hydra
@@ -41,6 +44,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         asked: the parsed command line, which is passed to Hydra.
     """
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
+    grid, said = widen(grid)
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
     done = len(grid.cells) - len(to_do)
     if to_do:
@@ -60,6 +64,8 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
             _answer(cell, arm=arm_of.get(cell.directory, ""))
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     tell(f"{runs}, {done} done already, in {grid.outputs}/")
+    for line in said:
+        tell(line)
     if not to_do:
         record_arms(grid.outputs, grid.comparisons, own)
         return 0 if update_tables(str(grid.outputs), own) else 1
@@ -67,29 +73,58 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
+    most = len(to_do) if grid.widening is None else len(grid.cells)
+    with sweep_at_work(grid.outputs, most, grid, own, launcher.outlives) as (stop, signals):
+        begun = to_do
+        while to_do:
+            _launch(grid, to_do, asked, launcher, stop)
+            grid, to_do = _wider(grid, begun, signals, stop, said)
+            begun = begun + to_do
+        own = [cell.directory for cell in grid.cells]
+        record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since
+        written = update_tables(str(grid.outputs), own)
+        if (left := sum(_status(cell) is None for cell in begun)) and stop.reason() is not None:
+            tell(f"{left} more not begun; the same command goes on")
+        return _exit_code(begun, signals, stop.reason()) or (0 if written else 1)
+
+
+def _launch(grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop) -> None:
+    """Train the runs of the grid that are to do, and wait for those that other processes train."""
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    with sweep_at_work(grid.outputs, len(to_do), grid, own, launcher.outlives) as (stop, signals):
-        record_arms(grid.outputs, grid.comparisons, own)
-        write_sweep(grid.outputs, stop.key, plan)
+    record_arms(grid.outputs, grid.comparisons, [cell.directory for cell in grid.cells])
+    write_sweep(grid.outputs, stop.key, plan)
+    show_sweep(grid.outputs)
+    launches = Launches(to_do, launcher, stop)
+    traces = _traces(to_do)
+    if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
+        launches.launch(lambda ended: train([*later, *ended]))
+        update_tables(str(grid.outputs), [cell.directory for cell in grid.cells])
+    launches.launch(train)
+    while _wait_for_others(to_do, stop, launcher.cancels):
+        traces = _check_progress(to_do, traces)
         show_sweep(grid.outputs)
-        launches = Launches(to_do, launcher, stop)
-        traces = _traces(to_do)
-        if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
-            launches.launch(lambda ended: train([*later, *ended]))
-            update_tables(str(grid.outputs), own)
         launches.launch(train)
-        while _wait_for_others(to_do, stop, launcher.cancels):
-            traces = _check_progress(to_do, traces)
-            show_sweep(grid.outputs)
-            launches.launch(train)
-        record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since
-        written = update_tables(str(grid.outputs), own)
-        if (left := sum(_status(cell) is None for cell in to_do)) and stop.reason() is not None:
-            tell(f"{left} more not begun; the same command goes on")
-        return _exit_code(to_do, signals, stop.reason()) or (0 if written else 1)
+
+
+def _wider(
+    grid: Grid, begun: list[Cell], signals: StopSignals, stop: SweepStop, told: list[str]
+) -> tuple[Grid, list[Cell]]:
+    """The grid as its runs extend it, and the new ones among these; none if a run failed or the sweep was stopped."""
+    if grid.widening is None or stop.requested() or _exit_code(begun, signals, stop.reason()):
+        return grid, []
+    there = {cell.directory for cell in grid.cells}
+    wider, said = widen(grid)
+    for line in said:
+        if line not in told:
+            tell(line)
+            told.append(line)
+    new = [cell for cell in wider.cells if cell.directory not in there and find_finished(cell.directory) is None]
+    for cell in new:
+        RunDirectory(cell.directory).remove_links()
+    return wider, new
 
 
 def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
@@ -129,7 +164,7 @@ def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:
     assert run is not None
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
-    outcome = shortened(run.get("error") or f"test {percent(result.get('final_test_accuracy'))}")
+    outcome = shortened(run.get("error") or score_words(result))
     say(f"{arm}{': ' if arm else ''}{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
     row = read_row(str(cell.directory), cell.directory.name)
     if row.status is Status.DAMAGED:

@@ -152,6 +152,6 @@ def _what_to_run(cfg: DictConfig) -> Assignment:
         threads=threads,
         overrides=list(hydra_config.overrides.task),
         bars=hydra_config.sweeper.get("prune_below"),
-        label=label_run(config) if hydra_config.mode == RunMode.MULTIRUN else "",
+        label=label_run(config, hydra_config.overrides.task) if hydra_config.mode == RunMode.MULTIRUN else "",
         in_sweep=hydra_config.mode == RunMode.MULTIRUN,
     )

@@ -7,7 +7,6 @@ from sweeper.aggregate.search import (
     at_edge,
     chosen_settings,
     is_done,
-    is_number,
     is_pruned,
     searched_options,
     searched_values,
@@ -15,6 +14,7 @@ from sweeper.aggregate.search import (
     tried_settings,
     validation_accuracy,
 )
+from sweeper.aggregate.search_axes import is_number
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.runs.results import read_results
 

@@ -27,7 +27,7 @@ ONE_AFTER_ANOTHER = """
 import importlib, json, sys
 for (module, arguments), code in zip(*json.loads(sys.argv[1])):
     sys.argv = [f"{module}.py", *arguments]
-    got = importlib.import_module("sweeper.choose" if module == "choose" else f"sweeper.{module}.command").main()
+    got = importlib.import_module(f"sweeper.{module}.command").main()
     assert got == code, f"{module} {arguments}: exit code {got}"
 """
 REFUSED = ("optimizer=lino",)  # shown for its error

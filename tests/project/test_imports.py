@@ -35,7 +35,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.config.grid, sweeper.config.schema, sweeper.config.overrides, sweeper.runs.identity, "
         "sweeper.config.resolvers, sweeper.train.callbacks",
         "sweeper.train.command, sweeper.train.sweep_end",
-        "sweeper.choose",
+        "sweeper.choose.command, sweeper.choose.choice, sweeper.choose.confirm",
         "sweeper.train.search.carry_out, sweeper.train.search.trials, sweeper.train.search.pruning, "
         "hydra_plugins.sweeper_optuna_sweeper",
         "sweeper.watch.command, sweeper.watch.overview, sweeper.watch.table, sweeper.watch.load, "
@@ -94,7 +94,7 @@ def test_no_modules_import_each_other():
         ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): file for file in files
     }
     graph = {name: set(_imported(file, modules)) - {name, "sweeper"} for name, file in modules.items()}
-    assert graph["sweeper.choose"] >= {"sweeper.aggregate.tasks", "sweeper.config.preset"}
+    assert graph["sweeper.choose.choice"] >= {"sweeper.aggregate.tasks", "sweeper.config.preset"}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

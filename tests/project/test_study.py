@@ -13,7 +13,7 @@ from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study
 
 from sweeper.aggregate.command import aggregate
-from sweeper.choose import choose
+from sweeper.choose.choice import choose
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
 

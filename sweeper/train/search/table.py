@@ -4,7 +4,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.labels import text
-from sweeper.config.search_space import FACTORS
+from sweeper.config.factors import FACTORS
 from sweeper.runs.identity import flat
 from sweeper.runs.status import Status
 from sweeper.system.command import called

@@ -1,8 +1,7 @@
-"""`python -m sweeper.choose`: each optimizer's best setting of a hyperparameter search, by validation accuracy."""
+"""Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
 import re
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sweeper.aggregate.search import (
     at_edge,
     chosen_settings,
+    confirmed_accuracies,
     is_done,
     is_pruned,
     searched_options,
@@ -18,6 +18,7 @@ from sweeper.aggregate.search import (
     tried_settings,
     validation_accuracy,
 )
+from sweeper.aggregate.search_axes import PRODUCT
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
 from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
@@ -28,21 +29,12 @@ from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
-from sweeper.system.command import Parser, exit_code_of, given_folder, writing
+from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
-from sweeper.system.terminal import say
 from sweeper.system.text import printable, shortened
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code: 0 when a choice was made, 2 for bad input."""
-
-    def command() -> None:
-        given = _parser().parse_args(argv)
-        say(choose(given.outputs, given.into, given.write, given.name, given.replace), end="")
-
-    return exit_code_of(command)
+FRESH = "1,2,3,4,5"  # seeds of the comparison: neither the search's nor the confirmation's
 
 
 def choose(
@@ -83,7 +75,7 @@ def choose(
     old: list[Path] = []
     if write is not None:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
-        preset, old = _preset(task, options, Path(write), name, source, replace)
+        preset, old = _preset(task, options, Path(write), name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, Path(write), name)}\n"
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
@@ -96,7 +88,7 @@ def choose(
 
 
 def _preset(
-    task: Task, options: list[str], folder: Path, name: str, source: str, replace: bool
+    task: Task, options: list[str], folder: Path, name: str, source: list[str], replace: bool
 ) -> tuple[dict[Path, bytes], list[Path]]:
     """The preset's files, and those of another choice that go."""
     if task.noun == "arm":
@@ -109,20 +101,33 @@ def _preset(
         searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
         searched |= _values(setting, options)
         values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
-    files = preset_files(folder, name, values, source)
+    settings = {optimizer: own | {"tuned": _fact(task, folder, own)} for optimizer, own in values.items()}
+    optimizers = ",".join(map(_typed, settings))
+    comparison = {
+        "epochs": task.config["epochs"],
+        "save_model": False,
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": FRESH, "optimizer": optimizers}}},
+    }
+    files = preset_files(folder, name, settings, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
+
+
+def _fact(task: Task, folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
+    choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
+    known = {group: name for group, name in choices.items() if name in known_names(folder, group)}
+    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "values": values}
 
 
 def _command(task: Task, folder: Path, name: str) -> str:
     """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    words = ["python", "-m", "sweeper.train", "-m", "--config-dir", str(folder), f"experiment=[grid,{name}]"]
+    words = ["python", "-m", "sweeper.train", "-m", "--config-dir", str(folder), f"experiment={name}"]
     for group in ("dataset", "model"):
         choice = task.config[group]["name"]
         words += [f"{group}={_typed(choice)}"] if choice in known_names(folder, group) else []
     if (precision := named_precision(task.config)) in PRECISIONS:
         words += [f"{PRECISION}={precision}"]
-    words += [f"optimizer={','.join(_typed(setting.optimizer) for setting in chosen_settings(task))}"]
-    return shlex.join([*words, f"epochs={task.config['epochs']}"])
+    return shlex.join(words)
 
 
 def _typed(choice: str) -> str:
@@ -152,14 +157,21 @@ def describe_choice(task: Task, options: list[str]) -> str:
         tried = tried_settings(task, setting.optimizer)
         pruned, done = sum(map(is_pruned, tried)), sum(map(is_done, tried))
         some = f"{done} of " if done < len(tried) else ""
-        percent = f"{100 * validation_accuracy(setting):.2f} %"
+        accuracy, how = validation_accuracy(setting), "the best"
+        if confirmed := confirmed_accuracies(task, setting.optimizer):
+            accuracy = confirmed[setting.label]
+            seeds = " and ".join(map(str, sorted(task.confirmed_by[setting.optimizer])))
+            how = f"with seeds {seeds}, the best of {len(confirmed)} run again,"
+        percent = f"{100 * accuracy:.2f} %"
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
-        lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, the best of {some}{told}"]
+        lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, {how} of {some}{told}"]
         for trial in tried:
             _values(trial, options)  # none may hold what isn't to be copied
         edges = at_edge(task, setting, options)
         for name, value in _values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
+            if name == "weight_decay" and PRODUCT in edges:
+                edge = f"  # {PRODUCT} is the {edges[PRODUCT]} tried: a better one may lie beyond"
             lines += [f"  {to_yaml(name)}: {to_yaml(value)}{edge}"]
     return "\n".join([*lines, ""])
 
@@ -187,24 +199,3 @@ def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
             where = f"{setting.runs[0].path}: optimizer.{name}={shortened(str(value))}"
             raise BadInput(f"{where}: can't be chosen; a choice is among plain values of an optimizer's options")
     return values
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        "choose",
-        "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
-        f"validation accuracy. Writes {SEARCH_FILE}, every trial, {TUNING_FILE}, what fewer trials would give, and "
-        f"{CHOSEN_FILE}, which it prints too.",
-    )
-    parser.add_argument(
-        "--into", metavar="DIR", type=given_folder, help="where the files go (default: the first folder)"
-    )
-    preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
-    parser.add_argument("--write", metavar="DIR", type=given_folder, help=preset)
-    parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")
-    parser.add_argument("--replace", action="store_true", help="another choice that --write finds under this name")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

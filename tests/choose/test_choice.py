@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 import yaml
-from conftest import REPOSITORY, run_module
+from conftest import REPOSITORY
 from made_runs import change_record, make_run, name_as_configured
 
-from sweeper.choose import main
+from sweeper.choose.command import main
 from sweeper.config.grid import compose_grid
 
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
@@ -89,6 +89,12 @@ def conf(tmp_path):
     return tmp_path / "a" / "conf"
 
 
+def tuned(values):
+    """An optimizer's settings: the values, and that they were chosen."""
+    fact = {"chosen_by": "validation", "epochs": 3, "dataset": "digits", "values": values}
+    return values | {"tuned": fact | {"model": "cnn"}}
+
+
 def contents(folder):
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
@@ -101,9 +107,14 @@ def test_the_values_become_a_preset_and_no_default_changes(search, conf, capsys)
     new = {name: content for name, content in contents(conf).items() if name not in before}
     assert contents(conf) == before | new
     assert {name: yaml.safe_load(content) for name, content in new.items()} == {
-        "settings/tuned/lion.yaml": {"lr": 6e-05, "weight_decay": 1.5},
-        "settings/tuned/sgd.yaml": {"lr": 0.4, "weight_decay": 1.5},
-        "experiment/tuned.yaml": {"defaults": [{"override /settings@optimizer": "tuned/${optimizer}"}]},
+        "settings/tuned/lion.yaml": tuned({"lr": 6e-05, "weight_decay": 1.5}),
+        "settings/tuned/sgd.yaml": tuned({"lr": 0.4, "weight_decay": 1.5}),
+        "experiment/tuned.yaml": {
+            "defaults": [{"override /settings@optimizer": "tuned/${optimizer}"}],
+            "epochs": 3,
+            "save_model": False,
+            "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": "1,2,3,4,5", "optimizer": "lion,sgd"}}},
+        },
     }
     source = f"digits, cnn, no label noise, 3 epochs; every trial: {search.as_posix()}/search.csv"
     assert all(source in content.decode() for content in new.values())
@@ -111,7 +122,10 @@ def test_the_values_become_a_preset_and_no_default_changes(search, conf, capsys)
     assert command[:6] == ["python", "-m", "sweeper.train", "-m", "--config-dir", str(conf)]
     cells = compose_grid(["-m", *command[4:]]).cells
     values = {(c.config["optimizer"]["name"], c.config["optimizer"]["lr"], c.config["epochs"]) for c in cells}
-    assert values == {("lion", 6e-05, 3), ("sgd", 0.4, 3)} and len(cells) == 6
+    assert values == {("lion", 6e-05, 3), ("sgd", 0.4, 3)} and len(cells) == 10
+    assert {cell.config["seed"] for cell in cells} == {1, 2, 3, 4, 5}
+    assert {cell.config["tuned"] for cell in cells} == {"3 epochs"}
+    assert all("# sgd: lr 0.1, 0.4, 1.6 × weight_decay 0.5, 1.5; 6 trials" in text.decode() for text in new.values())
 
 
 def test_sweepers_own_yaml_tells_the_options_where_the_folder_has_none(search, tmp_path):
@@ -132,7 +146,7 @@ def test_a_preset_has_all_in_which_the_chosen_run_differs_from_the_optimizers_ow
         make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer="sgd", **config)
     assert main([str(tmp_path / "outputs"), "--write", str(tmp_path / "conf")]) == 0
     preset = yaml.safe_load((tmp_path / "conf" / "settings" / "tuned" / "sgd.yaml").read_text())
-    assert preset == {"lr": 0.1, "momentum": 0.5}
+    assert preset == tuned({"lr": 0.1, "momentum": 0.5})
 
 
 def test_another_choice_is_replaced_only_if_asked(search, conf, capsys, tmp_path):
@@ -148,7 +162,7 @@ def test_another_choice_is_replaced_only_if_asked(search, conf, capsys, tmp_path
     assert main([str(tmp_path / "other"), "--write", str(conf), "--replace"]) == 0
     assert sorted(contents(conf).keys() - contents(conf / "optimizer").keys() - before.keys()) == []
     assert [file.name for file in (conf / "settings" / "tuned").iterdir()] == ["sgd.yaml"]
-    assert yaml.safe_load((conf / "settings" / "tuned" / "sgd.yaml").read_text()) == {"lr": 0.7}
+    assert yaml.safe_load((conf / "settings" / "tuned" / "sgd.yaml").read_text()) == tuned({"lr": 0.7})
     assert main([str(search), "--write", str(conf), "--name", "tuned-3"]) == 0
 
 
@@ -221,7 +235,7 @@ def test_lists_of_numbers_are_written_where_such_a_list_stands(tmp_path, conf):
         make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer="adam", optimizer__betas=betas)
     assert main([str(tmp_path / "outputs"), "--write", str(conf)]) == 0
     preset = yaml.safe_load((conf / "settings" / "tuned" / "adam.yaml").read_text())
-    assert preset == {"betas": [0.8, 0.95], "lr": 0.1}
+    assert preset == tuned({"betas": [0.8, 0.95], "lr": 0.1})
 
 
 def test_texts_of_a_record_stay_texts_in_the_choice(tmp_path, capsys):
@@ -271,25 +285,4 @@ def test_a_search_in_a_precision_by_name_is_gone_on_with_in_it(tmp_path, capsys)
     for lr in (0.1, 0.2):
         make_trial(tmp_path / "outputs", lr, 0.5, optimizer__lr=lr, device__precision="bf16")
     assert main([str(tmp_path / "outputs"), "--write", str(tmp_path / "conf")]) == 0
-    assert " device.precision=bf16 " in capsys.readouterr().out.splitlines()[-1]
-
-
-@pytest.mark.slow
-def test_a_search_then_runs_with_what_it_chose(tmp_path):
-    """Through command lines alone: what was found by a factor is the same run as what the preset has. A word on
-    the command line counts more. None of the values is a default; RAdam's rate on digits is the data set's own."""
-    tiny = ("dataset=digits", "model=mlp", "dataset.train_limit=200", "epochs=1", "device=cpu", "device.threads=1")
-    searched = ("experiment=tune", "optimizer=sgd,radam", "lr_factor=0.3,0.6", "weight_decay_factor=3.0")
-    assert run_module("train", "-m", *searched, *tiny, cwd=tmp_path).returncode == 0
-    done = run_module("choose", "outputs", "--write", "mine", "--name", "found", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    chosen = yaml.safe_load((tmp_path / "outputs" / "chosen.yaml").read_text())
-    assert "experiment=[grid,found]" in done.stdout.splitlines()[-1]
-    by_preset = ("--config-dir", "mine", "experiment=found", "optimizer=sgd,radam")
-    again = run_module("train", "-m", *by_preset, *tiny, "dataset.validation_fraction=0.1", cwd=tmp_path)
-    assert (again.returncode, "2 runs, 2 done already" in again.stderr) == (0, True)
-    preset = ("--config-dir", str(tmp_path / "mine"), "-m", *by_preset[2:], *tiny)
-    values = {c.config["optimizer"]["name"]: c.config["optimizer"] for c in compose_grid([*preset]).cells}
-    assert {name: {option: values[name][option] for option in own} for name, own in chosen.items()} == chosen
-    typed = compose_grid([*preset, "optimizer.lr=0.5"]).cells
-    assert [c.config["optimizer"] for c in typed] == [values[name] | {"lr": 0.5} for name in ("sgd", "radam")]
+    assert " device.precision=bf16" in capsys.readouterr().out.splitlines()[-1]

@@ -1,0 +1,58 @@
+"""The command `sweeper choose`: its options, and the confirmation before the choice."""
+
+import os
+from collections.abc import Sequence
+
+from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
+from sweeper.system.command import Parser, exit_code_of, given_folder
+from sweeper.system.errors import BadInput
+from sweeper.system.terminal import say
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Returns the exit code: 0 when a choice was made, 1 if a run of the confirmation failed, 2 for
+    bad input, 130 by Ctrl-C."""
+
+    def command() -> int:
+        given = _parser().parse_args(argv)
+        from sweeper.choose.choice import choose
+
+        outputs = [given_folder(word) for word in given.outputs if not _is_override(word)] or ["outputs"]
+        overrides = [word for word in given.outputs if _is_override(word)]
+        if overrides and given.confirm is None:
+            raise BadInput(f"{overrides[0]}: overrides are for the runs of --confirm N")
+        code = 0
+        if given.confirm is not None:
+            from sweeper.choose.confirm import confirm
+
+            if (code := confirm(outputs, given.confirm, overrides)) > 1:
+                return code
+        say(choose(outputs, given.into, given.write, given.name, given.replace), end="")
+        return code
+
+    return exit_code_of(command)
+
+
+def _is_override(word: str) -> bool:
+    return "=" in word and not word.startswith("outputs=") and not os.path.exists(word)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "choose",
+        "Of a search, as by experiment=tune or experiment=search, choose each optimizer's setting of highest final "
+        f"validation accuracy. Writes {SEARCH_FILE}, every trial, {TUNING_FILE}, what fewer trials would give, and "
+        f"{CHOSEN_FILE}, which it prints too.",
+        plain=True,
+    )
+    confirm = "first run each optimizer's N best settings again with two other seeds, which alone choose among them; "
+    confirm += "overrides such as hydra/launcher=joblib go to sweeper.train"
+    parser.add_argument("--confirm", metavar="N", type=int, help=confirm)
+    parser.add_argument(
+        "--into", metavar="DIR", type=given_folder, help="where the files go (default: the first folder)"
+    )
+    preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
+    parser.add_argument("--write", metavar="DIR", type=given_folder, help=preset)
+    parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")
+    parser.add_argument("--replace", action="store_true", help="another choice that --write finds under this name")
+    return parser

@@ -1,0 +1,115 @@
+"""Runs each optimizer's best settings again with two other seeds: the search's own accuracy of the best is too high."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeper.aggregate.search import is_done, tried_settings, validation_accuracy
+from sweeper.aggregate.tasks import Setting, Task, group_tasks
+from sweeper.choose.choice import the_search
+from sweeper.config.grid import Grid, compose_grid
+from sweeper.config.widening import confirming_seeds
+from sweeper.report.provenance import read_origin
+from sweeper.runs.identity import identity_config
+from sweeper.runs.record import find_finished
+from sweeper.runs.results import read_results
+from sweeper.runs.status import Status
+from sweeper.system.child import run
+from sweeper.system.errors import BadInput
+from sweeper.system.terminal import tell
+
+
+def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) -> int:
+    """Train the `most` best settings of each optimizer of a search with fresh seeds, by `sweeper.train`.
+
+    Runs that are finished aren't trained again, so the same command goes on.
+
+    Args:
+        overrides: of where and how they are trained, such as a launcher.
+
+    Returns:
+        The exit code of the training, 0 if nothing was left.
+
+    Raises:
+        BadInput: there is no search, nothing in it can be confirmed, or a record can't be repeated.
+    """
+    if most < 2:
+        raise BadInput(f"--confirm {most}: the best are confirmed against one another; give 2 or more")
+    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    seeds = fresh_seeds(task)
+    arms = []
+    for optimizer in dict.fromkeys(setting.optimizer for setting in task.compared):
+        best, why = best_settings(task, optimizer, most)
+        if why:
+            tell(why)
+        arms += best
+    if not arms:
+        raise BadInput(f"{', '.join(outputs)}: no optimizer has settings to confirm; search with more")
+    words = _command(arms, seeds, overrides)
+    grid = compose_grid(words)
+    _check(grid, arms)
+    done = sum(find_finished(cell.directory) is not None for cell in grid.cells)
+    named = " and ".join(map(str, seeds))
+    tell(f"confirmation: {len(arms)} settings with seeds {named}, {done} of {len(grid.cells)} runs done already")
+    if done == len(grid.cells):
+        return 0
+    return run([sys.executable, "-m", "sweeper.train", *words])
+
+
+def fresh_seeds(task: Task) -> list[int]:
+    """Those after the search's own, which are the seeds that the settings with the fewest have."""
+    of_each = [sorted({run.values["seed"] for run in setting.runs}) for setting in task.settings]
+    return confirming_seeds(min(of_each, key=lambda seeds: (len(seeds), seeds)))
+
+
+def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting], str]:
+    """The best of an optimizer by the search's own seeds, and a line on what is missing or tied; "" without any."""
+    again = task.confirmed_by.get(optimizer, frozenset(fresh_seeds(task)))
+    tried = tried_settings(task, optimizer)
+    whole = [setting for setting in tried if setting.final() and not setting.diverged()]
+    if len(whole) <= most or 2 * most > max(len(whole), 4):
+        few = f"{len(whole)} completed setting{'s' * (len(whole) != 1)}"
+        return [], f"{optimizer}: {few}, too few to confirm the best {most}"
+    ordered = sorted(whole, key=lambda setting: -validation_accuracy(setting, again))
+    scores = [validation_accuracy(setting, again) for setting in ordered]
+    said = []
+    if left := sum(not is_done(setting) for setting in tried):
+        said.append(f"{left} of {len(tried)} settings not finished")
+    if (tied := scores.count(scores[most])) > 1 and scores[most] == scores[most - 1]:
+        said.append(
+            f"{tied} settings tie with {100 * scores[most]:.2f} % about place {most}; those of lowest lr are taken"
+        )
+    return ordered[:most], f"{optimizer}: {'; '.join(said)}" if said else ""
+
+
+def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[str]) -> list[str]:
+    """The words for `sweeper.train`: an arm for each setting, with what they share outside of the arms."""
+    written = {}
+    for setting in arms:
+        run = next(run for run in setting.runs if run.status is Status.COMPLETED)
+        repeated = shlex.split(read_origin(run).command)[3:]
+        if not repeated:
+            raise BadInput(f"{run.path}: can't be repeated from its record; confirm it by hand with another seed")
+        written[setting.label] = [word for word in repeated if not word.startswith("seed=")]
+    first, *others = written.values()
+    shared = [word for word in first if all(word in other for other in others)]
+    flags = []
+    for k, (setting, words) in enumerate(zip(arms, written.values(), strict=True), 1):
+        own = [word for word in words if word not in shared] or [f"optimizer={setting.optimizer}"]
+        flags += ["--arm", f"{setting.optimizer} {k}: {' '.join(own)}"]
+    folder = Path(arms[0].runs[0].path).parents[1]
+    given = [word.partition("=")[0] for word in overrides]
+    shared = [word for word in shared if word.partition("=")[0] not in given]
+    more = ["save_model=false", f"outputs={folder}", *overrides]
+    return ["-m", *flags, *shared, *more, f"seed={','.join(map(str, seeds))}"]
+
+
+def _check(grid: Grid, arms: Sequence[Setting]) -> None:
+    """Check that the composed runs are the settings of the search: a record may be older than today's defaults."""
+    asked = {json.dumps(setting.config, sort_keys=True) for setting in arms}
+    for cell in grid.cells:
+        config = {key: value for key, value in identity_config(cell.config).items() if key != "seed"}
+        if json.dumps(config, sort_keys=True) not in asked:
+            raise BadInput(f"{cell.directory}: would be another setting than the search's; confirm it by hand")

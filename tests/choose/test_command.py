@@ -1,0 +1,48 @@
+"""`python -m sweeper.choose` and the whole way by command lines: tune, confirm, write, compare."""
+
+import json
+import re
+
+import pytest
+import yaml
+from conftest import run_module
+
+from sweeper.choose.command import main
+
+TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=1", "device=cpu", "device.threads=1")
+TINY += ("hydra/launcher=basic",)
+TUNE = ("experiment=tune", "optimizer=sgd,muon", "lr_factor=0.03162,0.1,0.3162", "hydra.sweeper.extensions=1")
+
+
+def test_overrides_are_for_the_confirmation(capsys):
+    assert main(["device=cpu"]) == 2
+    assert capsys.readouterr().err == "error: device=cpu: overrides are for the runs of --confirm N\n"
+
+
+@pytest.mark.slow
+def test_tune_confirm_write_and_compare(tmp_path):
+    """Each command again answers from disk. A word on the command line counts more than the preset."""
+    done = run_module("train", "-m", *TUNE, *TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\nmuon: best on the edge, lr ×0.3162, decay ×" in done.stderr and "extended by lr ×1" in done.stderr
+    assert re.search(r"^muon, lr [\d.]+, decay ×1.0: completed, validation ", done.stderr, re.MULTILINE)
+    assert done.stdout.startswith("Best by validation accuracy: ") and "adamw_lr" not in done.stdout
+    runs = len(list(tmp_path.rglob("run.json")))
+    assert runs > 18
+    choice = ("choose", "--confirm", "2", "--write", "mine", "hydra/launcher=basic")
+    chosen = run_module(*choice, cwd=tmp_path)
+    assert (chosen.returncode, "0 of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
+    assert "with seeds 102 and 103, the best of 2 run again" in chosen.stdout
+    again = run_module(*choice, cwd=tmp_path)
+    assert again.stdout == chosen.stdout and "8 of 8 runs done already" in again.stderr
+    assert len(list(tmp_path.rglob("run.json"))) == runs + 8
+    assert "mine experiment=tuned dataset=digits model=mlp" in chosen.stdout.splitlines()[-1]
+    preset = ("--config-dir", "mine", "experiment=tuned", *TINY, "seed=1,2", "outputs=compared")
+    compared = run_module("train", *preset, cwd=tmp_path)
+    assert compared.returncode == 0 and ", tuned at 1 epoch: test accuracy" in compared.stdout, compared.stderr
+    values = yaml.safe_load((tmp_path / "outputs" / "chosen.yaml").read_text())
+    for file in tmp_path.glob("compared/**/run.json"):
+        config = json.loads(file.read_text())["config"]
+        assert config["tuned"] == "1 epoch" and config["seed"] in (1, 2)
+        assert config["optimizer"] | values[config["optimizer"]["name"]] == config["optimizer"]
+    assert "tuned at 1 epoch, chosen by validation images" in (tmp_path / "compared" / "report.html").read_text()

@@ -1,0 +1,85 @@
+"""The best settings of a search are run again with fresh seeds, by a command that is made of their records."""
+
+import itertools
+
+import pytest
+from made_runs import change_record, make_run
+
+from sweeper.aggregate.search import chosen_settings, confirmed_accuracies
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.choose import confirm as module
+from sweeper.choose.choice import choose
+from sweeper.choose.confirm import best_settings, confirm, fresh_seeds
+from sweeper.runs.results import read_results
+from sweeper.system.errors import BadInput
+
+HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
+
+
+def add(outputs, lr, validation, seed=101, decay=0.0005, status="completed", optimizer="sgd"):
+    config = {"optimizer__lr": lr, "optimizer__weight_decay": decay, "seed": seed}
+    run = make_run(outputs, status, dataset=HELD_OUT, optimizer=optimizer, **config)
+    change_record(run, result__final_val_accuracy=validation)
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Nine settings of sgd; the second best of the search is the best of those that are run again."""
+
+    def make(again=()):
+        for lr, decay in itertools.product((0.01, 0.1, 1.0), (0.1, 0.2, 0.3)):
+            add(tmp_path, lr, 0.8 + (lr == 0.1) * 0.05 + (decay == 0.2) * 0.05 + decay / 100, decay=decay)
+        for seed, (decay, validation) in itertools.product((102, 103), again):
+            add(tmp_path, 0.1, validation, seed, decay)
+        (found,) = group_tasks(read_results([tmp_path]).runs)
+        return found
+
+    return make
+
+
+def test_the_best_by_the_searchs_own_seed_whatever_came_later(task):
+    for again in ((), ((0.2, 0.5), (0.3, 0.99))):
+        found = task(again)
+        assert fresh_seeds(found) == [102, 103]
+        best, said = best_settings(found, "sgd", 2)
+        values = [setting.config["optimizer"] for setting in best]
+        assert ([(own["lr"], own["weight_decay"]) for own in values], said) == ([(0.1, 0.2), (0.1, 0.3)], "")
+
+
+def test_the_fresh_seeds_alone_choose(task, tmp_path):
+    found = task(((0.2, 0.80), (0.3, 0.86)))
+    (chosen,) = chosen_settings(found)
+    assert chosen.config["optimizer"]["weight_decay"] == 0.3
+    assert list(confirmed_accuracies(found, "sgd").values()) == pytest.approx([0.86, 0.80])
+    told = choose([str(tmp_path)])
+    assert "sgd:  # 86.00 %, with seeds 102 and 103, the best of 2 run again, of 9 trials" in told
+    assert "; 2 run again with seeds 102, 103: 86.00 %, 80.00 %; chosen: " in told
+
+
+def test_too_few_settings_are_not_confirmed(tmp_path, capsys):
+    for lr in (0.1, 0.2):
+        add(tmp_path, lr, lr)
+    with pytest.raises(BadInput, match="no optimizer has settings to confirm"):
+        confirm([str(tmp_path)], 2)
+    assert capsys.readouterr().err == "sgd: 2 completed settings, too few to confirm the best 2\n"
+    with pytest.raises(BadInput, match="--confirm 1: the best are confirmed against one another"):
+        confirm([str(tmp_path)], 1)
+
+
+def test_ties_and_what_is_missing_are_one_line(tmp_path):
+    for lr, validation in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.8), (0.4, 0.7), (0.5, 0.6)):
+        add(tmp_path, lr, validation)
+    add(tmp_path, 0.6, 0.0, status="failed")
+    (found,) = group_tasks(read_results([tmp_path]).runs)
+    _, said = best_settings(found, "sgd", 2)
+    missing = "1 of 6 settings not finished"
+    assert said == f"sgd: {missing}; 2 settings tie with 80.00 % about place 2; those of lowest lr are taken"
+
+
+def test_a_record_that_names_code_is_not_run(task, tmp_path, monkeypatch):
+    task()
+    for file in tmp_path.rglob("run.json"):
+        file.write_text(file.read_text().replace('"overrides": [', '"overrides": ["+model._target_=os.system", '))
+    monkeypatch.setattr(module, "run", lambda command: pytest.fail(f"ran {command}"))
+    with pytest.raises(BadInput):
+        confirm([str(tmp_path)], 2)

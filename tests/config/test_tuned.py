@@ -1,0 +1,50 @@
+"""A preset keeps that its values were chosen by validation images, and a run knows it while it has these values."""
+
+import pytest
+import yaml
+
+from sweeper.config.grid import compose_grid
+from sweeper.config.tuned import tuned_words
+from sweeper.runs.identity import run_name
+from sweeper.system.errors import BadInput
+
+FACT = {"chosen_by": "validation", "epochs": 7, "dataset": "digits", "model": "mlp", "values": {"lr": 0.4}}
+
+
+def config(*words, folder=None, fact=FACT):
+    if folder is not None:
+        (folder / "settings" / "mine").mkdir(parents=True)
+        (folder / "settings" / "mine" / "sgd.yaml").write_text(yaml.safe_dump({"lr": 0.4, "tuned": fact}))
+        words = ("--config-dir", str(folder), "settings@optimizer=mine/sgd", *words)
+    (cell,) = compose_grid(["optimizer=sgd", *words]).cells
+    return cell.config
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["dataset=digits", "model=mlp"], "7 epochs"),
+        (["dataset=digits", "model=cnn"], "7 epochs on digits, mlp"),
+        (["dataset=digits", "model=mlp", "optimizer.lr=0.5"], None),
+        (["dataset=digits", "model=mlp", "lr_factor=2"], None),
+        (["dataset=digits", "model=mlp", "dataset.validation_fraction=0.1"], None),
+    ],
+)
+def test_where_a_run_was_tuned(tmp_path, words, told):
+    assert config(*words, folder=tmp_path).get("tuned") == told
+
+
+def test_it_is_no_part_of_the_identity_nor_of_the_optimizer(tmp_path):
+    tuned = config("dataset=digits", "model=mlp", folder=tmp_path)
+    typed = config("dataset=digits", "model=mlp", "optimizer.lr=0.4")
+    assert tuned["optimizer"] == typed["optimizer"] and run_name(tuned) == run_name(typed) and "tuned" not in typed
+
+
+@pytest.mark.parametrize("fact", [7, {"epochs": 7}, {"epochs": "7", "values": {}}])
+def test_a_fact_of_another_form_is_refused_in_a_line(tmp_path, fact):
+    with pytest.raises(BadInput, match=r"optimizer\.tuned=.*: must be as sweeper.choose writes it"):
+        config("dataset=digits", folder=tmp_path, fact=fact)
+
+
+def test_without_a_fact_nothing_is_tuned():
+    assert tuned_words(None, {}) is None
