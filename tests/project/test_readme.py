@@ -42,6 +42,15 @@ def test_a_readme_is_short(page):
     assert len(page.read_text(encoding="utf-8").splitlines()) <= 120
 
 
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE], ids=lambda page: page.name)
+def test_the_reproduced_accuracies_are_those_of_their_page(page):
+    source = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| .* \| ([\d.]+ .*\(n = \d\)) \| ([\d.]+ .*\(n = \d\)) \|$", page.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) == 3 and all(f"| {published} | {ours} |" in source for published, ours in rows)
+
+
 def test_the_table_of_groups_names_every_choice():
     choices = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE))
     assert {"device", "dataset", "model", "optimizer", "schedule", "noise", "tracking", "experiment"} == choices.keys()
