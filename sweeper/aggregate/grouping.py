@@ -110,6 +110,8 @@ def _without(config: Config, names: Iterable[str]) -> Config:
         else:
             found.setdefault(group, {})[option.partition(".")[0]] = BY_ARM
     return found
+
+
 def tuned_at(runs: Iterable[Run]) -> str:
     """At which length the setting of some runs was chosen by validation images; "" if it wasn't."""
     found = {run.values.get("tuned") for run in runs} - {None}
