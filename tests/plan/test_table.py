@@ -28,6 +28,13 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
 
 
+def test_of_a_tuning_the_first_grid_is_planned_and_extensions_come_on_top(plan):
+    _, text = plan("experiment=tune", "dataset=digits", "optimizer=sgd", text=True)
+    said = "a grid grows while its optimizer's best cell lies on the edge, 4 times at most"
+    assert text.startswith("9 runs in outputs/: ") and f"\nextensions come on top: {said}\n" in text
+    assert "extensions" not in plan(*GRID, text=True)[1]
+
+
 def test_images_that_are_not_here_are_said_to_be_made(plan):
     _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
     assert "timed with made images: cifar10 isn't here yet\n" in text
