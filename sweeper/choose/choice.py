@@ -102,7 +102,7 @@ def _preset(
         searched |= _values(setting, options)
         values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
     settings = {optimizer: own | {"tuned": _fact(task, folder, own)} for optimizer, own in values.items()}
-    optimizers = ",".join(map(_typed, settings))
+    optimizers = ",".join(map(as_word, settings))
     comparison = {
         "epochs": task.config["epochs"],
         "save_model": False,
@@ -124,13 +124,13 @@ def _command(task: Task, folder: Path, name: str) -> str:
     words = ["python", "-m", "sweeper.train", "-m", "--config-dir", str(folder), f"experiment={name}"]
     for group in ("dataset", "model"):
         choice = task.config[group]["name"]
-        words += [f"{group}={_typed(choice)}"] if choice in known_names(folder, group) else []
+        words += [f"{group}={as_word(choice)}"] if choice in known_names(folder, group) else []
     if (precision := named_precision(task.config)) in PRECISIONS:
         words += [f"{PRECISION}={precision}"]
     return shlex.join(words)
 
 
-def _typed(choice: str) -> str:
+def as_word(choice: str) -> str:
     """A choice as Hydra's grammar reads it."""
     return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
 

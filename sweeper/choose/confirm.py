@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sweeper.aggregate.search import is_done, tried_settings, validation_accuracy
 from sweeper.aggregate.tasks import Setting, Task, group_tasks
-from sweeper.choose.choice import the_search
+from sweeper.choose.choice import as_word, the_search
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.report.provenance import read_origin
@@ -102,7 +102,7 @@ def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[
     folder = Path(arms[0].runs[0].path).parents[1]
     given = [word.partition("=")[0] for word in overrides]
     shared = [word for word in shared if word.partition("=")[0] not in given]
-    more = ["save_model=false", f"outputs={folder}", *overrides]
+    more = ["save_model=false", f"outputs={as_word(str(folder))}", *overrides]
     return ["-m", *flags, *shared, *more, f"seed={','.join(map(str, seeds))}"]
 
 

@@ -19,23 +19,23 @@ MAY_BE_BUILT = [
     "logging.StreamHandler",
     "ext://sys.stderr",
 ]
-CHECKS_TARGETS = hasattr(hydra.utils, "execution_whitelist")  # from 1.4 on
+WHITELIST: Any = getattr(hydra.utils, "execution_whitelist", None)  # from 1.4 on
 
 
 def only_ours() -> AbstractContextManager[Any]:
     """Within it Hydra builds nothing but `MAY_BE_BUILT`, whatever a user's YAML names; 1.3 has no such check."""
-    return hydra.utils.execution_whitelist(MAY_BE_BUILT) if CHECKS_TARGETS else contextlib.nullcontext()
+    return WHITELIST(MAY_BE_BUILT) if WHITELIST is not None else contextlib.nullcontext()
 
 
 def behave_as_usual() -> None:
     """The behaviour of 1.3, which 1.4 has by itself."""
-    if not CHECKS_TARGETS:
+    if WHITELIST is None:
         hydra.version.setbase("1.3")
 
 
 def compose_from(folder: str, job_name: str) -> AbstractContextManager[Any]:
     """Hydra's compose API on a folder of configuration files."""
-    base = {} if CHECKS_TARGETS else {"version_base": "1.3"}
+    base: dict[str, Any] = {} if WHITELIST is not None else {"version_base": "1.3"}
     return initialize_config_dir(folder, job_name=job_name, **base)
 
 
@@ -52,4 +52,5 @@ def set_override_dirname(config: DictConfig, overrides: list[Any]) -> None:
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
     """Register a resolver of OmegaConf's; 2.4 has another name for it, by which 2.3 knows an older function."""
-    (OmegaConf.register_resolver if CHECKS_TARGETS else OmegaConf.register_new_resolver)(name, function, replace=True)
+    known: Any = OmegaConf
+    (known.register_new_resolver if WHITELIST is None else known.register_resolver)(name, function, replace=True)

@@ -194,7 +194,7 @@ def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -
         if meant is not None:
             write = f"{meant}={(override.input_line or '').partition('=')[2]}"
             raise BadInput(f"{override.input_line}: there is no option '{key}'; write {write}")
-        if key.startswith("optimizer.") and is_named(cfg.optimizer):
+        if key.startswith("optimizer.") and is_named({k[10:]: v for k, v in known.items() if k[:10] == "optimizer."}):
             write = f"+{override.input_line}".replace("optimizer.args.", "optimizer.")
             takes = "optimizer=any takes the arguments of its class with a plus"
             raise BadInput(f"{override.input_line}: {takes}; write {write}")

@@ -42,7 +42,7 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     if given and "optimizer.weight_decay" in names:
         names = [name for name in names if name not in _BY_FACTOR]
         values["decay"] = f"×{given[-1]}"
-        place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names)
+        place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names) - ("seed" in names)
         names.insert(place, "decay")
     words = [arm] if arm else []
     for name in names:

@@ -9,7 +9,7 @@ import yaml
 
 from sweeper.aggregate.search import chosen_settings, searched_options, searched_values, searches
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
-from sweeper.choose import describe_choice
+from sweeper.choose.choice import describe_choice
 from sweeper.runs.layout import CHOSEN_FILE
 from sweeper.runs.results import Results, read_results
 from sweeper.system.errors import BadInput

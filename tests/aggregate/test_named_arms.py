@@ -10,7 +10,7 @@ import sweeper
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
-from sweeper.choose import main as choose
+from sweeper.choose.command import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms

@@ -4,6 +4,7 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks, task_title
+from sweeper.aggregate.verdict import describe_task
 from sweeper.runs.results import read_results
 
 
@@ -189,3 +190,33 @@ def test_a_schedule_free_optimizer_is_compared_with_those_of_the_tasks_schedule(
     (task,) = tasks()
     labels = [f"schedule_free_sgd, schedule.warmup_fraction {fraction}" for fraction in (0.05, 0.1)]
     assert [setting.label for setting in task.settings] == [*labels, "sgd"]
+
+
+def test_a_setting_that_validation_images_chose_stands_for_its_optimizer(tmp_path, tasks):
+    """Beside others on all training images, such as the published one, and though a worse one by test accuracy."""
+    for seed in (1, 2):
+        for optimizer in ("sgd", "adam"):
+            make_run(tmp_path, optimizer=optimizer, seed=seed, optimizer__lr=0.3, tuned="8 epochs", accuracy=0.8)
+        make_run(tmp_path, seed=seed, accuracy=0.9)
+    (task,) = tasks()
+    assert (task.label, task.tuned) == ("digits, cnn, no label noise, tuned at 8 epochs", "8 epochs")
+    assert [setting.label for setting in task.compared] == ["adam", "sgd, lr 0.3"] and task.chosen_by == ""
+    (said,) = (line for line in describe_task(task) if "tuned" in line)
+    assert said == (
+        "Each optimizer's setting was tuned at 8 epochs, chosen by validation images; these runs have 3 epochs."
+    )
+
+
+def test_a_task_is_tuned_only_if_each_optimizer_is(tmp_path, tasks):
+    make_run(tmp_path, tuned="3 epochs")
+    make_run(tmp_path, optimizer="adam")
+    (task,) = tasks()
+    assert (task.label, task.tuned) == ("digits, cnn, no label noise", "")
+
+
+def test_the_settings_of_a_search_are_in_the_order_of_validation(tmp_path, tasks):
+    for optimizer, lr, validated, tested in (("sgd", 0.1, 0.7, 0.9), ("sgd", 0.2, 0.6, 0.9), ("adam", 0.1, 0.8, 0.5)):
+        run = make_run(tmp_path, optimizer=optimizer, optimizer__lr=lr, accuracy=tested)
+        change_record(run, result__final_val_accuracy=validated)
+    (task,) = tasks()
+    assert [setting.optimizer for setting in task.compared] == ["adam", "sgd"]

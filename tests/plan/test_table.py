@@ -39,6 +39,13 @@ def test_arms_are_what_the_plan_shows(plan):
     assert any(line.split()[:2] == ["arms", "optimizer"] for line in text.splitlines()) and "undecayed" in text
 
 
+def test_of_a_tuning_the_first_grid_is_planned_and_extensions_come_on_top(plan):
+    _, text = plan("experiment=tune", "dataset=digits", "optimizer=sgd", text=True)
+    said = "a grid grows while its optimizer's best cell lies on the edge, 4 times at most"
+    assert text.startswith("9 runs in outputs/: ") and f"\nextensions come on top: {said}\n" in text
+    assert "extensions" not in plan(*GRID, text=True)[1]
+
+
 def test_images_that_are_not_here_are_said_to_be_made(plan):
     _, text = plan("dataset=cifar10", text=True, data=f"{MADE}, 10 of them")
     assert "timed with made images: cifar10 isn't here yet\n" in text

@@ -6,7 +6,7 @@ import pytest
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
-from sweeper.train.label import VARIES_VARIABLE, label_run, what_varies
+from sweeper.train.label import VARIES_VARIABLE, label_run, score_words, what_varies
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
     configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
     many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
     assert what_varies({"": many}) == {"": ["optimizer", "epochs", "seed"]}
+
+
+def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):
+    grid = compose_grid(["-m", "experiment=tune", "dataset=digits", "optimizer=muon", "lr_factor=1", "seed=101,102"])
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
+    labels = {label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells}
+    steps = ("0.3162", "1.0", "3.162")
+    assert labels == {f"decay ×{factor}, seed {seed}" for factor in steps for seed in (101, 102)}
+
+
+def test_a_run_is_judged_by_validation_where_images_are_held_out():
+    assert score_words({"final_test_accuracy": 0.9, "final_val_accuracy": 0.912}) == "validation 91.20 %"
+    assert score_words({"final_test_accuracy": 0.9, "final_val_accuracy": None}) == "test 90.00 %"

@@ -7,7 +7,7 @@ import pytest
 from made_folder import LOADER, make_folder, make_trial, rename_content, rewrite
 from made_runs import change_record, make_run, name_as_configured
 
-from sweeper.choose import choose
+from sweeper.choose.choice import choose
 from sweeper.verify.checks import check
 from sweeper.verify.folder import read_folder
 

@@ -4,7 +4,7 @@ import pytest
 from made_folder import LOADER, make_folder, make_trial
 from made_runs import make_run
 
-from sweeper.choose import choose
+from sweeper.choose.choice import choose
 from sweeper.verify.folder import read_folder
 from sweeper.verify.selection import check_selection
 
