@@ -110,8 +110,7 @@ def test_aggregate_shows_the_others(runs, call):
     assert frame.loc[f"digits-mlp/{runs[1][2].name}", "final_test_accuracy"] == pytest.approx(0.61)
 
 
-def test_the_page_shows_the_others(runs, call, monkeypatch):
-    monkeypatch.setattr("plotly.offline.get_plotlyjs", str)
+def test_the_page_shows_the_others(runs, call):
     call(report.main)
     page = (runs[0][2].parents[1] / "report.html").read_text(encoding="utf-8")
     check_text(page)

@@ -16,7 +16,7 @@ from sweeper.report.tables import PageTable, pairs_table
 
 NEAR = 2.5  # percent of the width: dots closer than this would hide each other
 MARGIN = 4.0  # percent of the width left free on either side
-MOST_TICKS = 5
+MOST_TICKS = 4
 MIDDLE, STEP, REACH = 13.0, 6.0, 10.0  # pixels: where dots stand, by how much and how far they are moved apart
 
 Ends = tuple[float, float]

@@ -7,8 +7,14 @@ from typing import Any
 
 # By slot, on white and on the page's dark ground. Every two differ by 12 or more in CIEDE2000, also as seen without one
 # kind of cones (Machado, Oliveira and Fernandes 2009).
-LIGHT = ("#0072b2",) * 12
-DARK = ("#5aaef0",) * 12
+LIGHT = (
+    *("#0194e9", "#e47611", "#1b9060", "#7351cc", "#95000c", "#c67ca8"),
+    *("#3f6a85", "#946400", "#232323", "#7b1d4f", "#455c3c", "#76777a"),
+)
+DARK = (
+    *("#5ebbfd", "#fe8e18", "#62f4be", "#9179ec", "#ef475a", "#f2b5d4"),
+    *("#7299b6", "#babf7d", "#ffffff", "#ba668d", "#cff273", "#a49689"),
+)
 DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3))  # lengths of line and gap; the first is a whole line
 MARKS = (  # matplotlib's name, and an SVG path about as large as a circle of radius 1
     ("o", "M-1 0A1 1 0 1 0 1 0A1 1 0 1 0-1 0Z"),

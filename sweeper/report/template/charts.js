@@ -6,13 +6,15 @@
 // `size`, `heat`.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const NEAR = 30; // pixels within which a point answers the pointer
-const FONT = 12, LETTER = 6.6; // the height and mean width of a letter, in pixels
+const FONT = 12; // pixels
 const MARKS = DATA.marks;
 const CROSS = "M-1-1L1 1M-1 1L1-1";
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
 const hue = (one) => (one.look ? `var(--hue-${one.look[0]})` : "var(--bad)");
 const cut = (text, most) => (text.length > most ? text.slice(0, Math.max(1, most - 1)) + "…" : text);
+const ruler = document.createElement("canvas").getContext("2d");
+const lengthOf = (text) => { ruler.font = `600 ${FONT}px system-ui, sans-serif`; return ruler.measureText(text).width; };
 const finite = (v) => v !== null && v !== undefined && Number.isFinite(v);
 const number = (v) => (Math.abs(v) >= 1e4 && Math.abs(v) < 1e15 ? Math.round(v).toLocaleString("en") : String(Number(v.toPrecision(5))));
 
@@ -38,7 +40,7 @@ function roundPowers(low, high, most) {
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
       found.push(...digits.map((d) => Number(`${d}e${power}`)).filter((v) => v >= low * 0.999 && v <= high * 1.001));
     }
-    if (found.length <= most) return found.length < 2 ? roundNumbers(low, high, most).filter((v) => v > 0) : found;
+    if (found.length <= most) return found.length < 3 ? roundNumbers(low, high, most).filter((v) => v > 0) : found;
     if (digits.length === 1) return found.filter((_, k) => k % Math.ceil(found.length / most) === 0);
   }
   return [];
@@ -141,16 +143,16 @@ function drawChart(host, chart, hidden) {
   const shown = chart.series.filter((one) => one.x.length && !hidden.has(one.toggle ?? one.name));
   const width = Math.max(host.clientWidth, 240), height = Math.max(host.clientHeight, 200);
   const labelled = shown.filter((one) => one.label), most = width < 500 ? 11 : 26;
-  const longest = Math.min(most, labelled.reduce((n, one) => Math.max(n, one.label.length), 0));
-  const names = chart.x.labels ?? [], slanted = names.some((name) => name.length * LETTER > (width - 60) / names.length - 6);
-  const right = labelled.length ? longest * LETTER + 20 : chart.heat ? 56 : 10;
+  const longest = labelled.reduce((n, one) => Math.max(n, lengthOf(cut(one.label, most))), 0);
+  const names = chart.x.labels ?? [], slanted = names.some((name) => lengthOf(name) > (width - 60) / names.length - 6);
+  const right = labelled.length ? longest + 16 : chart.heat ? 56 : 10;
   const under = slanted ? 20 + Math.min(16, names.reduce((n, name) => Math.max(n, name.length), 0)) * 4 : 22;
   const box = { left: 56, right: width - right, top: 10, bottom: height - under - (chart.x.title ? 18 : 0) };
   const ys = shown.flatMap((one) => one.y.flatMap((v, k) => (!finite(v) ? [] : one.error ? [v - one.error[k], v + one.error[k]] : one.low ? [v, one.low[k], one.high[k]] : [v])));
   const edge = chart.heat ? 0.18 : 0.02; // of a map's or chart's width, left free for its marks
   const inset = edge * (box.right - box.left);
-  const X = makeScale(chart.x, shown.flatMap((one) => one.x), box.left + inset, box.right - inset, Math.floor((box.right - box.left) / 65));
-  const Y = makeScale(chart.y, ys, box.bottom - (chart.heat ? 20 : 0), box.top + (chart.heat ? 20 : 0), Math.floor((box.bottom - box.top) / 38));
+  const X = makeScale(chart.x, shown.flatMap((one) => one.x), box.left + inset, box.right - inset, Math.max(2, Math.floor((box.right - box.left) / 65)));
+  const Y = makeScale(chart.y, ys, box.bottom - (chart.heat ? 20 : 0), box.top + (chart.heat ? 20 : 0), Math.max(2, Math.floor((box.bottom - box.top) / 38)));
   Y.log = chart.y.log;
   const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "plot", "font-size": FONT });
   svg("title", {}, plot, chart.title || `${chart.y.title} by ${chart.x.title}`);
