@@ -1,6 +1,7 @@
 """Groups runs into tasks: what determines a result but optimizer and seed, and the content of the data."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from sweeper.aggregate.labels import task_labels
 from sweeper.aggregate.task_config import Config, task_configs
 from sweeper.runs.rows import Run
 from sweeper.system.text import printable
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)")
 
 
 @dataclass
@@ -26,7 +29,7 @@ class TaskRuns:
 
 
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
-    """The tasks of all runs that can be read, ordered by data set, model, noise and label.
+    """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
     Data sets with the same name but different content are different tasks.
     """
@@ -71,5 +74,5 @@ def _order(task: TaskRuns) -> tuple[Any, ...]:
         noise["name"],
         noise.get("rate") or 0,
         task.config["epochs"],
-        task.label,
+        [(float(part), part) if k % 2 else (0.0, part) for k, part in enumerate(_NUMBER.split(task.label))],
     )

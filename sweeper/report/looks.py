@@ -12,8 +12,8 @@ LIGHT = (
     *("#3f6a85", "#946400", "#232323", "#7b1d4f", "#455c3c", "#76777a"),
 )
 DARK = (
-    *("#5ebbfd", "#fe8e18", "#62f4be", "#9179ec", "#ef475a", "#f2b5d4"),
-    *("#7299b6", "#babf7d", "#ffffff", "#ba668d", "#cff273", "#a49689"),
+    *("#5ebbff", "#ff8e14", "#5efabf", "#9075ed", "#ee395a", "#ebb6d1"),
+    *("#7098b5", "#babf7d", "#ffffff", "#be608c", "#d0f474", "#a49689"),
 )
 DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3))  # lengths of line and gap; the first is a whole line
 MARKS = (  # matplotlib's name, and an SVG path about as large as a circle of radius 1

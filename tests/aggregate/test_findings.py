@@ -33,10 +33,7 @@ def test_intervals_groups_and_summary_have_the_numbers_of_the_tables(study):
     for task in tasks:
         pairs = found.intervals[found.intervals.task == task.label]
         shown = [row[:4] for row in texts(pairs_table(task))]
-        assert shown == [
-            _cells(p)
-            for p in pairs.itertuples()
-        ]
+        assert shown == [_cells(p) for p in pairs.itertuples()]
         assert {(p.optimizer, p.other) for p in pairs.itertuples() if p.better} == set(task.comparison.order.better)
         groups = found.groups[found.groups.task == task.label]
         ranks = [f"{g.rank_low}–{g.rank_high}".removesuffix(f"–{g.rank_low}") for g in groups.itertuples()]
