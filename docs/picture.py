@@ -7,11 +7,13 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import show
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task
+from sweeper.report.looks import DARK, looks
 from sweeper.runs.results import read_results
 
 
@@ -23,8 +25,9 @@ def main(outputs: str, file: str) -> None:
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="")
     for name in shown.header:
         table.add_column(name, no_wrap=True)
-    for row in block.rows:
-        table.add_row(*row)
+    look = looks(row[0].split(", ")[0] for row in block.rows)  # before the comma stands the optimizer
+    for name, *cells in block.rows:
+        table.add_row(Text(name, DARK[look[name.split(", ")[0]].hue]), *cells)
     with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=100, file=nowhere, force_terminal=True)
         console.print(table)

@@ -73,6 +73,11 @@ def _order(task: TaskRuns) -> tuple[Any, ...]:
         task.config["model"]["name"],
         noise["name"],
         noise.get("rate") or 0,
-        task.config["epochs"],
-        [(float(part), part) if k % 2 else (0.0, part) for k, part in enumerate(_NUMBER.split(task.label))],
+        _by_size(str(task.config["epochs"])),
+        _by_size(task.label),
     )
+
+
+def _by_size(text: str) -> list[tuple[float, str]]:
+    """A sort key by which numbers in a text stand in the order of their size."""
+    return [(float(part), "") if k % 2 else (0.0, part) for k, part in enumerate(_NUMBER.split(text))]

@@ -40,7 +40,7 @@ function roundPowers(low, high, most) {
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
       found.push(...digits.map((d) => Number(`${d}e${power}`)).filter((v) => v >= low * 0.999 && v <= high * 1.001));
     }
-    if (found.length <= most) return found.length < 3 ? roundNumbers(low, high, most).filter((v) => v > 0) : found;
+    if (found.length <= most) return found.length < 4 ? roundNumbers(low, high, most).filter((v) => v > 0) : found;
     if (digits.length === 1) return found.filter((_, k) => k % Math.ceil(found.length / most) === 0);
   }
   return [];
@@ -147,13 +147,15 @@ function drawChart(host, chart, hidden) {
   const names = chart.x.labels ?? [], slanted = names.some((name) => lengthOf(name) > (width - 60) / names.length - 6);
   const right = labelled.length ? longest + 16 : chart.heat ? 56 : 10;
   const under = slanted ? 20 + Math.min(16, names.reduce((n, name) => Math.max(n, name.length), 0)) * 4 : 22;
-  const box = { left: 56, right: width - right, top: 10, bottom: height - under - (chart.x.title ? 18 : 0) };
+  const [top, bottom] = [10, height - under - (chart.x.title ? 18 : 0)];
   const ys = shown.flatMap((one) => one.y.flatMap((v, k) => (!finite(v) ? [] : one.error ? [v - one.error[k], v + one.error[k]] : one.low ? [v, one.low[k], one.high[k]] : [v])));
+  const Y = makeScale(chart.y, ys, bottom - (chart.heat ? 20 : 0), top + (chart.heat ? 20 : 0), Math.max(2, Math.floor((bottom - top) / 38)));
+  Y.log = chart.y.log;
+  const widest = Y.ticks.reduce((n, v) => Math.max(n, lengthOf(number(v))), 0);
+  const box = { left: Math.round(widest) + 28, right: width - right, top, bottom };
   const edge = chart.heat ? 0.18 : 0.02; // of a map's or chart's width, left free for its marks
   const inset = edge * (box.right - box.left);
   const X = makeScale(chart.x, shown.flatMap((one) => one.x), box.left + inset, box.right - inset, Math.max(2, Math.floor((box.right - box.left) / 65)));
-  const Y = makeScale(chart.y, ys, box.bottom - (chart.heat ? 20 : 0), box.top + (chart.heat ? 20 : 0), Math.max(2, Math.floor((box.bottom - box.top) / 38)));
-  Y.log = chart.y.log;
   const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "plot", "font-size": FONT });
   svg("title", {}, plot, chart.title || `${chart.y.title} by ${chart.x.title}`);
   svg("desc", {}, plot, describe(chart, shown));
