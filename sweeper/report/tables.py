@@ -157,7 +157,7 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
             key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
             groups.setdefault(key, []).append(run)
     table = PageTable(["optimizer", "images/s", "s/epoch", "peak memory, MB", "runs", "device", "task"])
-    for (optimizer, *where), runs in sorted(groups.items(), key=lambda item: (*item[0][1:], item[0][0])):
+    for (optimizer, *place), runs in sorted(groups.items(), key=lambda item: (*item[0][1:], item[0][0])):
         epochs = [_ratio(run.values.get("train_seconds"), run.epochs_done) for run in runs]
         cells = [
             Cell(optimizer),
@@ -165,7 +165,7 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
             _number(_median(epochs), ".3g"),
             _number(_ratio(_median(run.values.get("peak_memory_bytes") for run in runs), 1e6), ",.0f"),
             _number(len(runs), "d"),
-            *map(Cell, where),
+            *map(Cell, place),
         ]
         table.rows.append(Line(cells))
     return table, shared
