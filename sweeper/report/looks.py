@@ -80,7 +80,7 @@ def style_sheet() -> str:
 
 
 def script_looks() -> dict[str, Any]:
-    """What the page's script needs to draw a look by its indices."""
+    """What the page needs to draw a look by its indices."""
     return {
         "hues": len(LIGHT),
         "dashes": [" ".join(map(str, dash)) for dash in DASHES],

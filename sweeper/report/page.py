@@ -14,7 +14,7 @@ from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
 from sweeper.report.charts import curve_data, looks_of, profile_tables
 from sweeper.report.curves import MOST_EPOCHS, Curve
-from sweeper.report.looks import MARKS, script_looks, style_sheet
+from sweeper.report.looks import script_looks, style_sheet
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
@@ -86,8 +86,8 @@ def build_page(
     view: dict[str, Any] = {
         "cards": [answer_card(task, of_optimizer, margin) for task in tasks],
         "rankings": [(task.label, ranking_table(task)) for task in tasks],
-        "dashed": any(look.dash for look in of_optimizer.values()),
-        "marks": [path for _, path in MARKS],
+        "shared_colors": len({look.hue for look in of_optimizer.values()}) < len(of_optimizer),
+        "looks": script_looks(),
         "limits": describe_limits(tasks, runs),
         "has_curves": bool(drawn),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
