@@ -4,6 +4,7 @@ Arms that a sweep compared are one task, in whatever they differ but the images 
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from sweeper.system.text import printable
 
 # What images judge a run: arms that differ in them aren't compared.
 JUDGED_BY = tuple(f"dataset.{name}" for name in ("name", "loader", "test_limit", "test_fraction", "image_size"))
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)")
 
 
 @dataclass
@@ -37,7 +40,7 @@ class TaskRuns:
 
 
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
-    """The tasks of all runs that can be read, ordered by data set, model, noise and label.
+    """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
     Data sets with the same name but different content are different tasks.
     """
@@ -142,6 +145,11 @@ def _order(task: TaskRuns) -> tuple[Any, ...]:
         task.config["model"]["name"],
         noise["name"],
         noise.get("rate") or 0,
-        str(task.config["epochs"]).rjust(20),
-        task.label,
+        _by_size(str(task.config["epochs"])),
+        _by_size(task.label),
     )
+
+
+def _by_size(text: str) -> list[tuple[float, str]]:
+    """A sort key by which numbers in a text stand in the order of their size."""
+    return [(float(part), "") if k % 2 else (0.0, part) for k, part in enumerate(_NUMBER.split(text))]

@@ -22,11 +22,16 @@ def points(share: float) -> str:
 
 def answer_sweep(task: Task) -> str:
     """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
-    words = answer_task(task)
     if task.chosen_by == "validation":
         best = sorted(task.compared, key=lambda setting: -(setting.row["final_val_accuracy_mean"] or 0))
         said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in best if s.final()]
-        return f"Best by validation accuracy: {'; '.join(said)}." if said else words
+        return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
+    return headline_task(task)
+
+
+def headline_task(task: Task, margin: float | None = None) -> str:
+    """`answer_task`; where no interval separates any two, who leads and by how much."""
+    words = answer_task(task, margin)
     return headline(task.comparison) if words == answer(task.comparison) else words
 
 

@@ -9,37 +9,42 @@ from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
+from sweeper.report.jitter import levels
+from sweeper.report.looks import Look, looks
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
 from sweeper.report.provenance import Origin
 from sweeper.runs.status import Status
 
-Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`
+Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`; see template/chart.js
 Curves = Mapping[str, Curve]  # by the run's path
 Origins = Mapping[str, Origin]  # likewise
 
+NEAR = 0.025  # of a chart's range: points closer than this would hide each other
+JITTER = 0.06  # of the distance between two optimizers, by which such points are moved aside
 
-def color_of(tasks: Sequence[Task]) -> dict[str, int]:
-    """Each optimizer's index in the palette, the same in all charts."""
-    return {name: k for k, name in enumerate(sorted({s.optimizer for task in tasks for s in task.settings}))}
+
+def looks_of(tasks: Sequence[Task]) -> dict[str, Look]:
+    """How each optimizer of these tasks looks, in all charts alike."""
+    return looks(setting.optimizer for task in tasks for setting in task.settings)
 
 
 def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
     """For each task the learning curves of its settings at the epochs of `kept_epochs`, one per seed."""
-    colors = color_of(tasks)
+    of_optimizer = looks_of(tasks)
     found = []
     for task in tasks:
         finished = [run for run in task.runs() if run.status.finished]
         why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
         settings = [_setting_curves(s, s in task.compared, curves, not why) for s in task.settings]
         for setting, data in zip(task.settings, settings, strict=True):
-            data["color"] = colors[setting.optimizer]
+            data["look"] = of_optimizer[setting.optimizer].indices()
         found.append({"label": task.label, "no_seconds": why, "settings": [d for d in settings if d["runs"]]})
     return found
 
 
 def seed_charts(tasks: Sequence[Task]) -> list[Chart]:
     """For each task the final and best test accuracy of every completed run, and the mean of the final ones."""
-    return [_seed_chart(task, color_of(tasks)) for task in tasks]
+    return [_seed_chart(task, looks_of(tasks)) for task in tasks]
 
 
 def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
@@ -50,12 +55,14 @@ def noise_charts(tasks: Sequence[Task], curves: Curves) -> list[Chart]:
     with right labels and the share of wrong labels learnt.
     """
     charts = []
+    of_optimizer = looks_of(tasks)
     for name, series in _noise_series(tasks).items():
         for figure, title in NOISE_FIGURES.items():
             drawn = []
-            for (optimizer, color), by_rate in sorted(series.items()):
+            for optimizer, by_rate in sorted(series.items()):
                 points = [(rate, _last_figures(setting, figure, curves)) for rate, setting in sorted(by_rate.items())]
-                drawn.append(_spread(optimizer, color, [(rate, values) for rate, values in points if values]))
+                points = [(rate, values) for rate, values in points if values]
+                drawn.append(_spread(optimizer, of_optimizer[optimizer], points))
             if any(len(one["x"]) > 1 or figure != "final_test_accuracy" for one in drawn if one["x"]):
                 x = {"title": "wrong labels, %", "from_zero": True}
                 charts.append({"title": f"{name}: {title}", "x": x, "y": {"title": "%"}, "series": drawn})
@@ -75,7 +82,7 @@ def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
     If a rate has several settings, e.g. of weight decay, their highest mean is shown.
     """
     charts = []
-    colors = color_of(tasks)
+    of_optimizer = looks_of(tasks)
     for task in tasks:
         by_optimizer: dict[str, dict[float, list[Setting]]] = {}
         for setting in task.settings:
@@ -86,9 +93,9 @@ def lr_charts(tasks: Sequence[Task]) -> list[Chart]:
             drawn = []
             for name, rates in several.items():
                 best = {lr: max((list(s.final().values()) for s in group), key=mean) for lr, group in _done(rates)}
-                drawn.append(_spread(name, colors[name], [(lr, best[lr]) for lr in sorted(best)]))
+                drawn.append(_spread(name, of_optimizer[name], [(lr, best[lr]) for lr in sorted(best)]))
             rates_drawn = sorted({lr for one in drawn for lr in one["x"]})
-            x = {"title": "lr", "type": "log", "ticks": rates_drawn if len(rates_drawn) <= 8 else None}
+            x = {"title": "lr", "log": True, "ticks": rates_drawn if len(rates_drawn) <= 8 else None}
             if any(len(one["x"]) > 1 for one in drawn):
                 y = {"title": "final test accuracy, %"}
                 charts.append({"title": task.label, "x": x, "y": y, "series": drawn})
@@ -103,8 +110,8 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
     aimed = [task for task in tasks if task.target() is not None and task.compared]
     if not aimed:
         return None
-    colors = color_of(tasks)
-    times = {name: [_time(task, name) for task in aimed] for name in colors}
+    of_optimizer = looks_of(tasks)
+    times = {name: [_time(task, name) for task in aimed] for name in sorted(of_optimizer)}
     names = [name for name, row in times.items() if None not in row]
     if not names:
         return None
@@ -112,7 +119,8 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
     series = []
     for name, row in zip(names, ratios, strict=True):
         tau, solved = performance_profile(row.tolist())
-        series.append({"name": name, "color": colors[name], "x": tau, "y": [100 * s for s in solved], "step": True})
+        look = of_optimizer[name].indices()
+        series.append({"name": name, "look": look, "x": tau, "y": [100 * s for s in solved], "step": True})
     left_out = [name for name, row in times.items() if None in row and any(t is not None for t in row)]
     axes = {"x": {"title": "times the fastest optimizer's steps"}, "y": {"title": "tasks solved, %", "from_zero": True}}
     return {
@@ -172,27 +180,36 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
-def _seed_chart(task: Task, colors: dict[str, int]) -> Chart:
+def _seed_chart(task: Task, of_optimizer: Mapping[str, Look]) -> Chart:
     series: list[dict[str, Any]] = []
     for place, setting in enumerate(task.compared):
-        color, seeds = colors[setting.optimizer], setting.final()
+        look, seeds = of_optimizer[setting.optimizer].indices(), setting.final()
         rows = [run.values for run in setting.runs if run.values["seed"] in seeds]
-        for figure, symbol, beside in (("final", "circle", -0.12), ("best", "circle-open", 0.12)):
+        for figure, beside in (("final", -0.14), ("best", 0.14)):
             words = BEST if figure == "best" else figure
             values = [100 * row[f"{figure}_test_accuracy"] for row in rows]
             texts = [f"seed {row['seed']}" for row in rows]
-            one = {"name": f"{setting.optimizer}: {words}", "color": color, "x": [place + beside] * len(values)}
-            series.append({**one, "y": values, "text": texts, "symbol": symbol})
+            one = {"name": f"{setting.optimizer}: {words}", "toggle": setting.optimizer, "look": look, "text": texts}
+            drawn = {"x": [place + beside] * len(values), "y": values, "points": True, "open": figure == "best"}
+            series.append({**one, **drawn})
+    _move_apart(series)
     x = {"ticks": list(range(len(task.compared))), "labels": [setting.label for setting in task.compared]}
     y = {"title": "test accuracy, %"}
     return {"title": task.label, "x": x, "y": y, "series": series, "legend": False}
 
 
-def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict[float, Setting]]]:
+def _move_apart(series: Sequence[dict[str, Any]]) -> None:
+    """Move points aside that others of their series would hide."""
+    values = [value for one in series for value in one["y"]]
+    near = NEAR * (max(values, default=0.0) - min(values, default=0.0)) or 1e-9
+    for one in series:
+        one["x"] = [x + JITTER * level for x, level in zip(one["x"], levels(one["y"], near), strict=True)]
+
+
+def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[str, dict[float, Setting]]]:
     """Each optimizer's compared setting at each rate, by the kind of noise and everything else that tasks share."""
-    colors = color_of(tasks)
     clean = [task for task in tasks if is_clean(task.config["noise"])]
-    found: dict[str, dict[tuple[str, int], dict[float, Setting]]] = {}
+    found: dict[str, dict[str, dict[float, Setting]]] = {}
     keys: dict[str, str] = {}
     for task in tasks:
         noise = task.config["noise"]
@@ -205,7 +222,7 @@ def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[tuple[str, int], dict
         series = found.setdefault(name, {})
         for one in [task, *(c for c in clean if _without_noise(c) == others)]:
             for setting in one.compared:
-                rates = series.setdefault((setting.optimizer, colors[setting.optimizer]), {})
+                rates = series.setdefault(setting.optimizer, {})
                 rates[100 * (one.config["noise"].get("rate") or 0)] = setting
     return {n: s for n, s in found.items() if len({rate for rates in s.values() for rate in rates}) > 1}
 
@@ -235,12 +252,12 @@ def _last_figures(setting: Setting, figure: str, curves: Curves) -> list[float]:
     return found
 
 
-def _spread(name: str, color: int, points: list[tuple[float, list[float]]]) -> dict[str, Any]:
+def _spread(name: str, look: Look, points: list[tuple[float, list[float]]]) -> dict[str, Any]:
     """Means with their standard deviations; `error` is 0 for a single value."""
     deviations = [standard_deviation(values) for _, values in points]
     return {
         "name": name,
-        "color": color,
+        "look": look.indices(),
         "x": [x for x, _ in points],
         "y": [100 * mean(values) for _, values in points],
         "error": [0 if math.isnan(deviation) else 100 * deviation for deviation in deviations],

@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweeper.report.looks import DASHES, LIGHT, MARKS, Look
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The colours of Okabe and Ito, which people with any colour vision can distinguish, and more from the page.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a5a00", "#c2182b", "#6f4fbf")
 FORMS = ("png", "svg", "pdf")
 PANEL = (3.3, 2.5)  # inches; two panels are as wide as a page's text
 STYLE: Any = {  # matplotlib's type lists every possible key
@@ -72,8 +72,16 @@ def log_scale(axes: "Axes", side: str, ticks: Sequence[float] | None = None) -> 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
 
 
-def color(index: int) -> str:
-    return COLORS[index % len(COLORS)]
+def line_style(look: Look | Sequence[int], mark: bool = True) -> dict[str, Any]:
+    """Colour, dash and mark for matplotlib, the same as on the page.
+
+    Args:
+        look: or its indices, as the page's charts have them.
+        mark: whether points are marked; a line of many points is whole without.
+    """
+    hue, dash, form = look.indices() if isinstance(look, Look) else look
+    dashes = (0, DASHES[dash]) if DASHES[dash] else "solid"
+    return {"color": LIGHT[hue], "linestyle": dashes, **({"marker": MARKS[form][0]} if mark else {})}
 
 
 def files(name: str, figure: "Figure") -> Iterator[tuple[str, bytes]]:

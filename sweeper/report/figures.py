@@ -8,10 +8,10 @@ from sweeper.aggregate.paper import shown_tasks
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.report.charts import Curves, color_of, noise_charts
+from sweeper.report.charts import JITTER, NEAR, Curves, looks_of, noise_charts
 from sweeper.report.curves import at_epochs
-from sweeper.report.drawing import STYLE, files, label, legend, panels, title
-from sweeper.report.drawing import color as color_at
+from sweeper.report.drawing import STYLE, files, label, legend, line_style, panels, title
+from sweeper.report.jitter import levels
 from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure, time_figure
 from sweeper.report.tuning import tuning_charts
 from sweeper.report.tuning_figures import expected_best_figure, map_figure
@@ -55,16 +55,16 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
 
 def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
     figure, places = panels(len(tasks))
-    colors = color_of(tasks)
+    of_optimizer = looks_of(tasks)
     for axes, task in zip(places, tasks, strict=True):
         late: list[float] = []
         for setting in sorted(task.compared, key=lambda setting: setting.optimizer):
-            color = color_at(colors[setting.optimizer])
+            style = line_style(of_optimizer[setting.optimizer], mark=False)
             epochs, middle, spread = _test_accuracy(setting, curves)
             if epochs:
-                axes.plot(epochs, middle, color=color, label=label(setting.label))
+                axes.plot(epochs, middle, label=label(setting.label), **style)
                 low, high = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
-                axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0)
+                axes.fill_between(epochs, low, high, color=style["color"], alpha=0.18, linewidth=0)
                 after = sorted(low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1])
                 late += after[int(RARE * len(after)) :]
         axes.set(title=title(task.label), xlabel="epoch", ylabel="test accuracy (%)")
@@ -93,28 +93,35 @@ def _test_accuracy(setting: Setting, curves: Curves) -> tuple[list[int], list[fl
 
 def _seeds(tasks: Sequence[Task]) -> "Figure":
     figure, places = panels(len(tasks))
-    colors = color_of(tasks)
+    of_optimizer = looks_of(tasks)
     for axes, task in zip(places, tasks, strict=True):
         shown = [setting for setting in task.compared if setting.final()]
+        every = [value for setting in shown for value in (*_finals(setting), *_bests(setting))]
+        near = NEAR * (max(every) - min(every)) or 1e-9
         for place, setting in enumerate(shown):
-            color = color_at(colors[setting.optimizer])
-            final = [100 * value for value in setting.final().values()]
-            seeds = setting.final().keys()
-            best = [100 * run.values["best_test_accuracy"] for run in setting.runs if run.values["seed"] in seeds]
-            axes.plot([place - 0.12] * len(final), final, "o", color=color)
-            axes.plot([place + 0.12] * len(best), best, "o", color=color, markerfacecolor="none")
-            axes.hlines(mean(final), place - 0.3, place + 0.06, color=color, linewidth=1)
+            style = line_style(of_optimizer[setting.optimizer]) | {"linestyle": "none"}
+            final, best = _finals(setting), _bests(setting)
+            axes.plot([place - 0.14 + JITTER * k for k in levels(final, near)], final, **style)
+            axes.plot([place + 0.14 + JITTER * k for k in levels(best, near)], best, markerfacecolor="none", **style)
+            axes.hlines(mean(final), place - 0.3, place + 0.06, color=style["color"], linewidth=1)
         axes.set_xticks(range(len(shown)), [label(setting.label, 16) for setting in shown], rotation=30, ha="right")
         axes.set(title=title(task.label), ylabel=f"accuracy (%): ● final\n○ {BEST}")
     return figure
+
+
+def _finals(setting: Setting) -> list[float]:
+    return [100 * value for value in setting.final().values()]
+
+
+def _bests(setting: Setting) -> list[float]:
+    return [100 * run.values["best_test_accuracy"] for run in setting.runs if run.values["seed"] in setting.final()]
 
 
 def _noise(charts: Sequence[dict[str, Any]]) -> "Figure":
     figure, places = panels(len(charts))
     for axes, chart in zip(places, charts, strict=True):
         for one in chart["series"]:
-            color = color_at(one["color"])
-            axes.errorbar(one["x"], one["y"], one["error"], color=color, marker="o", label=label(one["name"]))
+            axes.errorbar(one["x"], one["y"], one["error"], label=label(one["name"]), **line_style(one["look"]))
         kind, _, figure_name = chart["title"].rpartition(": ")
         axes.set(title=title(kind), xlabel="wrong labels (%)", ylabel=f"{figure_name} (%)")
         axes.set_xlim(left=-0.05 * max(x for one in chart["series"] for x in one["x"]))

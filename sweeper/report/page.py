@@ -10,17 +10,18 @@ from typing import Any
 
 from sweeper import __version__
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.report.charts import curve_data, profile_tables
+from sweeper.aggregate.verdict import describe_limits
+from sweeper.report.answers import answer_card
+from sweeper.report.charts import curve_data, looks_of, profile_tables
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
+from sweeper.report.looks import script_looks, style_sheet
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
     across_table,
     bad_table,
     differences_table,
-    pairs_table,
     profile_table,
     ranking_table,
     runs_table,
@@ -34,7 +35,7 @@ from sweeper.system.text import duration, few
 FOLDER = PACKAGE / "report" / "template"
 
 SECTIONS = {
-    "verdict": "Verdict",
+    "verdict": "Answer",
     "decision": "Decision",
     "ranking": "Ranking",
     "curves": "Learning curves",
@@ -72,32 +73,28 @@ def build_page(
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
     runs = results.runs
     origins = {run.path: origins.get(run.path, Origin()) for run in runs}
     across, across_note = across_table(tasks)
     speed, shared = speed_table(tasks, origins)
     profile = profile_tables(tasks)
+    of_optimizer = looks_of(tasks)
     charts_of = chart_sections(tasks, curves)
     charts = {section.name: section.charts for section in charts_of} | {
         "profile": [profile["chart"]] if profile else []
     }
-    data = {"curves": [t for t in curve_data(tasks, curves, origins) if t["settings"]], "charts": charts}
+    drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
+    data: dict[str, Any] = {"curves": drawn, "charts": charts, **script_looks()}
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
-        "tasks": [
-            {
-                "label": task.label,
-                "verdict": [_unbroken(sentence) for sentence in describe_task(task, margin)],
-                "ranking": ranking_table(task),
-                "pairs": pairs_table(task, margin),
-            }
-            for task in tasks
-        ],
+        "cards": [answer_card(task, of_optimizer, margin) for task in tasks],
+        "rankings": [(task.label, ranking_table(task)) for task in tasks],
         "decisions": decisions,
+        "shared_colors": len({look.hue for look in of_optimizer.values()}) < len(of_optimizer),
+        "looks": script_looks(),
         "limits": describe_limits(tasks, runs),
-        "has_curves": bool(data["curves"]),
+        "has_curves": bool(drawn),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
         "chart_sections": charts_of,
@@ -129,12 +126,15 @@ def build_page(
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
         nonce=secrets.token_urlsafe(16),
-        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
-        js=Markup((FOLDER / "report.js").read_text(encoding="utf-8")),
-        plotly=Markup(get_plotlyjs()),
+        css=Markup(style_sheet() + _read("report.css")),
+        js=Markup(_read("charts.js") + _read("report.js")),
         data=Markup(to_script_json(data)),
     )
     return page.encode()
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def _with_charts(words: dict[str, str], of_charts: dict[str, str]) -> dict[str, str]:
@@ -188,11 +188,6 @@ def _title(optimizers: list[str], noun: str, tasks: Sequence[Task]) -> str:
         return "Runs that can't be read"
     where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
     return f"Which {noun} is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
-
-
-def _unbroken(sentence: str) -> str:
-    """A sentence without line breaks between a number, its deviation and its unit."""
-    return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 
 
 def _period(started: list[str]) -> str:

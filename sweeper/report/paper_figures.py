@@ -9,9 +9,9 @@ from sweeper.aggregate.critical_difference import RankComparison, compare_tasks
 from sweeper.aggregate.labels import BY_ARM, task_labels
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task, task_title
-from sweeper.report.charts import color_of
+from sweeper.report.charts import looks_of
 from sweeper.report.curves import comparable_seconds
-from sweeper.report.drawing import PANEL, color, label, log_scale, panels, title
+from sweeper.report.drawing import PANEL, label, line_style, log_scale, panels, title
 from sweeper.runs.compute import read_compute
 from sweeper.runs.status import Status
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_PAIRS = 45  # of a task that are drawn; of more, only those with the first
 ROW = 0.16  # inches for a pair
-CLEAR, OPEN = color(0), "#777777"  # the first is better, and not
+CLEAR, OPEN = "#000000", "#777777"  # the first is better, and not
 
 
 def forest_figure(tasks: Sequence[Task]) -> "Figure | None":
@@ -78,7 +78,7 @@ def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds:
     if not groups:
         return None
     figure, places = panels(len(groups))
-    colors = color_of(tasks)
+    of_optimizer = looks_of(tasks)
     labels = task_labels([{**group[0].config, "epochs": 1} for group in groups])
     for axes, group, words in zip(places, groups, labels, strict=True):
         lengths = [task.config["epochs"] for task in group]
@@ -87,7 +87,7 @@ def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds:
             finals = [[100 * value for value in setting.final().values()] for _, setting in chosen]
             spreads = [standard_deviation(values) if len(values) > 1 else 0.0 for values in finals]
             at = [_seconds(setting) if seconds else task.config["epochs"] for task, setting in chosen]
-            shown: dict[str, Any] = {"color": color(colors[name]), "marker": "o", "label": label(name)}
+            shown: dict[str, Any] = {"label": label(name), **line_style(of_optimizer[name])}
             axes.errorbar(at, [mean(values) for values in finals], spreads, **shown)
         if not seconds:
             log_scale(axes, "x", lengths)

@@ -46,8 +46,8 @@ class PageTable:
 
 
 def ranking_table(task: Task) -> PageTable:
-    """The compared settings by rank, then the others."""
-    table = PageTable(["rank", task.noun, "group", "lr", "weight decay", "final", "95 % interval, %", BEST, "seeds, %"])
+    """The compared settings by rank, then the others. The result stands second, where a phone shows it."""
+    table = PageTable([task.noun, "final", "95 % interval, %", "rank", "group", "lr", "weight decay", BEST, "seeds, %"])
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]
@@ -57,13 +57,13 @@ def ranking_table(task: Task) -> PageTable:
         low, high = (row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high"))
         rank, letters = _place(task, setting)
         cells = [
-            rank,
             Cell(setting.label),
+            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
+            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
+            rank,
             letters,
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
-            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
-            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
             Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
             Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="seeds"),
             *(_number(row[name], "d") for name in counts),
@@ -74,15 +74,14 @@ def ranking_table(task: Task) -> PageTable:
 
 def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     """Every pair of compared settings; none if settings were chosen on the test images."""
-    table = PageTable(["first", "second", "n", "difference", "95 % interval", "verdict"])
+    table = PageTable(["pair", "difference", "95 % interval", "n", "verdict"])
     label = {setting.optimizer: setting.label for setting in task.compared}
     for d in task.comparison.differences if task.chosen_by != "test" else ():
         cells = [
-            Cell(label[d.a]),
-            Cell(label[d.b]),
-            _number(d.n, "d"),
+            Cell(f"{label[d.a]} − {label[d.b]}"),
             Cell(points(d.difference), _sort(d.difference), "number"),
             Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", _sort(d.low), "number"),
+            _number(d.n, "d"),
             Cell(describe_difference(task.comparison, d, margin), kind="wide"),
         ]
         table.rows.append(Line(cells))
@@ -93,11 +92,11 @@ def profile_table(tasks: Sequence[Task]) -> PageTable:
     found = profile_tables(tasks)
     if found is None:
         return PageTable()
-    header = ["optimizer", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"]), "score"]
+    header = ["optimizer", "score", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"])]
     table = PageTable(header)
     for name, times, score in sorted(found["rows"], key=lambda row: -row[2]):
         steps = [Cell("not reached" if t == math.inf else f"{t:,.0f}", t, "number") for t in times]
-        table.rows.append(Line([Cell(name), *steps, _number(score, ".2f")]))
+        table.rows.append(Line([Cell(name), _number(score, ".2f"), *steps]))
     return table
 
 
@@ -113,7 +112,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         return PageTable(), ""
     ordered = sorted(names)
     by_task = [min_max([list(_compared(task, name).scores().values()) for name in ordered]) for task in used]
-    table = PageTable(["optimizer", "runs", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval"])
+    table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
     for k, name in enumerate(ordered):
         own = [scores[k] for scores in by_task]
@@ -124,11 +123,11 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         worse, better = stratified_interval(probability_of_improvement, own, rest)
         cells = [
             Cell(name),
-            _number(sum(map(len, own)), "d"),
             Cell(_normalized(middle), middle, "number"),
             Cell(f"{_normalized(low)} to {_normalized(high)}", low, "number"),
             _number(100 * chance, ".0f"),
             Cell(f"{100 * worse:.0f} to {100 * better:.0f}", worse, "number"),
+            _number(sum(map(len, own)), "d"),
         ]
         lines.append((middle, Line(cells)))
     table.rows = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
@@ -153,17 +152,18 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
                 continue
             device = origins[run.path].device_name or v.get("device") or "unknown device"
             where = f"{device} {v.get('precision') or ''}".strip()
-            key: tuple[str, ...] = (where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}", v["optimizer"])
+            key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
             groups.setdefault(key, []).append(run)
-    table = PageTable(["device", "task", "optimizer", "runs", "images/s", "s/epoch", "peak memory, MB"])
-    for group, runs in sorted(groups.items()):
+    table = PageTable(["optimizer", "images/s", "s/epoch", "peak memory, MB", "runs", "device", "task"])
+    for (optimizer, *place), runs in sorted(groups.items(), key=lambda item: (*item[0][1:], item[0][0])):
         epochs = [_ratio(run.values.get("train_seconds"), run.epochs_done) for run in runs]
         cells = [
-            *map(Cell, group),
-            _number(len(runs), "d"),
+            Cell(optimizer),
             _number(_median(run.values.get("images_per_second") for run in runs), ",.0f"),
             _number(_median(epochs), ".3g"),
             _number(_ratio(_median(run.values.get("peak_memory_bytes") for run in runs), 1e6), ",.0f"),
+            _number(len(runs), "d"),
+            *map(Cell, place),
         ]
         table.rows.append(Line(cells))
     return table, shared
@@ -199,17 +199,17 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
 
 
 def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
-    table = PageTable(["run", "status", "seed", "final, %", "best, %", "best epoch", "training", "command"])
+    table = PageTable(["run", "final, %", "best, %", "best epoch", "status", "seed", "training", "command"])
     for run in runs:
         v = run.values
         seconds = v.get("train_seconds")
         cells = [
             Cell(v["run"]),
-            Cell(v["status"], kind=f"number {v['status']}"),
-            _number(v.get("seed"), "d"),
             _percent(v.get("final_test_accuracy")),
             _percent(v.get("best_test_accuracy")),
             _number(v.get("best_epoch"), "d"),
+            Cell(v["status"], kind=f"number {v['status']}"),
+            _number(v.get("seed"), "d"),
             Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
             Cell(origins[run.path].command or "–", kind="command"),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.report.charts import Chart
-from sweeper.report.drawing import color, label, legend, log_scale, panels, title
+from sweeper.report.drawing import label, legend, line_style, log_scale, panels, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def expected_best_figure(charts: Sequence[Chart]) -> "Figure | None":
     figure, places = panels(len(curves))
     for axes, chart in zip(places, curves, strict=True):
         for one in chart["series"]:
-            axes.plot(one["x"], one["y"], marker="o", color=color(one["color"]), label=label(one["name"]))
+            axes.plot(one["x"], one["y"], label=label(one["name"]), **line_style(one["look"]))
         axes.set(title=title(chart["title"]), xlabel="trials", ylabel="expected best validation\naccuracy (%)")
         legend(axes)
     return figure
@@ -40,7 +40,7 @@ def expected_best_figure(charts: Sequence[Chart]) -> "Figure | None":
 def _draw_map(axes: "Axes", chart: Chart) -> None:
     for name, side in (("x", axes.xaxis), ("y", axes.yaxis)):
         given = chart[name]
-        if given.get("type") == "log":
+        if given.get("log"):
             log_scale(axes, name, given["ticks"])
         elif given["ticks"]:
             side.set_ticks(given["ticks"], [f"{tick:.3g}" for tick in given["ticks"]])

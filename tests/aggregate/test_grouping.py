@@ -42,5 +42,15 @@ def test_tasks_stand_in_the_order_of_their_length(tmp_path):
     assert [task.config["epochs"] for task in group_runs(read_results([tmp_path]).runs)] == [3, 20, 100]
 
 
+def test_other_numbers_stand_in_the_order_of_their_size(tmp_path):
+    for size, smoothing in ((1024, 0.1), (64, 1e-5), (128, 0.02)):
+        make_run(tmp_path / "size", batch_size=size)
+        make_run(tmp_path / "smoothing", label_smoothing=smoothing)
+    for folder, words in (("size", "batch_size"), ("smoothing", "label_smoothing")):
+        tasks = group_runs(read_results([tmp_path / folder]).runs)
+        values = [float(task.label.split(f"{words} ")[1]) for task in tasks]
+        assert values == sorted(values) and len(values) == 3
+
+
 def test_a_configuration_has_no_line_breaks():
     assert plain({"a": ["b\nc", 1, None], "d": {"e": "\u202e"}}) == {"a": ["b c", 1, None], "d": {"e": " "}}

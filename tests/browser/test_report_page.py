@@ -1,18 +1,16 @@
 """The report in a real browser, which has no network: what a person sees are the tables' numbers."""
 
 import base64
-import csv
 import json
 
 import pytest
-from made_runs import change_record, make_run, make_study
+from conftest import REPOSITORY
+from made_runs import change_record, make_run
 
-from sweeper.aggregate.command import aggregate
 from sweeper.report.command import report
 
 selenium = pytest.importorskip("selenium", reason="pip install '.[test-extras]'")
 from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import Select  # noqa: E402
 
 from tests.browser.pages import find_browser, open_page  # noqa: E402
 
@@ -22,45 +20,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
-    outputs = tmp_path_factory.mktemp("study")
-    make_study(outputs, epochs=150)
-    make_run(outputs, "diverged", optimizer="lion", seed=9, epochs=150, optimizer__lr=0.0002, target_accuracy=0.85)
-    aggregate([str(outputs)], None, ["csv"])
-    report([str(outputs)])
-    return outputs
-
-
-@pytest.fixture(scope="module")
-def browser(outputs):
-    with open_page(outputs / "report.html") as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def results(outputs):
-    with (outputs / "results.csv").open() as file:
-        return [row for row in csv.DictReader(file) if row["status"] == "completed"]
-
-
 def column(browser, table, place):
     rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
     return [row.find_elements(By.TAG_NAME, "td")[place].text for row in rows]
-
-
-def traces(browser, kind):
-    """Name, x and y of the curves of a kind, `mean` or `seed`, as they are drawn."""
-    return browser.execute_script(
-        "const drawn = document.getElementById('curves-chart').data;"
-        "return drawn.filter((t) => t.meta === arguments[0]).map((t) => [t.name, t.x, t.y])",
-        kind,
-    )
-
-
-def choose(browser, **choices):
-    for name, value in choices.items():
-        Select(browser.find_element(By.ID, f"curves-{name}")).select_by_value(value)
 
 
 def test_it_opens_without_an_error_or_a_request(browser, outputs):
@@ -68,79 +30,20 @@ def test_it_opens_without_an_error_or_a_request(browser, outputs):
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     assert asked and all(url.startswith(("file:", "data:", "blob:")) for url in asked)
-    assert browser.execute_script("return document.querySelectorAll('.chart .main-svg').length") > 0
+    assert browser.execute_script("return document.querySelectorAll('.chart svg.plot .line').length") > 0
 
 
 def test_tables_sort_by_number_both_ways(browser):
-    button = browser.find_element(By.CSS_SELECTOR, "#runs-table th:nth-child(4) button")
+    browser.execute_script("document.querySelector('#runs details').open = true")
+    button = browser.find_element(By.CSS_SELECTOR, "#runs-table th:nth-child(2) button")
     assert button.text.startswith("final")
     button.click()
-    rising = column(browser, "runs-table", 3)
+    rising = column(browser, "runs-table", 1)
     button.click()
-    falling = column(browser, "runs-table", 3)
+    falling = column(browser, "runs-table", 1)
     numbers = [float(text) for text in rising if text != "–"]
     assert numbers == sorted(numbers) and len(set(numbers)) > 5 and rising[-1] == "–"
     assert [float(text) for text in falling[:-1]] == numbers[::-1] and falling[-1] == "–"
-
-
-def test_curves_end_where_the_table_says(browser, results):
-    choose(browser, task="0", metric="test_accuracy", against="epoch")
-    drawn = traces(browser, "mean")
-    assert len(drawn) == 5
-    for name, x, y in drawn:
-        final = [
-            100 * float(row["final_test_accuracy"])
-            for row in results
-            if name.startswith(f"{row['optimizer']} (") and row["noise"] == "none"
-        ]
-        assert len(final) == 3 and x[-1] == 150
-        assert y[-1] == pytest.approx(sum(final) / 3, abs=0.005)
-
-
-def test_each_seed_stands_on_demand_with_its_peak_though_thinned(browser, results):
-    choose(browser, task="1", metric="test_accuracy", against="step")
-    tick = browser.find_element(By.ID, "curves-each")
-    tick.click()
-    drawn = traces(browser, "seed")
-    tick.click()
-    noisy = {f"{row['optimizer']}, seed {row['seed']}": row for row in results if row["noise"] != "none"}
-    assert {name for name, _, _ in drawn} == set(noisy)
-    for name, x, y in drawn:
-        row = noisy[name]
-        assert len(x) < 150 and x[-1] == 3000
-        assert y[-1] == pytest.approx(100 * float(row["final_test_accuracy"]), abs=0.005)
-        assert max(y) == pytest.approx(100 * float(row["best_test_accuracy"]), abs=0.005)
-
-
-def test_only_choices_that_there_are_are_offered(browser):
-    """Each optimizer has one setting here, so there is nothing to choose among."""
-    assert browser.find_element(By.ID, "curves-task").is_displayed()
-    assert not browser.find_element(By.ID, "curves-settings").is_displayed()
-    choose(browser, task="0")
-    seconds = browser.find_element(By.CSS_SELECTOR, "#curves-against option[value=seconds]")
-    assert not seconds.is_enabled()  # the diverged run's device has no name
-    choose(browser, task="1")
-    seconds = browser.find_element(By.CSS_SELECTOR, "#curves-against option[value=seconds]")
-    assert seconds.is_enabled()
-
-
-def test_a_diverged_run_is_drawn_by_itself(browser):
-    choose(browser, task="0", metric="test_accuracy", against="epoch")
-    assert [name for name, _, _ in traces(browser, "seed")] == ["lion, seed 9, diverged"]
-
-
-def test_seeds_chart_has_the_tables_numbers(browser, results):
-    shown = browser.execute_script(
-        "return document.querySelector('#seeds-charts .chart').data.map((t) => [t.name, t.y])"
-    )
-    for name, values in shown:
-        optimizer, figure = name.split(": ")
-        wanted = [
-            100 * float(row[f"{figure.split()[0]}_test_accuracy"])  # "best epoch (chosen on test)" or "final"
-            for row in results
-            if row["optimizer"] == optimizer and row["noise"] == "none"
-        ]
-        assert sorted(values) == pytest.approx(sorted(wanted))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -148,11 +51,11 @@ def test_seeds_chart_has_the_tables_numbers(browser, results):
 def test_light_and_dark_wide_and_narrow(outputs, scheme, width):
     with open_page(outputs / "report.html", scheme, width) as page:
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
-        texts = "[...document.querySelectorAll('.chart svg, .chart .legendtext')]"
+        texts = "[...document.querySelectorAll('.picture svg, .picture text, .chart svg, .chart text, .legend button')]"
         assert page.execute_script(f"return Math.max(...{texts}.map((e) => e.getBoundingClientRect().right))") <= width
         paper, ink, axis = page.execute_script(
             "const style = getComputedStyle(document.body);"
-            "const tick = document.querySelector('#curves-chart .xtick text');"
+            "const tick = document.querySelector('#curves-chart .tick');"
             "return [style.backgroundColor, style.color, getComputedStyle(tick).fill]"
         )
         assert (brightness(paper) < 0.2) == (scheme == "dark")
@@ -168,12 +71,14 @@ def brightness(color):
 
 def test_charts_follow_a_change_of_scheme(outputs):
     with open_page(outputs / "report.html", "light") as page:
-        ink = "return document.getElementById('curves-chart').layout.font.color"
+        ink = (
+            "return ['#curves-chart .tick', '#answer-0 .dot path'].map((place) => "
+            "getComputedStyle(document.querySelector(place)).fill)"
+        )
         before = page.execute_script(ink)
         features = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
-        page.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 200))")
-        assert page.execute_script(ink) != before
+        assert not {*page.execute_script(ink)} & {*before}
 
 
 def test_it_prints_on_white_whatever_the_screen_has(outputs):
@@ -182,13 +87,25 @@ def test_it_prints_on_white_whatever_the_screen_has(outputs):
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
         assert brightness(page.execute_script("return getComputedStyle(document.body).backgroundColor")) == 1
         assert page.execute_script("return getComputedStyle(document.querySelector('.scroll')).overflowX") == "visible"
-        page.execute_cdp_cmd("Page.printToPDF", {})
-        assert page.execute_script("return [...document.querySelectorAll('details')].every((one) => one.open)")
+        kept = "return [...document.querySelectorAll(arguments[0])].map((one) => getComputedStyle(one).breakInside)"
+        for whole in ("figure", ".card"):
+            assert set(page.execute_script(kept, whole)) == {"avoid"}
 
 
-def test_it_makes_a_pdf(browser):
-    content = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
-    assert content.startswith(b"%PDF") and content.count(b"/Type /Page\n") >= 2
+@pytest.mark.parametrize("kind", ["made", "the study's"])
+def test_it_prints_on_four_pages_at_most(outputs, kind):
+    page = outputs / "report.html" if kind == "made" else REPOSITORY / "docs" / "study" / "report.html"
+    with open_page(page) as browser:
+        content = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+    assert content.startswith(b"%PDF") and 2 <= content.count(b"/Type /Page\n") <= 4
+
+
+def test_a_phone_shows_the_result(outputs):
+    """Beside the optimizer's name, without scrolling."""
+    with open_page(outputs / "report.html", width=390) as page:
+        for table in ("answer-0", "ranking-0", "across-table", "profile-table"):
+            cell = page.find_element(By.CSS_SELECTOR, f"#{table} tbody tr :nth-child(2)")
+            assert cell.text[0].isdigit() and cell.rect["x"] + cell.rect["width"] <= 390, table
 
 
 @pytest.mark.parametrize(
@@ -210,7 +127,7 @@ def test_a_script_in_a_name_does_not_run(tmp_path, name):
         assert page.execute_script("return window.hacked") is None
         assert page.execute_script("return document.querySelectorAll('svg b, svg a, main b, main img').length") == 0
         assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-        texts = "[...document.querySelectorAll('.legendtext')]"
+        texts = "[...document.querySelectorAll('.legend button, .chart text, .picture text')]"
         assert page.execute_script(f"return Math.max(...{texts}.map((e) => e.getBoundingClientRect().right))") <= 360
         assert page.get_log("browser") == []
         assert name in page.execute_script("return document.querySelector('#ranking-0').textContent")
@@ -222,11 +139,3 @@ def test_runs_that_tell_nothing_have_a_page_too(tmp_path):
     report([str(tmp_path)])
     with open_page(tmp_path / "report.html") as page:
         assert page.get_log("browser") == [] and "no memory" in page.find_element(By.TAG_NAME, "main").text
-
-
-def test_every_chart_fits_its_place(browser):
-    places = browser.find_elements(By.CSS_SELECTOR, ".charts > figure")
-    beside = [place for place in places if place.rect["x"] > places[0].rect["x"]]
-    assert beside, "some stand side by side"
-    for place in places:
-        assert place.find_element(By.CSS_SELECTOR, ".main-svg").rect["width"] <= place.rect["width"] + 1

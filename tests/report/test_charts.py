@@ -9,6 +9,7 @@ from made_runs import make_config, make_rows, make_run, make_study, write_finish
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.charts import curve_data, lr_charts, noise_charts, profile_tables, seed_charts
 from sweeper.report.curves import read_curve
+from sweeper.report.looks import looks
 from sweeper.report.provenance import read_origin
 from sweeper.runs.results import read_results
 
@@ -69,6 +70,27 @@ def test_noise_runs_from_clean_labels_on(tmp_path, study):
     sgd = next(s for s in tasks[0].compared if s.optimizer == "sgd")
     assert final["series"][1]["y"][0] == pytest.approx(100 * sgd.row["final_test_accuracy_mean"])
     assert final["series"][1]["error"][0] == pytest.approx(100 * sgd.row["final_test_accuracy_std"])
+
+
+def test_equal_points_stand_side_by_side(tmp_path, study):
+    for seed in (1, 2, 3):
+        make_run(tmp_path, seed=seed)
+    (chart,) = seed_charts(study()[0])
+    for one in chart["series"]:
+        assert len(set(one["x"])) == 3 and len(set(one["y"])) == 1
+
+
+def test_an_optimizer_looks_the_same_in_every_chart(tmp_path, study):
+    make_study(tmp_path, epochs=4, rates=(0.0, 0.2))
+    tasks, curves, origins = study()
+    wanted = {name: look.indices() for name, look in looks(["adam", "adamw", "lion", "muon", "sgd"]).items()}
+    drawn = [s for task in curve_data(tasks, curves, origins) for s in task["settings"]]
+    drawn += [one for chart in noise_charts(tasks, curves) for one in chart["series"]]
+    drawn += [one for chart in seed_charts(tasks) for one in chart["series"]]
+    drawn += profile_tables(tasks)["chart"]["series"]
+    names = [(one.get("toggle") or one.get("optimizer") or one["name"]) for one in drawn]
+    assert set(names) == set(wanted)
+    assert all(one["look"] == wanted[name] for name, one in zip(names, drawn, strict=True))
 
 
 def test_one_rate_of_noise_is_no_chart(tmp_path, study):

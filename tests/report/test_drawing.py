@@ -3,7 +3,8 @@
 import matplotlib
 import pytest
 
-from sweeper.report.drawing import COLORS, FORMS, PANEL, STYLE, color, files, label, legend, log_scale, panels, title
+from sweeper.report.drawing import FORMS, PANEL, STYLE, files, label, legend, line_style, log_scale, panels, title
+from sweeper.report.looks import LIGHT, Look
 
 
 def test_a_pdf_embeds_its_fonts_and_the_same_figure_gives_the_same_bytes():
@@ -41,4 +42,8 @@ def test_a_logarithmic_axis_has_plain_numbers(side):
 def test_texts_are_cut_and_shown():
     assert label("_hidden") == " _hidden" and label("x" * 60) == "x" * 47 + "…"
     assert title("a long name of a task " * 3, 30).count("\n") == 2
-    assert color(len(COLORS)) == color(0)
+
+
+def test_a_line_has_the_pages_colour_dash_and_mark():
+    assert line_style(Look(2)) == {"color": LIGHT[2], "linestyle": "solid", "marker": "D"}
+    assert line_style([1, 1, 4], mark=False) == {"color": LIGHT[1], "linestyle": (0, (6, 3))}

@@ -2,9 +2,11 @@
 
 import json
 
+from conftest import REPOSITORY
 from made_runs import make_run
 
 from sweeper.report.command import main
+from sweeper.report.looks import KNOWN, LIGHT, MARKS
 from sweeper.report.page import FOLDER, SECTIONS, to_script_json
 
 
@@ -17,6 +19,38 @@ def test_every_section_has_its_place_in_the_template():
     template = (FOLDER / "report.html").read_text()
     places = [template.index(f'<section id="{name}">') for name in SECTIONS]
     assert places == sorted(places)
+
+
+def test_the_studys_page_is_small_and_names_no_place_of_its_machine(tmp_path):
+    """45 runs; data sets stood in a folder of their own on the machine that trained."""
+    assert main([str(REPOSITORY / "docs" / "study" / "runs"), "--into", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("python -m sweeper.train ") == 45 and len(page.encode()) < 500_000
+    assert "dataset.root=" not in page and "outputs=" not in page
+
+
+def test_what_differs_and_the_commands_are_collapsed(tmp_path):
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed)
+    assert main([str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for name in ("differences", "runs"):
+        section = page[page.index(f'<section id="{name}">') :]
+        assert section.index("<details>") < section.index("<table")
+    assert "<details open" not in page and page.index('id="answer-0"') < page.index("<details")
+
+
+def test_optimizers_of_one_colour_differ_otherwise_and_the_page_says_so(tmp_path):
+    """Of those in conf/ the thirteenth has the first one's colour."""
+    said = "Optimizers of one colour differ in their dashes and marks."
+    make_run(tmp_path, optimizer=KNOWN[0])
+    assert main([str(tmp_path)]) == 0
+    assert said not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    make_run(tmp_path, optimizer=KNOWN[len(LIGHT)])
+    assert main([str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert said in page and page.count("fill:var(--hue-0)") == 4  # a swatch and a dot of each
+    assert page.count(f'<path d="{MARKS[0][1]}"') == page.count(f'<path d="{MARKS[3][1]}"') == 2
 
 
 def test_a_margin_is_an_option(tmp_path, capsys):

@@ -94,8 +94,7 @@ def test_a_file_that_is_not_the_runs_is_named_in_the_row(tmp_path, kind, named):
 
 
 @pytest.mark.parametrize("damage", [BY_HASH["a digit changed"][0], BY_HASH["weights cut"][0]])
-def test_table_and_page_report_it(tmp_path, monkeypatch, capsys, damage):
-    monkeypatch.setattr("plotly.offline.get_plotlyjs", str)
+def test_table_and_page_report_it(tmp_path, capsys, damage):
     directory = make_finished(tmp_path)
     damage(directory)
     error = read_row(str(directory), "a").values["error"]

@@ -54,7 +54,6 @@ def test_commands_show_a_run_with_a_huge_file_and_the_others(
     tmp_path, little_memory, monkeypatch, capsys, status, name, shown
 ):
     monkeypatch.setattr(load, "SETTLE", 0)
-    monkeypatch.setattr("plotly.offline.get_plotlyjs", str)
     whole, broken = make_run(tmp_path), make_run(tmp_path, status, seed=2)
     enlarge(broken / name)
     assert aggregate.main([str(tmp_path)]) == report.main([str(tmp_path)]) == 0

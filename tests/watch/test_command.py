@@ -73,7 +73,7 @@ def test_it_imports_neither_torch_nor_pandas_nor_hydra(tmp_path):
     make_run(tmp_path)
     code = (
         "import sys; from sweeper.watch.command import main; main([sys.argv[1], '--once']);"
-        "print({'torch', 'pandas', 'scipy', 'hydra', 'plotly'} & set(sys.modules))"
+        "print({'torch', 'pandas', 'scipy', 'hydra'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"

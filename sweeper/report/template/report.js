@@ -1,83 +1,55 @@
-"use strict";
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#b8578d", "#a07800", "#3a9fd6", "#6f4fbf", "#555555", "#c2182b", "#4d7c0f"];
-const DARK = ["#5aaef0", "#ff9350", "#3fd0a4", "#ec9fc8", "#e8c14a", "#9fd8fb", "#b9a1f5", "#bbbbbb", "#ff8a94", "#a6d75b"];
-const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
-const MARKS = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon", "triangle-down", "pentagon"];
-const darkScheme = matchMedia("(prefers-color-scheme: dark)");
-const onPaper = matchMedia("print");
-const touched = matchMedia("(pointer: coarse)").matches;
+// The page: its charts with their legends, the choices of the learning curves, and tables that sort.
+const hidden = new Set(); // names that a reader has taken out of all charts
+const drawn = new Map(); // the element of each chart → the chart
+const legends = new Map(); // the element of each legend → its charts
 
-// Plotly reads a few HTML tags in its texts, and names come from anywhere.
-const plain = (text, longest = innerWidth < 500 ? 24 : 44) =>
-  (text.length > longest ? text.slice(0, longest - 1) + "…" : text)
-    .replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-const isDark = () => darkScheme.matches && !onPaper.matches;
-const color = (k) => (isDark() ? DARK : LIGHT)[k % LIGHT.length];
-const faint = (hex) => hex + "2e";
-const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const redraw = (host) => drawChart(host, drawn.get(host), hidden);
 
-function layout(chart) {
-  const axis = (given = {}) => ({
-    title: { text: given.title ?? "", font: { size: 13 } }, type: given.type ?? "-", automargin: true,
-    gridcolor: variable("--line"), zerolinecolor: variable("--line"), linecolor: variable("--line"),
-    rangemode: given.from_zero ? "tozero" : "normal", exponentformat: "none", tickvals: given.ticks,
-    ticktext: given.labels?.map((label) => plain(label, 22)), range: given.labels && [-0.5, given.labels.length - 0.5], fixedrange: touched, tickfont: { size: 12 },
-  });
-  return {
-    font: { family: "system-ui, sans-serif", color: variable("--ink") },
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    hoverlabel: { bgcolor: variable("--panel"), bordercolor: variable("--line"), font: { color: variable("--ink") } },
-    margin: { l: 48, r: 12, t: 8, b: 44 }, hovermode: "closest", dragmode: touched ? false : "zoom",
-    xaxis: axis(chart.x), yaxis: axis(chart.y), showlegend: chart.legend !== false,
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } },
-  };
+function show(host, chart) {
+  drawn.set(host, chart);
+  redraw(host);
 }
 
-const drawn = new Map(); // element → function that draws it anew
-
-function draw(element, chart, traces) {
-  const again = () => Plotly.react(element, traces(), layout(chart),
-    { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: "reset+autosize" });
-  drawn.set(element, again);
-  again();
-}
-
-// Points coloured by a value, on the chart's scale.
-const heatMarker = (chart, one) => ({
-  color: one.heat, cmin: chart.heat[0], cmax: chart.heat[1], colorscale: "Viridis", size: one.size, symbol: one.symbol,
-  showscale: one === chart.series.find((other) => other.x.length), colorbar: { thickness: 10, outlinewidth: 0, ticksuffix: " %", tickfont: { size: 11 } },
-});
-
-function seriesTraces(chart) {
-  return chart.series.filter((one) => one.x.length).map((one) => ({
-    name: plain(one.name), x: one.x, y: one.y,
-    text: one.text?.map((t) => plain(t)), type: "scatter",
-    cliponaxis: false, mode: one.symbol ? "markers" : one.step ? "lines" : "lines+markers",
-    line: { color: color(one.color), width: 2, shape: one.step ? "hv" : "linear", dash: DASHES[(one.step ? one.color : Math.floor(one.color / 10)) % 6] },
-    marker: one.heat ? heatMarker(chart, one)
-      : { color: color(one.color), size: one.size ?? (one.symbol ? 10 : 7), symbol: one.symbol ?? MARKS[one.color % 10], line: { width: 2, color: color(one.color) } },
-    error_y: one.error ? { array: one.error, visible: true, thickness: 1.4, width: 4, color: color(one.color) } : undefined,
-    hovertemplate: chart.heat ? "%{text}<br>%{x}, %{y}<extra></extra>" : `%{fullData.name}<br>${one.symbol ? "" : "%{x}: "}%{y:.2f}${one.text ? "<br>%{text}" : ""}<extra></extra>`,
+// A button for each name; a click takes it out of every chart, or back.
+function makeLegend(place, charts) {
+  legends.set(place, charts);
+  const looks = new Map();
+  for (const one of charts.flatMap((chart) => chart.series)) {
+    if (one.look && one.x.length && !looks.has(one.toggle ?? one.name)) looks.set(one.toggle ?? one.name, one);
+  }
+  place.replaceChildren(...[...looks].map(([name, one]) => {
+    const button = document.createElement("button"), swatch = svg("svg", { viewBox: "0 0 26 12", width: 26, height: 12, "aria-hidden": "true" });
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(!hidden.has(name)));
+    swatch.style.color = hue(one);
+    if (!one.points) svg("path", { d: "M0 6H26", class: "line", "stroke-width": 2.2, "stroke-dasharray": DATA.dashes[one.look[1]] }, swatch);
+    if (!one.plain && !one.step) drawMark(swatch, { look: one.look, points: true }, 13, 6, {}, 0);
+    button.append(swatch, cut(name, 60));
+    button.addEventListener("click", () => {
+      if (!hidden.delete(name)) hidden.add(name);
+      drawn.forEach((_, host) => redraw(host));
+      legends.forEach((shown, other) => makeLegend(other, shown));
+    });
+    return button;
   }));
 }
 
-// Its element, to be drawn once all stand in their grid, which gives them their width.
 function addChart(place, chart) {
-  const figure = document.createElement("figure");
-  const caption = document.createElement("figcaption");
+  const figure = document.createElement("figure"), caption = document.createElement("figcaption"), host = document.createElement("div");
   caption.textContent = chart.title;
-  const element = document.createElement("div");
-  element.className = "chart";
-  figure.append(caption, element);
+  host.className = "chart";
+  figure.append(caption, host);
   place.append(figure);
-  return element;
+  return host;
 }
 
 for (const [name, charts] of Object.entries(DATA.charts)) {
   const place = document.getElementById(`${name}-charts`);
-  const elements = place ? charts.map((chart) => addChart(place, chart)) : [];
-  elements.forEach((element, k) => draw(element, charts[k], () => seriesTraces(charts[k])));
+  if (!place || !charts.length) continue;
+  for (const one of charts.flatMap((chart) => (chart.heat ? [] : chart.series))) if (!one.points) one.label = one.name;
+  const hosts = charts.map((chart) => addChart(place, chart)); // all, before the first is drawn: the grid sets their width
+  hosts.forEach((host, k) => show(host, charts[k]));
+  makeLegend(document.getElementById(`${name}-legend`), charts);
 }
 
 // Learning curves: mean and standard deviation over the completed seeds, at epochs that all of them have.
@@ -87,47 +59,38 @@ function statistics(columns) {
     if (values.some((v) => v === null || v === undefined)) return null;
     const mean = values.reduce((a, b) => a + b, 0) / values.length;
     const squares = values.reduce((a, b) => a + (b - mean) ** 2, 0);
-    return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
+    return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
   });
 }
 
-function curveTraces(settings, metric, against, each) {
-  const traces = [];
+// The series of a choice: { metric, against, each (seed), error (100 − accuracy), late (the last fifth), bySetting }.
+function curveSeries(settings, { metric, against, each, error, late, bySetting }) {
+  const value = (v) => (error && metric.endsWith("accuracy") && v !== null ? 100 - v : v);
+  const xOf = (setting, run) => (against === "seconds" ? run.seconds : against === "step" ? setting.steps : setting.epochs);
+  const all = settings.flatMap((setting) => setting.runs.filter((run) => run.metrics[metric]).flatMap((run) => xOf(setting, run)));
+  const end = all.reduce((a, b) => Math.max(a, b ?? a), 0), first = late ? 0.8 * end : 0;
+  const found = [];
   settings.forEach((setting, place) => {
-    const hue = color(DATA.by_setting ? place : setting.color);
-    const dash = DASHES[Math.floor((DATA.by_setting ? place : setting.color) / 10) % 6];
+    const look = bySetting ? [place % DATA.hues, Math.floor(place / DATA.hues) % DATA.dashes.length, place % MARKS.length] : setting.look;
     const runs = setting.runs.filter((run) => run.metrics[metric]);
     const completed = runs.filter((run) => run.status === "completed");
-    const xOf = (run) => (against === "seconds" ? run.seconds : against === "step" ? setting.steps : setting.epochs);
-    const legendgroup = plain(setting.label, 400);
-    let shown = false;
+    const common = { look, toggle: bySetting ? setting.label : setting.optimizer, plain: true };
     if (completed.length) {
-      const found = statistics(completed.map((run) => run.metrics[metric]));
-      const xs = statistics(completed.map(xOf));
-      const at = found.map((_, k) => k).filter((k) => found[k] && xs[k]);
-      const x = at.map((k) => xs[k].mean);
-      if (completed.length > 1) {
-        const high = at.map((k) => found[k].mean + found[k].spread), low = at.map((k) => found[k].mean - found[k].spread);
-        traces.push({ x: [...x, ...x.slice().reverse()], y: [...high, ...low.reverse()], fill: "toself",
-          fillcolor: faint(hue), line: { width: 0, color: hue }, mode: "lines", hoverinfo: "skip", showlegend: false, legendgroup });
-      }
-      traces.push({ x, y: at.map((k) => found[k].mean), name: `${plain(setting.label)} (n = ${completed.length})`,
-        mode: at.length === 1 ? "markers" : "lines", line: { color: hue, width: 2.4, dash }, legendgroup, meta: "mean",
-        hovertemplate: "%{fullData.name}<br>%{x}: %{y:.4~g}<extra></extra>" });
-      shown = true;
+      const ys = statistics(completed.map((run) => run.metrics[metric].map(value))), xs = statistics(completed.map((run) => xOf(setting, run)));
+      const at = ys.map((_, k) => k).filter((k) => ys[k] && xs[k] && xs[k].mean >= first);
+      const ends = (sign) => at.map((k) => ys[k].mean + sign * ys[k].spread);
+      found.push({ ...common, kind: "mean", name: `${setting.label} (n = ${completed.length})`, label: setting.label,
+        x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(completed.length > 1 && { low: ends(-1), high: ends(1) }) });
     }
     for (const run of runs) {
       if (!(each || run.status === "diverged" || !completed.length)) continue;
-      const last = run.metrics[metric].findLastIndex((v) => v !== null);
+      const x = xOf(setting, run), y = run.metrics[metric].map(value), at = x.map((_, k) => k).filter((k) => x[k] >= first);
       const ended = run.status === "completed" ? "" : `, ${run.status}`;
-      traces.push({ x: xOf(run), y: run.metrics[metric], name: `${plain(setting.label)}, seed ${run.seed}${ended}`,
-        mode: "lines+markers", line: { color: hue, width: 1, dash: ended ? "dot" : "solid" }, legendgroup, meta: "seed",
-        marker: { color: hue, symbol: "x", size: run.metrics[metric].map((_, k) => (run.status === "diverged" && k === last ? 9 : 0.1)) },
-        showlegend: !shown, hovertemplate: "%{fullData.name}<br>%{x}: %{y:.4~g}<extra></extra>" });
-      shown = true;
+      found.push({ ...common, kind: "seed", name: `${setting.label}, seed ${run.seed}${ended}`, x: at.map((k) => x[k]), y: at.map((k) => y[k]),
+        thin: true, ...(ended && { dash: "2 3" }), ends: run.status === "diverged" });
     }
   });
-  return traces.map((trace) => ({ type: "scatter", ...trace }));
+  return found;
 }
 
 const WORDS = {
@@ -135,6 +98,11 @@ const WORDS = {
   train_accuracy: "training accuracy, %", clean_train_accuracy: "training accuracy, right labels, %",
   corrupted_train_accuracy: "wrong labels learnt, %", val_accuracy: "validation accuracy, %",
   val_loss: "validation loss", lr: "learning rate", epoch: "epochs", step: "steps", seconds: "seconds of training",
+};
+
+const ERRORS = {
+  test_accuracy: "test error, %", train_accuracy: "training error, %", val_accuracy: "validation error, %",
+  clean_train_accuracy: "training error, right labels, %", corrupted_train_accuracy: "wrong labels not learnt, %",
 };
 
 function setUpCurves() {
@@ -150,7 +118,7 @@ function setUpCurves() {
     }));
     if (choices.some(([value, , disabled]) => value === before && !disabled)) select.value = before;
   };
-  const show = () => {
+  const choose = () => {
     const task = DATA.curves[Number(control("task").value)];
     const several = [...new Set(task.settings.map((s) => s.optimizer))]
       .map((name) => [name, task.settings.filter((s) => s.optimizer === name).length]).filter(([, n]) => n > 1);
@@ -162,17 +130,20 @@ function setUpCurves() {
     const compared = task.settings.some((s) => s.compared);
     const chosen = control("settings").value;
     const settings = task.settings.filter((s) => (chosen ? s.optimizer === chosen : s.compared || !compared));
-    DATA.by_setting = Boolean(chosen);
     document.getElementById("curves-note").textContent =
       task.no_seconds ? `Not against seconds: ${task.no_seconds}.` : "";
-    const [metric, against, each] = [control("metric").value, control("against").value, control("each").checked];
-    draw(element, { x: { title: WORDS[against] }, y: { title: WORDS[metric] } },
-      () => curveTraces(settings, metric, against, each));
+    const [metric, against] = [control("metric").value, control("against").value];
+    const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
+    const words = error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric];
+    const chart = { title: `${task.label}: ${words}`, x: { title: WORDS[against] }, y: { title: words, log: error },
+      series: curveSeries(settings, { metric, against, each, error, late, bySetting: Boolean(chosen) }) };
+    show(element, chart);
+    makeLegend(document.getElementById("curves-legend"), [chart]);
   };
   offer(control("task"), DATA.curves.map((task, k) => [String(k), task.label]));
   control("task").parentElement.hidden = DATA.curves.length < 2;
-  for (const name of ["task", "settings", "metric", "against", "each"]) control(name).addEventListener("change", show);
-  show();
+  for (const name of ["task", "settings", "metric", "against", "each", "error", "late"]) control(name).addEventListener("change", choose);
+  choose();
 }
 setUpCurves();
 
@@ -193,8 +164,10 @@ for (const button of document.querySelectorAll("th button")) {
   });
 }
 
-const redraw = () => drawn.forEach((again) => again());
-darkScheme.addEventListener("change", redraw);
-onPaper.addEventListener("change", redraw);
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => (one.open = true)));
+const widths = new Map();
+const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  if (widths.get(target) !== target.clientWidth) redraw(target);
+  widths.set(target, target.clientWidth);
+}));
+drawn.forEach((_, host) => { widths.set(host, host.clientWidth); observer.observe(host); });
 document.documentElement.dataset.ready = "true";
