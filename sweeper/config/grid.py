@@ -1,48 +1,34 @@
-"""Expands a command line into the list of its runs and validates each one before anything starts.
-
-Hydra composes only four configurations a second. Each combination of groups is therefore composed once, and the plain
-values of its runs are set in copies by Hydra's own function.
-"""
+"""Expands a command line into the list of its runs and validates each one before anything starts."""
 
 import argparse
-import copy
 import itertools
-import pickle
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from hydra import compose
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import OmegaConf
 
 import sweeper.config.resolvers  # noqa: F401  conf/ needs them
 from sweeper.config.arms import NO_ARM, Arm, Part, in_order, naming, read_arms, take_files, without_hydras
 from sweeper.config.axes import check_axes, check_dimension, check_folder, check_hydras
 from sweeper.config.command_line import read_command_line
 from sweeper.config.compared import check_said, comparisons
+from sweeper.config.composer import Composer
 from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import (
-    FREE_NODES,
     MOST_RUNS,
     Groups,
     check_choices,
-    check_option,
-    check_resolved,
-    check_times,
     is_plain,
     list_groups,
     parse_overrides,
     sweep_values,
 )
-from sweeper.config.resolved import Cell, resolve_config
-from sweeper.config.schema import check_config
+from sweeper.config.resolved import Cell
 from sweeper.config.search_path import hydra_at_work, loader_with, search_in
 from sweeper.config.search_space import (
     Dimension,
@@ -54,8 +40,7 @@ from sweeper.config.search_space import (
     read_dimension,
 )
 from sweeper.config.widening import DECAY, Widening, find_widening, read_extensions
-from sweeper.config.yaml_errors import explain
-from sweeper.runs.identity import flat, run_name
+from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
 
@@ -106,26 +91,16 @@ def expand(arguments: argparse.Namespace) -> Grid:
         return expansion.grid(arguments.multirun, read_arms(arguments.arm, files, expansion.folders))
 
 
-class _Base(NamedTuple):
-    """A composed configuration without Hydra's own part."""
-
-    pickled: bytes  # the configuration: unpickling it is five times as fast as a deep copy
-    choices: dict[str, str]  # by group
-    known: dict[str, Any]  # its values by dotted name, unresolved
-
-
 class _Expansion:
-    """Expands one command line into cells; caches the composed configurations."""
+    """Expands one command line into cells."""
 
     def __init__(self, config_name: str, overrides: list[str]) -> None:
-        self.config_name = config_name
         self.asked = parse_overrides(overrides)
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
-        self._bases: dict[tuple[str, ...], _Base] = {}
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         loader = loader_with(hydra.config_loader, overrides)
         self.groups: Groups = dict(list_groups(loader))
+        self._composer = Composer(config_name, self.groups)
         places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
         self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
 
@@ -147,7 +122,7 @@ class _Expansion:
         # A single run with all values given, such as a trial's recorded command line, is that run and not a search.
         if first.search is not None and (first.dimensions or len(first.texts.get("optimizer", [])) > 1):
             asked = self._search(dict(first.texts), first.dimensions, first.search)
-            outputs, options = Path(asked.corners[0].config["outputs"]), self._launcher_options(first.texts)
+            outputs, options = Path(asked.corners[0].config["outputs"]), self._composer.launcher_options(first.texts)
             return Grid(asked.corners, True, outputs, choice, options, asked)
         if (runs := sum(part.runs() for part in parts)) > MOST_RUNS:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
@@ -159,7 +134,7 @@ class _Expansion:
         found: dict[int, dict[tuple[int, ...], Cell]] = {}  # by part and by the places of its values
         for number, places, combination in in_order(parts):
             with naming(parts[number].arm):
-                config = self._config(combination)
+                config = self._composer.config(combination)
             directory = Path(config["outputs"]) / run_name(config)
             if directory not in cells:
                 cells[directory] = Cell(config, directory, len(jobs))
@@ -172,9 +147,9 @@ class _Expansion:
             check_axes(part.texts, own, DECAY if part.extensions else ())
         check_folder(list(cells.values()))
         check_said(parts, found)
-        options = self._launcher_options(first.texts)
+        options = self._composer.launcher_options(first.texts)
         for part in parts[1:]:
-            if (part.launcher, self._launcher_options(part.texts)) != (choice, options):
+            if (part.launcher, self._composer.launcher_options(part.texts)) != (choice, options):
                 raise BadInput(f"{part.title}: another launcher than that of {first.title}; choose one for both")
         words = {arm.name: arm.overrides for arm in arms if arm.name is not None}
         outputs, compared = Path(config["outputs"]), comparisons(parts, found)
@@ -208,7 +183,7 @@ class _Expansion:
     def _part(self, number: int, arm: Arm, shared: list[Override], texts: list[str], multirun: bool) -> Part:
         """All values of each key, as Hydra's own sweeper expands them: a later override of a key wins."""
         own = parse_overrides(texts)
-        hydra = self._compose(self._structure([*shared, *own])).hydra
+        hydra = self._composer.compose(self._structure([*shared, *own])).hydra
         if hydra.job.chdir:  # of a preset; one that is typed is refused by its words
             raise BadInput("hydra.job.chdir=true: where runs lie follows from their names; take it out of the preset")
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
@@ -244,12 +219,12 @@ class _Expansion:
         check_space(dimensions)
         optimizers = {text.partition("=")[2].strip("'"): text for text in axes.pop("optimizer", [])}
         if not optimizers:
-            default = str(self._compose([]).hydra.runtime.choices["optimizer"])
+            default = str(self._composer.compose([]).hydra.runtime.choices["optimizer"])
             optimizers = {default: f"optimizer={default}"}
         fixed = [texts[0] for key, texts in axes.items() if key not in dimensions]
         if "any" in optimizers:  # tables show the class's name
             text = optimizers.pop("any")
-            optimizers[self._config([*fixed, text])["optimizer"]["name"]] = text
+            optimizers[self._composer.config([*fixed, text])["optimizer"]["name"]] = text
 
         def trial(optimizer: str, values: Mapping[str, str]) -> tuple[Cell, list[str]]:
             return self._cell([*fixed, optimizers[optimizer], *(f"{key}={value}" for key, value in values.items())])
@@ -269,74 +244,12 @@ class _Expansion:
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
         """An optimizer's values without a search, by dimension; empty if any lies outside its dimension."""
         ones = {factor: 1.0 for factor in FACTORS}  # or a fixed factor would be applied twice
-        config = OmegaConf.create(self._config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones)
+        config = OmegaConf.create(
+            self._composer.config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones
+        )
         values = {d.name: d.usual(OmegaConf.select(config, d.name)) for d in dimensions}
         return {name: text for name, text in values.items() if text is not None} if None not in values.values() else {}
 
     def _cell(self, overrides: list[str]) -> tuple[Cell, list[str]]:
-        config = self._config(overrides)
+        config = self._composer.config(overrides)
         return Cell(config, Path(config["outputs"]) / run_name(config), 0), without_hydras(overrides)
-
-    def _config(self, overrides: list[str]) -> dict[str, Any]:
-        """One cell's resolved and checked configuration."""
-        plain, others = self._apart(parse_overrides(overrides))
-        base = self._base(others)
-        for override in plain:
-            check_option(override, base.known, self.groups)
-        cfg = pickle.loads(base.pickled)
-        try:
-            ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
-            config = resolve_config(cfg, base.choices)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error, overrides, CONF) from error
-        for override in plain:
-            check_resolved(override, base.known, config)
-        check_config(config)
-        return config
-
-    def _apart(self, overrides: list[Override]) -> tuple[list[Override], list[str]]:
-        """The plain ones, and those that decide which files are composed."""
-        plain = [override for override in overrides if is_plain(override, self.groups)]
-        return plain, [override.input_line or "" for override in overrides if not is_plain(override, self.groups)]
-
-    def _base(self, overrides: list[str]) -> _Base:
-        """What these compose, to be copied and never changed."""
-        key = tuple(overrides)
-        if key not in self._bases:
-            cfg = copy.deepcopy(self._compose(overrides))
-            with open_dict(cfg):
-                hydra = cfg.pop("hydra")
-            known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))
-            self._bases[key] = _Base(pickle.dumps(cfg), dict(hydra.runtime.choices), known)
-        return self._bases[key]
-
-    def _launcher_options(self, axes: dict[str, list[str]]) -> dict[str, Any]:
-        """As Hydra hands them to the launcher: by all overrides but the swept ones. A value that is made of a run's
-        stays as it is written."""
-        single = parse_overrides([texts[0] for texts in axes.values() if len(texts) == 1])
-        plain, others = self._apart([override for override in single if not override.is_sweep_override()])
-        cfg = copy.deepcopy(self._compose(others))
-        # Of a swept group an option may be missing here, in the default choice.
-        of_class = [o for o in plain if o.key_or_group.partition(".")[0] in FREE_NODES]
-        ConfigLoaderImpl._apply_overrides_to_config([o for o in plain if o not in of_class], cfg)
-        launcher = cfg.hydra.launcher
-        options: dict[str, Any] = {}
-        for key in launcher:
-            try:
-                options[str(key)] = launcher[key]
-            except OmegaConfBaseException:
-                options[str(key)] = OmegaConf.to_container(launcher, resolve=False)[key]  # type: ignore[index]
-        return options
-
-    def _compose(self, overrides: list[str]) -> DictConfig:
-        key = tuple(overrides)
-        if key not in self._composed:
-            try:
-                cfg = compose(self.config_name, overrides=overrides, return_hydra_config=True)
-            except Exception as error:  # reading a user's YAML may raise anything
-                if isinstance(error, OSError) and error.filename:
-                    raise  # the error names the file
-                raise explain(error, overrides, CONF) from error
-            check_times(cfg)
-            self._composed[key] = cfg
-        return self._composed[key]
