@@ -112,8 +112,9 @@ def _order(comparison: Comparison) -> str:
     inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
     inside = [words for words in inside if words]
     told = {m for pair in order.better for m in pair}
-    if len(order.blocks) == 1 and told >= set(names):
-        return ", ".join(inside)
+    if len(order.blocks) == 1:
+        rest = "" if told >= set(names) else "; no other difference is significant"
+        return f"{', '.join(inside)}{rest}"
     line = " > ".join(_braces([m for m in names if m in block]) for block in order.blocks)
     return f"{line}, where {', '.join(inside)}" if inside else line
 
