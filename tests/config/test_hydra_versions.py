@@ -4,6 +4,7 @@ import hydra.utils
 import pytest
 from omegaconf import OmegaConf
 
+import sweeper.config.grid  # noqa: F401  conf/ needs its schema and resolvers
 from sweeper.config import hydra_versions
 from sweeper.config.hydra_versions import MAY_BE_BUILT, compose_from, only_ours, register_resolver
 from sweeper.system.files import CONF
@@ -13,7 +14,7 @@ def test_a_configuration_is_composed_without_a_warning(recwarn):
     from hydra import compose
 
     with only_ours(), compose_from(str(CONF), "train"):
-        assert compose("config", overrides=["dataset=digits"]).dataset.name == "digits"
+        assert compose("config", overrides=["dataset=digits"]).dataset.crop_padding == 1
     assert not [warning for warning in recwarn if "version_base" in str(warning.message)]
 
 
