@@ -3,8 +3,8 @@
 import pytest
 from made_runs import change_record, make_run
 
-from sweeper import choose
 from sweeper.aggregate import command as aggregate
+from sweeper.choose import command as choose
 from sweeper.report import command as report
 from sweeper.runs import layout
 from sweeper.runs.sweep_files import tidy_folder
