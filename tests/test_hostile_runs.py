@@ -10,8 +10,8 @@ from hostile_runs import DAMAGED, HOSTILE, TOLD
 from made_runs import make_rows, write_finished_run
 
 import sweeper
-from sweeper import choose
 from sweeper.aggregate import command as aggregate
+from sweeper.choose import command as choose
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
 from sweeper.doctor import command as doctor
