@@ -163,7 +163,7 @@ def test_train_answers_the_others(runs, capsys):
             sweep._answer(cell)
             said = capsys.readouterr().out
             check_text(said)
-            assert "completed already, test " in said
+            assert "completed already, validation " in said
             assert ("metrics.csv" in said) == (name in TOLD), name
             assert ("tables call it damaged: run.json: " in said) == (name in DAMAGED), name
 
