@@ -8,6 +8,7 @@ import time
 
 import pytest
 from conftest import run_module
+from json_schema import check
 
 from sweeper.decide.command import main
 
@@ -38,6 +39,7 @@ def test_arms_are_decided_and_one_stopped_on_the_way_goes_on(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
     document = json.loads((tmp_path / "outputs" / "decision.json").read_text())
+    check("decision", document)
     verdicts = {frozenset((v["a"], v["b"])): v["verdict"] for look in document["looks"] for v in look["pairs"]}
     assert verdicts[frozenset(("usual", "like"))] == "equivalent"
     assert verdicts[frozenset(("usual", "slow"))] == verdicts[frozenset(("like", "slow"))] == "different"
