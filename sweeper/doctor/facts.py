@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
-from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, is_present
+from sweeper.datasets.facts import PUBLISHED, is_present
 from sweeper.plan.estimate import kept_bytes
 from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.system.files import PACKAGE, say_what_failed
@@ -29,6 +29,7 @@ EXTRAS = {
     "mlflow": ("mlflow", "tracking=mlflow"),
     "wandb": ("wandb", "tracking=wandb"),
 }
+DOWNLOAD = "python -m sweeper.datasets"  # and names of data sets
 WRITTEN = 64 * 2**20  # bytes that are written to time the disk
 GRID_RUNS, GRID_EPOCHS = 15, 200  # of experiment=grid with cifar10
 RESNET18_BYTES = 44_800_000  # its weights; a checkpoint holds up to three times as much
@@ -128,23 +129,10 @@ def datasets() -> list[dict[str, Any]]:
     """The published data sets by name: whether they are present, and the command that downloads them."""
     found = []
     for loader, published in PUBLISHED.items():
-        present = is_present({"loader": loader, "root": None})
-        found.append(
-            {
-                "name": loader.rpartition(".")[2],
-                "present": present,
-                "megabytes": published.megabytes,
-                "command": None if present else download_command(published.torchvision),
-            }
-        )
+        present, name = is_present({"loader": loader, "root": None}), loader.rpartition(".")[2]
+        command = None if present else f"{DOWNLOAD} {name}"
+        found.append({"name": name, "present": present, "megabytes": published.megabytes, "command": command})
     return found
-
-
-def download_command(name: str) -> str:
-    """The command that downloads torchvision's data set of that name to where sweeper looks for it."""
-    splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
-    code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
-    return f'python -c "{code}"'
 
 
 def extras() -> list[dict[str, Any]]:

@@ -49,12 +49,10 @@ class Progress:
         if self._done_before is None:
             self._done_before = row["epoch"] - 1
         self._last, self._steps = row, 0
-        text = self._text(row, row["epoch"])
         if self._bar is not None:
-            self._update(row["epoch"], text)
+            self._update(row["epoch"], self._text(row, row["epoch"]))
         elif not self.quiet:
-            with contextlib.suppress(OSError):  # the run goes on without a terminal
-                tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
+            tell(f"epoch {row['epoch']}/{self.epochs}  {_figures(row)}  {self._left(row['epoch'])} left")
 
     def close(self) -> None:
         if self._bar is not None:
@@ -62,17 +60,23 @@ class Progress:
                 self._bar.stop()
 
     def _text(self, row: Row, done: float) -> str:
-        """The figures of an epoch; the time left first, since a narrow terminal cuts the end."""
+        """The time left first, since a narrow terminal cuts the end."""
+        return f"{self._left(done)} left  {_figures(row)}"
+
+    def _left(self, done: float) -> str:
         spent = time.perf_counter() - self._began
-        left = spent / (done - (self._done_before or 0)) * (self.epochs - done)
-        return (
-            f"{duration(left)} left  test {percent(row.get('test_accuracy'))}  train loss {_loss(row['train_loss'])}  "
-            f"{row['images_per_second']:,.0f} images/s"
-        )
+        return duration(spent / (done - (self._done_before or 0)) * (self.epochs - done))
 
     def _update(self, done: float, text: str) -> None:
         with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
             self._bar.update(self._bar.task_ids[0], completed=done, text=text)
+
+
+def _figures(row: Row) -> str:
+    return (
+        f"test {percent(row.get('test_accuracy'))}  train loss {_loss(row['train_loss'])}  "
+        f"{row['images_per_second']:,.0f} images/s"
+    )
 
 
 def _loss(value: float) -> str:

@@ -21,7 +21,7 @@ def test_a_line_an_epoch_without_a_terminal(capsys):
     progress.show(ROW)
     progress.close()
     line = capsys.readouterr().err
-    assert re.fullmatch(r"epoch 1/2  0 s left  test 50\.00 %  train loss 1\.2500  1,23\d images/s\n", line)
+    assert re.fullmatch(r"epoch 1/2  test 50\.00 %  train loss 1\.2500  1,23\d images/s  0 s left\n", line)
 
 
 def test_a_loss_beyond_any_sense_is_shown_in_short(capsys):
