@@ -8,9 +8,10 @@ from sweeper.system.command import exit_code_of
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.terminal import say, tell
 
-HELP = (
-    "usage: python -m sweeper.datasets NAME …\n\nDownloads data sets into {folder}/, where runs look for them: {names}"
-)
+HELP = """\
+usage: python -m sweeper.datasets NAME …
+
+Downloads data sets into {folder}/, where runs look for them: {names}"""
 
 
 def main() -> int:
