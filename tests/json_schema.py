@@ -1,6 +1,7 @@
 """The JSON Schemas of docs/schemas, and the part of JSON Schema that they use; a keyword of another part is refused."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +83,11 @@ def _items(wanted: Any, value: Any, schema: dict[str, Any]) -> Iterator[str]:
         yield from find_faults(wanted, item, f"[{k}]")
 
 
+def _pattern(wanted: Any, value: Any, schema: dict[str, Any]) -> Iterator[str]:
+    if isinstance(value, str) and re.search(wanted, value) is None:
+        yield f": {value!r:.80} doesn't match {wanted}"
+
+
 _RULES = {
     "type": _type,
     "enum": _one_of,
@@ -94,4 +100,5 @@ _RULES = {
     "properties": _properties,
     "additionalProperties": _additional,
     "items": _items,
+    "pattern": _pattern,
 }

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import yaml
 from conftest import REPOSITORY
 from json_schema import FOLDER, check, find_faults, load_schema
 
+from docs import editor_schemas
 from sweeper.runs.checks import NUMBER, Damaged, Kind
 from sweeper.runs.metrics import FROM_RESULT, check_figures
 from sweeper.runs.record import SCHEMA_VERSION
@@ -19,7 +21,7 @@ VALUES = [None, True, "x", "inf", [], {}, -1, -0.5, 0, 0.5, 1, 1.5, 2, 10**12]
 VALUES += [MOST_EPOCHS - 1, MOST_EPOCHS, MOST_SECONDS, MOST_SECONDS + 1, LARGEST_INTEGER - 1, LARGEST_INTEGER]
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_each_is_a_schema_that_is_described(path):
     assert list(find_faults(load_schema(path.stem), [])), "a list is no document"
     assert f"schemas/{path.name}" in (REPOSITORY / "docs" / "agents.md").read_text(encoding="utf-8")
@@ -67,3 +69,18 @@ def test_an_old_record_is_what_the_schema_says(path):
 def test_one_figure_has_one_description(name):
     of_a_run = load_schema("train")["properties"]["runs"]["items"]["properties"][name]
     assert of_a_run.get("maximum") == load_schema("run")["properties"]["result"]["properties"][name].get("maximum")
+
+
+def test_the_editors_schemas_are_those_of_the_code():
+    written = {path.stem: path.read_text(encoding="utf-8") for path in editor_schemas.FOLDER.iterdir()}
+    now = {name: editor_schemas.text(schema) for name, schema in editor_schemas.schemas().items()}
+    assert written == now, "python docs/editor_schemas.py writes them anew"
+
+
+@pytest.mark.parametrize("group", sorted(editor_schemas.schemas()))
+def test_our_own_yaml_is_what_the_editors_schemas_say(group):
+    schema = editor_schemas.schemas()[group]
+    for path in sorted((REPOSITORY / "conf" / group).glob("*.yaml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert list(find_faults(schema, document)) == [], path
+        assert list(find_faults(schema, document | {"_partial_": False, "epochs": "many"})), path
