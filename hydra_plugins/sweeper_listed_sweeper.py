@@ -48,6 +48,7 @@ class ListedSweeper(BasicSweeper):
         if self._jobs is None:
             return super().sweep(arguments)
         from sweeper.system.files import make_folder
+        from sweeper.train.hydra_hooks import result_of
 
         assert self.config is not None and self.launcher is not None
         folder = Path(self.config.hydra.sweep.dir)
@@ -57,7 +58,7 @@ class ListedSweeper(BasicSweeper):
         for first, batch in self._batches(self._jobs):
             returns.append(self.launcher.launch(batch, initial_job_idx=first))
             for job in returns[-1]:
-                _ = job.return_value  # raises if the run failed outside of what it reports itself
+                result_of(job)  # raises if the run failed outside of what it reports itself
         return returns
 
     def _batches(self, jobs: list[list[str]]) -> Iterable[tuple[int, list[list[str]]]]:

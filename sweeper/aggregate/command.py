@@ -1,6 +1,7 @@
 """`python -m sweeper.aggregate`: writes `results.csv` and `summary.csv` of folders of runs, and prints the summary."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             own, columns = os.fsdecode(sys.stdin.buffer.read()).split("\0"), arguments.sweep
         formats = _formats(arguments.format)
-        say(aggregate(arguments.outputs, arguments.into, formats, margin, own, columns), styled=True)
+        given = arguments.outputs, arguments.into, formats, margin, own, columns, arguments.json
+        say(aggregate(*given), styled=not arguments.json)
 
     return exit_code_of(command)
 
@@ -48,6 +50,7 @@ def aggregate(
     margin: float | None = None,
     sweep: Sequence[str] | None = None,
     columns: int = 0,
+    as_json: bool = False,
 ) -> str:
     """Write the tables of the runs below `outputs`.
 
@@ -58,6 +61,7 @@ def aggregate(
         sweep: the directories of a sweep that ends: the text begins with its answers and an empty line, and the rest is
             of its own runs; others are counted. Without any of them here all runs are its own.
         columns: the terminal's width; 0 if the text goes elsewhere.
+        as_json: return the document for programs.
 
     Returns:
         The text to print: the summary, the number of runs of each status, and the paths of the tables.
@@ -97,9 +101,13 @@ def aggregate(
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
         write_together({folder / name: content for name, content in files.items()})
+    written = [str(folder / name) for name in files]
+    if as_json:
+        from sweeper.aggregate.document import describe_results
+
+        return json.dumps(describe_results(own, tasks, margin, written), indent=1, allow_nan=False)
     counts = _lines(own, len(results.runs) - len(own.runs), folder)
-    written = f"written: {', '.join(str(folder / name) for name in files)}"
-    return "\n".join([*first, *_summary_lines(shown, columns), *counts, written])
+    return "\n".join([*first, *_summary_lines(shown, columns), *counts, f"written: {', '.join(written)}"])
 
 
 def _parser() -> Parser:
@@ -112,6 +120,7 @@ def _parser() -> Parser:
         "--into", metavar="DIR", type=given_folder, help="where the tables go (default: the first folder)"
     )
     add_margin(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
     # Of a sweep that ends: the terminal's columns, or 0. The directories of its runs come by standard input.
     parser.add_argument("--sweep", type=int, help=argparse.SUPPRESS)
     parser.add_argument(

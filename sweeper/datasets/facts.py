@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 MADE = "made images"  # used for timing if the data set isn't on this machine
+DOWNLOAD = "python -m sweeper.datasets"  # the command that downloads data sets, to be followed by their names
 DOWNLOADS = "data"  # the folder of torchvision's files, in the current folder, if dataset.root is null
 
 
@@ -20,7 +21,6 @@ class Published:
         shape: (channels, height, width).
         megabytes: the size of the download; 0 if a package contains the data, or they are generated.
         files: paths below the root; the data set is present if one of them exists.
-        torchvision: the name of its class in torchvision.
     """
 
     images: tuple[int, int]
@@ -28,7 +28,6 @@ class Published:
     classes: int
     megabytes: int
     files: tuple[str, ...]
-    torchvision: str = ""
 
 
 _MNIST_FILES = "raw/train-images-idx3-ubyte"
@@ -37,16 +36,16 @@ PUBLISHED = {
     "sweeper.datasets.digits": Published((1438, 359), (1, 8, 8), 10, 0, ()),
     "sweeper.datasets.mnist1d": Published((4000, 1000), (1, 1, 40), 10, 0, ()),
     "sweeper.datasets.cifar10": Published(
-        (50_000, 10_000), (3, 32, 32), 10, 170, ("cifar-10-batches-py/data_batch_1", "train"), "CIFAR10"
+        (50_000, 10_000), (3, 32, 32), 10, 170, ("cifar-10-batches-py/data_batch_1", "train")
     ),
     "sweeper.datasets.cifar100": Published(
-        (50_000, 10_000), (3, 32, 32), 100, 169, ("cifar-100-python/train", "train"), "CIFAR100"
+        (50_000, 10_000), (3, 32, 32), 100, 169, ("cifar-100-python/train", "train")
     ),
-    "sweeper.datasets.mnist": Published((60_000, 10_000), (1, 28, 28), 10, 12, (f"MNIST/{_MNIST_FILES}",), "MNIST"),
+    "sweeper.datasets.mnist": Published((60_000, 10_000), (1, 28, 28), 10, 12, (f"MNIST/{_MNIST_FILES}",)),
     "sweeper.datasets.fashion_mnist": Published(
-        (60_000, 10_000), (1, 28, 28), 10, 31, (f"FashionMNIST/{_MNIST_FILES}",), "FashionMNIST"
+        (60_000, 10_000), (1, 28, 28), 10, 31, (f"FashionMNIST/{_MNIST_FILES}",)
     ),
-    "sweeper.datasets.svhn": Published((73_257, 26_032), (3, 32, 32), 10, 246, ("train_32x32.mat",), "SVHN"),
+    "sweeper.datasets.svhn": Published((73_257, 26_032), (3, 32, 32), 10, 246, ("train_32x32.mat",)),
 }
 
 
@@ -57,10 +56,3 @@ def is_present(dataset: dict[str, Any]) -> bool:
         return True
     root = Path(dataset["root"] or DOWNLOADS)
     return any((root / file).exists() or (root / f"{file}.gz").exists() for file in published.files)
-
-
-def download_command(name: str) -> str:
-    """The command that downloads torchvision's data set of that name to where sweeper looks for it."""
-    splits = "split=s) for s in ('train', 'test')]" if name == "SVHN" else "train=s) for s in (True, False)]"
-    code = f"from torchvision.datasets import {name}; [{name}('{DOWNLOADS}', download=True, {splits}"
-    return f'python -c "{code}"'

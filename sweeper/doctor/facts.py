@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
-from sweeper.datasets.facts import PUBLISHED, download_command, is_present
+from sweeper.datasets.facts import DOWNLOAD, PUBLISHED, is_present
 from sweeper.plan.estimate import kept_bytes
 from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.system.files import PACKAGE, say_what_failed
@@ -130,15 +130,9 @@ def datasets() -> list[dict[str, Any]]:
     """The published data sets by name: whether they are present, and the command that downloads them."""
     found = []
     for loader, published in PUBLISHED.items():
-        present = is_present({"loader": loader, "root": None})
-        found.append(
-            {
-                "name": loader.rpartition(".")[2],
-                "present": present,
-                "megabytes": published.megabytes,
-                "command": None if present else download_command(published.torchvision),
-            }
-        )
+        present, name = is_present({"loader": loader, "root": None}), loader.rpartition(".")[2]
+        command = None if present else f"{DOWNLOAD} {name}"
+        found.append({"name": name, "present": present, "megabytes": published.megabytes, "command": command})
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from sweeper.datasets.facts import DOWNLOAD
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
 
@@ -36,14 +37,11 @@ def lines(document: dict[str, Any]) -> list[tuple[str, str]]:
         _outputs(document["outputs"]),
         ("", ""),
     ]
-    for data in document["datasets"]:
-        if data["present"]:
-            found.append(("✓", f"dataset={data['name']}"))
-        else:
-            found.append(
-                ("✗", f"dataset={data['name']} is downloaded when it is first used ({data['megabytes']} MB), or by")
-            )
-            found.append(("", f"    {data['command']}"))
+    found += [("✓", f"dataset={data['name']}") for data in document["datasets"] if data["present"]]
+    if later := [data for data in document["datasets"] if not data["present"]]:
+        sizes = ", ".join(f"{data['name']} ({data['megabytes']} MB)" for data in later)
+        names = " ".join(data["name"] for data in later)
+        found += [("–", f"downloaded when first used: {sizes}; or now, by"), ("", f"    {DOWNLOAD} {names}")]
     missing = [extra for extra in document["extras"] if not extra["present"]]
     found += [("–", f"{extra['purpose']}: {extra['command']}") for extra in missing]
     found.append(("", ""))

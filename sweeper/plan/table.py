@@ -11,6 +11,9 @@ from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
+from sweeper.train.launchers.joblib import Joblib
+
+FASTER = 0.9  # of the time with the launcher that was asked for; a smaller gain isn't told first
 
 ASIDES = {"kwh": "kWh of the GPU", "cost": "cost"}  # of a launcher, by their heads; where they are known
 
@@ -28,6 +31,8 @@ def _print(document: dict[str, Any], console: Console) -> None:
         console.print(what, soft_wrap=isinstance(what, str))  # don't wrap lines of text, so that they can be searched
 
     runs, left = document["runs"], document["epochs_left"]
+    if left:
+        show(_answer(document))
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
     epochs = f"{left:,} of {document['epochs']:,} epochs left"
     show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
@@ -53,6 +58,22 @@ def _print(document: dict[str, Any], console: Console) -> None:
     show(_disk_line(document["disk"], document["outputs"]))
     show()
     _tell_elsewhere(document, show)
+
+
+def _answer(document: dict[str, Any]) -> str:
+    """How long it takes, with the launcher that was asked for and with the fastest."""
+    ways = document["launchers"]
+    asked, best = next((way for way in ways if way["chosen"]), None), ways[0]
+    if asked is None:
+        return f"{duration(best['seconds'])} {_with(best)} on this machine; {document['not_reckoned']} isn't reckoned"
+    faster = f"; {duration(best['seconds'])} {_with(best)}" if best["seconds"] < FASTER * asked["seconds"] else ""
+    return f"{duration(asked['seconds'])} {_with(asked)}{faster}"
+
+
+def _with(way: dict[str, Any]) -> str:
+    if way["launcher"] == "none":
+        return "for the run"
+    return "with the default launcher" if way["launcher"] == Joblib.name else f"with hydra/launcher={way['launcher']}"
 
 
 def _table(*columns: tuple[str, bool]) -> Table:

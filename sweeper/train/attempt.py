@@ -89,6 +89,7 @@ class Attempt:
         if Presence.runs_here() == 0:
             reset_peak_memory(device.kind)
         loop = train(config, data, device, run, self.rows, self._show, self.environment)
+        self._progress.begin(-(-len(data.train.labels) // config["batch_size"]))
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for event in state.turns(loop):
@@ -97,6 +98,7 @@ class Attempt:
                         loop.throw(reason)
                 self._device_time.count()
                 self._energy.count(self._device_time.sharing)
+                self._progress.step(len(self.rows))
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()

@@ -1,15 +1,18 @@
 """The command `sweeper train`: trains one run, or with `-m` a sweep."""
 
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from sweeper import __version__
 from sweeper.config.command_line import parser, read_command_line
-from sweeper.config.grid import expand
+from sweeper.config.grid import Grid, expand
 from sweeper.engine.devices import set_variables
 from sweeper.system.command import exit_code_of
 from sweeper.system.errors import BadInput
 from sweeper.system.process_end import end_with
 from sweeper.system.terminal import say
+from sweeper.train.document import answer_in_json
 from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.sweep import carry_out
 from sweeper.train.task import ask_hydra
@@ -18,15 +21,26 @@ from sweeper.train.task import ask_hydra
 _COMPLETING = ("--shell-completion", "-sc")
 _ASKING = ("--help", "-h", "--hydra-help", *_COMPLETING)
 _SHELLS = ("bash", "fish", "zsh")
+_JSON = "--json"
+_NO_TRAINING = (*_ASKING, "--version", "--cfg", "-c", "--info", "-i")
 
 
 def main() -> int:
     """Run the command. Returns the exit code: 0 if all runs completed or diverged, 1 if one failed or the tables
     couldn't be written, 2 for bad input, 129, 130 or 143 if interrupted."""
-    return end_with(exit_code_of(lambda: _train(sys.argv[1:])))
+    arguments = [argument for argument in sys.argv[1:] if argument != _JSON]
+    flags = [argument.partition("=")[0] for argument in arguments]
+    if _JSON in sys.argv[1:] and not set(_NO_TRAINING) & set(flags):
+        return end_with(answer_in_json(partial(_train, arguments)))
+    return end_with(exit_code_of(lambda: _train(arguments)))
 
 
-def _train(arguments: list[str]) -> int:
+def _train(arguments: list[str], begin: Callable[[Grid], None] = lambda grid: None) -> int:
+    """Carry out a command line.
+
+    Args:
+        begin: called with the runs before they are trained.
+    """
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
@@ -41,6 +55,7 @@ def _train(arguments: list[str]) -> int:
     if asked.cfg or asked.info:
         ask_hydra(asked)
         return 0
+    begin(grid)
     set_variables()  # before anything imports torch
     return carry_out(grid, asked)
 

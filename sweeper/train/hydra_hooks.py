@@ -1,9 +1,19 @@
-"""Writes a run's log, `train.log`; a failed write never fails the run."""
+"""Takes over from Hydra: a run's log, `train.log`, whose failed write never fails the run, and what a run raised."""
 
 import logging
 import sys
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
 
 from sweeper.system.terminal import tell
+
+
+def result_of(job: JobReturn) -> Any:
+    """What the run returned, or the error that it raised; `job.return_value` prints a line of Hydra's before that."""
+    if job.status is JobStatus.FAILED:
+        raise job._return_value
+    return job.return_value
 
 
 class RunLog(logging.FileHandler):

@@ -107,6 +107,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     exit_when_terminated()
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # its encoding may lack the marks
     from rich.console import Console
 
     from sweeper.watch.command import show_live

@@ -9,6 +9,7 @@ from sweeper.system.terminal import tell
 from sweeper.system.text import duration, percent
 
 Row = dict[str, Any]
+EVERY = 0.2  # seconds between two updates within an epoch
 
 
 class Progress:
@@ -17,28 +18,65 @@ class Progress:
     def __init__(self, epochs: int, quiet: bool) -> None:
         self.epochs, self.quiet = epochs, quiet
         self._began = time.perf_counter()
+        self._steps_of_epoch = 1
+        self._steps = 0  # since the last row
+        self._updated = 0.0
         self._done_before: int | None = None
-        self._bar = _bar(epochs) if not quiet and sys.stderr.isatty() else None
+        self._last: Row | None = None
+        self._bar: Any = None
+
+    def begin(self, steps_of_epoch: int) -> None:
+        """Show the bar, if standard error is a terminal: below the lines that are logged before the first step."""
+        self._began, self._steps_of_epoch = time.perf_counter(), steps_of_epoch
+        if not self.quiet and sys.stderr.isatty():
+            with contextlib.suppress(OSError):  # the terminal has been closed
+                self._bar = _bar(self.epochs)
+
+    def step(self, epochs_done: int) -> None:
+        """Note a step of the epoch after so many; it moves the bar within the epoch."""
+        self._steps += 1
+        if self._bar is None or (now := time.perf_counter()) - self._updated < EVERY:
+            return
+        self._updated, part = now, min(1.0, self._steps / self._steps_of_epoch)
+        done, spent = epochs_done + part, now - self._began
+        if self._last is not None:
+            self._update(done, self._text(self._last, done))
+        else:  # the first since the run began or went on
+            left = spent / part * (self.epochs - done)
+            self._update(done, f"{duration(left)} left  {100 * part:.0f} % of epoch {epochs_done + 1}")
 
     def show(self, row: Row) -> None:
         if self._done_before is None:
             self._done_before = row["epoch"] - 1
-        done = row["epoch"] - self._done_before
-        left = (time.perf_counter() - self._began) / done * (self.epochs - row["epoch"])
-        text = (
-            f"test {percent(row.get('test_accuracy'))}  train loss {_loss(row['train_loss'])}  "
-            f"{row['images_per_second']:,.0f} images/s  {duration(left)} left"
-        )
-        with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], completed=row["epoch"], text=text)
-            elif not self.quiet:
-                tell(f"epoch {row['epoch']}/{self.epochs}  {text}")
+        self._last, self._steps = row, 0
+        if self._bar is not None:
+            self._update(row["epoch"], self._text(row, row["epoch"]))
+        elif not self.quiet:
+            tell(f"epoch {row['epoch']}/{self.epochs}  {_figures(row)}  {self._left(row['epoch'])} left")
 
     def close(self) -> None:
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.stop()
+
+    def _text(self, row: Row, done: float) -> str:
+        """The time left first, since a narrow terminal cuts the end."""
+        return f"{self._left(done)} left  {_figures(row)}"
+
+    def _left(self, done: float) -> str:
+        spent = time.perf_counter() - self._began
+        return duration(spent / (done - (self._done_before or 0)) * (self.epochs - done))
+
+    def _update(self, done: float, text: str) -> None:
+        with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it
+            self._bar.update(self._bar.task_ids[0], completed=done, text=text)
+
+
+def _figures(row: Row) -> str:
+    return (
+        f"test {percent(row.get('test_accuracy'))}  train loss {_loss(row['train_loss'])}  "
+        f"{row['images_per_second']:,.0f} images/s"
+    )
 
 
 def _loss(value: float) -> str:
@@ -50,9 +88,16 @@ def _bar(epochs: int) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as RichProgress
+    from rich.table import Column
 
-    columns = TextColumn("epoch"), MofNCompleteColumn(), BarColumn(bar_width=20), TextColumn("{task.fields[text]}")
-    bar = RichProgress(*columns, console=Console(stderr=True))
-    bar.add_task("training", total=epochs, text="")
-    bar.start()
-    return bar
+    console = Console(stderr=True)
+    wide = 20 if console.width >= 100 else 10 if console.width >= 70 else 0
+    room = console.width - len("epoch ") - 2 * len(f"{epochs} ") - (wide + 1 if wide else 0)
+    figures = TextColumn(
+        "{task.fields[text]}", table_column=Column(no_wrap=True, overflow="ellipsis", max_width=max(10, room))
+    )
+    bars = [BarColumn(bar_width=wide)] if wide else []
+    progress = RichProgress(TextColumn("epoch"), MofNCompleteColumn(), *bars, figures, console=console)
+    progress.add_task("training", total=epochs, text="")
+    progress.start()
+    return progress

@@ -131,6 +131,7 @@ def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
     if not to_do:
         _answer(cell, whole=True)
         return 0
+    tell(f"{cell.directory}: preparing")
     tell_of_the_dead([cell.directory])
     _rehearse([cell])
     signals = StopSignals()

@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeper.config.grid import Grid
+from sweeper.runs.layout import PAGE_FILE, RESULTS_FILE, SUMMARY_FILE
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
@@ -24,6 +26,23 @@ from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
 
 RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the launcher's workers
+
+
+@dataclass
+class Tables:
+    """What `update_tables` wrote and told: an answer for each task, the tables' paths, and the page's."""
+
+    answers: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    page: str | None = None
+
+
+_latest = Tables()
+
+
+def latest_tables() -> Tables:
+    """Of this command's latest update; empty before the first."""
+    return _latest
 
 
 @contextlib.contextmanager
@@ -69,6 +88,7 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     Returns:
         Whether both succeeded; a failure is reported in one line on stderr.
     """
+    global _latest  # noqa: PLW0603  # a command has one sweep
     end_show()
     report = subprocess.Popen(
         [sys.executable, "-m", "sweeper.report", outputs],
@@ -88,6 +108,11 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
     told, reasons = report.communicate()
     say(answer + blank[:1], end="")
+    _latest = Tables(
+        answer.splitlines(),
+        [os.path.join(outputs, name) for name in (RESULTS_FILE, SUMMARY_FILE)] if aggregated == 0 else [],
+        os.path.join(outputs, PAGE_FILE) if report.returncode == 0 else None,
+    )
     if report.returncode == 0:
         say(told.replace("written: ", "page: ", 1), end="")
     say(blank[1:] + tables, end="")

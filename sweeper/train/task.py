@@ -62,12 +62,22 @@ class Task:
         search: Callable[[Launch], list[Sequence[Any]]] | None = None,
     ) -> None:
         self.jobs, self.numbers, self.search = jobs, numbers, search
+        self.failure: Exception | None = None  # of a single run; Hydra would print a line of its own before ours
 
     def __reduce__(self) -> tuple[type["Task"], tuple[()]]:
         return Task, ()
 
     def __call__(self, cfg: DictConfig) -> Status:
         """Carry out the run and return its status."""
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return self._carry_out(cfg)
+        try:
+            return self._carry_out(cfg)
+        except Exception as error:
+            self.failure = error
+            return Status.FAILED
+
+    def _carry_out(self, cfg: DictConfig) -> Status:
         run, sweep = _what_to_run(cfg), SweepStop.current()
         beside_others = sweep is not None and _launcher().at_a_time(HydraConfig.get().launcher) > 1
         with own_cores(run.config, run.directory, run.threads) if beside_others else contextlib.nullcontext():
@@ -114,6 +124,8 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
         arguments.overrides.append("hydra/sweeper=listed")
     try:
         _hand_to_hydra(arguments, task)
+        if task.failure is not None:
+            raise task.failure
     except Exception as error:
         if asked_for_all or isinstance(error, (BadInput, RunFailed)):
             raise

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
-from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, download_command, is_present
+from sweeper.datasets.facts import DOWNLOAD, DOWNLOADS, is_present
 from sweeper.report.provenance import repeat_command
 from sweeper.runs.identity import GROUPS, flat, identity_config, is_identity, run_hash
 from sweeper.runs.layout import DRAW_FILE
@@ -92,10 +92,9 @@ def check_present(cell: Cell) -> None:
     """Raises BadInput if the run's data set isn't on this machine."""
     dataset = cell.config["dataset"]
     if not is_present(dataset):
-        name = PUBLISHED[dataset["loader"]].torchvision
         raise BadInput(
             f"dataset={dataset['name']}: isn't in {dataset['root'] or DOWNLOADS}/ here; say dataset.root=DIR, or "
-            f"download it: {download_command(name)}"
+            f"download it: {DOWNLOAD} {dataset['name']}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Draws `sweeper.watch`: a table of runs that fits the terminal, a line for the sweep and one for the machine."""
+"""Draws `sweeper.watch` to fit the terminal: a row an optimizer, the runs, a line for the sweep and the machine."""
 
 import time
 from collections import Counter
@@ -12,21 +12,15 @@ from rich.text import Text
 from sweeper.runs.rows import ARM
 from sweeper.runs.status import Status
 from sweeper.system.text import duration, percent, printable
+from sweeper.watch.leaderboard import COLORS, group_runs, leaderboard, mark
 from sweeper.watch.load import HINT
 from sweeper.watch.overview import Overview, Sighting
 
-COLORS = {
-    Status.RUNNING: "cyan",
-    Status.WAITING: "dim",
-    Status.FAILED: "red",
-    Status.DAMAGED: "red",
-    Status.INTERRUPTED: "yellow",
-    Status.DIVERGED: "magenta",
-    Status.PRUNED: "blue",
-    Status.COMPLETED: "green",
-}
-FEWEST_ROWS = 3
+FEWEST_ROWS = 3  # of runs, where there are no rows of optimizers
 MOST_REASONS = 3
+# The narrowest terminals that show a column or the bar; the time left is in all.
+WITH_SPEED, WITH_STATUS, WITH_EPOCH, WITH_BAR = 72, 56, 48, 64
+WITH_MACHINE = 8  # lines
 
 
 def watch_table(overview: Overview, machine: dict[str, Any], width: int, height: int | None) -> RenderableType:
@@ -37,15 +31,22 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
         height: of the terminal, in lines; None shows every run.
     """
     counted = overview.counted()
-    reasons = [run for run in counted if run.status in (Status.FAILED, Status.DAMAGED) and run.error][:MOST_REASONS]
-    below = [*_reasons(reasons), _progress(overview), *_machine(machine, overview)]
+    bad = [run for run in counted if run.status in (Status.FAILED, Status.DAMAGED) and run.error]
+    told = bad[: MOST_REASONS if height is None else min(MOST_REASONS, height // 8)]
+    low = height is not None and height < WITH_MACHINE
+    below = [*_reasons(told), _progress(overview, width), *([] if low else _machine(machine, overview))]
     runs = counted or overview.runs
     if overview.sweeping:  # and what else trains there
         runs = runs + [run for run in overview.runs if run.status is Status.RUNNING and not run.in_sweep]
-    room = len(runs) if height is None else max(FEWEST_ROWS, height - len(below) - 4)
-    shown, rest = (runs, []) if len(runs) <= room else (runs[: room - 1], runs[room - 1 :])
-    lines: list[RenderableType] = [_table(shown, width)]
-    if rest:
+    rows = group_runs(counted) if len(counted) > 1 else []
+    fit = len(rows) if height is None else max(0, height - len(below) - 2)
+    rows = rows[:fit]
+    lines: list[RenderableType] = [leaderboard(rows, width)] if rows else []
+    room = len(runs) if height is None else max(0 if rows else FEWEST_ROWS, height - len(below) - 4 - len(rows))
+    shown, rest = (runs, []) if len(runs) <= room else (runs[: max(0, room - 1)], runs[max(0, room - 1) :])
+    if shown or not rows:
+        lines.append(_table(shown, width))
+    if rest and (shown or not rows or height is None or height - len(below) - len(rows) > 2):
         lines.append(_dim(f"and {_told(rest)}"))
     return Group(*lines, *below)
 
@@ -56,10 +57,11 @@ def _table(runs: list[Sighting], width: int) -> Table:
     if by_arm:
         table.add_column("arm", no_wrap=True)
     table.add_column("run", no_wrap=True, overflow="ellipsis", ratio=1, min_width=8)
-    table.add_column("status", no_wrap=True)
-    table.add_column("epoch", justify="right", no_wrap=True)
+    table.add_column("status" if width >= WITH_STATUS else "", no_wrap=True)
+    if width >= WITH_EPOCH:
+        table.add_column("epoch", justify="right", no_wrap=True)
     table.add_column("test", justify="right", no_wrap=True)
-    if width >= 72:
+    if width >= WITH_SPEED:
         table.add_column("images/s", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
     for run in runs:
@@ -67,10 +69,10 @@ def _table(runs: list[Sighting], width: int) -> Table:
         table.add_row(
             *([Text(run.settings.get(ARM) or "")] if by_arm else []),
             Text(printable(run.run)),
-            Text(run.status, style=COLORS[run.status]),
-            "" if run.epochs is None else f"{run.epoch}/{run.epochs}",
+            Text(run.status, style=COLORS[run.status]) if width >= WITH_STATUS else Text(*mark(run)),
+            *(["" if run.epochs is None else f"{run.epoch}/{run.epochs}"] if width >= WITH_EPOCH else []),
             percent(run.test_accuracy) if run.status is not Status.WAITING else "",
-            *([speed] if width >= 72 else []),
+            *([speed] if width >= WITH_SPEED else []),
             "" if run.seconds_left is None else duration(run.seconds_left),
         )
     return table
@@ -93,22 +95,27 @@ def _reasons(runs: list[Sighting]) -> list[RenderableType]:
     ]
 
 
-def _progress(overview: Overview) -> RenderableType:
-    """The progress bar, the number of runs of each status, and the estimated end."""
+def _progress(overview: Overview, width: int) -> RenderableType:
+    """The progress bar, the estimated end, and the number of runs of each status, which a narrow terminal cuts."""
     counts = overview.counts()
     total = sum(counts.values())
     share = overview.epochs_done / overview.epochs if overview.epochs else 0.0
-    words = [", ".join(f"{n} {status}" for status, n in counts.items()) or "no runs yet"]
-    if overview.seconds_elapsed is not None:
-        words.append(f"{duration(overview.seconds_elapsed)} so far")
+    words = []
     if overview.seconds_left is not None:
         words.append(f"{duration(overview.seconds_left)} left, {_clock(overview.seconds_left)}")
+    words.append(", ".join(f"{n} {status}" for status, n in counts.items()) or "no runs yet")
+    if overview.seconds_elapsed is not None:
+        words.append(f"{duration(overview.seconds_elapsed)} so far")
     line = Table.grid(padding=(0, 1))
     line.add_column(no_wrap=True)
-    line.add_column(width=20)
-    line.add_column(no_wrap=True, overflow="ellipsis")
-    bar = ProgressBar(total=1.0, completed=share, width=20)
-    line.add_row(f"{total} run{'s' * (total != 1)}", bar, Text(f"{100 * share:.0f} %  " + "; ".join(words)))
+    cells: list[RenderableType] = [f"{total} run{'s' * (total != 1)}"]
+    room = width - len(str(cells[0])) - 1
+    if width >= WITH_BAR:
+        line.add_column(width=20)
+        cells.append(ProgressBar(total=1.0, completed=share, width=20))
+        room -= 21
+    line.add_column(no_wrap=True, overflow="ellipsis", max_width=max(1, room - 1))
+    line.add_row(*cells, Text(f"{100 * share:.0f} %  " + "; ".join(words)))
     return line
 
 

@@ -105,7 +105,10 @@ def test_an_error_outside_of_the_arms_names_none():
 def test_arms_need_a_sweep_and_a_search_takes_none():
     with pytest.raises(BadInput, match="arms are a sweep; add -m"):
         compose_grid([*SMALL[1:], *SGD])
-    with pytest.raises(BadInput, match=r"a search by Optuna is joined with nothing else; .*take experiment=tune"):
+    with pytest.raises(
+        BadInput,
+        match=r"a search is joined with nothing else; a grid of every arm is experiment=tune hydra.sweeper.extensions=0",
+    ):
         compose_grid(["-m", "experiment=search", "dataset=digits", *SGD])
 
 

@@ -9,6 +9,7 @@ from html import escape
 import psutil
 import pytest
 from conftest import run_module
+from json_schema import check
 from made_runs import make_field
 
 from sweeper.config.grid import compose_grid
@@ -46,6 +47,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
     document = json.loads((tmp_path / "outputs" / "decision.json").read_text())
+    check("decision", document)
     verdicts = {frozenset((v["a"], v["b"])): v["verdict"] for look in document["looks"] for v in look["pairs"]}
     assert verdicts[frozenset(("usual", "like"))] == "equivalent"
     assert verdicts[frozenset(("usual", "slow"))] == verdicts[frozenset(("like", "slow"))] == "different"

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from json_schema import check
 
 from sweeper.decide.judge import Result, judge
 from sweeper.decide.record import check_looks, check_recorded, content, write
@@ -17,7 +18,9 @@ ARMS = {"a": ["a1", "a2", "a3"], "b": ["b1", "b2", "b3"]}
 def begun(tmp_path):
     runs = {"a": {1: Result(0.9), 2: Result(0.91)}, "b": {1: Result(0.9), 2: Result(0.89)}}
     decision = judge(("a", "b"), runs, RULE)
-    write(tmp_path, content(RULE, ARMS, decision, "Undecided."))
+    document = content(RULE, ARMS, decision, "Undecided.")
+    check("decision", document)
+    write(tmp_path, document)
     return tmp_path, decision
 
 

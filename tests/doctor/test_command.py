@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from conftest import run_module
+from json_schema import check
 
 from sweeper.doctor import command as doctor
 from sweeper.doctor import facts as checkup
@@ -36,7 +37,9 @@ def examine(tmp_path, monkeypatch, capsys):
         code = main([*arguments])
         out = capsys.readouterr().out
         assert main([*arguments, "--json"]) == code
-        return code, out, json.loads(capsys.readouterr().out)
+        document = json.loads(capsys.readouterr().out)
+        check("doctor", document)
+        return code, out, document
 
     return call
 
@@ -156,6 +159,7 @@ def test_this_machine_is_examined_for_real_with_a_gpu_that_is_broken(tmp_path):
     path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
     done = run_module("doctor", tmp_path / "runs", "--json", cwd=tmp_path, PYTHONPATH=path, CUDA_VISIBLE_DEVICES="")
     document = json.loads(done.stdout)
+    check("doctor", document)
     cuda, cpu = device(document, "cuda"), device(document, "cpu")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert cuda["present"] and cuda["works"] is False and "device=cpu trains meanwhile" in cuda["why"]

@@ -8,7 +8,8 @@ CPU |= {"kernels": None}
 ABSENT = {"kind": "mps", "works": None, "losses": None, "why": "no MPS"}
 ROOM = {"free_bytes": 10**12, "write_bytes_per_second": 10**9, "error": None, "path": "outputs"}
 ROOM |= dict.fromkeys(("grid_bytes", "grid_with_weights_bytes", "checkpoints_bytes"), 10**8)
-FETCH = f"python -m sweeper.datasets.download --into {'/a/folder/with/a/long/name' * 5} cifar10"
+FETCH = "python -m sweeper.datasets cifar10"
+SEARCH = f"pip install '{'/a/folder/with/a/long/name' * 5}[tune]'"
 
 
 def document(**changes) -> dict:
@@ -34,6 +35,7 @@ def document(**changes) -> dict:
 def test_marks_say_what_works_what_does_not_and_what_is_not_needed():
     found = lines(document())
     assert ("✓", "CPU: a chip, fp32 by default") in found and ("✗", "MPS: no MPS") in found
+    assert ("–", "downloaded when first used: cifar10 (163 MB); or now, by") in found
     assert ("✓", "dataset=digits") in found and ("–", "MLflow: pip install b") in found
     assert not any("searches" in text for _, text in found), "an extra that is installed is no news"
     assert found[0] == ("", "sweeper 1.0, torch 2.9, triton – not installed")
@@ -47,9 +49,10 @@ def test_where_training_does_not_work_each_problem_is_a_line():
     assert ("✗", "outputs/: no room") in found and found[-2:] == [("✗", problem) for problem in problems]
 
 
-def test_a_command_to_copy_is_a_line_of_its_own_however_long(capsys):
-    print_document(document())
-    assert f"    {FETCH}" in capsys.readouterr().out.splitlines()
+def test_a_command_to_copy_is_not_wrapped_however_long(capsys):
+    print_document(document(extras=[{"present": False, "purpose": "searches", "command": SEARCH}]))
+    printed = capsys.readouterr().out.splitlines()
+    assert f"    {FETCH}" in printed and f"– searches: {SEARCH}" in printed
 
 
 def test_what_a_machine_calls_itself_cannot_move_the_cursor(capsys):

@@ -4,6 +4,7 @@ import json
 import types
 
 import pytest
+from json_schema import check
 
 from sweeper.config import resolvers
 from sweeper.plan import forecast
@@ -45,6 +46,8 @@ def plan(tmp_path, monkeypatch, capsys):
         code = main([*([] if text else ["--json"]), *arguments])
         out, error = capsys.readouterr()
         call.asked = asked
+        if out and not text:
+            check("plan", json.loads(out))
         return code, out if text else json.loads(out) if out else error
 
     return call

@@ -1,5 +1,6 @@
 """The text says what the document does, and what is missing in it."""
 
+import re
 from dataclasses import replace
 
 from sweeper.config import grid as compose
@@ -11,7 +12,8 @@ from tests.plan.test_forecast import GRID
 
 def test_the_text_says_what_the_document_does(plan, monkeypatch):
     _, text = plan(*GRID, "--within=10h", text=True)
-    assert text.startswith("4 runs in outputs/: 0 done, 0 half-done, 4 to do; 40 of 40 epochs left\non a device\n")
+    counted = "4 runs in outputs/: 0 done, 0 half-done, 4 to do; 40 of 40 epochs left"
+    assert text.startswith(f"46 s with the default launcher\n{counted}\non a device\n")
     lines = [line.split() for line in text.splitlines()]
     assert ["sgd", "2", "1.5", "1.5", "1,917", "1.0", "GB"] in lines  # two at a time are twice 1438 images in 1.5 s
     assert ["hydra/launcher=local", "2", "46", "s", "4", "runs", "the", "fastest,", "as", "asked", "for"] in lines
@@ -22,7 +24,9 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     _, text = plan(*GRID, "--within=12s", text=True)
     assert "in 12 s: 0 of 4 runs, and not all of them with even one epoch\n" in text
     _, text = plan("dataset=digits", "batch_size=32", text=True)
-    assert text.startswith("1 run in outputs/") and "one run" in text and "hydra/launcher" not in text
+    assert (
+        re.match(r"\d+ s for the run\n1 run in outputs/", text) and "one run" in text and "hydra/launcher" not in text
+    )
     assert "these speeds are of batch_size=64" in text and MADE not in text
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
@@ -62,4 +66,5 @@ def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkey
     _, document = plan(*GRID)
     assert document["not_reckoned"] == "slurm" and not any(way["chosen"] for way in document["launchers"])
     _, text = plan(*GRID, text=True)
+    assert re.match(r"\d+ s with the default launcher on this machine; slurm isn't reckoned\n", text)
     assert "hydra/launcher=slurm isn't reckoned: these times are this machine's, without it\n" in text

@@ -72,6 +72,7 @@ def test_nothing_lies_at_the_top_but_the_package_and_hydras_plugin(installed):
     names = {path.name for path in installed.iterdir()}
     assert names == {"sweeper", "hydra_plugins", f"optimizer_sweeper-{sweeper.__version__}.dist-info"}
     assert (installed / "sweeper" / "conf" / "optimizer" / "lion.yaml").is_file()
+    assert (installed / "sweeper" / "schemas" / "train.json").is_file()
     # Without an __init__.py: other packages' plugins lie in a folder of this name too.
     plugins = sorted(path.name for path in (installed / "hydra_plugins").iterdir())
     names = ("listed_sweeper", "optuna_sweeper", "packed_launcher", "slurm_launcher")

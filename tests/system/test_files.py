@@ -32,6 +32,7 @@ ALLOWED = {
     ("sweeper/plan/worker.py", "TemporaryDirectory"): "a plan's trial, in the system's temporary folder",
     ("sweeper/runs/directory.py", "save"): "into memory",
     ("sweeper/engine/trial.py", "save"): "into memory",
+    ("sweeper/verify/command.py", "TemporaryDirectory"): "runs trained again, in the system's temporary folder",
     ("sweeper/doctor/device_test.py", "TemporaryDirectory"): "the doctor's trial, in the system's temporary folder",
     ("hydra_plugins/sweeper_optuna_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
     ("hydra_plugins/sweeper_listed_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",

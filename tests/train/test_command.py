@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, run_module
+from json_schema import check
 
 from sweeper.runs.metrics import METRICS
 
@@ -66,6 +67,7 @@ def test_each_run_has_its_own_directory(runs):
 
 def test_run_json_tells_what_where_and_how_well(runs):
     run = json.loads((next(iter(runs.values())) / "run.json").read_text())
+    check("run", run)
     keys = ["schema_version", "identity_version", "status", "config", "environment", "result", "error", "files"]
     assert list(run) == keys
     assert [run[name] for name in ("schema_version", "identity_version")] == [1, 2]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.system.errors import RunFailed
 from sweeper.train.hydra_hooks import RunLog
 
 
@@ -37,3 +38,20 @@ def test_a_mistake_in_the_code_that_logs_is_still_shown(tmp_path, capsys):
     log.handle(logging.LogRecord("sweeper", logging.INFO, "", 0, "%d epochs", ("two",), None))
     log.close()
     assert "TypeError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [[], ["-m", "hydra/launcher=basic"]])
+def test_a_runs_own_failure_is_our_line_alone(call, monkeypatch, how):
+    """Hydra would print `Error executing job with overrides` above it."""
+
+    def fail(assignment):
+        raise RunFailed("run.json: No space left on device; make room")
+
+    monkeypatch.setattr("sweeper.train.task.execute_run", fail)
+    monkeypatch.setattr("sweeper.train.sweep._rehearse", lambda *words: None)
+    monkeypatch.setattr("sweeper.train.sweep_end.update_tables", lambda *words: True)
+    code, out, err = call(*how, "dataset=digits", "device=cpu", "device.threads=1")
+    assert (code, out) == (1, "")
+    first, last = err.splitlines()
+    assert first.startswith(("1 run, 0 done", "outputs/digits-cnn/sgd-seed1-"))
+    assert last == "error: run.json: No space left on device; make room"

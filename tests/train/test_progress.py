@@ -1,10 +1,13 @@
 """What a run shows: a bar on a terminal, a line an epoch elsewhere, nothing inside a sweep."""
 
+import contextlib
+import itertools
 import os
 import pty
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 from conftest import TINY
@@ -24,7 +27,7 @@ def test_a_line_an_epoch_without_a_terminal(capsys):
 
 def test_a_loss_beyond_any_sense_is_shown_in_short(capsys):
     Progress(epochs=2, quiet=False).show({**ROW, "train_loss": 1.0267e22})
-    assert "train loss 1.03e+22 " in capsys.readouterr().err
+    assert "train loss 1.03e+22  " in capsys.readouterr().err
 
 
 def test_nothing_inside_a_sweep(capsys):
@@ -40,6 +43,7 @@ def test_a_run_goes_on_without_a_terminal_that_has_been_closed(monkeypatch):
     os.close(ours)
     monkeypatch.setattr("sys.stderr", closed)
     progress = Progress(epochs=2, quiet=False)
+    progress.begin(1)
     progress.show(ROW)
     progress.close()
     with pytest.raises(OSError, match="Input/output error"):
@@ -63,4 +67,34 @@ def test_a_bar_on_a_terminal(tmp_path):
         os.close(ours)
     assert process.wait() == 0
     text = shown.decode()
-    assert "━" in text and "2/2" in text and "images/s" in text and "completed, test" in text
+    assert "━" in text and "2/2" in text and " left  test " in text and "images/s" in text and "completed, test" in text
+    assert ": preparing" in text[: text.index("device: ")] and "epoch " not in text[: text.index("data: ")]
+
+
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_the_bar_moves_within_the_first_epoch_and_the_time_left_is_never_cut(monkeypatch, columns):
+    ours, theirs = pty.openpty()
+    clock = itertools.count(step=1.0)
+    monkeypatch.setattr("sweeper.train.progress.time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm")
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        progress = Progress(epochs=4000, quiet=False)
+        progress.begin(100)
+        for _ in range(50):
+            progress.step(epochs_done=0)
+        progress._bar.refresh()
+        progress.show(ROW)
+        progress.step(epochs_done=1)
+        progress._bar.refresh()
+        progress.close()
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+    os.close(ours)
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()))
+    assert any("0/4000" in line and " 4 d 15 h left  50 % of " in line for line in lines), lines
+    assert any("1/4000" in line and " 2 d 10 h left  test 50." in line for line in lines), lines
+    assert all(len(line) <= int(columns) for line in lines)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from conftest import run_module
+from json_schema import check
 from made_runs import change_record, make_run
 
 from sweeper.watch import command as watch
@@ -37,6 +38,7 @@ def test_json_has_the_documented_fields(tmp_path, capsys):
     change_record(make_run(tmp_path, seed=2), status="comp")
     assert main(["--json", str(tmp_path)]) == 0
     document = json.loads(capsys.readouterr().out)
+    check("watch", document)
     documented = set(re.findall(r"`(\w+)`", watch.__doc__.partition("Its fields")[2]))
     fields = {*document, *document["progress"], *document["machine"], *(key for run in document["runs"] for key in run)}
     assert fields <= documented

@@ -58,7 +58,7 @@ def test_arms_are_a_column_of_their_own():
 def test_the_sweep_says_when_it_ends():
     run = sighting(in_sweep=True)
     line = shown([run], width=120, sweeping=True, seconds_elapsed=60.0, seconds_left=180.0)[2]
-    assert "1 min so far; 3 min left, at " in line
+    assert line.partition("%  ")[2].startswith("3 min left, at ") and line.rstrip().endswith("1 running; 1 min so far")
 
 
 def test_other_runs_that_train_stand_beside_a_sweeps_and_are_not_counted():
@@ -66,6 +66,33 @@ def test_other_runs_that_train_stand_beside_a_sweeps_and_are_not_counted():
     lines = shown(runs, sweeping=True)
     assert ["seed1" in text or "seed2" in text for text in lines[1:3]] == [True, True]
     assert not any("seed3" in line for line in lines) and lines[3].startswith("1 run ━")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 12), (40, 12), (60, 8), (50, 9)])
+def test_each_optimizer_is_a_row_and_the_time_left_is_never_cut(width, height):
+    runs = [
+        Sighting(
+            f"digits-cnn/{optimizer}-seed{seed}-0123abcd",
+            Status("completed" if seed < 3 else "running"),
+            test_accuracy=0.9 + place / 100,
+            epochs=50,
+            seconds_left=None if seed < 3 else 4320.0,
+            in_sweep=True,
+        )
+        for place, optimizer in enumerate(("sgd", "schedule_free_adamw", "lion"))
+        for seed in (1, 2, 3)
+    ]
+    runs.sort(key=lambda run: run.status is not Status.RUNNING)
+    lines = shown(runs, width, height, sweeping=True, seconds_elapsed=60.0, seconds_left=9000.0)
+    assert len(lines) < height and all(len(line) <= width for line in lines)
+    assert [line.split() for line in lines[:3]] == [
+        ["lion", "●●◐", "92.00", "%"],
+        ["schedule_free_adamw" if width >= 50 else "schedule_free…", "●●◐", "91.00", "%"],
+        ["sgd", "●●◐", "90.00", "%"],
+    ]
+    assert any(line.startswith("9 runs ") and "2 h 30 min left, at " in line for line in lines)
+    if height >= 12:
+        assert any("digits-cn" in line and line.rstrip().endswith("1 h 12 min") for line in lines)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 10), (200, 50), (20, 5)])
@@ -76,7 +103,7 @@ def test_many_runs_fit_and_the_rest_is_counted(width, height):
     rest = next(line for line in lines if line.startswith("and "))
     if width >= 80:
         assert rest.endswith("92 more completed") and "waiting" in rest
-        assert sum(" running " in line for line in lines[:5]) == 4
+        assert sum(" running " in line for line in lines[:6]) == 4
 
 
 def test_failures_are_told_with_their_reasons():

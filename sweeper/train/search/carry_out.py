@@ -22,6 +22,7 @@ from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 from sweeper.system.terminal import say, tell
 from sweeper.train.deaths import tell_of_the_dead
+from sweeper.train.hydra_hooks import result_of
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.launches import Launches
@@ -143,7 +144,7 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
                 first_job += len(jobs)
                 returns.append(launch(jobs, initial_job_idx=first_job - len(jobs)) if jobs else [])
                 for result in returns[-1]:
-                    _ = result.return_value  # raises an error of Hydra itself
+                    result_of(result)  # raises an error of Hydra itself
 
             launches.launch(begin)
             batch = [asked for asked in batch if not _told(work, asked)]

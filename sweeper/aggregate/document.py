@@ -1,0 +1,59 @@
+"""The document of `sweeper aggregate --json`: each task's optimizers, pairs and verdict, from what the tables show."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sweeper.aggregate.pairs import pair_rows
+from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, VALIDATION, describe_mixture
+from sweeper.aggregate.tasks import Setting, Task, task_title
+from sweeper.aggregate.verdict import answer_sweep, answer_task
+from sweeper.runs.results import Results
+from sweeper.runs.status import Status
+
+_OF_ROW = ("lr", "weight_decay", *COUNTS, *(f"{f}_{s}" for f in (*FIGURES, VALIDATION) for s in STATISTICS), "mixed")
+
+
+def describe_results(
+    results: Results, tasks: Sequence[Task], margin: float | None, written: Sequence[str]
+) -> dict[str, Any]:
+    """The document; docs/schemas/aggregate.json is its schema. Accuracies and differences are shares, not points.
+
+    Args:
+        margin: of equivalence, as a share.
+        written: the paths of the tables.
+    """
+    counts = Counter(run.status.value for run in results.runs)
+    unusable = [run.values for run in results.runs if run.status in (Status.FAILED, Status.DAMAGED)]
+    return {
+        "runs": len(results.runs),
+        "counts": dict(sorted(counts.items())),
+        "unusable": [{"run": row["run"], "status": row["status"], "error": row.get("error")} for row in unusable],
+        "mixed": describe_mixture(results.runs) or None,
+        "tasks": [_describe_task(task, margin) for task in tasks],
+        "written": list(written),
+    }
+
+
+def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:
+    compared = [*task.compared, *(setting for setting in task.settings if setting not in task.compared)]
+    return {
+        "task": task_title(task),
+        "answer": answer_task(task, margin),
+        "headline": answer_sweep(task),
+        "chosen_by": task.chosen_by or None,
+        "optimizers": [_describe_setting(task, setting) for setting in compared],
+        "pairs": [{k: v for k, v in row.items() if k != "task"} for row in pair_rows([task], margin)],
+    }
+
+
+def _describe_setting(task: Task, setting: Setting) -> dict[str, Any]:
+    compared = setting in task.compared
+    ranks = task.comparison.order.ranks.get(setting.optimizer) if compared else None
+    return {
+        "label": setting.label,
+        "optimizer": setting.optimizer,
+        "compared": compared,
+        "ranks": list(ranks) if ranks else None,
+        **{column: setting.row[column] for column in _OF_ROW},
+    }

@@ -1,0 +1,119 @@
+"""`sweeper train --json`: one JSON document on standard output at the end; all that is printed else goes to stderr."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sweeper.runs.layout import RUN_FILE
+from sweeper.runs.results import read_results
+from sweeper.runs.rows import Run, read_row
+from sweeper.runs.status import Status
+from sweeper.system.command import exit_code_of
+from sweeper.system.errors import BadInput, RunFailed, named, one_line
+from sweeper.system.terminal import say
+from sweeper.train.sweep_end import latest_tables
+
+if TYPE_CHECKING:
+    from sweeper.config.grid import Grid
+    from sweeper.config.resolved import Cell
+
+FROM_ROW = (
+    "final_test_accuracy",
+    "best_test_accuracy",
+    "best_epoch",
+    "final_val_accuracy",
+    "best_val_accuracy",
+    "train_seconds",
+    "error",
+)
+
+
+@dataclass
+class _Told:
+    grid: "Grid | None" = None
+    error: str | None = None
+
+    def begin(self, grid: "Grid") -> None:
+        self.grid = grid
+
+
+def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
+    """Call the command and print its document. Returns the command's exit code.
+
+    Args:
+        train: the command; it calls its argument with the grid as soon as that is known.
+    """
+    told = _Told()
+
+    def command() -> int:
+        try:
+            with _stdout_to_stderr():
+                return train(told.begin)
+        except Exception as error:
+            told.error = one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error)
+            raise
+
+    code = exit_code_of(command)
+    return exit_code_of(lambda: say(json.dumps(_document(told, code), indent=1, allow_nan=False))) or code
+
+
+def _document(told: _Told, code: int) -> dict[str, Any]:
+    """See docs/schemas/train.json."""
+    grid, tables = told.grid, latest_tables()
+    return {
+        "exit_code": code,
+        "error": told.error,
+        "outputs": None if grid is None else str(grid.outputs),
+        "answers": tables.answers,
+        "tables": tables.files,
+        "page": tables.page,
+        "runs": [] if grid is None else list(_runs(grid)),
+    }
+
+
+def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
+    if grid.search is not None:  # its trials aren't known beforehand
+        with contextlib.suppress(BadInput):  # no folder yet
+            for run in read_results([str(grid.outputs)], none_ok=True).runs:
+                yield _describe(run, run.values.get("optimizer"), run.values.get("seed"), run.values.get("epochs"))
+        return
+    for cell in grid.cells:
+        yield _describe(_row(cell), cell.config["optimizer"]["name"], cell.config["seed"], cell.config["epochs"])
+
+
+def _row(cell: "Cell") -> Run:
+    name = "/".join(cell.directory.parts[-2:])
+    if not os.path.lexists(cell.directory / RUN_FILE):
+        return Run(str(cell.directory), {"run": name, "status": Status.WAITING.value})
+    return read_row(str(cell.directory), name)
+
+
+def _describe(run: Run, optimizer: str | None, seed: int | None, epochs: int | None) -> dict[str, Any]:
+    return {
+        "run": run.values["run"],
+        "directory": run.path,
+        "status": run.status.value,
+        "optimizer": optimizer,
+        "seed": seed,
+        "epochs_done": run.epochs_done,
+        "epochs": epochs,
+        **{name: run.values.get(name) for name in FROM_ROW},
+    }
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Let this process and those that it starts write to stderr instead of stdout."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

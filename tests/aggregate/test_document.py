@@ -1,0 +1,63 @@
+"""`aggregate --json` says what the tables say: the same numbers, pairs and words."""
+
+import csv
+import json
+
+import pytest
+from json_schema import check
+from made_runs import make_run, make_study
+
+from sweeper.aggregate.command import main
+from sweeper.runs.layout import PAIRS_FILE
+
+
+@pytest.fixture
+def study(tmp_path):
+    make_study(tmp_path, optimizers=("adam", "lion", "sgd"), epochs=5)
+    return tmp_path
+
+
+def described(capsys, *arguments) -> dict:
+    assert main([*map(str, arguments), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    check("aggregate", document)
+    return document
+
+
+def test_its_pairs_are_those_of_the_tables(study, capsys):
+    document = described(capsys, study, "--format", "latex", "--margin", "5")
+    with (study / PAIRS_FILE).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = [pair for task in document["tasks"] for pair in task["pairs"]]
+    assert len(pairs) == len(rows) == 6
+    for pair, row in zip(pairs, rows, strict=True):
+        assert (pair["first"], pair["second"], pair["verdict"]) == (row["first"], row["second"], row["verdict"])
+        assert pair["ci95_low"] == float(row["ci95_low"]) and pair["df"] == int(row["df"])
+    assert str(study / PAIRS_FILE) in document["written"]
+    assert main([str(study), "--margin", "5"]) == 0
+    printed = capsys.readouterr().out
+    assert all(task["answer"] in printed for task in document["tasks"])
+
+
+def test_its_optimizers_are_the_rows_of_the_summary(study, capsys):
+    document = described(capsys, study)
+    with (study / "summary.csv").open(encoding="utf-8", newline="") as file:
+        means = sorted(float(row["final_test_accuracy_mean"]) for row in csv.DictReader(file))
+    optimizers = [optimizer for task in document["tasks"] for optimizer in task["optimizers"]]
+    assert sorted(optimizer["final_test_accuracy_mean"] for optimizer in optimizers) == pytest.approx(means)
+    assert all(optimizer["n"] == 3 and optimizer["compared"] for optimizer in optimizers)
+
+
+def test_what_can_not_be_compared_is_there_with_its_reason(tmp_path, capsys):
+    make_run(tmp_path)
+    make_run(tmp_path, "failed", optimizer="lion", error="no memory")
+    (make_run(tmp_path, optimizer="adam") / "run.json").write_text("")
+    document = described(capsys, tmp_path)
+    assert document["runs"] == 3 and document["counts"] == {"completed": 1, "damaged": 1, "failed": 1}
+    assert sorted(run["error"] for run in document["unusable"]) == ["no memory", "run.json: not whole JSON"]
+    (task,) = document["tasks"]
+    assert [(o["label"], o["compared"], o["ranks"]) for o in task["optimizers"]] == [
+        ("sgd", True, [1, 1]),
+        ("lion", False, None),
+    ]
+    assert task["pairs"] == [] and task["answer"].startswith("There is one optimizer only: sgd")

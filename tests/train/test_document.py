@@ -1,0 +1,54 @@
+"""`--json` prints one document and nothing else on standard output, however the command ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import TINY, run_module
+from json_schema import check
+
+SWEEP = ("-m", "optimizer=sgd,lion", "model=mlp", *TINY, "hydra/launcher=basic", "--json")
+
+
+def test_bad_input_is_a_document_with_the_line(call):
+    code, out, err = call("--json", "optimzer=sgd")
+    document = json.loads(out)
+    check("train", document)
+    assert code == document["exit_code"] == 2 and document["runs"] == []
+    assert f"error: {document['error']}\n" == err and "did you mean 'optimizer'?" in err
+
+
+def test_a_question_is_answered_as_without_it(call):
+    assert call("--json", "--version") == call("--version")
+
+
+@pytest.mark.slow
+def test_sweeps_that_are_interrupted_or_diverge(tmp_path):
+    command = [sys.executable, "-m", "sweeper.train", *SWEEP, "seed=1", "epochs=3000"]
+    with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=err)
+        deadline = time.monotonic() + 120
+        while not any(tmp_path.glob("outputs/*/*/metrics.csv")):
+            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "err").read_text()
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130
+    document = json.loads((tmp_path / "out").read_text())
+    check("train", document)
+    assert document["exit_code"] == 130 and [run["status"] for run in document["runs"]] == ["interrupted", "waiting"]
+    assert "interrupted after epoch" in (tmp_path / "err").read_text()
+    done = run_module("train", *SWEEP, "seed=2", "divergence_loss=1e-9", cwd=tmp_path)
+    document = json.loads(done.stdout)
+    check("train", document)
+    assert done.returncode == document["exit_code"] == 0
+    assert [run["status"] for run in document["runs"]] == ["diverged", "diverged"]
+    assert "loss not finite or above the bound" in document["runs"][0]["error"]
+    assert document["answers"] == ["Every finished run on this task diverged, so there is no verdict."]
+    assert [*document["tables"], document["page"]] == [
+        f"outputs/{name}" for name in ("results.csv", "summary.csv", "report.html")
+    ]
+    assert document["answers"][0] in done.stderr and all((tmp_path / path).is_file() for path in document["tables"])
