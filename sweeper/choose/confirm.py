@@ -12,6 +12,7 @@ from sweeper.choose.choice import as_word, the_search
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.report.provenance import read_origin
+from sweeper.runs.arms import UNNAMED_VARIABLE
 from sweeper.runs.identity import identity_config
 from sweeper.runs.record import find_finished
 from sweeper.runs.results import read_results
@@ -55,7 +56,7 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) ->
     tell(f"confirmation: {len(arms)} settings with seeds {named}, {done} of {len(grid.cells)} runs done already")
     if done == len(grid.cells):
         return 0
-    return run([sys.executable, "-m", "sweeper.train", *words])
+    return run([sys.executable, "-m", "sweeper.train", *words], **{UNNAMED_VARIABLE: "1"})
 
 
 def fresh_seeds(task: Task) -> list[int]:

@@ -17,6 +17,7 @@ from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import SWEEP_BYTES
 from sweeper.system.text import shortened
 
+UNNAMED_VARIABLE = "SWEEPER_UNNAMED"  # set for a sweep whose arms only list settings: nothing is shown by their names
 EQUAL = " = "  # between the names of arms that have the same run; a name has no such sign
 Arms = dict[str, list[str]]  # the runs of each arm of a comparison, by their directories relative to the folder
 # The number of the comparison that a run belongs to, of a folder the last one is the highest, and its arm; "" for a run

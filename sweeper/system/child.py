@@ -10,7 +10,7 @@ from sweeper.system.parent import bound_to_this_process
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(command: Sequence[str]) -> int:
+def run(command: Sequence[str], **more: str) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
     What it prints on standard output, such as a sweep's table, is dropped: the caller says what came of it.
@@ -18,6 +18,9 @@ def run(command: Sequence[str]) -> int:
 
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
     ignores, as by nohup, stay ignored in both. If this process is killed, the child stops as by SIGTERM.
+
+    Args:
+        more: environment variables for the command.
     """
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
@@ -32,7 +35,7 @@ def run(command: Sequence[str]) -> int:
     before = {one: signal.signal(one, pass_on) for one in caught}
     try:
         child = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, start_new_session=True, env=bound_to_this_process()
+            command, stdout=subprocess.DEVNULL, start_new_session=True, env=bound_to_this_process() | more
         )
         for number in early:
             child.send_signal(number)
