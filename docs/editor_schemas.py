@@ -21,6 +21,10 @@ def schemas() -> dict[str, dict[str, Any]]:
     of_class = {"_target_": {"type": "string"}, "_partial_": {"const": True}}
     free = {"type": "object", "properties": of_class | _OF_HYDRA, "required": ["_target_", "_partial_"]}
     found = {group: free for group in FREE_NODES}
+    by_name = {
+        "properties": of_class | {"_target_": {"type": ["string", "null"]}} | _OF_HYDRA
+    }  # `any` has no class yet
+    found["optimizer"] = free | by_name
     for group, node in (("dataset", DatasetConfig), ("device", DeviceConfig), ("noise", NoiseConfig)):
         found[group] = _of_node(node)
     whole = _of_node(Config)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -135,7 +136,8 @@ def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
     if not to_do:
         _answer(cell, whole=True)
         return 0
-    tell(f"{cell.directory}: preparing")
+    if sys.stderr.isatty():  # the imports take seconds
+        tell(f"{cell.directory}: preparing")
     tell_of_the_dead([cell.directory])
     _rehearse([cell])
     signals = StopSignals()

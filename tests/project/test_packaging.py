@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -131,3 +132,22 @@ def test_it_trains_from_any_folder_with_a_users_own_groups(script, tmp_path):
         check=True,
     )
     assert where.stdout.startswith(str(script.parent))
+
+
+def test_the_lock_file_is_of_these_dependencies():
+    """As `uv lock --check` would say, by names and ranges."""
+    tomllib = pytest.importorskip("tomllib", reason="of Python 3.11")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lock = tomllib.loads((REPOSITORY / "uv.lock").read_text())
+    (own,) = [package for package in lock["package"] if package["name"] == project["name"]]
+    locked = {(entry["name"], ranges(entry.get("specifier", ""))) for entry in own["metadata"]["requires-dist"]}
+    asked = set()
+    for words in [project["dependencies"], *project["optional-dependencies"].values()]:
+        for word in words:
+            name, _, given = re.fullmatch(r"([\w.-]+)(\[[^]]*\])?(.*)", word.partition(";")[0].strip()).groups()
+            asked.add((name.lower().replace("_", "-"), ranges(given)))
+    assert locked == asked - {(project["name"], "")}
+
+
+def ranges(text: str) -> str:
+    return ",".join(sorted(text.split(",")))
