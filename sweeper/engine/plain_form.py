@@ -79,7 +79,8 @@ class Encoder:
         if kind is deque:
             return {FORM: "deque", "items": [self.encode(item) for item in value], "maxlen": value.maxlen}
         if kind in _SETS.values():
-            return {FORM: kind.__name__, "items": [self.encode(item) for item in value]}
+            ordered = sorted(value, key=repr)  # a set of texts has another order in every process
+            return {FORM: kind.__name__, "items": [self.encode(item) for item in ordered]}
         if has_attributes(value):
             self._objects.add(id(value))
             return {FORM: "object", "type": kind.__name__, "attributes": self.encode(vars(value))}

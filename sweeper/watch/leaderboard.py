@@ -1,4 +1,4 @@
-"""Draws the runs of each optimizer as a row, `sgd ●●○ 99.40 %`, the best of a task first; never a rank across tasks."""
+"""Draws the runs of each optimizer or arm as a row, `sgd ●●○ 99.40 %`, the best of a task first; never a rank across tasks."""
 
 import re
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Row:
 
     Attributes:
         task: the folder and the length, e.g. `digits-cnn 10`.
-        label: the optimizer and the label noise, e.g. `sgd-symmetric`.
+        label: the arm or, without one, the optimizer and the label noise, e.g. `sgd-symmetric`.
         seeds: of each run, as far as its name says.
     """
 
@@ -74,7 +74,7 @@ def group_runs(runs: Iterable[Sighting]) -> list[Row]:
     rows: dict[tuple[str, str], Row] = {}
     for run in runs:
         if (name := _NAME.fullmatch(run.run)) is not None:
-            task, label = f"{name['task'] or ''} {run.epochs or ''}".strip(), name["optimizer"]
+            task, label = f"{name['task'] or ''} {run.epochs or ''}".strip(), run.settings.get("arm") or name["optimizer"]
             row = rows.setdefault((task, label), Row(task, label))
             row.runs.append(run)
             row.seeds.append(name["seed"])

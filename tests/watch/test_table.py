@@ -48,11 +48,10 @@ def test_arms_are_a_column_of_their_own():
     run = sighting()
     run.settings["arm"] = "mine"
     lines = shown([run, sighting(2)], width=100)
-    assert lines[0].split()[:2] == ["arm", "run"] and lines[1].split()[:2] == [
-        "mine",
-        "digits-cnn/adamw-seed1-0123abcd",
-    ]
-    assert lines[2].split()[0] == "digits-cnn/adamw-seed2-0123abcd"
+    assert [line.split()[0] for line in lines[:2]] == ["adamw", "mine"]  # the leaderboard
+    head = next(k for k, line in enumerate(lines) if line.split()[:2] == ["arm", "run"])
+    assert lines[head + 1].split()[:2] == ["mine", "digits-cnn/adamw-seed1-0123abcd"]
+    assert lines[head + 2].split()[0] == "digits-cnn/adamw-seed2-0123abcd"
 
 
 def test_the_sweep_says_when_it_ends():
