@@ -214,7 +214,7 @@ def test_a_record_of_no_configuration_is_of_no_run(tmp_path, config):
 
 
 def test_every_record_of_the_study_is_of_its_directory():
-    records = list((REPOSITORY / "docs").rglob("run.json"))
+    records = [path for path in (REPOSITORY / "docs").rglob("run.json") if path.parent.name != "schemas"]
     assert len(records) > 90
     for record in records:
         read_run(record.parent)
