@@ -121,4 +121,6 @@ def _fenced(text: str, language: str) -> str:
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):
+        sys.exit(f"make docs: Zensical needs Python 3.11 or later, and this is {sys.version.split()[0]}")
     lay()

@@ -110,3 +110,34 @@ def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
     files = (site / "reference" / "files.html").read_text()
     for column in (*COLUMNS, *METRICS):
         assert f"<code>{column}</code>" in files, column
+
+
+CLIPPED = """
+return [...document.querySelectorAll(".md-content pre, .md-content pre > code")]
+    .filter((block) => block.scrollWidth > block.clientWidth + 1).map((block) => block.textContent.slice(0, 60))
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_no_block_of_code_is_clipped(site, width):
+    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+    with pages.open_browser(width=width) as browser:
+        for page in ("index", "tutorial", "before", "reference/commands", "reference/python"):
+            browser.get((site / f"{page}.html").as_uri())
+            assert browser.find_elements("css selector", ".md-content pre > code")
+            assert browser.execute_script(CLIPPED) == [], page
+
+
+def test_the_search_works_from_the_disk(site):
+    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+    found = "return [...document.body.children].map((child) => child.shadowRoot?.textContent ?? '').join()"
+    type_in = pytest.importorskip("selenium.webdriver").ActionChains
+    with pages.open_browser() as browser:
+        wait = pages.WebDriverWait(browser, 30)
+        browser.get((site / "how-to" / "arms.html").as_uri())
+        button = wait.until(lambda b: b.find_element("css selector", ".md-search__button"))
+        button.click()
+        wait.until(lambda b: b.execute_script("return document.activeElement.shadowRoot !== null"))
+        for letter in "adafactor":
+            type_in(browser).send_keys(letter).perform()
+        wait.until(lambda b: "optimizer=adafactor" in b.execute_script(found))
