@@ -112,6 +112,14 @@ def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
         assert f"<code>{column}</code>" in files, column
 
 
+@pytest.fixture
+def pages():
+    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+    if pages.find_browser() is None:
+        pytest.skip("apt-get install chromium chromium-driver")
+    return pages
+
+
 CLIPPED = """
 return [...document.querySelectorAll(".md-content pre, .md-content pre > code")]
     .filter((block) => block.scrollWidth > block.clientWidth + 1).map((block) => block.textContent.slice(0, 60))
@@ -119,8 +127,7 @@ return [...document.querySelectorAll(".md-content pre, .md-content pre > code")]
 
 
 @pytest.mark.parametrize("width", [1400, 390])
-def test_no_block_of_code_is_clipped(site, width):
-    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+def test_no_block_of_code_is_clipped(site, pages, width):
     with pages.open_browser(width=width) as browser:
         for page in ("index", "tutorial", "before", "reference/commands", "reference/python"):
             browser.get((site / f"{page}.html").as_uri())
@@ -128,8 +135,7 @@ def test_no_block_of_code_is_clipped(site, width):
             assert browser.execute_script(CLIPPED) == [], page
 
 
-def test_the_search_works_from_the_disk(site):
-    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+def test_the_search_works_from_the_disk(site, pages):
     found = "return [...document.body.children].map((child) => child.shadowRoot?.textContent ?? '').join()"
     type_in = pytest.importorskip("selenium.webdriver").ActionChains
     with pages.open_browser() as browser:
