@@ -16,7 +16,7 @@ help:
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
-	@echo "make docs         the documentation as a site, build/docs/index.html; a broken link is an error"
+	@echo "make docs         the documentation as a site, build/docs/index.html; a broken link is an error; Python 3.11 or later"
 	@echo "make pythons      the wheel in an empty environment of each Python here: minutes, and 6 GB for each"
 	@echo "make clean        remove the environment and all caches; outputs/ stays"
 
@@ -87,9 +87,10 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
-# Not --quiet, with which warnings are no errors. The variable silences an advertisement of the theme's.
+# Of what the pages are built is made first, in build/pages/.
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+	$(BIN)/python docs/site/pages.py
+	$(BIN)/zensical build --strict --clean --config-file build/zensical.toml
 
 pythons: $(VENV)/.installed-test
 	$(BIN)/python tests/on_pythons.py "not slow and $(HERE)"

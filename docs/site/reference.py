@@ -5,10 +5,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from columns import columns, comments, table
-from mkdocs.structure.files import File, Files
 from settings import Options, read_choice, read_head
 
 from sweeper.config import schema
@@ -41,11 +41,10 @@ PUBLIC = {
 }
 
 
-def on_files(files: Files, config) -> Files:
-    pages = {"commands": commands, "configuration": configuration, "files": columns, "python": python}
-    for name, make in pages.items():
-        files.append(File.generated(config, f"reference/{name}.md", content=make()))
-    return files
+def reference() -> dict[str, str]:
+    """The pages by their names in the site."""
+    pages = {"commands": commands(), "files": columns(), "python": python(), **configuration()}
+    return {f"reference/{name}.md": text for name, text in pages.items()}
 
 
 def commands() -> str:
@@ -65,31 +64,57 @@ def commands() -> str:
     return "\n\n".join(parts)
 
 
-def configuration() -> str:
-    """Every group's choices, and every option with its type, default and comment."""
+def configuration() -> dict[str, str]:
+    """Every option with its type, default and comment: a page for those of a run, and one for each group's choices."""
     plain = {keys: option for keys, option in read_choice(CONF / "config.yaml", CONF).items() if keys[0] != "hydra"}
+    groups = {group.removeprefix("hydra/"): (group, page) for group, page in _groups()}
     parts = [
         "# Configuration\n\nEvery option by the name that sets it on the command line, as in `optimizer.lr=0.1`. Made "
         "of [conf/config.yaml](../../conf/config.yaml), the files beside it, and the types in "
         "[sweeper/config/schema.py](../../sweeper/config/schema.py).",
+        "## Groups",
+        "\n".join(f"- [`{group}`](configuration/{name}.md)" for name, (group, _) in groups.items()),
         "## Options of a run",
         _options(plain, "", schema.Config),
     ]
+    pages = {f"configuration/{name}": f"# `{group}`\n\n{page}" for name, (group, page) in groups.items()}
+    return {"configuration": "\n\n".join(parts), **pages}
+
+
+def _groups() -> Iterator[tuple[str, str]]:
+    """Each group, with what its page says of its choices."""
     primary = (CONF / "config.yaml").read_text()
     for group, default in re.findall(r"^  - (?:override )?([a-z]+|hydra/launcher): (\w+)", primary, re.MULTILINE):
-        parts += [f"## `{group}`", f"Default: `{default}`." if default != "null" else ""]
         prefix = {"experiment": "", "hydra/launcher": "hydra.launcher."}.get(group, f"{group}.")
-        for path in sorted((CONF / group).glob("*.yaml")):
-            parts += [f"### `{group}={path.stem}`", read_head(path)]
-            parts.append(_options(read_choice(path, CONF / group), prefix, TYPES.get(group)))
-    parts += ["### `hydra/launcher=packed`", _packed(), "## `arms`", "None by default: [arms](../how-to/arms.md)."]
-    for path in sorted((CONF / "arms").glob("*.yaml")):
-        arms = [(f"`{name}`", f"`{words}`") for (name,), (words, _) in read_choice(path, CONF / "arms").items()]
-        parts += [f"### `arms={path.stem}`", read_head(path), table(("arm", "overrides"), arms)]
-    parts += ["## `against`", "For `sweeper.decide`: [a field](../decide.md#against-a-published-field)."]
-    for path in sorted((CONF / "against").glob("*.yaml")):
-        parts += [f"### `against={path.stem}`", read_head(path)]
+
+        def table_of(path: Path, group: str = group, prefix: str = prefix) -> str:
+            return _options(read_choice(path, CONF / group), prefix, TYPES.get(group))
+
+        parts = [f"Default: `{default}`." if default != "null" else "", _choices(group, table_of)]
+        yield (
+            group,
+            "\n\n".join(filter(None, [*parts, "## `hydra/launcher=packed`\n\n" + _packed() if "/" in group else ""])),
+        )
+    yield "arms", "None by default: [arms](../../how-to/arms.md).\n\n" + _choices("arms", _arms)
+    yield (
+        "against",
+        (
+            "For `sweeper.decide`: [a field](../../decide.md#against-a-published-field).\n\n"
+            + _choices("against", lambda path: "")
+        ),
+    )
+
+
+def _choices(group: str, table_of: Callable[[Path], str]) -> str:
+    parts = []
+    for path in sorted((CONF / group).glob("*.yaml")):
+        parts += [f"## `{group}={path.stem}`", read_head(path), table_of(path)]
     return "\n\n".join(filter(None, parts))
+
+
+def _arms(path: Path) -> str:
+    arms = read_choice(path, CONF / "arms").items()
+    return table(("arm", "overrides"), [(f"`{name}`", f"`{words}`") for (name,), (words, _) in arms])
 
 
 def python() -> str:

@@ -17,8 +17,8 @@ def find_browser() -> tuple[str, str] | None:
 
 
 @contextlib.contextmanager
-def open_page(page: Path, scheme: str = "light", width: int = 1200) -> Iterator[Chrome]:
-    """The page in a window of `width` CSS pixels once its script has run, with no network but the file itself.
+def open_browser(scheme: str = "light", width: int = 1200) -> Iterator[Chrome]:
+    """An empty window of `width` CSS pixels, with no network.
 
     Args:
         scheme: `light` or `dark`, what the system is said to prefer.
@@ -37,10 +37,17 @@ def open_page(page: Path, scheme: str = "light", width: int = 1200) -> Iterator[
         )
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        yield browser
+    finally:
+        browser.quit()
+
+
+@contextlib.contextmanager
+def open_page(page: Path, scheme: str = "light", width: int = 1200) -> Iterator[Chrome]:
+    """The page in a window of `width` CSS pixels once its script has run, with no network but the file itself."""
+    with open_browser(scheme, width) as browser:
         browser.get(page.resolve().as_uri())
         WebDriverWait(browser, 30).until(
             lambda b: b.execute_script("return document.documentElement.dataset.ready") == "true"
         )
         yield browser
-    finally:
-        browser.quit()

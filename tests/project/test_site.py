@@ -10,19 +10,28 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY
 
-pytest.importorskip("mkdocs")
+pytest.importorskip("zensical")
 pytestmark = pytest.mark.site
 
 ROOT = REPOSITORY
 LOADED = re.compile(r'<(?:script|img|link|iframe)\b[^>]*?(?:src|href)="((?:https?:)?//[^"]*)"')
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def build(repository: Path) -> subprocess.CompletedProcess[str]:
-    """By the very command of `make docs`. What MkDocs says is all in `stderr`."""
-    line = re.search(r"^\t.*\$\(BIN\)/mkdocs (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    command = [sys.executable, "-m", "mkdocs", *line[1].split()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+def build(repository: Path) -> tuple[int, str]:
+    """By the very commands of `make docs`, until one fails: the exit code, and what they print."""
+    recipe = re.search(r"^docs:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    commands = recipe[1].replace("$(BIN)/python", sys.executable).replace("$(BIN)/", f"{sys.executable} -m ")
+    done = subprocess.run(
+        ["bash", "-ec", commands],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, COLOR.sub("", done.stdout)
 
 
 def lay(folder: Path) -> Path:
@@ -42,8 +51,8 @@ def copy(tmp_path):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = lay(tmp_path_factory.mktemp("repository"))
-    done = build(folder)
-    assert done.returncode == 0, done.stderr
+    code, printed = build(folder)
+    assert code == 0, printed
     return folder / "build" / "docs"
 
 
@@ -60,14 +69,14 @@ def site(tmp_path_factory):
 def test_what_is_not_there_ends_the_build(copy, line, words):
     page = copy / "docs" / "pairing.md"
     page.write_text(f"{page.read_text()}\n{line}\n")
-    done = build(copy)
-    assert done.returncode != 0 and words in done.stderr
+    code, printed = build(copy)
+    assert code != 0 and words in printed
 
 
 def test_a_page_that_the_navigation_lacks_ends_the_build(copy):
     (copy / "docs" / "orphan.md").write_text("# An orphan\n")
-    done = build(copy)
-    assert done.returncode != 0 and "orphan.md" in done.stderr
+    code, printed = build(copy)
+    assert code != 0 and "orphan.md" in printed
 
 
 def test_a_link_out_of_docs_is_a_page_of_the_site(site):
@@ -92,12 +101,49 @@ def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
     from sweeper.runs.metrics import METRICS
     from sweeper.runs.results import COLUMNS
 
-    configuration = (site / "reference" / "configuration.html").read_text()
     for path in (ROOT / "conf").glob("[!h]*/*.yaml"):
-        assert f"<code>{path.parent.name}={path.stem}</code>" in configuration
+        page = site / "reference" / "configuration" / f"{path.parent.name}.html"
+        assert f"<code>{path.parent.name}={path.stem}</code>" in page.read_text()
     commands = (site / "reference" / "commands.html").read_text()
     for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan", "decide", "verify"):
         assert f"python -m sweeper.{name}" in commands
     files = (site / "reference" / "files.html").read_text()
     for column in (*COLUMNS, *METRICS):
         assert f"<code>{column}</code>" in files, column
+
+
+@pytest.fixture
+def pages():
+    pages = pytest.importorskip("tests.browser.pages", reason="pip install '.[test-extras]'")
+    if pages.find_browser() is None:
+        pytest.skip("apt-get install chromium chromium-driver")
+    return pages
+
+
+CLIPPED = """
+return [...document.querySelectorAll(".md-content pre, .md-content pre > code")]
+    .filter((block) => block.scrollWidth > block.clientWidth + 1).map((block) => block.textContent.slice(0, 60))
+"""
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_no_block_of_code_is_clipped(site, pages, width):
+    with pages.open_browser(width=width) as browser:
+        for page in ("index", "tutorial", "before", "reference/commands", "reference/python"):
+            browser.get((site / f"{page}.html").as_uri())
+            assert browser.find_elements("css selector", ".md-content pre > code")
+            assert browser.execute_script(CLIPPED) == [], page
+
+
+def test_the_search_works_from_the_disk(site, pages):
+    found = "return [...document.body.children].map((child) => child.shadowRoot?.textContent ?? '').join()"
+    type_in = pytest.importorskip("selenium.webdriver").ActionChains
+    with pages.open_browser() as browser:
+        wait = pages.WebDriverWait(browser, 30)
+        browser.get((site / "how-to" / "arms.html").as_uri())
+        button = wait.until(lambda b: b.find_element("css selector", ".md-search__button"))
+        button.click()
+        wait.until(lambda b: b.execute_script("return document.activeElement.shadowRoot !== null"))
+        for letter in "adafactor":
+            type_in(browser).send_keys(letter).perform()
+        wait.until(lambda b: "optimizer=adafactor" in b.execute_script(found))
