@@ -57,7 +57,7 @@ def load_metrics(run: "str | PathLike[str]") -> "pandas.DataFrame":
 def load_summary(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" = "outputs") -> "pandas.DataFrame":
     """The runs below one or several folders over their seeds, one row per configuration.
 
-    The columns are those of `summary.csv` behind `task`, within which rows may be compared.
+    The columns are those of `summary.csv` behind `task`, within which rows may be compared. Lists are lists.
 
     Raises:
         BadInput: a folder doesn't exist or has no runs.

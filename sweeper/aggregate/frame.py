@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, Summary, summarize
+from sweeper.aggregate.summary import COUNTS, FIGURES, LISTS, STATISTICS, Row, Summary, summarize
 from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.metrics import FROM_RESULT, METRICS, read_metrics
 from sweeper.runs.results import Results, read_results
@@ -32,9 +32,7 @@ def load_results(outputs: Folders) -> "pandas.DataFrame":
     """See `sweeper.load_results`."""
     results = read_results(folders_of(outputs))
     frame = to_frame(results)
-    for name in {name for run in results.runs for name in run.lists} & {*frame.columns}:
-        whole = (run.lists.get(name, run.values.get(name)) for run in results.runs)
-        frame[name] = _objects(whole)
+    _put_lists(frame, [run.values for run in results.runs], [run.lists for run in results.runs])
     frame.insert(1, "path", [run.path for run in results.runs])
     return frame.dropna(axis="columns", how="all")
 
@@ -69,8 +67,9 @@ def to_frame(results: Results) -> "pandas.DataFrame":
 
 
 def summary_frame(summary: Summary) -> "pandas.DataFrame":
-    """The table of `summary.csv`, behind a column of the tasks' labels."""
+    """The table of `summary.csv`, behind a column of the tasks' labels. Lists are lists."""
     frame = _frame(summary.columns(), summary.rows, _SUMMARY_DTYPES)
+    _put_lists(frame, summary.rows, [row[LISTS] for row in summary.rows])
     frame.insert(0, "task", [block.label for block in summary.blocks for _ in block.rows])
     return frame
 
@@ -100,8 +99,10 @@ def _series(name: str, values: list[Any], dtypes: Mapping[str, str]) -> "pandas.
     return pandas.Series(values, dtype=dtype)
 
 
-def _objects(values: Iterable[Any]) -> "pandas.Series":
-    """A column of lists, and of whatever stands in the other rows."""
+def _put_lists(frame: "pandas.DataFrame", rows: Sequence[Row], lists: Sequence[Mapping[str, Any]]) -> None:
+    """Put whole lists in place of their texts; other rows of such a column keep their values."""
     import pandas
 
-    return pandas.Series(list(values), dtype="object")
+    for name in {name for of_row in lists for name in of_row} & {*frame.columns}:
+        values = [of_row.get(name, row.get(name)) for row, of_row in zip(rows, lists, strict=True)]
+        frame[name] = pandas.Series(values, dtype="object")

@@ -15,6 +15,7 @@ from sweeper.runs.status import Status
 HEAD = ("dataset", "model", "optimizer", "noise", "noise_rate", "lr", "weight_decay", "epochs", "batch_size")
 COUNTS = ("n", "n_diverged", "n_failed", "n_pruned")  # numbers of seeds; only n, the completed, enter statistics
 FIGURES = ("final_test_accuracy", "best_test_accuracy")
+LISTS = "lists"  # the values that are lists, whole; no column of the file, whose cells are texts
 VALIDATION = "final_val_accuracy"  # the figure that ranks tuned settings; no column of the file
 STATISTICS = ("mean", "std", "ci95_low", "ci95_high")  # over the seeds; the last two are Student's t interval
 
@@ -107,7 +108,7 @@ def summary_row(group: list[Run], differing: Iterable[str] = (), arm: str | None
     row = {name: first.get(name) for name in (*HEAD, *differing)}
     row |= {"n": statuses.count(Status.COMPLETED), "n_diverged": statuses.count(Status.DIVERGED)}
     row |= {"n_failed": statuses.count(Status.FAILED), "n_pruned": statuses.count(Status.PRUNED)}
-    row |= {"mixed": describe_mixture(group) or None, ARM: arm}
+    row |= {"mixed": describe_mixture(group) or None, ARM: arm, LISTS: group[0].lists}
     for figure in (*FIGURES, VALIDATION):
         finals = [run.values.get(figure) for run in group if run.status is Status.COMPLETED]
         values: list[float] = [] if None in finals else [value for value in finals if value is not None]

@@ -107,7 +107,7 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     printed = aggregate.stdout.decode(locale.getpreferredencoding(False), errors="replace")
     aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
     told, reasons = report.communicate()
-    say(answer + blank[:1], end="")
+    say(answer + blank[:1], end="", styled=True)  # printable already: the command's own output
     _latest = Tables(
         answer.splitlines(),
         [os.path.join(outputs, name) for name in (RESULTS_FILE, SUMMARY_FILE)] if aggregated == 0 else [],
@@ -115,7 +115,7 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     )
     if report.returncode == 0:
         say(told.replace("written: ", "page: ", 1), end="")
-    say(blank[1:] + tables, end="")
+    say(blank[1:] + tables, end="", styled=True)
     if aggregated not in (0, 2):  # at 2 it has printed the reason
         command = f"{called('aggregate')} {shlex.quote(outputs)} makes them"
         tell(f"{outputs}: the tables are not up to date ({_end(aggregated)}); {command}")

@@ -161,10 +161,23 @@ def test_the_summary_is_that_of_summary_csv_with_the_task(various):
     loaded = sweeper.load_summary(various)
     summary = summarize(read_results([various]).runs)
     written = pandas.read_csv(io.BytesIO(to_csv(summary.columns(), summary.rows)))
-    assert cells(loaded.drop(columns="task")) == cells(written)
+    lists = ["optimizer.betas"]
+    assert loaded.columns[1:].tolist() == written.columns.tolist()
+    assert cells(loaded.drop(columns=["task", *lists])) == cells(written.drop(columns=lists))
     assert set(loaded.task[loaded.epochs == 9]) == {
         block.label for block in summary.blocks if "9 epochs" in block.label
     }
+
+
+def test_lists_are_lists_in_the_summary_too(tmp_path):
+    long = [*range(1000)]
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed, optimizer="adam", optimizer__betas=[0.9, 0.99])
+        make_run(tmp_path, seed=seed, optimizer="adam", optimizer__betas=long)
+        make_run(tmp_path, seed=seed, optimizer="sgd")
+    for loaded in (sweeper.load_summary(tmp_path), sweeper.compare(tmp_path).summary):
+        assert sorted(loaded["optimizer.betas"].dropna()) == [long, [0.9, 0.99]]
+        assert loaded.set_index("optimizer")["optimizer.betas"].isna()["sgd"] and len(loaded) == 3
 
 
 def test_parquet_gives_back_the_same_table(various, tmp_path):

@@ -1,6 +1,9 @@
-"""The notebook runs whole, a second time answers from disk, and a runtime that is cut loses no run."""
+"""The notebook runs whole, a second time answers from disk, and a runtime that is cut loses no run. It is kept with the
+outputs of its cells."""
 
+import base64
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -9,9 +12,9 @@ import psutil
 import pytest
 from conftest import REPOSITORY
 
-pytestmark = pytest.mark.notebook
+from docs.notebook import NOTEBOOK, digest
 
-NOTEBOOK = REPOSITORY / "notebooks" / "colab.ipynb"
+ABSOLUTE = re.compile(r"(?<![\w./<])/(?:home|root|tmp|work|var|Users|private|content)/")
 
 
 def client(folder: Path, epochs: int):
@@ -37,12 +40,14 @@ def completed(folder: Path) -> list[Path]:
     return [record for record in records if json.loads(record.read_text())["status"] == "completed"]
 
 
+@pytest.mark.notebook
 def test_it_runs_and_a_second_time_answers_from_disk(tmp_path):
     outputs = execute(tmp_path)
     assert "completed, test" in outputs[2]
     assert "final_test_accuracy" in outputs[3] and "digits-cnn/lion-seed2" in outputs[3]
     assert "<h5>intervals</h5><table" in outputs[4]
-    assert "<iframe" in outputs[5]
+    assert "image/png" in outputs[5]
+    assert '<a href="outputs/report.html">' in outputs[6] and (tmp_path / "outputs" / "report.html").is_file()
     records = completed(tmp_path)
     before = [record.stat().st_mtime_ns for record in records]
     assert len(before) == 4
@@ -50,6 +55,7 @@ def test_it_runs_and_a_second_time_answers_from_disk(tmp_path):
     assert [record.stat().st_mtime_ns for record in records] == before
 
 
+@pytest.mark.notebook
 def test_a_runtime_that_is_cut_in_the_middle_goes_on(tmp_path):
     """All its processes are killed at once, when a run is done and others aren't."""
     dead = pytest.importorskip("nbclient.exceptions").DeadKernelError
@@ -73,8 +79,50 @@ def test_a_runtime_that_is_cut_in_the_middle_goes_on(tmp_path):
     assert len(completed(tmp_path)) == 4 and [record.stat().st_mtime_ns for record in done] == before
 
 
-def test_it_is_kept_without_outputs():
-    nbformat = pytest.importorskip("nbformat")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
+@pytest.fixture(scope="module")
+def kept() -> dict:
+    return json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def code(kept) -> list[dict]:
+    return [cell for cell in kept["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.fixture(scope="module")
+def shown(code) -> list[dict[str, str]]:
+    """What each code cell showed: the text by its kind."""
+    return [{kind: text for output in cell["outputs"] for kind, text in by_kind(output)} for cell in code]
+
+
+def by_kind(output: dict) -> list[tuple[str, str]]:
+    if output["output_type"] == "stream":
+        return [(output["name"], "".join(output["text"]))]
+    return [(kind, "".join(text)) for kind, text in output["data"].items()]
+
+
+def test_its_outputs_are_those_of_its_cells(kept, code):
+    assert [cell["execution_count"] for cell in code] == [*range(1, len(code) + 1)]
+    now = digest(["".join(cell["source"]) for cell in code])
+    assert kept["metadata"]["executed"] == now, "python docs/notebook.py executes it anew"
+
+
+def test_its_outputs_are_the_answer_the_tables_and_a_plot(shown):
+    """The answer and its table are those that README shows."""
+    _, _, trained, table, verdict, plot, page = shown
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    printed = re.sub(r"\x1b\[\d*m", "", trained["stdout"])
+    lines = [line.rstrip() for line in printed.splitlines()]
+    assert lines[lines.index(said.splitlines()[0]) :][: len(said.splitlines())] == said.splitlines()
+    assert table["text/html"].count("<td>completed</td>") == printed.count(": completed, test ") == 15
+    assert f"answer='{said.splitlines()[0]}'" in verdict["text/plain"] and "<h5>intervals</h5>" in verdict["text/html"]
+    assert base64.b64decode(plot["image/png"]).startswith(b"\x89PNG")
+    assert "outputs/report.html" in page["text/html"]
+
+
+def test_its_outputs_are_small_and_name_no_place_of_a_machine(shown):
+    assert NOTEBOOK.stat().st_size < 150_000
+    texts = [text for cell in shown for kind, text in cell.items() if kind != "image/png"]
+    assert texts and not any(ABSOLUTE.search(text) for text in texts)
+    assert not any("stderr" in cell for cell in shown)

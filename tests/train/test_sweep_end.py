@@ -1,6 +1,7 @@
 """A sweep's end: tables and page, each by a process of its own, and neither harms the other."""
 
 import os
+import re
 
 import pytest
 from conftest import TINY, run_module
@@ -44,11 +45,16 @@ def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path
 
 
 def test_on_a_terminal_the_table_is_as_wide_as_it(tmp_path, capfd, monkeypatch):
+    """Where colours are forced, as in a notebook, the table's style arrives whole."""
     make_run(tmp_path)
     monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert update_tables(str(tmp_path))
-    lines = [line for line in capfd.readouterr().out.splitlines() if "optimizer" in line or "───" in line]
+    styled = capfd.readouterr().out
+    assert "\x1b[1moptimizer" in styled and " [1m" not in styled
+    out = re.sub(r"\x1b\[\d*m", "", styled)
+    lines = [line for line in out.splitlines() if "optimizer" in line or "───" in line]
     assert any("───" in line for line in lines) and all(len(line) <= 60 for line in lines[1:])
 
 
