@@ -45,7 +45,7 @@ def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
     """Call the command and print its document. Returns the command's exit code.
 
     Args:
-        train: the command; it calls its argument with the grid as soon as that is known.
+        train: the command; it calls its argument with the grid as soon as that is known, and with each extended one.
     """
     told = _Told()
 

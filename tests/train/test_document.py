@@ -10,7 +10,11 @@ import time
 import pytest
 from conftest import TINY, run_module
 from json_schema import check
+from made_runs import change_record, make_rows, write_finished_run
 
+from sweeper.train import sweep
+
+TUNE = ("-m", "experiment=tune", "dataset=digits", "optimizer=sgd", "epochs=1", "hydra.sweeper.extensions=1", "--json")
 SWEEP = ("-m", "optimizer=sgd,lion", "model=mlp", *TINY, "hydra/launcher=basic", "--json")
 
 
@@ -24,6 +28,28 @@ def test_bad_input_is_a_document_with_the_line(call):
 
 def test_a_question_is_answered_as_without_it(call):
     assert call("--json", "--version") == call("--version")
+
+
+def test_a_tunings_extensions_are_among_its_runs(call, monkeypatch):
+    """The first time, when one of them fails, and when all are read from disk."""
+
+    def train(grid, to_do, *others):
+        """Finished runs, the better the higher the learning rate; the first time the last run of the extension fails."""
+        for cell in to_do:
+            accuracy = 0.5 + cell.config["optimizer"]["lr"] / 10
+            run = write_finished_run(grid.outputs, cell.config, make_rows([accuracy]), {})
+            change_record(run, result__final_val_accuracy=accuracy)
+        if len(to_do) == 3:
+            change_record(run, status="failed", error="no memory", result=None)
+
+    monkeypatch.setattr(sweep, "_launch", train)
+    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    for code, statuses in ((1, {"completed", "failed"}), (0, {"completed"}), (0, {"completed"})):
+        out = call(*TUNE)[1]
+        document = json.loads(out[out.index("{\n") :])  # the lines before go to stderr, but not within pytest
+        check("train", document)
+        assert document["exit_code"] == code and len(document["runs"]) == 12
+        assert {run["status"] for run in document["runs"]} == statuses
 
 
 @pytest.mark.slow
