@@ -78,7 +78,7 @@ def _optimizer(setting: Setting) -> str:
 
 
 def _seeds(task: Task, optimizers: Container[str]) -> set[int]:
-    return {run.values["seed"] for setting in task.settings if _optimizer(setting) in optimizers for run in setting.runs}
+    return {run.values["seed"] for one in task.settings if _optimizer(one) in optimizers for run in one.runs}
 
 
 def _values(search: Task, setting: Setting) -> dict[str, Any]:
