@@ -113,7 +113,7 @@ def aggregate(
 def _parser() -> Parser:
     parser = Parser(
         "aggregate",
-        f"Merge run directories into {RESULTS_FILE}, one row a run, and {SUMMARY_FILE}, one row a configuration "
+        f"Merge run directories into {RESULTS_FILE}, one row per run, and {SUMMARY_FILE}, one row per configuration "
         "over its seeds, and print the summary. Runs that still train are taken as they are.",
     )
     parser.add_argument(

@@ -52,7 +52,9 @@ def _describe_setting(task: Task, setting: Setting) -> dict[str, Any]:
     ranks = task.comparison.order.ranks.get(setting.optimizer) if compared else None
     return {
         "label": setting.label,
-        "optimizer": setting.optimizer,
+        "method": setting.optimizer,
+        "optimizer": setting.row["optimizer"],
+        "arm": setting.arm,
         "compared": compared,
         "ranks": list(ranks) if ranks else None,
         **{column: setting.row[column] for column in _OF_ROW},

@@ -8,7 +8,7 @@ import numpy as np
 from sweeper.datasets.raw import RawData, refuse_image_size
 from sweeper.system.random_streams import numpy_stream
 
-# The ten curves and the options below are those of github.com/greydanus/mnist1d (Apache License 2.0). A row a digit.
+# The ten curves and the options below are those of github.com/greydanus/mnist1d (Apache License 2.0). Rows: digits.
 CURVES = np.array(
     [
         [5, 6, 6.5, 6.75, 7, 7, 7, 7, 6.75, 6.5, 6, 5],

@@ -15,7 +15,7 @@ from sweeper.report.profiles import performance_profile, performance_ratios, pro
 from sweeper.report.provenance import Origin
 from sweeper.runs.status import Status
 
-Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`; see template/chart.js
+Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`; see template/charts.js
 Curves = Mapping[str, Curve]  # by the run's path
 Origins = Mapping[str, Origin]  # likewise
 

@@ -8,6 +8,7 @@ with one baseline, are one. A name that is given to other runs there leaves thos
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 from sweeper.runs.layout import ARMS_FILE
 from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import SWEEP_BYTES
+from sweeper.system.lock import Lock, Locked
 from sweeper.system.text import shortened
 
 UNNAMED_VARIABLE = "SWEEPER_UNNAMED"  # set for a sweep whose arms only list settings: nothing is shown by their names
 EQUAL = " = "  # between the names of arms that have the same run; a name has no such sign
+_TRIES, _PAUSE = 100, 0.1  # seconds, to wait for another sweep that writes the file
 Arms = dict[str, list[str]]  # the runs of each arm of a comparison, by their directories relative to the folder
 # The number of the comparison that a run belongs to, of a folder the last one is the highest, and its arm; "" for a run
 # whose name was given to another since.
@@ -32,16 +35,29 @@ def record_arms(outputs: Path, comparisons: Iterable[Mapping[str, Sequence[Path]
         comparisons: the directories of the runs by arm, for each set of arms that are compared.
         runs: the directories of all runs of the sweep.
     """
-    own, before = {_relative(directory, outputs) for directory in runs}, _read(outputs)
     new = [_by_run(arms, outputs) for arms in comparisons]
+    own = {_relative(directory, outputs) for directory in runs}
+    if not new and not (outputs / ARMS_FILE).exists():
+        return
+    with contextlib.suppress(OSError):  # the sweep doesn't depend on it
+        for _ in range(_TRIES):
+            try:
+                with Lock(outputs / f".{ARMS_FILE}.lock"):  # sweeps that begin at once
+                    return _record(outputs, new, own)
+            except Locked:
+                time.sleep(_PAUSE)
+        _record(outputs, new, own)  # its owner hangs
+
+
+def _record(outputs: Path, new: list[Arms], own: set[str]) -> None:
+    before = _read(outputs)
     if new:
         after = [arms for arms in before if not own.issuperset(run for of in arms.values() for run in of)]
     else:
         after = [{arm: [run for run in runs if run not in own] for arm, runs in arms.items()} for arms in before]
     after = [arms for found in (*after, *new) if (arms := {arm: of for arm, of in found.items() if of})]
     if after != before:
-        with contextlib.suppress(OSError):  # the sweep doesn't depend on it
-            write_atomically(outputs / ARMS_FILE, (json.dumps({"comparisons": after}, indent=1) + "\n").encode())
+        write_atomically(outputs / ARMS_FILE, (json.dumps({"comparisons": after}, indent=1) + "\n").encode())
 
 
 def read_arms(outputs: Path) -> dict[str, Named]:

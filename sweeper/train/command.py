@@ -39,7 +39,7 @@ def _train(arguments: list[str], begin: Callable[[Grid], None] = lambda grid: No
     """Carry out a command line.
 
     Args:
-        begin: called with the runs before they are trained.
+        begin: called with the runs before they are trained, and again when a tuning extends its grid.
     """
     if "--version" in arguments:
         say(f"sweeper {__version__}")
@@ -57,7 +57,7 @@ def _train(arguments: list[str], begin: Callable[[Grid], None] = lambda grid: No
         return 0
     begin(grid)
     set_variables()  # before anything imports torch
-    return carry_out(grid, asked)
+    return carry_out(grid, asked, begin)
 
 
 def _check_completion(arguments: list[str]) -> None:

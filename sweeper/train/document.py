@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sweeper.runs.arms import ArmsByFolder
 from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.results import read_results
-from sweeper.runs.rows import Run, read_row
+from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
 from sweeper.system.command import exit_code_of
 from sweeper.system.errors import BadInput, RunFailed, named, one_line
@@ -45,7 +46,7 @@ def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
     """Call the command and print its document. Returns the command's exit code.
 
     Args:
-        train: the command; it calls its argument with the grid as soon as that is known.
+        train: the command; it calls its argument with the grid as soon as that is known, and with each extended one.
     """
     told = _Told()
 
@@ -81,15 +82,20 @@ def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
             for run in read_results([str(grid.outputs)], none_ok=True).runs:
                 yield _describe(run, run.values.get("optimizer"), run.values.get("seed"), run.values.get("epochs"))
         return
+    arms = ArmsByFolder()
     for cell in grid.cells:
-        yield _describe(_row(cell), cell.config["optimizer"]["name"], cell.config["seed"], cell.config["epochs"])
+        yield _describe(_row(cell, arms), cell.config["optimizer"]["name"], cell.config["seed"], cell.config["epochs"])
 
 
-def _row(cell: "Cell") -> Run:
+def _row(cell: "Cell", arms: ArmsByFolder) -> Run:
     name = "/".join(cell.directory.parts[-2:])
-    if not os.path.lexists(cell.directory / RUN_FILE):
-        return Run(str(cell.directory), {"run": name, "status": Status.WAITING.value})
-    return read_row(str(cell.directory), name)
+    if os.path.lexists(cell.directory / RUN_FILE):
+        run = read_row(str(cell.directory), name)
+    else:
+        run = Run(str(cell.directory), {"run": name, "status": Status.WAITING.value})
+    if (named := arms.of(run.path)) is not None:
+        run.values[ARM] = named[1] or None
+    return run
 
 
 def _describe(run: Run, optimizer: str | None, seed: int | None, epochs: int | None) -> dict[str, Any]:
@@ -98,6 +104,7 @@ def _describe(run: Run, optimizer: str | None, seed: int | None, epochs: int | N
         "directory": run.path,
         "status": run.status.value,
         "optimizer": optimizer,
+        "arm": run.arm,
         "seed": seed,
         "epochs_done": run.epochs_done,
         "epochs": epochs,

@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -40,14 +41,16 @@ from sweeper.train.sweep_end import sweep_at_work, update_tables
 from sweeper.train.task import Task, train_by_hydra
 
 
-def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
+def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], None]) -> int:
     """Train the runs that aren't finished and answer the others. Returns the command's exit code.
 
     Args:
         asked: the parsed command line, which is passed to Hydra.
+        begin: called with the grid as its records extend it, before these runs are trained.
     """
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     grid, said = widen(grid)
+    begin(grid)
     if UNNAMED_VARIABLE in os.environ:
         grid = replace(grid, arms={}, comparisons=[])
     to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
@@ -84,6 +87,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace) -> int:
         while to_do:
             _launch(grid, to_do, asked, launcher, stop)
             grid, to_do = _wider(grid, begun, signals, stop, said)
+            begin(grid)
             begun = begun + to_do
         own = [cell.directory for cell in grid.cells]
         record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since

@@ -1,11 +1,7 @@
 """`python -m sweeper.verify DIR [--sample N]`: what holds of a folder of runs, and what doesn't.
 
-Without a sample nothing is trained, and no code that a record names is called. `--json` prints one document:
-
-- `holds`: whether there is no problem; `runs`, their number.
-- `findings`, a list: `what`, `where`, `advice`, `problem` (false: a note).
-- `sample`, null without `--sample`: `key`, and `runs`, a list: `run`, `verdict` (`agrees`, `doesn't agree`,
-  `not judged`), `why`, and `recorded`, `again`, `bound` in [0, 1] or null.
+Without a sample nothing is trained, and no code that a record names is called. `--json` prints one document;
+docs/schemas/verify.json is its schema.
 """
 
 import json
@@ -69,7 +65,7 @@ def _verify(arguments: list[str]) -> int:
         problems += sum(one["verdict"] != "agrees" for one in sample["runs"])
     document["holds"] = not problems
     if given.json:
-        say(json.dumps(document, indent=1))
+        say(json.dumps(document, indent=1, allow_nan=False))
     else:
         held = f"{problems} problem{'s' * (problems != 1)}" if problems else "all holds"
         say(f"{len(runs)} run{'s' * (len(runs) != 1)}: {held}")

@@ -1,7 +1,7 @@
 """Checks how settings were chosen: by validation images, with other seeds than those of the comparison."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,8 @@ def _tuned_for(search: Task, task: Task) -> bool:
 
 def _check_comparison(task: Task, found: list[Task], where: str) -> Iterator[Finding]:
     for search in found:
-        both = {s.optimizer for s in search.settings} & {s.optimizer for s in task.settings}
-        seeds = {run.values["seed"] for s in search.settings if s.optimizer in both for run in s.runs}
-        reused = sorted(seeds & {run.values["seed"] for s in task.settings if s.optimizer in both for run in s.runs})
+        both = set(map(_optimizer, search.settings)) & set(map(_optimizer, task.settings))
+        reused = sorted(_seeds(search, both) & _seeds(task, both))
         if reused:
             told = f"seed{'s' * (len(reused) > 1)} {', '.join(map(str, reused))}"
             yield Finding(
@@ -62,7 +61,7 @@ def _check_comparison(task: Task, found: list[Task], where: str) -> Iterator[Fin
             )
     for setting in task.settings:
         choices = [(search, chosen) for search in found for chosen in chosen_settings(search)]
-        choices = [(search, chosen) for search, chosen in choices if chosen.optimizer == setting.optimizer]
+        choices = [(search, chosen) for search, chosen in choices if _optimizer(chosen) == _optimizer(setting)]
         if choices and not any(_values(s, chosen) == _values(s, setting) for s, chosen in choices):
             search, chosen = choices[0]
             told, chose = (", ".join(f"{k}={v}" for k, v in _values(search, s).items()) for s in (setting, chosen))
@@ -71,6 +70,15 @@ def _check_comparison(task: Task, found: list[Task], where: str) -> Iterator[Fin
                 setting.runs[0].path,
                 "compare what was chosen, or keep the search in a folder of its own",
             )
+
+
+def _optimizer(setting: Setting) -> str:
+    """The optimizer itself, whatever the name of its arm."""
+    return str(setting.row["optimizer"])
+
+
+def _seeds(task: Task, optimizers: Container[str]) -> set[int]:
+    return {run.values["seed"] for one in task.settings if _optimizer(one) in optimizers for run in one.runs}
 
 
 def _values(search: Task, setting: Setting) -> dict[str, Any]:

@@ -6,9 +6,9 @@
 - `progress`: `sweeping` (whether a sweep is running; the other figures are of its runs, or else of all runs), `runs`,
   `counts` (runs by status), `epochs_done`, `epochs`, `seconds_elapsed`, `seconds_left`, `ends` (UTC).
 - `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
-  `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` (of the latest epoch), `best_test_accuracy`,
-  `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`,
-  `device`, `precision`, `arm`.
+  `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` and `val_accuracy` (of the latest epoch; the
+  latter null without validation images), `best_test_accuracy`, `images_per_second`, `seconds_left`, `error`, and
+  `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`, `device`, `precision`, `arm`.
 - `machine`, of this command: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
@@ -110,6 +110,7 @@ def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
                 "epoch": run.epoch,
                 "epochs": run.epochs,
                 "test_accuracy": run.test_accuracy,
+                "val_accuracy": run.val_accuracy,
                 "best_test_accuracy": run.best_test_accuracy,
                 "images_per_second": run.images_per_second,
                 "seconds_left": run.seconds_left,

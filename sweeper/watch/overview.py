@@ -45,6 +45,7 @@ class Sighting:
         status: one of `STATUSES`; `waiting` is a planned run of a sweep that hasn't started.
         epoch: the number of epochs done.
         test_accuracy: after the latest epoch, in [0, 1].
+        val_accuracy: likewise, on held-out training images; None without them.
         seconds_left: an estimate, for a running run.
         settings: its values of `SETTINGS`, None if unknown.
         changed: when its record was last written, that is when it started or ended, in seconds since 1970; 0 without a
@@ -64,6 +65,7 @@ class Sighting:
     settings: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(SETTINGS))
     changed: float = 0.0
     in_sweep: bool = False
+    val_accuracy: float | None = None
 
 
 @dataclass
@@ -146,12 +148,13 @@ def _sight(run: Run, now: float) -> Sighting:
         error=values.get("error"),
         settings={name: values.get(name) for name in SETTINGS},
         changed=_time_of(run.path, RUN_FILE) or 0.0,
+        val_accuracy=values.get("final_val_accuracy"),
     )
     if seen.status.goes_on:
         rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
         if rows:
             seen.epoch = int(rows[-1]["epoch"] or 0)
-            seen.test_accuracy = rows[-1]["test_accuracy"]
+            seen.test_accuracy, seen.val_accuracy = rows[-1]["test_accuracy"], rows[-1]["val_accuracy"]
             seen.images_per_second = rows[-1]["images_per_second"]
         if seen.status is Status.RUNNING:
             written = _time_of(run.path, METRICS_FILE)

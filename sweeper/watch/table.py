@@ -1,4 +1,4 @@
-"""Draws `sweeper.watch` to fit the terminal: a row an optimizer, the runs, a line for the sweep and the machine."""
+"""Draws `sweeper.watch` to fit the terminal: one row per optimizer, the runs, a line for the sweep and the machine."""
 
 import time
 from collections import Counter

@@ -8,6 +8,7 @@ from json_schema import check
 from made_runs import make_run, make_study
 
 from sweeper.aggregate.command import main
+from sweeper.runs.arms import record_arms
 from sweeper.runs.layout import PAIRS_FILE
 
 
@@ -46,6 +47,23 @@ def test_its_optimizers_are_the_rows_of_the_summary(study, capsys):
     optimizers = [optimizer for task in document["tasks"] for optimizer in task["optimizers"]]
     assert sorted(optimizer["final_test_accuracy_mean"] for optimizer in optimizers) == pytest.approx(means)
     assert all(optimizer["n"] == 3 and optimizer["compared"] for optimizer in optimizers)
+
+
+def test_pairs_name_methods_and_optimizer_and_arm_are_what_they_are_called(tmp_path, capsys):
+    arms = {
+        name: [make_run(tmp_path, seed=seed, accuracy=accuracy + seed / 100, optimizer__lr=lr) for seed in (1, 2)]
+        for name, lr, accuracy in (("low", 0.01, 0.6), ("high", 0.1, 0.8))
+    }
+    record_arms(tmp_path, [arms], [run for of in arms.values() for run in of])
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert [(o["method"], o["optimizer"], o["arm"]) for o in task["optimizers"]] == [
+        ("high", "sgd", "high"),
+        ("low", "sgd", "low"),
+    ]
+    assert [(pair["first"], pair["second"]) for pair in task["pairs"]] == [("high", "low")]
+    record_arms(tmp_path, [], [run for of in arms.values() for run in of])
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert {(o["method"], o["optimizer"], o["arm"]) for o in task["optimizers"]} == {("sgd", "sgd", None)}
 
 
 def test_what_can_not_be_compared_is_there_with_its_reason(tmp_path, capsys):

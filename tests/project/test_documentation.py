@@ -11,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import REPOSITORY
+from made_folder import LOADER, make_folder
+from made_runs import make_run
 from PIL import Image
 
 from sweeper.config.grid import compose_grid
+from sweeper.runs.arms import record_arms
+from sweeper.verify.command import main as verify
 
 DOCS = REPOSITORY / "docs"
 COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
-SHELL = re.compile(r"^    (find .*)$", re.MULTILINE)
+SHELL = re.compile(r"^    (find (?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
 # In place of what a page says, to take seconds: in one process, on a few images.
 SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
@@ -79,6 +83,33 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
         shortened = re.sub(r"outputs/[\w-]+/adam-seed1-\w+", str(first), program)
         done = subprocess.run([sys.executable, "-c", shortened], cwd=tmp_path, env=environment, check=False)
         assert done.returncode == 0
+
+
+def test_what_is_sent_holds_where_it_arrives(tmp_path, capsys):
+    """Arms of one optimizer are arms there too, and the files are the small ones alone."""
+    sent, there = tmp_path / "sent", tmp_path / "there"
+    runs = make_folder(sent / "outputs")
+    low = [make_run(sent / "outputs", seed=s, dataset__loader=LOADER, optimizer__momentum=0.5) for s in (1, 2)]
+    (low[0] / "model.safetensors").write_bytes(b"large")
+    arms = {"usual": [runs["sgd1"], runs["sgd2"]], "less momentum": low}
+    record_arms(sent / "outputs", [arms], [run for of in arms.values() for run in of])
+    for name in ("confirmations.json", "results.csv"):
+        (sent / "outputs" / name).write_text("{}")
+    (line,) = SHELL.findall((DOCS / "join.md").read_text())
+    subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=sent, check=True)
+    there.mkdir()
+    subprocess.run(["tar", "xzf", sent / "runs.tar.gz"], cwd=there, check=True)
+    assert {file.name for file in there.glob("outputs/*")} - {file.name for file in sent.glob("outputs/*/")} == {
+        "arms.json",
+        "confirmations.json",
+    }
+    assert {file.name for file in there.glob("outputs/*/*/*")} == {"run.json", "metrics.csv"}
+    verify([str(there / "outputs")])
+    told = capsys.readouterr().out
+    assert "test accuracy chooses" not in told
+    (there / "outputs" / "arms.json").unlink()
+    verify([str(there / "outputs")])
+    assert "sgd with several settings and no validation images" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", EXPLAINED, ids=lambda page: page.stem)

@@ -1,7 +1,11 @@
 """The names that sweeps gave to runs: the last sweep with a run says how it is shown."""
 
+import threading
+import time
+
 import pytest
 
+from sweeper.runs import arms as module
 from sweeper.runs.arms import ArmsByFolder, read_arms, record_arms
 
 
@@ -58,6 +62,27 @@ def test_a_sweep_of_no_named_run_writes_nothing(tmp_path):
     record_arms(tmp_path, [], runs(tmp_path, "b"))
     after = (tmp_path / "arms.json").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_sweeps_that_begin_at_once_lose_no_name(tmp_path, monkeypatch):
+    read = module._read
+
+    def slowly(outputs):
+        found = read(outputs)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(module, "_read", slowly)
+    sweeps = [
+        threading.Thread(target=record_arms, args=(tmp_path, [{name: runs(tmp_path, name)}], runs(tmp_path, name)))
+        for name in "abc"
+    ]
+    for sweep in sweeps:
+        sweep.start()
+    for sweep in sweeps:
+        sweep.join()
+    assert {arm for _, arm in read_arms(tmp_path).values()} == {"a", "b", "c"}
+    assert [file.name for file in tmp_path.iterdir()] == ["arms.json"]
 
 
 def test_arms_with_the_same_run_are_shown_as_equal(tmp_path):

@@ -10,8 +10,19 @@ import time
 import pytest
 from conftest import TINY, run_module
 from json_schema import check
+from made_runs import change_record, make_rows, write_finished_run
 
+from sweeper.train import sweep
+
+TUNE = ("-m", "experiment=tune", "dataset=digits", "optimizer=sgd", "epochs=1", "hydra.sweeper.extensions=1", "--json")
 SWEEP = ("-m", "optimizer=sgd,lion", "model=mlp", *TINY, "hydra/launcher=basic", "--json")
+
+
+def document_in(out: str) -> dict:
+    """The document after what goes to stderr, but not within pytest."""
+    document = json.loads(out[out.index("{\n") :])
+    check("train", document)
+    return document
 
 
 def test_bad_input_is_a_document_with_the_line(call):
@@ -24,6 +35,38 @@ def test_bad_input_is_a_document_with_the_line(call):
 
 def test_a_question_is_answered_as_without_it(call):
     assert call("--json", "--version") == call("--version")
+
+
+def test_a_tunings_extensions_are_among_its_runs(call, monkeypatch):
+    """The first time, when one of them fails, and when all are read from disk."""
+
+    def train(grid, to_do, *others):
+        """Finished runs, the better the higher the learning rate; at first one of the extension fails."""
+        for cell in to_do:
+            accuracy = 0.5 + cell.config["optimizer"]["lr"] / 10
+            run = write_finished_run(grid.outputs, cell.config, make_rows([accuracy]), {})
+            change_record(run, result__final_val_accuracy=accuracy)
+        if len(to_do) == 3:
+            change_record(run, status="failed", error="no memory", result=None)
+
+    monkeypatch.setattr(sweep, "_launch", train)
+    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    for code, statuses in ((1, {"completed", "failed"}), (0, {"completed"}), (0, {"completed"})):
+        document = document_in(call(*TUNE)[1])
+        assert document["exit_code"] == code and len(document["runs"]) == 12
+        assert {run["status"] for run in document["runs"]} == statuses
+
+
+def test_a_run_has_its_optimizer_and_its_arm(call, monkeypatch):
+    def train(grid, to_do, *others):
+        for cell in to_do:
+            write_finished_run(grid.outputs, cell.config, make_rows([0.5]), {})
+
+    monkeypatch.setattr(sweep, "_launch", train)
+    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    arms = ("--arm", "usual: optimizer=sgd", "--arm", "high: optimizer=sgd optimizer.lr=1")
+    document = document_in(call("-m", "dataset=digits", "epochs=1", *arms, "--json")[1])
+    assert [(run["optimizer"], run["arm"]) for run in document["runs"]] == [("sgd", "usual"), ("sgd", "high")]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What a run shows: a bar on a terminal, a line an epoch elsewhere, nothing inside a sweep."""
+"""What a run shows: a bar on a terminal, one line per epoch elsewhere, nothing inside a sweep."""
 
 import contextlib
 import itertools

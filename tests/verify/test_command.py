@@ -4,6 +4,7 @@ import json
 
 import pytest
 from conftest import REPOSITORY, TINY, run_module
+from json_schema import check
 from made_folder import make_folder, rename_content
 from made_runs import change_record
 
@@ -24,6 +25,7 @@ def test_an_honest_folder_is_0_and_a_forged_one_1(tmp_path, capsys):
     assert end == "6 runs: 1 problem"
     assert main([str(tmp_path), "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
+    check("verify", document)
     assert (document["holds"], document["runs"], document["sample"]) == (False, 6, None)
     assert [one["where"] for one in document["findings"] if one["problem"]] == [str(runs["sgd1"])]
 

@@ -1,12 +1,15 @@
 """A drawn run is trained by its own configuration and judged; what can't be trained is said."""
 
+import json
 import shutil
 
 import pytest
+from json_schema import check
 from made_folder import CODE, rewrite, write_composed
 from made_runs import change_record
 
 from sweeper.verify import repeat as module
+from sweeper.verify.command import main
 from sweeper.verify.folder import read_folder
 
 SGD, LION = (["optimizer=sgd"], ["optimizer=lion"])
@@ -60,6 +63,20 @@ def test_each_drawn_run_is_judged_by_its_task_without_itself(theirs, tmp_path, t
     assert found["sgd-seed1"] == "agrees" and any("equal to the bit" in line for line in lines)
     assert found["sgd-seed2"] == "agrees" and any("two seeds lie within" in line for line in lines)
     assert {"device=cpu", "device.threads=1", "optimizer=sgd"} <= set(asked[0]) | set(asked[1]) | set(asked[2])
+
+
+def test_json_has_the_sample_that_was_drawn(theirs, tmp_path, trained, capsys):
+    trained(0.80)
+    command = [str(theirs), "--sample", "4", "--into", str(tmp_path / "here"), "device=cpu", "--json"]
+    main(command)
+    document = json.loads(capsys.readouterr().out)
+    check("verify", document)
+    assert len(document["sample"]["runs"]) == 4 and document["sample"]["key"]
+    trained(None, 2)
+    main([*command[:3], "--json"])
+    document = json.loads(capsys.readouterr().out)
+    check("verify", document)
+    assert {one["verdict"] for one in document["sample"]["runs"]} == {"not judged"} and not document["holds"]
 
 
 def test_one_whose_accuracy_was_raised_does_not_widen_its_own_band(theirs, tmp_path, trained):

@@ -5,6 +5,7 @@ from made_folder import LOADER, make_folder, make_trial
 from made_runs import make_run
 
 from sweeper.choose.choice import choose
+from sweeper.runs.arms import record_arms
 from sweeper.verify.folder import read_folder
 from sweeper.verify.selection import check_selection
 
@@ -24,6 +25,17 @@ def test_an_optimizer_that_was_not_searched_may_have_any_seed_and_value(tmp_path
     make_folder(tmp_path)
     make_run(tmp_path, optimizer="lion", seed=101, accuracy=0.8, dataset__loader=LOADER)
     assert problems(tmp_path) == []
+
+
+def test_arms_are_compared_with_the_search_of_their_optimizer(tmp_path):
+    runs = make_folder(tmp_path)
+    runs |= {"sgd101": make_run(tmp_path, seed=101, accuracy=0.9, dataset__loader=LOADER)}
+    high = [make_run(tmp_path, seed=seed, accuracy=0.8, dataset__loader=LOADER, optimizer__lr=0.03) for seed in (1, 2)]
+    arms = {"baseline": [runs["sgd1"], runs["sgd2"], runs["sgd101"]], "low": high}
+    record_arms(tmp_path, [arms], [run for of in arms.values() for run in of])
+    reused, other = problems(tmp_path)
+    assert reused.startswith("seed 101 served the search (")
+    assert other == "has lr=0.03, the search's validation images chose lr=0.1"
 
 
 def test_another_models_search_is_none_of_this_comparison(tmp_path):

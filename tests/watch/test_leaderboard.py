@@ -1,4 +1,4 @@
-"""A row an optimizer and task, the best first; nothing is averaged that isn't of one setting."""
+"""One row per optimizer and task, the best first; nothing is averaged that isn't of one setting."""
 
 import io
 
@@ -10,9 +10,18 @@ from sweeper.watch.leaderboard import group_runs, leaderboard
 from sweeper.watch.overview import Sighting
 
 
-def run(name: str, status: str = "completed", accuracy: float | None = None, epochs: int = 10, rate=None) -> Sighting:
-    seen = Sighting(f"{name}-0123abcd", Status(status), test_accuracy=accuracy, epochs=epochs)
-    seen.settings["noise_rate"] = rate
+def run(
+    name: str,
+    status: str = "completed",
+    accuracy: float | None = None,
+    epochs: int = 10,
+    rate=None,
+    val=None,
+    **settings,
+) -> Sighting:
+    """Its record's settings, as far as they are given; none before it has begun."""
+    seen = Sighting(f"{name}-0123abcd", Status(status), test_accuracy=accuracy, epochs=epochs, val_accuracy=val)
+    seen.settings |= {"noise_rate": rate, **settings}
     return seen
 
 
@@ -38,19 +47,52 @@ def test_before_the_first_has_finished_the_running_ones_count():
     ]
 
 
-def test_of_several_settings_the_best_is_shown_and_says_so():
-    tuned = [run("d-m/sgd-seed1", accuracy=accuracy) for accuracy in (0.5, 0.9, 0.7)]
-    assert shown(tuned) == [["sgd", "●●●", "best", "90.00", "%"]]
+def test_of_several_settings_the_best_by_validation_is_shown_and_says_so():
+    """Test accuracy chooses nothing: the setting with 90 % on test images is the worst here."""
+    tuned = [run("d-m/sgd-seed1", accuracy=test, val=val) for test, val in ((0.5, 0.8), (0.9, 0.6), (0.7, 0.7))]
+    assert shown(tuned) == [["sgd", "●●●", "best", "80.00", "%", "val"]]
+    other = [run("d-m/lion-seed1", accuracy=0.1, val=0.9), run("d-m/lion-seed2", accuracy=0.1, val=0.8)]
+    assert shown([*tuned, *other])[0] == ["lion", "●●", "85.00", "%", "val"]
+    assert shown([run("d-m/sgd-seed1", accuracy=accuracy) for accuracy in (0.5, 0.9)]) == [["sgd", "●●"]]
 
 
 def test_tasks_are_never_ranked_among_each_other():
-    runs = [run("d-m/sgd-symmetric-seed1", accuracy=0.9), run("d-m/sgd-seed1", accuracy=0.8)]
-    runs += [run("d-m/lion-symmetric-seed1", accuracy=0.95), run("d-m/lion-seed1", accuracy=0.7)]
-    assert [row[0] for row in shown(runs)] == ["sgd", "lion", "lion-symmetric", "sgd-symmetric"]
+    noisy, clean = {"noise": "symmetric"}, {"noise": "none"}
+    runs = [
+        run(f"d-m/{o}-symmetric-seed1", accuracy=a, optimizer=o, **noisy) for o, a in (("sgd", 0.9), ("lion", 0.95))
+    ]
+    runs += [run(f"d-m/{o}-seed1", accuracy=a, optimizer=o, **clean) for o, a in (("sgd", 0.8), ("lion", 0.7))]
+    assert [" ".join(row[:-2]) for row in shown(runs)] == ["sgd ●", "lion ●", "lion, symmetric ●", "sgd, symmetric ●"]
+    waiting = run("d-m/sgd-symmetric-seed2", "waiting")
+    assert [row[2] for row in shown([*runs, waiting]) if row[0] == "sgd,"] == ["●○"]
     runs = [run("d-m/sgd-seed1", accuracy=0.8), run("d-m/sgd-seed1", accuracy=0.9, epochs=20)]
     assert [row[:3] for row in shown(runs)] == [["d-m", "10", "sgd"], ["d-m", "20", "sgd"]]
-    rates = [run("d-m/sgd-symmetric-seed1", accuracy=accuracy, rate=1 - accuracy) for accuracy in (0.8, 0.9)]
-    assert shown(rates) == [["sgd-symmetric", "●●"]]
+    rates = [run(f"d-m/sgd-symmetric-seed{s}", accuracy=0.8, rate=s / 10, optimizer="sgd", **noisy) for s in (1, 2)]
+    assert shown(rates) == [["sgd,", "symmetric", "●●"]]
+
+
+def test_an_arm_under_several_noises_is_a_row_of_each():
+    runs = [
+        run(f"d-m/sgd{f'-{noise}' * (rate > 0)}-seed{seed}", accuracy=0.9 - rate + lr, rate=rate, noise=noise)
+        for noise, rate in (("none", 0.0), ("symmetric", 0.4))
+        for lr in (0.0, 0.05)
+        for seed in (1, 2)
+    ]
+    for seen, arm in zip(runs, ["plain", "plain", "lr-high", "lr-high"] * 2, strict=True):
+        seen.settings |= {"arm": arm, "optimizer": "sgd"}
+    assert [" ".join(row) for row in shown(runs)] == [
+        "lr-high ●● 95.00 %",
+        "plain ●● 90.00 %",
+        "lr-high, symmetric ●● 55.00 %",
+        "plain, symmetric ●● 50.00 %",
+    ]
+
+
+def test_names_with_hyphens_are_no_noise():
+    runs = [run("d-m/my-sgd-seed1", accuracy=0.9, optimizer="my-sgd", noise="none")]
+    runs += [run("d-m/my-sgd-seed2", "waiting"), run("d-m/my-lion-seed1", "waiting")]
+    assert shown(runs) == [["my-sgd", "●○", "90.00", "%"], ["my-lion", "○"]]
+    assert [(row.label, row.noise) for row in group_runs(runs)] == [("my-sgd", ""), ("my-lion", "")]
 
 
 @pytest.mark.parametrize(("count", "words"), [(12, "●" * 12), (13, "13 of 13")])

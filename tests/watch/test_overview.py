@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+from made_folder import make_trial
 from made_runs import make_config, make_rows, make_run
 
 from sweeper.runs.arms import record_arms
@@ -58,6 +59,16 @@ def test_every_status_in_the_order_of_what_needs_a_look(tmp_path):
     assert (failed.error, failed.settings["optimizer"], failed.settings["seed"]) == ("why", "sgd", 3)
     assert overview.counts() == dict.fromkeys([run.status for run in overview.runs], 1)
     assert not overview.sweeping
+
+
+def test_where_images_are_held_out_a_run_has_their_accuracy(tmp_path):
+    make_trial(tmp_path, 0.1, 0.8)
+    directory = begin_run(tmp_path, [0.25], seed=5)
+    RunDirectory(directory).write_metrics([row | {"val_accuracy": 0.3} for row in make_rows([0.25])])
+    make_run(tmp_path, seed=6)
+    with Lock(directory / "run.lock"):
+        seen = {run.settings["seed"]: (run.test_accuracy, run.val_accuracy) for run in look(tmp_path).runs}
+    assert seen == {101: (0.8, 0.79), 5: (0.25, 0.3), 6: (0.9, None)}
 
 
 def test_time_left_by_what_an_epoch_took_with_its_evaluation(tmp_path):
