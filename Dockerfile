@@ -8,6 +8,7 @@ FROM python:3.12-slim
 WORKDIR /build
 COPY pyproject.toml README.md LICENSE ./
 COPY conf conf
+COPY docs/schemas docs/schemas
 COPY hydra_plugins hydra_plugins
 COPY sweeper sweeper
 RUN pip install --no-cache-dir . && rm -rf /build/*
