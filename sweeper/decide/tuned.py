@@ -191,9 +191,8 @@ def describe_tuning(tunings: Sequence[Tuning], asked: Arms) -> str:
 
 
 def _is_fixed(word: str) -> bool:
-    """Whether an override is of what the preset fixes, so that every newcomer is tuned alike; more extensions are not."""
-    key = _key(word)
-    return key in _OF_THE_TUNING or (key.startswith("hydra.sweeper") and key != "hydra.sweeper.extensions")
+    """Whether an override is of what the preset fixes, so that every newcomer is tuned alike."""
+    return _key(word) in _OF_THE_TUNING or _key(word).startswith(("hydra.sweeper", "hydra/sweeper"))
 
 
 def _key(word: str) -> str:
