@@ -146,16 +146,18 @@ def tune(tuning: Tuning) -> int:
     """Train what is missing of a tuning. Returns 0 when its choice is made, else the exit code of what stopped.
 
     A choice on the edge of the grid extends the grid, so both commands alternate until the choice trains nothing new.
+    A grid of one axis is confirmed once: had most of its few settings more seeds, records wouldn't say which chose.
     """
+    once = len(tuning.axes) == 1
     train = [sys.executable, "-m", "sweeper.train", *tuning.words]
     choose = [sys.executable, "-m", "sweeper.choose", str(tuning.folder), *tuning.placing, "--confirm", str(BEST)]
     while True:
-        if code := run(train):
+        if not (once and _is_confirmed(tuning)) and (code := run(train)):
             return code
         before = _count_finished(tuning.folder)
         if code := run(choose):
             return code
-        if _count_finished(tuning.folder) == before:
+        if once or _count_finished(tuning.folder) == before:
             return 0
 
 
@@ -197,6 +199,12 @@ def _is_fixed(word: str) -> bool:
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
+
+
+def _is_confirmed(tuning: Tuning) -> bool:
+    """Whether any of the best was begun again."""
+    seeds = confirming_seeds(tuning.seeds)
+    return any(True for seed in seeds for _ in tuning.folder.glob(f"*/*-seed{seed}-*/{RUN_FILE}"))
 
 
 def _count_finished(folder: Path) -> int:
