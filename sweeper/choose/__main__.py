@@ -3,9 +3,11 @@
 import sys
 
 from sweeper.system.command import run_command
+from sweeper.system.parent import end_with_command
 
 
 def main() -> int:
+    end_with_command()
     return run_command("sweeper.choose.command")
 
 

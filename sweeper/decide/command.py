@@ -18,10 +18,11 @@ from sweeper.system.terminal import say
 
 if TYPE_CHECKING:
     from sweeper.decide.arms import Arms
+    from sweeper.decide.tuned import Tuning
 
 HELP = """\
 usage: {name} --arm "NAME: OVERRIDES" --arm "NAME: OVERRIDES" … [options] [overrides of sweeper.train]
-       {name} against=FIELD optimizer=NAME [options] [overrides of sweeper.train]
+       {name} against=FIELD optimizer=NAME [tune=true] [options] [overrides of sweeper.train]
 
 Trains arms, seed by seed, until each pair of them is decided: different, or equivalent within a margin. The looks are
 fixed beforehand, and the chance of any wrong difference, over all looks and pairs, is at most the level. Against a
@@ -29,6 +30,7 @@ field of finished runs only the newcomer is trained, as the field was, and compa
 
   --arm "NAME: OVERRIDES"  two or more; or arms=NAME, a file: docs/how-to/arms.md
   against=FIELD            study, or a folder of runs: its data, recipe and seeds are taken over
+  tune=true                first tune the newcomer by experiment=tune, then compare the setting that is chosen
   --margin POINTS          of equivalence, in percentage points; without it no pair is called equivalent
   --level SHARE            highest chance of any wrong difference (default: 0.05)
   --looks N,N,…            seeds at each look (default: 3,5,8,12,20; against a field once, at all of its seeds)
@@ -55,7 +57,9 @@ def _decide(arguments: list[str]) -> int:
         return 0
     from sweeper.decide.circumstances import check_data, describe_differences
     from sweeper.decide.judge import judge
+    from sweeper.decide.newcomer import read_newcomers
     from sweeper.decide.record import check_looks, check_recorded, content, show, write
+    from sweeper.decide.tuned import describe_tuning, tune_all
     from sweeper.decide.words import answer, describe_look
     from sweeper.system.child import run
 
@@ -63,12 +67,20 @@ def _decide(arguments: list[str]) -> int:
     words = [word for word in words if word not in ("-m", "--multirun")]
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()
-    asked, rule = _read(own, words)
+    asked, rule, tunings, words = _read(own, words)
     field = asked.field.words() if asked.field else None
-    recorded = check_recorded(asked.outputs, rule, asked.runs(), field)
+    tuned = {tuning.name: tuning.plan(asked.outputs) for tuning in tunings}
+    recorded = check_recorded(asked.outputs, rule, None if tunings else asked.runs(), field, tuned)
     say(f"rule: {rule.words()}")
     if field:
         say(field)
+    if tunings:
+        assert asked.field is not None
+        if ended := tune_all(tunings, asked, tuned):
+            return ended
+        values = {name: one["values"] for name, one in tuned.items()}
+        asked = read_newcomers(words, asked.field, rule.looks[-1], values)
+        recorded = check_recorded(asked.outputs, rule, asked.runs(), field, tuned)
     told, code, ended_by, changed = 0, 0, "", False
     while True:
         decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
@@ -80,7 +92,7 @@ def _decide(arguments: list[str]) -> int:
         told = len(decision.looks)
         if told:
             said = answer(decision, rule)
-            changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field))
+            changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field, tuned))
         if not decision.waits:
             break
         if within is not None and time.monotonic() - began >= within:
@@ -92,28 +104,32 @@ def _decide(arguments: list[str]) -> int:
         code = max(code, ended)
         if missing := asked.missing(decision.waits, decision.next_seeds):
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
-    said = " ".join(filter(None, (answer(decision, rule, ended_by), describe_differences(asked))))
+    sentences = (answer(decision, rule, ended_by), describe_tuning(tunings, asked), describe_differences(asked))
+    said = " ".join(filter(None, sentences))
     if told:
-        changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field))
+        changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field, tuned))
     if changed:
         show(asked.outputs)
     say(said)
     return code
 
 
-def _read(own: dict[str, str], words: list[str]) -> tuple["Arms", Rule]:
-    """What is decided, and the rule, which of a field depends on its seeds."""
+def _read(own: dict[str, str], words: list[str]) -> tuple["Arms", Rule, list["Tuning"], list[str]]:
+    """What is decided; the rule, which of a field depends on its seeds; the tunings that come first; the words left."""
     from sweeper.decide.arms import read_arms, read_words
     from sweeper.decide.field import read_field, take_field
     from sweeper.decide.newcomer import read_newcomers
+    from sweeper.decide.tuned import plan_tunings, take_tune
 
     against, words = take_field(words)
-    if any(word.lstrip("+").startswith("tune=") for word in words):
-        raise BadInput("tune=: decide doesn't tune; experiment=tune and sweeper.choose do, give it what they chose")
+    tune, words = take_tune(words)
     if against is None:
+        if tune:
+            raise BadInput("tune=true: is for a newcomer, with against=FIELD; tune arms before, by experiment=tune")
         rule = read_rule(own)
-        return read_arms(words, rule.looks[-1]), rule
+        return read_arms(words, rule.looks[-1]), rule, [], words
     asked = read_words(words)
     field = read_field(against, asked.overrides, asked.config_dir)
     rule = read_rule(own, len(field.seeds))
-    return read_newcomers(words, field, rule.looks[-1]), rule
+    newcomers = read_newcomers(words, field, rule.looks[-1], untuned=tune)
+    return newcomers, rule, plan_tunings(newcomers, field) if tune else [], words

@@ -1,12 +1,13 @@
 """Newcomers to a published field: their runs follow the field's protocol, and vary in what is the optimizer's own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.grouping import plain
 from sweeper.aggregate.task_config import own_schedules
+from sweeper.config.arms import read_flags, take_files
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
 from sweeper.decide.arms import Arms, as_flags, cells_of, check_distinct, compose, read_words, shared_words
@@ -18,17 +19,28 @@ from sweeper.system.errors import BadInput
 _OWN = ("optimizer", "seed", "schedule")
 
 
-def read_newcomers(words: Sequence[str], field: Field, most: int) -> Arms:
+def read_newcomers(
+    words: Sequence[str],
+    field: Field,
+    most: int,
+    chosen: Mapping[str, Mapping[str, float]] | None = None,
+    untuned: bool = False,
+) -> Arms:
     """The newcomers of a command line: its arms or, without any, the optimizer that it names.
 
     Args:
         most: seeds at the last look, of the field's.
+        chosen: of each newcomer the values that its tuning chose, in place of those that are typed.
+        untuned: their values are still to be chosen, so they may be the field's.
 
     Raises:
         BadInput: a newcomer isn't one setting, is one of the field's, or departs from its protocol; or the field's
             recipe can't be trained here.
     """
     asked = read_words(words)
+    if chosen and not asked.arm and not take_files(asked.overrides)[0]:
+        words = _with_values(words, next(iter(chosen.values())))
+        asked = read_words(words)
     given = {word.partition("=")[0] for word in asked.overrides}
     arms = bool(asked.arm) or any(word.lstrip("+").startswith("arms=") for word in asked.overrides)
     if not arms and "optimizer" not in given:
@@ -41,6 +53,9 @@ def read_newcomers(words: Sequence[str], field: Field, most: int) -> Arms:
     folders = [Path(asked.config_dir)] if asked.config_dir else []
     brings = {name: cell.config["optimizer"]["name"] in own_schedules(*folders) for name, cell in _first(alone).items()}
     flags = {name: " ".join([flag, *([] if brings[name] else schedule)]) for name, flag in as_flags(alone).items()}
+    if chosen:
+        for name, flag in flags.items():
+            flags[name] = " ".join(_with_values(read_flags([f"{name}: {flag}"])[0].overrides, chosen[name]))
     common = [*recipe, *shared_words(asked)]
     if not flags and not any(brings.values()):
         common += [word for word in schedule if word not in common]
@@ -49,12 +64,20 @@ def read_newcomers(words: Sequence[str], field: Field, most: int) -> Arms:
     if grid.outputs.resolve().is_relative_to(field.folder.resolve()):
         raise BadInput(f"outputs={grid.outputs}: the field's runs lie there; choose another folder for the newcomer's")
     found = _named(grid, seeds, field)
-    own = {name: brings.get(name, any(brings.values())) for name in found}
+    schedules = {name: brings.get(name, any(brings.values())) for name in found}
     for name, by_seed in found.items():
-        _check_protocol(name if flags else "", by_seed[seeds[0]], field, own[name], {*given, *_keys(grid, name)})
-        _check_new(name, by_seed[seeds[0]], field)
+        _check_protocol(name if flags else "", by_seed[seeds[0]], field, schedules[name], {*given, *_keys(grid, name)})
+        if not untuned:
+            _check_new(name, by_seed[seeds[0]], field)
     check_distinct({name: by_seed[seeds[0]] for name, by_seed in found.items()})
     return Arms(grid.outputs, found, flags, common, seeds, field)
+
+
+def _with_values(words: Sequence[str], values: Mapping[str, float]) -> list[str]:
+    """The words with an optimizer's values instead of those that are typed."""
+    names = [f"optimizer.{name}" for name in values]
+    others = [word for word in words if word.partition("=")[0].lstrip("+") not in names]
+    return [*others, *(f"{name}={value!r}" for name, value in zip(names, values.values(), strict=True))]
 
 
 def _words(config: dict[str, Any], given: set[str], field: Field) -> list[str]:

@@ -17,7 +17,12 @@ VERSION = 1
 
 
 def content(
-    rule: Rule, arms: dict[str, list[str]], decision: Decision, answer: str, field: str | None = None
+    rule: Rule,
+    arms: dict[str, list[str]],
+    decision: Decision,
+    answer: str,
+    field: str | None = None,
+    tuned: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the file holds.
 
@@ -25,11 +30,14 @@ def content(
         arms: for each its runs' directories by seed, below the folder of all runs; of a field's optimizer below the
             field's.
         field: in words.
+        tuned: of each newcomer that was tuned first the folder of these `runs`, the `rule`, the `values` and how they
+            were `chosen`.
     """
     return {
         "version": VERSION,
         "rule": rule.as_json(),
         **({"field": field} if field else {}),
+        **({"tuned": tuned} if tuned else {}),
         "arms": arms,
         "looks": [look.as_json() for look in decision.looks],
         "undecided": sorted(sorted(pair) for pair in decision.open),
@@ -39,9 +47,17 @@ def content(
 
 
 def check_recorded(
-    outputs: Path, rule: Rule, arms: dict[str, list[str]], field: str | None = None
+    outputs: Path,
+    rule: Rule,
+    arms: dict[str, list[str]] | None,
+    field: str | None = None,
+    tuned: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The looks recorded already; none if there is no decision yet.
+
+    Args:
+        arms: None while the newcomers' values are still to be tuned.
+        tuned: as in the file or, with no arms, as far as it is known before.
 
     Raises:
         BadInput: the folder has a decision by another rule or of other arms, or one that can't be read.
@@ -50,18 +66,21 @@ def check_recorded(
     try:
         found: Any = json.loads(read_file(path, RECORD_BYTES))
         recorded, looks, own = found["rule"], found["looks"], found["arms"]
+        then = found.get("tuned") or {}
+        if arms is None:
+            then = {name: {key: one[key] for key in ("runs", "rule")} for name, one in then.items()}
         if not isinstance(looks, list):
             raise TypeError(looks)
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(
             f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
             "another folder: outputs=DIR"
         )
-    if own != arms or found.get("field") != field:
+    if (arms is not None and own != arms) or found.get("field") != field or then != (tuned or {}):
         raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     return looks
 

@@ -23,7 +23,7 @@ class ShownDecision:
 
     Attributes:
         answer: the sentence of the end.
-        rule: in a sentence each, and the field, if there is one.
+        rule: in a sentence each, and the field and the tunings, if there are any.
         looks: a line for each look at each pair.
     """
 
@@ -53,7 +53,12 @@ def _rule(found: dict[str, Any]) -> list[str]:
         f"Looks at {', '.join(f'{seeds:d}' for seeds in rule['looks'])} seeds, fixed before the first run. "
         f"The error of all looks and pairs together is at most {100 * rule['level']:g} %.{margin}"
     ]
-    return [*said, f"Compared with finished runs: {printable(found['field'])}."] if "field" in found else said
+    if "field" in found:
+        said.append(f"Compared with finished runs: {printable(found['field'])}.")
+    for name, tuned in found.get("tuned", {}).items():
+        values = ", ".join(f"{option} {value:g}" for option, value in tuned["values"].items())
+        said.append(printable(f"{name}: {tuned['rule']}. Chosen: {values}; {tuned['chosen']}."))
+    return said
 
 
 def _looks(looks: list[dict[str, Any]]) -> PageTable:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from conftest import run_module
 
+import sweeper.choose.__main__ as module
 from sweeper.choose.command import main
 
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=1", "device=cpu", "device.threads=1")
@@ -17,6 +18,15 @@ TUNE = ("experiment=tune", "optimizer=sgd,muon", "lr_factor=0.03162,0.1,0.3162",
 def test_overrides_are_for_the_confirmation(capsys):
     assert main(["device=cpu"]) == 2
     assert capsys.readouterr().err == "error: device=cpu: overrides are for the runs of --confirm N\n"
+
+
+def test_a_confirmation_ends_with_the_command_that_asked_for_it(monkeypatch):
+    """As `sweeper.decide`, which may be killed while the best are run again."""
+    said = []
+    monkeypatch.setattr(module, "end_with_command", lambda: said.append("bound"))
+    monkeypatch.setattr(module, "run_command", said.append)
+    module.main()
+    assert said == ["bound", "sweeper.choose.command"]
 
 
 @pytest.mark.slow

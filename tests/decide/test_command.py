@@ -95,5 +95,7 @@ def test_bad_input_is_refused_in_a_line(capsys):
     assert capsys.readouterr().err == "error: --margin 0: must be a number of percentage points above 0, e.g. 0.2\n"
     assert main([*RUN]) == 2
     assert capsys.readouterr().err.startswith("error: a decision needs two arms or more")
-    assert main(["tune=true", "optimizer=lion", "against=study"]) == 2
-    assert capsys.readouterr().err.startswith("error: tune=: decide doesn't tune; experiment=tune and sweeper.choose")
+    assert main(["tune=true", *FLAGS, *RUN]) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: tune=true: is for a newcomer, with against=FIELD; tune arms before"
+    )

@@ -45,6 +45,22 @@ def test_another_question_or_rule_is_refused_in_a_line(begun, rule, arms, told):
         check_recorded(begun[0], rule, arms)
 
 
+def test_another_tuning_is_refused_before_it_begins(begun):
+    folder, decision = begun
+    plan = {"runs": "../tuning/a", "rule": "tuned first"}
+    with pytest.raises(BadInput, match="is about other arms"):
+        check_recorded(folder, RULE, None, None, {"a": plan})
+    tuned = {"a": plan | {"values": {"lr": 0.1}, "chosen": "90 %"}}
+    write(folder, content(RULE, ARMS, decision, "Undecided.", None, tuned))
+    assert check_recorded(folder, RULE, None, None, {"a": plan}) and check_recorded(folder, RULE, ARMS, None, tuned)
+    for arms, other in ((None, {"a": plan | {"rule": "other"}}), (None, {"b": plan}), (ARMS, None)):
+        with pytest.raises(BadInput, match="is about other arms"):
+            check_recorded(folder, RULE, arms, None, other)
+    write(folder, content(RULE, ARMS, decision, "Undecided.") | {"tuned": [3]})
+    with pytest.raises(BadInput, match="isn't a decision's file"):
+        check_recorded(folder, RULE, None, None, {"a": plan})
+
+
 def test_a_look_that_was_edited_is_told(begun):
     folder, decision = begun
     document = json.loads((folder / "decision.json").read_text())
@@ -54,7 +70,16 @@ def test_a_look_that_was_edited_is_told(begun):
         check_looks(folder, check_recorded(folder, RULE, ARMS), decision)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rule": 1, "looks": 2, "arms": {}}', "{" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"rule": 1, "looks": 2, "arms": {}}',
+        "{" * 100_000,
+    ],
+)
 def test_a_file_that_is_no_decision_is_told(tmp_path, text):
     (tmp_path / "decision.json").write_text(text)
     with pytest.raises(BadInput, match=r"decision\.json: isn't a decision's file; move it away"):

@@ -32,6 +32,12 @@ def test_its_looks_and_rule_are_read(decided):
     assert [cell.text for cell in line.cells] == ["1", "2", "a", "b", "1", "+10.00", "–", "open"]
 
 
+def test_a_tuning_is_told(decided):
+    tuned = {"a": {"runs": "../t", "rule": "tuned first", "values": {"lr": 1e-3}, "chosen": "90 %, of 9 trials"}}
+    write(decided, json.loads((decided / "decision.json").read_text()) | {"tuned": tuned})
+    assert read_decisions([decided])[0].rule[2] == "a: tuned first. Chosen: lr 0.001; 90 %, of 9 trials."
+
+
 def test_the_page_has_the_section(decided, capsys):
     make_run(decided)
     assert main([str(decided)]) == 0
