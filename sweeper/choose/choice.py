@@ -12,6 +12,7 @@ from sweeper.aggregate.search import (
     confirmed_accuracies,
     is_done,
     is_pruned,
+    searched_accuracy,
     searched_options,
     searched_values,
     searches,
@@ -157,7 +158,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
         tried = tried_settings(task, setting.optimizer)
         pruned, done = sum(map(is_pruned, tried)), sum(map(is_done, tried))
         some = f"{done} of " if done < len(tried) else ""
-        accuracy, how = validation_accuracy(setting), "the best"
+        accuracy, how = searched_accuracy(setting), "the best"
         if confirmed := confirmed_accuracies(task, setting.optimizer):
             accuracy = confirmed[setting.label]
             seeds = " and ".join(map(str, sorted(task.confirmed_by[setting.optimizer])))
