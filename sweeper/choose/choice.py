@@ -26,6 +26,7 @@ from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
 from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
 from sweeper.config.preset import check_values, files_to_remove, known_names, preset_files, to_yaml
 from sweeper.config.schema import PRECISIONS
+from sweeper.config.tuned import recipe_hash
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
@@ -102,7 +103,10 @@ def _preset(
         searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
         searched |= _values(setting, options)
         values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
-    settings = {optimizer: own | {"tuned": _fact(task, folder, own)} for optimizer, own in values.items()}
+    recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
+    settings = {
+        optimizer: own | {"tuned": _fact(task, folder, own, recipes[optimizer])} for optimizer, own in values.items()
+    }
     optimizers = ",".join(map(as_word, settings))
     comparison = {
         "epochs": task.config["epochs"],
@@ -113,11 +117,11 @@ def _preset(
     return files, files_to_remove(folder, name, files, replace)
 
 
-def _fact(task: Task, folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+def _fact(task: Task, folder: Path, values: dict[str, Any], recipe: str) -> dict[str, Any]:
     """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
     choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
     known = {group: name for group, name in choices.items() if name in known_names(folder, group)}
-    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "values": values}
+    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, "values": values}
 
 
 def _command(task: Task, folder: Path, name: str) -> str:
