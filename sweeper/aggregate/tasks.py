@@ -11,7 +11,7 @@ from sweeper.aggregate.grouping import TaskRuns, group_runs, plain, tuned_at
 from sweeper.aggregate.labels import BY_ARM, length_words, method_names, setting_labels, texts
 from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.summary import summary_row
+from sweeper.aggregate.summary import confirmations, summary_row
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
@@ -105,7 +105,8 @@ def _task(found: TaskRuns) -> Task:
     arms = [found.arms.get(text) for text in found.runs]
     methods = method_names(arms, optimizers)
     labels = setting_labels(methods, own)
-    rows = [summary_row(runs, arm=arm) for runs, arm in zip(found.runs.values(), arms, strict=True)]
+    seeds = confirmations(found)
+    rows = [summary_row(runs, arm=found.arms.get(text), seeds=seeds[text]) for text, runs in found.runs.items()]
     settings = [Setting(*each) for each in zip(labels, methods, arms, found.runs.values(), rows, configs, strict=True)]
     settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
     task = Task(found.label, found.config, settings, found.tuned)

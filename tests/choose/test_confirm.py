@@ -6,7 +6,10 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.search import chosen_settings, confirmed_accuracies
+from sweeper.aggregate.summary import summarize
+from sweeper.aggregate.tables import show
 from sweeper.aggregate.tasks import group_tasks
+from sweeper.aggregate.verdict import answer_sweep
 from sweeper.choose import confirm as module
 from sweeper.choose.choice import choose
 from sweeper.choose.confirm import best_settings, confirm, fresh_seeds
@@ -57,6 +60,18 @@ def test_the_fresh_seeds_alone_choose(task, tmp_path):
     told = choose([str(tmp_path)])
     assert "sgd:  # 86.00 %, with seeds 102 and 103, the best of 2 run again, of 9 trials" in told
     assert "; 2 run again with seeds 102, 103: 86.00 %, 80.00 %; chosen: " in told
+
+
+def test_tables_and_the_closing_line_agree_with_the_choice(task, tmp_path):
+    """By the fresh seeds; the mean over all would set 0.2 first."""
+    found = task(((0.2, 0.80), (0.3, 0.83)))
+    said = answer_sweep(found)
+    assert said == "Best by validation accuracy: sgd, lr 0.1, weight_decay 0.3 with 83.00 ± 0.00 % (n = 2)."
+    rows = summarize(read_results([tmp_path]).runs).rows
+    assert [row["weight_decay"] for row in rows[:2]] == [0.3, 0.2] and rows[0]["n"] == 3
+    assert rows[2]["final_val_accuracy_mean"] > rows[0]["final_val_accuracy_mean"]  # of the search's own seed
+    shown = show(summarize(read_results([tmp_path]).runs)).blocks[0].rows
+    assert shown[0][-1] == "83.00 ± 0.00 % (n = 2)" and shown[2][-1].endswith("(n = 1)")
 
 
 def test_a_search_of_several_seeds_that_was_stopped_is_no_confirmation(tmp_path):
