@@ -1,5 +1,6 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
 from sweeper.system.text import printable, shortened
 
-FRESH = "1,2,3,4,5"  # seeds of the comparison: neither the search's nor the confirmation's
+COMPARED = 5  # seeds of the comparison
 
 
 def choose(
@@ -111,10 +112,16 @@ def _preset(
     comparison = {
         "epochs": task.config["epochs"],
         "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": FRESH, "optimizer": optimizers}}},
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
     }
     files = preset_files(folder, name, settings, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
+
+
+def _unused_seeds(task: Task) -> str:
+    """The first seeds that neither the search nor a confirmation has."""
+    used = {run.values["seed"] for run in task.runs()}
+    return ",".join(map(str, itertools.islice((seed for seed in itertools.count(1) if seed not in used), COMPARED)))
 
 
 def _fact(task: Task, folder: Path, values: dict[str, Any], recipe: str) -> dict[str, Any]:
