@@ -1,26 +1,33 @@
-"""The seeds with which a search's best settings were run again; these alone choose, since the search's own flatters."""
+"""The runs with which a search's best settings were run again; these alone choose, since the search's own flatter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from sweeper.runs.rows import Run
 
 
-def confirmation_seeds(settings: Sequence[frozenset[int]]) -> frozenset[int]:
-    """The seeds that at least two settings of an optimizer have beyond those that all have; none without confirmation.
-
-    At most half of the settings have them, of three two: a seed that most have is one of the search, which lacks runs.
+def confirmation_seeds(settings: Iterable[Sequence[Run]]) -> frozenset[int]:
+    """The seeds of an optimizer's confirmation; none unless two of its settings have finished runs with all of them.
 
     Args:
-        settings: the seeds of each setting's finished runs.
-
-    >>> sorted(confirmation_seeds([frozenset({101}), frozenset({101, 102, 103}), frozenset({101, 102, 103})] * 2))
-    [102, 103]
+        settings: the runs of each setting.
     """
-    if len(settings) < 2:
-        return frozenset()
-    of_all = frozenset.intersection(*settings)
-    more = [seeds - of_all for seeds in settings if seeds - of_all]
-    if not of_all or len(more) < 2:
-        return frozenset()
-    extra = frozenset.union(*more)
-    complete = [seeds for seeds in more if seeds == extra]
-    few = 2 * len(more) <= len(settings) or len(more) < len(settings) <= 3
-    return extra if few and len(complete) >= 2 else frozenset()
+    known = list(settings)
+    seeds = frozenset(run.values["seed"] for runs in known for run in runs if run.confirms)
+    return seeds if sum(is_confirmed(runs, seeds) for runs in known) >= 2 else frozenset()
+
+
+def is_confirmed(runs: Sequence[Run], seeds: frozenset[int]) -> bool:
+    """Whether a setting has finished runs with all of a confirmation's seeds, of which there is one at least."""
+    done = {run.values["seed"] for run in runs if run.confirms and run.status.finished}
+    return bool(seeds) and seeds <= done
+
+
+def judging_runs(runs: Sequence[Run], seeds: frozenset[int]) -> list[Run]:
+    """The runs of a setting whose validation accuracy counts: those of the confirmation, else those of the search.
+
+    Args:
+        seeds: of its optimizer's confirmation; none without one.
+    """
+    if is_confirmed(runs, seeds):
+        return [run for run in runs if run.confirms]
+    return [run for run in runs if not run.confirms] or list(runs)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
+from sweeper.aggregate.confirmation import is_confirmed, judging_runs
 from sweeper.aggregate.labels import differing, texts
 from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
+from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
 
@@ -33,23 +35,24 @@ def tried_settings(task: Task, optimizer: str) -> list[Setting]:
     return [setting for setting in task.settings if setting.optimizer == optimizer]
 
 
-def validation_accuracy(setting: Setting, without: frozenset[int] = frozenset()) -> float:
-    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least.
+def validation_accuracy(setting: Setting) -> float:
+    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
+    return _mean_accuracy(setting.runs)
 
-    Args:
-        without: the seeds that don't count, such as those of a confirmation.
-    """
-    done = {r.values["seed"]: r.values["final_val_accuracy"] for r in setting.runs if r.status is Status.COMPLETED}
-    return mean([value for seed, value in done.items() if seed not in without] or list(done.values()))
+
+def searched_accuracy(setting: Setting) -> float:
+    """The same without the runs of a confirmation, if there are others."""
+    own = judging_runs(setting.runs, frozenset())
+    return _mean_accuracy(own if any(run.status is Status.COMPLETED for run in own) else setting.runs)
 
 
 def confirmed_accuracies(task: Task, optimizer: str) -> dict[str, float]:
     """The mean final validation accuracy by a confirmation's seeds alone, for the setting of each label, best first."""
     seeds = task.confirmed_by.get(optimizer, frozenset())
     found = {
-        setting.label: mean([run.values["final_val_accuracy"] for run in setting.runs if run.values["seed"] in seeds])
+        setting.label: _mean_accuracy(judging_runs(setting.runs, seeds))
         for setting in tried_settings(task, optimizer)
-        if seeds and seeds <= setting.final().keys()
+        if is_confirmed(setting.runs, seeds) and not setting.diverged()
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
@@ -74,3 +77,7 @@ def at_edge(task: Task, chosen: Setting, options: Iterable[str]) -> dict[str, st
     names = list(options)
     done = [setting for setting in tried_settings(task, chosen.optimizer) if is_done(setting)]
     return edges([searched_values(setting, names) for setting in done])[done.index(chosen)]
+
+
+def _mean_accuracy(runs: Iterable[Run]) -> float:
+    return mean([run.values["final_val_accuracy"] for run in runs if run.status is Status.COMPLETED])

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper.aggregate.grouping import group_runs
+from sweeper.aggregate.confirmation import confirmation_seeds, is_confirmed, judging_runs
+from sweeper.aggregate.grouping import TaskRuns, group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import PRECISION, is_identity
 from sweeper.runs.results import COLUMNS
@@ -75,11 +76,12 @@ def summarize(runs: Iterable[Run]) -> Summary:
     differing = _differing([group[0].values for task in tasks for group in task.runs.values()])
     blocks = []
     for task in tasks:
-        rows = (summary_row(group, differing, task.arms.get(text)) for text, group in task.runs.items())
+        seeds = confirmations(task)
+        rows = (summary_row(group, differing, task.arms.get(text), seeds[text]) for text, group in task.runs.items())
         blocks.append(Block(task.label, sorted(rows, key=_order), task.tuned))
     for block in blocks:
         if block.tuned:
-            block.rows.sort(key=lambda row: (row["n_diverged"] > 0, -(row[f"{VALIDATION}_mean"] or 0)))
+            block.rows.sort(key=_validation_order)
     return Summary(blocks, differing)
 
 
@@ -101,16 +103,38 @@ def describe_mixture(runs: Iterable[Run]) -> str:
     )
 
 
-def summary_row(group: list[Run], differing: Iterable[str] = (), arm: str | None = None) -> Row:
-    """The row of runs of one configuration, and the name of its arm if it is in one."""
+def confirmations(task: TaskRuns) -> dict[str, frozenset[int]]:
+    """For each configuration the seeds by which its optimizer or arm was confirmed."""
+    names = {text: (task.arms.get(text), group[0].values["optimizer"]) for text, group in task.runs.items()}
+    groups: dict[Any, list[list[Run]]] = {}
+    for text, group in task.runs.items():
+        groups.setdefault(names[text], []).append(group)
+    seeds = {name: confirmation_seeds(found) for name, found in groups.items()}
+    return {text: seeds[name] for text, name in names.items()}
+
+
+def summary_row(
+    group: list[Run], differing: Iterable[str] = (), arm: str | None = None, seeds: frozenset[int] = frozenset()
+) -> Row:
+    """The row of runs of one configuration.
+
+    Args:
+        arm: its name if it is in one.
+        seeds: those of its optimizer's confirmation, which give its validation accuracy.
+    """
     first = group[0].values
     statuses = [run.status for run in group]
     row = {name: first.get(name) for name in (*HEAD, *differing)}
     row |= {"n": statuses.count(Status.COMPLETED), "n_diverged": statuses.count(Status.DIVERGED)}
     row |= {"n_failed": statuses.count(Status.FAILED), "n_pruned": statuses.count(Status.PRUNED)}
     row |= {"mixed": describe_mixture(group) or None, ARM: arm, LISTS: group[0].lists}
+    judging = judging_runs(group, seeds)
+    # Two that are no columns of the file.
+    row["n_judging"] = sum(run.status is Status.COMPLETED for run in judging)
+    row["unconfirmed"] = bool(seeds) and not is_confirmed(group, seeds)
     for figure in (*FIGURES, VALIDATION):
-        finals = [run.values.get(figure) for run in group if run.status is Status.COMPLETED]
+        counted = judging if figure == VALIDATION else group
+        finals = [run.values.get(figure) for run in counted if run.status is Status.COMPLETED]
         values: list[float] = [] if None in finals else [value for value in finals if value is not None]
         found = (mean(values), standard_deviation(values), *confidence_interval(values))
         row |= {f"{figure}_{s}": None if math.isnan(v) else v for s, v in zip(STATISTICS, found, strict=True)}
@@ -137,6 +161,11 @@ def _differing(rows: list[Row]) -> list[str]:
             if first.setdefault((name, choice), value) != value:
                 differing.add(name)
     return [name for name in names if name in differing]
+
+
+def _validation_order(row: Row) -> tuple[Any, ...]:
+    """Of an optimizer that was confirmed the settings that weren't come after: their accuracies flatter."""
+    return row["n_diverged"] > 0, row["unconfirmed"], -(row[f"{VALIDATION}_mean"] or 0)
 
 
 def _order(row: Row) -> tuple[Any, ...]:

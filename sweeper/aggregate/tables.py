@@ -124,7 +124,7 @@ def accuracy(row: Row, figure: str) -> str:
     if middle is None:
         return "– (n = 0)"
     around = "" if spread is None else f" ± {100 * spread:.2f}"
-    return f"{100 * middle:.2f}{around} % (n = {row['n']})"
+    return f"{100 * middle:.2f}{around} % (n = {row['n_judging' if figure == VALIDATION else 'n']})"
 
 
 def to_markdown(shown: Shown) -> bytes:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.aggregate.comparisons import Comparison, compare
-from sweeper.aggregate.confirmation import confirmation_seeds
+from sweeper.aggregate.confirmation import confirmation_seeds, is_confirmed, judging_runs
 from sweeper.aggregate.grouping import TaskRuns, group_runs, plain, tuned_at
 from sweeper.aggregate.labels import BY_ARM, length_words, method_names, setting_labels, texts
 from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.summary import summary_row
+from sweeper.aggregate.summary import confirmations, summary_row
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
@@ -105,7 +105,8 @@ def _task(found: TaskRuns) -> Task:
     arms = [found.arms.get(text) for text in found.runs]
     methods = method_names(arms, optimizers)
     labels = setting_labels(methods, own)
-    rows = [summary_row(runs, arm=arm) for runs, arm in zip(found.runs.values(), arms, strict=True)]
+    seeds = confirmations(found)
+    rows = [summary_row(runs, arm=found.arms.get(text), seeds=seeds[text]) for text, runs in found.runs.items()]
     settings = [Setting(*each) for each in zip(labels, methods, arms, found.runs.values(), rows, configs, strict=True)]
     settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
     task = Task(found.label, found.config, settings, found.tuned)
@@ -144,13 +145,15 @@ def _compare(task: Task) -> None:
     figure = "final_val_accuracy" if validated else "final_test_accuracy"
     chosen = {}
     for method, group in by_method.items():
-        if validated and (seeds := confirmation_seeds([frozenset(setting.scores()) for setting in group])):
+        seeds = confirmation_seeds([setting.runs for setting in group]) if validated else frozenset()
+        if seeds:
             task.confirmed_by[method] = seeds
-            again = [setting for setting in group if seeds <= setting.scores().keys()]
+            again = [setting for setting in group if is_confirmed(setting.runs, seeds)]
             chosen[method] = max(again, key=lambda setting: _quality(setting, figure, seeds))
         else:  # of equal ones that on the fewest edges of a grid
             on_edges = edges([setting.config["optimizer"] for setting in group]) if len(group) > 1 else [{}]
-            best = max(zip(group, on_edges, strict=True), key=lambda pair: (*_quality(pair[0], figure), -len(pair[1])))
+            pairs = zip(group, on_edges, strict=True)
+            best = max(pairs, key=lambda pair: (*_quality(pair[0], figure, frozenset()), -len(pair[1])))
             chosen[method] = best[0]
     finals = {method: setting.final() for method, setting in chosen.items()}
     diverged = {method: setting.diverged() for method, setting in chosen.items()}
@@ -158,16 +161,11 @@ def _compare(task: Task) -> None:
     last = [method for method, values in finals.items() if not values]  # all their runs diverged
     order = [*task.comparison.methods, *last]
     if task.chosen_by == "validation":
-        order.sort(key=lambda m: _quality(chosen[m], figure, task.confirmed_by.get(m)), reverse=True)
+        order.sort(key=lambda m: _quality(chosen[m], figure, task.confirmed_by.get(m, frozenset())), reverse=True)
     task.compared = [chosen[method] for method in order]
 
 
-def _quality(setting: Setting, figure: str, seeds: frozenset[int] | None = None) -> tuple[bool, float]:
-    """A setting that ever diverged is below all that never did.
-
-    Args:
-        seeds: those that count; None for all.
-    """
-    runs = [run for run in setting.runs if seeds is None or run.values["seed"] in seeds]
-    values = [run.values[figure] for run in runs if run.status is Status.COMPLETED]
+def _quality(setting: Setting, figure: str, seeds: frozenset[int]) -> tuple[bool, float]:
+    """A setting that ever diverged is below all that never did."""
+    values = [run.values[figure] for run in judging_runs(setting.runs, seeds) if run.status is Status.COMPLETED]
     return not setting.diverged() and bool(values), mean(values) if values else 0.0

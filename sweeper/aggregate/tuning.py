@@ -11,10 +11,10 @@ from sweeper.aggregate.search import (
     confirmed_accuracies,
     is_done,
     is_pruned,
+    searched_accuracy,
     searched_options,
     searched_values,
     tried_settings,
-    validation_accuracy,
 )
 from sweeper.aggregate.search_axes import PRODUCT, is_number, on_axes
 from sweeper.aggregate.statistics import mean
@@ -108,7 +108,7 @@ def tunings(task: Task) -> list[Tuning]:
             again = task.confirmed_by.get(chosen.optimizer, frozenset())
             values = [searched_values(setting, names) for setting in done]
             placed = on_axes(values)
-            trials = [_trial(s, own, place, again) for s, own, place in zip(done, values, placed, strict=True)]
+            trials = [_trial(s, own, place) for s, own, place in zip(done, values, placed, strict=True)]
             found.append(
                 Tuning(
                     chosen.optimizer,
@@ -178,13 +178,13 @@ def chosen_words(one: Tuning) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in one.chosen.values.items())
 
 
-def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any], again: frozenset[int]) -> Trial:
+def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any]) -> Trial:
     if setting.diverged():
         return Trial(values, place, 0.0, "diverged")
     if is_pruned(setting):
         best = [run.values.get("best_val_accuracy") or 0.0 for run in setting.runs]
         return Trial(values, place, mean(best), "pruned")
-    return Trial(values, place, validation_accuracy(setting, again), "completed")
+    return Trial(values, place, searched_accuracy(setting), "completed")
 
 
 def _tried(one: Tuning, name: str) -> str:

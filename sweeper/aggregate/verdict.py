@@ -23,8 +23,7 @@ def points(share: float) -> str:
 def answer_sweep(task: Task) -> str:
     """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
     if task.chosen_by == "validation":
-        best = sorted(task.compared, key=lambda setting: -(setting.row["final_val_accuracy_mean"] or 0))
-        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in best if s.final()]
+        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in task.compared if s.final()]
         return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
     return headline_task(task)
 

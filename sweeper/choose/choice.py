@@ -1,5 +1,6 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sweeper.aggregate.search import (
     confirmed_accuracies,
     is_done,
     is_pruned,
+    searched_accuracy,
     searched_options,
     searched_values,
     searches,
@@ -25,6 +27,7 @@ from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
 from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
 from sweeper.config.preset import check_values, files_to_remove, known_names, preset_files, to_yaml
 from sweeper.config.schema import PRECISIONS
+from sweeper.config.tuned import recipe_hash
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
@@ -34,7 +37,7 @@ from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
 from sweeper.system.text import printable, shortened
 
-FRESH = "1,2,3,4,5"  # seeds of the comparison: neither the search's nor the confirmation's
+COMPARED = 5  # seeds of the comparison
 
 
 def choose(
@@ -101,22 +104,31 @@ def _preset(
         searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
         searched |= _values(setting, options)
         values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
-    settings = {optimizer: own | {"tuned": _fact(task, folder, own)} for optimizer, own in values.items()}
+    recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
+    settings = {
+        optimizer: own | {"tuned": _fact(task, folder, own, recipes[optimizer])} for optimizer, own in values.items()
+    }
     optimizers = ",".join(map(as_word, settings))
     comparison = {
         "epochs": task.config["epochs"],
         "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": FRESH, "optimizer": optimizers}}},
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
     }
     files = preset_files(folder, name, settings, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
 
 
-def _fact(task: Task, folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+def _unused_seeds(task: Task) -> str:
+    """The first seeds that neither the search nor a confirmation has."""
+    used = {run.values["seed"] for run in task.runs()}
+    return ",".join(map(str, itertools.islice((seed for seed in itertools.count(1) if seed not in used), COMPARED)))
+
+
+def _fact(task: Task, folder: Path, values: dict[str, Any], recipe: str) -> dict[str, Any]:
     """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
     choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
     known = {group: name for group, name in choices.items() if name in known_names(folder, group)}
-    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "values": values}
+    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, "values": values}
 
 
 def _command(task: Task, folder: Path, name: str) -> str:
@@ -157,7 +169,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
         tried = tried_settings(task, setting.optimizer)
         pruned, done = sum(map(is_pruned, tried)), sum(map(is_done, tried))
         some = f"{done} of " if done < len(tried) else ""
-        accuracy, how = validation_accuracy(setting), "the best"
+        accuracy, how = searched_accuracy(setting), "the best"
         if confirmed := confirmed_accuracies(task, setting.optimizer):
             accuracy = confirmed[setting.label]
             seeds = " and ".join(map(str, sorted(task.confirmed_by[setting.optimizer])))

@@ -14,7 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     bad input, 130 by Ctrl-C."""
 
     def command() -> int:
-        given = _parser().parse_args(argv)
+        given = _parser().parse_intermixed_args(argv)  # folders and overrides anywhere among the options
         from sweeper.choose.choice import choose
 
         outputs = [given_folder(word) for word in given.outputs if not _is_override(word)] or ["outputs"]

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeper.aggregate.search import is_done, tried_settings, validation_accuracy
+from sweeper.aggregate.search import is_done, searched_accuracy, tried_settings
 from sweeper.aggregate.tasks import Setting, Task, group_tasks
 from sweeper.choose.choice import as_word, the_search
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.report.provenance import read_origin
 from sweeper.runs.arms import UNNAMED_VARIABLE
+from sweeper.runs.confirmations import record_confirmation
 from sweeper.runs.identity import identity_config
+from sweeper.runs.layout import CONFIRMATIONS_FILE
 from sweeper.runs.record import find_finished
 from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
@@ -54,27 +56,30 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) ->
     done = sum(find_finished(cell.directory) is not None for cell in grid.cells)
     named = " and ".join(map(str, seeds))
     tell(f"confirmation: {len(arms)} settings with seeds {named}, {done} of {len(grid.cells)} runs done already")
+    try:
+        record_confirmation(grid.outputs, [cell.directory for cell in grid.cells])
+    except OSError as error:
+        reason = error.strerror or error
+        raise BadInput(f"{grid.outputs / CONFIRMATIONS_FILE}: can't be written: {reason}; make it writable") from error
     if done == len(grid.cells):
         return 0
     return run([sys.executable, "-m", "sweeper.train", *words], **{UNNAMED_VARIABLE: "1"})
 
 
 def fresh_seeds(task: Task) -> list[int]:
-    """Those after the search's own, which are the seeds that the settings with the fewest have."""
-    of_each = [sorted({run.values["seed"] for run in setting.runs}) for setting in task.settings]
-    return confirming_seeds(min(of_each, key=lambda seeds: (len(seeds), seeds)))
+    """Those after the search's own."""
+    return confirming_seeds([run.values["seed"] for run in task.runs() if not run.confirms])
 
 
 def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting], str]:
     """The best of an optimizer by the search's own seeds, and a line on what is missing or tied; "" without any."""
-    again = task.confirmed_by.get(optimizer, frozenset(fresh_seeds(task)))
     tried = tried_settings(task, optimizer)
     whole = [setting for setting in tried if setting.final() and not setting.diverged()]
     if len(whole) <= most or 2 * most > max(len(whole), 4):
         few = f"{len(whole)} completed setting{'s' * (len(whole) != 1)}"
         return [], f"{optimizer}: {few}, too few to confirm the best {most}"
-    ordered = sorted(whole, key=lambda setting: -validation_accuracy(setting, again))
-    scores = [validation_accuracy(setting, again) for setting in ordered]
+    ordered = sorted(whole, key=searched_accuracy, reverse=True)
+    scores = [searched_accuracy(setting) for setting in ordered]
     said = []
     if left := sum(not is_done(setting) for setting in tried):
         said.append(f"{left} of {len(tried)} settings not finished")

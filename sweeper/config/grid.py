@@ -39,7 +39,7 @@ from sweeper.config.search_space import (
     is_search,
     read_dimension,
 )
-from sweeper.config.widening import DECAY, Widening, find_widening, read_extensions
+from sweeper.config.widening import DECAY, Widening, find_widening, read_extensions, without_replaced
 from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
@@ -189,7 +189,9 @@ class _Expansion:
         multirun = multirun or (hydra.mode is not None and hydra.mode.name == "MULTIRUN")
         if not multirun and arm.name is not None:
             raise BadInput(f"--arm {arm.name}: arms are a sweep; add -m")
-        params = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+        typed = {override.get_key_element() for override in [*shared, *own]}
+        kept = without_replaced(hydra.sweeper.get("params") or {}, typed)
+        params = [f"{key}={value}" for key, value in kept.items()]
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
         axes: dict[str, list[str]] = {}
         dimensions: dict[str, Dimension] = {}

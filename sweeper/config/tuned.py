@@ -1,14 +1,20 @@
 """The fact that an optimizer's values were chosen by validation images, as a preset keeps it."""
 
+import hashlib
+import json
 from typing import Any
 
 from sweeper.runs.checks import is_plain_number
+from sweeper.runs.identity import identity_config
 from sweeper.system.errors import BadInput
 from sweeper.system.text import shortened
 
+_NO_RECIPE = ("epochs", "optimizer", "seed", "tag", "device")
+
 
 def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
-    """Where a run's optimizer was tuned, e.g. `100 epochs`; None if it wasn't, or has other values than were chosen.
+    """Where a run's optimizer was tuned, e.g. `100 epochs`, and `100 epochs on another recipe` if only length and names
+    are those of the tuning; None if it wasn't, or has other values than were chosen.
 
     Args:
         fact: `tuned` of the optimizer's settings.
@@ -28,5 +34,16 @@ def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
         return None
     length = f"{fact['epochs']} epoch{'s' * (fact['epochs'] != 1)}"
     places = [str(fact.get(group, "another")) for group in ("dataset", "model")]
-    same = places == [config[group]["name"] for group in ("dataset", "model")]
-    return length if same else f"{length} on {', '.join(places)}"
+    if places != [config[group]["name"] for group in ("dataset", "model")]:
+        return f"{length} on {', '.join(places)}"
+    return length if fact.get("recipe") == recipe_hash(config) else f"{length} on another recipe"
+
+
+def recipe_hash(config: dict[str, Any]) -> str:
+    """Identifies what an optimizer is tuned for, in eight digits: a run's identity without its length, optimizer, seed,
+    tag, precision and validation images."""
+    identity = identity_config(config)
+    kept = {key: value for key, value in identity.items() if key not in _NO_RECIPE}
+    kept["dataset"] = {key: value for key, value in kept["dataset"].items() if key != "validation_fraction"}
+    text = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from omegaconf import DictConfig
@@ -45,6 +45,12 @@ def read_extensions(sweeper: DictConfig) -> int:
     if extensions < 0:
         raise BadInput(f"hydra.sweeper.extensions={extensions}: must be an integer of at least 0")
     return int(extensions)
+
+
+def without_replaced(params: Mapping[str, str], typed: Collection[str]) -> dict[str, str]:
+    """A preset's axes without that of the weight decay if the other factor of it was typed, which takes its place."""
+    replaced = {name for name, other in (DECAY, DECAY[::-1]) if other in typed and name not in typed}
+    return {key: value for key, value in params.items() if key not in replaced}
 
 
 def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]]) -> Widening | None:

@@ -64,7 +64,8 @@ def _plan(arguments: list[str]) -> int:
     find_launcher(grid.launcher_options).check(grid.launcher_options)
     composing = time.perf_counter() - began
     if grid.search is not None:
-        like = "plan a trial of each optimizer by experiment=tune lr_factor=1 decay_factor=1, and multiply"
+        trial = f"experiment=tune lr_factor=1 decay_factor=1 epochs={grid.cells[0].config['epochs']}"
+        like = f"plan a trial of each optimizer by {trial}, and multiply"
         raise BadInput(f"a search's runs aren't known before it: {like}")
     check_readable(grid.outputs, (cell.directory for cell in grid.cells))
     grid, _ = widen(grid)

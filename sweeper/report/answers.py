@@ -86,7 +86,7 @@ def answer_card(task: Task, looks: Mapping[str, Look], margin: float | None = No
     def place(value: float) -> float:
         return round(MARGIN + (100 - 2 * MARGIN) * (value - low) / (high - low), 2)
 
-    first = 100 * _first_mean(task) if any(spans) else None
+    first = 100 * _mean(_first(task)) if any(spans) else None
     rows = []
     for setting, values, span in zip(task.compared, finals, spans, strict=True):
         dots = list(values.values())
@@ -122,20 +122,24 @@ def answer_card(task: Task, looks: Mapping[str, Look], margin: float | None = No
 
 def _span(task: Task, setting: Setting) -> Span | None:
     """Of the difference from the first, drawn from the first's mean; None for the first itself, or without interval."""
-    methods, name = task.comparison.methods, setting.optimizer
-    if task.chosen_by == "test" or name not in methods[1:]:
+    name, first = setting.optimizer, _first(task).optimizer if task.comparison.methods else None
+    if task.chosen_by == "test" or first is None or name == first or name not in task.comparison.methods:
         return None
-    d = task.comparison.between(methods[0], name)
+    d = task.comparison.between(first, name)
     if not d.has_interval:
         return None
-    sign = 1 if d.a == methods[0] else -1
-    middle, half = 100 * (_first_mean(task) - sign * d.difference), 100 * (d.high - d.low) / 2
+    sign = 1 if d.a == first else -1
+    middle, half = 100 * (_mean(_first(task)) - sign * d.difference), 100 * (d.high - d.low) / 2
     return Span(middle, middle - half, middle + half)
 
 
-def _first_mean(task: Task) -> float:
-    first = next(s for s in task.compared if s.optimizer == task.comparison.methods[0])
-    return mean(list(first.final().values()))
+def _first(task: Task) -> Setting:
+    """The uppermost that has a mean, which is the one of highest validation accuracy where this chose."""
+    return next(setting for setting in task.compared if setting.optimizer in task.comparison.methods)
+
+
+def _mean(setting: Setting) -> float:
+    return mean(list(setting.final().values()))
 
 
 def _band(place: Callable[[float], float], first: float, span: Span) -> Ends:

@@ -17,6 +17,7 @@ RUN_FILES = frozenset({*RESULT_FILES, LOCK_FILE})
 RESULTS_FILE = "results.csv"  # one row per run
 SUMMARY_FILE = "summary.csv"  # one row per configuration, over its seeds
 ARMS_FILE = "arms.json"  # the names that sweeps of arms gave to runs
+CONFIRMATIONS_FILE = "confirmations.json"  # the runs by which searches were confirmed
 # The values of `aggregate --format`, and the file that each writes.
 FORMATS = {"csv": RESULTS_FILE, "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
 

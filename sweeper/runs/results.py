@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.runs.arms import ArmsByFolder
+from sweeper.runs.confirmations import ConfirmationsByFolder
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
@@ -93,6 +94,7 @@ def _results(runs: list[Run]) -> Results:
     kept = _merge(runs)
     _compare_versions(kept)
     _name_arms(kept)
+    _name_confirmations(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
 
 
@@ -220,6 +222,12 @@ def _name_arms(runs: list[Run]) -> None:
         if named is not None:
             run.values |= {ARM: named[1]} if named[1] else {}
             run.comparison = named[0], os.path.abspath(os.path.join(run.path, "..", ".."))
+
+
+def _name_confirmations(runs: list[Run]) -> None:
+    confirmations = ConfirmationsByFolder()
+    for run in runs:
+        run.confirms = confirmations.have(run.path)
 
 
 def _order(run: Run) -> tuple[Any, ...]:

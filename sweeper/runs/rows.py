@@ -52,6 +52,7 @@ class Run:
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
         comparison: the arms with which it is compared, as a number and their folder; None without arms.
+        confirms: whether `sweeper.choose --confirm` named it to confirm a search.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Run:
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     comparison: tuple[int, str] | None = None
+    confirms: bool = False
 
     @property
     def arm(self) -> str | None:

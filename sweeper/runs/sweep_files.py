@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.runs.checks import EPOCHS
-from sweeper.runs.layout import ARMS_FILE, METRICS_FILE, TABLE_FILES
+from sweeper.runs.layout import ARMS_FILE, CONFIRMATIONS_FILE, METRICS_FILE, TABLE_FILES
 from sweeper.runs.metrics import read_metrics
 from sweeper.system.files import read_file, remove_file, remove_leftovers, write_atomically, write_mark
 from sweeper.system.limits import NOTE_BYTES, SWEEP_BYTES
@@ -94,7 +94,9 @@ def tidy_folder(outputs: Path) -> None:
                 SweepStop(stop_file(outputs, key)).remove_files()
                 remove_file(sweep.path)
         own = {path.name.rpartition("-")[0].removeprefix(".") for path in outputs.glob(f".{PATTERN}-*")}
-        remove_leftovers(outputs, {*TABLE_FILES, ARMS_FILE, "skip", "stop", "writable", *own}, LONG_AGO)
+        remove_leftovers(
+            outputs, {*TABLE_FILES, ARMS_FILE, CONFIRMATIONS_FILE, "skip", "stop", "writable", *own}, LONG_AGO
+        )
 
 
 def remove_sweep(outputs: Path, key: str) -> None:

@@ -121,8 +121,12 @@ def _launch(grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: 
 def _wider(
     grid: Grid, begun: list[Cell], signals: StopSignals, stop: SweepStop, told: list[str]
 ) -> tuple[Grid, list[Cell]]:
-    """The grid as its runs extend it, and the new ones among these; none if a run failed or the sweep was stopped."""
-    if grid.widening is None or stop.requested() or _exit_code(begun, signals, stop.reason()):
+    """The grid as its runs extend it, and the new ones among these; none if the sweep was stopped.
+
+    A failed run stops the extension of its optimizer's grid alone.
+    """
+    stopped = stop.requested() or stop.reason() is not None or signals.received is not None
+    if grid.widening is None or stopped or not _all_settled(begun):
         return grid, []
     there = {cell.directory for cell in grid.cells}
     wider, said = widen(grid)
@@ -240,6 +244,8 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> i
         return signals.exit_code
     if Status.FAILED in statuses or reason == Status.FAILED:
         return 1
-    if any(status is None or not status.settled for status in statuses):
-        return 130
-    return 0
+    return 0 if _all_settled(cells) else 130
+
+
+def _all_settled(cells: list[Cell]) -> bool:
+    return all((status := _status(cell)) is not None and status.settled for cell in cells)

@@ -8,10 +8,11 @@ import shutil
 import pytest
 import yaml
 from conftest import REPOSITORY
-from made_runs import change_record, make_run, name_as_configured
+from made_runs import change_record, make_config, make_run, name_as_configured
 
 from sweeper.choose.command import main
 from sweeper.config.grid import compose_grid
+from sweeper.config.tuned import recipe_hash
 
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
 
@@ -92,7 +93,7 @@ def conf(tmp_path):
 def tuned(values):
     """An optimizer's settings: the values, and that they were chosen."""
     fact = {"chosen_by": "validation", "epochs": 3, "dataset": "digits", "values": values}
-    return values | {"tuned": fact | {"model": "cnn"}}
+    return values | {"tuned": fact | {"model": "cnn", "recipe": recipe_hash(make_config(dataset=HELD_OUT))}}
 
 
 def contents(folder):
@@ -113,7 +114,7 @@ def test_the_values_become_a_preset_and_no_default_changes(search, conf, capsys)
             "defaults": [{"override /settings@optimizer": "tuned/${optimizer}"}],
             "epochs": 3,
             "save_model": False,
-            "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": "1,2,3,4,5", "optimizer": "lion,sgd"}}},
+            "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": "2,3,4,5,6", "optimizer": "lion,sgd"}}},
         },
     }
     source = f"digits, cnn, no label noise, 3 epochs; every trial: {search.as_posix()}/search.csv"
@@ -123,8 +124,8 @@ def test_the_values_become_a_preset_and_no_default_changes(search, conf, capsys)
     cells = compose_grid(["-m", *command[4:]]).cells
     values = {(c.config["optimizer"]["name"], c.config["optimizer"]["lr"], c.config["epochs"]) for c in cells}
     assert values == {("lion", 6e-05, 3), ("sgd", 0.4, 3)} and len(cells) == 10
-    assert {cell.config["seed"] for cell in cells} == {1, 2, 3, 4, 5}
-    assert {cell.config["tuned"] for cell in cells} == {"3 epochs"}
+    assert {cell.config["seed"] for cell in cells} == {2, 3, 4, 5, 6}  # the search has 1
+    assert {cell.config["tuned"] for cell in cells} == {"3 epochs on another recipe"}  # made runs have no whole one
     assert all("# sgd: lr 0.1, 0.4, 1.6 × weight_decay 0.5, 1.5; 6 trials" in text.decode() for text in new.values())
 
 

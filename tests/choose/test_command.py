@@ -29,6 +29,22 @@ def test_a_confirmation_ends_with_the_command_that_asked_for_it(monkeypatch):
     assert said == ["bound", "sweeper.choose.command"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["search", "--confirm", "2", "--write", "mine", "hydra/launcher=packed", "device=cpu"],
+        ["--confirm=2", "hydra/launcher=packed", "--write", "mine", "search", "device=cpu"],
+        ["hydra/launcher=packed", "device=cpu", "outputs=search", "--confirm", "2"],
+    ],
+)
+def test_folders_and_overrides_stand_anywhere_among_the_options(words, monkeypatch):
+    asked = []
+    monkeypatch.setattr("sweeper.choose.confirm.confirm", lambda *given, **more: asked.append(given) or 3)
+    assert main(words) == 3
+    ((outputs, most, overrides, *_),) = asked
+    assert (outputs, most, overrides) == (["search"], 2, ["hydra/launcher=packed", "device=cpu"])
+
+
 @pytest.mark.slow
 def test_tune_confirm_write_and_compare(tmp_path):
     """Each command again answers from disk. A word on the command line counts more than the preset."""

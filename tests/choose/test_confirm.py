@@ -6,20 +6,26 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.search import chosen_settings, confirmed_accuracies
+from sweeper.aggregate.summary import summarize
+from sweeper.aggregate.tables import show
 from sweeper.aggregate.tasks import group_tasks
+from sweeper.aggregate.verdict import answer_sweep
 from sweeper.choose import confirm as module
 from sweeper.choose.choice import choose
 from sweeper.choose.confirm import best_settings, confirm, fresh_seeds
+from sweeper.runs.confirmations import read_confirmations, record_confirmation
 from sweeper.runs.results import read_results
 from sweeper.system.errors import BadInput
 
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
 
 
-def add(outputs, lr, validation, seed=101, decay=0.0005, status="completed", optimizer="sgd"):
+def add(outputs, lr, validation, seed=101, decay=0.0005, status="completed", optimizer="sgd", again=False):
     config = {"optimizer__lr": lr, "optimizer__weight_decay": decay, "seed": seed}
     run = make_run(outputs, status, dataset=HELD_OUT, optimizer=optimizer, **config)
     change_record(run, result__final_val_accuracy=validation)
+    if again:
+        record_confirmation(outputs, [run])
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def task(tmp_path):
         for lr, decay in itertools.product((0.01, 0.1, 1.0), (0.1, 0.2, 0.3)):
             add(tmp_path, lr, 0.8 + (lr == 0.1) * 0.05 + (decay == 0.2) * 0.05 + decay / 100, decay=decay)
         for seed, (decay, validation) in itertools.product((102, 103), again):
-            add(tmp_path, 0.1, validation, seed, decay)
+            add(tmp_path, 0.1, validation, seed, decay, again=True)
         (found,) = group_tasks(read_results([tmp_path]).runs)
         return found
 
@@ -54,6 +60,51 @@ def test_the_fresh_seeds_alone_choose(task, tmp_path):
     told = choose([str(tmp_path)])
     assert "sgd:  # 86.00 %, with seeds 102 and 103, the best of 2 run again, of 9 trials" in told
     assert "; 2 run again with seeds 102, 103: 86.00 %, 80.00 %; chosen: " in told
+
+
+def test_tables_and_the_closing_line_agree_with_the_choice(task, tmp_path):
+    """By the fresh seeds; the mean over all would set 0.2 first."""
+    found = task(((0.2, 0.80), (0.3, 0.83)))
+    said = answer_sweep(found)
+    assert said == "Best by validation accuracy: sgd, lr 0.1, weight_decay 0.3 with 83.00 ± 0.00 % (n = 2)."
+    rows = summarize(read_results([tmp_path]).runs).rows
+    assert [row["weight_decay"] for row in rows[:2]] == [0.3, 0.2] and rows[0]["n"] == 3
+    assert rows[2]["final_val_accuracy_mean"] > rows[0]["final_val_accuracy_mean"]  # of the search's own seed
+    shown = show(summarize(read_results([tmp_path]).runs)).blocks[0].rows
+    assert shown[0][-1] == "83.00 ± 0.00 % (n = 2)" and shown[2][-1].endswith("(n = 1)")
+
+
+def test_a_search_of_several_seeds_that_was_stopped_is_no_confirmation(tmp_path):
+    for lr, validation in ((0.01, 0.5), (0.03, 0.55), (0.1, 0.6), (0.3, 0.7), (1.0, 0.89)):
+        add(tmp_path, lr, validation)
+        if lr < 0.1:
+            add(tmp_path, lr, validation + 0.04, seed=102)
+    told = choose([str(tmp_path)])
+    assert "sgd:  # 89.00 %, the best of 5 trials\n  lr: 1" in told
+
+
+def test_the_best_counts_where_two_of_its_seeds_failed(tmp_path):
+    for lr, seed in itertools.product((0.03, 0.1, 0.3), (1, 2, 3)):
+        lost = lr == 0.3 and seed > 1
+        add(tmp_path, lr, 0.5 + lr, seed, status="failed" if lost else "completed")
+    (found,) = group_tasks(read_results([tmp_path]).runs)
+    (chosen,) = chosen_settings(found)
+    assert chosen.config["optimizer"]["lr"] == 0.3 and fresh_seeds(found) == [4, 5]
+
+
+def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
+    """Those of a second confirmation, after more cells, beside those of the first."""
+    seen = []
+    monkeypatch.setattr(module, "run", lambda *command, **more: seen.append(read_confirmations(tmp_path)) or 0)
+    monkeypatch.setattr(module, "_check", lambda grid, arms: None)  # a made run's configuration is not a whole one
+    for lr in (0.01, 0.03, 0.1, 0.3):
+        add(tmp_path, lr, 0.5 + lr)
+    confirm([str(tmp_path)], 2)
+    for lr in (0.4, 0.45):
+        add(tmp_path, lr, 0.5 + lr)
+    confirm([str(tmp_path)], 2)
+    assert [len(runs) for runs in seen] == [4, 8] and seen[0] < seen[1]
+    assert all("-seed102-" in run or "-seed103-" in run for run in seen[1])
 
 
 def test_too_few_settings_are_not_confirmed(tmp_path, capsys):

@@ -59,3 +59,7 @@ def test_usual_values_are_those_without_the_search_and_none_if_one_lies_outside(
         if first:
             assert usual["optimizer.betas"] == "[0.9,0.999]"
             assert search.trial("adamw", usual)[0].directory == search.bases["adamw"].directory
+
+
+def test_a_search_has_a_seed_that_no_comparison_has():
+    assert {cell.config["seed"] for cell in compose_grid([*SEARCH, "optimizer=sgd"]).cells} == {101}

@@ -4,15 +4,19 @@ import pytest
 import yaml
 
 from sweeper.config.grid import compose_grid
-from sweeper.config.tuned import tuned_words
+from sweeper.config.tuned import recipe_hash, tuned_words
 from sweeper.runs.identity import run_name
 from sweeper.system.errors import BadInput
 
+TASK = ["dataset=digits", "model=mlp"]
 FACT = {"chosen_by": "validation", "epochs": 7, "dataset": "digits", "model": "mlp", "values": {"lr": 0.4}}
 
 
 def config(*words, folder=None, fact=FACT):
     if folder is not None:
+        if fact is FACT:
+            searched = [*TASK, "epochs=7", "seed=101", "dataset.validation_fraction=0.1", "optimizer.lr=0.1"]
+            fact = FACT | {"recipe": recipe_hash(config(*searched))}
         (folder / "settings" / "mine").mkdir(parents=True)
         (folder / "settings" / "mine" / "sgd.yaml").write_text(yaml.safe_dump({"lr": 0.4, "tuned": fact}))
         words = ("--config-dir", str(folder), "settings@optimizer=mine/sgd", *words)
@@ -23,7 +27,12 @@ def config(*words, folder=None, fact=FACT):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["dataset=digits", "model=mlp"], "7 epochs"),
+        (TASK, "7 epochs"),
+        ([*TASK, "epochs=9", "seed=3", "optimizer.momentum=0.8", "tag=x", "device.precision=fp32"], "7 epochs"),
+        ([*TASK, "noise=symmetric", "noise.rate=0.4"], "7 epochs on another recipe"),
+        ([*TASK, "schedule=constant"], "7 epochs on another recipe"),
+        ([*TASK, "batch_size=512"], "7 epochs on another recipe"),
+        ([*TASK, "dataset.train_limit=100"], "7 epochs on another recipe"),
         (["dataset=digits", "model=cnn"], "7 epochs on digits, mlp"),
         (["dataset=digits", "model=mlp", "optimizer.lr=0.5"], None),
         (["dataset=digits", "model=mlp", "lr_factor=2"], None),

@@ -68,6 +68,14 @@ def test_the_preset_has_two_axes_for_every_optimizer_and_a_seed_of_its_own():
     assert new.config["optimizer"]["lr"] == 1.0 and "lr_factor=10.0" in overrides
 
 
+def test_a_typed_factor_of_the_weight_decay_takes_the_place_of_the_presets():
+    grid = tune("optimizer=sgd", "weight_decay_factor=0.3,1,3")
+    assert grid.widening.axes == {"sgd": {"lr_factor": STEPS, "weight_decay_factor": [0.3, 1.0, 3.0]}}
+    assert {cell.config["optimizer"]["weight_decay"] for cell in grid.cells} == {0.00015, 0.0005, 0.0015}
+    with pytest.raises(BadInput, match="both are of the weight decay; give one of them"):
+        tune("optimizer=sgd", "weight_decay_factor=0.3,1,3", "decay_factor=0.3,1,3")
+
+
 def test_an_optimizer_without_weight_decay_has_one_axis():
     grid = tune("optimizer=sgd", "optimizer.weight_decay=0")
     assert (len(grid.cells), grid.widening.axes, grid.widening.one_axis) == (3, {"sgd": {"lr_factor": STEPS}}, ["sgd"])

@@ -52,6 +52,7 @@ def test_done_and_half_done_runs_are_told_from_their_directories(plan):
         (["--probe-seconds", "0"], "--probe-seconds 0: must be a number of seconds above 0"),
         (["--cfg", "job"], "--cfg: is for python -m sweeper.train"),
         (["--wihtin=5h"], "see python -m sweeper.plan --help"),
+        (["-m", "experiment=search", "optimizer=sgd"], "by experiment=tune lr_factor=1 decay_factor=1 epochs=8, and"),
         (["seed=1,2"], "several values are a sweep; add -m"),
     ],
 )

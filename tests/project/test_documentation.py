@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ for (module, arguments), code in zip(*json.loads(sys.argv[1])):
 """
 REFUSED = ("optimizer=lino",)  # shown for its error
 OF_CIFAR = {"against=study", "dataset.root=images"}  # need its images
-EXPLAINED = [DOCS / "pairing.md", DOCS / "time-to-target.md"]
+EXPLAINED = [DOCS / "first-sweep.md", DOCS / "pairing.md", DOCS / "time-to-target.md"]
 PAGES = [DOCS / "tutorial.md", DOCS / "decide.md", DOCS / "join.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 
@@ -118,6 +119,15 @@ def test_the_commands_of_an_explanation_compose(page):
     assert found
     for arguments in found:
         assert compose_grid(arguments).cells
+
+
+def test_the_trials_of_the_first_sweeps_values_are_as_many_as_its_page_says():
+    page = DOCS / "first-sweep.md"
+    tried = [compose_grid(words) for module, words in commands(page) if "experiment=tune" in words]
+    counts = Counter(cell.config["optimizer"]["name"] for grid in tried for cell in grid.cells)
+    assert counts == {"sgd": 14, "adam": 14, "adamw": 14, "lion": 14, "muon": 15}
+    assert {cell.config["seed"] for grid in tried for cell in grid.cells} == {1}
+    assert all(grid.widening is None for grid in tried)
 
 
 def test_the_tutorials_directories_are_those_of_its_commands():

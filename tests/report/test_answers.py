@@ -1,7 +1,9 @@
 """The answer's picture says what the intervals say."""
 
+import itertools
+
 import pytest
-from made_runs import make_run, make_study
+from made_runs import change_record, make_run, make_study
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import describe_task, headline_task
@@ -80,6 +82,18 @@ def test_without_an_interval_there_is_no_band(tmp_path):
     make_run(tmp_path, optimizer="adam", optimizer__lr=1.0)  # two settings, chosen by test accuracy
     (_, (card,)) = cards(tmp_path)
     assert card.headline.startswith("No verdict") and not card.pairs.rows
+
+
+def test_where_validation_chose_the_dashed_line_is_the_uppermosts(tmp_path):
+    """By test accuracy another is the first."""
+    for seed, (optimizer, rate) in itertools.product((1, 2, 3), (("sgd", 0.1), ("sgd", 0.2), ("lion", 0.1))):
+        accuracy = (0.9 if optimizer == "lion" else 0.8) + 0.01 * seed * rate
+        run = make_run(tmp_path, seed=seed, optimizer=optimizer, optimizer__lr=rate, accuracy=accuracy)
+        change_record(run, result__final_val_accuracy=0.7 + rate + 0.05 * (optimizer == "lion"))
+    ((task,), (card,)) = cards(tmp_path)
+    assert [row.name for row in card.rows] == [task.compared[0].label, "lion"] and task.chosen_by == "validation"
+    assert task.comparison.methods == ("lion", "sgd")
+    assert card.first == card.rows[0].middle and card.rows[0].bar is None and card.rows[1].bar is not None
 
 
 def test_who_diverged_says_so(tmp_path):

@@ -27,7 +27,7 @@ def test_commands_write_the_files_that_are_named_here_and_no_others(outputs):
     }
 
 
-@pytest.mark.parametrize("name", layout.TABLE_FILES)
+@pytest.mark.parametrize("name", (*layout.TABLE_FILES, layout.CONFIRMATIONS_FILE))
 def test_what_a_killed_command_left_of_each_is_removed(outputs, monkeypatch, name):
     monkeypatch.setattr("sweeper.runs.sweep_files.LONG_AGO", 0.0)
     left = outputs / f".{name}-0123abcd"

@@ -1,11 +1,13 @@
 """A tuning's grid is extended by the records of its runs alone, each optimizer's by itself."""
 
 import math
+from unittest.mock import Mock
 
 import pytest
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.status import Status
+from sweeper.train import sweep
 from sweeper.train.search import widen as module
 from sweeper.train.search.widen import widen
 
@@ -77,9 +79,11 @@ def test_diverged_cells_are_the_worst_and_where_all_are_nothing_is_extended(grid
     assert wider.cells == grid.cells and said[0].startswith("sgd: every cell diverged, so its grid isn't extended")
 
 
-def test_the_best_of_those_that_were_run_again_lies_inside_too(grid, trained):
+def test_the_best_of_those_that_were_run_again_lies_inside_too(grid, trained, monkeypatch):
     trained((1.0, 1.0))
     trained((1.0, 3.162), seeds=(102, 103), only=[(1.0, 1.0), (1.0, 3.162)])
+    assert widen(grid)[0].cells == grid.cells  # runs with these seeds that are no confirmation
+    monkeypatch.setattr(module.ConfirmationsByFolder, "have", lambda self, directory: True)
     wider, said = widen(grid)
     assert len(wider.cells) == 12 and said == ["sgd: best on the edge, lr ×1, decay ×3.162; extended by decay ×10"]
 
@@ -89,3 +93,31 @@ def test_an_optimizer_without_decay_is_told_and_a_grid_of_no_tuning_stays():
     assert widen(grid)[1] == ["sgd: has no weight decay, so one axis, lr"]
     plain = compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam"])
     assert widen(plain) == (plain, [])
+
+
+@pytest.mark.parametrize(
+    ("ended", "extended"),
+    [(Status.FAILED, {"sgd"}), (Status.INTERRUPTED, set()), (None, set()), (Status.DIVERGED, {"sgd", "lion"})],
+)
+def test_a_failed_run_stops_the_extension_of_its_optimizer_alone(tmp_path, monkeypatch, ended, extended):
+    """In a sweep; one that was stopped extends nothing. Both optimizers are best at the highest lr."""
+    grid = compose_grid(["-m", "experiment=tune", "dataset=digits", "optimizer=sgd,lion", f"outputs={tmp_path}"])
+    lost = next(cell.directory for cell in grid.cells if cell.config["optimizer"]["name"] == "lion")
+    results = {}
+    for cell in grid.cells:
+        name, rate = cell.config["optimizer"]["name"], cell.config["optimizer"]["lr"]
+        results[cell.directory] = {"final_val_accuracy": min(0.9, rate * (1 if name == "sgd" else 300))}
+
+    def find_finished(directory):
+        status = ended if directory == lost else Status.COMPLETED
+        there = directory in results and status is not None and status.finished
+        return {"status": status, "result": results[directory]} if there else None
+
+    for place in (module, sweep):
+        monkeypatch.setattr(place, "find_finished", find_finished)
+    monkeypatch.setattr(sweep, "_status", lambda cell: ended if cell.directory == lost else Status.COMPLETED)
+    stop, signals = Mock(requested=lambda: False, reason=lambda: None), Mock(received=None)
+    _, new = sweep._wider(grid, grid.cells, signals, stop, [])
+    assert {cell.config["optimizer"]["name"] for cell in new} == extended
+    stop.requested = lambda: True
+    assert sweep._wider(grid, grid.cells, signals, stop, [])[1] == []
