@@ -77,7 +77,9 @@ def test_a_data_set_that_is_not_here_is_refused_with_what_to_do(tmp_path, monkey
     cell, _ = compose_again(one, tmp_path / "again", [])
     with pytest.raises(BadInput) as error:
         check_present(cell)
-    told = "dataset=cifar10: isn't in data/ here; say dataset.root=DIR, or download it: python -m sweeper.datasets cifar10"
+    told = (
+        "dataset=cifar10: isn't in data/ here; say dataset.root=DIR, or download it: python -m sweeper.datasets cifar10"
+    )
     assert str(error.value).startswith(told)
     (tmp_path / "mine" / "train").mkdir(parents=True)
     check_present(compose_again(one, tmp_path / "again", [f"dataset.root={tmp_path / 'mine'}"])[0])
