@@ -22,8 +22,8 @@ def test_overrides_are_for_the_confirmation(capsys):
 @pytest.mark.parametrize(
     "words",
     [
-        ["search", "--confirm", "2", "--write", "mine", "hydra/launcher=packed", "device=cpu"],
-        ["--confirm=2", "hydra/launcher=packed", "--write", "mine", "search", "device=cpu"],
+        ["search", "--confirm", "2", "--into", "mine", "hydra/launcher=packed", "device=cpu"],
+        ["--confirm=2", "hydra/launcher=packed", "--into", "mine", "search", "device=cpu"],
         ["hydra/launcher=packed", "device=cpu", "outputs=search", "--confirm", "2"],
     ],
 )
