@@ -90,6 +90,16 @@ def choose(
     return said
 
 
+def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool) -> None:
+    """Check, before a confirmation trains, that the preset of today's choice could be written; see `choose`.
+
+    Raises:
+        BadInput: it couldn't.
+    """
+    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    _preset(task, searched_options(task), Path(write), name, [""], replace)
+
+
 def _preset(
     task: Task, options: list[str], folder: Path, name: str, source: list[str], replace: bool
 ) -> tuple[dict[Path, bytes], list[Path]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.system.command import Parser, exit_code_of, given_folder
 from sweeper.system.errors import BadInput
+from sweeper.system.module_path import look_there_last
 from sweeper.system.terminal import say
 
 
@@ -15,17 +16,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> int:
         given = _parser().parse_intermixed_args(argv)  # folders and overrides anywhere among the options
-        from sweeper.choose.choice import choose
+        from sweeper.choose.choice import check_preset, choose
 
         outputs = [given_folder(word) for word in given.outputs if not _is_override(word)] or ["outputs"]
         overrides = [word for word in given.outputs if _is_override(word)]
         if overrides and given.confirm is None:
             raise BadInput(f"{overrides[0]}: overrides are for the runs of --confirm N")
+        if given.config_dir and given.confirm is None:
+            raise BadInput(f"--config-dir {given.config_dir}: is for the runs of --confirm N")
         code = 0
         if given.confirm is not None:
             from sweeper.choose.confirm import confirm
 
-            if (code := confirm(outputs, given.confirm, overrides)) > 1:
+            if given.write is not None:
+                check_preset(outputs, given.write, given.name, given.replace)
+            if given.config_dir:
+                look_there_last()  # only here: a stranger's folder may be the working folder
+            if (code := confirm(outputs, given.confirm, overrides, given.config_dir)) > 1:
                 return code
         say(choose(outputs, given.into, given.write, given.name, given.replace), end="")
         return code
@@ -48,6 +55,8 @@ def _parser() -> Parser:
     confirm = "first run each optimizer's N best settings again with two other seeds, which alone choose among them; "
     confirm += "overrides such as hydra/launcher=joblib go to sweeper.train"
     parser.add_argument("--confirm", metavar="N", type=int, help=confirm)
+    own = "for --confirm: a folder with YAML of the search's own choices, whose code may lie in the working folder"
+    parser.add_argument("--config-dir", metavar="DIR", type=given_folder, help=own)
     parser.add_argument(
         "--into", metavar="DIR", type=given_folder, help="where the files go (default: the first folder)"
     )

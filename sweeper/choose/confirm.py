@@ -24,13 +24,14 @@ from sweeper.system.errors import BadInput
 from sweeper.system.terminal import tell
 
 
-def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) -> int:
+def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = (), config_dir: str | None = None) -> int:
     """Train the `most` best settings of each optimizer of a search with fresh seeds, by `sweeper.train`.
 
     Runs that are finished aren't trained again, so the same command goes on.
 
     Args:
         overrides: of where and how they are trained, such as a launcher.
+        config_dir: a folder with YAML of the search's own choices.
 
     Returns:
         The exit code of the training, 0 if nothing was left.
@@ -50,7 +51,7 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = ()) ->
         arms += best
     if not arms:
         raise BadInput(f"{', '.join(outputs)}: no optimizer has settings to confirm; search with more")
-    words = _command(arms, seeds, overrides)
+    words = [*(["--config-dir", config_dir] if config_dir else []), *_command(arms, seeds, overrides)]
     grid = compose_grid(words)
     _check(grid, arms)
     done = sum(find_finished(cell.directory) is not None for cell in grid.cells)

@@ -32,8 +32,8 @@ def test_a_confirmation_ends_with_the_command_that_asked_for_it(monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        ["search", "--confirm", "2", "--write", "mine", "hydra/launcher=packed", "device=cpu"],
-        ["--confirm=2", "hydra/launcher=packed", "--write", "mine", "search", "device=cpu"],
+        ["search", "--confirm", "2", "--into", "mine", "hydra/launcher=packed", "device=cpu"],
+        ["--confirm=2", "hydra/launcher=packed", "--into", "mine", "search", "device=cpu"],
         ["hydra/launcher=packed", "device=cpu", "outputs=search", "--confirm", "2"],
     ],
 )

@@ -12,6 +12,7 @@ from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_sweep
 from sweeper.choose import confirm as module
 from sweeper.choose.choice import choose
+from sweeper.choose.command import main
 from sweeper.choose.confirm import best_settings, confirm, fresh_seeds
 from sweeper.runs.confirmations import read_confirmations, record_confirmation
 from sweeper.runs.results import read_results
@@ -94,17 +95,44 @@ def test_the_best_counts_where_two_of_its_seeds_failed(tmp_path):
 
 def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
     """Those of a second confirmation, after more cells, beside those of the first."""
-    seen = []
-    monkeypatch.setattr(module, "run", lambda *command, **more: seen.append(read_confirmations(tmp_path)) or 0)
+    seen, commands = [], []
+
+    def run(command, **more):
+        commands.append(command)
+        seen.append(read_confirmations(tmp_path))
+        return 0
+
+    monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(module, "_check", lambda grid, arms: None)  # a made run's configuration is not a whole one
     for lr in (0.01, 0.03, 0.1, 0.3):
         add(tmp_path, lr, 0.5 + lr)
     confirm([str(tmp_path)], 2)
     for lr in (0.4, 0.45):
         add(tmp_path, lr, 0.5 + lr)
-    confirm([str(tmp_path)], 2)
+    (tmp_path / "own").mkdir()
+    confirm([str(tmp_path)], 2, (), str(tmp_path / "own"))
+    assert commands[-1][3:5] == ["--config-dir", str(tmp_path / "own")] and "--config-dir" not in commands[0]
     assert [len(runs) for runs in seen] == [4, 8] and seen[0] < seen[1]
     assert all("-seed102-" in run or "-seed103-" in run for run in seen[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--name", "digits"], "--name digits: there is a data set or a preset of this name"),
+        (["--name", "tuned"], "is of another choice; keep it by another --name NAME, or take this by --replace"),
+    ],
+)
+def test_what_a_preset_can_not_be_is_refused_before_training(
+    task, tmp_path, capsys, monkeypatch, words, said
+):
+    task()
+    monkeypatch.setattr(module, "run", lambda *given, **more: pytest.fail("it trained"))
+    write = [str(tmp_path), "--write", str(tmp_path / "mine")]
+    assert main(write) == 0
+    add(tmp_path, 0.1, 0.99, decay=0.25)
+    assert main([*write, "--confirm", "2", *words]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_too_few_settings_are_not_confirmed(tmp_path, capsys):
