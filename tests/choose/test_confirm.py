@@ -123,9 +123,7 @@ def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
         (["--name", "tuned"], "is of another choice; keep it by another --name NAME, or take this by --replace"),
     ],
 )
-def test_what_a_preset_can_not_be_is_refused_before_training(
-    task, tmp_path, capsys, monkeypatch, words, said
-):
+def test_what_a_preset_can_not_be_is_refused_before_training(task, tmp_path, capsys, monkeypatch, words, said):
     task()
     monkeypatch.setattr(module, "run", lambda *given, **more: pytest.fail("it trained"))
     write = [str(tmp_path), "--write", str(tmp_path / "mine")]
