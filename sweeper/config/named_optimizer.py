@@ -68,7 +68,8 @@ def _find(name: Any) -> tuple[str, type]:
     if wanted not in found:
         near = get_close_matches(wanted, found, n=MOST_LISTED, cutoff=0.5)
         lacks = f"; {missing}, which has more, isn't installed: {install('optimizers')}" if missing else ""
-        raise BadInput(f"optimizer.name={name}: no optimizer class has this name; {nearest(wanted, near)}{lacks}")
+        meant = f"; {nearest(wanted, near)}" if near else ""
+        raise BadInput(f"optimizer.name={name}: no optimizer class has this name{meant}{lacks}")
     return found[wanted]
 
 

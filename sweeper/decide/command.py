@@ -14,7 +14,7 @@ from sweeper.decide.rule import Rule, read_rule
 from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 
 if TYPE_CHECKING:
     from sweeper.decide.arms import Arms
@@ -100,6 +100,8 @@ def _decide(arguments: list[str]) -> int:
             break
         ended = run(asked.command(decision.waits, decision.next_seeds))
         if ended not in (0, 1):
+            if ended > 128:
+                tell("interrupted; the same command goes on")
             return ended
         code = max(code, ended)
         if missing := asked.missing(decision.waits, decision.next_seeds):

@@ -143,6 +143,7 @@ class SweepStop:
         self.path = path
         self._looked = 0.0
         self._there = False
+        self._ended = False
 
     @staticmethod
     def begin(outputs: Path) -> "SweepStop":
@@ -156,8 +157,9 @@ class SweepStop:
         return SweepStop(Path(os.environ[VARIABLE])) if os.environ.get(VARIABLE) else None
 
     def request(self, why: str) -> None:
-        with contextlib.suppress(OSError):
-            write_mark(self.path, why)
+        if not self._ended:  # else nobody would remove the file
+            with contextlib.suppress(OSError):
+                write_mark(self.path, why)
 
     def reason(self) -> str | None:
         try:
@@ -186,6 +188,7 @@ class SweepStop:
         return self.path.name.removeprefix(".stop-")
 
     def end(self) -> None:
+        self._ended = True
         with contextlib.suppress(OSError):
             self.remove_files()
         os.environ.pop(VARIABLE, None)

@@ -13,6 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run(command: Sequence[str], **more: str) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
+    A signal that comes while the command does its last work, or ends, counts too: 128 + its number, whatever the
+    command's own exit code.
+
     What it prints on standard output, such as a sweep's table, is dropped: the caller says what came of it.
     Its lines on standard error are shown.
 
@@ -25,8 +28,10 @@ def run(command: Sequence[str], **more: str) -> int:
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []  # signals before the child has started
+    received: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         if child is None:
             early.append(number)
         else:
@@ -43,4 +48,6 @@ def run(command: Sequence[str], **more: str) -> int:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+    if received and code in (0, 1):
+        return 128 + received[0]
     return code if code >= 0 else 128 - code

@@ -7,7 +7,26 @@ import time
 import pytest
 from made_runs import make_run
 
-from sweeper.runs.sweep_files import read_sweeps, remove_sweep, stop_file, sweep_file, tidy_folder, write_sweep
+from sweeper.runs.sweep_files import (
+    SweepStop,
+    read_sweeps,
+    remove_sweep,
+    stop_file,
+    sweep_file,
+    tidy_folder,
+    write_sweep,
+)
+
+
+def test_a_stop_after_the_end_leaves_no_file(tmp_path, monkeypatch):
+    """As Ctrl-C in the moment in which the command ends."""
+    monkeypatch.delenv("SWEEPER_SWEEP", raising=False)
+    stop = SweepStop.begin(tmp_path)
+    stop.request("interrupted")
+    assert stop.reason() == "interrupted"
+    stop.end()
+    stop.request("interrupted")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_tells_its_runs_and_what_of_them_is_done(tmp_path):

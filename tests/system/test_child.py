@@ -37,6 +37,16 @@ def test_a_signal_is_passed_on_once(name):
         assert process.wait(30) == 41
 
 
+def test_a_signal_while_the_command_ends_counts_too():
+    """As Ctrl-C while a sweep whose runs are done makes its tables."""
+    ends = CHILD.replace("{name}", "SIGINT").replace("40 + len(got)", "0")
+    parent = "import sys; from sweeper.system.child import run; sys.exit(run([sys.executable, '-c', sys.argv[1]]))"
+    with subprocess.Popen([sys.executable, "-c", parent, ends], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+
+
 def test_a_signal_before_the_command_has_started_reaches_it(monkeypatch):
     start = subprocess.Popen
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,6 +48,8 @@ class Joblib(Launcher):
             codes.update({pid: code for pid, code in ended.items() if code is not None})
             return told
 
+        # Workers end between two launches, when they have nothing to do; one that dies with a run is told by its code.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
         process_executor.get_exitcodes_terminated_worker = look_and_note
         try:
             yield
