@@ -87,12 +87,12 @@ def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
     assert again.returncode == 0 and again.stderr.count("completed, test") == 1
 
 
-BLOCKED = """
+BLOCKED = r"""
 import os
 from sweeper.train.launchers.gpu_processes import on_each_gpu
 
 def block(numbers):
-    print(os.getpid(), flush=True)
+    os.write(1, b"%d\n" % os.getpid())  # in one piece, beside the other process's
     os.read(os.pipe()[0], 1)
 
 if __name__ == "__main__":
@@ -103,8 +103,10 @@ if __name__ == "__main__":
 def test_its_processes_end_after_the_command_was_killed_even_if_they_are_blocked(tmp_path):
     (tmp_path / "blocked.py").write_text(BLOCKED)
     with subprocess.Popen([sys.executable, tmp_path / "blocked.py"], stdout=subprocess.PIPE, text=True) as command:
-        pids = [int(command.stdout.readline()) for _ in range(2)]
-        assert all(process_started(pid) is not None for pid in pids)
-        command.kill()
+        try:
+            pids = [int(command.stdout.readline()) for _ in range(2)]
+            assert all(process_started(pid) is not None for pid in pids)
+        finally:
+            command.kill()
         command.stdout.read()  # to the end of the last process that has it
     assert [process_started(pid) for pid in pids] == [None, None]
