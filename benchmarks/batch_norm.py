@@ -5,8 +5,6 @@ graph of 20 calls over buffers that together exceed the L2 cache. Traffic is wha
 the activation: two reads of x and a write forward, and five passes backward; with a residual one more forward and two
 more backward. So GB/s above the memory's own tell of reads that the L2 cache served. With two readers y has two
 gradients, which torch adds in a kernel of its own.
-
-`--sweep` times each kernel alone for many sizes of blocks and prints the best, for `sweeper/engine/kernels/tiling.py`.
 """
 
 import argparse
@@ -36,7 +34,6 @@ WAYS = (  # with a residual, ReLU, readers
     (True, True, 2),
     (False, False, 1),
 )
-SIZES = {"programs": (128, 512), "columns": (64,), "warps": (4, 16), "rows": (64, 128, 256), "stages": (2, 3)}
 
 
 def main() -> int:
@@ -45,8 +42,7 @@ def main() -> int:
     parser.add_argument("--channels", type=int, nargs="*", help="only the stages with so many channels")
     parser.add_argument("--dtype", choices=["bfloat16", "float16", "float32"], default="bfloat16")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
-    parser.add_argument("--sweep", action="store_true")
-    parser.add_argument("--seconds", type=float, default=80, help="then ends the sweep, or nothing more is compiled")
+    parser.add_argument("--seconds", type=float, default=80, help="after these nothing more is compiled")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("benchmarks.batch_norm: no NVIDIA GPU here", file=sys.stderr)
@@ -63,11 +59,6 @@ def main() -> int:
     dtype = getattr(torch, arguments.dtype)
     failed = 0
     end = time.perf_counter() + arguments.seconds
-    if arguments.sweep:
-        for k, shape in enumerate(shapes):
-            now = time.perf_counter()
-            failed += not survives(sweep, shape, dtype, now + (end - now) / (len(shapes) - k))
-        return int(failed > 0)
     print(f"{'shape':>18} {'way':>22} {'who':>9} {'µs':>8} {'GB/s':>6} {'torch ÷':>8}")
     for shape in shapes:
         for with_residual, relu, readers in WAYS:
@@ -157,50 +148,6 @@ def time_in_graph(call: Call, repetitions: int = 10) -> float:
         times.append(start.elapsed_time(end) * 1000 / CALLS)
     graph.reset()
     return sorted(times)[len(times) // 2]
-
-
-def sweep(shape: Sequence[int], dtype: torch.dtype, deadline: float) -> None:
-    """Print the best blocks of each kernel for this shape, found one size after the other, and what they save.
-
-    Timed with residual and ReLU: a kernel of forward in forward alone, one of backward in both.
-    """
-    from sweeper.engine.kernels.tiling import BLOCKS
-
-    c = shape[1]
-    norm = nn.BatchNorm2d(c).cuda()
-    xs, residuals = made(shape, dtype, gradient=True), made(shape, dtype, gradient=True)
-    dys = made(shape, dtype)
-
-    def forward(k: int) -> Any:
-        return batch_norm(norm, xs[k % len(xs)], residuals[k % len(xs)], relu=True)
-
-    def both(k: int) -> Any:
-        inputs = (xs[k % len(xs)], residuals[k % len(xs)], norm.weight, norm.bias)
-        return torch.autograd.grad(forward(k), inputs, dys[k % len(xs)])
-
-    calls = {"statistics": forward, "normalize": forward, "gradient_sums": both, "input_gradient": both}
-    for j, (kernel, call) in enumerate(calls.items()):
-        until = time.perf_counter() + (deadline - time.perf_counter()) / (len(calls) - j)
-        best = BLOCKS.get((kernel, c), BLOCKS[kernel])
-        found = {best: time_in_graph(call, 5)}
-        before = found[best]
-        for size, values in SIZES.items():
-            for value in values:
-                BLOCKS[kernel, c] = blocks = best._replace(**{size: value})
-                # More than 64 values a thread and matrix don't fit into registers.
-                if blocks in found or blocks.rows * blocks.columns > 64 * 32 * blocks.warps:
-                    continue
-                if time.perf_counter() > until:
-                    print(f"{shape} {kernel}: out of time at {size}={value}")
-                    break
-                try:
-                    found[blocks] = time_in_graph(call, 5)
-                except Exception as error:
-                    print(f"{shape} {kernel} {blocks}: {type(error).__name__}: {error}")
-                    torch.cuda.synchronize()
-            best = min(found, key=found.__getitem__)
-        BLOCKS[kernel, c] = best
-        print(f'{before:7.1f} → {found[best]:7.1f} µs of {len(found):2}:    ("{kernel}", {c}): {best},', flush=True)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ class Blocks(NamedTuple):
     """The size of a program's tiles, and the number of programs."""
 
     columns: int = 32  # of a tile; 64 bytes of bf16, one access of DRAM
-    rows: int = 256  # of a tile: 32 values per thread and matrix, in four loads of 16 bytes for bf16
+    rows: int = 128  # of a tile: 32 values per thread and matrix, in four loads of 16 bytes for bf16
     programs: int = 256  # approximately; two for each of an H100's 132 processors
-    warps: int = 8
-    stages: int = 1  # tiles that are loaded ahead
+    warps: int = 4
+    stages: int = 3  # tiles that are loaded ahead
 
 
 class Tiling(NamedTuple):
@@ -29,24 +29,19 @@ class Tiling(NamedTuple):
         return -(-m // self.parts)
 
 
-# By kernel, and by kernel and c if `python -m benchmarks.batch_norm --sweep` found better sizes.
-BLOCKS: dict[str | tuple[str, int], Blocks] = {
+# Within 3 % of the best that `python -m benchmarks.tilings` found for the activations of ResNet-18 on an H200. Tiles
+# that are loaded ahead must fit into the shared memory of a small GPU, 99 KB, in fp32 too.
+BLOCKS = {
     "statistics": Blocks(),
     "normalize": Blocks(),
-    "gradient_sums": Blocks(rows=128),  # too many sums and matrices for the registers with 256
-    "input_gradient": Blocks(warps=4),
-    ("statistics", 64): Blocks(warps=4, stages=3),
-    ("statistics", 128): Blocks(warps=4, stages=3),
-    ("statistics", 256): Blocks(warps=4, stages=2),
-    ("normalize", 64): Blocks(warps=16),
-    ("normalize", 128): Blocks(warps=4),
-    ("normalize", 256): Blocks(warps=4),
+    "gradient_sums": Blocks(rows=64),  # reads up to four matrices
+    "input_gradient": Blocks(),
 }
 
 
 def tiling(kernel: str, m: int, c: int) -> Tiling:
     """The tiling of an (m, c) matrix; all sizes are powers of two, smaller than the kernel's for a small matrix."""
-    blocks = BLOCKS.get((kernel, c), BLOCKS[kernel])
+    blocks = BLOCKS[kernel]
     columns = min(blocks.columns, _power_of_2_from(c))
     programs = max(1, min(blocks.programs // -(-c // columns), -(-m // 32)))
     parts = 1 << (programs.bit_length() - 1)
