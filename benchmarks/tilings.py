@@ -3,7 +3,7 @@
 Times each kernel alone, on the activations of ResNet-18 in bf16, inside a CUDA graph of 20 calls over buffers that
 together exceed the L2 cache. `score` is the µs that a kernel's calls of one stage of the network take: those without a
 residual (`plain`) and those with one (`residual`). Compiles in parallel first; about a minute in all. Prints the ten
-best tilings over all stages and the one in use; `--csv` keeps every figure.
+best tilings over all stages and the one in use; `--csv` keeps every figure. `--model resnet20` takes its activations.
 """
 
 import argparse
@@ -25,12 +25,13 @@ from sweeper.engine.kernels.triton import triton_serves
 from sweeper.system.machine import cores
 
 BATCH_SIZE = 128
+ACTIVATIONS = {"resnet18": dict(STAGES), "resnet20": {16: 32, 32: 16, 64: 8}}  # channels: side
 PARTS = 64  # of the first kernel, whose sums the second one reads
 CALLS = {"plain": 2.5, "residual": 2.0}  # of each kernel in a stage of ResNet-18, on average
 SHARED_MEMORY = 99_000  # bytes of a small GPU
 COLUMNS = ("kernel", "channels", "columns", "rows", "programs", "warps", "stages", "plain_us", "residual_us", "score")
 
-Task = tuple[str, str, int, Blocks]  # kernel, way, channels, blocks
+Task = tuple[str, str, int, int, Blocks]  # kernel, way, channels, side, blocks
 
 
 def main() -> int:
@@ -38,14 +39,16 @@ def main() -> int:
         prog="python -m benchmarks.tilings", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kernel", choices=list(BLOCKS), nargs="*", default=list(BLOCKS))
+    parser.add_argument("--model", choices=list(ACTIVATIONS), default="resnet18")
     parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
     arguments = parser.parse_args()
     if not triton_serves(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
         print("benchmarks.tilings: no NVIDIA GPU of 8.0 or later, Triton, C compiler or Python.h here", file=sys.stderr)
         return 2
     print(torch.cuda.get_device_name(), "torch", torch.__version__)
-    compile_all(arguments.kernel)
-    rows = [row for kernel in arguments.kernel for row in measure(kernel)]
+    activations = ACTIVATIONS[arguments.model]
+    compile_all(arguments.kernel, activations)
+    rows = [row for kernel in arguments.kernel for row in measure(kernel, activations)]
     if arguments.csv:
         with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -69,13 +72,13 @@ def ways(kernel: str) -> tuple[str, ...]:
     return ("plain",) if kernel == "statistics" else ("plain", "residual")
 
 
-def compile_all(kernels: list[str]) -> None:
+def compile_all(kernels: list[str], activations: dict[int, int]) -> None:
     """Compile every tiling once, in one process a core, into Triton's cache on disk."""
     tasks: dict[Any, Task] = {}
-    for kernel, (channels, side) in itertools.product(kernels, STAGES):
+    for kernel, (channels, side) in itertools.product(kernels, activations.items()):
         for blocks, way in itertools.product(candidates(kernel), ways(kernel)):
             t = as_tiling(kernel, BATCH_SIZE * side * side, channels, blocks)
-            tasks[kernel, way, t._replace(parts=0)] = kernel, way, channels, blocks
+            tasks[kernel, way, t._replace(parts=0)] = kernel, way, channels, side, blocks
     shares = [list(tasks.values())[k :: 4 * cores()] for k in range(4 * cores())]
     with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(compile_some, shares))
@@ -84,9 +87,9 @@ def compile_all(kernels: list[str]) -> None:
 
 def compile_some(tasks: list[Task]) -> None:
     activations: dict[int, Activations] = {}
-    for kernel, way, channels, blocks in tasks:
+    for kernel, way, channels, side, blocks in tasks:
         if channels not in activations:
-            activations[channels] = Activations(channels, dict(STAGES)[channels], copies=1)
+            activations[channels] = Activations(channels, side, copies=1)
         activations[channels].launch(kernel, way, blocks, 0, only_compile=True)
 
 
@@ -148,9 +151,9 @@ class Activations:
             function[grid](*arguments, **options)
 
 
-def measure(kernel: str) -> list[dict[str, Any]]:
+def measure(kernel: str, sides: dict[int, int]) -> list[dict[str, Any]]:
     rows, totals = [], defaultdict[Blocks, list[float]](list)
-    for channels, side in STAGES:
+    for channels, side in sides.items():
         count = max(2, min(20, 2 * L2_BYTES // (2 * BATCH_SIZE * side * side * channels) + 1))
         activations = Activations(channels, side, count)
         for blocks in dict.fromkeys([BLOCKS[kernel], *candidates(kernel)]):
