@@ -24,7 +24,7 @@ class Addresses:
 
 
 def blocks(tensors: Sequence[Tensor], size: int) -> Tensor:
-    """The division of tensors into blocks of `size` elements: (blocks, 3), the tensor, the block in it, its elements."""
+    """The blocks of `size` elements of all tensors, as (blocks, 3): the tensor, the block in it, its elements."""
     rows = [(k, block, t.numel()) for k, t in enumerate(tensors) for block in range(-(-t.numel() // size))]
     return torch.tensor(rows, dtype=torch.int64).reshape(-1, 3).to(tensors[0].device)
 

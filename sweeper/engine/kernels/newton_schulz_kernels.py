@@ -139,10 +139,11 @@ class Products:
                     source, target, table, self._scales, a, b, c, NORMALIZE=k == 0 and not polynomial,
                     POLYNOMIAL=polynomial, TILE=tile.rows, DEPTH=tile.depth, STAGES=tile.stages, num_warps=tile.warps,
                 )  # fmt: skip
-            tile = plan.tiles.apply
-            apply_kernel[(len(plan.apply),)](
-                self._polynomial, x, other, plan.apply, self._scales, addresses, plan.fields, plan.factors, lr,
-                float(weight_decay), NORMALIZE=k == 0, UPDATE=k == steps - 1,
+            last = k == steps - 1
+            tile, table = (plan.tiles.update, plan.update) if last else (plan.tiles.apply, plan.apply)
+            apply_kernel[(len(table),)](
+                self._polynomial, x, other, table, self._scales, addresses, plan.fields, plan.factors, lr,
+                float(weight_decay), NORMALIZE=k == 0, UPDATE=last,
                 ROWS=tile.rows, COLUMNS=tile.columns, DEPTH=tile.depth, STAGES=tile.stages, num_warps=tile.warps,
             )  # fmt: skip
             x, other = other, x

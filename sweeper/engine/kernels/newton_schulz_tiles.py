@@ -6,7 +6,6 @@ longest sums first, so that the launch doesn't end with one long program alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -24,25 +23,26 @@ class Tile(NamedTuple):
     stages: int
 
 
-@dataclass
-class Tiles:
+class Tiles(NamedTuple):
     """The tiles of each kernel. All sizes are powers of two; `python -m benchmarks.newton_schulz --sweep` tries others.
 
     Attributes:
         direction: of the kernel that fills the buffer.
         symmetric: of X Xᵀ and of the polynomial; square.
         apply: of the polynomial times X.
+        update: of the last such product, which steps the weights and so needs more registers.
     """
 
-    direction: Tile = Tile(32, 128, 0, 4, 1)
+    direction: Tile = Tile(32, 128, 64, 8, 1)
     symmetric: Tile = Tile(64, 64, 64, 4, 4)
     apply: Tile = Tile(128, 128, 64, 8, 3)
+    update: Tile = Tile(64, 128, 64, 8, 3)
 
     def pad_rows(self, rows: int) -> int:
-        return _round_up(rows, max(self.direction.rows, self.symmetric.rows, self.symmetric.depth, *self.apply[::2]))
+        return _round_up(rows, max(size for tile in self for size in (tile.rows, tile.depth)))
 
     def pad_columns(self, columns: int) -> int:
-        return _round_up(columns, max(self.direction.columns, self.symmetric.depth, self.apply.columns))
+        return _round_up(columns, max(size for tile in self for size in (tile.columns, tile.depth)))
 
 
 TILES = Tiles()
@@ -79,7 +79,7 @@ class Plan:
         factors: (matrices,): sqrt(max(1, outputs / inputs)).
         direction: (programs, 3): matrix, tile row, tile column.
         gram, polynomial: (programs, 7): matrix, source, its columns, target, its columns, tile row, tile column.
-        apply: (programs, 7): matrix, polynomial, its columns, x, its columns, tile row, tile column.
+        apply, update: (programs, 7): matrix, polynomial, its columns, x, its columns, tile row, tile column.
     """
 
     def __init__(self, shapes: Sequence[tuple[int, int]], device: torch.device, tiles: Tiles = TILES) -> None:
@@ -119,13 +119,17 @@ class Plan:
 
         self.gram = symmetric(lambda m: m.x, lambda m: m.padded_columns)
         self.polynomial = symmetric(lambda m: m.gram, lambda m: m.padded_rows)
-        apply = [
-            (k, m.gram, m.padded_rows, m.x, m.padded_columns, i, j)
-            for k, m in enumerate(self.matrices)
-            for j in range(m.padded_columns // tiles.apply.columns)
-            for i in range(m.padded_rows // tiles.apply.rows)
-        ]
-        self.apply = table(sorted(apply, key=lambda line: -line[2]))
+
+        def products(tile: Tile) -> Tensor:
+            lines = [
+                (k, m.gram, m.padded_rows, m.x, m.padded_columns, i, j)
+                for k, m in enumerate(self.matrices)
+                for j in range(m.padded_columns // tile.columns)
+                for i in range(m.padded_rows // tile.rows)
+            ]
+            return table(sorted(lines, key=lambda line: -line[2]))
+
+        self.apply, self.update = products(tiles.apply), products(tiles.update)
 
 
 def _lay_out(shapes: Sequence[tuple[int, int]], tiles: Tiles) -> Iterator[Matrix]:

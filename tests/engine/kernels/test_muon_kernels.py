@@ -1,12 +1,11 @@
 """Muon's step by kernels is the textbook step, for every shape and order in memory."""
 
-import copy
-
 import pytest
 import torch
 from interpreted import DEVICE, in_the_interpreter
 from optimizer_steps import HIDDEN, OTHER, draw, parameters
 from torch import nn
+
 from tests.optimizers.test_muon import muon
 
 ODD = [(1, 5), (5, 1), (1, 1), (10, 27), (3, 1, 3, 3), (130, 70)]
