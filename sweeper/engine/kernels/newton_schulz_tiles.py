@@ -88,7 +88,7 @@ class Plan:
         self.x_size = sum(m.padded_rows * m.padded_columns for m in self.matrices)
         self.gram_size = sum(m.padded_rows**2 for m in self.matrices)
 
-        def table(rows: list[tuple[int, ...]]) -> Tensor:
+        def table(rows: Sequence[tuple[int, ...]]) -> Tensor:
             return torch.tensor(rows, dtype=torch.int64).to(device)
 
         direction = [
