@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from conftest import TINY
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -122,6 +123,18 @@ def test_a_schedule_does_not_warn_of_a_step_by_kernels(everywhere):
     assert everywhere
 
 
+def test_a_training_step_calls_the_kernels(monkeypatch):
+    calls = []
+    monkeypatch.setattr("sweeper.engine.step.fused_step", lambda optimizer: lambda: calls.append(optimizer))
+    config = compose_grid([*TINY, "optimizer=lion"]).cells[0].config
+    parts = build_training(config, load_run_data(config), choose_device(config["device"], threads=1))
+    parts.order.draw(config["seed"], epoch=1)
+    before = [p.detach().clone() for p in parts.model.parameters()]
+    parts.step.run(8)
+    parts.step.run_alone(8)
+    assert calls == 2 * [parts.optimizer] and all(map(torch.equal, before, parts.model.parameters()))
+
+
 def train_steps(optimizer: str, count: int) -> Training:
     """ResNet-18 after some steps of 128 images, by a graph from the second on."""
     config = (
@@ -155,7 +168,7 @@ def test_a_step_by_kernels_is_the_textbooks_and_a_graph_repeats_it(optimizer):
     count = len(list(parts.model.parameters()))
     torch.testing.assert_close(ours[count:], textbooks[count:], rtol=1e-5, atol=1e-8)  # the state
     # Lion's sign may differ where the interpolated momentum is 0 but for rounding. Muon rounds a matrix of norm 1 to
-    # bf16, and five iterations multiply the error by up to 3.4445⁵ where a singular value is small: 2 · 2⁻⁹ · 485 = 1.9,
+    # bf16, and five iterations multiply that by up to 3.4445⁵ where a singular value is small: by 2 · 2⁻⁹ · 485 = 1.9,
     # of an update whose norm is up to 22.
     bound = {"lion": 0.06, "muon": 0.3}[optimizer]
     for a, b, old in zip(ours[:count], textbooks[:count], before[:count], strict=True):
