@@ -4,7 +4,8 @@ Prints seconds of an epoch's full batches (the best of three), milliseconds of a
 tier of its CUDA graph; `--profile` also the kernels of a step. Variants are overrides, e.g. `optimizer=muon`,
 `batch_size=1024`, `device.deterministic=true`, `device.compile=true`, `device.precision=fp16`; and a model as a user
 has it, torchvision's ResNet-18 with a 3×3 stem: `model._target_=benchmarks.made.torchvision_resnet18`. `--recipe` shows
-what each of `label_smoothing`, `clip_grad_norm`, `ema` and `drop_last` costs.
+what each of `label_smoothing`, `clip_grad_norm`, `ema` and `drop_last` costs, and `--textbook` the same run with the
+optimizer's own step in place of our kernels.
 """
 
 import argparse
@@ -34,12 +35,14 @@ def main() -> None:
     parser.add_argument(
         "--recipe", action="store_true", help="also each option of the recipe, and all of them together"
     )
+    parser.add_argument("--textbook", action="store_true", help="also with the optimizer's own step, not our kernels")
     parser.add_argument("overrides", nargs="*", help="of sweeper.train")
     arguments = parser.parse_args()
     variants: list[list[str]] = [[]]
     if arguments.recipe:
         variants += [*([option] for option in RECIPE), RECIPE]
-    trainings = [Steps([*arguments.overrides, *options]) for options in variants]
+    ways = (False, True) if arguments.textbook else (False,)
+    trainings = [Steps([*arguments.overrides, *options], textbook) for options in variants for textbook in ways]
     # In turn, so that a machine that other work slows down slows all of them down.
     seconds = [min(times) for times in zip(*([t.time_epoch() for t in trainings] for _ in range(ROUNDS)), strict=True)]
     print(trainings[0].device.line())
@@ -53,15 +56,18 @@ def main() -> None:
 class Steps:
     """A run's training steps with full batches, warmed up."""
 
-    def __init__(self, overrides: list[str]) -> None:
+    def __init__(self, overrides: list[str], textbook: bool = False) -> None:
         images = ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes"]
         config = compose_grid([*images, *overrides]).cells[0].config
         prepare_process(config["device"]["threads"] or cores())
-        self.words, self.batch_size = " ".join(overrides) or "defaults", config["batch_size"]
+        self.words = (" ".join(overrides) or "defaults") + textbook * ", the optimizer's own step"
+        self.batch_size = config["batch_size"]
         self.device = choose_device(config["device"], cores())
         data = load_run_data(config)
         begun = time.perf_counter()
         self.parts = build_training(config, data, self.device)
+        if textbook:
+            self.parts.step.fused_step = None
         self.count = self.parts.sizes.count(self.batch_size)
         self.parts.order.draw(config["seed"], epoch=1)
         self.parts.step.seek(0)

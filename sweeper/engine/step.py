@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from sweeper.engine.augment import Batches, EpochOrder
 from sweeper.engine.devices import Device
 from sweeper.engine.ema import ExponentialMovingAverage
+from sweeper.engine.kernels.optimizer_step import fused_step
 from sweeper.engine.loss_scale import LossScale
 from sweeper.engine.low_precision import LowPrecisionWeights
 from sweeper.engine.meter import Meter
@@ -63,6 +64,7 @@ class Step:
                 "device.precision=fp16: this optimizer computes gradients again within its step, which loss scaling "
                 "doesn't support; use device.precision=fp32, or bf16 where the GPU has it"
             )
+        self.fused_step = None if self.needs_closure else fused_step(optimizer)
         self._within_batch = torch.arange(batch_size, device=device.torch_device)
         self._next_image = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
         self._next_step = torch.zeros(1, dtype=torch.int64, device=device.torch_device)
@@ -161,6 +163,8 @@ class Step:
     def _step_optimizer(self) -> None:
         if self.needs_closure:
             self.optimizer.step(self.again)  # type: ignore[arg-type]
+        elif self.fused_step is not None:
+            self.fused_step()
         else:
             self.optimizer.step()
 
@@ -194,7 +198,7 @@ class Step:
         overflow = self._unscale(self.loss_scale).squeeze() > 0
         changed = [*self.model.parameters(), *state_tensors(self.optimizer)]
         before = [tensor.detach().clone() for tensor in changed]
-        self.optimizer.step()
+        self._step_optimizer()
         with torch.no_grad():
             for tensor, old in zip(changed, before, strict=True):
                 tensor.copy_(torch.where(overflow, old, tensor))
