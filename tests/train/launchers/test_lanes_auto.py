@@ -3,6 +3,7 @@
 import pytest
 
 from sweeper.engine.memory import NoRoom
+from sweeper.engine.pace import Turn
 from sweeper.train.launchers.cuda_lane import Host
 from sweeper.train.launchers.lanes import Lane, Lanes
 
@@ -54,7 +55,7 @@ def auto(model, count, length, cost=lambda k: 1.0):
             for i in range(length):
                 model.step(k, cost(k))
                 trace.append((k, i))
-                yield None
+                yield Turn()
             return k
 
         return steps
@@ -134,7 +135,7 @@ def test_auto_tries_no_more_lanes_than_the_memory_holds():
                     if len(at_work) > 2:
                         raise NoRoom(f"{name}: out of memory")
                     model.step(name)
-                    yield None
+                    yield Turn()
             finally:
                 at_work.discard(name)
             return name
@@ -152,13 +153,13 @@ def test_a_failure_in_the_trial_leaves_the_others_alone():
     def fails():
         for _ in range(50):
             model.step("f")
-            yield None
+            yield Turn()
         raise ValueError("broken")
 
     def good():
         for _ in range(2000):
             model.step("g")
-            yield None
+            yield Turn()
         return "good"
 
     outcomes = Lanes(iter(enumerate([good, fails])), model, "auto", model.clock).run()
