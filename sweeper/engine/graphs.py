@@ -98,7 +98,7 @@ class GraphedStep:
             self.step.update()
 
     def whole_step(self, size: int) -> Recording | None:
-        """The recording of the whole step for this batch size, which looks up its rates in `rates`; None without one."""
+        """The recording of the whole step for this batch size, which looks up its rates in `rates`; None without."""
         return self._recordings.get(size) if self.tier == WHOLE else None
 
     def leave_whole_step(self) -> None:

@@ -129,7 +129,7 @@ class Lanes(Generic[T]):
             self.device.synchronize()  # shared data may still be being copied in another lane's stream
         try:
             with lane.place:
-                lane.latest = next(lane.steps)
+                lane.latest = turn = next(lane.steps)
         except StopIteration as end:
             self._end(lane, end.value)
         except DeviceLost:
@@ -142,7 +142,7 @@ class Lanes(Generic[T]):
         else:
             self._turns += 1
             lane.turn = self._turns
-            lane.taken += lane.latest.steps
+            lane.taken += turn.steps
 
     def _end(self, lane: Lane[T], outcome: T | Exception) -> None:
         self.outcomes[lane.number] = outcome

@@ -107,7 +107,7 @@ def test_auto_weighs_steps_by_what_they_take_alone():
 def test_auto_measures_the_device_and_not_the_host_that_runs_ahead():
     model = Model((0, 100, 100, 100), ahead=1e9)
     scheduler = Lanes(iter(()), model, "auto", model.clock)
-    lane = Lane(0, None, iter(lambda: model.step(0), object()), Host().place())
+    lane = Lane(0, None, iter(lambda: model.step(0) or Turn(), object()), Host().place())
     scheduler.lanes.append(lane)
     assert scheduler._throughput([lane]) == pytest.approx(100, rel=0.02)
 
