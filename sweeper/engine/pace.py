@@ -65,7 +65,7 @@ class Pace:
 
     def _measure(self, begun: "torch.cuda.Event", ended: "torch.cuda.Event", steps: int) -> None:
         seconds = begun.elapsed_time(ended) / 1e3 / steps
-        self.burst = max(1, min(int(BURST / max(seconds, 1e-6)), GROWTH * self.burst))
+        self.burst = max(1, min(round(BURST / max(seconds, 1e-6)), GROWTH * self.burst))
 
     def _record(self) -> "torch.cuda.Event | None":
         if not self._on_cuda:
