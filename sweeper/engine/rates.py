@@ -71,7 +71,11 @@ class Rates:
     def _other_options(self) -> list[list[Any]]:
         """The options that a recorded step has as constants."""
         return [
-            [value for key, value in group.items() if key != "lr" and isinstance(value, (bool, int, float, tuple))]
+            [
+                tuple(value) if isinstance(value, list) else value
+                for key, value in group.items()
+                if _is_number(key, value)
+            ]
             for group in self._optimizer.param_groups
         ]
 
@@ -79,3 +83,8 @@ class Rates:
         """Through pinned memory, which the allocator keeps until the device has read it."""
         on_host = torch.tensor(rates, dtype=self.table.dtype, pin_memory=self.table.is_cuda)
         return on_host.to(self.table.device, non_blocking=True)
+
+
+def _is_number(key: str, value: Any) -> bool:
+    """Whether an option is one or several numbers, and none of those that the table holds."""
+    return key not in ("lr", "params") and isinstance(value, (bool, int, float, tuple, list))

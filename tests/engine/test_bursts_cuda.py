@@ -24,7 +24,7 @@ SINGLE = 0.0  # seconds of a burst that give single steps
 
 @pytest.fixture
 def build(tmp_path, monkeypatch):
-    """`build(*overrides, schedule=, drops=)`: a deterministic run of 4 epochs of 10 steps, the last of a smaller batch."""
+    """`build(*overrides, schedule=, drops=)`: deterministic, 4 epochs of 10 steps, the last of a smaller batch."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "net_with_dropout.py").write_text(NET)
 
@@ -77,10 +77,8 @@ def test_bursts_give_the_bits_of_single_steps(optimizer, schedule, drops, tmp_pa
     single_rows, single_weights, _, single_turns = run(config, tmp_path / "single")
     assert rows == single_rows and same(weights, single_weights)
     assert sum(turns) == sum(single_turns) == 40 and max(single_turns) == 1
-    changes_more = schedule == "one cycle" and optimizer != "muon"
-    assert tier == (PARTLY if changes_more else tier) and (tier == WHOLE) == (max(turns) > 1)
-    if optimizer in ("sgd", "adamw") and not changes_more:
-        assert tier == WHOLE
+    assert tier == (PARTLY if schedule == "one cycle" else WHOLE)
+    assert (max(turns) > 1) == (tier == WHOLE)
 
 
 @pytest.mark.parametrize("drops", [False, True])

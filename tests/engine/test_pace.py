@@ -64,9 +64,9 @@ def test_a_burst_takes_about_15_ms_and_at_least_one_step(on, step):
     bursts, ahead = drive(gpu, pace, epochs=2, steps=20_000)
     assert bursts[0] == 1 and bursts[1] <= 4
     longest = max(bursts) * step
-    assert longest <= 1.01 * BURST or max(bursts) == 1
+    assert longest <= BURST + step / 2 + 1e-9 or max(bursts) == 1
     assert longest > 0.7 * BURST
-    assert ahead <= 2.02 * max(BURST, step)
+    assert ahead <= 2 * max(BURST + step, step)
 
 
 def test_epochs_that_are_shorter_than_a_burst_are_whole_bursts(on):
