@@ -83,9 +83,8 @@ def learn(config: dict[str, Any]) -> list[float]:
     data, device = load_run_data(config), choose_device(config["device"], cores())
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="sweeper-doctor-") as folder, contextlib.suppress(Diverged):
-        for event in train(config, data, device, RunDirectory(Path(folder)), rows, lambda row: None, {}):
-            if event is not None:
-                event.synchronize()
+        for turn in train(config, data, device, RunDirectory(Path(folder)), rows, lambda row: None, {}):
+            turn.wait()
     return [float(row["train_loss"]) for row in rows]
 
 

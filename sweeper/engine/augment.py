@@ -29,9 +29,18 @@ class EpochOrder:
     def draw(self, seed: int, epoch: int) -> None:
         """Draw the choices for (seed, epoch): the same for every optimizer, device and launcher, and after a resume."""
         n = len(self.index)
-        self.index.copy_(torch.randperm(n, generator=torch_stream(seed, epoch, "order")))
-        self.crop.copy_(torch.randint(0, 2 * self.padding + 1, (n, 2), generator=torch_stream(seed, epoch, "crop")))
-        self.flip.copy_(torch.rand(n, generator=torch_stream(seed, epoch, "flip")) < 0.5)
+        sides = 2 * self.padding + 1
+        _copy(torch.randperm(n, generator=torch_stream(seed, epoch, "order")), self.index)
+        _copy(torch.randint(0, sides, (n, 2), generator=torch_stream(seed, epoch, "crop")), self.crop)
+        _copy(torch.rand(n, generator=torch_stream(seed, epoch, "flip")) < 0.5, self.flip)
+
+
+def _copy(drawn: torch.Tensor, to: torch.Tensor) -> None:
+    """Copy to the device; on CUDA without waiting, since the device may still read the previous epoch's choices."""
+    if to.is_cuda:
+        to.copy_(drawn.pin_memory(), non_blocking=True)
+    else:
+        to.copy_(drawn)
 
 
 @functools.lru_cache(maxsize=2)

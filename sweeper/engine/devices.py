@@ -63,37 +63,6 @@ class Device:
         return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
 
 
-class Pace:
-    """Keeps the host at most `2 * EVERY` steps ahead of a CUDA device, so that it stops soon and lanes take turns."""
-
-    EVERY = 8
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._steps = 0
-        self._events: list[torch.cuda.Event] = []
-
-    def after_step(self) -> "torch.cuda.Event | None":
-        """An event to wait for before the next step, or None."""
-        self._steps += 1
-        if self._kind != "cuda" or self._steps % self.EVERY:
-            return None
-        self._events.append(self._record())
-        return self._events.pop(0) if len(self._events) > 2 else None
-
-    def now(self) -> "torch.cuda.Event | None":
-        """An event that the device reaches when it has done all work given so far."""
-        self._events.clear()
-        return self._record() if self._kind == "cuda" else None
-
-    def _record(self) -> "torch.cuda.Event":
-        import torch
-
-        event = torch.cuda.Event(blocking=True)
-        event.record()
-        return event
-
-
 def set_variables() -> None:
     """Set the environment variables that torch reads when it is imported, for this process and those that it starts. A
     value of the user's stays."""
@@ -266,3 +235,8 @@ def synchronize(kind: str) -> None:
         torch.cuda.synchronize()
     elif kind == "mps":
         torch.mps.synchronize()
+
+
+def on_host(tensor: "torch.Tensor") -> "torch.Tensor":
+    """A copy in the host's memory; from CUDA it is complete once the device has done the work given so far."""
+    return tensor.detach().to("cpu", non_blocking=tensor.is_cuda, copy=True)

@@ -1,6 +1,7 @@
 """Loss and accuracy over a split on the device, without augmentation."""
 
 import functools
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from sweeper.datasets.data import Split
 from sweeper.engine.augment import Normalize
-from sweeper.engine.devices import Device
+from sweeper.engine.devices import Device, on_host
 from sweeper.engine.graphs import Graph, never_waits
 
 BATCH_SIZE = 1000
@@ -17,7 +18,7 @@ BATCH_SIZE = 1000
 class Evaluation:
     """Evaluates a model over a split; on CUDA by a CUDA graph from the second time on.
 
-    `measure` only launches the work and `read` waits for it, so that other runs can use the time in between.
+    `measure` only launches the work, so that other runs, or the next epoch, can use the time until it is done.
     """
 
     def __init__(self, split: Split, model: nn.Module, normalize: Normalize, device: Device) -> None:
@@ -39,10 +40,9 @@ class Evaluation:
                 return
         self._compute()
 
-    def read(self) -> dict[str, float]:
-        """The mean cross-entropy and the accuracy, in [0, 1], of the latest `measure`."""
-        n = len(self.labels)
-        return {"loss": self.loss.item() / n, "accuracy": self.correct.item() / n}
+    def score(self) -> "Score":
+        """The result of the latest `measure`."""
+        return Score(on_host(self.loss), on_host(self.correct), len(self.labels))
 
     @torch.no_grad()
     def _compute(self) -> None:
@@ -53,6 +53,24 @@ class Evaluation:
                 logits = self.model(self.normalize(images).contiguous(memory_format=self.device.memory_format))
             self.loss += functional.cross_entropy(logits.float(), labels, reduction="sum")
             self.correct += (logits.argmax(1) == labels).sum()
+
+
+@dataclass(frozen=True)
+class Score:
+    """An evaluation's result on the host; on CUDA it may be read once the device has written it.
+
+    Attributes:
+        loss: the sum of the cross-entropy over `images` images, 0-dim.
+        correct: the number of images classified right, 0-dim.
+    """
+
+    loss: torch.Tensor
+    correct: torch.Tensor
+    images: int
+
+    def read(self) -> dict[str, float]:
+        """The mean cross-entropy and the accuracy, in [0, 1]."""
+        return {"loss": self.loss.item() / self.images, "accuracy": self.correct.item() / self.images}
 
 
 @functools.lru_cache(maxsize=4)

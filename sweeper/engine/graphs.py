@@ -2,7 +2,7 @@
 
 How far is found out by trying, never by an optimizer's name:
 
-- `whole step`: everything is one graph; the learning rate is in a tensor that the schedule fills.
+- `whole step`: everything is one graph; the learning rate is looked up in a table on the device, see `rates.py`.
 - `forward and backward`: the optimizer needs the host, e.g. for a step count that is a Python number; it steps eagerly
   after the graph.
 - `eager`: the model needs the host, or the optimizer does and computes gradients within its step.
@@ -11,16 +11,19 @@ A graph of the whole step is kept only if it does the same as an eager step; see
 the host without reading the device, e.g. by Python's random numbers, stays as captured.
 """
 
+import contextlib
 import copy
 import functools
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from sweeper.engine.rates import Rates
 from sweeper.engine.step import Step, state_tensors
 from sweeper.system.errors import first_line
 
@@ -48,32 +51,61 @@ class Graph:
         return self._graph.pool()
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A step's graph for one batch size.
+
+    Attributes:
+        grads: parameters and the gradients that the graph computes, if the optimizer steps after it.
+        draws: whether it draws random numbers on the device.
+    """
+
+    graph: Graph
+    grads: list[tuple[torch.Tensor, torch.Tensor]] | None
+    draws: bool
+
+    def replay(self) -> None:
+        self.graph.replay()
+
+
 class GraphedStep:
     """Runs a `Step`, by graphs from the second call on. `tier` is how much of it is a graph; None until known."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
+    def __init__(self, step: Step, rates: Rates) -> None:
+        self.step, self.rates = step, rates
         self.tier: str | None = None
         self._has_stepped = False
-        # By batch size: the graph, and the gradients that it computes if the optimizer steps after it.
-        self._graphs: dict[int, tuple[Graph, list[tuple[torch.Tensor, torch.Tensor]] | None]] = {}
+        self._recordings: dict[int, Recording] = {}  # by batch size
 
     def __call__(self, size: int) -> None:
         """Train one step with a batch of `size` images."""
         if self.tier is None:
             self.tier = self._try_out(size)
-        if self._has_stepped and self.tier != EAGER and size not in self._graphs:
+        if self._has_stepped and self.tier != EAGER and size not in self._recordings:
             self._record(size)
-        if size not in self._graphs:
-            self.step.run(size)
+        if size not in self._recordings:
+            with self.rates.in_tensors() if self.tier == WHOLE else contextlib.nullcontext():
+                self.step.run(size)
             self._has_stepped = not self.step.overflowed  # creates the optimizer's state, which graphs use
             return
-        graph, grads = self._graphs[size]
-        graph.replay()
-        if grads is not None:
-            for parameter, grad in grads:
+        recording = self._recordings[size]
+        if recording.grads is None:
+            self.rates.keep()
+        recording.replay()
+        if recording.grads is not None:
+            for parameter, grad in recording.grads:
                 parameter.grad = grad
             self.step.update()
+
+    def whole_step(self, size: int) -> Recording | None:
+        """The recording of the whole step for this batch size, which looks up its rates in `rates`; None without."""
+        return self._recordings.get(size) if self.tier == WHOLE else None
+
+    def leave_whole_step(self) -> None:
+        """From now on, run the optimizer after the graph: options that its recording has as constants have changed."""
+        if self.tier == WHOLE:
+            self._recordings.clear()
+            self.tier = EAGER if self.step.needs_closure else PARTLY
 
     def _try_out(self, size: int) -> str:
         """The tier that model and optimizer allow, found out by eager steps that are then undone."""
@@ -81,8 +113,20 @@ class GraphedStep:
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
         numbers = {key: value for key, value in vars(optimizer).items() if isinstance(value, (bool, int, float))}
+        with self.rates.in_tensors():
+            tier = self._highest_tier(size)
+        torch.cuda.synchronize()
+        for tensor, value in zip(step.tensors(), saved[0], strict=True):
+            tensor.copy_(value)
+        optimizer.load_state_dict(saved[1])
+        vars(optimizer).update(numbers)
+        torch.cuda.set_rng_state(random_state)
+        optimizer.zero_grad(set_to_none=True)
+        return tier
+
+    def _highest_tier(self, size: int) -> str:
+        step, optimizer = self.step, self.step.optimizer
         tier = partly = EAGER if step.needs_closure else PARTLY  # if the optimizer refuses a tensor as lr
-        _use_tensor_rates(optimizer)
         try:
             for _ in range(20):  # until the loss scale fits
                 step.run(size)
@@ -100,30 +144,23 @@ class GraphedStep:
             raise
         except Exception as error:  # third-party models and optimizers may raise anything here
             log.debug("no graph of the whole step: %s", first_line(error))
-        torch.cuda.synchronize()
-        for tensor, value in zip(step.tensors(), saved[0], strict=True):
-            tensor.copy_(value)
-        optimizer.load_state_dict(saved[1])
-        vars(optimizer).update(numbers)
-        torch.cuda.set_rng_state(random_state)
-        optimizer.zero_grad(set_to_none=True)
-        if tier == WHOLE:
-            _use_tensor_rates(optimizer)
         return tier
 
     def _record(self, size: int) -> None:
         """Capture the step for this size, in the highest tier whose graph does the same as the step."""
-        if self.tier == WHOLE and not self._record_tier(WHOLE, self.step.run_alone, size):
-            self._graphs.clear()
-            _use_number_rates(self.step.optimizer)
-            self.tier = EAGER if self.step.needs_closure else PARTLY
+        if self.tier == WHOLE:
+            self.rates.keep()
+            with self.rates.in_tensors():
+                recorded = self._record_tier(WHOLE, self.step.run_alone, size)
+            if not recorded:
+                self.leave_whole_step()
         if self.tier == PARTLY and not self._record_tier(PARTLY, self.step.differentiate, size):
-            self._graphs.clear()
+            self._recordings.clear()
             self.tier = EAGER
 
     def _record_tier(self, tier: str, work: Callable[[int], None], size: int) -> bool:
-        pool = next(iter(self._graphs.values()))[0].pool() if self._graphs else None
-        saved = _Saved(self.step)
+        pool = next(iter(self._recordings.values())).graph.pool() if self._recordings else None
+        saved = _Saved(self.step, self.rates)
         try:
             _warm_up(lambda: work(size))
             graph = Graph(lambda: work(size), pool)
@@ -131,6 +168,7 @@ class GraphedStep:
             grads = [(p, p.grad) for p in parameters if p.grad is not None] if tier == PARTLY else None
             if tier == WHOLE and not self._repeats(graph, size, saved):
                 raise RuntimeError("its recording does not repeat what the step does")
+            draws = _draws(graph)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # anything that isn't allowed during a capture
@@ -139,7 +177,7 @@ class GraphedStep:
             saved.put_back()
             return False
         saved.put_back()
-        self._graphs[size] = graph, grads
+        self._recordings[size] = Recording(graph, grads, draws)
         return True
 
     def _repeats(self, graph: Graph, size: int, saved: "_Saved") -> bool:
@@ -151,8 +189,7 @@ class GraphedStep:
         ends = []
         for work in (graph.replay, lambda: self.step.run_alone(size)):
             saved.put_back()
-            for group in self.step.optimizer.param_groups:
-                group["lr"].mul_(0.5)
+            self.rates.table.mul_(0.5)
             for _ in range(2):
                 work()
             ends.append([p.detach().clone() for p in self.step.model.parameters()])
@@ -168,9 +205,8 @@ class GraphedStep:
 class _Saved:
     """Copies of all that a step changes, to be restored in place, where graphs read it."""
 
-    def __init__(self, step: Step) -> None:
-        rates = [g["lr"] for g in step.optimizer.param_groups if isinstance(g["lr"], torch.Tensor)]
-        self._tensors = [*step.tensors(), *state_tensors(step.optimizer), *rates]
+    def __init__(self, step: Step, rates: Rates) -> None:
+        self._tensors = [*step.tensors(), *state_tensors(step.optimizer), *rates.tensors()]
         self._values = [tensor.clone() for tensor in self._tensors]
         self._numbers = _host_numbers(step.optimizer)
         self._random_state = torch.cuda.get_rng_state()
@@ -221,15 +257,11 @@ def _without_waiting(work: Callable[[], None]) -> None:
         torch.cuda.set_sync_debug_mode(mode)
 
 
-def _use_tensor_rates(optimizer: Optimizer) -> None:
-    for group in optimizer.param_groups:
-        if not isinstance(group["lr"], torch.Tensor):
-            group["lr"] = torch.tensor(float(group["lr"]), device=group["params"][0].device)
-
-
-def _use_number_rates(optimizer: Optimizer) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = float(group["lr"])
+def _draws(graph: Graph) -> bool:
+    """Whether a replay draws from the device's generator, which then moves on."""
+    before = torch.cuda.get_rng_state()
+    graph.replay()
+    return not torch.equal(before, torch.cuda.get_rng_state())
 
 
 def _host_numbers(optimizer: Optimizer) -> list[tuple[dict[Any, Any], Any, Any]]:

@@ -1,22 +1,24 @@
-"""The training loop, written as a generator that yields after every step, so that its driver can stop it there."""
+"""The training loop, written as a generator that yields after each burst of steps, so that its driver can stop it.
+
+On CUDA an epoch's results are read while the device already trains the next epoch.
+"""
 
 import math
 import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-import torch
-
 from sweeper.datasets.data import Data
 from sweeper.engine.averaging import as_judged, begin_training
 from sweeper.engine.checkpoint import begin_anew, load_state, save_state
 from sweeper.engine.checkpoint_form import Signature
-from sweeper.engine.devices import Device, Pace
+from sweeper.engine.devices import Device
 from sweeper.engine.numerics import describe
+from sweeper.engine.pace import Pace, Turn
+from sweeper.engine.results import EpochResults
 from sweeper.engine.training import build_training
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
-from sweeper.system.random_streams import seed_layers, stream_seed
 
 Row = dict[str, Any]
 
@@ -45,11 +47,11 @@ def train(
     rows: list[Row],
     show: Callable[[Row], None],
     facts: dict[str, Any],
-) -> Generator["torch.cuda.Event | None", None, None]:
+) -> Generator[Turn, None, None]:
     """Train one run to its end, from its checkpoint if it has one.
 
-    Yields after each step: None, or an event that the device must reach before the next step. Writes `metrics.csv` and
-    `checkpoint.pt`, if `resumable`, while it trains, and `model.safetensors` at the end. The driver writes `run.json`.
+    Yields after each burst of steps, see `sweeper.engine.bursts`. Writes `metrics.csv` and `checkpoint.pt`, if
+    `resumable`, while it trains, and `model.safetensors` at the end. The driver writes `run.json`.
 
     Args:
         rows: an empty list; gets one row of metrics per epoch.
@@ -58,13 +60,14 @@ def train(
             `sweeper.engine.numerics`.
 
     Raises:
-        Diverged: at the end of the epoch in which the run diverged; by `SENSELESS` only at the end of the last.
+        Diverged: after the row of the epoch in which the run diverged; by `SENSELESS` only at the end of the last.
         Stopped: the driver has thrown it in.
         RunFailed: the checkpoint was made on other data.
     """
     seed, epochs, every = (config[k] for k in ("seed", "epochs", "checkpoint_every"))
     parts = build_training(config, data, device)
     model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
+    finished: list[EpochResults] = []  # of the epoch before, if its row isn't written yet
     facts["memory_format"] = describe(step.device)["memory_format"]  # the one that this model needs
     pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
@@ -79,6 +82,20 @@ def train(
         if config["resumable"]:
             save_state(run, parts.stateful, rows, signature, epoch, step, facts)
 
+    def report() -> None:
+        """Add the finished epoch's row, if it is missing; waits for its results."""
+        if not finished:
+            return
+        results = finished.pop()
+        row, bad_step = results.read(config["divergence_loss"])
+        rows.append(row)
+        run.write_metrics(rows)
+        show(row)
+        if bad_step is not None:
+            raise Diverged(f"loss not finite or above the bound at epoch {row['epoch']}, step {bad_step}")
+        if row["epoch"] == epochs and config["divergence_loss"] is None:
+            _check_end(min(results.median_loss(), row["test_loss"]), len(data.classes), epochs)
+
     for epoch in range(first_epoch, epochs + 1):
         parts.order.draw(seed, epoch)
         if done == 0:
@@ -86,46 +103,42 @@ def train(
         step.seek(done)
         model.train()
         meter.clock.start()
+        pace.begin()
         try:
             while done < len(sizes):
-                seed_layers(stream_seed(seed, epoch, done, "layers"))
-                parts.run_step(sizes[done])
-                parts.schedule.step()
-                done += 1
-                yield pace.after_step()
+                steps = parts.bursts.run(epoch, done, pace.burst)
+                done += steps
+                yield pace.after(steps)
+                if finished and finished[0].arrived():
+                    report()
                 if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
                     meter.clock.stop()
+                    report()
                     save(epoch, done)
                     meter.clock.start()
+                    pace.begin()
                     saved = time.monotonic()
             meter.clock.stop()
             with as_judged(model, optimizer, step):
                 for evaluation in parts.evaluations.values():
                     evaluation.measure()
-            yield pace.now()
+            if finished:
+                yield finished[0].turn
+                report()
+            must_save = every is not None and epoch % every == 0 and epoch < epochs
+            goes_on = device.graphs and epoch < epochs and not must_save
+            yield Turn(0) if goes_on else pace.now()
         except Stopped:
             meter.clock.stop()
+            report()
             save(epoch, done)
             raise
         facts["tier"] = parts.tier  # how much of a step is one CUDA graph
-
-        row: Row = {"epoch": epoch, "step": epoch * len(sizes), **meter.metrics(parts.order.index)}
-        bad_step = meter.first_bad_step(config["divergence_loss"])
-        if bad_step is None:
-            for name, evaluation in parts.evaluations.items():
-                row |= {f"{name}_{figure}": value for figure, value in evaluation.read().items()}
-            if not math.isfinite(row["test_loss"]):
-                bad_step = len(sizes)
-        rows.append(row)
-        run.write_metrics(rows)
-        show(row)
-        if bad_step is not None:
-            bad_step += (epoch - 1) * len(sizes)
-            raise Diverged(f"loss not finite or above the bound at epoch {epoch}, step {bad_step}")
-        if epoch == epochs and config["divergence_loss"] is None:
-            _check_end(min(meter.median_loss(), row["test_loss"]), len(data.classes), epoch)
+        finished.append(EpochResults(epoch, parts, pace))
         done = 0
-        if every is not None and epoch % every == 0 and epoch < epochs:
+        if not goes_on:
+            report()
+        if must_save:
             save(epoch + 1, done)
     if config["save_model"]:
         with as_judged(model, optimizer, step):

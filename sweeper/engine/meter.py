@@ -1,11 +1,12 @@
 """An epoch's training metrics, summed on the device and read once, and a clock of the training time."""
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from sweeper.engine.devices import synchronize
+from sweeper.engine.devices import on_host, synchronize
 
 Row = dict[str, Any]
 
@@ -29,7 +30,7 @@ class Meter:
     def reset(self) -> None:
         for tensor in self.tensors():
             tensor.zero_()
-        self.clock.seconds = 0.0
+        self.clock = Clock(self.clock.kind)
 
     def tensors(self) -> list[torch.Tensor]:
         return [self.losses, self.correct, self.lr]
@@ -60,35 +61,15 @@ class Meter:
     def set_lr(self, lr: float | torch.Tensor) -> None:
         self.lr.copy_(lr) if isinstance(lr, torch.Tensor) else self.lr.fill_(lr)
 
-    def metrics(self, order: torch.Tensor) -> Row:
-        """The epoch's metrics. `corrupted_train_accuracy` is the share of wrong labels that the model predicts.
+    def sums(self, order: torch.Tensor) -> "Sums":
+        """The epoch's sums, copied to the host.
 
         Args:
             order: int64 (n,), the epoch's permutation of the training images, of which `drop_last` leaves out the end.
         """
-        n = int(self.sizes.sum())
-        clean, corrupted = self.correct.tolist()
-        n_corrupted = 0 if self.corrupted is None else int(self.corrupted[order[:n]].sum())
-        seconds = self.clock.read()
-        return {
-            "lr": self.lr.item(),
-            "train_loss": (self.losses.cpu().double() @ self.sizes).item() / n,
-            "train_accuracy": (clean + corrupted) / n,
-            "clean_train_accuracy": clean / (n - n_corrupted) if n > n_corrupted else None,
-            "corrupted_train_accuracy": corrupted / n_corrupted if n_corrupted else None,
-            "train_seconds": round(seconds, 6),
-            "images_per_second": round(n / seconds, 1),
-        }
-
-    def first_bad_step(self, bound: float | None) -> int | None:
-        """The first step of the epoch, from 1, whose loss isn't finite or is above `bound`; None if there is none."""
-        losses = self.losses.cpu()
-        bad = ~losses.isfinite() if bound is None else ~losses.isfinite() | (losses > bound)
-        return int(bad.nonzero()[0]) + 1 if bad.any() else None
-
-    def median_loss(self) -> float:
-        """The median of the losses of the epoch's steps."""
-        return self.losses.cpu().double().median().item()
+        trained = order[: int(self.sizes.sum())]
+        corrupted = None if self.corrupted is None else on_host(self.corrupted[trained].sum())
+        return Sums(self.sizes, on_host(self.losses), on_host(self.correct), on_host(self.lr), corrupted, self.clock)
 
     def state_dict(self) -> dict[str, Any]:
         return {"losses": self.losses, "correct": self.correct, "lr": self.lr, "seconds": self.clock.read()}
@@ -99,20 +80,67 @@ class Meter:
         self.clock.seconds = state["seconds"]
 
 
+@dataclass(frozen=True)
+class Sums:
+    """An epoch's sums on the host; on CUDA they may be read once the device has written them.
+
+    Attributes:
+        sizes: float64 (steps,), the batch size of each step.
+        losses: (steps,), the mean loss of each step.
+        correct: int64 (2,), the images classified as their labels say, with clean and with corrupted ones.
+        lr: of the first parameter group, at the latest step.
+        corrupted: the number of the epoch's images with corrupted labels, 0-dim; None without noise.
+        clock: of the epoch.
+    """
+
+    sizes: torch.Tensor
+    losses: torch.Tensor
+    correct: torch.Tensor
+    lr: torch.Tensor
+    corrupted: torch.Tensor | None
+    clock: "Clock"
+
+    def metrics(self) -> Row:
+        """The epoch's metrics. `corrupted_train_accuracy` is the share of wrong labels that the model predicts."""
+        n = int(self.sizes.sum())
+        clean, corrupted = self.correct.tolist()
+        n_corrupted = 0 if self.corrupted is None else int(self.corrupted)
+        seconds = self.clock.read()
+        return {
+            "lr": self.lr.item(),
+            "train_loss": (self.losses.double() @ self.sizes).item() / n,
+            "train_accuracy": (clean + corrupted) / n,
+            "clean_train_accuracy": clean / (n - n_corrupted) if n > n_corrupted else None,
+            "corrupted_train_accuracy": corrupted / n_corrupted if n_corrupted else None,
+            "train_seconds": round(seconds, 6),
+            "images_per_second": round(n / seconds, 1),
+        }
+
+    def first_bad_step(self, bound: float | None) -> int | None:
+        """The first step of the epoch, from 1, whose loss isn't finite or is above `bound`; None if there is none."""
+        bad = ~self.losses.isfinite() if bound is None else ~self.losses.isfinite() | (self.losses > bound)
+        return int(bad.nonzero()[0]) + 1 if bad.any() else None
+
+    def median_loss(self) -> float:
+        """The median of the losses of the epoch's steps."""
+        return self.losses.double().median().item()
+
+
 class Clock:
     """Measures the seconds between `start` and `stop`; on CUDA by events in the stream, without synchronizing."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.seconds = 0.0
-        self._pending: list[torch.cuda.Event] = []
+        self._pieces: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []  # begin and end of each, not read yet
+        self._began: torch.cuda.Event | None = None
         self._started = 0.0
         self._runs = False
 
     def start(self) -> None:
         self._runs = True
         if self.kind == "cuda":
-            self._pending = [self._record()]
+            self._began = self._record()
         else:
             synchronize(self.kind)
             self._started = time.perf_counter()
@@ -123,18 +151,18 @@ class Clock:
             return
         self._runs = False
         if self.kind == "cuda":
-            self._pending.append(self._record())
+            assert self._began is not None
+            self._pieces.append((self._began, self._record()))
         else:
             synchronize(self.kind)
             self.seconds += time.perf_counter() - self._started
 
     def read(self) -> float:
         """The seconds so far; waits until the device reaches the latest `stop`."""
-        if len(self._pending) == 2:
-            began, ended = self._pending
+        for began, ended in self._pieces:
             ended.synchronize()
             self.seconds += began.elapsed_time(ended) / 1e3
-            self._pending = []
+        self._pieces.clear()
         return self.seconds
 
     def _record(self) -> torch.cuda.Event:

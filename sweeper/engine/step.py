@@ -15,6 +15,7 @@ from sweeper.engine.kernels.optimizer_step import fused_step
 from sweeper.engine.loss_scale import LossScale
 from sweeper.engine.low_precision import LowPrecisionWeights
 from sweeper.engine.meter import Meter
+from sweeper.engine.rates import Rates
 from sweeper.system.errors import BadInput
 
 
@@ -30,6 +31,7 @@ class Step:
         clip_grad_norm: the largest norm of all gradients together; see `torch.nn.utils.clip_grad_norm_`. It limits each
             set of gradients that the optimizer gets, those that its closure computes too.
         ema: an average of the weights to update after each step.
+        rates: the table in which a step that runs without the host looks up its learning rates.
     """
 
     def __init__(
@@ -45,11 +47,12 @@ class Step:
         label_smoothing: float = 0.0,
         clip_grad_norm: float | None = None,
         ema: ExponentialMovingAverage | None = None,
+        rates: Rates | None = None,
     ) -> None:
         forward = model if forward is None else forward
         self.model, self.optimizer, self.device = model, optimizer, device
         self.batches, self.order, self.meter = batches, order, meter
-        self.batch_size = batch_size
+        self.batch_size, self.rates = batch_size, rates
         self.label_smoothing, self.clip_grad_norm, self.ema = label_smoothing, clip_grad_norm, ema
         self.forward: Callable[[torch.Tensor], torch.Tensor] = torch.compile(model) if device.compile else forward
         self.low_precision = None
@@ -88,6 +91,8 @@ class Step:
 
     def run_alone(self, size: int) -> None:
         """Train one step without the host, so that a CUDA graph can capture it."""
+        if self.rates is not None:
+            self.rates.look_up(self._next_step)
         self.differentiate(size)
         self.update_alone()
 

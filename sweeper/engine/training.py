@@ -12,11 +12,13 @@ from sweeper.datasets.data import Data
 from sweeper.engine.augment import EpochOrder, build_batches
 from sweeper.engine.averaging import build_ema
 from sweeper.engine.build import build_model, build_optimizer, build_schedule
+from sweeper.engine.bursts import Bursts
 from sweeper.engine.devices import Device, place
 from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.fuse import forward_passes
 from sweeper.engine.graphs import GraphedStep
 from sweeper.engine.meter import Meter
+from sweeper.engine.rates import Rates
 from sweeper.engine.state import Attributes
 from sweeper.engine.step import Step
 from sweeper.system.errors import BadInput
@@ -28,7 +30,7 @@ class Training:
 
     Attributes:
         sizes: the batch size of each step of an epoch; the last may be smaller.
-        step: the training step; `run_step` runs it for a batch size.
+        step: the training step; `run_step` runs it for a batch size, and `bursts` those of an epoch.
         evaluations: the evaluation of each split, by its name.
     """
 
@@ -40,7 +42,8 @@ class Training:
     meter: Meter
     sizes: list[int]
     step: Step
-    run_step: Callable[[int], None]
+    run_step: Callable[[int], None] | GraphedStep
+    bursts: Bursts
     evaluations: dict[str, Evaluation]
 
     @property
@@ -77,6 +80,7 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
     batches = build_batches(data, config["dataset"]["crop_padding"], config["dataset"]["flip"], where)
     sizes = batch_sizes(len(batches), batch_size, bool(config["drop_last"]))
     schedule = build_schedule(config["schedule"], optimizer, config["epochs"] * len(sizes))
+    rates = Rates(optimizer, len(sizes), where) if device.graphs else None
     order = EpochOrder(len(batches), batches.padding, where)
     meter = Meter(sizes, data.corrupted, where)
     training, evaluation = forward_passes(model, device, data.image_shape)
@@ -92,7 +96,9 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
         label_smoothing=config["label_smoothing"] or 0.0,
         clip_grad_norm=config["clip_grad_norm"],
         ema=build_ema(config["ema"], model, optimizer),
+        rates=rates,
     )
+    run_step: Callable[[int], None] | GraphedStep = step.run if rates is None else GraphedStep(step, rates)
     splits = {"test": data.test} | ({"val": data.val} if data.val else {})
     return Training(
         model=model,
@@ -103,7 +109,8 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
         meter=meter,
         sizes=sizes,
         step=step,
-        run_step=GraphedStep(step) if device.graphs else step.run,
+        run_step=run_step,
+        bursts=Bursts(run_step, schedule, sizes, config["seed"]),
         evaluations={name: Evaluation(split, evaluation, batches.normalize, device) for name, split in splits.items()},
     )
 

@@ -139,9 +139,8 @@ def time_epochs(
         began = time.perf_counter()
         loop = train(config, data, device, run, rows, lambda row: ends.append(time.perf_counter()), {})
         try:
-            for event in loop:
-                if event is not None:
-                    event.synchronize()
+            for turn in loop:
+                turn.wait()
                 if stop and len(rows) == epochs:
                     loop.throw(Stopped())
         except (Stopped, Diverged):  # random labels may diverge, and steps take as long
@@ -160,7 +159,7 @@ def time_epochs(
     part = trained / images
     return Timing(
         train_seconds=training / part,
-        other_seconds=(wall - training) * len(whole.test.labels) / len(data.test.labels),
+        other_seconds=max(0.0, wall - training) * len(whole.test.labels) / len(data.test.labels),
         setup_seconds=max(0.0, walls[0] - wall) + ended - ends[-1],
         first_seconds=0.0,
         images=images,

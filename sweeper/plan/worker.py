@@ -195,10 +195,10 @@ def _until_tried(
     config = {**config, "epochs": 1000, "checkpoint_every": 1000}
     if tried():
         return
-    for event in train(config, _load(config), device, RunDirectory(folder), [], lambda row: None, {}):
+    for turn in train(config, _load(config), device, RunDirectory(folder), [], lambda row: None, {}):
         if tried():
             return
-        yield event
+        yield turn
 
 
 if __name__ == "__main__":

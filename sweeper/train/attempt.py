@@ -3,13 +3,14 @@
 import logging
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sweeper.datasets.data import Data, load_run_data
 from sweeper.engine.devices import Device, choose_device, reset_peak_memory
 from sweeper.engine.loop import Stopped, train
 from sweeper.engine.memory import explain_out_of_memory
 from sweeper.engine.numerics import Kept
+from sweeper.engine.pace import Turn
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
@@ -24,9 +25,6 @@ from sweeper.train.record import describe_environment, summarize_rows
 from sweeper.train.search.pruning import why_pruned
 from sweeper.train.signals import StopSignals
 from sweeper.train.trackers.tracking import Tracking
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger("sweeper")
 
@@ -63,7 +61,7 @@ class Attempt:
         self._judged = 0  # rows
         self._progress = Progress(assignment.config["epochs"], quiet=sweep is not None)
 
-    def steps(self, check_lock: Callable[[], None]) -> Generator["torch.cuda.Event | None", None, None]:
+    def steps(self, check_lock: Callable[[], None]) -> Generator[Turn, None, None]:
         """Prepare the run and train it to its end; what stops it, or goes wrong, is raised.
 
         Args:
@@ -92,18 +90,18 @@ class Attempt:
         self._progress.begin(-(-len(data.train.labels) // config["batch_size"]))
         with Presence(device.kind) as presence:
             checked = time.monotonic()
-            for event in state.turns(loop):
+            for turn in state.turns(loop):
                 if (reason := self._reason_to_stop()) is not None:
                     with state:
                         loop.throw(reason)
                 self._device_time.count()
                 self._energy.count(self._device_time.sharing)
-                self._progress.step(len(self.rows))
+                self._progress.step(len(self.rows), turn.steps)
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
                     checked = time.monotonic()
-                yield event
+                yield turn
             presence.look()
             if presence.others:
                 self._shared = True

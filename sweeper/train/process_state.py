@@ -29,7 +29,7 @@ from sweeper.train.signals import SIGNALS
 
 log = logging.getLogger("sweeper")
 
-Event = TypeVar("Event")
+Turn = TypeVar("Turn")
 
 
 class ProcessState:
@@ -57,15 +57,15 @@ class ProcessState:
         self._mine = self._read()
         self._set(self._mine, self._before)
 
-    def turns(self, steps: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    def turns(self, steps: Generator[Turn, None, None]) -> Generator[Turn, None, None]:
         """Run each of `steps` within this state."""
         while True:
             with self:
                 try:
-                    event = next(steps)
+                    turn = next(steps)
                 except StopIteration:
                     return
-            yield event
+            yield turn
 
     def close(self) -> None:
         """End the run: restore the random generators, and don't let its threads keep the process alive."""

@@ -32,9 +32,9 @@ class Progress:
             with contextlib.suppress(OSError):  # the terminal has been closed
                 self._bar = _bar(self.epochs)
 
-    def step(self, epochs_done: int) -> None:
-        """Note a step of the epoch after so many; it moves the bar within the epoch."""
-        self._steps += 1
+    def step(self, epochs_done: int, steps: int) -> None:
+        """Note so many more steps of the epoch after `epochs_done`; they move the bar within the epoch."""
+        self._steps += steps
         if self._bar is None or (now := time.perf_counter()) - self._updated < EVERY:
             return
         self._updated, part = now, min(1.0, self._steps / self._steps_of_epoch)
@@ -48,7 +48,7 @@ class Progress:
     def show(self, row: Row) -> None:
         if self._done_before is None:
             self._done_before = row["epoch"] - 1
-        self._last, self._steps = row, 0
+        self._last, self._steps = row, max(0, self._steps - self._steps_of_epoch)  # of the next epoch already
         if self._bar is not None:
             self._update(row["epoch"], self._text(row, row["epoch"]))
         elif not self.quiet:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweeper.engine.devices import prepare_process
 from sweeper.engine.memory import NoRoom
+from sweeper.engine.pace import Turn
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.record import find_finished
@@ -23,8 +24,6 @@ from sweeper.train.signals import StopSignals
 from sweeper.train.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
-    from torch.cuda import Event
-
     from sweeper.train.outcome import Outcome
 
 log = logging.getLogger("sweeper")
@@ -35,19 +34,16 @@ def execute_run(assignment: Assignment) -> Status:
     steps = run_in_steps(assignment)
     while True:
         try:
-            event = next(steps)
+            turn = next(steps)
         except StopIteration as end:
             status: Status = end.value
             return status
-        if event is not None:
-            with contextlib.suppress(RuntimeError):  # a lost device: the run meets the same error at its next step
-                event.synchronize()
+        with contextlib.suppress(RuntimeError):  # a lost device: the run meets the same error at its next step
+            turn.wait()
 
 
-def run_in_steps(assignment: Assignment) -> Generator["Event | None", None, Status]:
+def run_in_steps(assignment: Assignment) -> Generator[Turn, None, Status]:
     """Carry out a run as a generator, so that one process can advance several runs in turn.
-
-    After each step it yields None, or a CUDA event that must complete before the next step.
 
     Returns:
         The run's status; `locked` if another process trains it, `not started` if its sweep is being stopped,
@@ -106,7 +102,7 @@ def _train(
     check_lock: Callable[[], None],
     tracking: Tracking,
     sweep: SweepStop | None,
-) -> Generator["Event | None", None, Status]:
+) -> Generator[Turn, None, Status]:
     """Train a run whose lock is held, from its checkpoint if there is one, and record how it ended."""
     signals = StopSignals.installed()
     prepare_process(assignment.threads)
@@ -139,22 +135,22 @@ def _train(
 
 
 def _to_the_end(
-    steps: Generator["Event | None", None, None],
+    steps: Generator[Turn, None, None],
     classify: Callable[[BaseException], "Outcome"],
     close: Callable[[], None],
-) -> Generator["Event | None", None, "Outcome"]:
+) -> Generator[Turn, None, "Outcome"]:
     """Run all steps. An exception from a step ends the run; one that the caller throws in at a yield is passed on."""
     from sweeper.train.outcome import Outcome
 
     try:
         while True:
             try:
-                event = next(steps)
+                turn = next(steps)
             except StopIteration:
                 return Outcome(Status.COMPLETED)
             except BaseException as failure:  # also of sys.exit: one failed run must not stop the others
                 return classify(failure)
-            yield event
+            yield turn
     finally:
         steps.close()
         close()

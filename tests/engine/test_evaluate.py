@@ -25,7 +25,7 @@ def test_figures_are_the_means_over_all_images_and_of_the_latest_weights():
         evaluation.measure()
         with torch.no_grad():
             logits = model((images / 255 - data.mean[:, None, None]) / data.std[:, None, None])
-        figures = evaluation.read()
+        figures = evaluation.score().read()
         assert figures["loss"] == pytest.approx(functional.cross_entropy(logits, split.labels).item(), rel=1e-5)
         assert figures["accuracy"] == (logits.argmax(1) == split.labels).sum().item() / IMAGES
         nn.init.normal_(model[1].weight)

@@ -88,10 +88,9 @@ def run(config: dict, path: Path, stop_after: int | None = None) -> tuple[list[d
     device = choose_device(config["device"], threads=1)
     config = {**config, "save_model": True}
     loop = train(config, load_run_data(config), device, RunDirectory(path), rows, lambda row: None, facts)
-    for steps, event in enumerate(loop, start=1):
-        if event is not None:
-            event.synchronize()
-        if steps == stop_after:
+    for turns, turn in enumerate(loop, start=1):
+        turn.wait()
+        if turns == stop_after:
             with pytest.raises(Stopped):
                 loop.throw(Stopped())
             return rows, {}, facts

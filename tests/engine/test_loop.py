@@ -10,9 +10,9 @@ from conftest import TINY
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device
-from sweeper.engine.evaluate import Evaluation
+from sweeper.engine.evaluate import Score
 from sweeper.engine.loop import Diverged, Stopped, train
-from sweeper.engine.meter import Meter
+from sweeper.engine.meter import Sums
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import METRICS
 from sweeper.system.errors import RunFailed
@@ -121,15 +121,15 @@ def test_a_run_that_ends_with_a_loss_beyond_any_sense_has_diverged(tmp_path):
 
 @pytest.mark.parametrize(("median", "test_loss"), [(1e9, 2.0), (2.0, 1e9)])
 def test_a_few_wild_steps_or_a_wild_evaluation_alone_are_no_divergence(median, test_loss, tmp_path, monkeypatch):
-    monkeypatch.setattr(Meter, "median_loss", lambda self: median)
-    monkeypatch.setattr(Evaluation, "read", lambda self: {"loss": test_loss, "accuracy": 0.1})
+    monkeypatch.setattr(Sums, "median_loss", lambda self: median)
+    monkeypatch.setattr(Score, "read", lambda self: {"loss": test_loss, "accuracy": 0.1})
     assert len(finish(configure("model=mlp"), tmp_path)) == 2
 
 
 def test_a_run_may_recover_before_its_end(tmp_path, monkeypatch):
     medians = iter([2.0])  # asked for once, in the last epoch
-    monkeypatch.setattr(Meter, "median_loss", lambda self: next(medians))
-    monkeypatch.setattr(Evaluation, "read", lambda self: {"loss": 1e9, "accuracy": 0.1})
+    monkeypatch.setattr(Sums, "median_loss", lambda self: next(medians))
+    monkeypatch.setattr(Score, "read", lambda self: {"loss": 1e9, "accuracy": 0.1})
     assert len(finish(configure("model=mlp", "epochs=3"), tmp_path)) == 3
 
 

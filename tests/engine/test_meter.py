@@ -28,7 +28,7 @@ def metered(corrupted: list[bool] | None, losses=LOSSES) -> Meter:
 def without_times(meter: Meter, order: torch.Tensor = ORDER) -> dict:
     return {
         name: value
-        for name, value in meter.metrics(order).items()
+        for name, value in meter.sums(order).metrics().items()
         if name not in ("train_seconds", "images_per_second")
     }
 
@@ -77,21 +77,21 @@ def test_only_images_of_the_epochs_batches_are_counted():
     ],
 )
 def test_the_first_step_that_is_not_finite_or_above_the_bound_is_found(losses, bound, step):
-    assert metered(None, losses).first_bad_step(bound) == step
+    assert metered(None, losses).sums(ORDER).first_bad_step(bound) == step
 
 
 def test_the_median_is_of_the_steps_and_one_wild_step_leaves_it():
-    assert metered(None, [1.0, 1e18, 2.0]).median_loss() == 2.0
+    assert metered(None, [1.0, 1e18, 2.0]).sums(ORDER).median_loss() == 2.0
 
 
 def test_a_meter_goes_on_from_its_state_and_begins_anew_after_a_reset():
     corrupted = [True, False, False, True, False]
     first, second = metered(corrupted), Meter(SIZES, torch.tensor(corrupted), CPU)
     second.load_state_dict(first.state_dict())
-    assert second.metrics(ORDER) == first.metrics(ORDER)
+    assert second.sums(ORDER).metrics() == first.sums(ORDER).metrics()
     second.reset()
     assert not any(tensor.any() for tensor in second.tensors()) and second.clock.read() == 0
-    assert first.metrics(ORDER)["train_accuracy"] == 3 / 5
+    assert first.sums(ORDER).metrics()["train_accuracy"] == 3 / 5
 
 
 def test_the_clock_runs_between_start_and_stop_alone(monkeypatch):

@@ -83,10 +83,10 @@ def test_the_bar_moves_within_the_first_epoch_and_the_time_left_is_never_cut(mon
         progress = Progress(epochs=4000, quiet=False)
         progress.begin(100)
         for _ in range(50):
-            progress.step(epochs_done=0)
+            progress.step(epochs_done=0, steps=1)
         progress._bar.refresh()
         progress.show(ROW)
-        progress.step(epochs_done=1)
+        progress.step(epochs_done=1, steps=1)
         progress._bar.refresh()
         progress.close()
     shown = b""

@@ -1,7 +1,7 @@
 """Advances several runs in turn in one process, and finds out how many at a time are fastest.
 
-A run is a generator of steps, see `sweeper.train.run.run_in_steps`. After each step it yields None, or a CUDA event
-that must complete before the next step. A lane is a place for one run at a time.
+A run is a generator, see `sweeper.train.run.run_in_steps`. After each burst of steps it yields a `Turn`, which may have
+a CUDA event that must complete before the next. A lane is a place for one run at a time.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.engine.pace import Turn
 from sweeper.system.terminal import tell
 
 MOST = 6  # the most lanes that lanes=auto tries; in measurements more lanes were only slower
@@ -26,15 +27,7 @@ PATIENCE = 60.0  # seconds after which lanes=auto ends the trial and keeps the c
 T = TypeVar("T")
 
 
-class Event(Protocol):
-    """The methods of `torch.cuda.Event` that are used here."""
-
-    def query(self) -> bool: ...
-
-    def synchronize(self) -> None: ...
-
-
-Steps = Generator[Event | None, None, T]
+Steps = Generator[Turn, None, T]
 
 
 class Device(Protocol):
@@ -59,14 +52,14 @@ class Lane(Generic[T]):
     begin: Callable[[], Steps[T]]
     steps: Steps[T]
     place: AbstractContextManager[None]
-    event: Event | None = None  # must complete before the next step
+    latest: Turn | None = None  # its event must complete before the next
     turn: int = 0  # the number of its latest turn, counted over all lanes
     taken: int = 0  # steps done
     seconds: float | None = None  # measured time of one step if the run trains alone
 
 
 class Lanes(Generic[T]):
-    """Advances the runs of `starts`, `lanes` of them at a time, one step in turn.
+    """Advances the runs of `starts`, `lanes` of them at a time, one burst of steps in turn.
 
     Args:
         starts: pairs of a run's number and a function that returns its steps; the next is taken when a lane is free.
@@ -124,10 +117,10 @@ class Lanes(Generic[T]):
 
     def _round(self, lanes: list[Lane[T]]) -> None:
         """Advance each lane whose event has completed; if there is none, wait for the lane that has waited longest."""
-        ready = [lane for lane in lanes if lane.event is None or _is_reached(lane.event)]
+        ready = [lane for lane in lanes if _is_over(lane.latest)]
         if not ready:
             ready = [min(lanes, key=lambda lane: lane.turn)]
-            _wait(ready[0].event)
+            _wait(ready[0].latest)
         for lane in ready:
             self._advance(lane)
 
@@ -136,7 +129,7 @@ class Lanes(Generic[T]):
             self.device.synchronize()  # shared data may still be being copied in another lane's stream
         try:
             with lane.place:
-                lane.event = next(lane.steps)
+                lane.latest = turn = next(lane.steps)
         except StopIteration as end:
             self._end(lane, end.value)
         except DeviceLost:
@@ -149,7 +142,7 @@ class Lanes(Generic[T]):
         else:
             self._turns += 1
             lane.turn = self._turns
-            lane.taken += 1
+            lane.taken += turn.steps
 
     def _end(self, lane: Lane[T], outcome: T | Exception) -> None:
         self.outcomes[lane.number] = outcome
@@ -227,14 +220,14 @@ class Lanes(Generic[T]):
         return statistics.median(pieces)
 
 
-def _is_reached(event: Event) -> bool:
+def _is_over(turn: Turn | None) -> bool:
     try:
-        return event.query()
+        return turn is None or turn.event is None or turn.event.query()
     except RuntimeError:  # a lost device: the run's next step raises the error again and reports it
         return True
 
 
-def _wait(event: Event | None) -> None:
-    if event is not None:
+def _wait(turn: Turn | None) -> None:
+    if turn is not None:
         with contextlib.suppress(RuntimeError):
-            event.synchronize()
+            turn.wait()

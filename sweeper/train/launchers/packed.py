@@ -178,10 +178,10 @@ def _within(surroundings: _Surroundings, steps: Steps[Any]) -> Steps[Any]:
         while True:
             with surroundings:
                 try:
-                    event = next(steps)
+                    turn = next(steps)
                 except StopIteration as end:
                     return end.value
-            yield event
+            yield turn
     finally:
         with surroundings:
             steps.close()

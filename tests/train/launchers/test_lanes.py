@@ -3,6 +3,7 @@
 import pytest
 
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.engine.pace import Turn
 from sweeper.train.launchers.cuda_lane import Host
 from sweeper.train.launchers.lanes import Lanes
 
@@ -49,7 +50,7 @@ def steps_of(name, length, trace, error=None):
     def begin():
         for k in range(length):
             trace.append(f"{name}{k}")
-            yield None
+            yield Turn()
         if error is not None:
             raise error
         return name
@@ -111,7 +112,7 @@ def test_a_lane_that_waits_for_the_device_is_passed_over():
 
     def waiting():
         trace.append("w0")
-        yield FakeEvent("w", asked=2, waited=waited)
+        yield Turn(event=FakeEvent("w", asked=2, waited=waited))
         trace.append("w1")
 
     run([waiting, steps_of("a", 5, trace)], 2)
@@ -126,7 +127,7 @@ def test_when_all_wait_the_one_that_waits_longest_goes_on_first():
         def begin():
             for k, asked in enumerate(lengths):
                 trace.append(f"{name}{k}")
-                yield FakeEvent(f"{name}{k}", asked, waited)
+                yield Turn(event=FakeEvent(f"{name}{k}", asked, waited))
 
         return begin
 
@@ -138,7 +139,7 @@ def test_when_all_wait_the_one_that_waits_longest_goes_on_first():
 
 def test_an_event_of_a_lost_device_lets_its_run_meet_the_error_itself():
     def meets_it():
-        yield Lost()
+        yield Turn(event=Lost())
         raise DeviceLost("gone")
 
     with pytest.raises(DeviceLost):
@@ -151,12 +152,12 @@ def test_a_lost_device_closes_all_runs_where_they_stand():
     def long():
         try:
             while True:
-                yield None
+                yield Turn()
         finally:
             closed.append("long")
 
     def loses():
-        yield None
+        yield Turn()
         raise DeviceLost("gone")
 
     begins = [long, loses, steps_of("never", 1, trace)]
@@ -171,20 +172,20 @@ def test_a_run_that_cannot_be_closed_keeps_no_other_from_it():
 
     def stubborn():
         try:
-            yield None
-            yield None
+            yield Turn()
+            yield Turn()
         finally:
             raise RuntimeError("CUDA error")
 
     def long():
         try:
             while True:
-                yield None
+                yield Turn()
         finally:
             closed.append("long")
 
     def loses():
-        yield None
+        yield Turn()
         raise DeviceLost("gone")
 
     with pytest.raises(DeviceLost):
@@ -205,7 +206,7 @@ def needs_room(name, trace, at_work, room):
                 if len(at_work) > room:
                     raise NoRoom(f"{name}: out of memory")
                 trace.append(f"{name}{k}")
-                yield None
+                yield Turn()
         finally:
             at_work.discard(name)
         return name
@@ -226,7 +227,7 @@ def test_without_room_there_are_fewer_lanes_and_the_run_comes_again(capsys):
 def test_alone_a_run_without_room_is_not_tried_for_ever():
     def never_fits():
         raise NoRoom("x")
-        yield None
+        yield Turn()
 
     outcomes, _ = run([never_fits], 1)
     assert isinstance(outcomes[0], NoRoom)

@@ -3,6 +3,7 @@
 import pytest
 
 from sweeper.engine.memory import NoRoom
+from sweeper.engine.pace import Turn
 from sweeper.train.launchers.cuda_lane import Host
 from sweeper.train.launchers.lanes import Lane, Lanes
 
@@ -54,7 +55,7 @@ def auto(model, count, length, cost=lambda k: 1.0):
             for i in range(length):
                 model.step(k, cost(k))
                 trace.append((k, i))
-                yield None
+                yield Turn()
             return k
 
         return steps
@@ -106,7 +107,7 @@ def test_auto_weighs_steps_by_what_they_take_alone():
 def test_auto_measures_the_device_and_not_the_host_that_runs_ahead():
     model = Model((0, 100, 100, 100), ahead=1e9)
     scheduler = Lanes(iter(()), model, "auto", model.clock)
-    lane = Lane(0, None, iter(lambda: model.step(0), object()), Host().place())
+    lane = Lane(0, None, iter(lambda: model.step(0) or Turn(), object()), Host().place())
     scheduler.lanes.append(lane)
     assert scheduler._throughput([lane]) == pytest.approx(100, rel=0.02)
 
@@ -134,7 +135,7 @@ def test_auto_tries_no_more_lanes_than_the_memory_holds():
                     if len(at_work) > 2:
                         raise NoRoom(f"{name}: out of memory")
                     model.step(name)
-                    yield None
+                    yield Turn()
             finally:
                 at_work.discard(name)
             return name
@@ -152,13 +153,13 @@ def test_a_failure_in_the_trial_leaves_the_others_alone():
     def fails():
         for _ in range(50):
             model.step("f")
-            yield None
+            yield Turn()
         raise ValueError("broken")
 
     def good():
         for _ in range(2000):
             model.step("g")
-            yield None
+            yield Turn()
         return "good"
 
     outcomes = Lanes(iter(enumerate([good, fails])), model, "auto", model.clock).run()

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, LauncherTestSuite
 
+from sweeper.engine.pace import Turn
 from sweeper.train.launchers.cuda_lane import Host
 
 PACKED = ("hydra/launcher=packed",)
@@ -54,7 +55,7 @@ def in_steps(trace, fail=()):
         for k in range(3):
             trace.append((cfg.a, k, HydraConfig.get().job.num, os.environ.get("OF_THE_TASK")))
             logging.getLogger("task").warning("run %s step %s", cfg.a, k)
-            yield None
+            yield Turn()
             if cfg.a in fail:
                 raise ValueError("broken")
         return cfg.a

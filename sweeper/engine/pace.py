@@ -1,0 +1,77 @@
+"""How many steps the host hands to the device at a time, and how far it runs ahead."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+BURST = 0.015  # seconds of steps that are handed over at a time; a stop and other lanes wait for two of them at most
+GROWTH = 4  # a burst has at most so many times the steps of the one before: a first measurement may be wrong
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a run yields to its driver.
+
+    Attributes:
+        steps: the number of training steps since the last turn.
+        event: the device must reach it before the run goes on; None if it may go on at once.
+    """
+
+    steps: int = 1
+    event: "torch.cuda.Event | None" = None
+
+    def wait(self) -> None:
+        if self.event is not None:
+            self.event.synchronize()
+
+
+class Pace:
+    """Measures a CUDA device's steps, and keeps the host at most two bursts ahead of it.
+
+    Attributes:
+        burst: the number of steps that take about `BURST` seconds; 1 on other devices.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.burst = 1
+        self._on_cuda = kind == "cuda"
+        self._steps = 0  # since the latest event
+        self._latest: torch.cuda.Event | None = None
+        self._under_way: deque[tuple[torch.cuda.Event, torch.cuda.Event, int]] = deque()  # begin, end, steps
+
+    def begin(self) -> None:
+        """Begin an epoch: what the device has done before is no part of its steps."""
+        self._steps, self._latest = 0, self._record()
+
+    def after(self, steps: int) -> Turn:
+        """The turn that ends with so many steps handed over."""
+        self._steps += steps
+        if self._latest is None or self._steps < self.burst:
+            return Turn(steps)
+        begun, self._latest = self._latest, self._record()
+        assert self._latest is not None
+        self._under_way.append((begun, self._latest, self._steps))
+        self._steps = 0
+        while self._under_way and self._under_way[0][1].query():
+            self._measure(*self._under_way.popleft())
+        return Turn(steps, self._under_way[-2][1] if len(self._under_way) > 1 else None)
+
+    def now(self) -> Turn:
+        """A turn whose event the device reaches when it has done all work given so far."""
+        return Turn(0, self._record())
+
+    def _measure(self, begun: "torch.cuda.Event", ended: "torch.cuda.Event", steps: int) -> None:
+        seconds = begun.elapsed_time(ended) / 1e3 / steps
+        self.burst = max(1, min(round(BURST / max(seconds, 1e-6)), GROWTH * self.burst))
+
+    def _record(self) -> "torch.cuda.Event | None":
+        if not self._on_cuda:
+            return None
+        import torch
+
+        event = torch.cuda.Event(enable_timing=True, blocking=True)
+        event.record()
+        return event

@@ -1,0 +1,90 @@
+"""The learning rates of the coming steps in the device's memory, where a recorded step looks up its own."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+
+class Rates:
+    """A table of the rates of an epoch's steps, one column for each of the optimizer's groups.
+
+    Outside of `in_tensors` the groups' `lr` are numbers, so the schedule computes on the host, in double precision.
+
+    Args:
+        steps: of an epoch.
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int, where: torch.device) -> None:
+        self._optimizer = optimizer
+        self.table = torch.zeros(steps, len(optimizer.param_groups), device=where)
+        self.current = torch.zeros(1, len(optimizer.param_groups), device=where)
+
+    def tensors(self) -> list[torch.Tensor]:
+        return [self.table, self.current]
+
+    def numbers(self) -> list[float]:
+        return [float(group["lr"]) for group in self._optimizer.param_groups]
+
+    @contextlib.contextmanager
+    def in_tensors(self) -> Iterator[None]:
+        """A context in which each group's `lr` is the tensor that a recorded step uses."""
+        numbers = self.numbers()
+        self.current.copy_(self._to_device([numbers]))
+        for k, group in enumerate(self._optimizer.param_groups):
+            group["lr"] = self.current[0, k]
+        try:
+            yield
+        finally:
+            for number, group in zip(numbers, self._optimizer.param_groups, strict=True):
+                group["lr"] = number
+
+    def look_up(self, step: torch.Tensor) -> None:
+        """Put the rates of a step, int64 (1,), into the tensors; part of the recorded step."""
+        torch.index_select(self.table, 0, step % len(self.table), out=self.current)
+
+    def keep(self) -> None:
+        """Give the present rates to every step."""
+        self.table.copy_(self._to_device([self.numbers()]).expand_as(self.table))
+
+    def put(self, first: int, rates: list[list[float]]) -> None:
+        """Set the rates of the steps from `first` on, without waiting for the device."""
+        self.table[first : first + len(rates)] = self._to_device(rates)
+
+    def advance(self, schedule: LRScheduler, steps: int) -> tuple[list[list[float]], bool]:
+        """Advance the schedule by `steps` steps, or up to one at which it changes more than the rates.
+
+        Returns:
+            The rates of each of these steps, and whether it has changed another option, e.g. the momentum.
+        """
+        rates, others = [], self._other_options()
+        for _ in range(steps):
+            rates.append(self.numbers())
+            schedule.step()
+            if self._other_options() != others:
+                return rates, True
+        return rates, False
+
+    def _other_options(self) -> list[list[Any]]:
+        """The options that a recorded step has as constants."""
+        return [
+            [
+                tuple(value) if isinstance(value, list) else value
+                for key, value in group.items()
+                if _is_number(key, value)
+            ]
+            for group in self._optimizer.param_groups
+        ]
+
+    def _to_device(self, rates: list[list[float]]) -> torch.Tensor:
+        """Through pinned memory, which the allocator keeps until the device has read it."""
+        on_host = torch.tensor(rates, dtype=self.table.dtype, pin_memory=self.table.is_cuda)
+        return on_host.to(self.table.device, non_blocking=True)
+
+
+def _is_number(key: str, value: Any) -> bool:
+    """Whether an option is one or several numbers, and none of those that the table holds."""
+    return key not in ("lr", "params") and isinstance(value, (bool, int, float, tuple, list))

@@ -1,0 +1,144 @@
+"""A burst of steps is these steps one by one, for every schedule, with dropout, at a stop and at an epoch's end."""
+
+import itertools
+
+import pytest
+from graphs_on_the_cpu import graphs_on_the_cpu  # noqa: F401  a fixture
+from safetensors.torch import load_file
+
+from sweeper.datasets.data import load_run_data
+from sweeper.engine.devices import choose_device
+from sweeper.engine.loop import Diverged, Stopped, train
+from sweeper.runs.directory import RunDirectory
+from tests.engine.test_loop import configure, finish, start
+
+NET = (
+    "from torch import nn\n"
+    "def net(num_classes):\n"
+    "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.Linear(32, num_classes))\n"
+)
+SCHEDULES = {
+    "cosine": {},
+    "steps": {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3, "gamma": 0.5},  # from the rate before
+    "one cycle": {"_target_": "torch.optim.lr_scheduler.OneCycleLR", "max_lr": 0.1},  # changes the momentum too
+}
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """Of 10 steps an epoch, the last of a smaller batch; with dropout."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "net_with_dropout.py").write_text(NET)
+    config = configure("optimizer=sgd", "batch_size=32", "epochs=3", "noise=symmetric", "noise.rate=0.2")
+    return {**config, "model": {"name": "net", "_target_": "net_with_dropout.net"}}
+
+
+def weights(path):
+    return {name: tensor.tolist() for name, tensor in load_file(path / "model.safetensors").items()}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_bursts_give_the_bits_of_single_steps(schedule, config, tmp_path, set_burst):
+    if SCHEDULES[schedule]:
+        config["schedule"] = {"name": schedule, **SCHEDULES[schedule]}
+    rows = {}
+    for burst in (1, 4, 100):
+        set_burst(burst, arrives=burst == 4)
+        rows[burst] = finish(config, tmp_path / str(burst))
+    assert rows[1] == rows[4] == rows[100] and len(rows[1]) == 3
+    assert weights(tmp_path / "1") == weights(tmp_path / "4") == weights(tmp_path / "100")
+    assert len({row["lr"] for row in rows[1]}) == 3
+
+
+def test_a_schedule_that_changes_more_than_the_rate_gives_the_result_of_a_loop_without_graphs(
+    config, tmp_path, set_burst, monkeypatch
+):
+    config["schedule"] = {"name": "one cycle", **SCHEDULES["one cycle"]}
+    set_burst(4)
+    rows = finish(config, tmp_path / "graphs")
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = finish(config, tmp_path / "plain")
+    for row, other in zip(rows, plain, strict=True):
+        assert row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
+
+
+def test_a_burst_is_one_turn_of_one_batch_size(config, tmp_path, set_burst):
+    set_burst(4)
+    turns = [turn.steps for turn in start(config, tmp_path)]
+    first, later = [1, 1, 4, 3, 1, 0], [4, 4, 1, 1, 0]  # the first step is eager, the second is recorded
+    assert turns == [*first, *later, *later]
+
+
+def note(config, path, happened):
+    """A run that notes each step's turn, row and checkpoint."""
+    device, run = choose_device(config["device"], threads=1), RunDirectory(path)
+    written = run.write_checkpoint
+    run.write_checkpoint = lambda state: (happened.append(f"saved {state['epoch']}.{state['step']}"), written(state))
+    rows, show = [], lambda row: happened.append(f"row {row['epoch']}")
+    for turn in train(config, load_run_data(config), device, run, rows, show, {}):
+        happened.append(f"{turn.steps} steps")
+    return rows
+
+
+def test_an_epochs_row_follows_the_first_burst_of_the_next(config, tmp_path, set_burst):
+    happened: list[str] = []
+    set_burst(9)
+    note(config, tmp_path, happened)
+    ends = [happened.index(f"row {epoch}") for epoch in (1, 2, 3)]
+    assert [happened[end - 1] for end in ends] == ["9 steps", "9 steps", "0 steps"]
+    assert happened[-1] == "row 3"
+
+
+def test_a_row_is_complete_before_the_checkpoint_that_follows_its_epoch(config, tmp_path, set_burst):
+    happened: list[str] = []
+    set_burst(9)
+    note({**config, "checkpoint_every": 2}, tmp_path, happened)
+    saved = happened.index("saved 3.0")
+    assert happened[saved - 2 : saved] == ["0 steps", "row 2"], "no step of the next epoch is handed over before"
+
+
+def test_a_run_that_diverged_ends_with_the_row_of_that_epoch(config, tmp_path, set_burst):
+    happened: list[str] = []
+    set_burst(9)
+    rows = note(config, tmp_path / "whole", happened)
+    bound = (rows[0]["train_loss"] + rows[1]["train_loss"]) / 2
+    for burst in (1, 9):
+        set_burst(burst)
+        found: list[dict] = []
+        with pytest.raises(Diverged, match="at epoch 1, step 1") as error:
+            for _ in start({**config, "divergence_loss": bound}, tmp_path / f"{burst}", found):
+                pass
+        assert len(found) == 1 and "epoch 1" in str(error.value)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_the_driver_judges_each_row_before_the_next_is_there(arrives, config, tmp_path, set_burst):
+    """A search prunes by the rows, so their number at each turn must not depend on bursts."""
+    set_burst(100, arrives)
+    rows: list[dict] = []
+    seen = [len(rows) for _ in start({**config, "epochs": 5}, tmp_path, rows)]
+    assert [b - a for a, b in itertools.pairwise([0, *seen]) if b != a] == [1] * (len(set(seen)) - 1)
+    assert {1, 2, 3, 4} <= set(seen)
+    loop = start({**config, "epochs": 5}, tmp_path / "pruned", rows := [])
+    with pytest.raises(Stopped):
+        for _ in loop:
+            if len(rows) == 2:
+                loop.throw(Stopped())
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_run_stopped_between_bursts_resumes_to_the_same_bits(arrives, config, tmp_path, set_burst):
+    set_burst(4, arrives)
+    whole = finish(config, tmp_path / "whole")
+    for after in range(1, 16):
+        path = tmp_path / f"stopped after {after}"
+        loop = start(config, path)
+        assert len(list(itertools.islice(loop, after))) == after
+        with pytest.raises(Stopped):
+            loop.throw(Stopped())
+        state = RunDirectory(path).load_checkpoint()
+        assert [row["epoch"] for row in state["rows"]] == list(range(1, state["epoch"])), "rows are complete"
+        assert finish(config, path) == whole
+        assert weights(path) == weights(tmp_path / "whole")
