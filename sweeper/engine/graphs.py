@@ -21,7 +21,9 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from sweeper.engine.kernels.branches import Branches
 from sweeper.engine.step import Step, state_tensors
+from sweeper.engine.work import WORK
 from sweeper.system.errors import first_line
 
 WHOLE, PARTLY, EAGER = "whole step", "forward and backward", "eager"
@@ -55,6 +57,7 @@ class GraphedStep:
         self.step = step
         self.tier: str | None = None
         self._has_stepped = False
+        self._shared = False  # whether the GPU was shared at the capture, since branches are for a run alone
         # By batch size: the graph, and the gradients that it computes if the optimizer steps after it.
         self._graphs: dict[int, tuple[Graph, list[tuple[torch.Tensor, torch.Tensor]] | None]] = {}
 
@@ -62,6 +65,9 @@ class GraphedStep:
         """Train one step with a batch of `size` images."""
         if self.tier is None:
             self.tier = self._try_out(size)
+        if self._shared != Branches.shared:
+            self._shared = Branches.shared
+            self._forget()
         if self._has_stepped and self.tier != EAGER and size not in self._graphs:
             self._record(size)
         if size not in self._graphs:
@@ -75,8 +81,15 @@ class GraphedStep:
                 parameter.grad = grad
             self.step.update()
 
+    def _forget(self) -> None:
+        """Drop the graphs, which are then captured again, if they have branches or would have them."""
+        if self.step.low_precision is not None and self._graphs:
+            torch.cuda.synchronize()  # they may still run
+            self._graphs.clear()
+
     def _try_out(self, size: int) -> str:
         """The tier that model and optimizer allow, found out by eager steps that are then undone."""
+        WORK.preparations += 1
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
@@ -113,6 +126,7 @@ class GraphedStep:
 
     def _record(self, size: int) -> None:
         """Capture the step for this size, in the highest tier whose graph does the same as the step."""
+        WORK.preparations += 1
         if self.tier == WHOLE and not self._record_tier(WHOLE, self.step.run_alone, size):
             self._graphs.clear()
             _use_number_rates(self.step.optimizer)

@@ -1,6 +1,5 @@
 """Builds a run's model, optimizer, schedule and the other parts of the training loop."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from sweeper.engine.graphs import GraphedStep
 from sweeper.engine.meter import Meter
 from sweeper.engine.state import Attributes
 from sweeper.engine.step import Step
+from sweeper.engine.work import CountedStep
 from sweeper.system.errors import BadInput
 
 
@@ -40,13 +40,13 @@ class Training:
     meter: Meter
     sizes: list[int]
     step: Step
-    run_step: Callable[[int], None]
+    run_step: CountedStep
     evaluations: dict[str, Evaluation]
 
     @property
     def tier(self) -> str:
         """How much of a step is one CUDA graph; see `sweeper.engine.graphs`."""
-        return getattr(self.run_step, "tier", None) or "eager"
+        return self.run_step.tier or "eager"
 
     @property
     def stateful(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def build_training(config: dict[str, Any], data: Data, device: Device) -> Traini
         meter=meter,
         sizes=sizes,
         step=step,
-        run_step=GraphedStep(step) if device.graphs else step.run,
+        run_step=CountedStep(GraphedStep(step) if device.graphs else step.run),
         evaluations={name: Evaluation(split, evaluation, batches.normalize, device) for name, split in splits.items()},
     )
 
