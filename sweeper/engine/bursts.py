@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.engine.graphs import GraphedStep, Recording
+from sweeper.engine.work import WORK
 from sweeper.system.random_streams import seed_layers, stream_seed
 
 
@@ -27,10 +28,14 @@ class Bursts:
 
     def run(self, epoch: int, first: int, most: int) -> int:
         """Hand over at most so many steps, from step `first`, from 0, of epoch `epoch`, from 1. Returns how many."""
-        if self._graphed is not None and (recording := self._graphed.whole_step(self._sizes[first])) is not None:
-            return self._replay(self._graphed, recording, epoch, first, min(most, self._alike(first)))
+        size = self._sizes[first]
+        if self._graphed is not None and (recording := self._graphed.whole_step(size)) is not None:
+            steps = self._replay(self._graphed, recording, epoch, first, min(most, self._alike(first)))
+            WORK.passes += 3 * size * steps
+            return steps
+        WORK.passes += 3 * size
         self._seed_layers(epoch, first)
-        self._step(self._sizes[first])
+        self._step(size)
         if self._graphed is None:
             self._schedule.step()
         else:

@@ -11,6 +11,7 @@ from sweeper.datasets.data import Split
 from sweeper.engine.augment import Normalize
 from sweeper.engine.devices import Device, on_host
 from sweeper.engine.graphs import Graph, never_waits
+from sweeper.engine.work import WORK
 
 BATCH_SIZE = 1000
 
@@ -30,11 +31,15 @@ class Evaluation:
         self._graph: Graph | None = None
 
     def measure(self) -> None:
+        WORK.passes += len(self.labels)
         if self._can_be_recorded:
-            self._graph = self._graph or Graph(self._compute)
+            if self._graph is None:
+                WORK.preparations += 1
+                self._graph = Graph(self._compute)
             self._graph.replay()
             return
         if self._can_be_recorded is None:
+            WORK.preparations += 1
             self._can_be_recorded = self.device.graphs and never_waits(self._compute)
             if self._can_be_recorded:
                 return

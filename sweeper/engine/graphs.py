@@ -23,8 +23,10 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from sweeper.engine.kernels.branches import Branches
 from sweeper.engine.rates import Rates
 from sweeper.engine.step import Step, state_tensors
+from sweeper.engine.work import WORK
 from sweeper.system.errors import first_line
 
 WHOLE, PARTLY, EAGER = "whole step", "forward and backward", "eager"
@@ -75,12 +77,14 @@ class GraphedStep:
         self.step, self.rates = step, rates
         self.tier: str | None = None
         self._has_stepped = False
+        self._shared = False  # whether the GPU was shared at the capture, since branches are for a run alone
         self._recordings: dict[int, Recording] = {}  # by batch size
 
     def __call__(self, size: int) -> None:
         """Train one step with a batch of `size` images."""
         if self.tier is None:
             self.tier = self._try_out(size)
+        self._check_sharing()
         if self._has_stepped and self.tier != EAGER and size not in self._recordings:
             self._record(size)
         if size not in self._recordings:
@@ -99,6 +103,7 @@ class GraphedStep:
 
     def whole_step(self, size: int) -> Recording | None:
         """The recording of the whole step for this batch size, which looks up its rates in `rates`; None without."""
+        self._check_sharing()
         return self._recordings.get(size) if self.tier == WHOLE else None
 
     def leave_whole_step(self) -> None:
@@ -107,8 +112,17 @@ class GraphedStep:
             self._recordings.clear()
             self.tier = EAGER if self.step.needs_closure else PARTLY
 
+    def _check_sharing(self) -> None:
+        """Drop the graphs, which are then captured again, if they have branches or would have them since this step."""
+        if self._shared != Branches.shared:
+            self._shared = Branches.shared
+            if self.step.low_precision is not None and self._recordings:
+                torch.cuda.synchronize()  # they may still run
+                self._recordings.clear()
+
     def _try_out(self, size: int) -> str:
         """The tier that model and optimizer allow, found out by eager steps that are then undone."""
+        WORK.preparations += 1
         step, optimizer = self.step, self.step.optimizer
         saved = [tensor.clone() for tensor in step.tensors()], copy.deepcopy(optimizer.state_dict())
         random_state = torch.cuda.get_rng_state()
@@ -148,6 +162,7 @@ class GraphedStep:
 
     def _record(self, size: int) -> None:
         """Capture the step for this size, in the highest tier whose graph does the same as the step."""
+        WORK.preparations += 1
         if self.tier == WHOLE:
             self.rates.keep()
             with self.rates.in_tensors():

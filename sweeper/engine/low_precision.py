@@ -28,7 +28,7 @@ class LowPrecisionWeights:
         self.weights = {name: p for name, p in model.named_parameters() if id(p) in owned}
         self.copies = {name: torch.empty_like(p, dtype=dtype).requires_grad_() for name, p in self.weights.items()}
         owners = {id(copy): self.weights[name] for name, copy in self.copies.items()}
-        self.branches = Branches(owners, beside=_has_the_gpu_alone(list(self.weights.values())))
+        self.branches = Branches(owners, beside=any(p.is_cuda for p in self.weights.values()))
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """The model's logits, computed with copies of its current weights."""
@@ -49,8 +49,3 @@ class LowPrecisionWeights:
             self.copies[name].grad = None
         for weight, gradient in self.branches.collect():
             weight.grad = gradient if weight.grad is None else weight.grad + gradient
-
-
-def _has_the_gpu_alone(weights: list[torch.Tensor]) -> bool:
-    """Whether this run is the only one on the GPU: runs in lanes use their own streams, a single one the default."""
-    return any(w.is_cuda for w in weights) and torch.cuda.current_stream() == torch.cuda.default_stream()

@@ -1,6 +1,5 @@
 """Forecasts a sweep on this machine and others from a short timing of each kind of its runs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +13,7 @@ from sweeper.system.machine import likely_kind, parallel_runs
 from sweeper.system.terminal import tell
 from sweeper.train.energy import JOULES
 from sweeper.train.launchers.interface import Measured, Turns
-from sweeper.train.launchers.lanes import MOST
+from sweeper.train.launchers.kinds import kind_of_work
 from sweeper.train.launchers.registry import DEFAULT, LAUNCHERS, find_launcher
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
@@ -95,7 +94,7 @@ def forecast(
     probed: dict[Side, Probed] = {}
     each = seconds / len(sides) / len(kinds)
     for side in sides:
-        pack = min(len(to_do), MOST) if grid.sweep and side == one else 0
+        pack = len(to_do) if grid.sweep and side == one else 0
         probed[side] = probe(list(kinds.values()), side.at_a_time, side.threads, each, pack)
     timings = {side: dict(zip(kinds, probed[side].timings, strict=True)) for side in sides}
     implausible = _time_again(kinds, timings, (one, joint), each)
@@ -117,22 +116,6 @@ def forecast(
         "disk": _disk(grid, to_do, alone, max(joint.at_a_time, lone.lanes * lone.gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
     }, paces[launchers[0]["launcher"]]
-
-
-def kind_of_work(config: dict[str, Any]) -> str:
-    """A key that is the same for configurations with equally long epochs: lr, the seed and such don't matter."""
-    optimizer = {key: value for key, value in config["optimizer"].items() if key not in ("lr", "weight_decay")}
-    parts = [config["dataset"], config["model"], _without_fractions(optimizer), config["batch_size"], config["device"]]
-    used = [config["noise"]["kind"] != "none", *(config[name] is not None for name in RECIPE)]
-    return json.dumps([*parts, *used], sort_keys=True)
-
-
-def _without_fractions(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_fractions(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_fractions(item) for item in value]
-    return "a fraction" if isinstance(value, float) else value
 
 
 def _time_again(

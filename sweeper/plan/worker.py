@@ -16,6 +16,7 @@ Its argument is the id of the parent process. If that process has ended, it ends
 import _thread
 import dataclasses
 import functools
+import importlib
 import itertools
 import json
 import os
@@ -37,6 +38,10 @@ from sweeper.system.parent import end_with_parent
 from sweeper.system.places import prepare_caches
 from sweeper.train.energy import open_meter
 from sweeper.train.launchers.gpu_processes import visible_gpus
+from sweeper.train.launchers.kinds import kind_of_work
+from sweeper.train.launchers.lane_cache import MOST_KINDS, keep_gains, known_gains
+from sweeper.train.launchers.lane_gains import choose_lanes, covers, sweep_time
+from sweeper.train.launchers.lane_trial import Trial
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data
@@ -86,7 +91,8 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     built = _count(kernels)
     prepare_process(task["threads"])
     from sweeper.config.targets import load_target
-    from sweeper.train.launchers.cuda_lane import Cuda  # imports torch, which reads what is prepared
+
+    importlib.import_module("torch")  # reads what is prepared
 
     imported = time.time()
     configs: list[dict[str, Any]] = task["configs"]
@@ -115,10 +121,6 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     packed = {}
     if task["pack"] and device.kind == "cuda":
         lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
-        with Cuda().place():
-            lane = time_within(task["seconds"], config, data, device, first)
-        # The trial compares with a single lane, which has no branches and is slower than a run without lanes.
-        gain *= timing.train_seconds / lane.train_seconds
         packed = {"lanes": lanes, "gain": gain}
     _tell(answers, {"built": _count(kernels) > built, **packed})
 
@@ -169,20 +171,25 @@ def _load(config: dict[str, Any]) -> "Data":
 
 
 def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, float]:
-    """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the total speed-up over one after
-    another, by the launcher's own trial."""
+    """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the speed of the whole sweep relative
+    to one run after another: as the launcher has measured before, or by its trial, whose result the launcher finds."""
     from sweeper.train.launchers.cuda_lane import Cuda
     from sweeper.train.launchers.lanes import Lanes
 
-    lanes: Lanes[None]
-    with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
-        starts = [
-            (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: lanes.gain is not None))
-            for k, (config, device) in enumerate(itertools.islice(itertools.cycle(work), runs))
-        ]
-        lanes = Lanes(iter(starts), Cuda(), "auto")
-        lanes.run()
-    return lanes.limit, lanes.gain or 1.0
+    each = dict(enumerate(itertools.islice(itertools.cycle(work), runs)))
+    kinds = {k: kind_of_work(config) for k, (config, _) in itertools.islice(each.items(), MOST_KINDS)}
+    gains = known_gains(kinds.values())
+    if gains is None or not covers(gains, runs):
+        trial = Trial(runs, kinds, functools.partial(keep_gains, kinds.values()))
+        with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
+            starts = [
+                (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: trial.over))
+                for k, (config, device) in each.items()
+            ]
+            Lanes(iter(starts), Cuda(), trial).run()
+        gains = trial.gains or {1: 1.0}
+    lanes = choose_lanes(gains, runs)
+    return lanes, runs / sweep_time(gains, runs, lanes)
 
 
 def _until_tried(

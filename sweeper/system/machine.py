@@ -98,14 +98,29 @@ def probe_kind() -> str:
     """The kind of device that `device=auto` will probably choose; takes milliseconds and needs no torch."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "mps"
+    return "cpu" if _cuda() is None else "cuda"
+
+
+def gpu_name() -> str | None:
+    """The name of the first visible NVIDIA GPU as its driver and torch call it; None without one. Needs no torch."""
+    if (driver := _cuda()) is None:
+        return None
+    device, name = ctypes.c_int(0), ctypes.create_string_buffer(256)
+    if driver.cuDeviceGet(ctypes.byref(device), 0) != 0 or driver.cuDeviceGetName(name, len(name), device) != 0:
+        return None
+    return name.value.decode(errors="replace")
+
+
+def _cuda() -> ctypes.CDLL | None:
+    """NVIDIA's driver, initialized; None without one or without a visible GPU."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
         count = ctypes.c_int(0)
         if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0:
-            return "cuda"
+            return driver
     except OSError:
         pass
-    return "cpu"
+    return None
 
 
 def likely_kind(asked: str) -> str:

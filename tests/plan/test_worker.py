@@ -1,7 +1,5 @@
 """A process of the timing probe: pretended lanes, memory that runs out, and the lines by which it answers."""
 
-import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -14,11 +12,13 @@ import pytest
 import torch
 
 from sweeper.plan import worker
-from sweeper.plan.timing import time_first
 from sweeper.system.errors import BadInput
 from sweeper.system.module_path import VARIABLE
 from sweeper.train.launchers import cuda_lane as places
-from sweeper.train.launchers import lanes
+from sweeper.train.launchers import lane_trial
+from sweeper.train.launchers.kinds import kind_of_work
+from sweeper.train.launchers.lane_cache import keep_gains, known_gains
+from sweeper.train.launchers.lane_gains import choose_lanes
 from tests.plan.test_timing import prepare
 from tests.train.launchers.test_lanes import FakeDevice
 
@@ -26,39 +26,23 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_launchers_own_trial_tells_lanes_and_gain(tmp_path, monkeypatch):
-    """As on a GPU, over a device that only says that it serves several: it ends, and soon, with what it found."""
+    """As on a GPU, over a device that only says that it serves several: it ends, and soon, with what it found. The
+    launcher finds that, and so does the next plan, which trains nothing."""
     monkeypatch.setattr(places, "Cuda", FakeDevice)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(lanes, "PIECE", 0.02)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("PIECE", "PIECE_OF_KIND"):
+        monkeypatch.setattr(lane_trial, name, 0.02)
     config, _, device = prepare()
     found, gain = worker._pack([(config, device)] * 2, 3)
     assert 1 <= found <= 3 and gain > 0
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_gain_is_over_runs_without_lanes_which_a_single_lane_is_slower_than(monkeypatch):
-    where = ["alone"]
-
-    class Lane:
-        @contextlib.contextmanager
-        def place(self):
-            where[0] = "in a lane"
-            yield
-            where[0] = "alone"
-
-    config, data, device = prepare()
-    timing = time_first(config, data, device)
-    seconds = {"alone": 0.9, "in a lane": 1.0}
-    monkeypatch.setattr(worker, "choose_device", lambda *_: dataclasses.replace(device, kind="cuda"))
-    monkeypatch.setattr(worker, "visible_gpus", lambda _: ["0"])
-    monkeypatch.setattr(worker, "time_first", lambda *_: timing)
-    monkeypatch.setattr(worker, "time_within", lambda *_: dataclasses.replace(timing, train_seconds=seconds[where[0]]))
-    monkeypatch.setattr(worker, "_pack", lambda *_: (3, 1.2))
-    monkeypatch.setattr(places, "Cuda", Lane)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-    answers = io.StringIO()
-    worker._carry_out({"configs": [config], "threads": 1, "seconds": 0.1, "pack": 3, "began": time.time()}, answers)
-    assert json.loads(answers.getvalue().splitlines()[-1]) == {"built": False, "lanes": 3, "gain": pytest.approx(1.08)}
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+    known = known_gains([kind_of_work(config)])
+    assert choose_lanes(known, 3) == found and set(known) >= {1, 2}
+    monkeypatch.setattr(worker, "_until_tried", None)
+    keep_gains([kind_of_work(config)], {1: 1.0, 2: 1.5, 3: 1.6})
+    assert worker._pack([(config, device)] * 2, 3) == (3, pytest.approx(1.6))
+    assert worker._pack([(config, device)] * 2, 2) == (2, pytest.approx(1.5))
 
 
 def test_memory_that_runs_out_is_said_with_what_to_do(monkeypatch):

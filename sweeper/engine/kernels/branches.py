@@ -33,14 +33,16 @@ class Branches(TorchFunctionMode):
     Args:
         owners: the fp32 parameter of each weight by the weight's `id`; the gradient gets the parameter's dtype and
             memory format. The weights must outlive this object.
-        beside: use side streams, on CUDA; otherwise everything runs in order.
+        beside: use side streams, on CUDA, while the run has the GPU to itself; otherwise everything runs in order.
     """
 
     entered: "Branches | None" = None
+    shared = False  # whether other runs of this process fill the GPU's gaps, see `sweeper.train.launchers.lanes`
 
     def __init__(self, owners: Mapping[int, Tensor], beside: bool) -> None:
         super().__init__()
-        self.owners, self.beside = owners, beside
+        self.owners, self._may_be_beside = owners, beside
+        self.beside = False
         self._forget()
 
     def _forget(self) -> None:
@@ -50,6 +52,7 @@ class Branches(TorchFunctionMode):
 
     def __enter__(self) -> "Branches":
         self._forget()  # left by a backward pass that an error ended
+        self.beside = self._may_be_beside and not Branches.shared
         super().__enter__()
         Branches.entered = self
         return self

@@ -6,6 +6,8 @@ from types import TracebackType
 
 import torch
 
+from sweeper.engine.kernels.branches import Branches
+
 
 class Host:
     """The CPU or MPS, which train one run at a time."""
@@ -14,6 +16,8 @@ class Host:
 
     def place(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
+
+    def share(self, shared: bool) -> None: ...
 
     def synchronize(self) -> None: ...
 
@@ -29,6 +33,10 @@ class Cuda:
 
     def place(self) -> contextlib.AbstractContextManager[None]:
         return _Lane()
+
+    def share(self, shared: bool) -> None:
+        """Tell the engine whether several runs take turns: a run alone fills the GPU's gaps by branches of a step."""
+        Branches.shared = shared
 
     def synchronize(self) -> None:
         """Wait until the GPU has finished the work of all lanes."""

@@ -9,6 +9,9 @@ from typing import Any
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
+from sweeper.train.launchers.kinds import kind_of_work
+from sweeper.train.launchers.lane_cache import MOST_KINDS, known_gains
+from sweeper.train.launchers.lane_gains import choose_lanes
 from sweeper.train.signals import begin_worker
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
@@ -29,7 +32,7 @@ class Joblib(Launcher):
     def advice(self, options: Options, configs: list[dict[str, Any]], runs: int) -> str | None:
         kind, places = likely_kind(configs[0]["device"]["kind"]), self.at_a_time(options)
         if kind == "cuda" and places == 1 and len(configs) > 1:
-            return "one run at a time on this GPU; hydra/launcher=packed trains several at once and is faster in total"
+            return _about_packing(configs)
         return _about_cores(configs, places, runs) if kind == "cpu" else None
 
     def turns(self, measured: Measured) -> Turns:
@@ -77,6 +80,15 @@ class Joblib(Launcher):
 def workers(n_jobs: int) -> int:
     """The number of processes that joblib's `n_jobs` means: -1 is one per core, -2 one fewer, and so on."""
     return n_jobs if n_jobs > 0 else max(1, cores() + 1 + n_jobs)
+
+
+def _about_packing(configs: list[dict[str, Any]]) -> str | None:
+    """Advice if `packed` has been measured to be faster for a sweep with these kinds of runs on this GPU; else None."""
+    gains = known_gains({kind_of_work(config) for config in configs[:MOST_KINDS]})
+    if gains is None or (lanes := choose_lanes(gains, len(configs))) == 1:
+        return None
+    faster = f"{lanes} at a time were {gains[lanes]:.2f} times as fast on this GPU"
+    return f"one run at a time on this GPU; hydra/launcher=packed trains several at once, and {faster}"
 
 
 def _about_cores(configs: list[dict[str, Any]], places: int, runs: int) -> str | None:

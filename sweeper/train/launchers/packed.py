@@ -1,7 +1,8 @@
 """`hydra/launcher=packed`: trains several runs in one process, each with its own Hydra configuration and log."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,18 @@ from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from sweeper.config.resolved import resolve_once
 from sweeper.engine.memory import DeviceLost, NoRoom
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
 from sweeper.system.terminal import tell
 from sweeper.train.launchers.gpu_processes import on_each_gpu, visible_gpus
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
-from sweeper.train.launchers.lanes import Lanes, Steps
+from sweeper.train.launchers.kinds import kind_of_work
+from sweeper.train.launchers.lane_cache import MOST_KINDS, keep_gains, known_gains
+from sweeper.train.launchers.lane_gains import choose_lanes, covers
+from sweeper.train.launchers.lane_trial import Trial, describe
+from sweeper.train.launchers.lanes import Device, Lanes, Steps
 
 
 class Packed(Launcher):
@@ -64,8 +70,8 @@ def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], ini
     kind = _device_kind(launcher, job_overrides[0])
     if kind != "cuda" and launcher.lanes not in ("auto", 1):
         tell(f"hydra.launcher.lanes={launcher.lanes}: on {kind.upper()} it is 1")
-    work = partial(advance_in_lanes, launcher, job_overrides, initial_job_idx, kind)
     gpus = visible_gpus(kind)[: len(job_overrides)]
+    work = partial(advance_in_lanes, launcher, job_overrides, initial_job_idx, kind, max(1, len(gpus)))
     outcomes = on_each_gpu(gpus, work, len(job_overrides)) if len(gpus) > 1 else work(iter(numbers))
     configure_log(hydra.hydra_logging, hydra.verbose)
     returns = [outcomes[k] for k in numbers]
@@ -80,13 +86,40 @@ def advance_in_lanes(
     job_overrides: Sequence[Sequence[str]],
     initial_job_idx: int,
     kind: str,
+    gpus: int,
     numbers: Iterator[int],
 ) -> dict[int, JobReturn | Exception]:
-    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time if the device allows it."""
+    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time if the device allows it.
+
+    Args:
+        gpus: how many processes take runs from `numbers`.
+    """
     from sweeper.train.launchers.cuda_lane import Cuda, Host
 
     starts = ((k, partial(_run_in_steps, launcher, job_overrides[k], initial_job_idx + k)) for k in numbers)
-    return Lanes(starts, Cuda() if kind == "cuda" else Host(), launcher.lanes).run()
+    device: Device = Cuda() if kind == "cuda" else Host()
+    if launcher.lanes != "auto" or not device.several:
+        return Lanes(starts, device, 1 if launcher.lanes == "auto" else int(launcher.lanes)).run()
+    wanted = getattr(launcher.task_function, "numbers", None)  # of the runs that aren't finished
+    to_do = [k for k in range(len(job_overrides)) if wanted is None or initial_job_idx + k in wanted]
+    kinds = {k: _kind(launcher, job_overrides[k]) for k in to_do[:MOST_KINDS]}
+    return Lanes(starts, device, find_lanes(math.ceil(len(to_do) / gpus), kinds)).run()
+
+
+def find_lanes(runs: int, kinds: Mapping[int, str]) -> "int | Trial":
+    """The best number of lanes for so many runs if it is known for their kinds; else what finds it out."""
+    gains = known_gains(kinds.values())
+    if gains is None or not covers(gains, runs):
+        return Trial(runs, kinds, partial(keep_gains, kinds.values()))
+    best = choose_lanes(gains, runs)
+    tell(f"lanes=auto: {describe(gains, best)}, as measured before")
+    return best
+
+
+def _kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:
+    """The kind of this run."""
+    config = _configure(launcher, overrides, 0)
+    return kind_of_work(resolve_once(config, config.hydra.runtime.choices))
 
 
 def _device_kind(launcher: PackedLauncher, overrides: Sequence[str]) -> str:

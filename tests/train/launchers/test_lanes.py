@@ -14,7 +14,10 @@ class FakeDevice(Host):
     several = True
 
     def __init__(self):
-        self.freed = 0
+        self.freed, self.shared = 0, []
+
+    def share(self, shared):
+        self.shared.append(shared)
 
     def free_memory(self):
         self.freed += 1
@@ -75,17 +78,25 @@ def test_a_device_that_serves_one_run_gets_one_at_a_time():
     run([steps_of("a", 2, trace), steps_of("b", 2, trace)], 2, Host())
     assert trace == ["a0", "a1", "b0", "b1"]
     trace.clear()
-    run([steps_of("a", 2, trace), steps_of("b", 2, trace)], "auto", Host())
+    run([steps_of("a", 2, trace), steps_of("b", 2, trace)], lambda lanes: 2, Host())
     assert trace == ["a0", "a1", "b0", "b1"]
 
 
-@pytest.mark.parametrize(("limit", "places"), [(1, 0), (2, 2), ("auto", 1)])
+@pytest.mark.parametrize(("limit", "places"), [(1, 0), (2, 2), (lambda lanes: lanes.fill() + 1, 1)])
 def test_a_single_lane_is_as_a_run_without_lanes(monkeypatch, limit, places):
-    """A place of its own is for what may have others beside it, as with auto; on a GPU it costs a step its branches."""
+    """A run that begins alone keeps the process's own stream and random generator, also when others begin beside it."""
     device, given = FakeDevice(), []
     monkeypatch.setattr(device, "place", lambda: given.append("place") or Host.place(device), raising=False)
     run([steps_of(name, 2, []) for name in "ab"], limit, device)
     assert len(given) == places
+
+
+@pytest.mark.parametrize(("limit", "shared"), [(1, [False]), (2, [True]), (lambda lanes: 2, [False, True])])
+def test_the_engine_knows_whether_runs_take_turns(limit, shared):
+    """By it a step has branches, or not; at the end the process is as before."""
+    device = FakeDevice()
+    run([steps_of(name, 2, []) for name in "ab"], limit, device)
+    assert device.shared == [*shared, False]
 
 
 def test_runs_are_begun_only_when_a_lane_is_free():
