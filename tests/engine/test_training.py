@@ -13,7 +13,7 @@ from tests.engine.test_loop import configure
 def test_the_parts_of_a_run_fit_together():
     config = configure("model=cnn", "optimizer=sgd", "batch_size=64", "epochs=3", "dataset.validation_fraction=0.1")
     parts = build_training(config, load_run_data(config), CPU)
-    assert parts.sizes == [64, 64, 64, 64, 14] and parts.run_step.run == parts.step.run and parts.tier == "eager"
+    assert parts.sizes == [64, 64, 64, 64, 14] and parts.run_step == parts.step.run and parts.tier == "eager"
     assert parts.step.model is parts.model and parts.step.forward is parts.model and parts.model.training
     assert parts.optimizer is parts.step.optimizer is parts.schedule.optimizer
     assert set(parts.evaluations) == {"test", "val"}
