@@ -25,6 +25,8 @@ Row = dict[str, Any]
 # Seconds of training that a killed process loses at most, unless `checkpoint_every` is set.
 CHECKPOINT_AFTER = 60.0
 
+# Seconds between two writings of `metrics.csv` on CUDA, where an epoch may be shorter than a write to the disk.
+METRICS_EVERY = 0.2
 
 # Times ln(classes), the loss of guessing: a run that ends above this has diverged, unless `divergence_loss` is set. A
 # model that learns anything ends at a few times ln(classes) at most, with label smoothing and wrong labels too.
@@ -89,7 +91,8 @@ def train(
         results = finished.pop()
         row, bad_step = results.read(config["divergence_loss"])
         rows.append(row)
-        run.write_metrics(rows)
+        is_last = row["epoch"] == epochs or bad_step is not None
+        run.write_metrics(rows, every=0.0 if is_last or not device.graphs else METRICS_EVERY)
         show(row)
         if bad_step is not None:
             raise Diverged(f"loss not finite or above the bound at epoch {row['epoch']}, step {bad_step}")

@@ -1,6 +1,7 @@
 """The learning rates of the coming steps in the device's memory, where a recorded step looks up its own."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,27 +65,20 @@ class Rates:
         for _ in range(steps):
             rates.append(self.numbers())
             schedule.step()
-            if self._other_options() != others:
+            if any(group[key] != value for group, key, value in others):
                 return rates, True
         return rates, False
 
-    def _other_options(self) -> list[list[Any]]:
-        """The options that a recorded step has as constants."""
+    def _other_options(self) -> list[tuple[dict[str, Any], str, Any]]:
+        """Each option that a recorded step has as constants: its group, name and value."""
         return [
-            [
-                tuple(value) if isinstance(value, list) else value
-                for key, value in group.items()
-                if _is_number(key, value)
-            ]
+            (group, key, copy.copy(value))
             for group in self._optimizer.param_groups
+            for key, value in group.items()
+            if key not in ("lr", "params") and isinstance(value, (bool, int, float, tuple, list))
         ]
 
     def _to_device(self, rates: list[list[float]]) -> torch.Tensor:
         """Through pinned memory, which the allocator keeps until the device has read it."""
         on_host = torch.tensor(rates, dtype=self.table.dtype, pin_memory=self.table.is_cuda)
         return on_host.to(self.table.device, non_blocking=True)
-
-
-def _is_number(key: str, value: Any) -> bool:
-    """Whether an option is one or several numbers, and none of those that the table holds."""
-    return key not in ("lr", "params") and isinstance(value, (bool, int, float, tuple, list))

@@ -4,7 +4,9 @@ import contextlib
 import csv
 import io
 import json
+import math
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, shown: Path | None = None) -> None:
         self.path, self.shown = path, shown or path
+        self._rows_written, self._rows_written_at = 0, -math.inf  # of metrics.csv
 
     def lock(self) -> Lock:
         return Lock(self.path / LOCK_FILE)
@@ -72,13 +75,25 @@ class RunDirectory:
             run["files"] = describe_files(self.path)
         self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
 
-    def write_metrics(self, rows: list[dict[str, Any]]) -> None:
-        """Write `metrics.csv`: one row per epoch with the columns `METRICS`; None is an empty cell."""
+    def write_metrics(self, rows: list[dict[str, Any]], every: float = 0.0) -> None:
+        """Write `metrics.csv`: one row per epoch with the columns `METRICS`; None is an empty cell.
+
+        Args:
+            every: skip this if the file was written less than so many seconds ago; `complete_metrics` makes up for it.
+        """
+        if (now := time.monotonic()) - self._rows_written_at < every:
+            return
         text = io.StringIO()
         writer = csv.DictWriter(text, METRICS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         self._write(METRICS_FILE, text.getvalue().encode())
+        self._rows_written, self._rows_written_at = len(rows), now
+
+    def complete_metrics(self, rows: list[dict[str, Any]]) -> None:
+        """Write `metrics.csv` if rows are missing in it."""
+        if len(rows) != self._rows_written:
+            self.write_metrics(rows)
 
     def write_corrupted_labels(self, labels: Sequence[tuple[int, int, int]] | None) -> None:
         """Write which training labels are wrong. Without label noise `labels` is None and no file is written.

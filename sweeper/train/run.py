@@ -120,6 +120,8 @@ def _train(
     )
     check_lock()
     status, error, result = outcome.status, outcome.error, attempt.result(outcome.status)
+    with contextlib.suppress(OSError):  # what matters of a full disk is the outcome
+        run.complete_metrics(attempt.rows)
     if outcome.out_of_memory:
         error = attempt.explain_out_of_memory() or error
     run.write_run(status, assignment.config, attempt.environment, result, error)

@@ -142,3 +142,14 @@ def test_a_run_stopped_between_bursts_resumes_to_the_same_bits(arrives, config, 
         assert [row["epoch"] for row in state["rows"]] == list(range(1, state["epoch"])), "rows are complete"
         assert finish(config, path) == whole
         assert weights(path) == weights(tmp_path / "whole")
+
+
+def test_metrics_of_quick_epochs_are_written_now_and_then_and_at_the_end(config, tmp_path, set_burst, monkeypatch):
+    set_burst(100)
+    written: list[str] = []
+    write = RunDirectory._write
+    monkeypatch.setattr(RunDirectory, "_write", lambda run, *file: (written.append(file[0]), write(run, *file))[1])
+    monkeypatch.setattr("sweeper.engine.loop.METRICS_EVERY", 1e9)
+    finish({**config, "epochs": 5}, tmp_path)
+    assert written.count("metrics.csv") == 2, "at the beginning and at the end"
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 6

@@ -69,3 +69,22 @@ def test_tied_weights_can_be_written(tmp_path):
     model[1].weight = model[0].weight
     RunDirectory(tmp_path).write_weights(model)
     assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_metrics_that_were_skipped_are_made_up_for(tmp_path):
+    run = RunDirectory(tmp_path)
+
+    def written() -> int:
+        return len((tmp_path / "metrics.csv").read_text().splitlines()) - 1
+
+    rows = make_rows([0.1, 0.2, 0.3])
+    for count in (1, 2):
+        run.write_metrics(rows[:count], every=60.0)
+    assert written() == 1
+    run.complete_metrics(rows[:2])
+    assert written() == 2
+    run.write_metrics(rows)
+    assert written() == 3
+    (tmp_path / "metrics.csv").unlink()
+    run.complete_metrics(rows)
+    assert not (tmp_path / "metrics.csv").exists(), "nothing was missing"

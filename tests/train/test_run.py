@@ -17,6 +17,7 @@ from sweeper.runs.layout import LOCK_FILE
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
+from sweeper.train.attempt import Attempt
 from sweeper.train.presence import Presence
 from sweeper.train.run import execute_run, run_in_steps
 from sweeper.train.signals import SIGNALS
@@ -48,6 +49,17 @@ def reads(monkeypatch) -> Counter:
 
 def read_record(assignment) -> dict:
     return json.loads((assignment.directory / "run.json").read_text())
+
+
+def test_a_run_that_fails_has_all_its_rows_written(tmp_path, monkeypatch):
+    write = RunDirectory.write_metrics
+    monkeypatch.setattr(
+        RunDirectory, "write_metrics", lambda run, rows, every=None: write(run, rows, 0.0 if every is None else 60.0)
+    )
+    monkeypatch.setattr(Attempt, "_show", lambda attempt, row: 1 / (2 - row["epoch"]))  # fails in the second epoch
+    assignment = assign(tmp_path, "epochs=3")
+    assert execute_run(assignment) is Status.FAILED
+    assert len((assignment.directory / "metrics.csv").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize("overrides", [(), ("rerun=true",)], ids=["fresh", "rerun"])
