@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement, stratified_interval
+from sweeper.aggregate.bootstrap import (
+    improvement_interval,
+    interquartile_mean,
+    min_max,
+    probability_of_improvement,
+    stratified_interval,
+)
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.tables import BEST, accuracy
@@ -120,7 +126,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         middle = interquartile_mean(own)
         low, high = stratified_interval(interquartile_mean, own)
         chance = probability_of_improvement(own, rest)
-        worse, better = stratified_interval(probability_of_improvement, own, rest)
+        worse, better = improvement_interval(own, rest)
         cells = [
             Cell(name),
             Cell(_normalized(middle), middle, "number"),
