@@ -23,7 +23,9 @@ from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import duration
+from sweeper.system.text import duration, few
+
+MOST_SEEDS = 30  # whose accuracies stand in a row
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def ranking_table(task: Task) -> PageTable:
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
             Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
-            Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="seeds"),
+            Cell(few([f"{100 * final[seed]:.2f}" for seed in sorted(final)], MOST_SEEDS), kind="seeds"),
             *(_number(row[name], "d") for name in counts),
         ]
         table.rows.append(Line(cells, minor=place >= len(task.compared)))
