@@ -19,6 +19,7 @@ Curves = Mapping[str, Curve]  # by the run's path
 
 NEAR = 0.025  # of a chart's range: points closer than this would hide each other
 JITTER = 0.06  # of the distance between two optimizers, by which such points are moved aside
+REACH = 0.3  # the farthest, in the same unit
 
 
 def looks_of(tasks: Sequence[Task]) -> dict[str, Look]:
@@ -155,7 +156,9 @@ def _move_apart(series: Sequence[dict[str, Any]]) -> None:
     values = [value for one in series for value in one["y"]]
     near = NEAR * (max(values, default=0.0) - min(values, default=0.0)) or 1e-9
     for one in series:
-        one["x"] = [x + JITTER * level for x, level in zip(one["x"], levels(one["y"], near), strict=True)]
+        apart = levels(one["y"], near)
+        step = min(JITTER, REACH / max((abs(level) for level in apart if level), default=1))
+        one["x"] = [x + step * level for x, level in zip(one["x"], apart, strict=True)]
 
 
 def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[str, dict[float, Setting]]]:
