@@ -9,10 +9,12 @@ from made_runs import make_config, make_rows, write_finished_run
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report import curve_data as module
+from sweeper.report.command import report
 from sweeper.report.curve_data import curve_data
 from sweeper.report.curves import read_curve
 from sweeper.report.provenance import read_origin
 from sweeper.runs.results import read_results
+from sweeper.system import files
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,16 @@ def test_of_many_runs_there_are_means_and_the_first_seeds(study, monkeypatch):
         assert mean["n"] == 8
         assert ends == pytest.approx((*values.mean(axis=0), *values.std(axis=0, ddof=1)), rel=1e-3)
         assert len(one["mean"]["seconds"] if "seconds" in one["mean"] else one["epochs"]) == len(one["epochs"])
+
+
+def test_each_further_run_costs_the_report_as_many_files_as_the_first(tmp_path, monkeypatch):
+    opened, numbers = [], []
+    read = files._open_regular
+    monkeypatch.setattr(files, "_open_regular", lambda path: opened.append(path) or read(path))
+    for seed in range(1, 9):
+        write_finished_run(tmp_path, make_config("sgd", seed), make_rows([0.5, 0.6, 0.7]), {"device": "cpu"})
+        if seed % 4 == 0:
+            opened.clear()
+            report([str(tmp_path)])
+            numbers.append(len(opened))
+    assert 0 < numbers[1] - numbers[0] <= 4 * 4 and max(map(opened.count, opened)) <= 2
