@@ -5,6 +5,7 @@ Higher scores are better. The score of a diverged run is -inf, the worst; a mean
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,18 +32,22 @@ def min_max(methods: Scores) -> list[list[float]]:
     return [[normalized(score) for score in scores] for scores in methods]
 
 
-def interquartile_mean(tasks: Scores) -> float:
+def interquartile_mean(tasks: Scores | Sequence[np.ndarray]) -> Any:
     """The mean of the middle half of all tasks' pooled scores, which should be normalized (arXiv 2108.13264).
 
     A quarter of the scores, rounded down, is left out at either end.
 
+    Args:
+        tasks: along the last axis; a mean for each element of the others.
+
     Returns:
         -inf if a diverged run is in the middle half; NaN without scores.
     """
-    pooled = np.sort(np.concatenate([np.asarray(task, dtype=float) for task in tasks])) if tasks else np.array([])
-    cut = len(pooled) // 4
-    middle = pooled[cut : len(pooled) - cut]
-    return float(middle.mean()) if len(middle) else math.nan
+    if not tasks:
+        return math.nan
+    pooled = np.sort(np.concatenate([np.asarray(task, dtype=float) for task in tasks], axis=-1), axis=-1)
+    cut = pooled.shape[-1] // 4
+    return np.ascontiguousarray(pooled[..., cut : pooled.shape[-1] - cut]).mean(axis=-1)
 
 
 def probability_of_improvement(a: Scores, b: Scores) -> float:
@@ -53,36 +58,60 @@ def probability_of_improvement(a: Scores, b: Scores) -> float:
     Raises:
         ValueError: a and b have different numbers of tasks.
     """
-    shares = []
-    for ours, theirs in zip(a, b, strict=True):
-        x, y = np.asarray(ours, dtype=float)[:, None], np.asarray(theirs, dtype=float)[None, :]
-        shares.append(float((x > y).mean() + (x == y).mean() / 2))
-    return float(np.mean(shares))
+    return float(np.mean([_wins(ours, theirs).mean() for ours, theirs in zip(a, b, strict=True)]))
 
 
 def stratified_interval(
-    statistic: Callable[..., float], *methods: Scores, level: float = 0.95, seed: int = 0
+    statistic: Callable[[list[np.ndarray]], Any], tasks: Scores, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of `statistic(*methods)`; each task's seeds are resampled separately.
+    """Percentile bootstrap interval of `statistic(tasks)`; each task's seeds are resampled separately.
 
     This is the stratified bootstrap of arXiv 2108.13264.
 
     Args:
-        methods: the arguments of the statistic; each task has at least one score.
+        statistic: of scores along the last axis, for all resamples at once.
+        tasks: each has at least one score.
         seed: seeds the resampling.
     """
-    numbers = np.random.default_rng(seed)
-
-    def drawn(tasks: Scores) -> list[np.ndarray]:
-        return [numbers.choice(np.asarray(task, dtype=float), len(task)) for task in tasks]
-
-    found = np.array([statistic(*map(drawn, methods)) for _ in range(RESAMPLES)])
-    low, high = _quantiles(found[None, :], level)
-    return float(low[0]), float(high[0])
+    places = _resamples([len(task) for task in tasks], seed)
+    drawn = [np.asarray(task, dtype=float)[drawn] for task, drawn in zip(tasks, places, strict=True)]
+    return _interval(statistic(drawn), level)
 
 
-def _quantiles(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of the central `level` along the last axis, without interpolation, which -inf doesn't allow."""
-    ends = ((1 - level) / 2, (1 + level) / 2)
-    low, high = np.quantile(values, ends, axis=-1, method="nearest")
-    return low, high
+def improvement_interval(a: Scores, b: Scores, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """The same interval of `probability_of_improvement(a, b)`.
+
+    A resample has the same scores in other numbers, so each pair of scores is compared once.
+    """
+    places = _resamples([len(task) for task in (*a, *b)], seed)
+    total = np.zeros(RESAMPLES)
+    for ours, theirs, own, others in zip(a, b, places[: len(a)], places[len(a) :], strict=True):
+        pairs = _counts(own, len(ours)) @ _wins(ours, theirs) * _counts(others, len(theirs))
+        total += pairs.sum(axis=-1) / (len(ours) * len(theirs))
+    return _interval(total / len(a), level)
+
+
+def _wins(a: Sequence[float], b: Sequence[float]) -> np.ndarray:
+    """For each pair of scores 1 if that of `a` is higher, ½ if both are equal, else 0."""
+    x, y = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None, :]
+    wins: np.ndarray = (x > y) + (x == y) / 2
+    return wins
+
+
+def _resamples(sizes: Sequence[int], seed: int) -> list[np.ndarray]:
+    """For each size the places that `RESAMPLES` resamples with replacement take, a row each."""
+    highs = np.repeat(sizes, sizes)
+    places = np.random.default_rng(seed).integers(0, highs, (RESAMPLES, len(highs)))
+    return np.split(places, np.cumsum(sizes)[:-1], axis=1)
+
+
+def _counts(places: np.ndarray, size: int) -> np.ndarray:
+    """For each resample how often it takes each place."""
+    rows = np.arange(len(places))[:, None] * size
+    return np.bincount((rows + places).ravel(), minlength=len(places) * size).reshape(len(places), size).astype(float)
+
+
+def _interval(values: np.ndarray, level: float) -> tuple[float, float]:
+    """The ends of the central `level`, without interpolation, which -inf doesn't allow."""
+    low, high = np.quantile(values, ((1 - level) / 2, (1 + level) / 2), method="nearest")
+    return float(low), float(high)

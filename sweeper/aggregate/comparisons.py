@@ -12,6 +12,7 @@ from functools import cache, cached_property
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
+from sweeper.aggregate import studentized_range
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.order import Order
 from sweeper.aggregate.scatter import Scatter, plain_scatter
@@ -168,9 +169,7 @@ def quantile(methods: int, df: int, level: float = LEVEL) -> float:
     """The quantile of the studentized range of `methods` means; for two it is √2 times Student's t."""
     if methods == 2:
         return math.sqrt(2) * float(stdtrit(df, (1 + level) / 2))
-    from scipy.stats import studentized_range
-
-    return float(studentized_range.ppf(level, methods, df))
+    return studentized_range.quantile(level, methods, df)
 
 
 def detectable_difference(error: float, df: int, methods: int, power: float = POWER, level: float = LEVEL) -> float:

@@ -19,7 +19,7 @@ def margin_share(given: str | None) -> float | None:
     """The margin as a share of all images.
 
     Raises:
-        BadInput: it isn't a number above 0.
+        BadInput: it isn't a number above 0 and below 100.
     """
     if given is None:
         return None
@@ -29,4 +29,7 @@ def margin_share(given: str | None) -> float | None:
         points = math.nan
     if not 0 < points < math.inf:
         raise BadInput(f"--margin {given}: must be a number of percentage points above 0, e.g. 0.2")
+    if points >= 100:
+        what = "a margin is a difference of accuracies too small to matter"
+        raise BadInput(f"--margin {given}: {what}, in percentage points below 100, e.g. 0.2")
     return points / 100

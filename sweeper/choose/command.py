@@ -24,17 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise BadInput(f"{overrides[0]}: overrides are for the runs of --confirm N")
         if given.config_dir and given.confirm is None:
             raise BadInput(f"--config-dir {given.config_dir}: is for the runs of --confirm N")
+        for option, value in (("--name", given.name), ("--replace", given.replace or None)):
+            if value is not None and given.write is None:
+                raise BadInput(f"{option}: is of the preset that --write DIR writes; add --write DIR or leave it out")
+        name = "tuned" if given.name is None else given.name
         code = 0
         if given.confirm is not None:
             from sweeper.choose.confirm import confirm
 
             if given.write is not None:
-                check_preset(outputs, given.write, given.name, given.replace)
+                check_preset(outputs, given.write, name, given.replace)
             if given.config_dir:
                 look_there_last()  # only here: a stranger's folder may be the working folder
             if (code := confirm(outputs, given.confirm, overrides, given.config_dir)) > 1:
                 return code
-        say(choose(outputs, given.into, given.write, given.name, given.replace), end="")
+        say(choose(outputs, given.into, given.write, name, given.replace), end="")
         return code
 
     return exit_code_of(command)
@@ -62,6 +66,6 @@ def _parser() -> Parser:
     )
     preset = "also write the values as a preset into DIR, for --config-dir DIR experiment=NAME"
     parser.add_argument("--write", metavar="DIR", type=given_folder, help=preset)
-    parser.add_argument("--name", default="tuned", help="the preset's (default: tuned)")
+    parser.add_argument("--name", help="the preset's (default: tuned)")
     parser.add_argument("--replace", action="store_true", help="another choice that --write finds under this name")
     return parser

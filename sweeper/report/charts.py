@@ -8,38 +8,23 @@ from sweeper.aggregate.labels import is_clean, noise_words, texts
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
-from sweeper.report.curves import DRAWN, Curve, at_epochs, comparable_seconds, kept_epochs
+from sweeper.report.curves import Curve
 from sweeper.report.jitter import levels
 from sweeper.report.looks import Look, looks
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
-from sweeper.report.provenance import Origin
 from sweeper.runs.status import Status
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`; see template/charts.js
 Curves = Mapping[str, Curve]  # by the run's path
-Origins = Mapping[str, Origin]  # likewise
 
 NEAR = 0.025  # of a chart's range: points closer than this would hide each other
 JITTER = 0.06  # of the distance between two optimizers, by which such points are moved aside
+REACH = 0.3  # the farthest, in the same unit
 
 
 def looks_of(tasks: Sequence[Task]) -> dict[str, Look]:
     """How each optimizer of these tasks looks, in all charts alike."""
     return looks(setting.optimizer for task in tasks for setting in task.settings)
-
-
-def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
-    """For each task the learning curves of its settings at the epochs of `kept_epochs`, one per seed."""
-    of_optimizer = looks_of(tasks)
-    found = []
-    for task in tasks:
-        finished = [run for run in task.runs() if run.status.finished]
-        why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
-        settings = [_setting_curves(s, s in task.compared, curves, not why) for s in task.settings]
-        for setting, data in zip(task.settings, settings, strict=True):
-            data["look"] = of_optimizer[setting.optimizer].indices()
-        found.append({"label": task.label, "no_seconds": why, "settings": [d for d in settings if d["runs"]]})
-    return found
 
 
 def seed_charts(tasks: Sequence[Task]) -> list[Chart]:
@@ -148,38 +133,6 @@ def _done(rates: dict[float, list[Setting]]) -> list[tuple[float, list[Setting]]
     return [(lr, group) for lr, group in done if group]
 
 
-def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: bool) -> dict[str, Any]:
-    runs = [(run, curves[run.path]) for run in setting.runs if curves[run.path]]
-    epochs = kept_epochs([curve for _, curve in runs])
-    longest = max((curve for _, curve in runs), key=lambda curve: len(curve["epoch"]), default=Curve())
-    return {
-        "label": setting.label,
-        "optimizer": setting.optimizer,
-        "compared": compared,
-        "epochs": epochs,
-        "steps": at_epochs(longest, "step", epochs) if longest else [],
-        "runs": [
-            {
-                "seed": run.values["seed"],
-                "status": run.values["status"],
-                "metrics": {name: _drawn(curve, name, epochs) for name in DRAWN if name in curve},
-                **({"seconds": [_rounded(s) for s in at_epochs(curve, "seconds", epochs)]} if seconds else {}),
-            }
-            for run, curve in runs
-        ],
-    }
-
-
-def _drawn(curve: Curve, name: str, epochs: list[int]) -> list[float | None]:
-    factor = 100 if name.endswith("accuracy") else 1
-    return [None if value is None else _rounded(factor * value) for value in at_epochs(curve, name, epochs)]
-
-
-def _rounded(value: float | None) -> float | None:
-    """A value with five digits, more than a screen shows."""
-    return None if value is None else float(f"{value:.5g}")
-
-
 def _seed_chart(task: Task, of_optimizer: Mapping[str, Look]) -> Chart:
     series: list[dict[str, Any]] = []
     for place, setting in enumerate(task.compared):
@@ -203,7 +156,9 @@ def _move_apart(series: Sequence[dict[str, Any]]) -> None:
     values = [value for one in series for value in one["y"]]
     near = NEAR * (max(values, default=0.0) - min(values, default=0.0)) or 1e-9
     for one in series:
-        one["x"] = [x + JITTER * level for x, level in zip(one["x"], levels(one["y"], near), strict=True)]
+        apart = levels(one["y"], near)
+        step = min(JITTER, REACH / max((abs(level) for level in apart if level), default=1))
+        one["x"] = [x + step * level for x, level in zip(one["x"], apart, strict=True)]
 
 
 def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[str, dict[float, Setting]]]:

@@ -12,7 +12,9 @@ from sweeper import __version__
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
-from sweeper.report.charts import curve_data, looks_of, profile_tables
+from sweeper.report.charts import looks_of, profile_tables
+from sweeper.report.commands import take_commands
+from sweeper.report.curve_data import curve_data
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
@@ -85,7 +87,13 @@ def build_page(
         "profile": [profile["chart"]] if profile else []
     }
     drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
-    data: dict[str, Any] = {"curves": drawn, "charts": charts, **script_looks()}
+    every_run = runs_table(runs, origins)
+    data: dict[str, Any] = {
+        "curves": drawn,
+        "charts": charts,
+        "commands": take_commands(every_run),
+        **script_looks(),
+    }
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
         "cards": [answer_card(task, of_optimizer, margin) for task in tasks],
@@ -95,6 +103,7 @@ def build_page(
         "looks": script_looks(),
         "limits": describe_limits(tasks, runs),
         "has_curves": bool(drawn),
+        "means_only": any("mean" in setting for task in drawn for setting in task["settings"]),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
         "chart_sections": charts_of,
@@ -106,7 +115,7 @@ def build_page(
         "shared_runs": shared,
         "bad": bad_table(runs),
         "differences": differences_table(runs),
-        "runs": runs_table(runs, origins),
+        "runs": every_run,
     }
     there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
     shown = {

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement, stratified_interval
+from sweeper.aggregate.bootstrap import (
+    improvement_interval,
+    interquartile_mean,
+    min_max,
+    probability_of_improvement,
+    stratified_interval,
+)
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.tables import BEST, accuracy
@@ -17,7 +23,9 @@ from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import duration
+from sweeper.system.text import duration, few
+
+MOST_SEEDS = 30  # whose accuracies stand in a row
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def ranking_table(task: Task) -> PageTable:
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
             Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
-            Cell(", ".join(f"{100 * final[seed]:.2f}" for seed in sorted(final)), kind="seeds"),
+            Cell(few([f"{100 * final[seed]:.2f}" for seed in sorted(final)], MOST_SEEDS), kind="seeds"),
             *(_number(row[name], "d") for name in counts),
         ]
         table.rows.append(Line(cells, minor=place >= len(task.compared)))
@@ -120,7 +128,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         middle = interquartile_mean(own)
         low, high = stratified_interval(interquartile_mean, own)
         chance = probability_of_improvement(own, rest)
-        worse, better = stratified_interval(probability_of_improvement, own, rest)
+        worse, better = improvement_interval(own, rest)
         cells = [
             Cell(name),
             Cell(_normalized(middle), middle, "number"),

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sweeper.aggregate.bootstrap import (
+    RESAMPLES,
+    improvement_interval,
     interquartile_mean,
     min_max,
     probability_of_improvement,
@@ -68,7 +70,7 @@ def test_min_max_is_of_means_and_keeps_the_order():
 
 def test_the_interval_agrees_with_scipys_bootstrap():
     values = np.random.default_rng(1).normal(0.9, 0.02, 40)
-    ours = stratified_interval(lambda tasks: float(np.mean(tasks[0])), [values])
+    ours = stratified_interval(lambda tasks: np.mean(tasks[0], axis=-1), [values])
     theirs = stats.bootstrap((values,), np.mean, method="percentile", random_state=1).confidence_interval
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.001)
 
@@ -82,3 +84,20 @@ def test_seeds_are_drawn_within_their_task():
 def test_it_gives_the_same_twice():
     tasks = [[0.1, 0.5, 0.9]]
     assert stratified_interval(interquartile_mean, tasks) == stratified_interval(interquartile_mean, tasks)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (1, 4, 2, 9)])
+def test_all_resamples_at_once_give_what_one_after_another_gives(sizes):
+    numbers = np.random.default_rng(2)
+    ours, theirs = ([numbers.integers(0, 4, k * size).tolist() for size in sizes] for k in (1, 3))
+    ours[0][0] = FAILED
+
+    def one_after_another(statistic, *methods):
+        drawn = np.random.default_rng(0)
+        found = [statistic(*([drawn.choice(task, len(task)) for task in m] for m in methods)) for _ in range(RESAMPLES)]
+        return tuple(np.quantile(found, (0.025, 0.975), method="nearest"))
+
+    expected = one_after_another(interquartile_mean, ours)
+    assert stratified_interval(interquartile_mean, ours) == pytest.approx(expected, rel=1e-12)
+    expected = one_after_another(probability_of_improvement, ours, theirs)
+    assert improvement_interval(ours, theirs) == pytest.approx(expected, rel=1e-12)

@@ -20,6 +20,13 @@ def test_overrides_are_for_the_confirmation(capsys):
     assert capsys.readouterr().err == "error: device=cpu: overrides are for the runs of --confirm N\n"
 
 
+@pytest.mark.parametrize("words", [["--name", "mine"], ["--replace"]])
+def test_what_is_of_a_preset_alone_is_refused_without_one(words, capsys):
+    assert main(["search", *words]) == 2
+    said = f"error: {words[0]}: is of the preset that --write DIR writes; add --write DIR or leave it out\n"
+    assert capsys.readouterr().err == said
+
+
 def test_a_confirmation_ends_with_the_command_that_asked_for_it(monkeypatch):
     """As `sweeper.decide`, which may be killed while the best are run again."""
     said = []

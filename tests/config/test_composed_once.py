@@ -49,3 +49,16 @@ def test_a_combination_of_files_is_composed_once(master, monkeypatch):
     for seed in range(20):
         assert ours.load_sweep_config(config, ["dataset=mnist", "optimizer=adam", f"seed={seed}"]).seed == seed
     assert composed == [["hydra/launcher=basic", "hydra/sweeper=listed", "dataset=mnist", "optimizer=adam"]]
+
+
+def test_with_seeds_outermost_too_each_combination_is_composed_once(master, monkeypatch):
+    _, config = master
+    composed = []
+    monkeypatch.setattr(
+        ConfigLoaderImpl, "load_sweep_config", lambda self, master, words: composed.append(tuple(words)) or master
+    )
+    ours = ComposedOnce(GlobalHydra.instance().hydra.config_loader.get_search_path())
+    for seed in (1, 2):
+        for k in range(100):
+            assert ours.load_sweep_config(config, [f"+experiment=made{k}", f"seed={seed}"]).seed == seed
+    assert len(composed) == len(set(composed)) == 100

@@ -7,7 +7,8 @@ import pytest
 from made_runs import make_config, make_rows, make_run, make_study, write_finished_run
 
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.report.charts import curve_data, lr_charts, noise_charts, profile_tables, seed_charts
+from sweeper.report.charts import lr_charts, noise_charts, profile_tables, seed_charts
+from sweeper.report.curve_data import curve_data
 from sweeper.report.curves import read_curve
 from sweeper.report.looks import looks
 from sweeper.report.provenance import read_origin

@@ -63,11 +63,14 @@ function statistics(columns) {
   });
 }
 
+// What the page holds of a setting of many runs, in the form of `statistics`.
+const given = (numbers, spreads) => numbers.map((mean, k) => (mean === null ? null : { mean, spread: spreads?.[k] ?? 0 }));
+
 // The series of a choice: { metric, against, each (seed), error (100 − accuracy), late (the last fifth), bySetting }.
 function curveSeries(settings, { metric, against, each, error, late, bySetting }) {
   const value = (v) => (error && metric.endsWith("accuracy") && v !== null ? 100 - v : v);
   const xOf = (setting, run) => (against === "seconds" ? run.seconds : against === "step" ? setting.steps : setting.epochs);
-  const all = settings.flatMap((setting) => setting.runs.filter((run) => run.metrics[metric]).flatMap((run) => xOf(setting, run)));
+  const all = settings.flatMap((setting) => [setting.mean, ...setting.runs].filter((one) => one?.metrics[metric]).flatMap((one) => xOf(setting, one)));
   const end = all.reduce((a, b) => Math.max(a, b ?? a), 0), first = late ? 0.8 * end : 0;
   const found = [];
   settings.forEach((setting, place) => {
@@ -75,15 +78,17 @@ function curveSeries(settings, { metric, against, each, error, late, bySetting }
     const runs = setting.runs.filter((run) => run.metrics[metric]);
     const completed = runs.filter((run) => run.status === "completed");
     const common = { look, toggle: bySetting ? setting.label : setting.optimizer, plain: true };
-    if (completed.length) {
-      const ys = statistics(completed.map((run) => run.metrics[metric].map(value))), xs = statistics(completed.map((run) => xOf(setting, run)));
+    const whole = setting.mean?.metrics[metric], n = whole ? whole.n : completed.length;
+    if (n) {
+      const ys = whole ? given(whole.y.map(value), whole.spread) : statistics(completed.map((run) => run.metrics[metric].map(value)));
+      const xs = whole ? given(xOf(setting, setting.mean)) : statistics(completed.map((run) => xOf(setting, run)));
       const at = ys.map((_, k) => k).filter((k) => ys[k] && xs[k] && xs[k].mean >= first);
       const ends = (sign) => at.map((k) => ys[k].mean + sign * ys[k].spread);
-      found.push({ ...common, kind: "mean", name: `${setting.label} (n = ${completed.length})`, label: setting.label,
-        x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(completed.length > 1 && { low: ends(-1), high: ends(1) }) });
+      found.push({ ...common, kind: "mean", name: `${setting.label} (n = ${n})`, label: setting.label,
+        x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(n > 1 && { low: ends(-1), high: ends(1) }) });
     }
     for (const run of runs) {
-      if (!(each || run.status === "diverged" || !completed.length)) continue;
+      if (!(each || run.status === "diverged" || !n)) continue;
       const x = xOf(setting, run), y = run.metrics[metric].map(value), at = x.map((_, k) => k).filter((k) => x[k] >= first);
       const ended = run.status === "completed" ? "" : `, ${run.status}`;
       found.push({ ...common, kind: "seed", name: `${setting.label}, seed ${run.seed}${ended}`, x: at.map((k) => x[k]), y: at.map((k) => y[k]),
@@ -124,7 +129,7 @@ function setUpCurves() {
       .map((name) => [name, task.settings.filter((s) => s.optimizer === name).length]).filter(([, n]) => n > 1);
     offer(control("settings"), [["", "one setting each"], ...several.map(([name, n]) => [name, `${name}: all ${n} settings`])]);
     control("settings").parentElement.hidden = !several.length;
-    const metrics = Object.keys(WORDS).filter((m) => task.settings.some((s) => s.runs.some((r) => r.metrics[m])));
+    const metrics = Object.keys(WORDS).filter((m) => task.settings.some((s) => [s.mean, ...s.runs].some((one) => one?.metrics[m])));
     offer(control("metric"), metrics.map((m) => [m, WORDS[m]]));
     offer(control("against"), ["epoch", "step", "seconds"].map((x) => [x, WORDS[x], x === "seconds" && task.no_seconds]));
     const compared = task.settings.some((s) => s.compared);
@@ -146,6 +151,9 @@ function setUpCurves() {
   choose();
 }
 setUpCurves();
+
+const codes = document.querySelectorAll("#runs-table td.command code"); // of many runs the table leaves them to us
+DATA.commands.of.forEach((places, k) => { codes[k].textContent = places.map((place) => DATA.commands.words[place]).join(" "); });
 
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {

@@ -1,0 +1,25 @@
+"""Commands of many runs are written once a word, and none is lost."""
+
+import json
+
+from sweeper.report.commands import WRITTEN_OUT, take_commands
+from sweeper.report.tables import Cell, Line, PageTable
+
+
+def make_table(runs):
+    commands = [f"python -m sweeper.train optimizer=sgd  'tag=a b' seed={k}" for k in range(runs)]
+    return commands, PageTable(["run", "command"], [Line([Cell("run"), Cell(c, kind="command")]) for c in commands])
+
+
+def test_commands_of_many_runs_are_whole_and_small():
+    commands, table = make_table(WRITTEN_OUT + 1)
+    taken = take_commands(table)
+    assert [" ".join(taken["words"][place] for place in places) for places in taken["of"]] == commands
+    assert {row.cells[-1].text for row in table.rows} == {""}
+    assert len(json.dumps(taken)) < 0.8 * len(json.dumps(commands))
+
+
+def test_those_of_few_stay_in_their_table():
+    commands, table = make_table(WRITTEN_OUT)
+    assert take_commands(table) == {"words": [], "of": []}
+    assert [row.cells[-1].text for row in table.rows] == commands

@@ -1,0 +1,65 @@
+"""Of many runs the page holds the settings' means, so its size doesn't grow with runs and epochs."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from made_runs import make_config, make_rows, write_finished_run
+
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.report import curve_data as module
+from sweeper.report.command import report
+from sweeper.report.curve_data import curve_data
+from sweeper.report.curves import read_curve
+from sweeper.report.provenance import read_origin
+from sweeper.runs.results import read_results
+from sweeper.system import files
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    outputs, numbers = tmp_path_factory.mktemp("many"), random.Random(0)
+    for optimizer in ("sgd", "adam"):
+        for seed in range(8):
+            rows = make_rows([numbers.uniform(0.5, 0.9) for _ in range(100)])
+            write_finished_run(outputs, make_config(optimizer, seed, epochs=100), rows, {"device": "cpu"})
+    runs = read_results([outputs]).runs
+    return (
+        group_tasks(runs),
+        {run.path: read_curve(run) for run in runs},
+        {run.path: read_origin(run) for run in runs},
+    )
+
+
+def test_few_runs_are_drawn_one_by_one(study):
+    (task,) = curve_data(*study)
+    assert all(len(one["runs"]) == 8 and "mean" not in one for one in task["settings"])
+
+
+def test_of_many_runs_there_are_means_and_the_first_seeds(study, monkeypatch):
+    whole = curve_data(*study)
+    monkeypatch.setattr(module, "MOST_VALUES", 4_000)
+    (task,) = curve_data(*study)
+    assert len(json.dumps(task)) < 7 * 4_000 < len(json.dumps(whole))  # seven characters a value
+    for one, all_of_it in zip(task["settings"], whole[0]["settings"], strict=True):
+        assert 1 <= len(one["runs"]) < 8 and one["epochs"][0] == 1 and one["epochs"][-1] == 100
+        mean, places = one["mean"]["metrics"]["test_accuracy"], [all_of_it["epochs"].index(e) for e in (1, 100)]
+        values = np.array([run["metrics"]["test_accuracy"] for run in all_of_it["runs"]])[:, places]
+        ends = (mean["y"][0], mean["y"][-1], mean["spread"][0], mean["spread"][-1])
+        assert mean["n"] == 8
+        assert ends == pytest.approx((*values.mean(axis=0), *values.std(axis=0, ddof=1)), rel=1e-3)
+        assert len(one["mean"]["seconds"] if "seconds" in one["mean"] else one["epochs"]) == len(one["epochs"])
+
+
+def test_each_further_run_costs_the_report_as_many_files_as_the_first(tmp_path, monkeypatch):
+    opened, numbers = [], []
+    read = files._open_regular
+    monkeypatch.setattr(files, "_open_regular", lambda path: opened.append(path) or read(path))
+    for seed in range(1, 9):
+        write_finished_run(tmp_path, make_config("sgd", seed), make_rows([0.5, 0.6, 0.7]), {"device": "cpu"})
+        if seed % 4 == 0:
+            opened.clear()
+            report([str(tmp_path)])
+            numbers.append(len(opened))
+    assert 0 < numbers[1] - numbers[0] <= 4 * 4 and max(map(opened.count, opened)) <= 2
