@@ -18,6 +18,7 @@ from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.fuse import ForwardPasses, Fused
 from sweeper.engine.loop import Stopped
 from sweeper.engine.loss_scale import LossScale
+from sweeper.engine.rates import Rates
 from sweeper.engine.step import Step
 from sweeper.engine.trace import trace
 from sweeper.engine.training import batch_sizes, build_training
@@ -106,8 +107,8 @@ def simulated_graphs(monkeypatch):
     tried: list[graphs.GraphedStep] = []
 
     class Recorded(graphs.GraphedStep):
-        def __init__(self, step: Step) -> None:
-            super().__init__(step)
+        def __init__(self, step: Step, rates: Rates) -> None:
+            super().__init__(step, rates)
             tried.append(self)
 
     class Replayed:
@@ -116,7 +117,8 @@ def simulated_graphs(monkeypatch):
             self.gradients = [(p, p.grad) for p in tried[-1].step.model.parameters()]
 
         def replay(self) -> None:
-            self.work()
+            with tried[-1].rates.in_tensors():
+                self.work()
             for parameter, gradient in self.gradients:
                 if gradient is not None and parameter.grad is not None:
                     gradient.copy_(parameter.grad)
@@ -154,7 +156,7 @@ def test_graphs_leave_the_average_to_the_steps_that_count(optimizer, tier, tmp_p
     rows = finish(config, tmp_path / "eager")
     tried = request.getfixturevalue("simulated_graphs")
     graphed = finish(config, tmp_path / "graphs")
-    assert tried[-1].tier == tier and set(tried[-1]._graphs) == {64, 44}
+    assert tried[-1].tier == tier and set(tried[-1]._recordings) == {64, 44}
     assert [row["test_loss"] for row in graphed] == pytest.approx([row["test_loss"] for row in rows], rel=1e-4)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("graphs", "eager")]
     assert distance(*weights) < 1e-5  # a graph's rate has 32 bits
