@@ -23,6 +23,7 @@ from sweeper.system.machine import cores
 
 WARM_UP = 4  # steps: the first is eager, then the graph is recorded
 PROFILED = 20
+BURST = 8  # steps
 ROUNDS = 3
 RECIPE = ["label_smoothing=0.1", "clip_grad_norm=1", "ema=0.999", "drop_last=true"]
 
@@ -70,20 +71,18 @@ class Steps:
             self.parts.step.fused_step = None
         self.count = self.parts.sizes.count(self.batch_size)
         self.parts.order.draw(config["seed"], epoch=1)
-        self.parts.step.seek(0)
         self.train(WARM_UP)
         timed(self.train, WARM_UP, self.device.kind)
         self.setup = time.perf_counter() - begun
 
     def train(self, count: int) -> None:
         self.parts.model.train()
-        for k in range(count):
-            torch.manual_seed(k)
-            self.parts.run_step(self.batch_size)
-            self.parts.schedule.step()
+        self.parts.step.seek(0)
+        done = 0
+        while done < count:
+            done += self.parts.bursts.run(1, done, most=min(BURST, count - done))
 
     def time_epoch(self) -> float:
-        self.parts.step.seek(0)
         return timed(self.train, self.count, self.device.kind)
 
     def describe(self, epoch_seconds: float) -> str:

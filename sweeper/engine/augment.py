@@ -64,6 +64,9 @@ class Batches:
         self.by_kernel = triton_serves(device)
         self.side = (images.shape[2], images.shape[3])
         self.images = torch.nn.functional.pad(images, [padding] * 4) if padding else images
+        self.windows: torch.Tensor | None = None
+        if device.type == "cpu":  # a crop is then a copy of whole rows, of (n, channels, row, column, height, width)
+            self.windows = self.images.unfold(2, self.side[0], 1).unfold(3, self.side[1], 1)
         self.labels = data.train.labels.to(device)
         self.normalize = Normalize(data, device)
         self.rows = torch.arange(self.side[0], device=device)
@@ -95,6 +98,11 @@ class Batches:
         if not self.padding and not self.flip:
             return self.normalize(self.images[index]), self.labels[index], index
         crop = order.crop[places]
+        if self.windows is not None:
+            images = self.windows[index, :, crop[:, 0], crop[:, 1]].flatten(1).view(len(index), -1, *self.side)
+            if self.flip:
+                images = torch.where(order.flip[places][:, None, None, None], images.flip(3), images)
+            return self.normalize(images), self.labels[index], index
         rows = self.rows + crop[:, :1]
         columns = self.columns.expand(len(index), -1)
         if self.flip:

@@ -33,15 +33,15 @@ class Rates:
     @contextlib.contextmanager
     def in_tensors(self) -> Iterator[None]:
         """A context in which each group's `lr` is the tensor that a recorded step uses."""
-        numbers = self.numbers()
-        self.current.copy_(self._to_device([numbers]))
+        before = [group["lr"] for group in self._optimizer.param_groups]
+        self.current.copy_(self._to_device([self.numbers()]))
         for k, group in enumerate(self._optimizer.param_groups):
             group["lr"] = self.current[0, k]
         try:
             yield
         finally:
-            for number, group in zip(numbers, self._optimizer.param_groups, strict=True):
-                group["lr"] = number
+            for rate, group in zip(before, self._optimizer.param_groups, strict=True):
+                group["lr"] = rate
 
     def look_up(self, step: torch.Tensor) -> None:
         """Put the rates of a step, int64 (1,), into the tensors; part of the recorded step."""

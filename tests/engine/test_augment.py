@@ -44,6 +44,16 @@ def test_batches_are_torchvisions_transforms():
         assert torch.equal(pixels.round().to(torch.uint8), expected)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_windows_on_the_cpu_give_the_bits_of_a_gather_by_pixels(flip):
+    batches, order = Batches(load_run_data(configure()), 4, flip, CPU), EpochOrder(IMAGES, 4, CPU)
+    order.draw(1, 1)
+    windows = batches.take_plainly(order, torch.arange(IMAGES))
+    batches.windows = None  # as on other devices
+    pixels = batches.take_plainly(order, torch.arange(IMAGES))
+    assert all(torch.equal(a, b) and a.stride() == b.stride() for a, b in zip(windows, pixels, strict=True))
+
+
 def test_crops_are_uniform_and_half_of_the_images_are_mirrored():
     """By chi-squared over 9 × 9 places × mirrored or not, over all images of an epoch of CIFAR-10 and of two epochs."""
     n = 50_000
