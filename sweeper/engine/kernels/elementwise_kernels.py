@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from sweeper.engine.kernels.addresses import blocks
 from sweeper.engine.kernels.optimizer_group import Group
 
-BLOCK = 2048
+LION_BLOCK = 2048
+ADAMW_BLOCK = 512  # its parameters are mostly vectors
 WARPS = 4
 
 
@@ -104,14 +105,14 @@ class LionGroup(Group):
 
     def __init__(self, optimizer: Optimizer, number: int) -> None:
         super().__init__(optimizer, number)
-        self._blocks = blocks(self.params, BLOCK)
+        self._blocks = blocks(self.params, LION_BLOCK)
 
     def step(self) -> None:
         beta1, beta2 = self.options["betas"]
         self.write_addresses()
         lion_kernel[(len(self._blocks),)](
             self.addresses.table, self._blocks, len(self.params), self.rate(),
-            float(self.options["weight_decay"]), float(beta1), float(beta2), BLOCK=BLOCK, num_warps=WARPS,
+            float(self.options["weight_decay"]), float(beta1), float(beta2), BLOCK=LION_BLOCK, num_warps=WARPS,
         )  # fmt: skip
 
 
@@ -122,7 +123,7 @@ class AdamWGroup(Group):
 
     def __init__(self, optimizer: Optimizer, number: int) -> None:
         super().__init__(optimizer, number)
-        self._blocks = blocks(self.params, BLOCK)
+        self._blocks = blocks(self.params, ADAMW_BLOCK)
 
     def step(self) -> None:
         options = self.options
@@ -134,5 +135,5 @@ class AdamWGroup(Group):
         adamw_kernel[(len(self._blocks),)](
             self.addresses.table, self._blocks, len(self.params), self.rate(), first["steps_done"].add_(1),
             float(options["weight_decay"]), float(beta1), float(beta2), float(options["eps"]),
-            BLOCK=BLOCK, num_warps=WARPS,
+            BLOCK=ADAMW_BLOCK, num_warps=WARPS,
         )  # fmt: skip
