@@ -1,8 +1,9 @@
 """`python -m benchmarks.scaling`: how sweeper's speed on one GPU grows with lanes, batch sizes and runs.
 
     lanes    1 to 8 runs at a time, as many runs as lanes, optimizers mixed
-    auto     what lanes=auto chooses for 5 and for 15 long runs, by one trial, which is stopped when it has chosen; and how
-             much longer such sweeps take than with the best of the numbers that `lanes` measured before it
+    auto     what lanes=auto chooses for 5 and for 15 long runs, by one trial, which is stopped when it has chosen; and
+             how much longer such sweeps take than with the best of the numbers that `lanes` measured before it. For
+             that give `--optimizers sgd`, since numbers of lanes with different optimizers can't be compared
     batches  one run, batch sizes 128 to 1024
     setup    two runs, one after the other in one process
     runs     a whole sweep's command, tables at its end included; not by default: 15 runs take minutes
@@ -83,6 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="setup,batches,lanes", help=f"of {','.join(PARTS)}; default: %(default)s")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
     parser.add_argument("--lanes", type=integers, default="1,2,3,4,5,8", help="default: %(default)s")
+    parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
     parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
@@ -130,7 +132,7 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         *work(arguments),
         f"epochs={arguments.epochs}",
         *([f"batch_size={values['batch_size']}"] if "batch_size" in values else []),
-        *grid(values["runs"]),
+        *grid(values["runs"], arguments.optimizers),
         *launcher(values["lanes"]),
         *arguments.overrides,
     ]
@@ -161,7 +163,13 @@ def by_auto(arguments: argparse.Namespace, rows: list[dict[str, Any]], limit_s: 
     Raises:
         Failed: nothing was chosen.
     """
-    overrides = [*work(arguments), "epochs=100000", *grid(max(OF_AUTO)), "hydra/launcher=packed", *arguments.overrides]
+    overrides = [
+        *work(arguments),
+        "epochs=100000",
+        *grid(max(OF_AUTO), arguments.optimizers),
+        "hydra/launcher=packed",
+        *arguments.overrides,
+    ]
     gains, found = gains_by_trial(["-m", *overrides], limit_s), []
     print(f"gains by the trial: {', '.join(f'{n}: {gain:.3f}' for n, gain in gains.items())}", flush=True)
     speeds = {row["lanes"]: row["images_per_second"] for row in rows if row["part"] == "lanes"}
@@ -169,7 +177,7 @@ def by_auto(arguments: argparse.Namespace, rows: list[dict[str, Any]], limit_s: 
     for runs in OF_AUTO:
         lanes = choose_lanes(gains, runs)
         row: dict[str, Any] = {"part": "auto", "lanes": lanes, "runs": runs, "loss_percent": None}
-        if measured:
+        if measured and len(arguments.optimizers) == 1:
             best = min(sweep_time(measured, runs, n) for n in measured if n <= runs)
             row["loss_percent"] = round(100 * (sweep_time(measured, runs, lanes) / best - 1), 2)
             row |= {key: rows[-1][key] for key in ("device", "torch", "date")}
@@ -190,11 +198,11 @@ def work(arguments: argparse.Namespace) -> list[str]:
     return [*made, f"device={arguments.device}", *small]
 
 
-def grid(runs: int) -> list[str]:
-    """Overrides for so many runs: as many optimizers as divide them, and seeds."""
-    optimizers = max(k for k in range(1, len(OPTIMIZERS) + 1) if runs % k == 0)
+def grid(runs: int, names: list[str]) -> list[str]:
+    """Overrides for so many runs: as many of these optimizers as divide them, and seeds."""
+    optimizers = max(k for k in range(1, len(names) + 1) if runs % k == 0)
     seeds = range(1, runs // optimizers + 1)
-    return [f"optimizer={','.join(OPTIMIZERS[:optimizers])}", f"seed={','.join(map(str, seeds))}"]
+    return [f"optimizer={','.join(names[:optimizers])}", f"seed={','.join(map(str, seeds))}"]
 
 
 def launcher(lanes: int) -> list[str]:
