@@ -140,7 +140,7 @@ def total_images_per_second(runs: list[TimedRun], images: int) -> float:
 
 
 @contextlib.contextmanager
-def started(command: list[str], variables: Mapping[str, str] = MappingProxyType({}), **options: Any) -> Any:
+def started(command: list[str], variables: Mapping[str, str] = MappingProxyType({}), /, **options: Any) -> Any:
     """A process in the repository's folder with these environment variables, ended with all it has started."""
     environment = {
         **os.environ,
