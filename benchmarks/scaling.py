@@ -1,6 +1,9 @@
 """`python -m benchmarks.scaling`: how sweeper's speed on one GPU grows with lanes, batch sizes and runs.
 
     lanes    1 to 8 runs at a time, as many runs as lanes, optimizers mixed
+    auto     what lanes=auto chooses for 5 and for 15 long runs, by one trial, which is stopped when it has chosen; and
+             how much longer such sweeps take than with the best of the numbers that `lanes` measured before it. For
+             that give `--optimizers sgd`, since numbers of lanes with different optimizers can't be compared
     batches  one run, batch sizes 128 to 1024
     setup    two runs, one after the other in one process
     runs     a whole sweep's command, tables at its end included; not by default: 15 runs take minutes
@@ -9,7 +12,8 @@ Each row is one `python -m sweeper.train …` of ResNet-18 on made images of CIF
 Images/s are of all its runs together, evaluation after each epoch included, while all of them train; s/epoch is of
 training alone by the run's own clock, median without the first epoch. Set-up is the time to the end of a run's first
 epoch less a later one (less the first where it was faster), counted from the process's start, and for the second run
-of `setup` from the first run's last epoch. What follows the options are overrides for sweeper, e.g. batch_size=256.
+of `setup` from the first run's last epoch. What follows the options are overrides for sweeper, e.g. batch_size=256, or
+other work such as model=resnet20, or dataset=digits model=mlp with --epochs 300.
 """
 
 import argparse
@@ -20,11 +24,13 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from benchmarks.sweeps import Failed, TimedRun, time_sweep, total_images_per_second
+from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
 from sweeper.system.machine import probe_kind
+from sweeper.train.launchers.lane_gains import choose_lanes, sweep_time
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
-PARTS = ("lanes", "batches", "setup", "runs")
+PARTS = ("lanes", "auto", "batches", "setup", "runs")
+OF_AUTO = (5, 15)  # numbers of runs
 COLUMNS = (
     "part",
     "lanes",
@@ -40,6 +46,7 @@ COLUMNS = (
     "device",
     "torch",
     "date",
+    "loss_percent",
 )
 CPU_SMALL = ("dataset.train_limit=256", "dataset.test_limit=100", "model.width=8")
 
@@ -51,13 +58,16 @@ def main() -> int:
     print("| part | lanes | runs | batch | images/s | s/epoch | set-up s | second set-up s | peak MB | command s |")
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for part, values in plan(arguments):
+        left = max(0.0, deadline - time.monotonic())
         try:
-            rows.append(measure(part, values, arguments, max(0.0, deadline - time.monotonic())))
+            found = by_auto(arguments, rows, left) if part == "auto" else [measure(part, values, arguments, left)]
         except Failed as failure:
             print(f"{part} {values}: {failure}", file=sys.stderr, flush=True)
             continue
-        print(table_line(rows[-1]), flush=True)
-    if rows:
+        rows += found
+        for row in found:
+            print(auto_line(row) if part == "auto" else table_line(row), flush=True)
+    if rows and "device" in rows[0]:
         print(f"\n{rows[0]['device']}, torch {rows[0]['torch']}, {rows[0]['date']}")
     if arguments.csv:
         with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
@@ -74,6 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="setup,batches,lanes", help=f"of {','.join(PARTS)}; default: %(default)s")
     parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
     parser.add_argument("--lanes", type=integers, default="1,2,3,4,5,8", help="default: %(default)s")
+    parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
     parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
     parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
@@ -103,6 +114,8 @@ def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
             yield part, {"lanes": 1, "runs": 2}
         elif part == "batches":
             yield from ((part, {"lanes": 1, "runs": 1, "batch_size": size}) for size in arguments.batch_sizes)
+        elif part == "auto":
+            yield part, {}
         elif part == "lanes":
             yield from ((part, {"lanes": lanes, "runs": lanes}) for lanes in arguments.lanes)
         else:
@@ -116,13 +129,10 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         Failed: its command failed or took too long.
     """
     overrides = [
-        "dataset=cifar10",
-        "dataset.loader=benchmarks.made.cifar10_shapes",
-        f"device={arguments.device}",
+        *work(arguments),
         f"epochs={arguments.epochs}",
-        *(CPU_SMALL if arguments.device == "cpu" else []),
         *([f"batch_size={values['batch_size']}"] if "batch_size" in values else []),
-        *grid(values["runs"]),
+        *grid(values["runs"], arguments.optimizers),
         *launcher(values["lanes"]),
         *arguments.overrides,
     ]
@@ -147,11 +157,52 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
     }
 
 
-def grid(runs: int) -> list[str]:
-    """Overrides for so many runs: as many optimizers as divide them, and seeds."""
-    optimizers = max(k for k in range(1, len(OPTIMIZERS) + 1) if runs % k == 0)
+def by_auto(arguments: argparse.Namespace, rows: list[dict[str, Any]], limit_s: float) -> list[dict[str, Any]]:
+    """What lanes=auto chooses, and the loss by the rows of `lanes`.
+
+    Raises:
+        Failed: nothing was chosen.
+    """
+    overrides = [
+        *work(arguments),
+        "epochs=100000",
+        *grid(max(OF_AUTO), arguments.optimizers),
+        "hydra/launcher=packed",
+        *arguments.overrides,
+    ]
+    gains, found = gains_by_trial(["-m", *overrides], limit_s), []
+    print(f"gains by the trial: {', '.join(f'{n}: {gain:.3f}' for n, gain in gains.items())}", flush=True)
+    speeds = {row["lanes"]: row["images_per_second"] for row in rows if row["part"] == "lanes"}
+    measured = {n: speed / speeds[1] for n, speed in speeds.items()} if 1 in speeds else {}
+    for runs in OF_AUTO:
+        lanes = choose_lanes(gains, runs)
+        row: dict[str, Any] = {"part": "auto", "lanes": lanes, "runs": runs, "loss_percent": None}
+        if measured and len(arguments.optimizers) == 1:
+            best = min(sweep_time(measured, runs, n) for n in measured if n <= runs)
+            row["loss_percent"] = round(100 * (sweep_time(measured, runs, lanes) / best - 1), 2)
+            row |= {key: rows[-1][key] for key in ("device", "torch", "date")}
+        found.append(row)
+    return found
+
+
+def auto_line(row: dict[str, Any]) -> str:
+    loss = "not measured" if row["loss_percent"] is None else f"{row['loss_percent']:.1f} %"
+    return f"auto: {row['lanes']} at a time for {row['runs']} runs; loss against the best of --lanes: {loss}"
+
+
+def work(arguments: argparse.Namespace) -> list[str]:
+    """Overrides for the data, unless the user names others, and the device."""
+    named = any(override.startswith("dataset=") for override in arguments.overrides)
+    made = [] if named else ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes"]
+    small = CPU_SMALL if arguments.device == "cpu" and not named else ()
+    return [*made, f"device={arguments.device}", *small]
+
+
+def grid(runs: int, names: list[str]) -> list[str]:
+    """Overrides for so many runs: as many of these optimizers as divide them, and seeds."""
+    optimizers = max(k for k in range(1, len(names) + 1) if runs % k == 0)
     seeds = range(1, runs // optimizers + 1)
-    return [f"optimizer={','.join(OPTIMIZERS[:optimizers])}", f"seed={','.join(map(str, seeds))}"]
+    return [f"optimizer={','.join(names[:optimizers])}", f"seed={','.join(map(str, seeds))}"]
 
 
 def launcher(lanes: int) -> list[str]:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,30 @@ def time_sweep(overrides: list[str], limit_s: float) -> tuple[list[TimedRun], fl
     return sorted(runs.values(), key=lambda run: run.ends[0]), seconds
 
 
+def gains_by_trial(overrides: list[str], limit_s: float) -> dict[int, float]:
+    """Begin a sweep with lanes=auto, with no gains on disk, and stop it when its trial has ended.
+
+    Raises:
+        Failed: the command ended before, or the trial took longer than `limit_s`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log, caches = Path(folder) / "log", Path(folder) / "caches"
+        command = [sys.executable, "-m", "sweeper.train", *QUIET, *overrides, f"outputs={folder}/outputs"]
+        began = time.perf_counter()
+        with (
+            log.open("w") as file,
+            started(command, {"XDG_CACHE_HOME": str(caches)}, stdout=file, stderr=file) as process,
+        ):
+            while not (found := list(caches.glob("*/lanes/*.json"))):
+                if process.poll() is not None:
+                    raise Failed(f"no lanes were chosen: {last_line(log.read_text())}")
+                if time.perf_counter() - began > limit_s:
+                    raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
+                time.sleep(10 * LOOK_EVERY)
+            gains = json.loads(found[0].read_text())["gains"]
+    return {int(n): float(gain) for n, gain in gains.items()}
+
+
 def look(outputs: Path, runs: dict[Path, TimedRun], seen: dict[Path, int], began: float) -> None:
     """Note which metrics files have new rows. A file is written whole after each epoch: its time is that row's."""
     for path in outputs.glob("*/*/metrics.csv"):
@@ -114,9 +140,13 @@ def total_images_per_second(runs: list[TimedRun], images: int) -> float:
 
 
 @contextlib.contextmanager
-def started(command: list[str], **options: Any) -> Any:
-    """A process in the repository's folder, ended with all it has started."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])}
+def started(command: list[str], variables: Mapping[str, str] = MappingProxyType({}), /, **options: Any) -> Any:
+    """A process in the repository's folder with these environment variables, ended with all it has started."""
+    environment = {
+        **os.environ,
+        **variables,
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
+    }
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True, **options)
     try:
         yield process

