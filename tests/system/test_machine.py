@@ -130,10 +130,10 @@ def refusing(ask):
 
 def test_a_gpu_is_named_by_its_driver_and_without_one_there_is_no_name(monkeypatch):
     class Driver:
-        def cuDeviceGet(self, device, number):
+        def cuDeviceGet(self, device, number):  # noqa: N802
             return 0
 
-        def cuDeviceGetName(self, name, size, device):
+        def cuDeviceGetName(self, name, size, device):  # noqa: N802
             name.value = b"NVIDIA T4"
             return self.error
 

@@ -34,7 +34,7 @@ class Tiles(NamedTuple):
     """
 
     direction: Tile = Tile(32, 128, 64, 8, 1)
-    symmetric: Tile = Tile(64, 64, 64, 4, 4)
+    symmetric: Tile = Tile(64, 64, 128, 4, 3)
     apply: Tile = Tile(128, 128, 64, 8, 3)
     update: Tile = Tile(64, 128, 64, 8, 3)
 
