@@ -129,17 +129,14 @@ def refusing(ask):
 
 
 def test_a_gpu_is_named_by_its_driver_and_without_one_there_is_no_name(monkeypatch):
-    class Driver:
-        def cuDeviceGet(self, device, number):  # noqa: N802
-            return 0
+    def write_name(name, size, device):
+        name.value = b"NVIDIA T4"
+        return errors.pop()
 
-        def cuDeviceGetName(self, name, size, device):  # noqa: N802
-            name.value = b"NVIDIA T4"
-            return self.error
-
-    driver = Driver()
-    for driver.error, name in ((0, "NVIDIA T4"), (1, None)):
-        monkeypatch.setattr(limits, "_cuda", lambda: driver)
-        assert limits.gpu_name() == name
+    errors = [1, 0]
+    driver = SimpleNamespace(cuDeviceGet=lambda device, number: 0, cuDeviceGetName=write_name)
+    monkeypatch.setattr(limits, "_cuda", lambda: driver)
+    assert limits.gpu_name() == "NVIDIA T4"
+    assert limits.gpu_name() is None  # the driver reports an error
     monkeypatch.setattr(limits, "_cuda", lambda: None)
     assert limits.gpu_name() is None
