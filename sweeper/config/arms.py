@@ -36,7 +36,7 @@ def naming(arm: Arm) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        about = _key(re.split("[=:]", str(error), maxsplit=1)[0])
+        about = _key(re.split("[=: ]", str(error), maxsplit=1)[0])
         if arm.name is None or about not in map(_key, arm.overrides):
             raise
         raise BadInput(f"arm '{arm.name}': {error}") from error
