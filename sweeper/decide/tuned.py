@@ -86,7 +86,7 @@ def take_tune(words: Sequence[str]) -> tuple[bool, list[str]]:
     given = [word for word in words if _key(word) == TUNE]
     others = [word for word in words if _key(word) != TUNE]
     if len(given) > 1:
-        raise BadInput(f"{TUNE} is given {len(given)} times: {' '.join(given)}; give one")
+        raise BadInput(f"{TUNE} is given twice: {' '.join(given)}; give one")
     for word in given:
         if word.partition("=")[2].lower() not in ("true", "false"):
             raise BadInput(f"{word}: must be {TUNE}=true or {TUNE}=false")

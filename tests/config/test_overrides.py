@@ -82,7 +82,6 @@ TWICE = {
     "optimizer.betas=[0.9,0.9] optimizer.betas=[0.8,0.9]": "twice: [0.9,0.9] and [0.8,0.9]; give one",
     "outputs=a outputs=b": "outputs is given twice: a and b; give one",  # a sweep has one folder
     "device=cpu device=cpu": "device is given twice: cpu and cpu; give one",
-    "tag=a +tag=b": "tag is given twice: a and +tag=b; give one",
 }
 
 

@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 import pytest
-from conftest import TINY
+from conftest import TINY, merged
 from PIL import Image
 
 from sweeper.config.grid import compose_grid
@@ -12,7 +12,7 @@ from sweeper.train.rehearse import rehearse
 
 
 def configs(*arguments: str) -> list[dict]:
-    return [cell.config for cell in compose_grid([*arguments, *TINY]).cells]
+    return [cell.config for cell in compose_grid(merged(*TINY, *arguments)).cells]
 
 
 def test_an_outputs_folder_that_can_not_be_made_is_named(call, tmp_path):
