@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,20 +100,24 @@ def started(request, monkeypatch):
         process.wait()
 
 
+def merged(*words: object) -> list[str]:
+    """A command line in which an override takes the place of an earlier one of the same option, as in `merged(*TINY,
+    "epochs=1")`: the product refuses an option that is given twice."""
+    by_key: dict[str, str] = {}
+    for k, word in enumerate(map(str, words)):
+        key, given, _ = word.partition("=")
+        by_key[key.lstrip("+") if given and re.fullmatch(r"\+*[\w./]+", key) else str(k)] = word
+    return list(by_key.values())
+
+
 def run_module(module: str, *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """`python -m sweeper.<module> …` in `cwd`, with its output as text; a PYTHONPATH goes before the present one."""
     if "PYTHONPATH" in environment and "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] += os.pathsep + os.environ["PYTHONPATH"]
-    command = [sys.executable, "-m", f"sweeper.{module}", *map(str, arguments)]
+    command = [sys.executable, "-m", f"sweeper.{module}", *merged(*arguments)]
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
     )
-
-
-def instead(command: tuple[str, ...], *words: str) -> list[str]:
-    """The command with these overrides in place of its own of the same options."""
-    names = {word.partition("=")[0] for word in words}
-    return [*(word for word in command if word.partition("=")[0] not in names), *words]
 
 
 @pytest.fixture
@@ -126,7 +131,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call_main(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+        monkeypatch.setattr(sys, "argv", ["train.py", *merged(*arguments)])
         code = train.main()
         return code, *capsys.readouterr()
 

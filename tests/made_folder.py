@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from conftest import merged
 from made_runs import change_record, make_config, make_rows, make_run, write_finished_run
 
 from sweeper.config.grid import compose_grid
@@ -61,7 +62,7 @@ def write_composed(outputs: Path, words: list[str], accuracies: tuple[float, ...
 @functools.cache
 def _composed(*words: str) -> str:
     usual = [] if any(word.startswith("dataset=") for word in words) else ["dataset=digits", "model=mlp"]
-    (cell,) = compose_grid([*usual, *words]).cells
+    (cell,) = compose_grid(merged(*usual, *words)).cells
     return json.dumps(cell.config)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import TINY
+from conftest import TINY, merged
 
 PACKED = ("hydra/launcher=packed",)
 
@@ -49,6 +49,6 @@ def records(outputs: Path) -> dict[str, dict]:
 
 
 def interleaved(*arguments, cwd, **environment):
-    command = [sys.executable, "-c", INTERLEAVED, *arguments]
+    command = [sys.executable, "-c", INTERLEAVED, *merged(*arguments)]
     environment = {**os.environ, **environment}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)

@@ -30,12 +30,16 @@ class Block:
     label: str
     rows: list[Row]
     tuned_at: str = ""  # see `TaskRuns.tuned`
+    held_out: bool = False  # whether validation images are
 
     @property
     def tuned(self) -> bool:
         """Whether an optimizer or an arm has several settings, all of them judged on held-out images."""
         finished = [row for row in self.rows if row["n"]]
-        several = len({(row[ARM], row["optimizer"]) for row in finished}) < len(finished)
+        judged = finished or self.rows
+        several = len({(row[ARM], row["optimizer"]) for row in judged}) < len(judged)
+        if not finished:  # an interrupted tuning
+            return several and self.held_out
         return several and all(row[f"{VALIDATION}_mean"] is not None for row in finished)
 
 
@@ -78,7 +82,8 @@ def summarize(runs: Iterable[Run]) -> Summary:
     for task in tasks:
         seeds = confirmations(task)
         rows = (summary_row(group, differing, task.arms.get(text), seeds[text]) for text, group in task.runs.items())
-        blocks.append(Block(task.label, sorted(rows, key=_order), task.tuned))
+        held_out = any(group[0].values.get("dataset.validation_fraction") for group in task.runs.values())
+        blocks.append(Block(task.label, sorted(rows, key=_order), task.tuned, held_out))
     for block in blocks:
         if block.tuned:
             block.rows.sort(key=_validation_order)

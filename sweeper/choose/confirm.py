@@ -107,10 +107,11 @@ def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[
         own = [word for word in words if word not in shared] or [f"optimizer={setting.optimizer}"]
         flags += ["--arm", f"{setting.optimizer} {k}: {' '.join(own)}"]
     folder = Path(arms[0].runs[0].path).parents[1]
-    given = [word.partition("=")[0] for word in overrides]
-    shared = [word for word in shared if word.partition("=")[0] not in given]
-    more = ["save_model=false", f"outputs={as_word(str(folder))}", *overrides]
-    return ["-m", *flags, *shared, *more, f"seed={','.join(map(str, seeds))}"]
+    given = {word.partition("=")[0] for word in overrides}
+    if "seed" in given:
+        raise BadInput(f"seed: the best are confirmed with seeds {' and '.join(map(str, seeds))}; leave it out")
+    shared = [word for word in [*shared, "save_model=false"] if word.partition("=")[0] not in given]
+    return ["-m", *flags, *shared, f"outputs={as_word(str(folder))}", *overrides, f"seed={','.join(map(str, seeds))}"]
 
 
 def _check(grid: Grid, arms: Sequence[Setting]) -> None:

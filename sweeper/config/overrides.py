@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config import suggestions
 from sweeper.config.named_optimizer import is_named
 from sweeper.config.schema import decoding
-from sweeper.runs.identity import GROUPS, flat
+from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.command import called
 from sweeper.system.errors import BadInput, first_line, nearest
 from sweeper.system.text import shortened
@@ -110,7 +110,7 @@ def sweep_values(override: Override, groups: Groups) -> list[str]:
 
 
 def check_choices(overrides: list[Override], groups: Groups) -> None:
-    """Check each override as `check_choice` does, and that no group is given twice."""
+    """Check each override as `check_choice` does, and that nothing is given twice."""
     for override in overrides:
         check_choice(override, groups)
     check_repeated(overrides)
@@ -157,19 +157,25 @@ def check_choice(override: Override, groups: Groups) -> None:
 
 
 def check_repeated(overrides: list[Override]) -> None:
-    """Check that no group of a run is given twice, since only the last choice would count.
+    """Check that nothing is given twice, since only the last value would count.
 
     Raises:
-        BadInput: a group is given twice.
+        BadInput: a group or an option is given twice.
     """
-    first: dict[str, Override] = {}
+    given: dict[str, list[str]] = {}
     for override in overrides:
-        key = override.key_or_group
-        if key in first:
-            both = f"{first[key].input_line} {override.input_line}"
-            raise BadInput(f"{both}: {key} is given twice; leave one of them out")
-        if key in (*GROUPS, "experiment"):
-            first[key] = override
+        given.setdefault(override.key_or_group, []).append(override.input_line or "")
+    for key, texts in given.items():
+        if len(texts) == 1:
+            continue
+        times = "twice" if len(texts) == 2 else f"{len(texts)} times"
+        values = [text.partition("=")[2] if text[0] not in "+~" else text for text in texts]
+        listed = f"{', '.join(shortened(value, 40) for value in values[:-1])} and {shortened(values[-1], 40)}"
+        pieces = dict.fromkeys(piece for value in values for piece in value.split(","))
+        is_axis = (is_identity(key) or key == "experiment") and not key.startswith(("hydra.", "hydra/"))
+        plain = 1 < len(pieces) <= 6 and not set("+~([{'\"") & set("".join(values))
+        several = f" (several values: {key}={','.join(pieces)} with -m)" * (is_axis and plain)
+        raise BadInput(f"{key} is given {times}: {listed}; give one{several}")
 
 
 def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -> None:

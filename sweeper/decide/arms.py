@@ -12,6 +12,7 @@ from typing import Any
 from sweeper.config.arms import take_files
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import Grid, compose_grid
+from sweeper.config.overrides import check_repeated, parse_overrides
 from sweeper.config.resolved import Cell
 from sweeper.decide.field import Field
 from sweeper.decide.judge import Result
@@ -110,6 +111,7 @@ def read_words(words: Sequence[str]) -> argparse.Namespace:
     asked = read_command_line([*words], "decide")
     if asked.cfg or asked.info:
         raise BadInput(f"--{'cfg' if asked.cfg else 'info'}: is for python -m sweeper.train; leave it out")
+    check_repeated(parse_overrides(asked.overrides))
     if given := [word for word in asked.overrides if _is_seed(word)]:
         raise BadInput(f"{given[0]}: the seeds follow from the looks; leave it out, --most-seeds says how many")
     return asked

@@ -7,9 +7,11 @@ from the runs' records, so the same command goes on from what is on disk.
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
+from sweeper.decide.document import Told, answer_in_json
 from sweeper.decide.rule import Rule, read_rule
 from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
@@ -36,19 +38,24 @@ field of finished runs only the newcomer is trained, as the field was, and compa
   --looks N,N,…            seeds at each look (default: 3,5,8,12,20; against a field once, at all of its seeds)
   --most-seeds N           the last look (default: 20)
   --within TIME            begin no look after a time such as 5h or 90min
+  --json                   print one JSON document, for programs; all else goes to standard error
   --version                print sweeper's version
 
 Exit codes: 0 decided, or the most seeds or the time are used up; 1 a run failed; 2 bad input; 130 by Ctrl-C.
 """
+_JSON = "--json"
 _OWN = ("--margin", "--level", "--looks", "--most-seeds", "--within")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, see `--help`."""
-    return exit_code_of(lambda: _decide(list(sys.argv[1:] if argv is None else argv)))
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if _JSON in arguments and not {"--help", "-h", "--version"} & set(arguments):
+        return answer_in_json(partial(_decide, [word for word in arguments if word != _JSON]))
+    return exit_code_of(lambda: _decide([word for word in arguments if word != _JSON], Told()))
 
 
-def _decide(arguments: list[str]) -> int:
+def _decide(arguments: list[str], found: Told) -> int:
     if {"--help", "-h"} & set(arguments):
         say(HELP.replace("{name}", called("decide")), end="")
         return 0
@@ -68,6 +75,7 @@ def _decide(arguments: list[str]) -> int:
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()
     asked, rule, tunings, words = _read(own, words)
+    found.outputs = asked.outputs
     field = asked.field.words() if asked.field else None
     tuned = {tuning.name: tuning.plan(asked.outputs) for tuning in tunings}
     recorded = check_recorded(asked.outputs, rule, None if tunings else asked.runs(), field, tuned)
@@ -91,8 +99,8 @@ def _decide(arguments: list[str]) -> int:
             say("\n".join(describe_look(look, rule)))
         told = len(decision.looks)
         if told:
-            said = answer(decision, rule)
-            changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field, tuned))
+            found.decision = content(rule, asked.runs(), decision, answer(decision, rule), field, tuned)
+            changed |= write(asked.outputs, found.decision)
         if not decision.waits:
             break
         if within is not None and time.monotonic() - began >= within:
@@ -108,8 +116,10 @@ def _decide(arguments: list[str]) -> int:
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
     sentences = (answer(decision, rule, ended_by), describe_tuning(tunings, asked), describe_differences(asked))
     said = " ".join(filter(None, sentences))
+    found.answer = said
     if told:
-        changed |= write(asked.outputs, content(rule, asked.runs(), decision, said, field, tuned))
+        found.decision = content(rule, asked.runs(), decision, said, field, tuned)
+        changed |= write(asked.outputs, found.decision)
     if changed:
         show(asked.outputs)
     say(said)

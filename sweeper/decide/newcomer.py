@@ -52,7 +52,10 @@ def read_newcomers(
     alone = _compose([*recipe, *words], seeds, recipe, field)
     folders = [Path(asked.config_dir)] if asked.config_dir else []
     brings = {name: cell.config["optimizer"]["name"] in own_schedules(*folders) for name, cell in _first(alone).items()}
-    flags = {name: " ".join([flag, *([] if brings[name] else schedule)]) for name, flag in as_flags(alone).items()}
+    flags = {}
+    for name, flag in as_flags(alone).items():
+        missing = [] if brings[name] else [word for word in schedule if _key(word) not in _keys(alone, name)]
+        flags[name] = " ".join([flag, *missing])
     if chosen:
         for name, flag in flags.items():
             flags[name] = " ".join(_with_values(read_flags([f"{name}: {flag}"])[0].overrides, chosen[name]))
@@ -117,7 +120,11 @@ def _named(grid: Grid, seeds: Sequence[int], field: Field) -> dict[str, dict[int
 
 
 def _keys(grid: Grid, name: str) -> set[str]:
-    return {word.partition("=")[0] for word in grid.words.get(name, ())}
+    return {_key(word) for word in grid.words.get(name, ())}
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+")
 
 
 def _check_protocol(arm: str, cell: Cell, field: Field, own_schedule: bool, given: set[str]) -> None:

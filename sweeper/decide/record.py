@@ -77,12 +77,19 @@ def check_recorded(
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(
-            f"{path}: was begun by another rule, and a rule isn't changed on the way; give the same options, or "
-            "another folder: outputs=DIR"
+            f"{path}: was begun by another rule ({_in_words(recorded)}) than is asked for ({rule.words()}); a rule "
+            "isn't changed on the way: give the same options, or another folder: outputs=DIR"
         )
     if (arms is not None and own != arms) or found.get("field") != field or then != (tuned or {}):
         raise BadInput(f"{path}: is about other arms; decide these in another folder: outputs=DIR")
     return looks
+
+
+def _in_words(recorded: Any) -> str:
+    try:
+        return Rule(recorded["level"], recorded["margin"], tuple(recorded["looks"])).words()
+    except (TypeError, KeyError, ValueError):
+        return "one that this version doesn't know"
 
 
 def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decision) -> None:

@@ -85,6 +85,8 @@ def take_tune(words: Sequence[str]) -> tuple[bool, list[str]]:
     """
     given = [word for word in words if _key(word) == TUNE]
     others = [word for word in words if _key(word) != TUNE]
+    if len(given) > 1:
+        raise BadInput(f"{TUNE} is given twice: {' '.join(given)}; give one")
     for word in given:
         if word.partition("=")[2].lower() not in ("true", "false"):
             raise BadInput(f"{word}: must be {TUNE}=true or {TUNE}=false")
@@ -109,15 +111,17 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
         own = read_flags([f"{name}: {asked.words[name]}"])[0].overrides if name in asked.words else ()
         if fixed := [word for word in own if _is_fixed(word)]:
             raise BadInput(f"arm '{name}': {fixed[0]}: {TUNE}=true tunes by {PRESET} as it is; leave it out")
-        words = ["-m", PRESET, *common, *places, *(word for word in own if _key(word) not in _OF_THE_COMPARISON)]
+        own = tuple(word for word in own if _key(word) not in _OF_THE_COMPARISON)
+        shared = [word for word in common if _key(word) not in map(_key, own)]  # an arm's own value wins
+        words = ["-m", PRESET, *shared, *places, *own]
         widening = compose_grid(words, "decide").widening
         assert widening is not None
         ((optimizer, axes),) = widening.axes.items()
         ((published, *_),) = widening.cells(optimizer, {factor: [1.0] for factor in axes}, widening.seeds).values()
         seeds = [*widening.seeds, *confirming_seeds(widening.seeds)]
-        if shared := sorted({*seeds} & {*asked.seeds}):
+        if both := sorted({*seeds} & {*asked.seeds}):
             raise BadInput(
-                f"{field.asked}: its seed {shared[0]} is one of the tuning's, so it can't judge; tune it by hand"
+                f"{field.asked}: its seed {both[0]} is one of the tuning's, so it can't judge; tune it by hand"
             )
         directory = published[0].directory.name.replace(f"-seed{widening.seeds[0]}", "")
         folder = Path(os.path.normpath(beside / directory))

@@ -87,7 +87,8 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
     words = list(identity_words(config, by_name="optimizer=any" in recorded))
     said = set(map(_key, words))
     words = [f"+{word}" if _is_below(_key(word), added) and word[0] != "+" else word for word in words]
-    words += [word for word in recorded if _is_kept(word) and _key(word) not in said]
+    last = {_key(word): word for word in recorded}  # an old record may have one twice, of which the last counted
+    words += [word for word in last.values() if _is_kept(word) and _key(word) not in said]
     if any(not w.isprintable() or names_code(w) for w in (*words, *recorded)):
         return ""
     return shlex.join(["python", "-m", "sweeper.train", *words])

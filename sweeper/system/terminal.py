@@ -52,6 +52,20 @@ def writing_stdout() -> Iterator[None]:
             raise
 
 
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Let this process and those that it starts write to stderr instead of stdout."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def heeded(signals: Iterable[signal.Signals]) -> list[signal.Signals]:
     """The signals without SIGHUP if this process was started to ignore it, as by `nohup`."""
     return [n for n in signals if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
 from sweeper.system.command import exit_code_of
 from sweeper.system.errors import BadInput, RunFailed, named, one_line
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, stdout_to_stderr
 from sweeper.train.sweep_end import latest_tables
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
 
     def command() -> int:
         try:
-            with _stdout_to_stderr():
+            with stdout_to_stderr():
                 return train(told.begin)
         except Exception as error:
             told.error = one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error)
@@ -110,17 +109,3 @@ def _describe(run: Run, optimizer: str | None, seed: int | None, epochs: int | N
         "epochs": epochs,
         **{name: run.values.get(name) for name in FROM_ROW},
     }
-
-
-@contextlib.contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Let this process and those that it starts write to stderr instead of stdout."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)

@@ -41,7 +41,7 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     given = [word.partition("=")[2] for word in overrides if word.startswith("decay_factor=")]
     if given and "optimizer.weight_decay" in names:
         names = [name for name in names if name not in _BY_FACTOR]
-        values["decay"] = f"×{given[-1]}"
+        values["decay"] = f"×{float(given[-1]):g}"
         place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names) - ("seed" in names)
         names.insert(place, "decay")
     words = [arm] if arm else []

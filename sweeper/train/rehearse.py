@@ -1,10 +1,12 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.arms import NO_ARM, Arm, naming
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.runs.access import make_outputs
@@ -12,13 +14,14 @@ from sweeper.system.machine import cores
 from sweeper.system.terminal import tell
 
 
-def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
+def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False, arms: Sequence[Arm] = ()) -> None:
     """Detect errors of any of these runs before the first one starts.
 
     Data are downloaded here once, before parallel runs could all do it at the same time.
 
     Args:
         elsewhere: the runs train on other machines, so this one's devices don't matter.
+        arms: of each run, if it has one; an error about what an arm sets names it.
 
     Raises:
         BadInput: the outputs folder can't be written, the device isn't available, or a data set, model, optimizer or
@@ -31,7 +34,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
 
     state = ProcessState()
     with state:
-        _build_once(configs)
+        _build_once(configs, arms or [NO_ARM] * len(configs))
     state.close()
     from sweeper.train.trackers.tracking import prepare_tracking
 
@@ -41,7 +44,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False) -> None:
             prepare_tracking(options, Path(outputs).resolve())
 
 
-def _build_once(configs: list[dict[str, Any]]) -> None:
+def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
     """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code.
 
     Each kind of model and of optimizer also takes a few steps; see `sweeper.engine.rehearsal`.
@@ -57,11 +60,13 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
     rehearsals = {resumable: Rehearsal(warn=not resumable) for resumable in (True, False)}
     seen, told = set[str](), set[str]()
     models: dict[str, Any] = {}
-    for config in configs:
+
+    def build_one(config: dict[str, Any]) -> None:
+        nonlocal models
         parts = [config[key] for key in ("dataset", "noise", "model", "batch_size", "drop_last", "resumable")]
         whole = [*parts, *(config[key] for key in ("optimizer", "schedule", "ema"))]
         if (key := json.dumps(whole, sort_keys=True)) in seen:
-            continue
+            return
         seen.add(key)
         data, rehearsal = load_run_data(config), rehearsals[config["resumable"]]
         if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
@@ -82,6 +87,10 @@ def _build_once(configs: list[dict[str, Any]]) -> None:
         if kind not in seen:
             seen.add(kind)
             rehearsal.optimizer(config["optimizer"], model, build, data.image_shape, sizes[0])
+
+    for config, arm in zip(configs, arms, strict=True):
+        with naming(arm):
+            build_one(config)
 
 
 def _without_values(node: Any) -> Any:

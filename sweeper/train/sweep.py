@@ -5,10 +5,11 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from sweeper.config.arms import NO_ARM, Arm
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
@@ -71,13 +72,16 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         if cell not in to_do:
             _answer(cell, arm=arm_of.get(cell.directory, ""))
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
+    if to_do:
+        if sys.stderr.isatty():  # the imports take seconds
+            tell(f"{runs}: preparing")
+        _prepare(grid, to_do)
     tell(f"{runs}, {done} done already, in {grid.outputs}/")
     for line in said:
         tell(line)
     if not to_do:
         record_arms(grid.outputs, grid.comparisons, own)
         return 0 if update_tables(str(grid.outputs), own) else 1
-    _prepare(grid, to_do)
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
@@ -158,14 +162,15 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
     check_installed(grid.launcher_options)
-    _rehearse(cells, launcher.elsewhere)
+    arm_of = {run: Arm(name, grid.words[name]) for name, runs in grid.arms.items() for run in runs}
+    _rehearse(cells, launcher.elsewhere, [arm_of.get(cell.directory, NO_ARM) for cell in cells])
 
 
-def _rehearse(cells: list[Cell], elsewhere: bool = False) -> None:
+def _rehearse(cells: list[Cell], elsewhere: bool = False, arms: Sequence[Arm] = ()) -> None:
     """Detect errors before any run starts: of the outputs folder, device, data, model, optimizer and schedule."""
     from sweeper.train.rehearse import rehearse
 
-    rehearse([cell.config for cell in cells], elsewhere)
+    rehearse([cell.config for cell in cells], elsewhere, arms)
 
 
 def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:

@@ -31,7 +31,8 @@ def lines(findings: Iterable[Finding]) -> list[str]:
     found = []
     for (problem, what, advice), where in sorted(places.items(), key=lambda item: item[0][0]):
         more = f" and {len(where) - MOST_NAMED} more" if len(where) > MOST_NAMED else ""
-        text = f"{', '.join(where[:MOST_NAMED])}{more}: {what}{f'; {advice}' if advice else ''}"
+        each = ", each" if len(where) > 1 else ""
+        text = f"{', '.join(where[:MOST_NAMED])}{more}{each}: {what}{f'; {advice}' if advice else ''}"
         found.append(f"{'problem' if problem else 'note'}: {shortened(printable(text))}")
     return found
 

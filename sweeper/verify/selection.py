@@ -28,6 +28,9 @@ def check_selection(results: Results, outputs: Sequence[str], where: str) -> Ite
         if task.chosen_by == "test":
             several = sorted({s.optimizer for s in task.settings if _count(task, s.optimizer) > 1})
             what = f"{task_title(task)}: {', '.join(several)} with several settings and no validation images"
+            if _is_ablation(task, [search for search in found if _tuned_for(search, task)]):
+                yield note(f"{what}: an ablation of one optimizer, which the search chose by other images", where)
+                continue
             yield Finding(
                 f"{what}, so test accuracy chooses", where, "hold images out by dataset.validation_fraction to choose"
             )
@@ -41,6 +44,12 @@ def check_selection(results: Results, outputs: Sequence[str], where: str) -> Ite
 
 def _count(task: Task, optimizer: str) -> int:
     return sum(setting.optimizer == optimizer and bool(setting.final()) for setting in task.settings)
+
+
+def _is_ablation(task: Task, found: list[Task]) -> bool:
+    """Whether a task has several settings of one optimizer alone, whose values a search has chosen."""
+    own = set(map(_optimizer, task.settings))
+    return len(own) == 1 and any(own <= set(map(_optimizer, chosen_settings(search))) for search in found)
 
 
 def _tuned_for(search: Task, task: Task) -> bool:
@@ -65,11 +74,12 @@ def _check_comparison(task: Task, found: list[Task], where: str) -> Iterator[Fin
         if choices and not any(_values(s, chosen) == _values(s, setting) for s, chosen in choices):
             search, chosen = choices[0]
             told, chose = (", ".join(f"{k}={v}" for k, v in _values(search, s).items()) for s in (setting, chosen))
-            yield Finding(
-                f"has {told}, the search's validation images chose {chose}",
-                setting.runs[0].path,
-                "compare what was chosen, or keep the search in a folder of its own",
-            )
+            what, path = f"has {told}, the search's validation images chose {chose}", setting.runs[0].path
+            beside = [other for other in task.settings if _optimizer(other) == _optimizer(setting)]
+            if any(_values(s, c) == _values(s, other) for s, c in choices for other in beside):
+                yield note(f"{what}, which stands beside it", path)  # an ablation of what was chosen
+                continue
+            yield Finding(what, path, "compare what was chosen, or keep the search in a folder of its own")
 
 
 def _optimizer(setting: Setting) -> str:

@@ -41,7 +41,7 @@ class Row:
     """The runs of an optimizer or arm on a task.
 
     Attributes:
-        task: the folder and the length, e.g. `digits-cnn 10`.
+        task: the folder and the length, e.g. `digits-cnn 10 epochs`.
         noise: the label noise; "" without it.
         label: the arm or, without one, the optimizer.
         seeds: of each run, as far as its name says.
@@ -58,9 +58,9 @@ class Row:
         return len(set(self.seeds)) < len(self.seeds)
 
     @property
-    def place(self) -> tuple[str, str, float, str]:
-        """By task, to which the label noise belongs, then by accuracy."""
-        return self.task, self.noise, -(self.accuracy or 0.0), self.label
+    def place(self) -> tuple[str, int, str, float, str]:
+        """By task, to which its length and the label noise belong, then by accuracy."""
+        return self.task.partition(" ")[0], self.runs[0].epochs or 0, self.noise, -(self.accuracy or 0.0), self.label
 
     @property
     def validated(self) -> bool:
@@ -95,7 +95,8 @@ def group_runs(runs: Sequence[Sighting]) -> list[Row]:
             if optimizer is None:
                 optimizer, noise = _by_name(name["method"], optimizers)
             noise = "" if noise in (None, "none") else noise
-            key = f"{name['task'] or ''} {run.epochs or ''}".strip(), noise, run.settings[ARM] or optimizer
+            length = f"{run.epochs} epoch{'s' * (run.epochs != 1)}" if run.epochs else ""
+            key = f"{name['task'] or ''} {length}".strip(), noise, run.settings[ARM] or optimizer
             row = rows.setdefault(key, Row(*key))
             row.runs.append(run)
             row.seeds.append(name["seed"])

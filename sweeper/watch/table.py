@@ -60,7 +60,9 @@ def _table(runs: list[Sighting], width: int) -> Table:
     table.add_column("status" if width >= WITH_STATUS else "", no_wrap=True)
     if width >= WITH_EPOCH:
         table.add_column("epoch", justify="right", no_wrap=True)
-    table.add_column("test", justify="right", no_wrap=True)
+    known = [run for run in runs if run.test_accuracy is not None]
+    validated = bool(known) and all(run.val_accuracy is not None for run in known)  # then these images judge
+    table.add_column("val" if validated else "test", justify="right", no_wrap=True)
     if width >= WITH_SPEED:
         table.add_column("images/s", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
@@ -71,7 +73,7 @@ def _table(runs: list[Sighting], width: int) -> Table:
             Text(printable(run.run)),
             Text(run.status, style=COLORS[run.status]) if width >= WITH_STATUS else Text(*mark(run)),
             *(["" if run.epochs is None else f"{run.epoch}/{run.epochs}"] if width >= WITH_EPOCH else []),
-            percent(run.test_accuracy) if run.status is not Status.WAITING else "",
+            percent(run.val_accuracy if validated else run.test_accuracy) if run.status is not Status.WAITING else "",
             *([speed] if width >= WITH_SPEED else []),
             "" if run.seconds_left is None else duration(run.seconds_left),
         )

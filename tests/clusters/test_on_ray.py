@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import run_module
+from conftest import merged, run_module
 
 pytest.importorskip("ray")
 pytest.importorskip("hydra_plugins.hydra_ray_launcher")
@@ -83,7 +83,7 @@ def curves(outputs: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "sweeper.train", *arguments]
+    command = [sys.executable, "-m", "sweeper.train", *merged(*arguments)]
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 

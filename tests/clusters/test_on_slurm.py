@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, TINY, run_module
+from conftest import REPOSITORY, TINY, merged, run_module
 
 from tests.clusters.slurm import Slurm, Unavailable
 
@@ -48,7 +48,7 @@ def queue(cluster, monkeypatch):
 
 
 def start_sweep(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweeper.train", "-m", *map(str, arguments)]
+    command = [sys.executable, "-m", "sweeper.train", "-m", *merged(*arguments)]
     return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -87,7 +87,7 @@ BAD_ARMS = {
     "sgd: optimizer.lr=${nope}": "arm 'sgd': optimizer.lr=${nope}: ",
     "sgd: batch_size=-1": "arm 'sgd': batch_size=-1: must be an integer of at least 1",
     "sgd: momentum": "arm 'sgd': momentum: options are given as name=value",
-    "sgd: optimizer=sgd optimizer=adam": "arm 'sgd': optimizer=sgd optimizer=adam: optimizer is given twice",
+    "sgd: optimizer=sgd optimizer=adam": "arm 'sgd': optimizer is given twice: sgd and adam",
 }
 
 

@@ -1,5 +1,8 @@
 """What is misspelt on the command line is refused with the nearest right name; patterns and ranges are their values."""
 
+import subprocess
+import sys
+
 import pytest
 
 from sweeper.config.grid import compose_grid
@@ -50,7 +53,6 @@ BAD = {
     "+foo=1": "nothing reads an added option 'foo'",
     "optimizer=null": "a run needs a choice of optimizer",
     "device=interval(0,1)": "give the values one by one, e.g. device=1,2,3",
-    "dataset=mnist": "dataset=digits dataset=mnist: dataset is given twice; leave one of them out",
     "tag=${oc.decode:${oc.env:A}}": "quote the value for Hydra and all of it for the shell: 'tag=\"${oc.decode:",
 }
 BAD_SWEEPS = {
@@ -70,6 +72,31 @@ def test_an_override_that_names_nothing_is_refused_with_what_was_probably_meant(
 @pytest.mark.parametrize("override", BAD_SWEEPS)
 def test_a_sweep_of_no_values_is_refused(override, refusal):
     assert BAD_SWEEPS[override] in refusal("-m", "dataset=digits", override)
+
+
+TWICE = {
+    "epochs=10 epochs=20": "epochs is given twice: 10 and 20; give one (several values: epochs=10,20 with -m)",
+    "optimizer=sgd optimizer=adam": "sgd and adam; give one (several values: optimizer=sgd,adam with -m)",
+    "seed=1,2 seed=2 seed=3": "seed is given 3 times: 1,2, 2 and 3; give one (several values: seed=1,2,3 with -m)",
+    "experiment=quick experiment=grid": "give one (several values: experiment=quick,grid with -m)",
+    "optimizer.betas=[0.9,0.9] optimizer.betas=[0.8,0.9]": "twice: [0.9,0.9] and [0.8,0.9]; give one",
+    "outputs=a outputs=b": "outputs is given twice: a and b; give one",  # a sweep has one folder
+    "device=cpu device=cpu": "device is given twice: cpu and cpu; give one",
+}
+
+
+@pytest.mark.parametrize("words", TWICE)
+def test_what_is_given_twice_is_refused_with_both_values(words):
+    with pytest.raises(BadInput) as refused:
+        compose_grid(["-m", *words.split()])
+    assert str(refused.value).endswith(TWICE[words])
+
+
+def test_epochs_given_twice_end_the_command_in_a_line(tmp_path):
+    command = [sys.executable, "-m", "sweeper.train", "epochs=10", "epochs=20"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr == f"error: {TWICE['epochs=10 epochs=20']}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", ["..", "../../etc/passwd", "/etc/passwd", "'😀'", "con.v2", "x" * 300, "a/b"])

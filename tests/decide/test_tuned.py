@@ -82,6 +82,7 @@ def test_values_of_the_field_may_be_tuned(field):
 
 BAD = {
     ("tune=maybe",): "tune=maybe: must be tune=true or tune=false",
+    ("tune=false", "tune=true"): "tune is given twice: tune=false tune=true; give one",
     ("tune=true", "lr_factor=2"): "lr_factor=2: tune=true tunes by experiment=tune as it is",
     ("+tune=true", "experiment=quick"): "experiment=quick: tune=true",
     ("tune=true", "hydra.sweeper.extensions=9"): "hydra.sweeper.extensions=9: tune=true",
@@ -97,7 +98,7 @@ def test_what_changes_the_tuning_is_refused_in_a_line(words):
 
 def test_words_without_tune():
     assert take_tune(["optimizer=sgd", "lr_factor=2"]) == (False, ["optimizer=sgd", "lr_factor=2"])
-    assert take_tune(["optimizer=sgd", "tune=false", "tune=True"]) == (True, ["optimizer=sgd"])
+    assert take_tune(["optimizer=sgd", "tune=True"]) == (True, ["optimizer=sgd"])
 
 
 def test_an_arm_that_changes_it_and_a_field_with_its_seeds_are_refused(field):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 from torch import nn
 
 from sweeper.engine import devices
@@ -83,7 +83,7 @@ def test_waiting_threads_release_their_core_unless_the_user_says_otherwise(users
 import os, sys
 os.environ.pop("OMP_WAIT_POLICY", None)
 os.environ |= {{"OMP_DISPLAY_ENV": "verbose"}} | {{"OMP_WAIT_POLICY": users for users in [{users!r}] if users}}
-sys.argv = ["train.py", *{[*TINY, "model=mlp", "epochs=1"]}]
+sys.argv = ["train.py", *{merged(*TINY, "model=mlp", "epochs=1")}]
 from sweeper.train.command import main
 sys.exit(main())
 """

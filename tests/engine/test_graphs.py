@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 from safetensors.torch import load_file
 
 from sweeper.config.grid import compose_grid
@@ -79,7 +79,7 @@ def users_code(tmp_path, monkeypatch):
 
 def configure(*overrides: str) -> dict:
     tiny = [o for o in TINY if not o.startswith("device")]
-    return compose_grid([*tiny, "device=cuda", *overrides]).cells[0].config
+    return compose_grid(merged(*tiny, "device=cuda", *overrides)).cells[0].config
 
 
 def run(config: dict, path: Path, stop_after: int | None = None) -> tuple[list[dict], dict, dict]:
@@ -148,7 +148,7 @@ def test_branches_of_the_graph_give_the_bits_of_one_chain(optimizer, model, tmp_
     images = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes", "dataset.train_limit=2000")
     chosen = (f"optimizer={optimizer}", f"model._target_={model}", "epochs=3", "device=cuda")
     chosen = (*chosen, "device.deterministic=true")
-    config = compose_grid([*images, *chosen]).cells[0].config
+    config = compose_grid(merged(*images, *chosen)).cells[0].config
     rows, weights, facts = run(config, tmp_path / "alone")
     with Cuda().place():  # a lane has no branches
         rows_in_turn, weights_in_turn, _ = run(config, tmp_path / "in turn")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
@@ -21,8 +21,7 @@ TIMES = ("train_seconds", "images_per_second")
 
 
 def configure(*overrides: str) -> dict:
-    given = {word.partition("=")[0] for word in overrides}
-    return compose_grid([*(w for w in TINY if w.partition("=")[0] not in given), *overrides]).cells[0].config
+    return compose_grid(merged(*TINY, *overrides)).cells[0].config
 
 
 def start(config: dict, path: Path, rows: list | None = None):

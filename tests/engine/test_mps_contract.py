@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 from pretended_mps import MPS, PretendedMps, has_mps_kernel, pretended_mps
 
 from sweeper.config.grid import CONF, compose_grid
@@ -50,7 +50,7 @@ def choices(group: str) -> list[str]:
 def configure(*overrides: str) -> dict:
     given = {word.partition("=")[0] for word in overrides}
     usual = [word for word in SMALL if word.partition("=")[0] not in given]
-    return compose_grid([*usual, *overrides]).cells[0].config
+    return compose_grid(merged(*usual, *overrides)).cells[0].config
 
 
 def train_on_pretended(config: dict, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[PretendedMps, list[dict]]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from conftest import merged
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
@@ -76,7 +77,7 @@ def configure(*overrides: str) -> dict:
     small = [f"model.width={WIDTH}", f"epochs={EPOCHS}", f"batch_size={BATCH_SIZE}"]
     recipe = [f"optimizer.lr={textbook.LR}", f"optimizer.weight_decay={textbook.WEIGHT_DECAY}"]
     given = ["dataset=cifar10", "optimizer=sgd", "device=cpu", "device.threads=1"]
-    return compose_grid([*given, *own, *small, *recipe, *overrides]).cells[0].config
+    return compose_grid(merged(*given, *own, *small, *recipe, *overrides)).cells[0].config
 
 
 def run_ours(config: dict, path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:

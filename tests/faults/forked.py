@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from conftest import merged
+
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "hydra.core.plugins", "sweeper.engine.loop"]
 PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "tests.faults.forked"]
 PRELOAD += [f"sweeper.{room}.command" for room in ("train", "aggregate", "report", "watch")]
@@ -85,7 +87,7 @@ def start(
         patch: code run before it, for what can't be done from outside.
         environment: all variables; by default those of the process of which all are forks.
     """
-    words = [str(a) for a in arguments]
+    words = merged(*arguments)
     given = (module, words, str(cwd), str(log), str(errors or log), patch, environment)
     process = _server.Process(target=_run, args=given)
     process.start()

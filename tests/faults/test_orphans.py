@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import merged
 
 from sweeper.runs.directory import RunDirectory
 from tests.faults.forked import Command, start
@@ -105,7 +106,7 @@ def close_its_terminal(folder: Path, arguments: tuple[str, ...], runs: int, *bef
     ours, theirs = pty.openpty()
     pipes = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     leads = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
-    command = [*before, sys.executable, "-m", "sweeper.train", *arguments]
+    command = [*before, sys.executable, "-m", "sweeper.train", *merged(*arguments)]
     environment = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(
         [sys.executable, "-c", leads, *command], cwd=folder, env=environment, start_new_session=True, **pipes

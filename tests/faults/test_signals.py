@@ -89,6 +89,7 @@ def insist(folder: Path, launcher: str, number: signal.Signals) -> None:
         time.sleep(1.1 if number == signal.SIGTERM else 0.2)
     assert command.wait(2) == 128 + number, command.text
     end(command)
+    assert "Warning" not in command.text and "Traceback" not in command.text
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import json
 import types
 
 import pytest
+from conftest import merged
 from json_schema import check
 
 from sweeper.config import resolvers
@@ -43,7 +44,7 @@ def plan(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("sweeper.system.machine.probe_kind", lambda: kind)
         for reader in (forecast, resolvers):
             monkeypatch.setattr(reader, "parallel_runs", lambda kind, threads: jobs)
-        code = main([*([] if text else ["--json"]), *arguments])
+        code = main([*([] if text else ["--json"]), *merged(*arguments)])
         out, error = capsys.readouterr()
         call.asked = asked
         if out and not text:

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_what_can_not_be_made_is_one_line(tmp_path):
 @contextlib.contextmanager
 def probing(folder, *arguments):
     """A plan at work, with `folder` for its own and for temporary files, from when its probe begins to time."""
-    command = [sys.executable, "-m", "sweeper.plan", *TINY, *arguments]
+    command = [sys.executable, "-m", "sweeper.plan", *merged(*TINY, *arguments)]
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"

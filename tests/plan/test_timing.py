@@ -6,7 +6,7 @@ import time
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 from pretended_mps import MPS, pretended_mps
 
 from sweeper.config.grid import compose_grid
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def prepare(*overrides):
-    config = compose_grid([*TINY, "model=mlp", *overrides]).cells[0].config
+    config = compose_grid(merged(*TINY, "model=mlp", *overrides)).cells[0].config
     return config, load_run_data(config), choose_device(config["device"], 1)
 
 

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, merged
 from made_runs import make_config, make_run, name_as_configured
 
 from sweeper.config.grid import compose_grid
@@ -65,7 +65,7 @@ def test_where_and_how_it_was_trained_is_repeated_but_for_the_place():
 )
 def test_options_that_were_added_or_taken_away_are_again(words):
     chosen = [] if "optimizer=any" in words else ["optimizer=sgd"]
-    config = compose_grid(["dataset=digits", *chosen, *words]).cells[0].config
+    config = compose_grid(merged("dataset=digits", *chosen, *words)).cells[0].config
     again = composed(repeat_command(config, ["dataset=digits", *words]))
     assert run_name(again) == run_name(config) and again["target_accuracy"] == config["target_accuracy"]
 

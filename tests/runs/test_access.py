@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import TINY
+from conftest import TINY, merged
 from made_runs import make_rows, make_run, write_finished_run
 from permissions import run_held
 
@@ -21,7 +21,7 @@ RUN = (*TINY, "model=mlp", "epochs=1")
 @pytest.fixture
 def directory(tmp_path):
     """Where the run's directory goes."""
-    return tmp_path / compose_grid(list(RUN)).cells[0].directory
+    return tmp_path / compose_grid(merged(*RUN)).cells[0].directory
 
 
 def is_one_line(code: int, out: str, err: str) -> bool:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, TINY, run_module
+from conftest import REPOSITORY, TINY, merged, run_module
 
 import sweeper
 
@@ -82,7 +82,7 @@ def run_into(stdout: int, module: str, *arguments: str, cwd: Path, closed: bool 
     """The exit code and stderr of a command with this stdout, or none, and buffered as usual."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = ["bash", "-c", 'exec "$@" >&-', "bash"] if closed else []
-    command += [sys.executable, "-m", module, *arguments]
+    command += [sys.executable, "-m", module, *merged(*arguments)]
     done = subprocess.run(
         command, cwd=cwd, env=environment, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
     )

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 from json_schema import check
 from made_runs import change_record, make_rows, write_finished_run
 
@@ -71,7 +71,7 @@ def test_a_run_has_its_optimizer_and_its_arm(call, monkeypatch):
 
 @pytest.mark.slow
 def test_sweeps_that_are_interrupted_or_diverge(tmp_path):
-    command = [sys.executable, "-m", "sweeper.train", *SWEEP, "seed=1", "epochs=3000"]
+    command = [sys.executable, "-m", "sweeper.train", *merged(*SWEEP, "seed=1", "epochs=3000")]
     with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=err)
         deadline = time.monotonic() + 120

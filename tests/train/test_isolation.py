@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 from packed_sweeps import interleaved, metrics, records, rows
 
 from tests.faults.forked import run_forked
@@ -243,7 +243,7 @@ def test_a_real_ctrl_c_still_stops_a_sweep_whose_run_took_the_signals(users_fold
     arguments = ("-m", *ROGUE, "+optimizer.does=everything,nothing", "epochs=2000", "hydra/launcher=basic")
     environment = user(users_folder, tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments],
+        [sys.executable, "-m", "sweeper.train", *merged(*arguments)],
         cwd=environment.pop("cwd"),
         env={**os.environ, **environment},
         stderr=subprocess.PIPE,

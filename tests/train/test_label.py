@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import merged
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
@@ -23,7 +24,7 @@ from sweeper.train.label import VARIES_VARIABLE, label_run, score_words, what_va
     ids=" ".join,
 )
 def test_a_label_has_what_varies(monkeypatch, overrides, labels):
-    configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", *overrides]).cells]
+    configs = [cell.config for cell in compose_grid(merged("-m", "dataset=digits", *overrides)).cells]
     monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": configs})))
     assert sorted(map(label_run, configs)) == sorted(labels)
 

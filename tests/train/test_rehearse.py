@@ -3,16 +3,17 @@
 from collections import namedtuple
 
 import pytest
-from conftest import TINY
+from conftest import TINY, merged
 from PIL import Image
 
+from sweeper.config.arms import Arm
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
 from sweeper.train.rehearse import rehearse
 
 
 def configs(*arguments: str) -> list[dict]:
-    return [cell.config for cell in compose_grid([*arguments, *TINY]).cells]
+    return [cell.config for cell in compose_grid(merged(*TINY, *arguments)).cells]
 
 
 def test_an_outputs_folder_that_can_not_be_made_is_named(call, tmp_path):
@@ -54,6 +55,7 @@ def test_what_can_not_be_made_stops_everything_before_it_starts(override, words,
 
 def test_a_sweep_with_a_run_without_batches_is_refused(call, tmp_path):
     code, _, err = call("-m", *TINY, "drop_last=null,true", "batch_size=300,301")
+    assert "done already" not in err, "nothing is counted where nothing begins"
     assert code == 2 and "error: drop_last=true: no batch is left, since batch_size=301 is more than the 300 " in err
     assert list(tmp_path.iterdir()) == []
 
@@ -100,3 +102,10 @@ def test_what_was_read_of_a_folder_is_told_once(monkeypatch, tmp_path, capsys):
     assert len(grid.cells) == 8
     line = "dataset=folder: 8 images, 2 of them held out for testing; not taken: 2 .heic\n"
     assert capsys.readouterr() == ("", line)
+
+
+def test_an_error_about_what_an_arm_sets_names_the_arm():
+    arms = (Arm("usual", ("optimizer=sgd",)), Arm("mine", ("optimizer=sgd", "+optimizer.lrr=1")))
+    both = [config for arm in arms for config in configs(*arm.overrides)]
+    with pytest.raises(BadInput, match="^arm 'mine': optimizer.*takes no such option"):
+        rehearse(both, arms=arms)

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, merged
 
 from sweeper.engine.memory import NoRoom
 from sweeper.runs import record
@@ -110,7 +110,7 @@ sys.exit(code)
 @pytest.mark.parametrize(("multirun", "seeds"), [((), "5"), (("-m", "hydra/launcher=basic"), "5,6")])
 def test_a_run_is_resolved_once_for_its_name_its_log_and_its_training(tmp_path, multirun, seeds):
     """In the process that trains it; the plan's own count is another's."""
-    command = [sys.executable, "-c", COUNTED, *multirun, *TINY, "model=mlp", "epochs=1", f"seed={seeds}"]
+    command = [sys.executable, "-c", COUNTED, *multirun, *merged(*TINY, "model=mlp", "epochs=1", f"seed={seeds}")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"resolved {seeds.replace(',', ' ')}"

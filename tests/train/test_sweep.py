@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import run_module
+from conftest import merged, run_module
 
 from tests.train.test_failures import metrics, rows
 
@@ -39,7 +39,7 @@ def untouched(tmp_path_factory):
 def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, launcher, name):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, f"hydra/launcher={launcher}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments],
+        [sys.executable, "-m", "sweeper.train", *merged(*arguments)],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,7 +73,7 @@ def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, u
     """The record of an unfinished run is cut; the same command ends it as if it had never been touched."""
     arguments = ["optimizer=sgd", *LONG]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments], cwd=tmp_path, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "sweeper.train", *merged(*arguments)], cwd=tmp_path, stderr=subprocess.DEVNULL
     )
     while not (found := list((tmp_path / "outputs").glob("*/*/checkpoint.pt"))):
         assert process.poll() is None
@@ -95,7 +95,7 @@ def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, u
 
 def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic"]
-    command = [sys.executable, "-m", "sweeper.train", *arguments]
+    command = [sys.executable, "-m", "sweeper.train", *merged(*arguments)]
     both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors

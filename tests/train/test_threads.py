@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import run_module
+from conftest import merged, run_module
 
 from sweeper.runs import sweep_files
 from sweeper.system.machine import cores
@@ -38,7 +38,7 @@ def stop_when(told: str, arguments: tuple[str, ...], cwd: Path) -> None:
     completed: two of them end at almost the same time, and the last one begins when the first of them has."""
     cwd.mkdir(exist_ok=True)
     with (cwd / "log").open("w") as log:
-        command = [sys.executable, "-m", "sweeper.train", *arguments]
+        command = [sys.executable, "-m", "sweeper.train", *merged(*arguments)]
         process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
     deadline = time.monotonic() + 200
     while True:
@@ -98,7 +98,7 @@ def begun(tmp_path_factory):
 def go_on(begun: Path, folder: Path, *arguments: str, before: tuple[str, ...] = ()) -> str:
     """The stopped run, gone on with to its end in a copy of its folder; returns what was said."""
     shutil.copytree(begun / "stopped", folder / "copy")
-    command = [*before, sys.executable, "-m", "sweeper.train", *RUN, "epochs=8", "seed=1", *arguments]
+    command = [*before, sys.executable, "-m", "sweeper.train", *merged(*RUN, "epochs=8", "seed=1", *arguments)]
     done = subprocess.run(command, cwd=folder / "copy", capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert ("going on from the checkpoint" in done.stderr) == ("rerun=true" not in arguments), done.stderr

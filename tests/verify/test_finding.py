@@ -8,7 +8,7 @@ def test_the_same_at_several_places_is_one_line_and_problems_come_last():
     found += [note("code: sweeper 0.1.0", "runs"), Finding("is odd", "runs/9", "mend it")]
     assert lines(found) == [
         "note: runs: code: sweeper 0.1.0",
-        "problem: runs/0, runs/1, runs/2 and 2 more: is odd; leave it out",
+        "problem: runs/0, runs/1, runs/2 and 2 more, each: is odd; leave it out",
         "problem: runs/9: is odd; mend it",
     ]
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import run_module
+from conftest import merged, run_module
 from json_schema import check
 from made_runs import change_record, make_run
 
@@ -95,7 +95,7 @@ class Terminal:
     def __init__(self, *command: object, **environment: str) -> None:
         self._ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            list(map(str, command)),
+            merged(*command),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

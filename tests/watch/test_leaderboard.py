@@ -103,3 +103,12 @@ def test_many_runs_are_counted(count, words):
 
 def test_what_has_another_name_is_in_no_row():
     assert group_runs([run("a copy"), Sighting("x", Status.DAMAGED)]) == []
+
+
+def test_tasks_of_several_lengths_stand_in_the_order_of_their_epochs():
+    runs = [run("d-m/sgd-seed1", accuracy=0.9, epochs=epochs) for epochs in (10, 2, 1)]
+    assert [row[:4] for row in shown(runs)] == [
+        ["d-m", "1", "epoch", "sgd"],
+        ["d-m", "2", "epochs", "sgd"],
+        ["d-m", "10", "epochs", "sgd"],
+    ]

@@ -25,6 +25,11 @@ def sighting(k: int = 1, status: str = "running", **more) -> Sighting:
     return Sighting(f"digits-cnn/adamw-seed{k}-0123abcd", Status(status), epoch=3, epochs=50, **more)
 
 
+def test_where_images_are_held_out_their_accuracy_is_shown():
+    lines = shown([sighting(test_accuracy=0.9412, val_accuracy=0.9), sighting(2, "waiting")])
+    assert "val" in lines[0].split() and "test" not in lines[0] and "90.00 %" in lines[1] and "94.12" not in lines[1]
+
+
 def test_a_run_with_all_that_is_known_of_it():
     lines = shown([sighting(test_accuracy=0.9412, images_per_second=61234.5, seconds_left=4320)])
     assert lines[0].split() == ["run", "status", "epoch", "test", "images/s", "left"]

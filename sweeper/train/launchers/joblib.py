@@ -15,6 +15,8 @@ from sweeper.train.launchers.lane_gains import choose_lanes
 from sweeper.train.signals import begin_worker
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
+_QUIET_TRACKER = "ignore:resource_tracker:UserWarning"  # as in PYTHONWARNINGS
+
 
 class Joblib(Launcher):
     name = "local"
@@ -61,7 +63,10 @@ class Joblib(Launcher):
 
     @contextlib.contextmanager
     def bound(self) -> Iterator[None]:
-        """Put a backend in the place of joblib's that initializes each new process."""
+        """Put a backend in the place of joblib's that initializes each new process.
+
+        After a second Ctrl-C joblib's resource tracker, a process too, removes what is left, and doesn't warn of it.
+        """
         from joblib.parallel import BACKENDS, LokyBackend, register_parallel_backend
 
         class Bound(LokyBackend):
@@ -71,10 +76,15 @@ class Joblib(Launcher):
 
         before = BACKENDS["loky"]
         register_parallel_backend("loky", Bound)
+        filters = os.environ.get("PYTHONWARNINGS")
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (filters, _QUIET_TRACKER)))
         try:
             yield
         finally:
             register_parallel_backend("loky", before)
+            os.environ.pop("PYTHONWARNINGS")
+            if filters is not None:
+                os.environ["PYTHONWARNINGS"] = filters
 
 
 def workers(n_jobs: int) -> int:

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 from packed_sweeps import PACKED, rows
 
 from sweeper.system.processes import process_started
@@ -65,7 +65,7 @@ def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
     arguments = ["-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4", *PACKED]
     user = with_user(users_folder)
     process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *arguments, "epochs=10"],
+        [sys.executable, "-m", "sweeper.train", *merged(*arguments, "epochs=10")],
         cwd=user.pop("cwd"),
         env={**os.environ, **user, "SWEEPER_SIMULATED_GPUS": "2"},
         stderr=subprocess.PIPE,

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import instead, run_module
+from conftest import merged, run_module
 
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=3", "device=cpu", "device.threads=1")
 SEARCH = ("-m", "experiment=search", "optimizer=sgd,adam", *TINY, "hydra.sweeper.startup_trials=1")
-JOBLIB = (*instead(SEARCH, "optimizer=sgd"), "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3")
+JOBLIB = (*merged(*SEARCH, "optimizer=sgd"), "lr_factor=1", "optimizer.momentum=0.9,0.8", "divergence_loss=3")
 JOBLIB += ("weight_decay_factor=tag(log, interval(2, 1e9))", "hydra.sweeper.trials=2", "hydra.sweeper.trials_at_once=2")
 JOBLIB += ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "epochs=1")
 BASIC = (*SEARCH, "hydra/launcher=basic", "hydra.sweeper.trials_at_once=1")
@@ -127,7 +127,7 @@ def test_a_pruned_run_is_marked_keeps_its_checkpoint_and_goes_on_to_its_end_when
 
 @pytest.mark.slow
 def test_a_search_killed_anywhere_and_given_more_trials_has_the_same_trials_in_the_end(untouched, tmp_path, carry_out):
-    command = [sys.executable, "-m", "sweeper.train", *BASIC, "hydra.sweeper.trials=2"]
+    command = [sys.executable, "-m", "sweeper.train", *merged(*BASIC, "hydra.sweeper.trials=2")]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while len(records(tmp_path / "outputs")) < 3:
         assert process.poll() is None
@@ -156,7 +156,7 @@ def test_of_more_trials_only_the_additional_ones_are_carried_out_and_unequal_bud
     untouched, tmp_path, carry_out
 ):
     shutil.copytree(untouched.outputs, tmp_path / "outputs")
-    told, errors = carry_out(tmp_path, *instead(BASIC, "optimizer=sgd"), "hydra.sweeper.trials=4")
+    told, errors = carry_out(tmp_path, *merged(*BASIC, "optimizer=sgd"), "hydra.sweeper.trials=4")
     assert "3 done already" in errors and len(records(tmp_path / "outputs")) == 7
     before, after = trials(untouched.outputs), trials(tmp_path / "outputs")
     adam, sgd = sorted(before)
@@ -220,13 +220,13 @@ def test_by_joblib_a_batch_is_asked_at_once_and_a_diverged_trial_counts_as_the_w
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_makes_no_search_is_refused_in_a_line(call, tmp_path, words, error):
-    code, _, told = call(*instead(BASIC, *words))
+    code, _, told = call(*merged(*BASIC, *words))
     assert code == 2 and error in told and told.startswith("error: ") and told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_train_is_found_before_anything_is_written(call, tmp_path):
-    code, _, told = call(*instead(BASIC, "dataset=folder"), "dataset.root=nowhere")
+    code, _, told = call(*merged(*BASIC, "dataset=folder"), "dataset.root=nowhere")
     assert code == 2 and told.startswith("error: ") and told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -281,7 +281,7 @@ def test_another_space_other_rules_or_fewer_trials_under_the_same_study_are_refu
 ):
     (tmp_path / "outputs").mkdir()
     shutil.copy(untouched.outputs / "search.db", tmp_path / "outputs")
-    code, _, told = call(*instead((*BASIC, "hydra.sweeper.trials=3"), *words))
+    code, _, told = call(*merged(*BASIC, "hydra.sweeper.trials=3", *words))
     assert code == 2 and error in told and told.count("\n") == 1
     with contextlib.closing(sqlite3.connect(tmp_path / "outputs" / "search.db")) as storage:
         assert storage.execute("select count(*) from trials").fetchone() == (6,)
