@@ -16,7 +16,7 @@ import copy
 import functools
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,7 +165,7 @@ class GraphedStep:
         WORK.preparations += 1
         if self.tier == WHOLE:
             self.rates.keep()
-            with self.rates.in_tensors():
+            with self.rates.in_tensors(), _usual_algorithms(search=not self._recordings):
                 recorded = self._record_tier(WHOLE, self.step.run_alone, size)
             if not recorded:
                 self.leave_whole_step()
@@ -232,6 +232,17 @@ class _Saved:
             tensor.copy_(value)
         for holder, key, value in self._numbers:
             holder[key] = value
+
+
+@contextlib.contextmanager
+def _usual_algorithms(search: bool) -> Iterator[None]:
+    """A context in which cuDNN doesn't try its algorithms unless `search`: an epoch's last batch isn't worth a second."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = before and search
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _warm_up(work: Callable[[], None]) -> None:

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 CHECKPOINT_AFTER = 60.0
 
 # Seconds between two writings of `metrics.csv` on CUDA, where an epoch may be shorter than a write to the disk.
-METRICS_EVERY = 0.2
+METRICS_EVERY = 1.0
 
 # Times ln(classes), the loss of guessing: a run that ends above this has diverged, unless `divergence_loss` is set. A
 # model that learns anything ends at a few times ln(classes) at most, with label smoothing and wrong labels too.
