@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from sweeper.datasets.data import Split
 from sweeper.engine.augment import Normalize
+from sweeper.engine.capture import Graph, never_waits
 from sweeper.engine.devices import Device, on_host
-from sweeper.engine.graphs import Graph, never_waits
 from sweeper.engine.work import WORK
 
 BATCH_SIZE = 1000

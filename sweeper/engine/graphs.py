@@ -13,16 +13,15 @@ the host without reading the device, e.g. by Python's random numbers, stays as c
 
 import contextlib
 import copy
-import functools
 import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from sweeper.engine.capture import Graph, draws_numbers, usual_algorithms, warm_up, without_waiting
 from sweeper.engine.kernels.branches import Branches
 from sweeper.engine.rates import Rates
 from sweeper.engine.step import Step, state_tensors
@@ -32,25 +31,6 @@ from sweeper.system.errors import first_line
 WHOLE, PARTLY, EAGER = "whole step", "forward and backward", "eager"
 
 log = logging.getLogger("sweeper")
-
-
-class Graph:
-    """A CUDA graph of `work`, which must have run before, so that nothing is initialized during the capture."""
-
-    def __init__(self, work: Callable[[], None], pool: Any = None) -> None:
-        self._graph = torch.cuda.CUDAGraph()
-        # cuBLAS keeps one workspace per stream. Clearing it before and after gives every graph its own workspace:
-        # graphs that are replayed at the same time must not share one.
-        torch._C._cuda_clearCublasWorkspaces()
-        with torch.cuda.graph(self._graph, pool=pool, stream=_side_stream()):
-            work()
-        torch._C._cuda_clearCublasWorkspaces()
-
-    def replay(self) -> None:
-        self._graph.replay()
-
-    def pool(self) -> Any:
-        return self._graph.pool()
 
 
 @dataclass(frozen=True)
@@ -148,9 +128,9 @@ class GraphedStep:
                     break
             before = _host_state(optimizer)
             tier = EAGER
-            _without_waiting(lambda: step.differentiate(size))
+            without_waiting(lambda: step.differentiate(size))
             tier = partly
-            _without_waiting(step.update_alone)
+            without_waiting(step.update_alone)
             if _host_state(optimizer) != before:
                 raise RuntimeError("the optimizer keeps numbers on the host that change with each step")
             tier = WHOLE
@@ -165,7 +145,7 @@ class GraphedStep:
         WORK.preparations += 1
         if self.tier == WHOLE:
             self.rates.keep()
-            with self.rates.in_tensors(), _usual_algorithms(search=not self._recordings):
+            with self.rates.in_tensors(), usual_algorithms(search=not self._recordings):
                 recorded = self._record_tier(WHOLE, self.step.run_alone, size)
             if not recorded:
                 self.leave_whole_step()
@@ -177,13 +157,13 @@ class GraphedStep:
         pool = next(iter(self._recordings.values())).graph.pool() if self._recordings else None
         saved = _Saved(self.step, self.rates)
         try:
-            _warm_up(lambda: work(size))
+            warm_up(lambda: work(size))
             graph = Graph(lambda: work(size), pool)
             parameters = [p for group in self.step.optimizer.param_groups for p in group["params"]]
             grads = [(p, p.grad) for p in parameters if p.grad is not None] if tier == PARTLY else None
             if tier == WHOLE and not self._repeats(graph, size, saved):
                 raise RuntimeError("its recording does not repeat what the step does")
-            draws = _draws(graph)
+            draws = draws_numbers(graph)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # anything that isn't allowed during a capture
@@ -232,62 +212,6 @@ class _Saved:
             tensor.copy_(value)
         for holder, key, value in self._numbers:
             holder[key] = value
-
-
-@contextlib.contextmanager
-def _usual_algorithms(search: bool) -> Iterator[None]:
-    """A context in which cuDNN doesn't try its algorithms unless `search`: an epoch's last batch isn't worth a second."""
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = before and search
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before
-
-
-def _warm_up(work: Callable[[], None]) -> None:
-    """Run `work` twice on the capturing stream, so that libraries choose their kernels before the capture."""
-    stream = _side_stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(2):
-            work()
-    torch.cuda.current_stream().wait_stream(stream)
-
-
-@functools.cache
-def _side_stream() -> torch.cuda.Stream:
-    """The stream for captures, which the default stream doesn't allow."""
-    return torch.cuda.Stream()
-
-
-def never_waits(work: Callable[[], None]) -> bool:
-    """Run `work`; False if it stopped because the host would have to wait for the device."""
-    try:
-        _without_waiting(work)
-    except RuntimeError as error:
-        log.debug("no graph: %s", first_line(error))
-        return False
-    return True
-
-
-def _without_waiting(work: Callable[[], None]) -> None:
-    """Run `work`; RuntimeError if the host waits for the device in it."""
-    mode = torch.cuda.get_sync_debug_mode()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
-            torch.cuda.set_sync_debug_mode("error")
-        work()
-    finally:
-        torch.cuda.set_sync_debug_mode(mode)
-
-
-def _draws(graph: Graph) -> bool:
-    """Whether a replay draws from the device's generator, which then moves on."""
-    before = torch.cuda.get_rng_state()
-    graph.replay()
-    return not torch.equal(before, torch.cuda.get_rng_state())
 
 
 def _host_numbers(optimizer: Optimizer) -> list[tuple[dict[Any, Any], Any, Any]]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sweeper.datasets.data import load_run_data
-from sweeper.engine import graphs
+from sweeper.engine import capture, graphs
 from sweeper.engine.devices import Device
 from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.fuse import ForwardPasses, Fused
@@ -134,8 +134,9 @@ def simulated_graphs(monkeypatch):
     monkeypatch.setattr("sweeper.engine.training.GraphedStep", Recorded)
     monkeypatch.setattr(graphs, "Graph", Replayed)
     monkeypatch.setattr("sweeper.engine.evaluate.Graph", Replayed)
-    monkeypatch.setattr(graphs, "_warm_up", twice)
-    monkeypatch.setattr(graphs, "_without_waiting", lambda work: work())
+    monkeypatch.setattr(graphs, "warm_up", twice)
+    for module in (graphs, capture):
+        monkeypatch.setattr(module, "without_waiting", lambda work: work())
     # Here, tensors on the CPU are the device's.
     monkeypatch.setattr(graphs, "_host_state", lambda optimizer: [n for *_, n in graphs._host_numbers(optimizer)])
     for name, function in (("get_rng_state", torch.get_rng_state), ("set_rng_state", torch.set_rng_state)):
