@@ -4,7 +4,7 @@ Hydra composes only four configurations a second, and its launchers compose each
 sweep mostly differ in plain values, such as the seed, which are set in a copy by Hydra's own function.
 """
 
-import pickle
+import copy
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,9 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.hydra_versions import set_override_dirname
 
-# Pickled, by what decides which files are composed: unpickling is several times as fast as a deep copy.
-_composed: dict[tuple[str | None, tuple[str, ...]], bytes] = {}
-MOST = 1000  # kept at a time, of some 50 kB each: a sweep's seeds may be its outermost axis
+_composed: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}  # by what decides which files are composed
+MOST = 500  # kept at a time: a sweep's seeds may be its outermost axis
 
 
 class ComposedOnce(ConfigLoaderImpl):
@@ -35,8 +34,8 @@ class ComposedOnce(ConfigLoaderImpl):
         if key not in _composed:
             if len(_composed) >= MOST:
                 _composed.clear()
-            _composed[key] = pickle.dumps(super().load_sweep_config(master_config, others))
-        config: DictConfig = pickle.loads(_composed[key])
+            _composed[key] = super().load_sweep_config(master_config, others)
+        config = copy.deepcopy(_composed[key])
         self._apply_overrides_to_config(plain, config)
         config.hydra.overrides.task = [override.input_line for override in parsed]
         set_override_dirname(config, [override for override in parsed if not override.is_hydra_override()])
