@@ -107,5 +107,5 @@ def test_what_was_read_of_a_folder_is_told_once(monkeypatch, tmp_path, capsys):
 def test_an_error_about_what_an_arm_sets_names_the_arm():
     arms = (Arm("usual", ("optimizer=sgd",)), Arm("mine", ("optimizer=sgd", "+optimizer.lrr=1")))
     both = [config for arm in arms for config in configs(*arm.overrides)]
-    with pytest.raises(BadInput, match="^arm 'mine': optimizer.*takes no such option"):
+    with pytest.raises(BadInput, match=r"^arm 'mine': optimizer.*takes no such option"):
         rehearse(both, arms=arms)
