@@ -32,8 +32,11 @@ NO_ARM = Arm(None, ())
 
 @contextlib.contextmanager
 def naming(arm: Arm, by_group: bool = False) -> Iterator[None]:
-    """Context in which an error about one of the arm's own overrides, or about a group of which it sets an option, names
-    the arm."""
+    """Context in which an error about one of the arm's own overrides names the arm.
+
+    Args:
+        by_group: an error about a group of which it sets an option, too.
+    """
     try:
         yield
     except BadInput as error:
