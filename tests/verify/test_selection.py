@@ -33,9 +33,8 @@ def test_arms_are_compared_with_the_search_of_their_optimizer(tmp_path):
     high = [make_run(tmp_path, seed=seed, accuracy=0.8, dataset__loader=LOADER, optimizer__lr=0.03) for seed in (1, 2)]
     arms = {"baseline": [runs["sgd1"], runs["sgd2"], runs["sgd101"]], "low": high}
     record_arms(tmp_path, [arms], [run for of in arms.values() for run in of])
-    reused, other = problems(tmp_path)
+    (reused,) = problems(tmp_path)  # another rate beside the one that was chosen is an ablation, and no fault
     assert reused.startswith("seed 101 served the search (")
-    assert other == "has lr=0.03, the search's validation images chose lr=0.1"
 
 
 def test_another_models_search_is_none_of_this_comparison(tmp_path):

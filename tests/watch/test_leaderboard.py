@@ -66,7 +66,7 @@ def test_tasks_are_never_ranked_among_each_other():
     waiting = run("d-m/sgd-symmetric-seed2", "waiting")
     assert [row[2] for row in shown([*runs, waiting]) if row[0] == "sgd,"] == ["●○"]
     runs = [run("d-m/sgd-seed1", accuracy=0.8), run("d-m/sgd-seed1", accuracy=0.9, epochs=20)]
-    assert [row[:3] for row in shown(runs)] == [["d-m", "10", "sgd"], ["d-m", "20", "sgd"]]
+    assert [" ".join(row[:4]) for row in shown(runs)] == ["d-m 10 epochs sgd", "d-m 20 epochs sgd"]
     rates = [run(f"d-m/sgd-symmetric-seed{s}", accuracy=0.8, rate=s / 10, optimizer="sgd", **noisy) for s in (1, 2)]
     assert shown(rates) == [["sgd,", "symmetric", "●●"]]
 

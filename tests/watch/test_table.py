@@ -27,7 +27,9 @@ def sighting(k: int = 1, status: str = "running", **more) -> Sighting:
 
 def test_where_images_are_held_out_their_accuracy_is_shown():
     lines = shown([sighting(test_accuracy=0.9412, val_accuracy=0.9), sighting(2, "waiting")])
-    assert "val" in lines[0].split() and "test" not in lines[0] and "90.00 %" in lines[1] and "94.12" not in lines[1]
+    (head,) = [line.split() for line in lines if line.startswith("run ")]
+    assert head == ["run", "status", "epoch", "val", "images/s", "left"]
+    assert not any("94.12" in line for line in lines) and any("3/50  90.00 %" in line for line in lines)
 
 
 def test_a_run_with_all_that_is_known_of_it():
