@@ -1,7 +1,8 @@
 """The wheel in an empty environment of each declared Python that is installed here: `make pythons`, which names tests.
 
 Looks for `python3.10` and so on in the search path and among pyenv's. Each gets a new environment below build/pythons/,
-the wheel with what it depends on, one run, a sweep of four, the tables, and those tests.
+the wheel with what it depends on, one run, a sweep of four, the tables, and those tests. So does the Python that runs
+this, with the candidates for the next release of Hydra. Names of environments after the tests leave out the others.
 """
 
 import os
@@ -16,6 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "build" / "pythons"
 RUN = ("dataset=digits", "model=mlp", "epochs=1", "device=cpu")
+NEXT_HYDRA = ("hydra-core==1.4.0rc3", "omegaconf==2.4.1rc1")
+VERSIONS = """
+import platform, hydra, numpy, omegaconf, pandas, scipy, torch
+print("Python", platform.python_version(), end="")
+for package in (torch, numpy, pandas, scipy, hydra, omegaconf):
+    print(",", package.__name__, package.__version__, end="")
+"""
 COMMANDS = (
     ("sweeper.train", *RUN),
     ("sweeper.train", "-m", "optimizer=adam,lion", "seed=1,2", *RUN),
@@ -25,25 +33,28 @@ COMMANDS = (
 )
 
 
-def main(tests: str) -> int:
+def main(tests: str, *only: str) -> int:
     declared = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    environments = [(version, find_interpreter(version), ()) for version in declared]
+    environments.append(("next-hydra", sys.executable, NEXT_HYDRA))
     shutil.rmtree(FOLDER, ignore_errors=True)
     build = [sys.executable, "-m", "build", "--outdir", FOLDER, ROOT]  # the wheel by way of the sdist
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     (wheel,) = FOLDER.glob("*.whl")
     wrong = 0
-    for version in declared:
-        interpreter = find_interpreter(version)
+    for name, interpreter, more in environments:
+        if only and name not in only:
+            continue
         if interpreter is None:
-            print(f"{version}: not found here, not tried", flush=True)
+            print(f"{name}: not found here, not tried", flush=True)
             continue
         started = time.monotonic()
         try:
-            words = try_python(interpreter, wheel, FOLDER / version, tests)
+            words = try_python(interpreter, (wheel, *more), FOLDER / name, tests)
         except subprocess.CalledProcessError as error:
             wrong += 1
             words = f"FAILED: {' '.join(map(str, error.cmd))}\n{(error.stdout or '')[-3000:]}"
-        print(f"{version}: {words} ({time.monotonic() - started:.0f} s)", flush=True)
+        print(f"{name}: {words} ({time.monotonic() - started:.0f} s)", flush=True)
     return min(wrong, 1)
 
 
@@ -53,27 +64,30 @@ def find_interpreter(version: str) -> str | None:
     return next((path for path in found if path and _answers(path)), None)
 
 
-def try_python(interpreter: str, wheel: Path, folder: Path, tests: str) -> str:
+def try_python(interpreter: str, packages: tuple[Path | str, ...], folder: Path, tests: str) -> str:
     """What came of it, in a line.
 
     Args:
+        packages: the wheel, and other packages in the versions wanted.
         tests: which of them, as pytest's -m takes it.
 
     Raises:
-        CalledProcessError: something failed; its output is in `stdout`.
+        CalledProcessError: something failed, or warned; its output is in `stdout`.
     """
     _call(folder.parent, interpreter, "-m", "venv", folder)
     python, work = folder / "bin" / "python", folder / "work"
     work.mkdir()
-    _call(work, python, "-m", "pip", "install", "--quiet", wheel)
+    install = (python, "-m", "pip", "install", "--quiet")
+    _call(work, *install, *packages)
     for command in COMMANDS:
-        _call(work, python, "-m", *command)
+        if "Warning" in (output := _call(work, python, "-m", *command)):
+            raise subprocess.CalledProcessError(0, ["a warning by", *command], output)
     rows = (work / "outputs" / "results.csv").read_text().count("\n") - 1
     assert rows == 5, f"{rows} rows in the table of 5 runs"
-    _call(work, python, "-m", "pip", "install", "--quiet", f"{wheel}[test]")
+    wheel, *others = packages
+    _call(work, *install, f"{wheel}[test]", *others)
     passed = _call(ROOT, folder / "bin" / "pytest", "-p", "no:cacheprovider", "-m", tests)
-    versions = "import sys, torch; print(sys.version.split()[0], 'torch', torch.__version__)"
-    return f"Python {_call(work, python, '-c', versions).strip()}, 5 runs; tests: {passed.strip().splitlines()[-1]}"
+    return f"{_call(work, python, '-c', VERSIONS).strip()}, 5 runs; tests: {passed.strip().splitlines()[-1]}"
 
 
 def _answers(path: str) -> bool:
@@ -93,4 +107,4 @@ def _call(folder: Path, *command: object) -> str:
 if __name__ == "__main__":
     # A shell leaves SIGINT ignored for what it starts in the background, and the tests of Ctrl-C would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,7 +1,6 @@
 """A run's configuration by our loader equals that of Hydra's own, composed anew."""
 
 import pytest
-from hydra import initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
@@ -9,6 +8,7 @@ from omegaconf import OmegaConf
 
 import sweeper.config.grid  # noqa: F401  conf/ needs its resolvers and schema
 from sweeper.config.composed_once import ComposedOnce
+from sweeper.config.hydra_versions import WHITELIST, compose_from
 from sweeper.system.files import CONF
 
 RUNS = [
@@ -24,16 +24,17 @@ RUNS = [
 @pytest.fixture
 def master():
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="train"):
+    with compose_from(str(CONF), "train"):
         loader = GlobalHydra.instance().hydra.config_loader
         words = ["hydra/launcher=basic", "hydra/sweeper=listed", "device=cpu"]
         yield loader, loader.load_configuration("config", words, RunMode.MULTIRUN)
 
 
 def test_each_run_has_the_configuration_that_hydra_composes(master):
+    """Hydra 1.4 refuses a preset as a run's choice, since it names seeds to sweep over."""
     loader, config = master
     theirs, ours = ConfigLoaderImpl(loader.get_search_path()), ComposedOnce(loader.get_search_path())
-    for words in RUNS:
+    for words in RUNS if WHITELIST is None else [words for words in RUNS if "experiment=quick" not in words]:
         expected, found = (OmegaConf.to_yaml(each.load_sweep_config(config, words)) for each in (theirs, ours))
         assert found == expected
 
@@ -41,14 +42,12 @@ def test_each_run_has_the_configuration_that_hydra_composes(master):
 def test_a_combination_of_files_is_composed_once(master, monkeypatch):
     loader, config = master
     composed = []
-    load = ConfigLoaderImpl.load_configuration
-    monkeypatch.setattr(
-        ConfigLoaderImpl, "load_configuration", lambda *a, **k: composed.append(k["overrides"]) or load(*a, **k)
-    )
+    load = ConfigLoaderImpl.load_sweep_config
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", lambda *a: composed.append(a[2]) or load(*a))
     ours = ComposedOnce(loader.get_search_path())
     for seed in range(20):
         assert ours.load_sweep_config(config, ["dataset=mnist", "optimizer=adam", f"seed={seed}"]).seed == seed
-    assert composed == [["hydra/launcher=basic", "hydra/sweeper=listed", "dataset=mnist", "optimizer=adam"]]
+    assert composed == [["dataset=mnist", "optimizer=adam"]]
 
 
 def test_with_seeds_outermost_too_each_combination_is_composed_once(master, monkeypatch):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sweeper.config import hydra_versions
+
 CLASS = b"_target_: torch.optim.SGD\n_partial_: true\n"
 BROKEN = {
     b"lr: [0.1\n": "mine.yaml line 3: expected ',' or ']', but got '<stream end>' (while parsing a flow sequence)",
@@ -16,6 +18,14 @@ BROKEN = {
     b"defaults: 3\n": "mine.yaml: Invalid defaults list in 'optimizer/mine', defaults must be a list (got int)",
     b"lr: &a [*a]\n": "mine.yaml: a value is a part of itself; write it out",
 }
+
+
+if hydra_versions.WHITELIST is not None:  # with OmegaConf 2.4, which reads YAML by libyaml where it is
+    BROKEN |= {
+        b"lr: [0.1\n": "mine.yaml line 3: did not find expected ',' or ']' (while parsing a flow sequence)",
+        b"lr: 0.1\n\tmomentum: 0.9\n": "mine.yaml line 4: found a tab character that violates indentation",
+        b"lr: &a [*a]\n": "mine.yaml line 3: YAML recursive aliases are not supported.",
+    }
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ from dataclasses import fields
 import pytest
 import yaml
 from conftest import REPOSITORY
-from hydra import compose, initialize_config_dir
+from hydra import compose
 
 from sweeper.config.grid import compose_grid
+from sweeper.config.hydra_versions import compose_from
 from sweeper.config.schema import DatasetConfig, NoiseConfig
 from sweeper.datasets.data import find_loader
 from sweeper.runs.identity import run_hash
@@ -54,7 +55,7 @@ def test_a_loaders_former_name_is_the_loader_of_today():
     ],
 )
 def test_a_data_set_brings_its_model_and_the_command_line_wins(overrides, model):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with compose_from(str(CONF), "train"):
         cfg = compose("config", overrides, return_hydra_config=True)
     assert cfg.hydra.runtime.choices.model == model
 

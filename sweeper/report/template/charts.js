@@ -1,5 +1,5 @@
 "use strict";
-// Draws charts as SVG. A chart: `title`, axes `x` and `y` ({title, log, from_zero, ticks, labels}), `series`, and for
+// Draws charts as SVG. A chart: `title`, axes `x` and `y` ({title, log, from_zero, ticks, whole, labels}), `series`, and for
 // a map `heat` ([low, high]). A series: `name`, `look` ([hue, dash, mark]), `x`, `y`, and some of: `text` (of each
 // point), `error` (of each), `low` and `high` (a band), `points` (no line), `open`, `plain` (no points), `step`,
 // `ends` (a cross at the last point), `dash` (over the look's), `thin`, `label` (at the line's end); of a map `symbol`,
@@ -61,7 +61,8 @@ function makeScale(axis, values, from, to, most) {
   const at = (v) => from + ((axis.log && v <= 0 ? a : warp(v)) - a) / (b - a) * (to - from);
   const [first, last] = axis.log ? [10 ** a, 10 ** b] : [a, b];
   const own = (axis.ticks ?? []).filter((v) => v >= first && v <= last);
-  return { at, ticks: own.length ? own : (axis.log ? roundPowers : roundNumbers)(first, last, most) };
+  const round = (axis.log ? roundPowers : roundNumbers)(first, last, most);
+  return { at, ticks: own.length ? own : axis.whole ? round.filter(Number.isInteger) : round };
 }
 
 // Texts in places as near as possible to where they belong, none on another.

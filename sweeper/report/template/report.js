@@ -140,7 +140,7 @@ function setUpCurves() {
     const [metric, against] = [control("metric").value, control("against").value];
     const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
     const words = error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric];
-    const chart = { title: `${task.label}: ${words}`, x: { title: WORDS[against] }, y: { title: words, log: error },
+    const chart = { title: `${task.label}: ${words}`, x: { title: WORDS[against], whole: against !== "seconds" }, y: { title: words, log: error },
       series: curveSeries(settings, { metric, against, each, error, late, bySetting: Boolean(chosen) }) };
     show(element, chart);
     makeLegend(document.getElementById("curves-legend"), [chart]);
