@@ -39,11 +39,13 @@ def _deviations(df: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quantile(level: float, k: int, df: float) -> float:
-    """The value that the studentized range of `k` means doesn't exceed at odds of `level`."""
+    """The value that the range doesn't exceed at odds of `level`; infinity if it is beyond `LARGEST`."""
     low, high = 0.0, 4.0
     while high < LARGEST and probability(high, k, df) < level:
         low, high = high, 2 * high
     below, above = probability(low, k, df) - level, probability(high, k, df) - level
+    if above < 0:
+        return math.inf
     while high - low > 1e-12 * high:  # regula falsi, by Illinois: an end that stays counts half
         middle = high - above * (high - low) / (above - below)
         found = probability(middle, k, df) - level

@@ -22,6 +22,7 @@ import torch
 from torch.optim import Optimizer
 
 from sweeper.engine.capture import Graph, draws_numbers, usual_algorithms, warm_up, without_waiting
+from sweeper.engine.devices import synchronize
 from sweeper.engine.kernels.branches import Branches
 from sweeper.engine.rates import Rates
 from sweeper.engine.step import Step, state_tensors
@@ -89,16 +90,20 @@ class GraphedStep:
     def leave_whole_step(self) -> None:
         """From now on, run the optimizer after the graph: options that its recording has as constants have changed."""
         if self.tier == WHOLE:
-            self._recordings.clear()
+            self._drop_recordings()
             self.tier = EAGER if self.step.needs_closure else PARTLY
 
     def _check_sharing(self) -> None:
         """Drop the graphs, which are then captured again, if they have branches or would have them since this step."""
         if self._shared != Branches.shared:
             self._shared = Branches.shared
-            if self.step.low_precision is not None and self._recordings:
-                torch.cuda.synchronize()  # they may still run
-                self._recordings.clear()
+            if self.step.low_precision is not None:
+                self._drop_recordings()
+
+    def _drop_recordings(self) -> None:
+        if self._recordings:
+            synchronize(self.step.device.kind)  # they may still run
+            self._recordings.clear()
 
     def _try_out(self, size: int) -> str:
         """The tier that model and optimizer allow, found out by eager steps that are then undone."""
@@ -150,7 +155,7 @@ class GraphedStep:
             if not recorded:
                 self.leave_whole_step()
         if self.tier == PARTLY and not self._record_tier(PARTLY, self.step.differentiate, size):
-            self._recordings.clear()
+            self._drop_recordings()
             self.tier = EAGER
 
     def _record_tier(self, tier: str, work: Callable[[int], None], size: int) -> bool:

@@ -3,6 +3,7 @@
 On CUDA an epoch's results are read while the device already trains the next epoch.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Generator
@@ -135,6 +136,10 @@ def train(
             meter.clock.stop()
             report()
             save(epoch, done)
+            raise
+        except Exception:  # also of a step after one that diverged, whose row tells it
+            with contextlib.suppress(RuntimeError, OSError):  # a lost device, a full disk: the first error counts
+                report()
             raise
         facts["tier"] = parts.tier  # how much of a step is one CUDA graph
         finished.append(EpochResults(epoch, parts, pace))

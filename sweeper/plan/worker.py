@@ -39,7 +39,7 @@ from sweeper.system.places import prepare_caches
 from sweeper.train.energy import open_meter
 from sweeper.train.launchers.gpu_processes import visible_gpus
 from sweeper.train.launchers.kinds import kind_of_work
-from sweeper.train.launchers.lane_cache import MOST_KINDS, keep_gains, known_gains
+from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers, sweep_time
 from sweeper.train.launchers.lane_trial import Trial
 
@@ -177,7 +177,7 @@ def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, 
     from sweeper.train.launchers.lanes import Lanes
 
     each = dict(enumerate(itertools.islice(itertools.cycle(work), runs)))
-    kinds = {k: kind_of_work(config) for k, (config, _) in itertools.islice(each.items(), MOST_KINDS)}
+    kinds = {k: kind_of_work(config) for k, (config, _) in each.items()}
     gains = known_gains(kinds.values())
     if gains is None or not covers(gains, runs):
         trial = Trial(runs, kinds, functools.partial(keep_gains, kinds.values()))

@@ -38,10 +38,10 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
     arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), (0, ""))[1]
     names = varies.get(arm.partition(EQUAL)[0], [])
-    given = [word.partition("=")[2] for word in overrides if word.startswith("decay_factor=")]
-    if given and "optimizer.weight_decay" in names:
+    factor = _decay_factor(overrides)
+    if factor is not None and "optimizer.weight_decay" in names:
         names = [name for name in names if name not in _BY_FACTOR]
-        values["decay"] = f"×{float(given[-1]):g}"
+        values["decay"] = f"×{factor:g}"
         place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names) - ("seed" in names)
         names.insert(place, "decay")
     words = [arm] if arm else []
@@ -52,6 +52,15 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
             said = f"{value:.4g}" if isinstance(value, float) else text(value)
             words.append(f"{name.removeprefix('optimizer.')} {said}")
     return ", ".join(words)
+
+
+def _decay_factor(overrides: Sequence[str]) -> float | None:
+    """The factor of lr x weight decay that a run's overrides give; None without one, as with `decay_factor=null`."""
+    given = [word.partition("=")[2] for word in overrides if word.startswith("decay_factor=")]
+    try:
+        return float(given[-1])
+    except (IndexError, ValueError):
+        return None
 
 
 def _telling(configs: Sequence[dict[str, Any]]) -> list[str]:

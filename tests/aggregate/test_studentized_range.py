@@ -24,3 +24,5 @@ def test_the_quantile_is_scipys(k, df):
 
 def test_at_no_odds_does_the_search_for_a_quantile_go_on_for_ever():
     assert quantile(1.0, 3, 4) > 1e3
+    assert quantile(1 - 1e-12, 500, 4) > 1e3  # so many means round the probability to less than this
+    assert math.isnan(quantile(math.nan, 3, 4))

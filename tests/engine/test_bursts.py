@@ -7,6 +7,7 @@ from graphs_on_the_cpu import graphs_on_the_cpu  # noqa: F401  a fixture
 from safetensors.torch import load_file
 
 from sweeper.datasets.data import load_run_data
+from sweeper.engine.bursts import Bursts
 from sweeper.engine.devices import choose_device
 from sweeper.engine.loop import Diverged, Stopped, train
 from sweeper.runs.directory import RunDirectory
@@ -110,6 +111,25 @@ def test_a_run_that_diverged_ends_with_the_row_of_that_epoch(config, tmp_path, s
             for _ in start({**config, "divergence_loss": bound}, tmp_path / f"{burst}", found):
                 pass
         assert len(found) == 1 and "epoch 1" in str(error.value)
+
+
+@pytest.mark.parametrize("bound", [None, 1e-9], ids=["well", "diverged"])
+def test_a_step_that_fails_leaves_the_row_of_the_epoch_before(bound, config, tmp_path, set_burst, monkeypatch):
+    """An optimizer may refuse what is not a number, in the epoch after that which diverged."""
+    set_burst(9, arrives=False)
+    run = Bursts.run
+
+    def fail_in_the_second_epoch(bursts, epoch, first, most):
+        if epoch == 2 and first > 0:
+            raise ArithmeticError("eigh did not converge")
+        return run(bursts, epoch, first, most)
+
+    monkeypatch.setattr(Bursts, "run", fail_in_the_second_epoch)
+    rows: list[dict] = []
+    with pytest.raises(ArithmeticError if bound is None else Diverged):
+        for _ in start({**config, "divergence_loss": bound}, tmp_path, rows):
+            pass
+    assert [row["epoch"] for row in rows] == [1]
 
 
 @pytest.mark.parametrize("arrives", [True, False])

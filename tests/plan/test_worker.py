@@ -31,6 +31,9 @@ def test_the_launchers_own_trial_tells_lanes_and_gain(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "Cuda", FakeDevice)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(
+        "TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache" / "inductor")
+    )  # as the command's process has it
     for name in ("PIECE", "PIECE_OF_KIND"):
         monkeypatch.setattr(lane_trial, name, 0.02)
     config, _, device = prepare()

@@ -56,8 +56,17 @@ def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):
     grid = compose_grid(["-m", "experiment=tune", "dataset=digits", "optimizer=muon", "lr_factor=1", "seed=101,102"])
     monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
     labels = {label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells}
-    steps = ("0.3162", "1.0", "3.162")
-    assert labels == {f"decay ×{float(factor):g}, seed {seed}" for factor in steps for seed in (101, 102)}
+    steps = ("0.3162", "1", "3.162")
+    assert labels == {f"decay ×{factor}, seed {seed}" for factor in steps for seed in (101, 102)}
+
+
+def test_without_its_factor_of_the_decay_a_tuning_is_named_by_the_value(monkeypatch):
+    axes = ("optimizer=adamw", "lr_factor=1", "decay_factor=null", "weight_decay_factor=1,3", "seed=101")
+    grid = compose_grid(["-m", "experiment=tune", "dataset=digits", *axes])
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
+    decays = [cell.config["optimizer"]["weight_decay"] for cell in grid.cells]
+    labels = [label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells]
+    assert labels == [f"weight_decay {decay:.4g}" for decay in decays] and len(set(decays)) == 2
 
 
 def test_a_run_is_judged_by_validation_where_images_are_held_out():

@@ -10,7 +10,7 @@ from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
 from sweeper.train.launchers.kinds import kind_of_work
-from sweeper.train.launchers.lane_cache import MOST_KINDS, known_gains
+from sweeper.train.launchers.lane_cache import known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes
 from sweeper.train.signals import begin_worker
 from sweeper.train.threads import runs_at_a_time, share_of_cores
@@ -94,7 +94,7 @@ def workers(n_jobs: int) -> int:
 
 def _about_packing(configs: list[dict[str, Any]]) -> str | None:
     """Advice if `packed` has been measured to be faster for a sweep with these kinds of runs on this GPU; else None."""
-    gains = known_gains({kind_of_work(config) for config in configs[:MOST_KINDS]})
+    gains = known_gains({kind_of_work(config) for config in configs})
     if gains is None or (lanes := choose_lanes(gains, len(configs))) == 1:
         return None
     faster = f"{lanes} at a time were {gains[lanes]:.2f} times as fast on this GPU"

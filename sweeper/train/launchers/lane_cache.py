@@ -18,7 +18,6 @@ from sweeper.system.places import cache_folder
 from sweeper.train.launchers.lane_gains import Gains
 
 ENGINE = Path(__file__).resolve().parents[2] / "engine"
-MOST_KINDS = 64  # runs of a sweep whose kinds are read
 
 
 def known_gains(kinds: Collection[str]) -> dict[int, float] | None:

@@ -21,8 +21,8 @@ from sweeper.system.files import make_folder
 from sweeper.system.terminal import tell
 from sweeper.train.launchers.gpu_processes import on_each_gpu, visible_gpus
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
-from sweeper.train.launchers.kinds import kind_of_work
-from sweeper.train.launchers.lane_cache import MOST_KINDS, keep_gains, known_gains
+from sweeper.train.launchers.kinds import kind_of_work, runs_to_read
+from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers
 from sweeper.train.launchers.lane_trial import Trial, describe
 from sweeper.train.launchers.lanes import Device, Lanes, Steps
@@ -102,7 +102,7 @@ def advance_in_lanes(
         return Lanes(starts, device, 1 if launcher.lanes == "auto" else int(launcher.lanes)).run()
     wanted = getattr(launcher.task_function, "numbers", None)  # of the runs that aren't finished
     to_do = [k for k in range(len(job_overrides)) if wanted is None or initial_job_idx + k in wanted]
-    kinds = {k: _kind(launcher, job_overrides[k]) for k in to_do[:MOST_KINDS]}
+    kinds = {k: _kind(launcher, job_overrides[k]) for k in runs_to_read(to_do)}
     return Lanes(starts, device, find_lanes(math.ceil(len(to_do) / gpus), kinds)).run()
 
 
