@@ -17,7 +17,7 @@ from sweeper.system.machine import gpu_name
 from sweeper.system.places import cache_folder
 from sweeper.train.launchers.lane_gains import Gains
 
-ENGINE = Path(__file__).resolve().parents[2] / "engine"
+CODE = [Path(__file__).resolve().parents[2] / room for room in ("engine", "optimizers")]
 
 
 def known_gains(kinds: Collection[str]) -> dict[int, float] | None:
@@ -64,8 +64,8 @@ def _torch() -> str:
 
 
 def _engine() -> str:
-    """A digest of the engine's source."""
+    """A digest of the source of the engine and of our optimizers; a user's own code isn't looked at."""
     digest = hashlib.sha256()
-    for path in sorted(ENGINE.rglob("*.py")):
+    for path in sorted(path for room in CODE for path in room.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

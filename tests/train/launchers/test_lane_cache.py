@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_written_costs_only_the_file(monkeypatch):
 
 
 def test_a_change_of_the_engine_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(lane_cache, "ENGINE", tmp_path)
+    monkeypatch.setattr(lane_cache, "CODE", [tmp_path])
     before = lane_cache._engine()
     (tmp_path / "step.py").write_text("faster = True\n")
     assert lane_cache._engine() != before
