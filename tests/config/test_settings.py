@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 from omegaconf import OmegaConf
 
 from sweeper.config.grid import CONF, compose_grid
@@ -16,7 +16,7 @@ SOURCE = re.compile(r"arXiv \d{4}\.\d{5}|github\.com/[\w-]+/[\w-]+|kuangliu/pyto
 
 
 def optimizer(*words: str) -> dict:
-    (cell,) = compose_grid(list(words)).cells
+    (cell,) = compose_grid(merged(*words)).cells
     return cell.config["optimizer"]
 
 
@@ -81,7 +81,7 @@ def test_a_users_folder_brings_values_and_presets_of_them(tmp_path):
 @pytest.mark.slow
 def test_the_command_line_names_and_records_a_run_by_them(tmp_path):
     words = (*TINY, "optimizer=radam", "model=mlp", "epochs=1")
-    (cell,) = compose_grid(list(words)).cells
+    (cell,) = compose_grid(merged(*words)).cells
     done = run_module("train", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = OmegaConf.load(tmp_path / cell.directory / "run.json")

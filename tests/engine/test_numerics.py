@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from conftest import TINY, run_module
+from conftest import TINY, merged, run_module
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
@@ -255,7 +255,7 @@ sys.exit(main())
 def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, number):
     """The device alone, as a record tells it before the model is built, says channels_last."""
     words = (*TINY, "dataset.train_limit=100", "model=resnet20", "model.width=4", "checkpoint_every=1")
-    command = [sys.executable, "-c", STOP_IN_EPOCH_2.format(signal=number), *words]
+    command = [sys.executable, "-c", STOP_IN_EPOCH_2.format(signal=number), *merged(*words)]
     subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
     done = run_module("train", *words, cwd=tmp_path)
     assert done.returncode == 0 and "going on from the checkpoint: epoch 2" in done.stderr, done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, merged
 from made_folder import LOADER, make_folder
 from made_runs import make_run
 from PIL import Image
@@ -69,7 +69,9 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     todo = [(module, arguments) for module, arguments in todo if module != "doctor"]  # half a minute
     if page.stem == "tables":  # it reads what others have made
         todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
-    lines = [(module, [*arguments, *(SHORT if module in ("train", "decide") else ())]) for module, arguments in todo]
+    lines = [
+        (module, merged(*arguments, *(SHORT if module in ("train", "decide") else ()))) for module, arguments in todo
+    ]
     lines = [(module, [*words, "--sample", "1"] if "--sample" in words else words) for module, words in lines]
     expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
     # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.

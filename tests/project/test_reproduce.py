@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, merged
 from made_runs import make_run
 
 from benchmarks import reproduce
@@ -167,6 +167,13 @@ def test_a_row_is_trained_and_judged(tmp_path):
 
 
 def test_a_bad_override_ends_it(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.reproduce", "cifar10-sgd", *TINY, "epochs=no", f"outputs={tmp_path}"]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.reproduce",
+        "cifar10-sgd",
+        *merged(*TINY, "epochs=no"),
+        f"outputs={tmp_path}",
+    ]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "epochs=no" in done.stderr

@@ -157,7 +157,7 @@ def test_what_reads_runs_says_that_it_may_not(tmp_path, command):
 @pytest.mark.slow
 def test_a_finished_sweep_in_a_folder_that_may_not_be_written(tmp_path):
     """It answers; its tables can be had elsewhere."""
-    (cell,) = compose_grid(["-m", *RUN]).cells
+    (cell,) = compose_grid(["-m", *merged(*RUN)]).cells
     write_finished_run(tmp_path / cell.config["outputs"], cell.config, make_rows([0.5]), {})
     folders = [path for path in (tmp_path, *tmp_path.rglob("*")) if path.is_dir()]
     for folder in folders:

@@ -69,7 +69,7 @@ def carry_out():
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def call_in(folder, *words, tables=False):
-            process.stdin.write(f"{json.dumps([str(folder), words, tables])}\n")
+            process.stdin.write(f"{json.dumps([str(folder), merged(*words), tables])}\n")
             process.stdin.flush()
             code = process.stdout.readline()
             told, errors = ((folder / name).read_text() for name in ("told", "errors"))
