@@ -1,4 +1,5 @@
-"""`python docs/study/publish.py [OUTPUTS …]`: finished runs into `docs/study/`, and all that is made of them.
+"""`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by
+default `docs/study/`, and all that is made of them.
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
 out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
@@ -8,18 +9,20 @@ between `<!-- name -->` and `<!-- /name -->` in the study's page and the README:
 OUTPUTS it does the second part alone.
 """
 
+import argparse
 import re
 import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from math import prod
 from pathlib import Path
 from statistics import median
 
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.repeats import distance_by_chance
-from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, validation_accuracy
+from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, tried_settings, validation_accuracy
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose, the_search
@@ -40,6 +43,10 @@ FIGURES = {
     "seeds": "Final and best test accuracy of each seed",
     "noise": "Accuracy by the share of wrong labels",
 }
+TUNING_FIGURES = {
+    "tuning": "Validation accuracy by learning rate and weight decay; a ring marks the choice",
+    "expected_best": "Expected best validation accuracy by the number of trials",
+}
 
 
 def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
@@ -52,14 +59,16 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
         for run in read_results([folder]).runs:
             take_over(run, study)
     runs, tuning = study / "runs", study / "tuning"
-    print(aggregate([str(runs)], str(study), ["csv"]))
-    report([str(runs)], str(study), str(study / "figures"))
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
         aggregate([str(tuning / "runs")], str(tuning), ["csv"])
+        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"))
+    if runs.is_dir():
+        print(aggregate([str(runs)], str(study), ["csv"]))
+        report([str(runs)], str(study), str(study / "figures"))
     page, summary = blocks(study)
     fill(study / "README.md", page)
-    if "<!-- study -->" in readme.read_text(encoding="utf-8"):
+    if summary and "<!-- study -->" in readme.read_text(encoding="utf-8"):
         fill(readme, summary)
 
 
@@ -87,15 +96,15 @@ def _started(run: Path) -> str:
 
 def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     """What belongs between the marks of the study's page, and of the README: Markdown by name."""
-    results = read_results([study / "runs"])
+    results, searched, alone = map(_there, (study / part for part in ("runs", "tuning/runs", "alone/runs")))
+    if results is None:
+        page = {"search": _search(searched, study), "cost": _cost({"search": searched})} if searched else {}
+        return page, {}
     tasks = group_tasks(results.runs)
-    searched, alone = (
-        read_results([study / part / "runs"]) if (study / part).is_dir() else None for part in ("tuning", "alone")
-    )
     page = {
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
-        "search": _search(searched) if searched else "",
+        "search": _search(searched, study) if searched else "",
         "cost": _cost({"search": searched, "study": results}),
         "speed": _speed(alone) if alone else "",
         "again": _again(study, tasks),
@@ -109,6 +118,10 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
             parts += [f"**{task_title(task)}**", _verdict(task)]
     parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
     return page, {"study": "\n\n".join(parts)}
+
+
+def _there(folder: Path) -> Results | None:
+    return read_results([folder]) if folder.is_dir() else None
 
 
 def fill(file: Path, places: dict[str, str]) -> None:
@@ -156,31 +169,51 @@ def _shown(of: PageTable) -> str:
     return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])
 
 
-def _search(searched: Results) -> str:
-    """What was chosen, and the commands that search again, with every value written out: the defaults have changed."""
+def _search(searched: Results, study: Path) -> str:
+    """What was chosen, and how to search again."""
     task = the_search(group_tasks(searched.runs), ["tuning/runs"])
     options = searched_options(task)
-    rows, commands = [], []
+    rows = []
     for chosen in chosen_settings(task):
         values = [f"{chosen.config['optimizer'].get(name, '–')}" for name in options]
         edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
-        tried = [setting for setting in task.settings if setting.optimizer == chosen.optimizer]
+        tried = tried_settings(task, chosen.optimizer)
         rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
-        fraction = task.config["dataset"]["validation_fraction"]
-        words = [f"optimizer={chosen.optimizer}", f"dataset.validation_fraction={fraction}", "save_model=false"]
-        words += [f"decay_norms_and_biases={str(chosen.config.get('decay_norms_and_biases', False)).lower()}"]
-        for name in options:
-            grid = sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
-            words += [f"optimizer.{name}={','.join(map(str, grid))}"] if grid else []
+    header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
+    beyond = "Beyond a value at the grid's edge may lie a better one. " * any(row[-1] != "–" for row in rows)
+    parts = [table(header, rows), f"{beyond}Every trial is in [tuning/search.csv](tuning/search.csv)."]
+    if commands := _commands(task, options):
+        parts[-1] += (
+            " These commands make them again, with every value written out, since the defaults were others then:"
+        )
+        parts += ["\n".join(f"    {command}" for command in commands)]
+    else:
+        parts[-1] += " Each one's command stands on [its page](tuning/report.html)."
+    there = [name for name in TUNING_FIGURES if (study / "tuning" / "figures" / f"{name}.png").is_file()]
+    return "\n\n".join([*parts, *(f"![{TUNING_FIGURES[name]}](tuning/figures/{name}.png)" for name in there)])
+
+
+def _commands(task: Task, options: Sequence[str]) -> list[str]:
+    """The commands that search again, one an optimizer; none unless its trials are all combinations of its values."""
+    commands = []
+    for optimizer in sorted({setting.optimizer for setting in task.settings}):
+        tried = tried_settings(task, optimizer)
+        grids = {
+            name: sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
+            for name in options
+        }
+        if len(tried) != prod(len(grid) for grid in grids.values() if grid):
+            return []
+        norms = str(tried[0].config.get("decay_norms_and_biases", False)).lower()
+        words = [
+            f"optimizer={optimizer}",
+            f"dataset.validation_fraction={task.config['dataset']['validation_fraction']}",
+        ]
+        words += ["save_model=false", f"decay_norms_and_biases={norms}"]
+        words += [f"optimizer.{name}={','.join(map(str, grid))}" for name, grid in grids.items() if grid]
         words += [f"dataset={task.config['dataset']['name']}", f"epochs={task.config['epochs']}"]
         commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", *words]))
-    header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
-    words = (
-        "Beyond a value at the grid's edge may lie a better one. Every trial is in "
-        "[tuning/search.csv](tuning/search.csv). These commands make them again, with every value written out, since "
-        "the defaults were others then:"
-    )
-    return "\n\n".join([table(header, rows), words, "\n".join(f"    {command}" for command in commands)])
+    return commands
 
 
 def _cost(parts: dict[str, Results | None]) -> str:
@@ -245,8 +278,18 @@ def _short(commit: str) -> str:
     return commit[:7] + "-dirty" * commit.endswith("-dirty")
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
+    parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: this program's")
+    parser.add_argument(
+        "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
+    )
+    arguments = parser.parse_args()
+    publish(arguments.outputs, arguments.study, README)
+
+
 if __name__ == "__main__":
     try:
-        publish(sys.argv[1:], STUDY, README)
+        main()
     except BadInput as error:
         sys.exit(f"error: {error}")
