@@ -1,12 +1,12 @@
-"""`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by
-default `docs/study/`, and all that is made of them.
+"""`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by default
+`docs/study/`, and all that is made of them.
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, of those with `tag=alone`, short ones that had their device alone, into `alone/runs/`, of the
-others into `runs/`, and where `runs/` has the same run, trained at another time, below `again/`: what was published
-there is not replaced. Then writes the tables, the page, the figures and the choice of the search, and fills what stands
-between `<!-- name -->` and `<!-- /name -->` in the study's page and the README: no number there is typed. Without
-OUTPUTS it does the second part alone.
+out into `tuning/runs/`, with the list of those that confirm a search; of those with `tag=alone`, short ones that had
+their device alone, into `alone/runs/`; of the others into `runs/`, and where `runs/` has the same run, trained at
+another time, below `again/`: what was published there is not replaced. Then writes the tables, the pages, the figures
+and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->` in the study's page and
+the README: no number there is typed. Without OUTPUTS it does the second part alone.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
+
+from control import controls
 
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
@@ -26,10 +28,11 @@ from sweeper.aggregate.search import at_edge, chosen_settings, searched_options,
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose, the_search
+from sweeper.config.tuned import recipe_hash
 from sweeper.report.command import report
 from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
-from sweeper.runs.layout import METRICS_FILE, RUN_FILE
+from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
@@ -49,8 +52,9 @@ TUNING_FIGURES = {
 }
 
 
-def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
-    """See above. `study` has a README.md with the places to fill; `readme` may have one.
+def publish(outputs: Sequence[str], study: Path, readme: Path, published: Sequence[str] = ()) -> None:
+    """See above. `study` has a README.md with the places to fill; `readme` may have one. The runs
+    with published values in the folders `published` go into `published/runs/`: the chosen ones are held against them.
 
     Raises:
         BadInput: a run tells its host, a file has no such place, or there are no runs.
@@ -58,6 +62,11 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
     for folder in outputs:  # each by itself: read together, a run and its repeat would be taken for copies of one
         for run in read_results([folder]).runs:
             take_over(run, study)
+        if (confirmations := Path(folder) / CONFIRMATIONS_FILE).is_file():
+            shutil.copyfile(confirmations, study / "tuning" / "runs" / CONFIRMATIONS_FILE)
+    for folder in published:
+        for run in read_results([folder]).runs:
+            take_over(run, study, "published/runs")
     runs, tuning = study / "runs", study / "tuning"
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
@@ -72,15 +81,16 @@ def publish(outputs: Sequence[str], study: Path, readme: Path) -> None:
         fill(readme, summary)
 
 
-def take_over(run: Run, study: Path) -> None:
-    """Copy a finished run's record and curve; of one that isn't finished say that it is left out."""
+def take_over(run: Run, study: Path, part: str | None = None) -> None:
+    """Into this part, or that of the run's kind: copy a finished run's record and curve; say which aren't finished."""
     if not run.status.finished:
         print(f"left out: {run.path} ({run.values['status']})", file=sys.stderr)
         return
     if read_run(Path(run.path))["environment"].get("host"):
         raise BadInput(f"{run.path}: its record tells the host's name; train with record_host=false")
-    part = "tuning/runs" if run.values.get("dataset.validation_fraction") else "runs"
-    part = "alone/runs" if run.values.get("tag") == "alone" else part
+    if part is None:
+        part = "tuning/runs" if run.values.get("dataset.validation_fraction") else "runs"
+        part = "alone/runs" if run.values.get("tag") == "alone" else part
     path = Path(run.path)
     to = study / part / path.parent.name / path.name
     if part == "runs" and (to / RUN_FILE).is_file() and _started(to) != _started(path):
@@ -96,7 +106,8 @@ def _started(run: Path) -> str:
 
 def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     """What belongs between the marks of the study's page, and of the README: Markdown by name."""
-    results, searched, alone = map(_there, (study / part for part in ("runs", "tuning/runs", "alone/runs")))
+    parts = ("runs", "tuning/runs", "alone/runs", "published/runs")
+    results, searched, alone, published = (_there(study / part) for part in parts)
     if results is None:
         page = {"search": _search(searched, study), "cost": _cost({"search": searched})} if searched else {}
         return page, {}
@@ -105,7 +116,8 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
         "search": _search(searched, study) if searched else "",
-        "cost": _cost({"search": searched, "study": results}),
+        "control": _control(tasks, group_tasks(published.runs)) if published else "",
+        "cost": _cost({"search": searched, "study": results, "published values": published}),
         "speed": _speed(alone) if alone else "",
         "again": _again(study, tasks),
     }
@@ -128,7 +140,7 @@ def fill(file: Path, places: dict[str, str]) -> None:
     text = file.read_text(encoding="utf-8")
     for name, content in places.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not place.search(text):
+        if content and not place.search(text):
             raise BadInput(f"{file}: has no lines '<!-- {name} -->' and '<!-- /{name} -->' to write between")
         between = f"\n{content}\n\n" if content else ""
         text = place.sub(lambda found, between=between: f"{found[1]}{between}{found[2]}", text)
@@ -216,6 +228,28 @@ def _commands(task: Task, options: Sequence[str]) -> list[str]:
     return commands
 
 
+def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
+    """Each chosen setting beside the published one."""
+    rows, failed = [], []
+    for task in tasks:
+        for other in published:
+            if task.config["epochs"] == other.config["epochs"] and recipe_hash(task.config) == recipe_hash(
+                other.config
+            ):
+                for one in controls(task, other):
+                    failed += [one.optimizer] * one.failed
+                    words = [_mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
+                    if one.difference is None or one.low is None or one.high is None:
+                        words += ["the published values were chosen", "–"]
+                    else:
+                        words += [f"{100 * one.difference:+.2f}", f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"]
+                    rows.append([one.optimizer, *words])
+    header = ["optimizer", "chosen", "published values", "difference", "95 % interval of it alone"]
+    verdict = f"**Worse than the published values: {', '.join(failed)}. The protocol failed.**"
+    fine = "No chosen setting is worse than the published one by more than chance."
+    return "\n\n".join([table(header, rows), verdict if failed else fine]) if rows else ""
+
+
 def _cost(parts: dict[str, Results | None]) -> str:
     rows = []
     for name, results in parts.items():
@@ -269,6 +303,11 @@ def _again(study: Path, tasks: list[Task]) -> str:
     return "\n\n".join([table(header, rows), count]) if rows else ""
 
 
+def _mean_words(shares: Sequence[float]) -> str:
+    around = f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else ""
+    return f"{100 * mean(shares):.2f}{around} % (n = {len(shares)})" if shares else "– (n = 0)"
+
+
 def _percent(share: float | None) -> float | None:
     return None if share is None else 100 * share
 
@@ -282,10 +321,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
     parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: this program's")
     parser.add_argument(
+        "--published", action="append", default=[], metavar="OUTPUTS", help="runs with published values, the control"
+    )
+    parser.add_argument(
         "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
     )
     arguments = parser.parse_args()
-    publish(arguments.outputs, arguments.study, README)
+    publish(arguments.outputs, arguments.study, README, arguments.published)
 
 
 if __name__ == "__main__":
