@@ -24,8 +24,14 @@ STUDY = REPOSITORY / "docs" / "study"
 def load_publish():
     if str(STUDY) not in sys.path:
         sys.path.insert(0, str(STUDY))
-    spec = importlib.util.spec_from_file_location("publish", STUDY / "publish.py")
+    return load_module(STUDY / "publish.py")
+
+
+def load_module(file):
+    """A program's module, which lies in no package."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(file.stem, module)  # dataclasses look there for the types of their fields
     spec.loader.exec_module(module)
     return module
 
