@@ -2,15 +2,16 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import env_override, setup_globals
 
+from sweeper.train.launchers.run_list import RunList, Shared
 from sweeper.train.signals import begin_worker
 
 # For tests: the number of processes to start, as if there were so many GPUs. They train on any device.
@@ -18,7 +19,7 @@ SIMULATED = "SWEEPER_SIMULATED_GPUS"
 
 T = TypeVar("T")
 
-_taken: Any = None  # in a GPU's process: the number of runs that all processes have taken from the list
+_shared: Shared | None = None  # in a GPU's process
 
 
 def visible_gpus(kind: str) -> list[str]:
@@ -33,21 +34,23 @@ def visible_gpus(kind: str) -> list[str]:
     return (named or [str(k) for k in range(torch.cuda.device_count())])[: torch.cuda.device_count()]
 
 
-def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], runs: int) -> dict[int, T]:
-    """Call `work` in one process for each GPU, with an iterator over the runs that no other process has taken.
+def on_each_gpu(gpus: list[str], work: Callable[[RunList], dict[int, T]], runs: int) -> dict[int, T]:
+    """Call `work` in one process for each GPU, with the list from which it takes runs that no other process has taken.
 
     Raises:
         Exception: the first error of a process, e.g. a lost device, after all processes have ended.
     """
     spawn = multiprocessing.get_context("spawn")
-    taken = spawn.Value("l", 0)
-    payload = cloudpickle.dumps((work, runs, Singleton.get_state()))  # as Hydra's joblib launcher sends a task
+    shared = Shared.of(spawn, len(gpus))
+    payloads = [
+        cloudpickle.dumps((work, runs, gpu, Singleton.get_state())) for gpu in range(len(gpus))
+    ]  # as Hydra's joblib launcher sends a task
     outcomes: dict[int, T] = {}
     errors: list[Exception] = []
     with ExitStack() as stack:
         futures = []
-        for gpu in gpus:
-            pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(taken, os.getpid()))
+        for gpu, payload in zip(gpus, payloads, strict=True):
+            pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_prepare, initargs=(shared, os.getpid()))
             stack.enter_context(pool)
             with env_override({"CUDA_VISIBLE_DEVICES": gpu}):  # set before the new process imports torch
                 futures.append(pool.submit(_work, payload))
@@ -61,26 +64,17 @@ def on_each_gpu(gpus: list[str], work: Callable[[Iterator[int]], dict[int, T]], 
     return outcomes
 
 
-def _prepare(taken: Any, command: int) -> None:
-    """Initialize a new process with the shared counter."""
-    global _taken  # noqa: PLW0603  # a process gets a shared counter only at its start
-    _taken = taken
+def _prepare(shared: Shared, command: int) -> None:
+    """Initialize a new process with the shared memory."""
+    global _shared  # noqa: PLW0603  # a process gets shared memory only at its start
+    _shared = shared
     begin_worker(command)
 
 
 def _work(payload: bytes) -> bytes:
-    work, runs, state = cloudpickle.loads(payload)
+    work, runs, gpu, state = cloudpickle.loads(payload)
     setup_globals()
     Singleton.set_state(state)
-    done: bytes = cloudpickle.dumps(work(_take(runs)))
+    assert _shared is not None
+    done: bytes = cloudpickle.dumps(work(RunList(runs, _shared, gpu)))
     return done
-
-
-def _take(runs: int) -> Iterator[int]:
-    while True:
-        with _taken.get_lock():
-            number = _taken.value
-            _taken.value += 1
-        if number >= runs:
-            return
-        yield number

@@ -58,13 +58,14 @@ class Lanes(Generic[T]):
 
     Args:
         starts: pairs of a run's number and a function that returns its turns; the next is taken when a lane is free.
+            None instead of a pair: no run for now, while another lane has one.
         lanes: the number of runs at a time, or a function that finds it while it trains the first runs. It is 1 if the
             device trains only one run at a time.
     """
 
     def __init__(
         self,
-        starts: Iterator[tuple[int, Callable[[], Steps[T]]]],
+        starts: Iterator[tuple[int, Callable[[], Steps[T]]] | None],
         device: Device,
         lanes: "int | Callable[[Lanes[Any]], int]",
         clock: Callable[[], float] = time.perf_counter,

@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import multiprocessing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers
 from sweeper.train.launchers.lane_trial import Trial, describe
 from sweeper.train.launchers.lanes import Device, Lanes, Steps
+from sweeper.train.launchers.run_list import RunList, Shared
 
 
 class Packed(Launcher):
@@ -66,15 +68,17 @@ def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], ini
     hydra = launcher.config.hydra
     configure_log(hydra.hydra_logging, hydra.verbose)
     make_folder(Path(str(hydra.sweep.dir)))
-    numbers = range(len(job_overrides))
     kind = _device_kind(launcher, job_overrides[0])
     if kind != "cuda" and launcher.lanes not in ("auto", 1):
         tell(f"hydra.launcher.lanes={launcher.lanes}: on {kind.upper()} it is 1")
     gpus = visible_gpus(kind)[: len(job_overrides)]
     work = partial(advance_in_lanes, launcher, job_overrides, initial_job_idx, kind, max(1, len(gpus)))
-    outcomes = on_each_gpu(gpus, work, len(job_overrides)) if len(gpus) > 1 else work(iter(numbers))
+    if len(gpus) > 1:
+        outcomes = on_each_gpu(gpus, work, len(job_overrides))
+    else:
+        outcomes = work(RunList(len(job_overrides), Shared.of(multiprocessing, 1)))
     configure_log(hydra.hydra_logging, hydra.verbose)
-    returns = [outcomes[k] for k in numbers]
+    returns = [outcomes[k] for k in range(len(job_overrides))]
     for outcome in returns:
         if isinstance(outcome, Exception):  # Hydra couldn't start that run
             raise outcome
@@ -87,16 +91,19 @@ def advance_in_lanes(
     initial_job_idx: int,
     kind: str,
     gpus: int,
-    numbers: Iterator[int],
+    runs: RunList,
 ) -> dict[int, JobReturn | Exception]:
-    """Carry out the runs of `numbers` on this process's device of `kind`, several at a time if the device allows it.
+    """Carry out runs of the list on this process's device of `kind`, several at a time if the device allows it.
 
     Args:
-        gpus: how many processes take runs from `numbers`.
+        gpus: how many processes take runs from the list.
     """
     from sweeper.train.launchers.cuda_lane import Cuda, Host
 
-    starts = ((k, partial(_run_in_steps, launcher, job_overrides[k], initial_job_idx + k)) for k in numbers)
+    def begin(k: int) -> Steps[JobReturn]:
+        return runs.until_its_end(k, _run_in_steps(launcher, job_overrides[k], initial_job_idx + k))
+
+    starts = (None if k is None else (k, partial(begin, k)) for k in runs)
     device: Device = Cuda() if kind == "cuda" else Host()
     if launcher.lanes != "auto" or not device.several:
         return Lanes(starts, device, 1 if launcher.lanes == "auto" else int(launcher.lanes)).run()
