@@ -178,6 +178,11 @@ def chosen_words(one: Tuning) -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in one.chosen.values.items())
 
 
+def place_words(one: Tuning) -> str:
+    """Where the chosen one lies on the map."""
+    return ", ".join(f"{name} {_short(one.chosen.place[name])}" for name in map_axes(one))
+
+
 def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any]) -> Trial:
     if setting.diverged():
         return Trial(values, place, 0.0, "diverged")

@@ -47,7 +47,7 @@ def legend(axes: "Axes") -> None:
 
 
 def title(text: str, width: int = 50) -> str:
-    return "\n".join(textwrap.wrap(label(text, 96), width))
+    return "\n".join(textwrap.wrap(label(text, 120), width))
 
 
 def label(text: str, longest: int = 48) -> str:

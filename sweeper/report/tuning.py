@@ -7,7 +7,16 @@ from typing import Any
 from sweeper.aggregate.search import searches
 from sweeper.aggregate.search_axes import is_number
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.tuning import Tuning, budget_words, chosen_words, edge_words, map_axes, space_words, tunings
+from sweeper.aggregate.tuning import (
+    Tuning,
+    budget_words,
+    chosen_words,
+    edge_words,
+    map_axes,
+    place_words,
+    space_words,
+    tunings,
+)
 from sweeper.report.charts import Chart, looks_of
 from sweeper.report.looks import Look
 from sweeper.report.tables import Cell, Line, PageTable
@@ -83,7 +92,7 @@ def _map(one: Tuning, where: str) -> Chart | None:
     top = max(value for drawn in series for value in drawn.get("heat", [0]))
     low = min(value for drawn in series for value in drawn.get("heat", [100]))
     return {
-        "title": f"{where}{one.optimizer}: chosen {chosen_words(one)}; {edge_words(one)}",
+        "title": f"{where}{one.optimizer}: chosen {place_words(one)}; {edge_words(one)}",
         **{axis: _axis(name, values) for axis, name, values in zip("xy", names, axes, strict=True)},
         "series": series,
         "legend": False,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweeper.report.charts import Chart
-from sweeper.report.drawing import label, legend, line_style, log_scale, panels, title
+from sweeper.report.drawing import label, line_style, log_scale, panels, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def expected_best_figure(charts: Sequence[Chart]) -> "Figure | None":
         for one in chart["series"]:
             axes.plot(one["x"], one["y"], label=label(one["name"]), **line_style(one["look"]))
         axes.set(title=title(chart["title"]), xlabel="trials", ylabel="expected best validation\naccuracy (%)")
-        legend(axes)
+        axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))  # the curves fill the panel
     return figure
 
 
