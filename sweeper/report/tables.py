@@ -15,6 +15,7 @@ from sweeper.aggregate.bootstrap import (
 )
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.labels import differing, text
+from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import points
@@ -54,18 +55,24 @@ class PageTable:
 
 
 def ranking_table(task: Task) -> PageTable:
-    """The compared settings by rank, then the others. The result stands second, where a phone shows it."""
-    table = PageTable([task.noun, "final", "95 % interval, %", "rank", "group", "lr", "weight decay", BEST, "seeds, %"])
+    """The compared settings by rank, then the others. The result stands second, where a phone shows it.
+
+    Where validation images chose the compared ones, they have a column, and put the others in order, too.
+    """
+    chosen = ["validation"] if task.chosen_by == "validation" else []
+    header = ["final", "95 % interval, %", "rank", "group", "lr", "weight decay", BEST, "seeds, %"]
+    table = PageTable([task.noun, *chosen, *header])
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]
-    others.sort(key=lambda setting: -(setting.row["final_test_accuracy_mean"] or 0))
+    others.sort(key=lambda s: -(s.row[f"{VALIDATION if chosen else 'final_test_accuracy'}_mean"] or 0))
     for place, setting in enumerate([*task.compared, *others]):
         row, final = setting.row, setting.final()
         low, high = (row[f"final_test_accuracy_ci95_{end}"] for end in ("low", "high"))
         rank, letters = _place(task, setting)
         cells = [
             Cell(setting.label),
+            *(Cell(accuracy(row, VALIDATION), _sort(row[f"{VALIDATION}_mean"]), "number") for _ in chosen),
             Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
             Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
             rank,

@@ -2,7 +2,7 @@
 
 import math
 
-from made_runs import make_run, make_study
+from made_runs import change_record, make_run, make_study
 
 from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement
 from sweeper.aggregate.tasks import group_tasks
@@ -31,6 +31,15 @@ def test_the_ranking_shows_each_seed_and_what_was_not_chosen(tmp_path):
     first, second = texts(table)
     assert [first[0], *first[3:5]] == ["sgd, lr 0.1", "–", "–"] and first[8:] == ["90.00, 80.00", "1"]
     assert second[3] == "–" and [line.minor for line in table.rows] == [False, True]
+
+
+def test_a_search_is_ordered_by_validation_images(tmp_path):
+    for lr, test, validation in ((0.1, 0.80, 0.85), (0.3, 0.90, 0.75), (0.03, 0.85, 0.80)):
+        change_record(make_run(tmp_path, optimizer__lr=lr, accuracy=test), result__final_val_accuracy=validation)
+    ((task,), _) = read(tmp_path)
+    table = ranking_table(task)
+    assert table.header[1:3] == ["validation", "final"]
+    assert [row[1].split(" ")[0] for row in texts(table)] == ["85.00", "80.00", "75.00"]
 
 
 def test_ranks_and_letters_follow_from_the_intervals(tmp_path):
