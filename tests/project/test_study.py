@@ -19,6 +19,7 @@ from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
 
 STUDY = REPOSITORY / "docs" / "study"
+STUDIES = [STUDY, STUDY / "cifar10"]
 
 
 def load_publish():
@@ -41,42 +42,52 @@ def marked(file):
     return dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", file.read_text(), re.DOTALL))
 
 
-def test_the_published_tables_are_those_of_the_published_runs(tmp_path):
-    """Without runs nothing is claimed; with runs every table is there and made of them, byte for byte. But the ends of
-    intervals: SciPy 1.15 has a t quantile of other last digits than 1.18."""
-    pages = marked(STUDY / "README.md")
-    assert pages.keys() == {"results", "search", "limits", "cost", "speed", "again"}
-    if not list(STUDY.glob("runs/*/*/run.json")):
-        assert not any(pages.values()) and {path.name for path in STUDY.iterdir()} <= {
-            "README.md",
-            "publish.py",
-            "__pycache__",
-        }
-        return
-    aggregate([str(STUDY / "runs")], str(tmp_path), ["csv"])
-    assert (STUDY / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
-    published, made = (list(csv.reader((f / "summary.csv").read_text().splitlines())) for f in (STUDY, tmp_path))
-    for row, now in zip(published, made, strict=True):
-        for name, cell, value in zip(published[0], row, now, strict=True):
-            assert cell == value or ("ci95" in name and float(cell) == pytest.approx(float(value), rel=1e-9)), name
-    if (STUDY / "tuning").exists():
-        choose([str(STUDY / "tuning" / "runs")], str(tmp_path))
-        for name in ("search.csv", "chosen.yaml"):
-            assert (STUDY / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
-        for optimizer, values in yaml.safe_load((tmp_path / "chosen.yaml").read_text()).items():
-            preset = STUDY / "conf" / "settings" / "study_2026_11" / f"{optimizer}.yaml"
-            assert yaml.safe_load(preset.read_text()) == values
-    page, _ = load_publish().blocks(STUDY)
-    assert {name: text.strip() for name, text in pages.items()} == {n: t.strip() for n, t in page.items() if n in pages}
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
+def test_the_published_tables_are_those_of_the_published_runs(tmp_path, study):
+    """Every table is there and made of the runs, byte for byte. But the ends of intervals: the t quantile of SciPy 1.15
+    has other last digits than that of 1.18."""
+    parts = [part for part in (study, study / "tuning") if (part / "runs").is_dir()]
+    assert parts
+    for k, part in enumerate(parts):
+        made = tmp_path / str(k)
+        aggregate([str(part / "runs")], str(made), ["csv"])
+        assert (part / "results.csv").read_bytes() == (made / "results.csv").read_bytes()
+        tables = (list(csv.reader((folder / "summary.csv").read_text().splitlines())) for folder in (part, made))
+        header, *rows = zip(*tables, strict=True)
+        for row, now in rows:
+            for name, cell, value in zip(header[0], row, now, strict=True):
+                assert cell == value or ("ci95" in name and float(cell) == pytest.approx(float(value), rel=1e-9)), name
+    choose([str(study / "tuning" / "runs")], str(tmp_path))
+    for name in ("search.csv", "tuning.csv", "chosen.yaml"):
+        assert (study / "tuning" / name).read_bytes() == (tmp_path / name).read_bytes()
+    for preset in (study / "conf" / "settings").glob("*/*.yaml"):
+        assert yaml.safe_load(preset.read_text()) == yaml.safe_load((tmp_path / "chosen.yaml").read_text())[preset.stem]
+    pages, (page, _) = marked(study / "README.md"), load_publish().blocks(study)
+    assert pages["search"].strip() and pages["cost"].strip()
+    assert {name: text.strip() for name, text in pages.items()} == {name: page[name].strip() for name in pages}
     assert not any(text for name, text in page.items() if name not in pages)
 
 
 def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
     files = [path for path in STUDY.rglob("*") if path.is_file() and "runs" in path.parts]
-    assert {path.name for path in files} <= {"run.json", "metrics.csv"}
+    assert {path.name for path in files} <= {"run.json", "metrics.csv", "confirmations.json"}
     for file in files:
         if file.name == "run.json":
             assert '"host": null' in file.read_text()
+
+
+def test_the_search_of_cifar10_is_its_protocols_and_of_one_commit():
+    study = STUDY / "cifar10"
+    (command,) = re.findall(
+        r"^    python -m sweeper\.train (.* experiment=tune .*)$", (study / "README.md").read_text(), re.M
+    )
+    cells = compose_grid(shlex.split(command)).cells
+    assert len(cells) == 45
+    records = {cell.directory.name: study / "tuning" / "runs" / cell.directory.parent.name for cell in cells}
+    commits = {
+        json.loads((at / name / "run.json").read_text())["environment"]["commit"] for name, at in records.items()
+    }
+    assert len(commits) == 1 and all(re.fullmatch("[0-9a-f]{7,}", commit) for commit in commits)
 
 
 @pytest.mark.slow
