@@ -89,7 +89,7 @@ def call_main(typed: list[str]) -> tuple[int, str]:
 def checks_only(monkeypatch, tmp_path):
     """`main` as far as everything without torch is checked, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train, "carry_out", lambda grid, asked: 0)
+    monkeypatch.setattr(train, "carry_out", lambda grid, asked, begin: 0)
     monkeypatch.setattr(train, "ask_hydra", lambda arguments: None)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
 
