@@ -19,7 +19,7 @@ from statistics import median
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.repeats import distance_by_chance
-from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, validation_accuracy
+from sweeper.aggregate.search import at_edge, chosen_settings, searched_accuracy, searched_options
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose, the_search
@@ -165,7 +165,7 @@ def _search(searched: Results) -> str:
         values = [f"{chosen.config['optimizer'].get(name, '–')}" for name in options]
         edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
         tried = [setting for setting in task.settings if setting.optimizer == chosen.optimizer]
-        rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
+        rows.append([chosen.optimizer, *values, f"{100 * searched_accuracy(chosen):.2f}", str(len(tried)), edge])
         fraction = task.config["dataset"]["validation_fraction"]
         words = [f"optimizer={chosen.optimizer}", f"dataset.validation_fraction={fraction}", "save_model=false"]
         words += [f"decay_norms_and_biases={str(chosen.config.get('decay_norms_and_biases', False)).lower()}"]

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.search import (
+    CONFIRMED,
+    CONFIRMING_SEEDS,
+    SEARCH_SEEDS,
+    accuracy_columns,
     at_edge,
     chosen_settings,
     confirmed_accuracies,
@@ -18,7 +22,6 @@ from sweeper.aggregate.search import (
     searched_values,
     searches,
     tried_settings,
-    validation_accuracy,
 )
 from sweeper.aggregate.search_axes import PRODUCT
 from sweeper.aggregate.tables import to_csv
@@ -67,6 +70,8 @@ def choose(
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     columns += [ARM] * (task.noun == "arm")
+    if any(run.confirms for run in task.runs()):  # then "final_val_accuracy" is of the search's own seeds alone
+        columns += [SEARCH_SEEDS, CONFIRMED, CONFIRMING_SEEDS]
     text = describe_choice(task, options)
     tuned = tunings(task)
     said = text + "".join(printable(f"# {describe_tuning(one)}") + "\n" for one in tuned)
@@ -204,7 +209,7 @@ def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
         {"optimizer": setting.row["optimizer"], **_values(setting, options), "chosen": setting.label in chosen}
         | {ARM: setting.arm}
         | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed", "n_pruned")}
-        | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
+        | accuracy_columns(setting)
         for setting in task.settings
     ]
 
