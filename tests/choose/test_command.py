@@ -20,6 +20,14 @@ def test_overrides_are_for_the_confirmation(capsys):
     assert capsys.readouterr().err == "error: device=cpu: overrides are for the runs of --confirm N\n"
 
 
+def test_a_folder_of_choices_is_for_a_confirmation_or_a_preset(tmp_path, capsys):
+    assert main(["search", "--config-dir", str(tmp_path)]) == 2
+    said = f"error: --config-dir {tmp_path}: is for --confirm N and --write DIR; leave it out\n"
+    assert capsys.readouterr().err == said
+    assert main(["search", "--write", "new", "--config-dir", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"error: --config-dir {tmp_path}/none: there is no such folder\n"
+
+
 @pytest.mark.parametrize("words", [["--name", "mine"], ["--replace"]])
 def test_what_is_of_a_preset_alone_is_refused_without_one(words, capsys):
     assert main(["search", *words]) == 2
