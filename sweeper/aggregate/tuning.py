@@ -175,7 +175,17 @@ def edge_words(one: Tuning) -> str:
     """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be."""
     if not one.edges:
         return "inside the space"
-    return f"{', '.join(f'{name} {end}' for name, end in one.edges.items())}, on the edge: extend"
+    return f"{_edges(one)}, on the edge: extend"
+
+
+def edge_advice(one: Tuning) -> str:
+    """What to do about a confirmed choice on the edge."""
+    beyond = "the command of experiment=tune given again extends this grid; then confirm again"
+    return f"{one.optimizer}: best by its confirmation on the edge, {_edges(one)}; {beyond}"
+
+
+def _edges(one: Tuning) -> str:
+    return ", ".join(f"{name} {end}" for name, end in one.edges.items())
 
 
 def chosen_words(one: Tuning) -> str:

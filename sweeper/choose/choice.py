@@ -27,7 +27,7 @@ from sweeper.aggregate.search_axes import PRODUCT
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
 from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
-from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
+from sweeper.aggregate.tuning import describe_tuning, edge_advice, tuning_rows, tunings
 from sweeper.config.preset import Places, check_values, files_to_remove, preset_files, to_yaml
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
@@ -39,6 +39,7 @@ from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
+from sweeper.system.terminal import tell
 from sweeper.system.text import printable, shortened
 
 COMPARED = 5  # seeds of the comparison
@@ -96,6 +97,9 @@ def choose(
             write_atomically(file, content)
         for file in old:
             remove_file(file)
+    for one in tuned:
+        if one.edges and one.confirmed:
+            tell(printable(edge_advice(one)))
     return said
 
 
