@@ -109,7 +109,7 @@ def _wins(a: Sequence[float], b: Sequence[float], of_a: np.ndarray, of_b: np.nda
     """
     order = np.argsort(b)
     up_to = np.concatenate([np.zeros((len(of_b), 1)), np.cumsum(of_b[:, order], axis=1)], axis=1)
-    ends = [np.searchsorted(np.asarray(b, dtype=float)[order], a, side) for side in ("left", "right")]  # type: ignore[call-overload]
+    ends = [np.searchsorted(np.asarray(b, dtype=float)[order], a, side) for side in ("left", "right")]
     below = (up_to[:, ends[0]] + up_to[:, ends[1]]) / 2
     wins: np.ndarray = (of_a * below).sum(axis=1)
     return wins

@@ -167,26 +167,6 @@ def test_another_choice_is_replaced_only_if_asked(search, conf, capsys, tmp_path
     assert main([str(search), "--write", str(conf), "--name", "tuned-3"]) == 0
 
 
-def test_the_choices_of_another_folder_are_known_and_its_names_are_seen(tmp_path, capsys):
-    """A search with `--config-dir own` of an optimizer that lies there, and a preset that is written elsewhere."""
-    (tmp_path / "own" / "experiment").mkdir(parents=True)
-    (tmp_path / "own" / "experiment" / "study.yaml").write_text("# @package _global_\nepochs: 3\n")
-    shutil.copytree(REPOSITORY / "conf" / "optimizer", tmp_path / "own" / "optimizer")
-    (tmp_path / "own" / "optimizer" / "sgd.yaml").rename(tmp_path / "own" / "optimizer" / "slow.yaml")
-    for k, lr in enumerate((0.1, 0.2)):
-        make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer="slow", optimizer__lr=lr)
-    write = [str(tmp_path / "outputs"), "--write", str(tmp_path / "new")]
-    own = ["--config-dir", str(tmp_path / "own")]
-    assert main([*write, *own, "--name", "study"]) == 2
-    assert f"--name study: there is a data set or a preset of this name in {tmp_path}/own;" in capsys.readouterr().err
-    assert main(write) == 2
-    assert "has no file of the optimizer 'slow'" in capsys.readouterr().err
-    assert main([*write, *own]) == 0
-    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
-    cells = compose_grid(command[3:]).cells
-    assert {(c.config["optimizer"]["name"], c.config["optimizer"]["lr"]) for c in cells} == {("slow", 0.1)}
-
-
 def test_a_folder_of_optimizers_is_no_place_for_a_preset(search, conf, capsys):
     before = contents(conf)
     assert main([str(search), "--write", str(conf / "optimizer")]) == 2
