@@ -91,7 +91,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     kernels = Path(os.environ.get("TRITON_CACHE_DIR") or os.path.expanduser("~/.triton/cache"))  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
-    from sweeper.config.targets import load_target
+    from sweeper.config.targets import check_targets
 
     importlib.import_module("torch")  # reads what is prepared
 
@@ -100,12 +100,11 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     devices = [choose_device(config["device"], task["threads"]) for config in configs]  # of one kind
     device = devices[0]
     started, gpus = time.time(), len(visible_gpus(device.kind))
+    for config in configs:
+        check_targets(config)
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
     seconds["load_seconds"] = time.time() - started
-    for config in configs:  # report what isn't installed before the first timing
-        for group in ("model", "optimizer", "schedule"):
-            load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
     packed = {}
     with Presence(device.kind):  # runs that train meanwhile, and other plans, know that they aren't alone
