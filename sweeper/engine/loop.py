@@ -72,11 +72,11 @@ def train(
     model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
     finished: list[EpochResults] = []  # of the epoch before, if its row isn't written yet
     facts["memory_format"] = describe(step.device)["memory_format"]  # the one that this model needs
-    pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
     first_epoch, done = (
         load_state(run, parts.stateful, rows, signature, facts) if config["resumable"] else begin_anew(run, facts)
     )
+    pace = Pace(device.kind, done)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
