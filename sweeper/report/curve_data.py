@@ -1,6 +1,7 @@
 """The data of the page's learning curves: each run's, or of many runs the means of their settings, so that the page
 stays small. Accuracies are in percent."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -45,7 +46,8 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
 
 
 def share_places(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same with the epochs and steps that settings of a task have in common written once, in its `places`."""
+    """The same with each column written once: epochs and steps that settings of a task have in common in its `places`,
+    and a metric that equals another of the run, such as that of the right labels where none is wrong, as its name."""
     found = []
     for task in tasks:
         places: dict[tuple[Any, ...], int] = {}
@@ -53,11 +55,20 @@ def share_places(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for setting in task["settings"]:
             place = tuple(setting["epochs"]), tuple(setting["steps"])
             own = {key: value for key, value in setting.items() if key not in ("epochs", "steps")}
+            own["runs"] = [_with_names(run) for run in own["runs"]]
+            if "mean" in own:
+                own["mean"] = _with_names(own["mean"])
             settings.append(own | {"place": places.setdefault(place, len(places))})
         found.append(
             task | {"settings": settings, "places": [{"epochs": list(e), "steps": list(s)} for e, s in places]}
         )
     return found
+
+
+def _with_names(curves: dict[str, Any]) -> dict[str, Any]:
+    names: dict[str, str] = {}
+    first = {name: names.setdefault(json.dumps(column), name) for name, column in curves["metrics"].items()}
+    return curves | {"metrics": {k: column if first[k] == k else first[k] for k, column in curves["metrics"].items()}}
 
 
 class _Form:

@@ -66,8 +66,13 @@ function statistics(columns) {
 // What the page holds of a setting of many runs, in the form of `statistics`.
 const given = (numbers, spreads) => numbers.map((mean, k) => (mean === null ? null : { mean, spread: spreads?.[k] ?? 0 }));
 
-// Epochs and steps that settings share are written once.
-for (const task of DATA.curves) for (const setting of task.settings) Object.assign(setting, task.places[setting.place]);
+// Epochs and steps that settings share are written once, and so are equal metrics of a run.
+for (const task of DATA.curves) for (const setting of task.settings) {
+  Object.assign(setting, task.places[setting.place]);
+  for (const { metrics } of [setting.mean, ...setting.runs].filter(Boolean)) {
+    for (const [name, column] of Object.entries(metrics)) if (typeof column === "string") metrics[name] = metrics[column];
+  }
+}
 
 // The series of a choice: { metric, against, each (seed), error (100 − accuracy), late (the last fifth), bySetting }.
 function curveSeries(settings, { metric, against, each, error, late, bySetting }) {
@@ -181,6 +186,13 @@ DATA.commands.of.forEach((changes, k) => {
   if (changes[0] !== -1) for (let n = 0; n < changes.length; n += 2) command[changes[n]] = changes[n + 1];
   codes[k].textContent = command.map((place) => DATA.commands.words[place]).join(" ");
 });
+
+for (const head of document.querySelectorAll("thead th")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...head.childNodes);
+  head.append(button);
+}
 
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
