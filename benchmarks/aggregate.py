@@ -5,7 +5,6 @@ in a process of its own. The growth ratio is the factor in seconds over the fact
 """
 
 import argparse
-import csv
 import random
 import resource
 import subprocess
@@ -15,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import add_csv, write_csv
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.metrics import METRICS
@@ -28,7 +28,7 @@ COLUMNS = ("runs", "seconds", "milliseconds_a_run", "peak_megabytes", "growth_ra
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.aggregate", description=__doc__)
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +50,7 @@ def main() -> None:
             rows.append(dict(zip(COLUMNS, figures, strict=True)))
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items() if value is not None), flush=True)
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
 
 
 def measure(outputs: Path) -> float:

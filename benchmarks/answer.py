@@ -7,7 +7,6 @@ may share the cores, CPU seconds of the whole command with the processes that it
 """
 
 import argparse
-import csv
 import resource
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.aggregate import QuickRunDirectory, write_run
+from benchmarks.figures import add_csv, write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.runs.metrics import METRICS, read_metrics
 from sweeper.runs.status import Status
@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answer", description=__doc__)
     parser.add_argument("--trained", type=int, default=300, metavar="N", help="runs to train (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3000, help="finished ones, a multiple of 15; default: %(default)s")
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     arguments = parser.parse_args()
     print("| what | runs | seconds | CPU seconds | MB |\n|---|---|---|---|---|")
     rows: list[dict[str, Any]] = []
@@ -41,10 +41,7 @@ def main() -> int:
                 rows.append(dict(zip(COLUMNS, (what, runs, *figures), strict=False)))
                 print(f"| {' | '.join(str(rows[-1].get(name, '')) for name in COLUMNS)} |", flush=True)
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
     return 0
 
 

@@ -6,7 +6,6 @@ share of decisions with any wrong claim of a difference, `different` the share o
 `docs/decide.md` has its table.
 """
 
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import write_csv
 from benchmarks.reproduce import fill
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
 from sweeper.decide.rule import Rule
@@ -83,10 +83,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 def main() -> int:
     found = rows()
-    with FILE.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    write_csv(FILE, COLUMNS, found)
     PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"decide": table(found)}), encoding="utf-8")
     print(table(found))
     return 0

@@ -8,7 +8,6 @@ overrides for sweeper, e.g. device.deterministic=true.
 """
 
 import argparse
-import csv
 import functools
 import statistics
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.figures import add_csv, write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine import bursts, pace
@@ -55,7 +55,7 @@ def main() -> None:
         prog="python -m benchmarks.host", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default=",".join(WORK), help="default: %(default)s")
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
     prepare_process(cores())
@@ -73,10 +73,7 @@ def main() -> None:
                     rows.append({"work": work, "bursts": "single" if single else "usual", **measure(config, lanes)})
                 print(line(rows[-1]), flush=True)
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ overrides for sweeper alone, e.g. device.compile=true.
 """
 
 import argparse
-import csv
 import itertools
 import json
 import subprocess
@@ -30,6 +29,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from benchmarks.figures import add_csv, write_csv
 from benchmarks.sweeps import Failed, last_line, started, time_sweep, total_images_per_second
 from sweeper.config.grid import compose_grid
 from sweeper.system.machine import probe_kind
@@ -78,10 +78,7 @@ def main() -> int:
     add_ratios(rows)
     print_tables(rows)
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
     return 0 if rows else 1
 
 
@@ -100,7 +97,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=1, help="all in turn so often; the fastest of each counts")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     parser.add_argument("overrides", nargs="*", help="for sweeper alone")
     arguments = parser.parse_args()
     if arguments.device == "auto":

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr
 
+from benchmarks.figures import write_csv
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.comparisons import quantile
 from sweeper.aggregate.scatter import plain_scatter
@@ -139,12 +140,12 @@ def error_rates() -> dict[int, dict[int, float]]:
 
 
 def main() -> None:
-    with FILE.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+    def told() -> Iterator[dict[str, Any]]:
         for row in rows():
-            writer.writerow(row)
             print(*(row.get(name, "–") for name in COLUMNS), file=sys.stderr)
+            yield row
+
+    write_csv(FILE, COLUMNS, told())
     print(table())
 
 

@@ -17,13 +17,13 @@ other work such as model=resnet20, or dataset=digits model=mlp with --epochs 300
 """
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
+from benchmarks.figures import add_csv, write_csv
 from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
 from sweeper.system.machine import probe_kind
 from sweeper.train.launchers.lane_gains import choose_lanes, sweep_time
@@ -70,10 +70,7 @@ def main() -> int:
     if rows and "device" in rows[0]:
         print(f"\n{rows[0]['device']}, torch {rows[0]['torch']}, {rows[0]['date']}")
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
     return 0 if rows else 1
 
 
@@ -90,7 +87,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
     parser.add_argument("--budget", type=float, default=350, metavar="SECONDS", help="for all; default: %(default)s")
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
     arguments.only = arguments.only.split(",")

@@ -7,7 +7,6 @@ best tilings over all stages and the one in use; `--csv` keeps every figure. `--
 """
 
 import argparse
-import csv
 import itertools
 import multiprocessing
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.batch_norm import L2_BYTES, STAGES, time_in_graph
+from benchmarks.figures import add_csv, write_csv
 from sweeper.engine.kernels.tiling import BLOCKS, Blocks, Tiling, tiling
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.system.machine import cores
@@ -40,7 +40,7 @@ def main() -> int:
     )
     parser.add_argument("--kernel", choices=list(BLOCKS), nargs="*", default=list(BLOCKS))
     parser.add_argument("--model", choices=list(ACTIVATIONS), default="resnet18")
-    parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+    add_csv(parser)
     arguments = parser.parse_args()
     if not triton_serves(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
         print("benchmarks.tilings: no NVIDIA GPU of 8.0 or later, Triton, C compiler or Python.h here", file=sys.stderr)
@@ -50,10 +50,7 @@ def main() -> int:
     compile_all(arguments.kernel, activations)
     rows = [row for kernel in arguments.kernel for row in measure(kernel, activations)]
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, COLUMNS, rows)
     return 0
 
 

@@ -9,7 +9,6 @@ differ between policies.
 
 import argparse
 import contextlib
-import csv
 import json
 import os
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.figures import write_csv
 from sweeper.system.machine import cores
 
 POLICIES = ("unset", "ACTIVE", "PASSIVE")
@@ -47,13 +47,14 @@ def main() -> int:
         return 0
     path = arguments.into / f"waiting{'-busy' * arguments.busy}.csv"
     rows: list[Row] = []
-    with busy_cores(cores() if arguments.busy else 0), path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+
+    def kept() -> Iterator[Row]:
         for row in compare(arguments.rounds, in_a_process):
             rows.append(row | {"busy": arguments.busy})
-            writer.writerow(rows[-1])
-            file.flush()
+            yield rows[-1]
+
+    with busy_cores(cores() if arguments.busy else 0):
+        write_csv(path, COLUMNS, kept())
     print("\n".join(summary(rows)))
     return 0 if all(row["losses_equal"] for row in rows) else 1
 

@@ -24,7 +24,14 @@ from control import controls
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.repeats import distance_by_chance
-from sweeper.aggregate.search import at_edge, chosen_settings, searched_options, tried_settings, validation_accuracy
+from sweeper.aggregate.search import (
+    at_edge,
+    chosen_settings,
+    confirmed_accuracies,
+    searched_accuracy,
+    searched_options,
+    tried_settings,
+)
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose, the_search
@@ -190,8 +197,12 @@ def _search(searched: Results, study: Path) -> str:
         values = [f"{chosen.config['optimizer'].get(name, '–')}" for name in options]
         edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
         tried = tried_settings(task, chosen.optimizer)
-        rows.append([chosen.optimizer, *values, f"{100 * validation_accuracy(chosen):.2f}", str(len(tried)), edge])
-    header = ["optimizer", *options, "validation accuracy, %", "trials", "at the grid's edge"]
+        again = confirmed_accuracies(task, chosen.optimizer)
+        found = [f"{100 * searched_accuracy(chosen):.2f}"]
+        found += [f"{100 * again[chosen.label]:.2f}" if chosen.label in again else "–"] * bool(task.confirmed_by)
+        rows.append([chosen.optimizer, *values, *found, str(len(tried)), edge])
+    header = ["optimizer", *options, "validation accuracy, %", *["confirmation's, %"] * bool(task.confirmed_by)]
+    header += ["trials", "at the grid's edge"]
     beyond = "Beyond a value at the grid's edge may lie a better one. " * any(row[-1] != "–" for row in rows)
     parts = [table(header, rows), f"{beyond}Every trial is in [tuning/search.csv](tuning/search.csv)."]
     if commands := _commands(task, options):

@@ -4,12 +4,13 @@ Higher scores are better. The score of a diverged run is -inf, the worst; a mean
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 RESAMPLES = 2000
+BLOCK = 1_000_000  # scores of resamples in memory at a time, 8 MB
 
 Scores = Sequence[Sequence[float]]  # for each task the scores of its seeds
 
@@ -58,7 +59,11 @@ def probability_of_improvement(a: Scores, b: Scores) -> float:
     Raises:
         ValueError: a and b have different numbers of tasks.
     """
-    return float(np.mean([_wins(ours, theirs).mean() for ours, theirs in zip(a, b, strict=True)]))
+    shares = []
+    for ours, theirs in zip(a, b, strict=True):
+        once = np.ones((1, len(ours))), np.ones((1, len(theirs)))
+        shares.append(_wins(ours, theirs, *once)[0] / (len(ours) * len(theirs)))
+    return float(np.mean(shares))
 
 
 def stratified_interval(
@@ -69,40 +74,59 @@ def stratified_interval(
     This is the stratified bootstrap of arXiv 2108.13264.
 
     Args:
-        statistic: of scores along the last axis, for all resamples at once.
+        statistic: of scores along the last axis, for several resamples at once.
         tasks: each has at least one score.
         seed: seeds the resampling.
     """
-    places = _resamples([len(task) for task in tasks], seed)
-    drawn = [np.asarray(task, dtype=float)[drawn] for task, drawn in zip(tasks, places, strict=True)]
-    return _interval(statistic(drawn), level)
+    known = [np.asarray(task, dtype=float) for task in tasks]
+    found = [
+        statistic([task[places] for task, places in zip(known, block, strict=True)])
+        for block in _resamples([len(task) for task in tasks], seed)
+    ]
+    return _interval(np.concatenate(found), level)
 
 
 def improvement_interval(a: Scores, b: Scores, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
     """The same interval of `probability_of_improvement(a, b)`.
 
-    A resample has the same scores in other numbers, so each pair of scores is compared once.
+    A resample has the same scores in other numbers, so only these are counted.
     """
-    places = _resamples([len(task) for task in (*a, *b)], seed)
-    total = np.zeros(RESAMPLES)
-    for ours, theirs, own, others in zip(a, b, places[: len(a)], places[len(a) :], strict=True):
-        pairs = _counts(own, len(ours)) @ _wins(ours, theirs) * _counts(others, len(theirs))
-        total += pairs.sum(axis=-1) / (len(ours) * len(theirs))
-    return _interval(total / len(a), level)
+    found = []
+    for block in _resamples([len(task) for task in (*a, *b)], seed):
+        total = np.zeros(len(block[0]))
+        for ours, theirs, own, others in zip(a, b, block[: len(a)], block[len(a) :], strict=True):
+            wins = _wins(ours, theirs, _counts(own, len(ours)), _counts(others, len(theirs)))
+            total += wins / (len(ours) * len(theirs))
+        found.append(total / len(a))
+    return _interval(np.concatenate(found), level)
 
 
-def _wins(a: Sequence[float], b: Sequence[float]) -> np.ndarray:
-    """For each pair of scores 1 if that of `a` is higher, ½ if both are equal, else 0."""
-    x, y = np.asarray(a, dtype=float)[:, None], np.asarray(b, dtype=float)[None, :]
-    wins: np.ndarray = (x > y) + (x == y) / 2
+def _wins(a: Sequence[float], b: Sequence[float], of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
+    """The pairs in which the score of `a` is higher, and half of those that are equal; exact, for each resample.
+
+    Args:
+        of_a: float64 (resamples, scores), how often each score is taken.
+    """
+    order = np.argsort(b)
+    up_to = np.concatenate([np.zeros((len(of_b), 1)), np.cumsum(of_b[:, order], axis=1)], axis=1)
+    ends = [np.searchsorted(np.asarray(b, dtype=float)[order], a, side) for side in ("left", "right")]
+    below = (up_to[:, ends[0]] + up_to[:, ends[1]]) / 2
+    wins: np.ndarray = (of_a * below).sum(axis=1)
     return wins
 
 
-def _resamples(sizes: Sequence[int], seed: int) -> list[np.ndarray]:
-    """For each size the places that `RESAMPLES` resamples with replacement take, a row each."""
+def _resamples(sizes: Sequence[int], seed: int) -> Iterator[list[np.ndarray]]:
+    """For each size the places that resamples with replacement take, a row each; `RESAMPLES` in all, in blocks.
+
+    A block has `BLOCK` places at most, if a resample has no more, so that memory doesn't grow with the scores.
+    """
     highs = np.repeat(sizes, sizes)
-    places = np.random.default_rng(seed).integers(0, highs, (RESAMPLES, len(highs)))
-    return np.split(places, np.cumsum(sizes)[:-1], axis=1)
+    numbers = np.random.default_rng(seed)
+    ends = np.cumsum(sizes)[:-1]
+    rows = max(1, BLOCK // len(highs))
+    for start in range(0, RESAMPLES, rows):
+        places = numbers.integers(0, highs, (min(rows, RESAMPLES - start), len(highs)))
+        yield np.split(places, ends, axis=1)
 
 
 def _counts(places: np.ndarray, size: int) -> np.ndarray:

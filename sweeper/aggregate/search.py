@@ -11,6 +11,9 @@ from sweeper.aggregate.tasks import Setting, Task
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
+CONFIRMED = "confirmed_val_accuracy"
+SEARCH_SEEDS, CONFIRMING_SEEDS = "search_seeds", "confirmation_seeds"
+
 
 def searches(tasks: Iterable[Task]) -> list[Task]:
     """The tasks of which validation images chose among several settings of an optimizer."""
@@ -35,13 +38,9 @@ def tried_settings(task: Task, optimizer: str) -> list[Setting]:
     return [setting for setting in task.settings if setting.optimizer == optimizer]
 
 
-def validation_accuracy(setting: Setting) -> float:
-    """The mean final one in [0, 1] of a setting's completed runs, of which there is one at least."""
-    return _mean_accuracy(setting.runs)
-
-
 def searched_accuracy(setting: Setting) -> float:
-    """The same without the runs of a confirmation, if there are others."""
+    """The mean final validation accuracy in [0, 1] of a setting's completed runs, of which there is one at least;
+    without those of a confirmation, if there are others."""
     own = judging_runs(setting.runs, frozenset())
     return _mean_accuracy(own if any(run.status is Status.COMPLETED for run in own) else setting.runs)
 
@@ -55,6 +54,22 @@ def confirmed_accuracies(task: Task, optimizer: str) -> dict[str, float]:
         if is_confirmed(setting.runs, seeds) and not setting.diverged()
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def accuracy_columns(setting: Setting) -> dict[str, Any]:
+    """The mean final validation accuracy of the search's own runs and of a confirmation's, with the seeds of each.
+
+    They are never averaged: of the best of many the search's own is biased upward.
+    """
+    done = [run for run in setting.runs if run.status is Status.COMPLETED]
+    found: dict[str, Any] = {}
+    for names, runs in (
+        (("final_val_accuracy", SEARCH_SEEDS), [run for run in done if not run.confirms]),
+        ((CONFIRMED, CONFIRMING_SEEDS), [run for run in done if run.confirms]),
+    ):
+        seeds = " ".join(map(str, sorted(run.values["seed"] for run in runs)))
+        found |= dict(zip(names, (_mean_accuracy(runs), seeds) if runs else (None, None), strict=True))
+    return found
 
 
 def is_pruned(setting: Setting) -> bool:

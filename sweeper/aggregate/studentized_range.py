@@ -9,11 +9,12 @@ import math
 from functools import cache
 
 import numpy as np
-from scipy.special import chdtri, gammaln, ndtr
+from scipy.special import chdtri, ndtr
 
 HIGHEST, SPACING = 8.5, 0.2  # of the lowest mean: beyond, the normal density is below 1e-16
 FINEST = 0.08  # the spacing of the deviation's logarithm at few degrees of freedom; at many it scatters less
 NEARLY_ALL = 1e-15  # of the deviation's distribution is left out at either end
+ENDLESS = 1e16  # degrees of freedom: from here on the distribution is the limit's to the last bit
 LARGEST = 1e9  # quantile that is looked for
 
 
@@ -29,13 +30,13 @@ def probability(q: float, k: int, df: float) -> float:
 @cache
 def _deviations(df: float) -> tuple[np.ndarray, np.ndarray]:
     """Deviations, evenly spaced in their logarithm, with the weight of each; a single 1 for infinitely many degrees."""
-    if math.isinf(df):
+    if df >= ENDLESS:
         return np.ones(1), np.ones(1)
     low, high = (math.log(chdtri(df, p) / df) / 2 for p in (1 - NEARLY_ALL, NEARLY_ALL))
     step = min(FINEST, 0.5 / math.sqrt(2 * df))
     t = np.arange(low, high, step)
-    logs = math.log(2) + df / 2 * math.log(df / 2) - gammaln(df / 2) + df * t - df / 2 * np.exp(2 * t)
-    return np.exp(t), step * np.exp(logs)
+    weights = np.exp(-df / 2 * (np.expm1(2 * t) - 2 * t))  # without differences of large numbers
+    return np.exp(t), weights / weights.sum()
 
 
 def quantile(level: float, k: int, df: float) -> float:

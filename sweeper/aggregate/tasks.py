@@ -146,15 +146,14 @@ def _compare(task: Task) -> None:
     chosen = {}
     for method, group in by_method.items():
         seeds = confirmation_seeds([setting.runs for setting in group]) if validated else frozenset()
+        on_edges = edges([setting.config["optimizer"] for setting in group]) if len(group) > 1 else [{}]
+        candidates = list(zip(group, on_edges, strict=True))
         if seeds:
             task.confirmed_by[method] = seeds
-            again = [setting for setting in group if is_confirmed(setting.runs, seeds)]
-            chosen[method] = max(again, key=lambda setting: _quality(setting, figure, seeds))
-        else:  # of equal ones that on the fewest edges of a grid
-            on_edges = edges([setting.config["optimizer"] for setting in group]) if len(group) > 1 else [{}]
-            pairs = zip(group, on_edges, strict=True)
-            best = max(pairs, key=lambda pair: (*_quality(pair[0], figure, frozenset()), -len(pair[1])))
-            chosen[method] = best[0]
+            candidates = [pair for pair in candidates if is_confirmed(pair[0].runs, seeds)]
+        # Of equal ones that on the fewest edges of a grid.
+        best = max(candidates, key=lambda pair: (*_quality(pair[0], figure, seeds), -len(pair[1])))
+        chosen[method] = best[0]
     finals = {method: setting.final() for method, setting in chosen.items()}
     diverged = {method: setting.diverged() for method, setting in chosen.items()}
     task.comparison = compare(finals, diverged, noun=task.noun)

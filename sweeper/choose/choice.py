@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.search import (
+    CONFIRMED,
+    CONFIRMING_SEEDS,
+    SEARCH_SEEDS,
+    accuracy_columns,
     at_edge,
     chosen_settings,
     confirmed_accuracies,
@@ -18,15 +22,15 @@ from sweeper.aggregate.search import (
     searched_values,
     searches,
     tried_settings,
-    validation_accuracy,
 )
 from sweeper.aggregate.search_axes import PRODUCT
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
 from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
-from sweeper.aggregate.tuning import describe_tuning, tuning_rows, tunings
-from sweeper.config.preset import check_values, files_to_remove, known_names, preset_files, to_yaml
+from sweeper.aggregate.tuning import describe_tuning, edge_advice, tuning_rows, tunings
+from sweeper.config.preset import Places, check_values, files_to_remove, preset_files, to_yaml
 from sweeper.config.schema import PRECISIONS
+from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
@@ -35,6 +39,7 @@ from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
+from sweeper.system.terminal import tell
 from sweeper.system.text import printable, shortened
 
 COMPARED = 5  # seeds of the comparison
@@ -46,6 +51,7 @@ def choose(
     write: str | None = None,
     name: str = "tuned",
     replace: bool = False,
+    config_dir: str | None = None,
 ) -> str:
     """Choose for each optimizer the setting of highest mean final validation accuracy; test accuracy has no part.
 
@@ -54,6 +60,7 @@ def choose(
     Args:
         write: a folder for `--config-dir`, which gets the chosen values as the preset `name`; None: no preset.
         replace: another choice under this name.
+        config_dir: a folder with YAML of the search's own choices.
 
     Returns:
         What to print: `chosen.yaml`, how each optimizer was tuned, and the command that trains with the preset.
@@ -67,6 +74,8 @@ def choose(
     folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     columns += [ARM] * (task.noun == "arm")
+    if any(run.confirms for run in task.runs()):  # then "final_val_accuracy" is of the search's own seeds alone
+        columns += [SEARCH_SEEDS, CONFIRMED, CONFIRMING_SEEDS]
     text = describe_choice(task, options)
     tuned = tunings(task)
     said = text + "".join(printable(f"# {describe_tuning(one)}") + "\n" for one in tuned)
@@ -78,32 +87,41 @@ def choose(
     old: list[Path] = []
     if write is not None:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
-        preset, old = _preset(task, options, Path(write), name, [source, *map(describe_tuning, tuned)], replace)
+        places = _places(write, config_dir)
+        preset, old = _preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
-        said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, Path(write), name)}\n"
+        said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, places, name)}\n"
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
         for file, content in files.items():
             make_folder(file.parent)
             write_atomically(file, content)
         for file in old:
             remove_file(file)
+    for one in tuned:
+        if one.edges and one.confirmed:
+            tell(printable(edge_advice(one)))
     return said
 
 
-def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool) -> None:
+def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, config_dir: str | None) -> None:
     """Check, before a confirmation trains, that the preset of today's choice could be written; see `choose`.
 
     Raises:
         BadInput: it couldn't.
     """
     task = the_search(group_tasks(read_results(outputs).runs), outputs)
-    _preset(task, searched_options(task), Path(write), name, [""], replace)
+    _preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
+
+
+def _places(write: str, config_dir: str | None) -> Places:
+    return Places(Path(write), None if config_dir is None else Path(config_dir))
 
 
 def _preset(
-    task: Task, options: list[str], folder: Path, name: str, source: list[str], replace: bool
+    task: Task, options: list[str], places: Places, name: str, source: list[str], replace: bool
 ) -> tuple[dict[Path, bytes], list[Path]]:
     """The preset's files, and those of another choice that go."""
+    folder = places.folder
     if task.noun == "arm":
         raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
     if folder.resolve().name == "optimizer":
@@ -113,10 +131,10 @@ def _preset(
         tried = tried_settings(task, setting.optimizer)
         searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
         searched |= _values(setting, options)
-        values[setting.optimizer] = check_values(folder, setting.optimizer, setting.config["optimizer"], searched)
+        values[setting.optimizer] = check_values(places, setting.optimizer, setting.config["optimizer"], searched)
     recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
     settings = {
-        optimizer: own | {"tuned": _fact(task, folder, own, recipes[optimizer])} for optimizer, own in values.items()
+        optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
     }
     optimizers = ",".join(map(as_word, settings))
     comparison = {
@@ -124,7 +142,7 @@ def _preset(
         "save_model": False,
         "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
     }
-    files = preset_files(folder, name, settings, comparison, list(map(printable, source)))
+    files = preset_files(places, name, settings, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
 
 
@@ -134,19 +152,23 @@ def _unused_seeds(task: Task) -> str:
     return ",".join(map(str, itertools.islice((seed for seed in itertools.count(1) if seed not in used), COMPARED)))
 
 
-def _fact(task: Task, folder: Path, values: dict[str, Any], recipe: str) -> dict[str, Any]:
+def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
     """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
     choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
-    known = {group: name for group, name in choices.items() if name in known_names(folder, group)}
+    known = {group: name for group, name in choices.items() if name in places.names(group)}
     return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, "values": values}
 
 
-def _command(task: Task, folder: Path, name: str) -> str:
+def _command(task: Task, places: Places, name: str) -> str:
     """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    words = ["python", "-m", "sweeper.train", "-m", "--config-dir", str(folder), f"experiment={name}"]
-    for group in ("dataset", "model"):
-        choice = task.config[group]["name"]
-        words += [f"{group}={as_word(choice)}"] if choice in known_names(folder, group) else []
+    groups = {group: task.config[group]["name"] for group in ("dataset", "model")}
+    known = {group: choice for group, choice in groups.items() if choice in places.names(group)}
+    chosen = [*known.items(), *(("optimizer", setting.optimizer) for setting in chosen_settings(task))]
+    where = ["--config-dir", str(places.folder)]
+    if any(places.first(*pair) in places.others[1:] for pair in chosen):
+        where = [searchpath(*places.others[1:], places.folder)]
+    words = ["python", "-m", "sweeper.train", "-m", *where, f"experiment={name}"]
+    words += [f"{group}={as_word(choice)}" for group, choice in known.items()]
     if (precision := named_precision(task.config)) in PRECISIONS:
         words += [f"{PRECISION}={precision}"]
     return shlex.join(words)
@@ -204,7 +226,7 @@ def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
         {"optimizer": setting.row["optimizer"], **_values(setting, options), "chosen": setting.label in chosen}
         | {ARM: setting.arm}
         | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed", "n_pruned")}
-        | {"final_val_accuracy": validation_accuracy(setting) if setting.final() else None}
+        | accuracy_columns(setting)
         for setting in task.settings
     ]
 

@@ -17,13 +17,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         given = _parser().parse_intermixed_args(argv)  # folders and overrides anywhere among the options
         from sweeper.choose.choice import check_preset, choose
+        from sweeper.config.search_path import search_in
 
         outputs = [given_folder(word) for word in given.outputs if not _is_override(word)] or ["outputs"]
         overrides = [word for word in given.outputs if _is_override(word)]
         if overrides and given.confirm is None:
             raise BadInput(f"{overrides[0]}: overrides are for the runs of --confirm N")
-        if given.config_dir and given.confirm is None:
-            raise BadInput(f"--config-dir {given.config_dir}: is for the runs of --confirm N")
+        if given.config_dir and given.confirm is None and given.write is None:
+            raise BadInput(f"--config-dir {given.config_dir}: is for --confirm N and --write DIR; leave it out")
+        if given.config_dir:
+            search_in(given.config_dir)  # refuses what is no folder
         for option, value in (("--name", given.name), ("--replace", given.replace or None)):
             if value is not None and given.write is None:
                 raise BadInput(f"{option}: is of the preset that --write DIR writes; add --write DIR or leave it out")
@@ -33,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from sweeper.choose.confirm import confirm
 
             if given.write is not None:
-                check_preset(outputs, given.write, name, given.replace)
+                check_preset(outputs, given.write, name, given.replace, given.config_dir)
             if given.config_dir:
                 look_there_last()  # only here: a stranger's folder may be the working folder
             if (code := confirm(outputs, given.confirm, overrides, given.config_dir)) > 1:
                 return code
-        say(choose(outputs, given.into, given.write, name, given.replace), end="")
+        say(choose(outputs, given.into, given.write, name, given.replace, given.config_dir), end="")
         return code
 
     return exit_code_of(command)
@@ -59,7 +62,8 @@ def _parser() -> Parser:
     confirm = "first run each optimizer's N best settings again with two other seeds, which alone choose among them; "
     confirm += "overrides such as hydra/launcher=joblib go to sweeper.train"
     parser.add_argument("--confirm", metavar="N", type=int, help=confirm)
-    own = "for --confirm: a folder with YAML of the search's own choices, whose code may lie in the working folder"
+    own = "a folder with YAML of the search's own choices, whose code may lie in the working folder, for --confirm; "
+    own += "--write reads its optimizers, and sees the names that are taken there"
     parser.add_argument("--config-dir", metavar="DIR", type=given_folder, help=own)
     parser.add_argument(
         "--into", metavar="DIR", type=given_folder, help="where the files go (default: the first folder)"

@@ -12,7 +12,7 @@ from sweeper.config.overrides import parse_overrides
 from sweeper.config.schema import TEXTS
 from sweeper.config.suggestions import without_dashes
 from sweeper.runs.identity import GROUPS
-from sweeper.system.command import called
+from sweeper.system.command import called, refuse_repeated
 from sweeper.system.errors import BadInput
 from sweeper.system.paths import given_path
 
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     """Hydra's, with our flags."""
     hydras = get_args_parser()
     hydras.add_argument("--arm", action="append", default=[], help="NAME: OVERRIDES, crossed with the other axes")
+    refuse_repeated(hydras)
     return hydras
 
 

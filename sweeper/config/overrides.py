@@ -16,7 +16,7 @@ from sweeper.config.named_optimizer import is_named
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import GROUPS, flat, is_identity
 from sweeper.system.command import called
-from sweeper.system.errors import BadInput, first_line, nearest
+from sweeper.system.errors import BadInput, first_line, nearest, repeated
 from sweeper.system.text import shortened
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
@@ -168,14 +168,12 @@ def check_repeated(overrides: list[Override]) -> None:
     for key, texts in given.items():
         if len(texts) == 1:
             continue
-        times = "twice" if len(texts) == 2 else f"{len(texts)} times"
         values = [text.partition("=")[2] if text[0] not in "+~" else text for text in texts]
-        listed = f"{', '.join(shortened(value, 40) for value in values[:-1])} and {shortened(values[-1], 40)}"
         pieces = dict.fromkeys(piece for value in values for piece in value.split(","))
         is_axis = (is_identity(key) or key == "experiment") and not key.startswith(("hydra.", "hydra/"))
         plain = 1 < len(pieces) <= 6 and not set("+~([{'\"") & set("".join(values))
         several = f" (several values: {key}={','.join(pieces)} with -m)" * (is_axis and plain)
-        raise BadInput(f"{key} is given {times}: {listed}; give one{several}")
+        raise BadInput(repeated(key, values) + several)
 
 
 def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -> None:

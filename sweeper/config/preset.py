@@ -6,6 +6,7 @@ Names and values come from records that someone else may have written, so names 
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,50 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _NO_TEXT = ("true", "false", "null", "none", "yes", "no", "on", "off", "nan", "inf")  # in YAML or Hydra
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where a preset is written, and where the choices of config groups are looked for beside sweeper's own.
+
+    Attributes:
+        folder: it is written into this one.
+        config_dir: the search's own choices lie there, if not in `folder`; they come first.
+    """
+
+    folder: Path
+    config_dir: Path | None = None
+
+    @property
+    def others(self) -> list[Path]:
+        """The folders that have choices and get no file."""
+        own = self.folder.resolve()
+        return [CONF, *([self.config_dir] if self.config_dir and self.config_dir.resolve() != own else [])]
+
+    def names(self, group: str) -> list[str]:
+        """The choices of a config group."""
+        return sorted({name for folder in (self.folder, *self.others) for name in _names(folder, group)})
+
+    def first(self, group: str, name: str) -> Path:
+        """The folder whose choice of this name counts: Hydra takes the first, and sweeper's own last."""
+        own = [*self.others[1:], self.folder]
+        return next((folder for folder in own if name in _names(folder, group)), CONF)
+
+
 def preset_files(
-    folder: Path, name: str, values: Mapping[str, dict[str, Any]], comparison: Mapping[str, Any], source: Sequence[str]
+    places: Places,
+    name: str,
+    values: Mapping[str, dict[str, Any]],
+    comparison: Mapping[str, Any],
+    source: Sequence[str],
 ) -> dict[Path, bytes]:
-    """The files of the preset `name` in `folder`, as a dictionary from path to content.
+    """The files of the preset `name`, as a dictionary from path to content.
 
     Args:
         values: the options of each optimizer, as returned by `check_values`, and that they were tuned.
         comparison: what else the preset sets.
         source: lines that say where the values come from.
     """
-    check_name(folder, name)
+    check_name(places, name)
+    folder = places.folder
     head = f"{MARK}: {source[0]}.\n" + "".join(f"# {line}.\n" for line in source[1:])
     defaults = f"defaults:\n  - override /settings@optimizer: {name}/${{optimizer}}\n"
     preset = f"# @package _global_\n{head}{defaults}"
@@ -71,26 +105,25 @@ def _content(path: Path) -> bytes:
     return b""
 
 
-def check_name(folder: Path, name: str) -> None:
+def check_name(places: Places, name: str) -> None:
     """Check that a preset's name is a word without another meaning.
 
     Raises:
-        BadInput: the name isn't a word, or a data set or a preset of sweeper has it.
+        BadInput: the name isn't a word, or a data set, or a preset that isn't the folder's own, has it.
     """
     if not _NAME.fullmatch(name) or name.lower() in _NO_TEXT:
         raise BadInput(f"--name {shortened(name)}: a name begins with a letter and has letters, digits, _ and - alone")
-    taken = known_names(folder, "dataset") + _names(CONF, "experiment")
-    if name.lower() in (one.lower() for one in taken):
-        raise BadInput(f"--name {name}: there is a data set or a preset of this name; choose another")
-
-
-def known_names(folder: Path, group: str) -> list[str]:
-    """The choices of a config group: those of sweeper and those in `folder`."""
-    return sorted({*_names(CONF, group), *_names(folder, group)})
+    for folder in (*places.others, places.folder):
+        taken = _names(folder, "dataset")
+        if folder in places.others:
+            taken += [*_names(folder, "experiment"), *_folders(folder / "settings")]
+        if name.lower() in (one.lower() for one in taken):
+            where = "" if folder == CONF else f" in {folder}"
+            raise BadInput(f"--name {name}: there is a data set or a preset of this name{where}; choose another")
 
 
 def check_values(
-    folder: Path, optimizer: str, options: Mapping[str, Any], searched: Mapping[str, Any]
+    places: Places, optimizer: str, options: Mapping[str, Any], searched: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The options that a preset must contain: the searched ones, and those that differ from the optimizer's YAML.
 
@@ -102,7 +135,7 @@ def check_values(
         BadInput: there is no such optimizer or option, or a value isn't a finite number, or a list of them, like the
             value in the YAML.
     """
-    file = _file_of(folder, optimizer)
+    file = _file_of(places, optimizer)
     own = _read(file)
     given = {
         n: v for n, v in options.items() if n != "name" and not n.startswith("_") and (n not in own or own[n] != v)
@@ -120,17 +153,23 @@ def check_values(
     return wanted
 
 
-def _file_of(folder: Path, optimizer: str) -> Path:
+def _file_of(places: Places, optimizer: str) -> Path:
     """The optimizer's YAML. The name comes from a record, so only names of existing files are accepted."""
-    names = known_names(folder, "optimizer")
+    names = places.names("optimizer")
     if optimizer not in names:
-        raise BadInput(f"{folder}: has no file of the optimizer {optimizer!r}; {nearest(optimizer, names)}")
-    where = folder if optimizer in _names(folder, "optimizer") else CONF
-    return where / "optimizer" / f"{optimizer}.yaml"
+        where = "" if places.config_dir else "; if it has one elsewhere, name the folder by --config-dir"
+        raise BadInput(
+            f"{places.folder}: has no file of the optimizer {optimizer!r}; {nearest(optimizer, names)}{where}"
+        )
+    return places.first("optimizer", optimizer) / "optimizer" / f"{optimizer}.yaml"
 
 
 def _names(folder: Path, group: str) -> list[str]:
     return sorted(file.stem for file in (folder / group).glob("*.yaml") if file.is_file())
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(inside.name for inside in folder.glob("*") if inside.is_dir())
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -26,7 +26,12 @@ def search_in(folder: str) -> str:
     if not place.is_dir():
         file = "is a file; name the folder that holds optimizer/, model/ or other groups"
         raise BadInput(f"--config-dir {folder}: {file if place.is_file() else 'there is no such folder'}")
-    return f"hydra.searchpath=[{_quoted(f'file://{place.resolve()}')}]"
+    return searchpath(place)
+
+
+def searchpath(*folders: Path) -> str:
+    """The override that adds these folders; the first that has a choice counts."""
+    return f"hydra.searchpath=[{','.join(_quoted(f'file://{folder.resolve()}') for folder in folders)}]"
 
 
 def loader_with(loader: Any, overrides: list[str]) -> Any:

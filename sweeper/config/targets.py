@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +11,16 @@ from sweeper.system.errors import OF_USERS_CODE, BadInput, install, nearest, one
 
 MOST_LISTED = 10  # names listed in an error
 EXTRAS = {"pytorch_optimizer": "optimizers", "schedulefree": "optimizers"}  # packages, and extras with them
+
+
+def check_targets(config: Mapping[str, Any]) -> None:
+    """Import what a run's model, optimizer and schedule name: what isn't installed is told before data are read.
+
+    Raises:
+        BadInput: see `load_target`.
+    """
+    for group in ("model", "optimizer", "schedule"):
+        load_target(f"{group}._target_", config[group]["_target_"])
 
 
 def load_target(option: str, path: str) -> Callable[..., Any]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+from sweeper.config.arms import NO_ARM, Arm, naming, read_flags
+from sweeper.config.targets import check_targets
 from sweeper.decide.arms import Arms
 from sweeper.runs.rows import Run, read_row
 from sweeper.system.errors import BadInput
@@ -19,12 +21,12 @@ def check_data(asked: Arms) -> None:
     them.
 
     Raises:
-        BadInput: they have others.
+        BadInput: they have others; or, before the first run, a package that they need is missing.
     """
     if asked.field is None:
         return
     found = {run.conditions["data"] for run in _runs(asked) if "data" in run.conditions}
-    other = (found or _read_here(next(iter(next(iter(asked.cells.values())).values())).config)) - {asked.field.data}
+    other = (found or _read_here(_arms(asked))) - {asked.field.data}
     if other:
         hashes = f"hash {other.pop()}, the field's {asked.field.data}"
         raise BadInput(f"{asked.field.asked}: the images here are others ({hashes}), so there is no verdict")
@@ -65,14 +67,27 @@ def _listed(values: set[str] | None) -> str:
     return " and ".join(sorted(values)) if values else "not recorded"
 
 
-def _read_here(config: dict[str, Any]) -> set[str]:
-    """The hash of the images, read by a process of its own; none if they aren't here, as for a cluster's runs."""
+def _arms(asked: Arms) -> list[tuple[Arm, dict[str, Any]]]:
+    """Each newcomer's overrides with the configuration of one of its runs."""
+    flags = {arm.name: arm for arm in read_flags([f"{name}: {flag}" for name, flag in asked.words.items()])}
+    return [(flags.get(name, NO_ARM), next(iter(by_seed.values())).config) for name, by_seed in asked.cells.items()]
+
+
+def _read_here(arms: list[tuple[Arm, dict[str, Any]]]) -> set[str]:
+    """The hash of the images, read by a process of its own; none if they aren't here, as for a cluster's runs.
+
+    Raises:
+        BadInput: a package that a newcomer needs is missing, which is told before images are.
+    """
     spawn = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(1, spawn, _begin, (os.getpid(),)) as pool:
-            return {pool.submit(_digest, config).result()[:8]}  # as rows have it
-    except BadInput:
-        return set()
+    with ProcessPoolExecutor(1, spawn, _begin, (os.getpid(),)) as pool:
+        for arm, config in arms:
+            with naming(arm, by_group=True):
+                pool.submit(check_targets, config).result()
+        try:
+            return {pool.submit(_digest, arms[0][1]).result()[:8]}  # as rows have it
+        except BadInput:
+            return set()
 
 
 def _begin(parent: int) -> None:

@@ -72,11 +72,11 @@ def train(
     model, optimizer, meter, step, sizes = parts.model, parts.optimizer, parts.meter, parts.step, parts.sizes
     finished: list[EpochResults] = []  # of the epoch before, if its row isn't written yet
     facts["memory_format"] = describe(step.device)["memory_format"]  # the one that this model needs
-    pace = Pace(device.kind)
     signature = Signature(run_name(config), data.digest, epochs, len(sizes), data.val is not None)
     first_epoch, done = (
         load_state(run, parts.stateful, rows, signature, facts) if config["resumable"] else begin_anew(run, facts)
     )
+    pace = Pace(device.kind, done)
     begin_training(optimizer)
     run.write_metrics(rows)
     saved = time.monotonic()
@@ -100,15 +100,16 @@ def train(
         if row["epoch"] == epochs and config["divergence_loss"] is None:
             _check_end(min(results.median_loss(), row["test_loss"]), len(data.classes), epochs)
 
-    for epoch in range(first_epoch, epochs + 1):
-        parts.order.draw(seed, epoch)
-        if done == 0:
-            meter.reset()
-        step.seek(done)
-        model.train()
-        meter.clock.start()
-        pace.begin()
-        try:
+    epoch = first_epoch
+    try:
+        for epoch in range(first_epoch, epochs + 1):
+            parts.order.draw(seed, epoch)
+            if done == 0:
+                meter.reset()
+            step.seek(done)
+            model.train()
+            meter.clock.start()
+            pace.begin()
             while done < len(sizes):
                 steps = parts.bursts.run(epoch, done, pace.burst)
                 done += steps
@@ -132,22 +133,22 @@ def train(
             must_save = every is not None and epoch % every == 0 and epoch < epochs
             goes_on = device.graphs and epoch < epochs and not must_save
             yield Turn(0) if goes_on else pace.now()
-        except Stopped:
-            meter.clock.stop()
-            report()
-            save(epoch, done)
-            raise
-        except Exception:  # also of a step after one that diverged, whose row tells it
-            with contextlib.suppress(RuntimeError, OSError):  # a lost device, a full disk: the first error counts
+            facts["tier"] = parts.tier  # how much of a step is one CUDA graph
+            finished.append(EpochResults(epoch, parts, pace))
+            done = 0
+            if not goes_on:
                 report()
-            raise
-        facts["tier"] = parts.tier  # how much of a step is one CUDA graph
-        finished.append(EpochResults(epoch, parts, pace))
-        done = 0
-        if not goes_on:
+            if must_save:
+                save(epoch + 1, done)
+    except Stopped:  # at a yield
+        meter.clock.stop()
+        report()
+        save(epoch, done)
+        raise
+    except (Exception, SystemExit):  # also of a step after one that diverged, whose row tells it
+        with contextlib.suppress(RuntimeError, OSError):  # a lost device, a full disk: the first error counts
             report()
-        if must_save:
-            save(epoch + 1, done)
+        raise
     if config["save_model"]:
         with as_judged(model, optimizer, step):
             run.write_weights(model)

@@ -18,10 +18,12 @@ class Turn:
     Attributes:
         steps: the number of training steps since the last turn.
         event: the device must reach it before the run goes on; None if it may go on at once.
+        before: in the first turn with steps, those of its epoch that were trained before the run was stopped.
     """
 
     steps: int = 1
     event: "torch.cuda.Event | None" = None
+    before: int = 0
 
     def wait(self) -> None:
         if self.event is not None:
@@ -31,12 +33,16 @@ class Turn:
 class Pace:
     """Measures a CUDA device's steps, and keeps the host at most two bursts ahead of it.
 
+    Args:
+        before: steps of the first epoch that are trained already.
+
     Attributes:
         burst: the number of steps that take about `BURST` seconds; 1 on other devices.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, before: int = 0) -> None:
         self.burst = 1
+        self._before = before  # see `Turn`
         self._on_cuda = kind == "cuda"
         self._steps = 0  # since the latest event
         self._latest: torch.cuda.Event | None = None
@@ -49,15 +55,16 @@ class Pace:
     def after(self, steps: int) -> Turn:
         """The turn that ends with so many steps handed over."""
         self._steps += steps
+        before, self._before = self._before, 0
         if self._latest is None or self._steps < self.burst:
-            return Turn(steps)
+            return Turn(steps, None, before)
         begun, self._latest = self._latest, self._record()
         assert self._latest is not None
         self._under_way.append((begun, self._latest, self._steps))
         self._steps = 0
         while self._under_way and self._under_way[0][1].query():
             self._measure(*self._under_way.popleft())
-        return Turn(steps, self._under_way[-2][1] if len(self._under_way) > 1 else None)
+        return Turn(steps, self._under_way[-2][1] if len(self._under_way) > 1 else None, before)
 
     def now(self) -> Turn:
         """A turn whose event the device reaches when it has done all work given so far."""

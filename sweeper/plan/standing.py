@@ -10,10 +10,18 @@ from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import Damaged, find_finished, read_run
 from sweeper.runs.status import Status
 
+# What the count of a half-done run leaves open: its file lags behind training, and may be ahead of its checkpoint.
+COUNTED = "half-done runs are counted by metrics.csv: one that trains may be an epoch further, and one that was killed "
+COUNTED += "goes on from its checkpoint, some epochs before"
+
 
 @dataclass(frozen=True)
 class Standing:
-    """A requested run: `state` is done, half-done or to do; `left` is the number of epochs to train."""
+    """A requested run: `state` is done, half-done or to do; `left` is the number of epochs to train.
+
+    Of a half-done run `left` is an estimate: the checkpoint's state needs torch to be read, so the rows of
+    `metrics.csv` are counted, see `COUNTED`.
+    """
 
     cell: Cell
     state: str

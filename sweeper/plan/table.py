@@ -9,6 +9,7 @@ from rich.table import Table
 from sweeper.aggregate.sample_size import seeds_words
 from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
+from sweeper.plan.standing import COUNTED
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
 from sweeper.train.launchers.joblib import Joblib
@@ -36,6 +37,8 @@ def _print(document: dict[str, Any], console: Console) -> None:
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
     epochs = f"{left:,} of {document['epochs']:,} epochs left"
     show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
+    if document["half_done"]:
+        show(COUNTED)
     if most := document.get("extensions"):
         grows = "a grid grows while its optimizer's best cell lies on the edge"
         show(f"extensions come on top: {grows}, {most} times at most")

@@ -42,6 +42,7 @@ from sweeper.train.launchers.kinds import kind_of_work
 from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers, sweep_time
 from sweeper.train.launchers.lane_trial import Trial
+from sweeper.train.presence import Presence
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data
@@ -90,7 +91,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     kernels = Path(os.environ.get("TRITON_CACHE_DIR") or os.path.expanduser("~/.triton/cache"))  # Triton's cache
     built = _count(kernels)
     prepare_process(task["threads"])
-    from sweeper.config.targets import load_target
+    from sweeper.config.targets import check_targets
 
     importlib.import_module("torch")  # reads what is prepared
 
@@ -99,29 +100,29 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     devices = [choose_device(config["device"], task["threads"]) for config in configs]  # of one kind
     device = devices[0]
     started, gpus = time.time(), len(visible_gpus(device.kind))
+    for config in configs:
+        check_targets(config)
     _load(configs[0])
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
     seconds["load_seconds"] = time.time() - started
-    for config in configs:  # report what isn't installed before the first timing
-        for group in ("model", "optimizer", "schedule"):
-            load_target(f"{group}._target_", config[group]["_target_"])
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
-    for config, device in zip(configs, devices, strict=True):
-        data = _load(config)
-        try:
-            first = time_first(config, data, device)
-            _tell(answers, {"ready": True})
-            _hear()
-            timing = _with_power(time_within, task["seconds"], config, data, device, first)
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise BadInput(explain_out_of_memory(config, data, device)) from error
-            raise
-        _tell(answers, dataclasses.asdict(timing))
     packed = {}
-    if task["pack"] and device.kind == "cuda":
-        lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
-        packed = {"lanes": lanes, "gain": gain}
+    with Presence(device.kind):  # runs that train meanwhile, and other plans, know that they aren't alone
+        for config, device in zip(configs, devices, strict=True):
+            data = _load(config)
+            try:
+                first = time_first(config, data, device)
+                _tell(answers, {"ready": True})
+                _hear()
+                timing = _with_power(time_within, task["seconds"], config, data, device, first)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise BadInput(explain_out_of_memory(config, data, device)) from error
+                raise
+            _tell(answers, dataclasses.asdict(timing))
+        if task["pack"] and device.kind == "cuda":
+            lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
+            packed = {"lanes": lanes, "gain": gain}
     _tell(answers, {"built": _count(kernels) > built, **packed})
 
 

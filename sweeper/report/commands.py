@@ -12,7 +12,8 @@ def take_commands(table: PageTable) -> dict[str, Any]:
     """Empty the commands' cells of a table of many runs, in its last column.
 
     Returns:
-        `words`, the most frequent first, and `of`, the words' places for each row; both empty for a table that keeps
+        `words`, and `of`, for each row what differs from the row before: pairs of a word's place in the command and of
+        its place in `words`; -1 and then all words where their number differs. Both are empty for a table that keeps
         its commands.
     """
     if len(table.rows) <= WRITTEN_OUT:
@@ -25,4 +26,10 @@ def take_commands(table: PageTable) -> dict[str, Any]:
     places = {word: place for place, word in enumerate(words)}
     for row in table.rows:
         row.cells[-1] = replace(row.cells[-1], text="")
-    return {"words": words, "of": [[places[word] for word in command] for command in commands]}
+    told, before = list[list[int]](), list[int]()
+    for command in commands:
+        now = [places[word] for word in command]
+        changes = [(k, word) for k, (word, other) in enumerate(zip(now, before, strict=False)) if word != other]
+        told.append([x for pair in changes for x in pair] if len(now) == len(before) else [-1, *now])
+        before = now
+    return {"words": words, "of": told}

@@ -14,10 +14,11 @@ from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
 from sweeper.report.charts import looks_of, profile_tables
 from sweeper.report.commands import take_commands
-from sweeper.report.curve_data import curve_data
+from sweeper.report.curve_data import curve_data, share_places
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
+from sweeper.report.packed_tables import pack_tables
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
@@ -88,22 +89,35 @@ def build_page(
     }
     drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
     every_run = runs_table(runs, origins)
+    cards = [answer_card(task, of_optimizer, margin) for task in tasks]
+    rankings = [(task.label, ranking_table(task)) for task in tasks]
+    bad = bad_table(runs)
+    commands = take_commands(every_run)
+    large = {"runs-table": every_run, "bad-table": bad}
+    large |= {f"pairs-{k}": card.pairs for k, card in enumerate(cards)}
+    large |= {f"ranking-{k}": ranking for k, (_, ranking) in enumerate(rankings)}
     data: dict[str, Any] = {
-        "curves": drawn,
-        "charts": charts,
-        "commands": take_commands(every_run),
+        "curves": share_places(drawn),
+        "charts": _short(charts),
+        "tables": pack_tables(large),
+        "commands": commands,
         **script_looks(),
     }
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
-        "cards": [answer_card(task, of_optimizer, margin) for task in tasks],
-        "rankings": [(task.label, ranking_table(task)) for task in tasks],
+        "cards": cards,
+        "rankings": rankings,
+        "packed": bool(data["tables"]["of"]),
         "decisions": decisions,
         "shared_colors": len({look.hue for look in of_optimizer.values()}) < len(of_optimizer),
         "looks": script_looks(),
         "limits": describe_limits(tasks, runs),
         "has_curves": bool(drawn),
         "means_only": any("mean" in setting for task in drawn for setting in task["settings"]),
+        "no_others": not any(
+            run["status"] != "diverged" for task in drawn for s in task["settings"] for run in s["runs"]
+        ),
+        "left_out": sum(task["left_out"] for task in drawn),
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
         "chart_sections": charts_of,
@@ -113,7 +127,7 @@ def build_page(
         "across_note": across_note,
         "speed": speed,
         "shared_runs": shared,
-        "bad": bad_table(runs),
+        "bad": bad,
         "differences": differences_table(runs),
         "runs": every_run,
     }
@@ -150,6 +164,15 @@ def _with_charts(words: dict[str, str], of_charts: dict[str, str]) -> dict[str, 
     """The words of all sections in the page's order: those of charts follow the curves."""
     before = list(words)[: list(words).index("curves") + 1]
     return {**{name: words[name] for name in before}, **of_charts, **words}
+
+
+def _short(data: Any) -> Any:
+    """The same with five digits of each number, more than a screen shows."""
+    if isinstance(data, dict):
+        return {key: _short(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_short(value) for value in data]
+    return float(f"{data:.5g}") if isinstance(data, float) else data
 
 
 def to_script_json(data: Any) -> str:

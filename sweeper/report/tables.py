@@ -46,8 +46,11 @@ class Line:
 
 @dataclass
 class PageTable:
+    """Attributes: `packed` says that the page's script writes its rows, see `sweeper.report.packed_tables`."""
+
     header: list[str] = field(default_factory=list)
     rows: list[Line] = field(default_factory=list)
+    packed: bool = False
 
     @property
     def minor(self) -> bool:

@@ -7,10 +7,10 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sweeper import __version__
-from sweeper.system.errors import BadInput, RunFailed, named
+from sweeper.system.errors import BadInput, RunFailed, named, repeated
 from sweeper.system.files import say_what_failed
 from sweeper.system.module_path import tell_children
 from sweeper.system.paths import given_path
@@ -33,6 +33,25 @@ def called(command: str = "") -> str:
     return f"python -m sweeper.{command}".rstrip(".")
 
 
+class _StoreOnce(argparse._StoreAction):
+    """Stores an option's value; another value for the same option is refused."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        before = vars(self).setdefault("given", values)
+        if self.option_strings and before != values:
+            raise BadInput(repeated(max(self.option_strings, key=len), [str(before), str(values)]))
+        super().__call__(parser, namespace, values, option)
+
+
+def refuse_repeated(parser: argparse.ArgumentParser) -> None:
+    """Make a parser that is used once refuse an option of one value that is given twice, with two values."""
+    for action in parser._actions:
+        if type(action) is argparse._StoreAction:
+            action.__class__ = _StoreOnce
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser with the folders of runs and `--version`; an error raises BadInput instead of exiting."""
 
@@ -42,6 +61,10 @@ class Parser(argparse.ArgumentParser):
         kind = str if plain else given_folder  # plain: other words may stand among the folders
         self.add_argument("outputs", nargs="*", default=["outputs"], type=kind, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # what all ways of parsing call
+        refuse_repeated(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message}; see {self.prog} --help")
@@ -57,6 +80,9 @@ def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, s
 
     >>> split_own(["-m", "--within", "5h", "seed=1,2", "--level=0.1"], ("--within", "--level"))
     ({'--within': '5h', '--level': '0.1'}, ['-m', 'seed=1,2'])
+
+    Raises:
+        BadInput: an option is given twice, with two values.
     """
     given: dict[str, str] = {}
     rest: list[str] = []
@@ -64,7 +90,9 @@ def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, s
     for argument in left:
         name, has_value, value = argument.partition("=")
         if name in own:
-            given[name] = value if has_value else next(left, "")
+            value = value if has_value else next(left, "")
+            if given.setdefault(name, value) != value:
+                raise BadInput(repeated(name, [given[name], value]))
         else:
             rest.append(argument)
     return given, rest

@@ -2,9 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sweeper.system.text import printable
+from sweeper.system.text import printable, shortened
 
 # What other programs call our options and choices.
 ALIASES = {
@@ -70,6 +70,17 @@ def named(error: BaseException) -> str:
     """
     name, line = type(error).__name__, first_line(error)
     return name if line == name else f"{name}: {line}"
+
+
+def repeated(name: str, values: Sequence[str]) -> str:
+    """What is wrong with something that is given more than once; each value is shown as it was typed.
+
+    >>> repeated("--margin", ["0.2", "0.5"])
+    '--margin is given twice: 0.2 and 0.5; give one'
+    """
+    times = "twice" if len(values) == 2 else f"{len(values)} times"
+    first, last = [shortened(value, 40) for value in values[:-1]], shortened(values[-1], 40)
+    return f"{name} is given {times}: {', '.join(first)} and {last}; give one"
 
 
 def squeezed(word: str) -> str:

@@ -96,7 +96,7 @@ class Attempt:
                         loop.throw(reason)
                 self._device_time.count()
                 self._energy.count(self._device_time.sharing)
-                self._progress.step(len(self.rows), turn.steps)
+                self._progress.step(len(self.rows), turn.steps, turn.before)
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()

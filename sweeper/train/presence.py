@@ -52,16 +52,30 @@ class Presence:
         if len(self._here) > 1:
             for run in self._here:
                 run.others = True
-        if self._file is None:
-            return
-        with contextlib.suppress(OSError):
-            for file in self._file.parent.iterdir():
-                if file == self._file:
-                    continue
-                if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
-                    self.others = True
-                else:
-                    remove_file(file)
+        if self._file is not None and _others(self._file):
+            self.others = True
+
+
+def is_used_by_others(kind: str) -> bool:
+    """Whether runs of other processes of this user use this device of this machine now."""
+    try:
+        return _others(temporary_folder() / _device_key(kind) / str(os.getpid()))
+    except OSError:
+        return False
+
+
+def _others(own: Path) -> bool:
+    """Whether a process that lives has a file beside this one; files of others are removed."""
+    found = False
+    with contextlib.suppress(OSError):
+        for file in own.parent.iterdir():
+            if file == own:
+                continue
+            if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
+                found = True
+            else:
+                remove_file(file)
+    return found
 
 
 class DeviceTime:

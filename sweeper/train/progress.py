@@ -21,7 +21,7 @@ class Progress:
         self._steps_of_epoch = 1
         self._steps = 0  # since the last row
         self._updated = 0.0
-        self._done_before: int | None = None
+        self._done_before: float | None = None  # epochs, before this process began
         self._last: Row | None = None
         self._bar: Any = None
 
@@ -32,39 +32,45 @@ class Progress:
             with contextlib.suppress(OSError):  # the terminal has been closed
                 self._bar = _bar(self.epochs)
 
-    def step(self, epochs_done: int, steps: int) -> None:
-        """Note so many more steps of the epoch after `epochs_done`; they move the bar within the epoch."""
+    def step(self, epochs_done: int, steps: int, before: int = 0) -> None:
+        """Note so many more steps of the epoch after `epochs_done`; they move the bar within the epoch.
+
+        Args:
+            before: the first steps of the epoch, which were trained before the run was stopped.
+        """
+        if self._done_before is None:
+            self._done_before, self._steps = epochs_done + before / self._steps_of_epoch, before
         self._steps += steps
         if self._bar is None or (now := time.perf_counter()) - self._updated < EVERY:
             return
         self._updated, part = now, min(1.0, self._steps / self._steps_of_epoch)
-        done, spent = epochs_done + part, now - self._began
+        done = epochs_done + part
         if self._last is not None:
-            self._update(done, self._text(self._last, done))
+            self._update(done, self._text(self._last, done, now))
         else:  # the first since the run began or went on
-            left = spent / part * (self.epochs - done)
-            self._update(done, f"{duration(left)} left  {100 * part:.0f} % of epoch {epochs_done + 1}")
+            self._update(done, f"{self._left(done, now)} left  {100 * part:.0f} % of epoch {epochs_done + 1}")
 
     def show(self, row: Row) -> None:
         if self._done_before is None:
             self._done_before = row["epoch"] - 1
         self._last, self._steps = row, max(0, self._steps - self._steps_of_epoch)  # of the next epoch already
+        now = time.perf_counter()
         if self._bar is not None:
-            self._update(row["epoch"], self._text(row, row["epoch"]))
+            self._update(row["epoch"], self._text(row, row["epoch"], now))
         elif not self.quiet:
-            tell(f"epoch {row['epoch']}/{self.epochs}  {_figures(row)}  {self._left(row['epoch'])} left")
+            tell(f"epoch {row['epoch']}/{self.epochs}  {_figures(row)}  {self._left(row['epoch'], now)} left")
 
     def close(self) -> None:
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.stop()
 
-    def _text(self, row: Row, done: float) -> str:
+    def _text(self, row: Row, done: float, now: float) -> str:
         """The time left first, since a narrow terminal cuts the end."""
-        return f"{self._left(done)} left  {_figures(row)}"
+        return f"{self._left(done, now)} left  {_figures(row)}"
 
-    def _left(self, done: float) -> str:
-        spent = time.perf_counter() - self._began
+    def _left(self, done: float, now: float) -> str:
+        spent = now - self._began
         return duration(spent / (done - (self._done_before or 0)) * (self.epochs - done))
 
     def _update(self, done: float, text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.config.arms import NO_ARM, Arm, naming
+from sweeper.config.targets import check_targets
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.runs.access import make_outputs
@@ -88,9 +89,10 @@ def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
             seen.add(kind)
             rehearsal.optimizer(config["optimizer"], model, build, data.image_shape, sizes[0])
 
-    for config, arm in zip(configs, arms, strict=True):
-        with naming(arm, by_group=True):
-            build_one(config)
+    for work in (check_targets, build_one):  # packages before data, which may be downloaded
+        for config, arm in zip(configs, arms, strict=True):
+            with naming(arm, by_group=True):
+                work(config)
 
 
 def _without_values(node: Any) -> Any:

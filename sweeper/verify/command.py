@@ -33,6 +33,10 @@ def _verify(arguments: list[str]) -> int:
     given = parser.parse_args([word for word in arguments if word not in here])
     if others := [word for word in given.outputs if "=" in word and not Path(word).exists()]:
         raise BadInput(f"{others[0]}: only device and dataset.root are set here; see {parser.prog} --help")
+    if len(here) > 1:
+        from sweeper.config.overrides import check_repeated, parse_overrides
+
+        check_repeated(parse_overrides(here))
     if (given.into or given.key) and not given.sample:
         raise BadInput(f"--{'into' if given.into else 'key'}: is for the runs of --sample N; give N, e.g. --sample 3")
     for folder in given.outputs:
@@ -43,8 +47,8 @@ def _verify(arguments: list[str]) -> int:
     from sweeper.verify.folder import read_folder
 
     runs, results = read_folder(given.outputs)
-    roots = [word.removeprefix("dataset.root=") for word in here if word.startswith("dataset.root=")]
-    root = str(given_path(roots[-1], "dataset.root=")) if roots else None
+    root = next((word.removeprefix("dataset.root=") for word in here if word.startswith("dataset.root=")), None)
+    root = None if root is None else str(given_path(root, "dataset.root="))
     findings = check(runs, results, given.outputs, root)
     document: dict[str, Any] = {"holds": True, "runs": len(runs), "findings": [as_json(one) for one in findings]}
     if not given.json:

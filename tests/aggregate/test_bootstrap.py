@@ -1,6 +1,7 @@
 """Against scipy's trimmed mean and Mann-Whitney statistic, which rliable is made of."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sweeper.aggregate import bootstrap
 from sweeper.aggregate.bootstrap import (
     RESAMPLES,
     improvement_interval,
@@ -101,3 +103,30 @@ def test_all_resamples_at_once_give_what_one_after_another_gives(sizes):
     assert stratified_interval(interquartile_mean, ours) == pytest.approx(expected, rel=1e-12)
     expected = one_after_another(probability_of_improvement, ours, theirs)
     assert improvement_interval(ours, theirs) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 3), (1, 4, 2, 9), (130,)])
+def test_blocks_of_resamples_give_the_same_to_the_bit(sizes, monkeypatch):
+    numbers = np.random.default_rng(3)
+    ours, theirs = ([numbers.random(k * size).round(1).tolist() for size in sizes] for k in (1, 3))
+
+    def intervals():
+        return stratified_interval(interquartile_mean, ours), improvement_interval(ours, theirs)
+
+    monkeypatch.setattr(bootstrap, "BLOCK", 10**9)
+    whole = intervals()
+    for block in (1, 1000, 40_000):
+        monkeypatch.setattr(bootstrap, "BLOCK", block)
+        assert intervals() == whole
+
+
+def test_memory_is_bounded_at_many_runs():
+    """All resamples of these at a time would take 160 MB."""
+    tasks = [np.random.default_rng(4).random(1000).tolist() for _ in range(5)]
+    tracemalloc.start()
+    try:
+        stratified_interval(interquartile_mean, tasks)
+        improvement_interval(tasks[:1], tasks[1:2])
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()

@@ -8,11 +8,11 @@ from sweeper.aggregate.search import (
     chosen_settings,
     is_done,
     is_pruned,
+    searched_accuracy,
     searched_options,
     searched_values,
     searches,
     tried_settings,
-    validation_accuracy,
 )
 from sweeper.aggregate.search_axes import is_number
 from sweeper.aggregate.tasks import group_tasks
@@ -34,7 +34,7 @@ def task(tmp_path):
 def test_what_was_searched_and_chosen(task):
     assert searches([task]) == [task] and searched_options(task) == ["lr"]
     (chosen,) = chosen_settings(task)
-    assert searched_values(chosen, ["lr", "other"]) == {"lr": 0.1} and validation_accuracy(chosen) == 0.9
+    assert searched_values(chosen, ["lr", "other"]) == {"lr": 0.1} and searched_accuracy(chosen) == 0.9
     assert [s.row["lr"] for s in tried_settings(task, "sgd")] == [0.03, 0.1, 0.3, 1.0, 3.0, 9.0]
     assert [is_done(s) for s in tried_settings(task, "sgd")] == [True] * 5 + [False]
     assert [is_pruned(s) for s in tried_settings(task, "sgd")] == [False] * 3 + [True, False, False]

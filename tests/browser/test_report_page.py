@@ -46,6 +46,33 @@ def test_tables_sort_by_number_both_ways(browser):
     assert [float(text) for text in falling[:-1]] == numbers[::-1] and falling[-1] == "–"
 
 
+def test_the_rows_of_many_runs_are_written_by_the_pages_script(tmp_path, monkeypatch):
+    """The same cells, sorted alike, as a page that has them in its text."""
+    for lr in (0.1, 0.2, 0.3):
+        for seed in (1, 2, 3):
+            make_run(tmp_path, optimizer__lr=lr, seed=seed, accuracy=0.9 - lr / 10 - seed / 100)
+    make_run(tmp_path, "diverged", optimizer__lr=0.3, seed=4, error="loss <b>")
+    found = []
+    for most in (300, 5):
+        monkeypatch.setattr("sweeper.report.packed_tables.WRITTEN_OUT", most)
+        monkeypatch.setattr("sweeper.report.commands.WRITTEN_OUT", most)
+        monkeypatch.setattr("sweeper.report.curve_data.MOST_VALUES", 10 * most)
+        report([str(tmp_path)])
+        with open_page(tmp_path / "report.html") as page:
+            assert page.get_log("browser") == []
+            page.execute_script(
+                "document.querySelectorAll('details').forEach((one) => { one.open = true; });"
+                "document.querySelectorAll('#ranking-0 th:nth-child(2) button, #runs-table th:nth-child(2) button')"
+                ".forEach((one) => one.click());"
+            )
+            cells = "[...row.cells].map((cell) => [cell.textContent, cell.className])"
+            rows = f"[...document.querySelectorAll('tbody tr')].map((row) => [row.className, {cells}])"
+            dots = "document.querySelectorAll('.dot path').length"
+            found.append(page.execute_script(f"return [{rows}, {dots}]"))
+    assert found[0] == found[1] and len(found[0][0]) > 15
+    assert (tmp_path / "report.html").read_text().count("<td>") < 20
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_light_and_dark_wide_and_narrow(outputs, scheme, width):

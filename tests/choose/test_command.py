@@ -2,13 +2,17 @@
 
 import json
 import re
+import shlex
+import shutil
 
 import pytest
 import yaml
-from conftest import run_module
+from conftest import REPOSITORY, run_module
 
 import sweeper.choose.__main__ as module
 from sweeper.choose.command import main
+from sweeper.config.grid import compose_grid
+from tests.choose.test_choice import make_trial
 
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=300", "epochs=1", "device=cpu", "device.threads=1")
 TINY += ("hydra/launcher=basic",)
@@ -18,6 +22,34 @@ TUNE = ("experiment=tune", "optimizer=sgd,muon", "lr_factor=0.03162,0.1,0.3162",
 def test_overrides_are_for_the_confirmation(capsys):
     assert main(["device=cpu"]) == 2
     assert capsys.readouterr().err == "error: device=cpu: overrides are for the runs of --confirm N\n"
+
+
+def test_a_folder_of_choices_is_for_a_confirmation_or_a_preset(tmp_path, capsys):
+    assert main(["search", "--config-dir", str(tmp_path)]) == 2
+    said = f"error: --config-dir {tmp_path}: is for --confirm N and --write DIR; leave it out\n"
+    assert capsys.readouterr().err == said
+    assert main(["search", "--write", "new", "--config-dir", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"error: --config-dir {tmp_path}/none: there is no such folder\n"
+
+
+def test_the_choices_of_another_folder_are_known_and_its_names_are_seen(tmp_path, capsys):
+    """A search with `--config-dir own` of an optimizer that lies there, and a preset that is written elsewhere."""
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    (tmp_path / "own" / "experiment" / "study.yaml").write_text("# @package _global_\nepochs: 3\n")
+    shutil.copytree(REPOSITORY / "conf" / "optimizer", tmp_path / "own" / "optimizer")
+    (tmp_path / "own" / "optimizer" / "sgd.yaml").rename(tmp_path / "own" / "optimizer" / "slow.yaml")
+    for k, lr in enumerate((0.1, 0.2)):
+        make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer="slow", optimizer__lr=lr)
+    write = [str(tmp_path / "outputs"), "--write", str(tmp_path / "new")]
+    own = ["--config-dir", str(tmp_path / "own")]
+    assert main([*write, *own, "--name", "study"]) == 2
+    assert f"--name study: there is a data set or a preset of this name in {tmp_path}/own;" in capsys.readouterr().err
+    assert main(write) == 2
+    assert "has no file of the optimizer 'slow'" in capsys.readouterr().err
+    assert main([*write, *own]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    cells = compose_grid(command[3:]).cells
+    assert {(c.config["optimizer"]["name"], c.config["optimizer"]["lr"]) for c in cells} == {("slow", 0.1)}
 
 
 @pytest.mark.parametrize("words", [["--name", "mine"], ["--replace"]])

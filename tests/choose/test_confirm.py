@@ -1,5 +1,6 @@
 """The best settings of a search are run again with fresh seeds, by a command that is made of their records."""
 
+import csv
 import itertools
 
 import pytest
@@ -61,6 +62,45 @@ def test_the_fresh_seeds_alone_choose(task, tmp_path):
     told = choose([str(tmp_path)])
     assert "sgd:  # 86.00 %, with seeds 102 and 103, the best of 2 run again, of 9 trials" in told
     assert "; 2 run again with seeds 102, 103: 86.00 %, 80.00 %; chosen: " in told
+
+
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        (((0.2, 0.80), (0.3, 0.86)), "sgd: best by its confirmation on the edge, weight_decay highest; "),
+        (((0.2, 0.86), (0.3, 0.86)), ""),  # of equal ones that inside, as where the grid is extended
+        (((0.2, 0.80), (0.3, 0.70)), ""),
+    ],
+)
+def test_a_confirmed_choice_on_the_edge_is_told(task, tmp_path, capsys, again, said):
+    task(again)
+    assert main([str(tmp_path)]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(said) and bool(told) == bool(said) and told.count("\n") == bool(said)
+    assert not said or told.endswith("experiment=tune given again extends this grid; then confirm again\n")
+
+
+def test_what_was_searched_and_what_was_confirmed_are_two_columns(task, tmp_path):
+    task(((0.2, 0.80), (0.3, 0.86)))
+    choose([str(tmp_path)])
+    rows = list(csv.DictReader((tmp_path / "search.csv").read_text().splitlines()))
+    assert list(rows[0])[-4:] == ["chosen", "search_seeds", "confirmed_val_accuracy", "confirmation_seeds"]
+    found = {
+        row["weight_decay"]: [row[name] for name in ("final_val_accuracy", *list(rows[0])[-4:])]
+        for row in rows
+        if row["lr"] == "0.1"
+    }
+    assert [float(found[decay][0]) for decay in ("0.1", "0.2", "0.3")] == pytest.approx([0.851, 0.902, 0.853])
+    assert found["0.1"][1:] == ["false", "101", "", ""] and found["0.2"][1:] == ["false", "101", "0.8", "102 103"]
+    assert found["0.3"][1:] == ["true", "101", "0.86", "102 103"]
+    tuned = list(csv.DictReader((tmp_path / "tuning.csv").read_text().splitlines()))
+    assert float(tuned[0]["best_val_accuracy"]) == pytest.approx(0.902), "of all, by the search's own seed"
+
+
+def test_without_a_confirmation_there_is_no_column_of_it(task, tmp_path):
+    task()
+    choose([str(tmp_path)])
+    assert (tmp_path / "search.csv").read_text().splitlines()[0].endswith(",final_val_accuracy,chosen")
 
 
 def test_tables_and_the_closing_line_agree_with_the_choice(task, tmp_path):

@@ -100,6 +100,8 @@ def test_flags_and_overrides_come_in_any_order():
         (["--seeds", "1", "2"], "--seeds 1 2: options have no dashes; write -m seed=1,2"),
         (["--arm"], "argument --arm: expected one argument"),
         (["--config-path", "x"], "--config-path isn't for this command; --config-dir adds groups of yours"),
+        (["--config-dir", "a", "--config-dir=b"], "--config-dir is given twice: a and b; give one"),
+        (["-cd", "a", "-m", "-cd", "b"], "--config-dir is given twice: a and b; give one"),
         (["-m", "--cfg", "job"], "--cfg shows one run's configuration; leave out -m"),
         (["--resolve"], "--package and --resolve are for --cfg"),
     ],

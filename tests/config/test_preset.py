@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from sweeper.config.grid import compose_grid
-from sweeper.config.preset import check_name, check_values, files_to_remove, known_names, preset_files
+from sweeper.config.preset import Places, check_name, check_values, files_to_remove, preset_files
 from sweeper.system.errors import BadInput
 
 
@@ -15,7 +15,7 @@ def add(folder, name, text):
 
 def write(folder, values, name="mine", replace=False):
     """As `choose` does."""
-    files = preset_files(folder, name, values, {}, ["a search"])
+    files = preset_files(Places(folder), name, values, {}, ["a search"])
     old = files_to_remove(folder, name, files, replace)
     for file, content in files.items():
         add(folder, file.relative_to(folder), content.decode())
@@ -75,7 +75,7 @@ def test_another_choice_is_replaced_whole_and_only_if_asked(tmp_path, other):
 
 def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
     write(tmp_path, {"sgd": {"lr": 0.4}})
-    files = preset_files(tmp_path, "mine", {"sgd": {"lr": 0.4}}, {}, ["another folder"])
+    files = preset_files(Places(tmp_path), "mine", {"sgd": {"lr": 0.4}}, {}, ["another folder"])
     assert files_to_remove(tmp_path, "mine", files, replace=False) == []
 
 
@@ -84,42 +84,70 @@ def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
 )
 def test_a_name_is_a_word(tmp_path, name):
     with pytest.raises(BadInput, match="a name begins with a letter and has letters, digits, _ and - alone"):
-        check_name(tmp_path, name)
+        check_name(Places(tmp_path), name)
 
 
 @pytest.mark.parametrize("name", ["digits", "final", "Final", "pictures"])
 def test_a_name_means_nothing_else(tmp_path, name):
     """The settings of a data set's name are taken with it, unasked."""
     add(tmp_path, "dataset/pictures.yaml", "loader: pictures.read\n")
-    check_name(tmp_path, "tuned-2")
+    check_name(Places(tmp_path), "tuned-2")
     with pytest.raises(BadInput, match=f"--name {name}: there is a data set or a preset of this name"):
-        check_name(tmp_path, name)
+        check_name(Places(tmp_path), name)
 
 
 def test_what_the_optimizers_own_yaml_has_already_is_not_repeated(tmp_path):
     own = optimizers("optimizer=sgd")["sgd"]
-    assert check_values(tmp_path, "sgd", own, {}) == {}
-    assert check_values(tmp_path, "sgd", own | {"momentum": 0.5}, {}) == {"momentum": 0.5}
-    assert check_values(tmp_path, "sgd", own, {"lr": own["lr"]}) == {"lr": own["lr"]}
+    assert check_values(Places(tmp_path), "sgd", own, {}) == {}
+    assert check_values(Places(tmp_path), "sgd", own | {"momentum": 0.5}, {}) == {"momentum": 0.5}
+    assert check_values(Places(tmp_path), "sgd", own, {"lr": own["lr"]}) == {"lr": own["lr"]}
     with pytest.raises(BadInput, match="nesterov: false was chosen, but only numbers are written"):
-        check_values(tmp_path, "sgd", own | {"nesterov": False}, {})
+        check_values(Places(tmp_path), "sgd", own | {"nesterov": False}, {})
 
 
 @pytest.mark.parametrize("name", ["evil", "_target_", "name", "defaults"])
 def test_no_option_but_the_yamls_own_is_written(tmp_path, name):
     add(tmp_path, "optimizer/mine.yaml", "defaults: 1\n_target_: 1\nname: 1\nlr: 0.1\n")
     with pytest.raises(BadInput, match=f"mine.yaml: has no option '{name}', which the chosen run has; add it there"):
-        check_values(tmp_path, "mine", {"lr": 0.1}, {name: 2.0})
+        check_values(Places(tmp_path), "mine", {"lr": 0.1}, {name: 2.0})
 
 
 def test_a_users_optimizer_counts_more_and_is_read_as_hydra_reads_it(tmp_path):
     add(tmp_path, "optimizer/sgd.yaml", "lr: 1e-8\nboost: 3\n")
-    assert check_values(tmp_path, "sgd", {"lr": 1e-8, "boost": 4}, {}) == {"boost": 4}
-    assert "sgd" in known_names(tmp_path, "optimizer") and "lion" in known_names(tmp_path, "optimizer")
+    assert check_values(Places(tmp_path), "sgd", {"lr": 1e-8, "boost": 4}, {}) == {"boost": 4}
+    assert {"sgd", "lion"} <= set(Places(tmp_path).names("optimizer"))
+
+
+OWN = {"dataset/pictures.yaml": "loader: pictures.read\n", "experiment/study.yaml": "epochs: 3\n"}
+OWN |= {"settings/former/sgd.yaml": "lr: 0.1\n"}
+
+
+@pytest.mark.parametrize("name", ["pictures", "study", "Study", "former"])
+def test_a_name_that_is_taken_in_another_folder_of_the_search_is_seen(tmp_path, name):
+    for file, text in OWN.items():
+        add(tmp_path, f"own/{file}", text)
+    places = Places(tmp_path / "new", tmp_path / "own")
+    check_name(places, "tuned")
+    with pytest.raises(BadInput, match=f"--name {name}: there is a data set or a preset of this name in .*own; choose"):
+        check_name(places, name)
+    if name != "pictures":  # the preset that the folder itself has is compared, not refused
+        check_name(Places(tmp_path / "own", tmp_path / "own"), name)
+
+
+def test_an_optimizer_of_another_folder_of_the_search_comes_first(tmp_path):
+    """As it did for the search's own runs."""
+    add(tmp_path, "own/optimizer/sgd.yaml", "lr: 0.3\nboost: 3\n")
+    add(tmp_path, "new/optimizer/sgd.yaml", "lr: 0.4\n")
+    places = Places(tmp_path / "new", tmp_path / "own")
+    assert check_values(places, "sgd", {"lr": 0.4, "boost": 3}, {}) == {"lr": 0.4}
+    with pytest.raises(
+        BadInput, match=r"has no file of the optimizer 'mine'.*; if it has one elsewhere, name the folder"
+    ):
+        check_values(Places(tmp_path / "new"), "mine", {"lr": 0.4}, {})
 
 
 @pytest.mark.parametrize("text", ["- lr", "lr: [", "\0"])
 def test_a_yaml_that_is_none_is_named(tmp_path, text):
     add(tmp_path, "optimizer/lion.yaml", text)
     with pytest.raises(BadInput, match=r"lion\.yaml: can't be read as YAML of names and values; mend it"):
-        check_values(tmp_path, "lion", {"lr": 0.1}, {})
+        check_values(Places(tmp_path), "lion", {"lr": 0.1}, {})

@@ -30,6 +30,16 @@ def test_images_that_are_not_the_fields_are_found_before_the_first_run(asked, mo
     check_data(asked)  # on a cluster they may be elsewhere
 
 
+def test_a_missing_package_is_told_before_the_images(asked, monkeypatch):
+    """Which are far away: then only the hashes couldn't be compared, and training would tell."""
+    (by_seed,) = asked.cells.values()
+    for cell in by_seed.values():
+        monkeypatch.setitem(cell.config, "optimizer", cell.config["optimizer"] | {"_target_": "lions.Lion"})
+        monkeypatch.setitem(cell.config, "dataset", cell.config["dataset"] | {"root": "nowhere"})
+    with pytest.raises(BadInput, match=r"^optimizer\._target_=lions\.Lion: no package 'lions'; install it"):
+        check_data(asked)
+
+
 def test_what_runs_recorded_is_compared(asked):
     assert describe_differences(asked) == ""
     first, second = make_field(asked.outputs, *SMALL, "optimizer=lion")

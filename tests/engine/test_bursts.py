@@ -7,9 +7,14 @@ from graphs_on_the_cpu import graphs_on_the_cpu  # noqa: F401  a fixture
 from safetensors.torch import load_file
 
 from sweeper.datasets.data import load_run_data
+from sweeper.engine.augment import EpochOrder
 from sweeper.engine.bursts import Bursts
 from sweeper.engine.devices import choose_device
+from sweeper.engine.evaluate import Evaluation
 from sweeper.engine.loop import Diverged, Stopped, train
+from sweeper.engine.meter import Clock, Meter
+from sweeper.engine.results import EpochResults
+from sweeper.engine.step import Step
 from sweeper.runs.directory import RunDirectory
 from tests.engine.test_loop import configure, finish, start
 
@@ -113,23 +118,36 @@ def test_a_run_that_diverged_ends_with_the_row_of_that_epoch(config, tmp_path, s
         assert len(found) == 1 and "epoch 1" in str(error.value)
 
 
+STATEMENTS = [(EpochOrder, "draw"), (Meter, "reset"), (Step, "seek"), (Clock, "start"), (Bursts, "run")]
+STATEMENTS += [(Clock, "stop"), (Evaluation, "measure"), (EpochResults, "__init__")]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement[0].__name__)
 @pytest.mark.parametrize("bound", [None, 1e-9], ids=["well", "diverged"])
-def test_a_step_that_fails_leaves_the_row_of_the_epoch_before(bound, config, tmp_path, set_burst, monkeypatch):
-    """An optimizer may refuse what is not a number, in the epoch after that which diverged."""
+def test_what_fails_leaves_the_row_of_the_epoch_before(bound, statement, config, tmp_path, set_burst, monkeypatch):
+    """An optimizer may refuse what is not a number, in the epoch after that which diverged; a device may be full."""
     set_burst(9, arrives=False)
-    run = Bursts.run
+    owner, name = statement
+    whole, drawn = getattr(owner, name), EpochOrder.draw
+    epochs: list[int] = []
 
-    def fail_in_the_second_epoch(bursts, epoch, first, most):
-        if epoch == 2 and first > 0:
-            raise ArithmeticError("eigh did not converge")
-        return run(bursts, epoch, first, most)
+    def draw(order, seed, epoch):
+        epochs.append(epoch)
+        return drawn(order, seed, epoch) if owner is not EpochOrder else fail(order, seed, epoch)
 
-    monkeypatch.setattr(Bursts, "run", fail_in_the_second_epoch)
+    def fail(*arguments):
+        if epochs[-1] == 2:
+            raise RuntimeError("out of resources")
+        return whole(*arguments)
+
+    if owner is not EpochOrder:
+        monkeypatch.setattr(owner, name, fail)
+    monkeypatch.setattr(EpochOrder, "draw", draw)
     rows: list[dict] = []
-    with pytest.raises(ArithmeticError if bound is None else Diverged):
+    with pytest.raises(RuntimeError if bound is None else Diverged):
         for _ in start({**config, "divergence_loss": bound}, tmp_path, rows):
             pass
-    assert [row["epoch"] for row in rows] == [1]
+    assert [row["epoch"] for row in rows] == [1] and epochs in ([1, 2], [1])
 
 
 @pytest.mark.parametrize("arrives", [True, False])

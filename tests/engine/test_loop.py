@@ -158,6 +158,16 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
         finish(config, tmp_path)
 
 
+def test_the_first_turn_after_a_resume_says_where_the_epoch_stands(tmp_path):
+    config = configure("optimizer=sgd", "epochs=3")
+    loop = start(config, tmp_path)
+    assert [turn.before for turn in itertools.islice(loop, 3)] == [0, 0, 0]
+    with pytest.raises(Stopped):
+        loop.throw(Stopped())
+    turns = list(start(config, tmp_path))
+    assert (turns[0].before, turns[0].steps) == (3, 1) and not any(turn.before for turn in turns[1:])
+
+
 def test_a_run_killed_within_an_epoch_goes_on_from_its_latest_minute(tmp_path, monkeypatch):
     config = configure("optimizer=adamw", "noise=symmetric", "epochs=3")
     whole = finish(config, tmp_path / "whole")

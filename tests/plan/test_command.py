@@ -7,6 +7,7 @@ import pytest
 from made_runs import make_rows
 
 from sweeper.config.grid import compose_grid
+from sweeper.plan.standing import COUNTED
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import read_metrics
 from tests.plan.test_forecast import GRID
@@ -37,6 +38,8 @@ def test_done_and_half_done_runs_are_told_from_their_directories(plan):
     _, document = plan(*GRID)
     counts = [document[key] for key in ("runs", "done", "half_done", "to_do", "epochs_left")]
     assert counts == [4, 1, 2, 1, 3 + 8 + 10]
+    _, text = plan(*GRID, text=True)
+    assert f"1 done, 2 half-done, 1 to do; 21 of 40 epochs left\n{COUNTED}\n" in text
     _, every = plan(*GRID, "checkpoint_every=5")  # a killed run has lost what came after its last checkpoint
     assert every["epochs_left"] == 3 + 10 + 10
     _, again = plan(*GRID, "rerun=true")

@@ -72,7 +72,9 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     lines = [
         (module, merged(*arguments, *(SHORT if module in ("train", "decide") else ()))) for module, arguments in todo
     ]
-    lines = [(module, [*words, "--sample", "1"] if "--sample" in words else words) for module, words in lines]
+    for _, words in lines:
+        if "--sample" in words:
+            words[words.index("--sample") + 1] = "1"
     expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
     # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GIT_DIR": str(tmp_path / "none")}

@@ -49,7 +49,7 @@ def test_optimizers_of_one_colour_differ_otherwise_and_the_page_says_so(tmp_path
     make_run(tmp_path, optimizer=KNOWN[len(LIGHT)])
     assert main([str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert said in page and page.count("fill:var(--hue-0)") == 4  # a swatch and a dot of each
+    assert said in page and page.count("--own:var(--hue-0)") == 2  # the row of each
     assert page.count(f'<path d="{MARKS[0][1]}"') == page.count(f'<path d="{MARKS[3][1]}"') == 2
 
 

@@ -1,13 +1,14 @@
 """A command ends by an exit code and a line, whatever stops it."""
 
 import doctest
+import importlib
 import sys
 
 import pytest
 
 import sweeper
 from sweeper.system import command
-from sweeper.system.command import Parser, exit_code_of, writing
+from sweeper.system.command import Parser, exit_code_of, split_own, writing
 from sweeper.system.errors import BadInput, RunFailed
 
 
@@ -46,6 +47,39 @@ def test_options_are_refused_in_a_line_and_folders_may_be_given_as_to_train():
     assert parser.parse_args(["a", "outputs=b"]).outputs == ["a", "b"]
     with pytest.raises(BadInput, match=r"unrecognized arguments: --nope; see python -m sweeper\.watch --help$"):
         parser.parse_args(["--nope"])
+
+
+MARGINS = "--margin is given twice: 0.2 and 0.5; give one"
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "told"),
+    [
+        ("aggregate", ["--margin", "0.2", "--margin=0.5"], MARGINS),
+        ("aggregate", ["--marg", "0.2", "runs", "--margin", "0.2", "--margin=0.5"], MARGINS),
+        ("aggregate", ["--format", "csv", "--format", "latex"], "--format is given twice: csv and latex; give one"),
+        ("report", ["--figures", "a", "runs", "--figures", "b"], "--figures is given twice: a and b; give one"),
+        ("choose", ["--confirm", "2", "runs", "--confirm=3"], "--confirm is given twice: 2 and 3; give one"),
+        ("choose", ["--write", "a", "--write", "b"], "--write is given twice: a and b; give one"),
+        ("verify", ["--sample", "2", "--sample", "3"], "--sample is given twice: 2 and 3; give one"),
+        ("verify", ["device=cpu", "device=mps"], "device is given twice: cpu and mps; give one"),
+        ("plan", ["--within", "5h", "-m", "--within=6h"], "--within is given twice: 5h and 6h; give one"),
+        ("decide", ["--level=0.1", "--level", "0.2"], "--level is given twice: 0.1 and 0.2; give one"),
+    ],
+)
+def test_an_option_with_two_values_is_refused_with_both(module, words, told, capsys):
+    """In every command; only the last one would count."""
+    assert importlib.import_module(f"sweeper.{module}.command").main(words) == 2
+    assert capsys.readouterr() == ("", f"error: {told}\n")
+
+
+def test_an_option_with_one_value_may_be_repeated():
+    parser = Parser("watch", "")
+    parser.add_argument("--every", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_intermixed_args(["--every", "5", "a", "--json", "--every=5", "b", "--json"])
+    assert (given.every, given.json, given.outputs) == (5, True, ["a", "b"])
+    assert split_own(["--within", "5h", "--within=5h"], ("--within",)) == ({"--within": "5h"}, [])
 
 
 def test_the_version_is_told(capsys):

@@ -4,7 +4,7 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.runs.record import read_run
-from sweeper.train.presence import DeviceTime, Presence, shared_before
+from sweeper.train.presence import DeviceTime, Presence, is_used_by_others, shared_before
 
 
 def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
@@ -13,9 +13,11 @@ def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
         assert not alone.others
         other = alone._file.parent / "1"  # the first process of this machine lives as long as it does
         other.touch()
+        assert is_used_by_others("cpu")
         alone.look()
         assert alone.others
     other.unlink()
+    assert not is_used_by_others("cpu")
     with Presence("cpu") as again:
         (again._file.parent / "999999999").touch()  # a process that is gone
         again.look()
@@ -25,7 +27,7 @@ def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
 def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     with Presence("cpu") as first:
-        assert Presence.runs_here() == 1 and not first.others
+        assert Presence.runs_here() == 1 and not first.others and not is_used_by_others("cpu")
         with Presence("cpu") as second:
             assert Presence.runs_here() == 2
         assert first.others and second.others  # known at once, and kept when the other is gone

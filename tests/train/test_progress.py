@@ -50,6 +50,25 @@ def test_a_run_goes_on_without_a_terminal_that_has_been_closed(monkeypatch):
         closed.close()
 
 
+@pytest.mark.parametrize(("before", "left"), [(0, "39 s"), (80, "31 s")])
+def test_after_a_resume_within_an_epoch_the_bar_stands_where_the_run_is(before, left, monkeypatch):
+    """A step takes 0.1 s. What was trained before counts for the place and not for the speed."""
+    clock, shown = [0.0], []
+    monkeypatch.setattr("sweeper.train.progress.time", types.SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(Progress, "_update", lambda self, done, text: shown.append((round(done, 2), text)))
+    progress = Progress(epochs=6, quiet=False)
+    progress._steps_of_epoch, progress._bar = 100, object()
+    for k in range(10):
+        clock[0] += 0.1
+        progress.step(epochs_done=2, steps=1, before=before * (k == 0))
+    assert [shown[0][0], shown[-1][0]] == pytest.approx([2.02 + before / 100, 2.10 + before / 100])
+    assert shown[-1][1] == f"{left} left  {10 + before} % of epoch 3"
+    clock[0] += 0.1 * (90 - before)
+    progress.step(epochs_done=2, steps=90 - before)
+    progress.show({**ROW, "epoch": 3})
+    assert shown[-1][0] == 3 and shown[-1][1].startswith("30 s left"), "3 epochs of 10 s each"
+
+
 @pytest.mark.slow
 def test_a_bar_on_a_terminal(tmp_path):
     """In a pseudo-terminal, as a user sees it."""
@@ -96,5 +115,5 @@ def test_the_bar_moves_within_the_first_epoch_and_the_time_left_is_never_cut(mon
     os.close(ours)
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()))
     assert any("0/4000" in line and " 4 d 15 h left  50 % of " in line for line in lines), lines
-    assert any("1/4000" in line and " 2 d 10 h left  test 50." in line for line in lines), lines
+    assert any("1/4000" in line and " 2 d 9 h left  test 50." in line for line in lines), lines
     assert all(len(line) <= int(columns) for line in lines)

@@ -53,6 +53,16 @@ def test_what_can_not_be_made_stops_everything_before_it_starts(override, words,
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", ["optimizer", "model", "schedule"])
+def test_what_is_not_installed_is_told_before_data_are_read(target, tmp_path, monkeypatch):
+    """Of any of the runs: data may be downloaded, and may be large."""
+    monkeypatch.setattr("sweeper.train.rehearse.load_run_data", lambda config: pytest.fail("data were read"))
+    asked = configs("-m", "seed=1,2", f"outputs={tmp_path}")
+    asked[1][target] |= {"_target_": "schedule_free_too.New"}
+    with pytest.raises(BadInput, match=f"{target}._target_=schedule_free_too.New: no package 'schedule_free_too'; "):
+        rehearse(asked)
+
+
 def test_a_sweep_with_a_run_without_batches_is_refused(call, tmp_path):
     code, _, err = call("-m", *TINY, "drop_last=null,true", "batch_size=300,301")
     assert "done already" not in err, "nothing is counted where nothing begins"

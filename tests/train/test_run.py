@@ -10,7 +10,9 @@ import pytest
 import torch
 from conftest import TINY, merged
 
+from sweeper.engine.augment import EpochOrder
 from sweeper.engine.memory import NoRoom
+from sweeper.engine.results import EpochResults
 from sweeper.runs import record
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE
@@ -161,6 +163,21 @@ def test_what_a_run_raises_is_its_failure(tmp_path, monkeypatch, error):
     assignment = assign(tmp_path)
     assert execute_run(assignment) is Status.FAILED
     assert read_record(assignment)["error"].startswith(type(error).__name__)
+
+
+@pytest.mark.parametrize("statement", [(EpochOrder, "draw"), (EpochResults, "__init__")], ids=["order", "results"])
+@pytest.mark.parametrize("error", [SystemExit(3), ValueError("on fire\nand more")])
+def test_what_an_epoch_raises_outside_of_its_steps_is_its_failure(statement, error, tmp_path, monkeypatch, caplog):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(*statement, fail)
+    assignment = assign(tmp_path)
+    with caplog.at_level("ERROR", "sweeper"):
+        assert execute_run(assignment) is Status.FAILED
+    (said,) = caplog.messages
+    recorded = read_record(assignment)["error"]
+    assert recorded in ("SystemExit: sys.exit(3)", "ValueError: on fire") and recorded in said and "\n" not in said
 
 
 def test_memory_that_is_full_of_others_is_told_to_the_driver(tmp_path, monkeypatch):

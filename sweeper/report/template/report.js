@@ -66,10 +66,18 @@ function statistics(columns) {
 // What the page holds of a setting of many runs, in the form of `statistics`.
 const given = (numbers, spreads) => numbers.map((mean, k) => (mean === null ? null : { mean, spread: spreads?.[k] ?? 0 }));
 
+// Epochs and steps that settings share are written once, and so are equal metrics of a run.
+for (const task of DATA.curves) for (const setting of task.settings) {
+  Object.assign(setting, task.places[setting.place]);
+  for (const { metrics } of [setting.mean, ...setting.runs].filter(Boolean)) {
+    for (const [name, column] of Object.entries(metrics)) if (typeof column === "string") metrics[name] = metrics[column];
+  }
+}
+
 // The series of a choice: { metric, against, each (seed), error (100 − accuracy), late (the last fifth), bySetting }.
 function curveSeries(settings, { metric, against, each, error, late, bySetting }) {
   const value = (v) => (error && metric.endsWith("accuracy") && v !== null ? 100 - v : v);
-  const xOf = (setting, run) => (against === "seconds" ? run.seconds : against === "step" ? setting.steps : setting.epochs);
+  const xOf = (setting, run) => (against === "seconds" ? run.seconds : against === "step" ? run.steps ?? setting.steps : run.epochs ?? setting.epochs);
   const all = settings.flatMap((setting) => [setting.mean, ...setting.runs].filter((one) => one?.metrics[metric]).flatMap((one) => xOf(setting, one)));
   const end = all.reduce((a, b) => Math.max(a, b ?? a), 0), first = late ? 0.8 * end : 0;
   const found = [];
@@ -85,7 +93,7 @@ function curveSeries(settings, { metric, against, each, error, late, bySetting }
       const at = ys.map((_, k) => k).filter((k) => ys[k] && xs[k] && xs[k].mean >= first);
       const ends = (sign) => at.map((k) => ys[k].mean + sign * ys[k].spread);
       found.push({ ...common, kind: "mean", name: `${setting.label} (n = ${n})`, label: setting.label,
-        x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(n > 1 && { low: ends(-1), high: ends(1) }) });
+        x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(n > 1 && (!whole || whole.spread) && { low: ends(-1), high: ends(1) }) });
     }
     for (const run of runs) {
       if (!(each || run.status === "diverged" || !n)) continue;
@@ -152,8 +160,39 @@ function setUpCurves() {
 }
 setUpCurves();
 
+// The rows of large tables: each cell is the place of its form (its kind, the texts between its numbers) and its numbers.
+function writeTable(id, { rows, columns, minor }) {
+  const told = columns.map((column) => ({ ...column, cells: column.cells.split("|") })), small = new Set(minor);
+  const body = document.getElementById(id).tBodies[0];
+  for (let k = 0; k < rows; k += 1) {
+    const row = body.insertRow();
+    if (small.has(k)) row.className = "minor";
+    for (const { cells, first, sort } of told) {
+      const [place, ...numbers] = (cells.length > 1 ? cells[k] : cells[0]).split(" "), [kind, ...texts] = DATA.tables.forms[place];
+      const cell = row.insertCell(), text = texts.reduce((before, after, n) => before + numbers[n - 1] + after);
+      if (kind) cell.className = kind;
+      (kind === "command" ? cell.appendChild(document.createElement("code")) : cell).textContent = text;
+      const key = first ? text.replace("\u2212", "-").match(/-?[0-9][0-9,]*(\.[0-9]+)?/)?.[0].replaceAll(",", "") ?? "" : sort?.[k];
+      if (key !== undefined && key !== null) cell.dataset.sort = key;
+    }
+  }
+}
+for (const [id, table] of Object.entries(DATA.tables.of)) writeTable(id, table);
+
 const codes = document.querySelectorAll("#runs-table td.command code"); // of many runs the table leaves them to us
-DATA.commands.of.forEach((places, k) => { codes[k].textContent = places.map((place) => DATA.commands.words[place]).join(" "); });
+let command = [];
+DATA.commands.of.forEach((changes, k) => {
+  command = changes[0] === -1 ? changes.slice(1) : command.slice();
+  if (changes[0] !== -1) for (let n = 0; n < changes.length; n += 2) command[changes[n]] = changes[n + 1];
+  codes[k].textContent = command.map((place) => DATA.commands.words[place]).join(" ");
+});
+
+for (const head of document.querySelectorAll("thead th")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...head.childNodes);
+  head.append(button);
+}
 
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {

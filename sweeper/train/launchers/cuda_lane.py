@@ -7,6 +7,7 @@ from types import TracebackType
 import torch
 
 from sweeper.engine.kernels.branches import Branches
+from sweeper.train.presence import is_used_by_others
 
 
 class Host:
@@ -18,6 +19,9 @@ class Host:
         return contextlib.nullcontext()
 
     def share(self, shared: bool) -> None: ...
+
+    def is_used_by_others(self) -> bool:
+        return False
 
     def synchronize(self) -> None: ...
 
@@ -37,6 +41,9 @@ class Cuda:
     def share(self, shared: bool) -> None:
         """Tell the engine whether several runs take turns: a run alone fills the GPU's gaps by branches of a step."""
         Branches.shared = shared
+
+    def is_used_by_others(self) -> bool:
+        return is_used_by_others("cuda")
 
     def synchronize(self) -> None:
         """Wait until the GPU has finished the work of all lanes."""

@@ -27,7 +27,8 @@ class Trial:
     Args:
         runs: how many runs there are in all.
         kinds: the kind of each run by its number; runs of a kind have equally long steps. One without is its own kind.
-        learned: called with the gains, see `sweeper.train.launchers.lane_gains`.
+        learned: called with the gains, see `sweeper.train.launchers.lane_gains`, unless other processes used the device
+            while they were measured.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Trial:
         self._alone = 0.0  # its passes per second
         self._in_lane: dict[str, float] = {}  # passes per second of a kind of run that trains alone but in a lane
         self._spent = 0.0  # seconds of measurements
+        self._disturbed = False  # other processes used the device meanwhile
 
     def __call__(self, lanes: Lanes[Any]) -> int:
         """Train the first runs with 1, 2, ... at a time. Returns the best number."""
@@ -60,7 +62,9 @@ class Trial:
         best = choose_lanes(self.gains, self.runs) if self.gains else 1
         if len(self.gains) > 1:
             tell(f"lanes=auto: {describe(self.gains, best)}")
-        if self.gains:
+        if self.gains and self._disturbed:
+            tell("lanes=auto: other runs used this GPU meanwhile, so these speeds aren't kept; the next sweep measures")
+        elif self.gains:
             self._learned(self.gains)
         self.over = True
         return max(1, min(best, lanes.limit))
@@ -137,6 +141,7 @@ class Trial:
             lanes.device.synchronize()
             elapsed = clock() - begun
             self._spent += elapsed
+            self._disturbed |= lanes.device.is_used_by_others()
             done = sum((lane.passes - b) * weight(lane) for lane, b in zip(measured, before, strict=True))
             return done / elapsed
         return None

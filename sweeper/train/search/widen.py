@@ -19,7 +19,8 @@ _SHORT = {"lr_factor": "lr", "decay_factor": "decay", "weight_decay_factor": "we
 
 
 def widen(grid: "Grid") -> tuple["Grid", list[str]]:
-    """The grid with all cells that the finished ones ask for, and a line on each optimizer's grid.
+    """The grid with all cells that the finished ones ask for, and a line on each optimizer's grid that has cells to
+    train by its latest extension, or can't be extended.
 
     It depends on the records alone, so the same command finds the same cells. An optimizer with unfinished or failed
     runs isn't extended. A diverged run makes its cell the worst. Where the best cells were confirmed with other seeds,
@@ -43,12 +44,14 @@ def widen(grid: "Grid") -> tuple["Grid", list[str]]:
 
 
 def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str]:
-    """An optimizer's grid as far as its records extend it, and a line that says so; "" if they don't."""
+    """An optimizer's grid as far as its records extend it, and a line on what is still to be trained of its latest
+    extension, or why it ends on an edge; else ""."""
     line = ""
     for done in range(widening.most + 1):
         known = _scores(widening, optimizer, axes, widening.seeds)
         if len(known) < math.prod(map(len, axes.values())):
             return axes, line
+        line = ""  # the cells of this extension are trained
         if max(known.values()) == DIVERGED:
             return axes, f"{optimizer}: every cell diverged, so its grid isn't extended; give a lower lr_factor"
         if (wider := extend(axes, known)) == axes:

@@ -26,9 +26,13 @@ class Gpu(Host):
         self.now, self.owed, self.shared, self.work = 0.0, 0.0, False, Work()
         self.random, self.noise = random.Random(seed), noise
         self.at_work, self.disturbed, self.until = set(), 1.0, 0.0
+        self.used_by_others = (0.0, 0.0)  # from when until when
 
     def share(self, shared):
         self.shared = shared
+
+    def is_used_by_others(self):
+        return self.used_by_others[0] <= self.now < self.used_by_others[1]
 
     def synchronize(self):
         self._wait()
@@ -87,10 +91,10 @@ def made_run(gpu, name, epochs, steps=50, step=0.02, evaluation=0.06, setup=1.0,
     return begin
 
 
-def sweep(gpu, runs, kinds=None):
+def sweep(gpu, runs, kinds=None, learned=lambda gains: None):
     """Train them; returns the trial."""
     numbered = kinds or dict.fromkeys(range(len(runs)), "one")
-    trial = Trial(len(runs), numbered)
+    trial = Trial(len(runs), numbered, learned)
     lanes = Lanes(iter(enumerate(runs)), gpu, trial, gpu.clock, gpu.work)
     assert lanes.run() == dict(enumerate(range(len(runs))))
     trial.limit = lanes.limit
@@ -233,3 +237,13 @@ def test_runs_that_fail_are_finished_already_or_end_leave_the_others_alone():
 def test_the_device_is_measured_and_not_the_host_that_runs_ahead():
     gpu = Gpu(FILLED, ahead=0.5)
     assert sweep(gpu, [made_run(gpu, k, 20) for k in range(2)]).gains == pytest.approx({1: 1.0, 2: 1.0}, rel=0.01)
+
+
+@pytest.mark.parametrize(("others", "kept"), [((0.0, 0.0), True), ((0.0, 5.0), False), ((8.0, 10.0), False)])
+def test_what_was_measured_beside_other_processes_is_not_kept(others, kept, capsys):
+    gpu, learned = Gpu(RESNET18, unbranched=0.92), []
+    gpu.used_by_others = others
+    trial = sweep(gpu, [made_run(gpu, k, 100) for k in range(5)], learned=learned.append)
+    assert learned == [trial.gains] * kept and 1 < trial.limit <= 5
+    said = "lanes=auto: other runs used this GPU meanwhile, so these speeds aren't kept; the next sweep measures\n"
+    assert (said in capsys.readouterr().err) is not kept

@@ -12,6 +12,7 @@ from sweeper.train.search import widen as module
 from sweeper.train.search.widen import widen
 
 FACTORS = [0.01, 0.03162, 0.1, 0.3162, 1.0, 3.162, 10.0, 31.62, 100.0]
+FIRST = [(lr, decay) for lr in FACTORS[3:6] for decay in FACTORS[3:6]]
 WORDS = ("-m", "experiment=tune", "dataset=digits", "optimizer=sgd", "hydra.sweeper.extensions=3")
 
 
@@ -46,13 +47,21 @@ def test_a_grid_whose_best_cell_is_inside_stays(grid, trained):
 
 
 def test_it_grows_until_the_best_is_inside_and_asked_again_it_is_the_same(grid, trained):
+    trained((10.0, 1.0), only=FIRST)
+    lines = [widen(grid)[1]]
+    trained((10.0, 1.0), only=[*FIRST, *((10.0, decay) for decay in FACTORS)])
+    lines.append(widen(grid)[1])
     trained((10.0, 1.0))
     wider, said = widen(grid)
     new = wider.cells[9:]
     assert [cell.config["optimizer"]["lr"] for cell in new] == [1.0] * 3 + [3.162] * 3
     assert [cell.number for cell in new] == list(range(9, 15)) and len(wider.jobs) == 15
     assert all("lr_factor" in " ".join(job) for job in wider.jobs[9:])
-    assert said == ["sgd: best on the edge, lr ×10, decay ×1; extended by lr ×31.62"]
+    assert lines == [
+        ["sgd: best on the edge, lr ×3.162, decay ×1; extended by lr ×10"],
+        ["sgd: best on the edge, lr ×10, decay ×1; extended by lr ×31.62"],
+    ]
+    assert said == [], "an extension that is trained is told no more"
     assert widen(wider)[0].cells == wider.cells
 
 
@@ -80,7 +89,7 @@ def test_diverged_cells_are_the_worst_and_where_all_are_nothing_is_extended(grid
 
 
 def test_the_best_of_those_that_were_run_again_lies_inside_too(grid, trained, monkeypatch):
-    trained((1.0, 1.0))
+    trained((1.0, 1.0), only=FIRST)
     trained((1.0, 3.162), seeds=(102, 103), only=[(1.0, 1.0), (1.0, 3.162)])
     assert widen(grid)[0].cells == grid.cells  # runs with these seeds that are no confirmation
     monkeypatch.setattr(module.ConfirmationsByFolder, "have", lambda self, directory: True)
