@@ -39,8 +39,8 @@ class Builder(Protocol):
             CalledProcessError: a step failed; `stdout` has what the builder printed.
         """
 
-    def run(self, *words: object, outputs: Path, entrypoint: str | None = None, user: str | None = None) -> Done:
-        """`docker run` with the words after the image's name, and a folder as its /work/outputs."""
+    def run(self, *words: object, outputs: Path | None = None, entrypoint: str = "", user: str = "") -> Done:
+        """`docker run` with the words after the image's name, and the folder, if any, as its /work/outputs."""
 
 
 @contextlib.contextmanager
@@ -80,10 +80,8 @@ class _Docker:
     def build(self, **arguments: str) -> None:
         _check(self.program, "build", *_build_arguments(arguments), "--tag", NAME, REPOSITORY)
 
-    def run(self, *words: object, outputs: Path, entrypoint: str | None = None, user: str | None = None) -> Done:
-        options = ["--rm", "--volume", f"{outputs}:/work/outputs"]
-        options += ["--user", user] if user else []
-        options += ["--entrypoint", entrypoint] if entrypoint else []
+    def run(self, *words: object, outputs: Path | None = None, entrypoint: str = "", user: str = "") -> Done:
+        options = ["--rm", *_run_options(outputs, user), *(["--entrypoint", entrypoint] if entrypoint else [])]
         return _call(self.program, "run", *options, NAME, *words)
 
 
@@ -107,12 +105,11 @@ class _Buildah:
         options = ["--isolation", "chroot", "--from", "base", *mounts, *_build_arguments(arguments)]
         _check(*self.command, "bud", *options, "--tag", NAME, REPOSITORY)
 
-    def run(self, *words: object, outputs: Path, entrypoint: str | None = None, user: str | None = None) -> Done:
+    def run(self, *words: object, outputs: Path | None = None, entrypoint: str = "", user: str = "") -> Done:
         config = json.loads(_check(*self.command, "inspect", "--type", "image", NAME))["OCIv1"]["config"]
         whole = [entrypoint, *words] if entrypoint else [*config["Entrypoint"], *(words or config["Cmd"])]
         container = _check(*self.command, "from", NAME).strip()
-        options = ["--isolation", "chroot", "--volume", f"{outputs}:/work/outputs"]
-        options += ["--user", user] if user else []
+        options = ["--isolation", "chroot", *_run_options(outputs, user)]
         try:
             done = _call(*self.command, "run", *options, container, "--", *whole)
         finally:
@@ -128,6 +125,10 @@ class _Buildah:
 
 def _build_arguments(arguments: dict[str, str]) -> list[str]:
     return [f"--build-arg={name}={value}" for name, value in arguments.items()]
+
+
+def _run_options(outputs: Path | None, user: str) -> list[str]:
+    return [*([f"--volume={outputs}:/work/outputs"] if outputs else []), *([f"--user={user}"] if user else [])]
 
 
 def _pips_options() -> dict[str, str]:

@@ -37,24 +37,24 @@ def image(request, tmp_path_factory):
 
 @pytest.fixture
 def outputs(tmp_path):
-    """A folder that anyone may write, as a new volume is by the rights of the image's own folder."""
+    """A folder that anyone may write."""
     tmp_path.chmod(0o1777)
     return tmp_path
 
 
-def test_without_words_it_names_the_commands(image, outputs):
-    done = image.run(outputs=outputs)
+def test_without_words_it_names_the_commands(image):
+    done = image.run()
     assert done.returncode == 0 and re.search(r"^ +train ", done.stdout, re.MULTILINE), done.stderr
 
 
-def test_its_user_may_write_nothing_but_the_working_folder(image, outputs):
-    places = "~ / /usr/local/bin $(python -c 'import sweeper; print(sweeper.__path__[0])')"
-    script = f"id -u; for place in {places} . outputs; do test -w $place && echo $place; done; stat -c %a /work/outputs"
-    done = image.run("-c", script, outputs=outputs, entrypoint="sh")
-    assert done.stdout.split() == ["1000", ".", "outputs", "1777"], done.stderr
+def test_its_user_may_write_nothing_but_the_working_folder(image):
+    places = "~ / /usr/local/bin $(python -c 'import sweeper; print(sweeper.__path__[0])') . outputs"
+    script = f"id -u; for place in {places}; do test -w $place && echo $place; done; stat -c %a . outputs"
+    done = image.run("-c", script, entrypoint="sh")
+    assert done.stdout.split() == ["1000", ".", "outputs", "1777", "1777"], done.stderr
 
 
-@pytest.mark.parametrize("user", [None, "12345:12345"], ids=["its own user", "a user without a name"])
+@pytest.mark.parametrize("user", ["", "12345:12345"], ids=["its own user", "a user without a name"])
 def test_it_trains_and_then_answers_from_disk(image, outputs, user):
     first = image.run(*SWEEP, outputs=outputs, user=user)
     assert first.returncode == 0 and "2 runs: 2 completed" in first.stdout, first.stdout + first.stderr
