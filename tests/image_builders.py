@@ -92,7 +92,7 @@ class _Buildah:
         self.folder = folder
         self.command = ("buildah", "--root", folder / "store", "--runroot", folder / "state")
         release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-        packages = "--include=ca-certificates,python3-venv"
+        packages = "--include=ca-certificates,python3-venv,python3-dev"  # the base image has Python's headers too
         _check("debootstrap", "--variant=minbase", packages, release, folder / "root")
         (folder / "Dockerfile").write_text(EMPTY_ROOT, encoding="utf-8")
         _check(*self.command, "bud", "--isolation", "chroot", "--tag", "base", folder)

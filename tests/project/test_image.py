@@ -68,6 +68,11 @@ def test_it_trains_and_then_answers_from_disk(image, outputs, user):
     assert owners.stdout.split() == [user or "1000:1000"] * 2
 
 
+def test_what_it_compiles_when_it_runs(image, outputs):
+    done = image.run("train", *TINY, "device.compile=true", outputs=outputs)
+    assert done.returncode == 0 and "completed" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a folder that is another user's")
 def test_outputs_of_another_user_are_refused_in_a_line(image, outputs):
     """As Docker makes them, as root, where the folder of `--volume` doesn't exist."""
