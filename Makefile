@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults and not site
+HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults and not site and not image
 
-.PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test faults fuzz browser slurm lint docs pythons clean
+.PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test image-test faults fuzz browser slurm builder lint docs pythons clean
 
 help:
 	@echo "make sweep        5 optimizers x 3 seeds on MNIST-1D, no download: an answer in a minute or two"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
 	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
 	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
+	@echo "make image-test   the Dockerfile's image is built and trains: a quarter of an hour, and up to 20 GB while it builds"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
@@ -64,6 +65,9 @@ slurm-test: $(VENV)/.installed-extras slurm
 ray-test: $(VENV)/.installed-extras
 	$(BIN)/pytest -m cluster tests/clusters/test_on_ray.py
 
+image-test: $(VENV)/.installed-test builder
+	$(BIN)/pytest tests/project/test_image.py -m image -rs --durations=0
+
 # Installed where it is missing and may be; else told in a line.
 browser:
 	@command -v chromedriver >/dev/null && command -v chromium >/dev/null \
@@ -75,6 +79,12 @@ slurm:
 	@{ command -v slurmctld && command -v munged; } >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends slurm-wlm munge >/dev/null; } \
 	|| echo "the Slurm tests need Slurm: sudo apt-get install slurm-wlm munge" >&2
+
+# The same. Without a daemon of Docker's, Buildah upon an empty root does its work.
+builder:
+	@{ docker info || podman info || { command -v buildah && command -v debootstrap; }; } >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes --no-install-recommends buildah debootstrap >/dev/null; } \
+	|| echo "the tests of the image need Docker, Podman, or as root: apt-get install buildah debootstrap" >&2
 
 # Five minutes a reader; what is found lies in crash-* here. New inputs go to a folder that is thrown away.
 fuzz: $(VENV)/.installed-test

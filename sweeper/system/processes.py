@@ -7,9 +7,11 @@ from typing import Any
 
 from sweeper.system.text import shortened
 
+_MACHINES_PROCESSES = "pid:[4026531836]"  # of every Linux outside of containers
+
 
 def is_here(seen: dict[str, Any]) -> bool:
-    """Whether the recorded process belongs to this boot of this machine."""
+    """Whether the recorded process belongs to this boot of this machine, and its number is one of this container's."""
     return (seen.get("host"), seen.get("boot")) == (socket.gethostname(), _boot())
 
 
@@ -24,11 +26,20 @@ def this_process() -> dict[str, Any]:
 
 
 def _boot() -> str:
-    """The id of this boot; distinguishes machines with the same host name (containers, cloned images)."""
+    """The id of this boot; distinguishes machines with the same host name (cloned images).
+
+    In a container with the name of its numbering of processes too: each container has its own process 1, and may have
+    the host name of another (`docker run --network host`).
+    """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+    try:
+        numbering = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return boot
+    return boot if numbering == _MACHINES_PROCESSES else f"{boot} {numbering}"
 
 
 def process_started(pid: Any) -> str | None:

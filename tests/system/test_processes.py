@@ -1,6 +1,10 @@
 """A process is known by its machine, its boot, its number and when it started."""
 
+import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -50,3 +54,21 @@ def test_this_process_is_one_of_this_machine_until_it_is_booted_again():
     assert is_here(seen) and seen["process_started"] == process_started(os.getpid())
     assert not is_here(seen | {"host": "elsewhere"}) and not is_here(seen | {"boot": "another"}) and not is_here({})
     assert describe(seen) == f"process {os.getpid()} on host {seen['host']}"
+
+
+SAY = "import json; from sweeper.system.processes import this_process; print(json.dumps(this_process()))"
+
+
+def test_process_1_of_another_container_isnt_one_of_here_though_the_host_name_is_the_same():
+    in_a_container = ("unshare", "--map-root-user", "--pid", "--fork", "--mount-proc")
+    if shutil.which("unshare") is None or subprocess.run([*in_a_container, "true"], check=False).returncode != 0:
+        pytest.skip("needs unshare, and the right to number processes anew")
+    seen = json.loads(subprocess.check_output([*in_a_container, sys.executable, "-c", SAY]))
+    assert seen["pid"] == 1 and seen["host"] == this_process()["host"]
+    assert not is_here(seen)
+
+
+@on_linux
+def test_outside_of_containers_the_boot_is_the_kernels_alone_as_in_locks_of_old(monkeypatch):
+    monkeypatch.setattr("os.readlink", lambda path: {"/proc/self/ns/pid": "pid:[4026531836]"}[path])
+    assert this_process()["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
