@@ -66,6 +66,7 @@ def find_builder(folder: Path, gigabytes: int) -> Iterator[Builder]:
         raise NoBuilder(f"needs {gigabytes} GB free in {folder}")
     builder = _Buildah(folder)
     try:
+        builder.make_base()
         yield builder
     finally:
         builder.remove()
@@ -91,6 +92,9 @@ class _Buildah:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.command = ("buildah", "--root", folder / "store", "--runroot", folder / "state")
+
+    def make_base(self) -> None:
+        folder = self.folder
         release = platform.freedesktop_os_release()["VERSION_CODENAME"]
         packages = "--include=ca-certificates,python3-venv,python3-dev"  # the base image has Python's headers too
         _check("debootstrap", "--variant=minbase", packages, release, folder / "root")
@@ -120,6 +124,8 @@ class _Buildah:
     def remove(self) -> None:
         _call(*self.command, "rm", "--all")
         _call(*self.command, "rmi", "--all", "--force")
+        for mounted in ("root/proc", "store/overlay"):  # as an interrupted step leaves them
+            _call("umount", self.folder / mounted)
         shutil.rmtree(self.folder)
 
 
