@@ -42,7 +42,6 @@ from sweeper.train.launchers.kinds import kind_of_work
 from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers, sweep_time
 from sweeper.train.launchers.lane_trial import Trial
-from sweeper.train.presence import Presence
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data
@@ -106,23 +105,22 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     seconds = {"import_seconds": imported - task["began"], "start_seconds": started - task["began"]}
     seconds["load_seconds"] = time.time() - started
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
+    for config, device in zip(configs, devices, strict=True):
+        data = _load(config)
+        try:
+            first = time_first(config, data, device)
+            _tell(answers, {"ready": True})
+            _hear()
+            timing = _with_power(time_within, task["seconds"], config, data, device, first)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise BadInput(explain_out_of_memory(config, data, device)) from error
+            raise
+        _tell(answers, dataclasses.asdict(timing))
     packed = {}
-    with Presence(device.kind):  # runs that train meanwhile, and other plans, know that they aren't alone
-        for config, device in zip(configs, devices, strict=True):
-            data = _load(config)
-            try:
-                first = time_first(config, data, device)
-                _tell(answers, {"ready": True})
-                _hear()
-                timing = _with_power(time_within, task["seconds"], config, data, device, first)
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise BadInput(explain_out_of_memory(config, data, device)) from error
-                raise
-            _tell(answers, dataclasses.asdict(timing))
-        if task["pack"] and device.kind == "cuda":
-            lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
-            packed = {"lanes": lanes, "gain": gain}
+    if task["pack"] and device.kind == "cuda":
+        lanes, gain = _pack(list(zip(configs, devices, strict=True)), task["pack"])
+        packed = {"lanes": lanes, "gain": gain}
     _tell(answers, {"built": _count(kernels) > built, **packed})
 
 
