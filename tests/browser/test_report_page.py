@@ -98,8 +98,8 @@ def test_the_one_epoch_of_short_runs_stands_beside_its_name(tmp_path):
         make_run(tmp_path, optimizer=optimizer, epochs=1)
     report([str(tmp_path)])
     with open_page(tmp_path / "report.html") as page:
-        widths = "[...document.querySelectorAll('#curves-chart .leader')].map((one) => one.getBoundingClientRect().width)"
-        found = page.execute_script(f"return {widths}")
+        width = "(one) => one.getBoundingClientRect().width"
+        found = page.execute_script(f"return [...document.querySelectorAll('#curves-chart .leader')].map({width})")
     assert len(found) == 2 and max(found) < 100
 
 
