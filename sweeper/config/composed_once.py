@@ -38,13 +38,15 @@ class ComposedOnce(ConfigLoaderImpl):
             _composed[key] = self._compose(master_config, others)
         config = copy.deepcopy(_composed[key])
         self._apply_overrides_to_config(plain, config)
-        config.hydra.overrides.task = [override.input_line for override in parsed]
-        set_override_dirname(config, [override for override in parsed if not override.is_hydra_override()])
+        of_the_run = [override for override in parsed if not override.is_hydra_override()]
+        config.hydra.overrides.task = [override.input_line for override in of_the_run]
+        set_override_dirname(config, of_the_run)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
 
     def _compose(self, master_config: DictConfig, overrides: list[str]) -> DictConfig:
-        """As the method of 1.3: that of 1.4 refuses presets whose sweeps are joined, since each names its own axes."""
+        """As by 1.3's loader. That of 1.4 refuses a run that sets an option of Hydra's sweeper, as presets whose sweeps
+        are joined do by naming their axes, and the trials of a search by the bars below which they end."""
         whole = [*master_config.hydra.overrides.hydra, *overrides]
         return self.load_configuration(master_config.hydra.job.config_name, whole, RunMode.RUN)
 
