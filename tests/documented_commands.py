@@ -11,7 +11,7 @@ README, TUTORIAL = REPOSITORY / "README.md", DOCS / "tutorial.md"
 PAGES = [README, REPOSITORY / "README.zh-CN.md", REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # Their commands are carried out in an empty folder, one after another, but for those that need more or take long.
 CARRIED_OUT = [README, TUTORIAL, DOCS / "decide.md", DOCS / "join.md", *sorted(DOCS.glob("how-to/*.md"))]
-NEED_MORE = r"against=study|dataset=hub|sweeper\.(doctor|plan)|\b(FOLDER|DIR)\b"
+NEED_MORE = r"against=|dataset\.root=images|dataset=hub|sweeper\.(doctor|plan)|\b(FOLDER|DIR)\b"
 # What is done with a command that no page's test carries out: the first pattern that is found in it.
 ELSEWHERE = {
     r"^eval|^sweeper --help|train --help": "tests/project/test_commands.py",
@@ -22,6 +22,7 @@ LEFT_OUT = {
     r"^docker ": "needs a daemon; tests/project/test_packaging.py builds the wheel of what the Dockerfile copies",
     r"venv|activate": "make pythons does it for each Python",
     r"-c .*_human": "needs CIFAR-10N's file",
+    r"against=outputs": "needs the runs of the command before it: tests/decide",
     r"sbatch --test-only": "needs a cluster: tests/clusters/test_on_slurm.py",
 }
 PARSED = {

@@ -41,8 +41,6 @@ def parse(monkeypatch, tmp_path):
     def end_here(*_, **__):
         raise ParsedAlready
 
-    # Of several values the first: each combination takes a quarter of a second. All choices are checked before.
-    monkeypatch.setattr("sweeper.config.grid.sweep_values", lambda *a: sweep_values(*a)[:1])
     parsers = {name: getattr(argparse.ArgumentParser, name) for name in ("parse_args", "parse_intermixed_args")}
     for place in ("sweeper.plan.forecast.forecast", "sweeper.decide.judge.judge", "sweeper.decide.tuned.tune_all"):
         monkeypatch.setattr(place, end_here)
@@ -58,19 +56,28 @@ def parse(monkeypatch, tmp_path):
             assert all(re.search(rf"^{word}:", text, re.MULTILINE) for word in words)
         elif first == "sbatch":
             assert (REPOSITORY / "docs/slurm.sh").is_file()
-            assert compose_grid(["-m", "hydra/launcher=packed", *words[words.index("docs/slurm.sh") + 1 :]]).cells
+            compose("hydra/launcher=packed", "-m", *words[words.index("docs/slurm.sh") + 1 :])
         elif words[0] != "-m":
             assert (REPOSITORY / words[0]).is_file()
         elif words[1] == "sweeper.train":
-            assert compose_grid([word for word in words[2:] if word not in ("--json", "--cfg", "job")]).cells
+            compose(*(word for word in words[2:] if word not in ("--json", "--cfg", "job")))
         else:
-            module = importlib.import_module(words[1] + ".command" * words[1].startswith("sweeper."))
-            with monkeypatch.context() as patch, pytest.raises(ParsedAlready):
-                patch.setattr(sys, "argv", [f"{words[1]}.py", *words[2:]])
-                if words[1] not in ("sweeper.plan", "sweeper.decide"):  # they take the words of sweeper.train
-                    for name, usual in parsers.items():
-                        patch.setattr(argparse.ArgumentParser, name, lambda *a, usual=usual: end_here(usual(*a)))
-                module.main()
+            call(*words[1:])
+
+    def compose(*words: str) -> None:
+        """Of several values the first: each combination takes a quarter of a second. Choices are checked before."""
+        with monkeypatch.context() as patch:
+            patch.setattr("sweeper.config.grid.sweep_values", lambda *a: sweep_values(*a)[:1])
+            assert compose_grid([*words]).cells
+
+    def call(module: str, *words: str) -> None:
+        command = importlib.import_module(module + ".command" * module.startswith("sweeper."))
+        with monkeypatch.context() as patch, pytest.raises(ParsedAlready):
+            patch.setattr(sys, "argv", [f"{module}.py", *words])
+            if module not in ("sweeper.plan", "sweeper.decide"):  # they take the words of sweeper.train
+                for name, usual in parsers.items():
+                    patch.setattr(argparse.ArgumentParser, name, lambda *a, usual=usual: end_here(usual(*a)))
+            command.main()
 
     return parse
 
