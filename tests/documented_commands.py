@@ -55,8 +55,8 @@ def read_commands(page: Path) -> list[str]:
 
 
 def is_carried_out(page: Path, command: str) -> bool:
-    """Whether the test of the page carries it out; what README and the tutorial share, that of the tutorial alone."""
-    if page == README and command in read_commands(TUTORIAL):
+    """Whether the test of the page carries it out. Of README only sweeps that the tutorial lacks, for the time."""
+    if page == README and (not command.startswith("python -m sweeper.train ") or command in read_commands(TUTORIAL)):
         return False
     trains_or_reads = re.match(r"python -m sweeper\.\w+ [^-]|python -m sweeper\.\w+ -[^h]|find ", command)
     return page in CARRIED_OUT and trains_or_reads is not None and not re.search(NEED_MORE, command)

@@ -53,7 +53,6 @@ def _train(arguments: list[str], begin: Callable[[Grid], None] = lambda grid: No
     grid = expand(asked)
     find_launcher(grid.launcher_options).check(grid.launcher_options)
     if asked.cfg or asked.info:
-        asked.multirun = grid.sweep  # by its preset, without -m
         ask_hydra(asked)
         return 0
     begin(grid)

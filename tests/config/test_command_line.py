@@ -101,6 +101,10 @@ def test_flags_and_overrides_come_in_any_order():
         (["--arm"], "argument --arm: expected one argument"),
         (["--config-path", "x"], "--config-path isn't for this command; --config-dir adds groups of yours"),
         (["-m", "--cfg", "job"], "--cfg shows one run's configuration; leave out -m"),
+        (
+            ["experiment=grid", "seed=1,2", "--info", "config"],
+            "seed=1,2: --info shows one run's configuration; give one",
+        ),
         (["--resolve"], "--package and --resolve are for --cfg"),
     ],
 )
