@@ -103,7 +103,7 @@ def test_flags_and_overrides_come_in_any_order():
         (["-m", "--cfg", "job"], "--cfg shows one run's configuration; leave out -m"),
         (
             ["experiment=grid", "seed=1,2", "--info", "config"],
-            "seed=1,2: --info shows one run's configuration; give one",
+            "seed=1,2: --info shows one run's configuration",
         ),
         (["--resolve"], "--package and --resolve are for --cfg"),
     ],
