@@ -4,7 +4,7 @@ It replaces hydra-optuna-sweeper 1.2.0, which requires optuna >= 2.10, < 3. Hydr
 `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,13 @@ class OptunaSweeper(BasicSweeper):
         super().__init__(None, params)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self._search = getattr(task_function, "search", None)
+        if self._search is not None:
+            from sweeper.config.composed_once import ComposedOnce
+
+            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
+            hydra_context = replace(hydra_context, config_loader=loader)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
         from sweeper.system.files import make_folder

@@ -50,8 +50,12 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     for flag in ("config_path", "experimental_rerun"):
         if getattr(arguments, flag, None):
             ours.error(f"--{flag.replace('_', '-')} isn't for this command; --config-dir adds groups of yours")
-    if arguments.multirun and (arguments.cfg or arguments.info):
-        ours.error(f"--{'cfg' if arguments.cfg else 'info'} shows one run's configuration; leave out -m")
+    if asks := "--cfg" if arguments.cfg else "--info" if arguments.info else "":
+        if arguments.multirun:
+            ours.error(f"{asks} shows one run's configuration; leave out -m")
+        for override in parse_overrides(arguments.overrides):
+            if override.is_sweep_override():
+                ours.error(f"{override.input_line}: {asks} shows one run's configuration; give one value")
     if (arguments.package or arguments.resolve) and not arguments.cfg:
         ours.error("--package and --resolve are for --cfg")
     began = time.localtime()

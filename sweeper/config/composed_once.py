@@ -9,6 +9,7 @@ import copy
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.hydra_versions import set_override_dirname
@@ -34,13 +35,20 @@ class ComposedOnce(ConfigLoaderImpl):
         if key not in _composed:
             if len(_composed) >= MOST:
                 _composed.clear()
-            _composed[key] = super().load_sweep_config(master_config, others)
+            _composed[key] = self._compose(master_config, others)
         config = copy.deepcopy(_composed[key])
         self._apply_overrides_to_config(plain, config)
-        config.hydra.overrides.task = [override.input_line for override in parsed]
-        set_override_dirname(config, [override for override in parsed if not override.is_hydra_override()])
+        of_the_run = [override for override in parsed if not override.is_hydra_override()]
+        config.hydra.overrides.task = [override.input_line for override in of_the_run]
+        set_override_dirname(config, of_the_run)
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
+
+    def _compose(self, master_config: DictConfig, overrides: list[str]) -> DictConfig:
+        """As by 1.3's loader. That of 1.4 refuses a run that sets an option of Hydra's sweeper, as presets whose sweeps
+        are joined do by naming their axes, and the trials of a search by the bars below which they end."""
+        whole = [*master_config.hydra.overrides.hydra, *overrides]
+        return self.load_configuration(master_config.hydra.job.config_name, whole, RunMode.RUN)
 
 
 def _is_plain(override: Override, config: DictConfig) -> bool:

@@ -1,13 +1,14 @@
 """What differs between Hydra 1.3 and 1.4: one owner, so that the rest doesn't ask which one is installed."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import hydra.utils
 import hydra.version
 from hydra import initialize_config_dir
+from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
 # What Hydra itself may build from a configuration: our callback and what writes the logs. It finds launchers and
@@ -22,9 +23,22 @@ MAY_BE_BUILT = [
 WHITELIST: Any = getattr(hydra.utils, "execution_whitelist", None)  # from 1.4 on
 
 
-def only_ours() -> AbstractContextManager[Any]:
-    """Within it Hydra builds nothing but `MAY_BE_BUILT`, whatever a user's YAML names; 1.3 has no such check."""
-    return WHITELIST(MAY_BE_BUILT) if WHITELIST is not None else contextlib.nullcontext()
+@contextlib.contextmanager
+def only_ours() -> Iterator[None]:
+    """Within it Hydra builds nothing but `MAY_BE_BUILT`, whatever a user's YAML names; 1.3 has no such check.
+
+    And it ignores a file `.yml` as 1.3 does: 1.4 fails on listing a folder that has one.
+    """
+    if WHITELIST is None:
+        yield
+        return
+    usual = ConfigSource.__dict__["_normalize_file_name"]
+    ConfigSource._normalize_file_name = staticmethod(lambda name: name if name.endswith(".yaml") else f"{name}.yaml")
+    try:
+        with WHITELIST(MAY_BE_BUILT):
+            yield
+    finally:
+        ConfigSource._normalize_file_name = usual
 
 
 def behave_as_usual() -> None:

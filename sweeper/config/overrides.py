@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -36,8 +37,8 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     for k, text in enumerate(texts):
         try:
             parsed.append(_parse(text))
-        except (HydraException, ValueError, RecursionError) as error:
-            raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], first_line(error))}") from error
+        except (HydraException, ValueError, RecursionError, Warning) as error:
+            raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], _reason(error))}") from error
     return parsed
 
 
@@ -47,8 +48,18 @@ def _parse(text: str) -> Override:
     text.encode()  # fails for bytes that aren't valid text
     if text.startswith("="):
         raise ValueError("there is no name")
-    (parsed,) = OverridesParser.create().parse_overrides([text])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a function that a version has and the next one hasn't
+        (parsed,) = OverridesParser.create().parse_overrides([text])
     return parsed
+
+
+def _reason(error: Exception) -> str:
+    """Why a text can't be parsed: Hydra's message begins with one or two lines that repeat the text."""
+    if error.__cause__ is not None:
+        return first_line(error.__cause__)
+    lines = [line for line in str(error).splitlines() if not line.startswith(("Error when parsing ", "Error parsing "))]
+    return first_line(ValueError("\n".join(lines))).partition(" expecting ")[0]
 
 
 def _how_to_write(text: str, following: list[str], reason: str) -> str:
@@ -60,7 +71,7 @@ def _how_to_write(text: str, following: list[str], reason: str) -> str:
         return f"a value is missing after the last comma{write}"
     form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""  # a shell replaces $ in double quotes
     quoted = f"; quote the value for Hydra and all of it for the shell: {form}"
-    return "can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason.partition(' expecting ')[0]})"
+    return "can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason})"
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:

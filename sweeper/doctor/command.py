@@ -20,6 +20,7 @@ Its fields, null if unknown:
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,10 +30,10 @@ from typing import Any
 from sweeper.doctor import facts as checkup
 from sweeper.system.command import Parser, exit_code_of
 from sweeper.system.errors import BadInput
-from sweeper.system.machine import probe_kind
+from sweeper.system.machine import cores, probe_kind
 from sweeper.system.terminal import say, tell
 
-PATIENCE = 90.0  # seconds until a device counts as hung; building a GPU's first kernels takes half a minute
+PATIENCE = 90.0  # seconds until a device of an idle machine counts as hung; a GPU's first kernels take half a minute
 AGREES = {"fp32": 1e-3, "bf16": 2e-2, "fp16": 2e-2}  # largest relative difference of the first loss to the CPU in fp32
 GRADIENTS_AGREE = 1e-3  # largest relative difference to float64; correct gradients differ by some 1e-6
 FALLS = 0.9  # the largest ratio of the last epoch's loss to the first one's
@@ -106,12 +107,14 @@ def ask(what: str) -> dict[str, Any]:
     """The answer of `sweeper.doctor.device_test` in a separate process; `error` if there is none."""
     tell("looking for devices" if what == "look" else f"training on {what.upper()}")
     command = [sys.executable, "-m", "sweeper.doctor.device_test", what]
+    patience = PATIENCE * max(1.0, os.getloadavg()[0] / cores())  # other work takes its share of the cores
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, check=False
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"no answer within {PATIENCE:.0f} s; is its driver all right, is it used by others?"}
+        mend = "try it with less other work" if what == "cpu" else "is its driver all right, is it used by others?"
+        return {"error": f"no answer within {patience:.0f} s; {mend}"}
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

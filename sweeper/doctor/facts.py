@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import platform
+import shlex
 import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
@@ -138,13 +139,15 @@ def datasets() -> list[dict[str, Any]]:
 
 def extras() -> list[dict[str, Any]]:
     """The optional packages: their purpose, whether they are installed, and the command that installs them."""
-    clone = (PACKAGE.parent / "pyproject.toml").is_file()
+    clone = PACKAGE.parent
+    here = "." if clone == Path.cwd() else str(clone)
+    package = here if (clone / "pyproject.toml").is_file() else "optimizer-sweeper"
     return [
         {
             "name": name,
             "present": all(importlib.util.find_spec(module) for module in modules.split()),
             "purpose": purpose,
-            "command": f"pip install '{'.' if clone else 'optimizer-sweeper'}[{name}]'",
+            "command": f"pip install {shlex.quote(f'{package}[{name}]')}",
         }
         for name, (modules, purpose) in EXTRAS.items()
     ]

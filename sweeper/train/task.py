@@ -119,6 +119,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     arguments = copy.copy(asked)
     arguments.overrides = [*asked.overrides, *passing_over(leave_alone)]
+    arguments.multirun |= task.jobs is not None or task.search is not None  # 1.4 takes no mode from a preset
     if task.jobs is not None:
         arguments.overrides = [o for o in take_files(arguments.overrides)[1] if not o.startswith("hydra/sweeper=")]
         arguments.overrides.append("hydra/sweeper=listed")

@@ -119,6 +119,17 @@ def test_it_prints_on_white_whatever_the_screen_has(outputs):
             assert set(page.execute_script(kept, whole)) == {"avoid"}
 
 
+def test_the_one_epoch_of_short_runs_stands_beside_its_name(tmp_path):
+    """Or the line from one to the other would look like a curve."""
+    for optimizer in ("adam", "sgd"):
+        make_run(tmp_path, optimizer=optimizer, epochs=1)
+    report([str(tmp_path)])
+    with open_page(tmp_path / "report.html") as page:
+        width = "(one) => one.getBoundingClientRect().width"
+        found = page.execute_script(f"return [...document.querySelectorAll('#curves-chart .leader')].map({width})")
+    assert len(found) == 2 and max(found) < 100
+
+
 @pytest.mark.parametrize("kind", ["made", "the study's"])
 def test_it_prints_on_four_pages_at_most(outputs, kind):
     page = outputs / "report.html" if kind == "made" else REPOSITORY / "docs" / "study" / "report.html"
@@ -128,8 +139,11 @@ def test_it_prints_on_four_pages_at_most(outputs, kind):
 
 
 def test_a_phone_shows_the_result(outputs):
-    """Beside the optimizer's name, without scrolling."""
+    """Beside the optimizer's name, without scrolling, and many rows of it."""
     with open_page(outputs / "report.html", width=390) as page:
+        page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        heights = "[...document.querySelectorAll('tbody tr')].map((row) => row.getBoundingClientRect().height)"
+        assert page.execute_script(f"return Math.max(...{heights})") <= 130
         for table in ("answer-0", "ranking-0", "across-table", "profile-table"):
             cell = page.find_element(By.CSS_SELECTOR, f"#{table} tbody tr :nth-child(2)")
             assert cell.text[0].isdigit() and cell.rect["x"] + cell.rect["width"] <= 390, table

@@ -103,6 +103,10 @@ def test_flags_and_overrides_come_in_any_order():
         (["--config-dir", "a", "--config-dir=b"], "--config-dir is given twice: a and b; give one"),
         (["-cd", "a", "-m", "-cd", "b"], "--config-dir is given twice: a and b; give one"),
         (["-m", "--cfg", "job"], "--cfg shows one run's configuration; leave out -m"),
+        (
+            ["experiment=grid", "seed=1,2", "--info", "config"],
+            "seed=1,2: --info shows one run's configuration",
+        ),
         (["--resolve"], "--package and --resolve are for --cfg"),
     ],
 )

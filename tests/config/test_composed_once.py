@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 import sweeper.config.grid  # noqa: F401  conf/ needs its resolvers and schema
 from sweeper.config.composed_once import ComposedOnce
-from sweeper.config.hydra_versions import WHITELIST, compose_from
+from sweeper.config.hydra_versions import compose_from
 from sweeper.system.files import CONF
 
 RUNS = [
@@ -31,30 +31,38 @@ def master():
 
 
 def test_each_run_has_the_configuration_that_hydra_composes(master):
-    """Hydra 1.4 refuses a preset as a run's choice, since it names seeds to sweep over."""
     loader, config = master
     theirs, ours = ConfigLoaderImpl(loader.get_search_path()), ComposedOnce(loader.get_search_path())
-    for words in RUNS if WHITELIST is None else [words for words in RUNS if "experiment=quick" not in words]:
-        expected, found = (OmegaConf.to_yaml(each.load_sweep_config(config, words)) for each in (theirs, ours))
-        assert found == expected
+    for words in RUNS:
+        whole = [*config.hydra.overrides.hydra, *words]
+        expected, found = theirs.load_configuration("config", whole, RunMode.RUN), ours.load_sweep_config(config, words)
+        assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
+
+
+def test_presets_whose_sweeps_are_joined_are_choices_of_their_runs(master):
+    """Hydra 1.4 itself refuses them, since each names the axes of its sweep."""
+    loader, config = master
+    ours = ComposedOnce(loader.get_search_path())
+    for name, epochs in (("quick", 10), ("milestone", 50)):
+        assert ours.load_sweep_config(config, [f"experiment={name}"]).epochs == epochs
 
 
 def test_a_combination_of_files_is_composed_once(master, monkeypatch):
     loader, config = master
     composed = []
-    load = ConfigLoaderImpl.load_sweep_config
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", lambda *a: composed.append(a[2]) or load(*a))
+    load = ConfigLoaderImpl.load_configuration
+    monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", lambda *a: composed.append(a[2]) or load(*a))
     ours = ComposedOnce(loader.get_search_path())
     for seed in range(20):
         assert ours.load_sweep_config(config, ["dataset=mnist", "optimizer=adam", f"seed={seed}"]).seed == seed
-    assert composed == [["dataset=mnist", "optimizer=adam"]]
+    assert composed == [[*config.hydra.overrides.hydra, "dataset=mnist", "optimizer=adam"]]
 
 
 def test_with_seeds_outermost_too_each_combination_is_composed_once(master, monkeypatch):
     _, config = master
     composed = []
     monkeypatch.setattr(
-        ConfigLoaderImpl, "load_sweep_config", lambda self, master, words: composed.append(tuple(words)) or master
+        ConfigLoaderImpl, "load_configuration", lambda self, name, words, mode: composed.append(tuple(words)) or config
     )
     ours = ComposedOnce(GlobalHydra.instance().hydra.config_loader.get_search_path())
     for seed in (1, 2):

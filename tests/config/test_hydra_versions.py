@@ -4,9 +4,10 @@ import hydra.utils
 import pytest
 from omegaconf import OmegaConf
 
-import sweeper.config.grid  # noqa: F401  conf/ needs its schema and resolvers
 from sweeper.config import hydra_versions
+from sweeper.config.grid import compose_grid
 from sweeper.config.hydra_versions import MAY_BE_BUILT, compose_from, only_ours, register_resolver
+from sweeper.system.errors import BadInput
 from sweeper.system.files import CONF
 
 
@@ -33,6 +34,17 @@ def test_what_hydra_may_build_is_what_our_files_name():
 def test_nothing_else_is_built():
     with only_ours(), pytest.raises(Exception, match="whitelist"):
         hydra.utils.instantiate({"_target_": "subprocess.run", "args": ["true"]})
+
+
+def test_a_file_with_another_ending_is_ignored(tmp_path):
+    """Hydra 1.4 fails on a folder that has a `.yml`, as many a project's root does."""
+    (tmp_path / "optimizer").mkdir()
+    for place in ("compose.yml", "optimizer/old.yml", "optimizer/new.yaml"):
+        (tmp_path / place).write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.1\n")
+    words = ["--config-dir", str(tmp_path), "dataset=digits"]
+    assert compose_grid([*words, "optimizer=new"]).cells
+    with pytest.raises(BadInput, match="optimizer=old: there is no such optimizer"):
+        compose_grid([*words, "optimizer=old"])
 
 
 def test_a_resolver_may_be_registered_again():

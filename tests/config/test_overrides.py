@@ -40,6 +40,8 @@ BAD = {
     "seed=1-3": "could not be converted to Integer; several are a sweep, -m 'seed=range(1,4)'",
     "optimizer=adam,": "optimizer=adam,: a value is missing after the last comma; write optimizer=adam",
     "optimizer": "options are given as name=value",
+    "tag=foo(1)": "for the shell: \"tag='foo(1)'\" (Unknown function 'foo')",
+    "seed=extend_list(1)": "seed=extend_list(1): can't be read",  # Hydra 1.4 has it, 1.5 won't
     "tag=[": "can't be read; quote the value for Hydra and all of it for the shell: \"tag='['\"",
     "=": "=: options are given as name=value",
     "seed=1,": "seed=1,: a value is missing after the last comma",

@@ -46,7 +46,7 @@ def pixels():
 
 @pytest.fixture
 def downloaded(tmp_path, pixels):
-    """As `huggingface-cli download` leaves a set: two files of training images, one of test images."""
+    """As `hf download` leaves a set: two files of training images, one of test images."""
     root = tmp_path / "set"
     write_parquet(root / "data" / "train-00000-of-00002.parquet", pixels[:4], [0, 1, 0, 1])
     write_parquet(root / "data" / "train-00001-of-00002.parquet", pixels[4:8], [0, 1, 0, 1])

@@ -80,9 +80,13 @@ def test_the_command_of_the_doctor_downloads_what_is_missing(tmp_path, monkeypat
     assert download.main() == 2 and "did you mean 'mnist'?" in capsys.readouterr().err
 
 
-def test_extras_are_those_of_the_package_and_told_by_a_command(monkeypatch):
+def test_extras_are_those_of_the_package_and_told_by_a_command(monkeypatch, tmp_path):
     text = (REPOSITORY / "pyproject.toml").read_text()
-    package = "." if checkup.PACKAGE.parent == REPOSITORY else "optimizer-sweeper"
+    of_clone = checkup.PACKAGE.parent == REPOSITORY
+    monkeypatch.chdir(tmp_path)
+    assert extras()[0]["command"].startswith(f"pip install '{REPOSITORY}[" if of_clone else "pip install 'optimizer-")
+    monkeypatch.chdir(REPOSITORY)
+    package = "." if of_clone else "optimizer-sweeper"
     section = text.split("[project.optional-dependencies]")[1].split("\n[")[0]
     ours = {"test", "docs", "fuzz", "test-extras"}  # for who works on the package
     assert set(re.findall(r"^([\w-]+) = \[", section, re.MULTILINE)) - ours == {extra["name"] for extra in extras()}

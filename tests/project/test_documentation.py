@@ -3,15 +3,16 @@
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY, merged
+from documented_commands import CARRIED_OUT, DOCS, is_carried_out, module_of, read_commands
 from made_folder import LOADER, make_folder
 from made_runs import make_run
 from PIL import Image
@@ -20,10 +21,8 @@ from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
 from sweeper.verify.command import main as verify
 
-DOCS = REPOSITORY / "docs"
-COMMAND = re.compile(r"^(?:    )+python -m sweeper\.(\w+) ?((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
-SHELL = re.compile(r"^    (find (?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
+INDENTED_FILE = re.compile(r"`([\w./-]+\.yaml)` (?:[^\n]+\n)+\n((?:    [a-z_]+: .*\n)+)")  # in the paragraph before
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
 # In place of what a page says, to take seconds: in one process, on a few images.
 SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
@@ -36,19 +35,15 @@ for (module, arguments), code in zip(*json.loads(sys.argv[1])):
     assert got == code, f"{module} {arguments}: exit code {got}"
 """
 REFUSED = ("optimizer=lino",)  # shown for its error
-OF_CIFAR = {"against=study", "dataset.root=images"}  # need its images
-EXPLAINED = [DOCS / "first-sweep.md", DOCS / "pairing.md", DOCS / "time-to-target.md"]
-PAGES = [DOCS / "tutorial.md", DOCS / "decide.md", DOCS / "join.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 
 def commands(page: Path) -> list[tuple[str, list[str]]]:
-    """Each once, as module and arguments, in the page's order."""
-    found = [(m[1], shlex.split(m[2].replace("\\\n", " "))) for m in COMMAND.finditer(page.read_text(encoding="utf-8"))]
-    return [command for k, command in enumerate(found) if command not in found[:k]]
+    """Those of sweeper, as module and words."""
+    return [module_of(command) for command in read_commands(page) if command.startswith("python -m sweeper.")]
 
 
 def make_pictures(folder: Path) -> None:
-    """The tree of images that the page on data sets takes for given."""
+    """A tree of images that a page takes for given."""
     pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 36, 40, 3), dtype=np.uint8)
     for split in ("train", "test"):
         for label, name in enumerate(("cat", "dog")):
@@ -57,36 +52,41 @@ def make_pictures(folder: Path) -> None:
                 Image.fromarray(pixels[label, k]).save(folder / split / name / f"{k}.png")
 
 
+def shortened(module: str, words: list[str]) -> list[str]:
+    short = merged(*words, *(SHORT if module in ("train", "decide") else ()))
+    if "--sample" in short:
+        short[short.index("--sample") + 1] = "1"
+    return short
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", CARRIED_OUT, ids=lambda page: page.stem)
 def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     text = page.read_text()
-    for name, content in FILE.findall(text):
+    for name, content in [*FILE.findall(text), *INDENTED_FILE.findall(text)]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
-    make_pictures(tmp_path / "pictures")
-    todo = [(module, arguments) for module, arguments in commands(page) if not OF_CIFAR.intersection(arguments)]
-    todo = [(module, arguments) for module, arguments in todo if module != "doctor"]  # half a minute
+        (tmp_path / name).write_text(textwrap.dedent(content))
+    for folder in ("pictures", "pets"):
+        make_pictures(tmp_path / folder)
+    (tmp_path / "mypackage.py").write_text("from torch.optim import AdamW as MyOptimizer\n")
+    asked = [command for command in read_commands(page) if is_carried_out(page, command)]
+    todo = [module_of(command) for command in asked if command.startswith("python ")]
     if page.stem == "tables":  # it reads what others have made
         todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
-    lines = [
-        (module, merged(*arguments, *(SHORT if module in ("train", "decide") else ()))) for module, arguments in todo
-    ]
-    for _, words in lines:
-        if "--sample" in words:
-            words[words.index("--sample") + 1] = "1"
+    lines = [(module, shortened(module, words)) for module, words in todo]
     expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
     # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GIT_DIR": str(tmp_path / "none")}
     command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for line in SHELL.findall(text):
-        subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=tmp_path, check=True)
+    for command in asked:
+        if command.startswith("find "):
+            subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, check=True)
     for program in PROGRAM.findall(text):
         (first,) = list(tmp_path.glob("outputs/*/adam-seed1-*"))[:1] or [tmp_path]
-        shortened = re.sub(r"outputs/[\w-]+/adam-seed1-\w+", str(first), program)
-        done = subprocess.run([sys.executable, "-c", shortened], cwd=tmp_path, env=environment, check=False)
+        of_this_run = re.sub(r"outputs/[\w-]+/adam-seed1-\w+", str(first), program)
+        done = subprocess.run([sys.executable, "-c", of_this_run], cwd=tmp_path, env=environment, check=False)
         assert done.returncode == 0
 
 
@@ -100,7 +100,7 @@ def test_what_is_sent_holds_where_it_arrives(tmp_path, capsys):
     record_arms(sent / "outputs", [arms], [run for of in arms.values() for run in of])
     for name in ("confirmations.json", "results.csv"):
         (sent / "outputs" / name).write_text("{}")
-    (line,) = SHELL.findall((DOCS / "join.md").read_text())
+    (line,) = [command for command in read_commands(DOCS / "join.md") if command.startswith("find ")]
     subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=sent, check=True)
     there.mkdir()
     subprocess.run(["tar", "xzf", sent / "runs.tar.gz"], cwd=there, check=True)
@@ -115,14 +115,6 @@ def test_what_is_sent_holds_where_it_arrives(tmp_path, capsys):
     (there / "outputs" / "arms.json").unlink()
     verify([str(there / "outputs")])
     assert "sgd with several settings and no validation images" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("page", EXPLAINED, ids=lambda page: page.stem)
-def test_the_commands_of_an_explanation_compose(page):
-    found = [arguments for module, arguments in commands(page) if module == "train"]
-    assert found
-    for arguments in found:
-        assert compose_grid(arguments).cells
 
 
 def test_the_trials_of_the_first_sweeps_values_are_as_many_as_its_page_says():

@@ -1,12 +1,11 @@
 """What the READMEs say is there: links, commands that compose, the same commands in both languages, every group."""
 
 import re
-import shlex
 
 import pytest
 from conftest import REPOSITORY
 
-from sweeper.config.grid import CONF, compose_grid
+from sweeper.config.grid import CONF
 
 ROOT = REPOSITORY
 ENGLISH, CHINESE = (ROOT / name for name in ("README.md", "README.zh-CN.md"))
@@ -56,17 +55,6 @@ def test_the_table_of_groups_names_every_choice():
     assert {"device", "dataset", "model", "optimizer", "schedule", "noise", "tracking", "experiment"} == choices.keys()
     for group, named in choices.items():
         assert set(re.findall(r"`(\w+)`", named)) == {path.stem for path in (CONF / group).glob("*.yaml")}, group
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [ENGLISH, REFERENCE, ROOT / "docs" / "scaling.md", ROOT / "docs" / "workflow.md"])
-def test_the_commands_to_train_compose(page):
-    found = [c for c in commands(page.read_text(encoding="utf-8")) if re.match(r"(?:python -m )?sweeper[. ]train ", c)]
-    assert found
-    for command in found:
-        words = shlex.split(re.sub(r"^(?:python -m )?sweeper[. ]train ", "", command))
-        if "…" not in command and not any("mine" in word for word in words):
-            assert compose_grid([word for word in words if word not in {"--cfg", "job"}]).cells
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

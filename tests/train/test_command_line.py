@@ -51,7 +51,8 @@ def test_version(call):
 
 
 def test_cfg_shows_all_values_and_trains_nothing(tmp_path):
-    done = run_module("train", "optimizer=lion", "--cfg", "job", cwd=tmp_path)
+    """Of a preset that is a sweep too."""
+    done = run_module("train", "optimizer=lion", "experiment=grid", "--cfg", "job", cwd=tmp_path)
     assert done.returncode == 0 and list(tmp_path.iterdir()) == []
     for line in ("_target_: sweeper.optimizers.Lion", "kind: auto", "seed: 1", "rate: 0.0"):
         assert line in done.stdout

@@ -55,7 +55,10 @@ function makeScale(axis, values, from, to, most) {
   if (axis.labels) [low, high] = [-0.5, axis.labels.length - 0.5];
   const warp = axis.log ? Math.log10 : (v) => v;
   let [a, b] = [warp(low), warp(high)];
-  if (b - a < 1e-12 * Math.max(1, Math.abs(b))) [a, b] = [a - (axis.log ? 0.1 : Math.abs(a) * 0.01 || 1), b + (axis.log ? 0.1 : Math.abs(b) * 0.01 || 1)];
+  if (b - a < 1e-12 * Math.max(1, Math.abs(b))) {
+    const around = axis.log ? 0.1 : Math.abs(a) * 0.01 || 1;
+    [a, b] = axis.whole ? [a - 1, b] : [a - around, b + around]; // one epoch: at the right end, beside its label
+  }
   const room = axis.labels ? 0 : 0.04 * (b - a);
   [a, b] = [axis.from_zero && low === 0 ? a : a - room, b + room];
   const at = (v) => from + ((axis.log && v <= 0 ? a : warp(v)) - a) / (b - a) * (to - from);
