@@ -2,9 +2,14 @@
 
 Each row is one run, or five in lanes, trained by the engine's loop: seconds of an epoch with its evaluation (in lanes,
 the time of all divided by their epochs), seconds of its training by the run's own clock, and what the host spends on a
-step in microseconds: seeding random generators, the schedule, handing graphs to the device, and everything else, an
-epoch's end included. The first epochs, in which graphs are recorded, don't count. What follows the options are
-overrides for sweeper, e.g. device.deterministic=true.
+step in microseconds: seeding random generators, the schedule, handing graphs to the device, everything else in a turn,
+an epoch's end included, what lies between turns, and waiting for the device. What follows the options are overrides for
+sweeper, e.g. device.deterministic=true. The first epochs, in which graphs are recorded, don't count, nor does what comes
+after the end of the first run.
+
+With `--idle` a device that computes nothing stands in for the GPU, so that this runs anywhere: the command itself trains
+digits' MLP, one run and five in lanes, and its main thread's CPU time is given, in microseconds an epoch of a run and a
+turn, and in milliseconds where a run has ended and its memory is freed.
 """
 
 import argparse
