@@ -27,6 +27,10 @@ class _NoGraph:
     def replay(self) -> None: ...
 
 
+def _record_nothing(evaluation: Evaluation) -> None:
+    evaluation._graph = _NoGraph()  # type: ignore[assignment]
+
+
 class _IdleStep(GraphedStep):
     """Its first step is real, which creates the optimizer's state."""
 
@@ -44,9 +48,10 @@ def idle_device() -> Iterator[None]:
     with (
         mock.patch.object(Device, "graphs", True),
         mock.patch.object(training, "GraphedStep", _IdleStep),
-        mock.patch.object(Evaluation, "measure", lambda evaluation: None),
+        mock.patch.object(Evaluation, "measure", _record_nothing),
         mock.patch.object(Pace, "burst", burst, create=True),
         mock.patch.object(Host, "several", True),
+        mock.patch.object(Host, "__init__", Cuda.__init__),
         mock.patch.object(Host, "collect", Cuda.collect),
     ):
         yield

@@ -79,7 +79,7 @@ def train(
     )
     begin_training(optimizer)
     run.write_metrics(rows)
-    saved = time.monotonic()
+    saved, replayed = time.monotonic(), False
 
     def is_due() -> bool:
         """Whether a checkpoint must be written, so that a killed process loses little."""
@@ -111,7 +111,8 @@ def train(
         if done == 0:
             meter.reset()
         step.seek(done)
-        model.train()
+        if not replayed:
+            model.train()
         meter.clock.start()
         pace.begin()
         try:
@@ -130,7 +131,8 @@ def train(
                     meter.clock.start()
                     pace.begin()
             meter.clock.stop()
-            with as_judged(model, optimizer, step):
+            replayed = all(evaluation.is_recorded for evaluation in parts.evaluations.values())
+            with as_judged(model, optimizer, step, replayed):
                 for evaluation in parts.evaluations.values():
                     evaluation.measure()
             must_save = epoch < epochs and (is_due() if every is None else epoch % every == 0)
