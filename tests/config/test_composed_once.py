@@ -6,8 +6,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-import sweeper.config.grid  # noqa: F401  conf/ needs its resolvers and schema
 from sweeper.config.composed_once import ComposedOnce
+from sweeper.config.grid import compose_grid
 from sweeper.config.hydra_versions import WHITELIST, compose_from
 from sweeper.system.files import CONF
 
@@ -37,6 +37,21 @@ def test_each_run_has_the_configuration_that_hydra_composes(master):
     for words in RUNS if WHITELIST is None else [words for words in RUNS if "experiment=quick" not in words]:
         expected, found = (OmegaConf.to_yaml(each.load_sweep_config(config, words)) for each in (theirs, ours))
         assert found == expected
+
+
+def test_what_the_command_line_has_composed_is_what_a_run_would_compose(monkeypatch):
+    line = ["dataset=digits", "optimizer=sgd,lion", "seed=1,2", "hydra/launcher=packed", "device=cpu", "epochs=3"]
+    jobs = compose_grid(["-m", *line]).jobs
+    GlobalHydra.instance().clear()
+    with compose_from(str(CONF), "train"):
+        loader = GlobalHydra.instance().hydra.config_loader
+        words = [*line, "hydra/sweeper=listed", "hydra.mode=MULTIRUN"]
+        config = loader.load_configuration("config", words, RunMode.MULTIRUN)
+        theirs, ours = ConfigLoaderImpl(loader.get_search_path()), ComposedOnce(loader.get_search_path())
+        expected = [OmegaConf.to_yaml(theirs.load_sweep_config(config, job)) for job in jobs]
+        monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", None)  # nothing is composed again
+        assert [OmegaConf.to_yaml(ours.load_sweep_config(config, job)) for job in jobs] == expected
+    assert len(jobs) == 4
 
 
 def test_a_combination_of_files_is_composed_once(master, monkeypatch):
