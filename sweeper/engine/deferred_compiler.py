@@ -17,7 +17,7 @@ def defer_compiler() -> None:
     import torch
 
     if COMPILER not in sys.modules:
-        torch._dynamo = sys.modules[COMPILER] = _Deferred(COMPILER)  # type: ignore[assignment]
+        torch._dynamo = sys.modules[COMPILER] = _Deferred(COMPILER)
 
 
 class _Deferred(ModuleType):
