@@ -76,7 +76,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
     if arguments.idle:
-        print("\n".join(idle_table(arguments.beside, arguments.rounds)))
+        rows = idle_rows(arguments.beside, arguments.rounds)
+        print("\n".join(idle_table(rows)))
+        if arguments.csv:
+            write(arguments.csv, ("checkout", "lanes", "round", *IDLE), rows)
         return
     prepare_process(cores())
     rows: list[Row] = []
@@ -93,29 +96,41 @@ def main() -> None:
                     rows.append({"work": work, "bursts": "single" if single else "usual", **measure(config, lanes)})
                 print(line(rows[-1]), flush=True)
     if arguments.csv:
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write(arguments.csv, COLUMNS, rows)
 
 
-def idle_table(beside: Path | None, rounds: int) -> list[str]:
-    """Medians of the rounds, in which checkouts and numbers of lanes take turns, and their ratios."""
+def write(path: str, columns: tuple[str, ...], rows: list[Row]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def idle_rows(beside: Path | None, rounds: int) -> list[Row]:
+    """Rounds in which checkouts and numbers of lanes take turns."""
     trees = {"beside": beside.resolve(), "here": HERE.parent} if beside is not None else {"here": HERE.parent}
-    found = defaultdict[tuple[str, int], list[dict[str, float]]](list)
-    for _ in range(rounds):
+    rows: list[Row] = []
+    for number in range(rounds):
         for (name, tree), lanes in itertools.product(trees.items(), (1, LANES)):
             command = [sys.executable, str(HERE / "idle_host.py"), str(lanes)]
             environment = {**os.environ, "PYTHONPATH": str(tree)}
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-            found[name, lanes].append(json.loads(done.stdout))
+            rows.append({"checkout": name, "lanes": lanes, "round": number + 1, **json.loads(done.stdout)})
+    return rows
+
+
+def idle_table(rows: list[Row]) -> list[str]:
+    """The rounds' medians and their ratios."""
+    found = defaultdict[tuple[str, int], list[Row]](list)
+    for row in rows:
+        found[row["checkout"], row["lanes"]].append(row)
     middle = {key: [statistics.median(one[name] for one in ones) for name in IDLE] for key, ones in found.items()}
     table = ["| | lanes | set-up, s | turns an epoch | µs an epoch | calls an epoch | ms at a run's end |"]
     table += ["|---|---|---|---|---|---|---|"]
     table += [_idle_line(name, lanes, values) for (name, lanes), values in middle.items()]
     one, five = middle["here", 1], middle["here", LANES]
     table += [_idle_line("ratio", f"{LANES} to 1", [a / b for a, b in zip(five, one, strict=True)])]
-    for lanes in (1, LANES) if beside is not None else ():
+    for lanes in (1, LANES) if ("beside", 1) in middle else ():
         both = zip(middle["here", lanes], middle["beside", lanes], strict=True)
         table += [_idle_line("ratio, here to beside", lanes, [a / b for a, b in both])]
     return table
