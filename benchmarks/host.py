@@ -76,10 +76,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
     if arguments.idle:
-        rows = idle_rows(arguments.beside, arguments.rounds)
-        print("\n".join(idle_table(rows)))
+        idle = idle_rows(arguments.beside, arguments.rounds)
+        print("\n".join(idle_table(idle)))
         if arguments.csv:
-            write(arguments.csv, ("checkout", "lanes", "round", *IDLE), rows)
+            write(arguments.csv, ("checkout", "lanes", "round", *IDLE), idle)
         return
     prepare_process(cores())
     rows: list[Row] = []
