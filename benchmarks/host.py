@@ -2,14 +2,25 @@
 
 Each row is one run, or five in lanes, trained by the engine's loop: seconds of an epoch with its evaluation (in lanes,
 the time of all divided by their epochs), seconds of its training by the run's own clock, and what the host spends on a
-step in microseconds: seeding random generators, the schedule, handing graphs to the device, and everything else, an
-epoch's end included. The first epochs, in which graphs are recorded, don't count. What follows the options are
-overrides for sweeper, e.g. device.deterministic=true.
+step in microseconds: seeding random generators, the schedule, handing graphs to the device, everything else in a turn,
+an epoch's end included, what lies between turns, and waiting for the device. What follows the options are overrides for
+sweeper, e.g. device.deterministic=true. The first epochs, in which graphs are recorded, don't count, nor does what
+comes after the end of the first run.
+
+With `--idle` a device that computes nothing stands in for the GPU, so that it runs anywhere. The command itself trains
+digits' MLP, one run and five in lanes, in a process each. Medians of the main thread's CPU time and of Python's calls
+are given for an epoch of a run, CPU time for a run's end and for the set-up, until each run has had its first turn.
+`--beside FOLDER` measures another checkout in turn, such as that of an earlier commit, and prints ratios.
 """
 
 import argparse
 import functools
+import itertools
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -30,6 +41,7 @@ from sweeper.engine.loop import train
 from sweeper.engine.rates import Rates
 from sweeper.runs.directory import RunDirectory
 from sweeper.system.machine import cores
+from sweeper.train.launchers import lanes as lanes_module
 from sweeper.train.launchers.cuda_lane import Cuda, Host
 from sweeper.train.launchers.lanes import Lanes
 
@@ -43,9 +55,11 @@ WORK: dict[str, tuple[tuple[str, ...], int, bool]] = {
 }
 WARM_UP = 2  # epochs
 LANES = 5
-PARTS = ("seeding", "schedule", "replay", "rest")
-COLUMNS = ("work", "lanes", "bursts", "epoch_seconds", "train_seconds", "steps")
-COLUMNS = (*COLUMNS, *(f"{part}_us" for part in PARTS), "tier", "device", "torch")
+PARTS = ("seeding", "schedule", "replay", "rest", "between", "waiting")
+_OF_RUN = ("work", "lanes", "bursts", "epoch_seconds", "train_seconds", "steps")
+COLUMNS = (*_OF_RUN, *(f"{part}_us" for part in PARTS), "tier", "device", "torch")
+IDLE = ("setup_s", "turns", "epoch_us", "calls", "end_ms")
+HERE = Path(__file__).resolve().parent
 
 Row = dict[str, Any]
 
@@ -56,11 +70,20 @@ def main() -> None:
     )
     parser.add_argument("--only", default=",".join(WORK), help="default: %(default)s")
     add_csv(parser)
+    parser.add_argument("--idle", action="store_true", help="let a device that computes nothing stand in for the GPU")
+    parser.add_argument("--beside", type=Path, metavar="FOLDER", help="with --idle: another checkout to compare with")
+    parser.add_argument("--rounds", type=int, default=3, help="with --idle: processes of each kind (default: 3)")
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
+    if arguments.idle:
+        idle = idle_rows(arguments.beside, arguments.rounds)
+        print("\n".join(idle_table(idle)))
+        if arguments.csv:
+            write_csv(arguments.csv, ("checkout", "lanes", "round", *IDLE), idle)
+        return
     prepare_process(cores())
     rows: list[Row] = []
-    print("| work | lanes | bursts | s/epoch | s of training | " + " | ".join(f"{part} µs" for part in PARTS) + " |")
+    print(f"| work | lanes | bursts | s/epoch | s of training | {' | '.join(f'{part} µs' for part in PARTS)} |")
     print("|---|---|---|---|---|" + "---|" * len(PARTS), flush=True)
     for work in arguments.only.split(","):
         overrides, epochs, in_lanes = WORK[work]
@@ -74,6 +97,40 @@ def main() -> None:
                 print(line(rows[-1]), flush=True)
     if arguments.csv:
         write_csv(arguments.csv, COLUMNS, rows)
+
+
+def idle_rows(beside: Path | None, rounds: int) -> list[Row]:
+    """Rounds in which checkouts and numbers of lanes take turns."""
+    trees = {"beside": beside.resolve(), "here": HERE.parent} if beside is not None else {"here": HERE.parent}
+    rows: list[Row] = []
+    for number in range(rounds):
+        for (name, tree), lanes in itertools.product(trees.items(), (1, LANES)):
+            command = [sys.executable, str(HERE / "idle_host.py"), str(lanes)]
+            environment = {**os.environ, "PYTHONPATH": str(tree)}
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            rows.append({"checkout": name, "lanes": lanes, "round": number + 1, **json.loads(done.stdout)})
+    return rows
+
+
+def idle_table(rows: list[Row]) -> list[str]:
+    """The rounds' medians and their ratios."""
+    found = defaultdict[tuple[str, int], list[Row]](list)
+    for row in rows:
+        found[row["checkout"], row["lanes"]].append(row)
+    middle = {key: [statistics.median(one[name] for one in ones) for name in IDLE] for key, ones in found.items()}
+    table = ["| | lanes | set-up, s | turns an epoch | µs an epoch | calls an epoch | ms at a run's end |"]
+    table += ["|---|---|---|---|---|---|---|"]
+    table += [_idle_line(name, lanes, values) for (name, lanes), values in middle.items()]
+    one, five = middle["here", 1], middle["here", LANES]
+    table += [_idle_line("ratio", f"{LANES} to 1", [a / b for a, b in zip(five, one, strict=True)])]
+    for lanes in (1, LANES) if ("beside", 1) in middle else ():
+        both = zip(middle["here", lanes], middle["beside", lanes], strict=True)
+        table += [_idle_line("ratio, here to beside", lanes, [a / b for a, b in both])]
+    return table
+
+
+def _idle_line(name: str, lanes: int | str, values: list[float]) -> str:
+    return f"| {name} | {lanes} | {' | '.join(f'{value:.2f}' for value in values)} |"
 
 
 @contextmanager
@@ -100,21 +157,22 @@ def measure(config: dict[str, Any], lanes: int) -> Row:
         def begin(k: int) -> Generator[Any, None, None]:
             def show(row: Row) -> None:
                 ends[k].append(time.perf_counter())
-                if all(len(ends[other]) >= WARM_UP for other in range(lanes)) and not spent.counts:
-                    spent.begin()
+                spent.counts = all(WARM_UP <= len(ends[other]) < config["epochs"] for other in range(lanes))
 
             run = RunDirectory(Path(folder) / str(k))
             own = {**config, "seed": k + 1}
             return spent.of_turns(train(own, load_run_data(own), device, run, found[k], show, facts))
 
         starts = ((k, functools.partial(begin, k)) for k in range(lanes))
-        outcomes = Lanes(starts, Cuda() if device.kind == "cuda" else Host(), lanes).run()
+        place = Cuda() if device.kind == "cuda" else Host()
+        outcomes = Lanes(starts, place, lanes, pause=spent.of_waiting(time.sleep)).run()
         for outcome in outcomes.values():
             if isinstance(outcome, Exception):
                 raise outcome
     begun = max(times[WARM_UP - 1] for times in ends.values())
-    epochs = sum(sum(end > begun for end in times) for times in ends.values())
-    seconds = (max(times[-1] for times in ends.values()) - begun) / epochs
+    ended = min(times[-1] for times in ends.values())
+    epochs = sum(sum(begun < end <= ended for end in times) for times in ends.values())
+    seconds = (ended - begun) / epochs
     return {
         "lanes": lanes,
         "epoch_seconds": seconds,
@@ -128,31 +186,31 @@ def measure(config: dict[str, Any], lanes: int) -> Row:
 
 
 class Spent:
-    """The host's seconds by part, from `begin` on."""
+    """The host's seconds by part, while `counts` is true."""
 
     def __init__(self) -> None:
         self.counts = False
         self._seconds: dict[str, float] = defaultdict(float)
         self._steps = 0
 
-    def begin(self) -> None:
-        self.counts = True
-
     def per_step(self) -> dict[str, float]:
         """Microseconds by part."""
-        named = {part: self._seconds[part] for part in PARTS if part != "rest"}
-        named["rest"] = self._seconds["all"] - sum(named.values())
+        named = {part: self._seconds[part] for part in PARTS}
+        named["rest"] = self._seconds["all"] - sum(named[part] for part in ("seeding", "schedule", "replay"))
+        named["between"] = self._seconds["rounds"] - self._seconds["all"] - self._seconds["waiting"]
         return {part: 1e6 * seconds / max(1, self._steps) for part, seconds in named.items()}
 
     @contextmanager
     def watch(self) -> Iterator[None]:
         """A context in which the parts are timed where the loop calls them."""
-        places = (
+        places: tuple[tuple[Any, str, str], ...] = (
             (bursts, "seed_layers", "seeding"),
             (Rates, "advance", "schedule"),
             (Rates, "keep", "schedule"),
             (Rates, "put", "schedule"),
             (Recording, "replay", "replay"),
+            (Lanes, "round", "rounds"),
+            (lanes_module, "_wait", "waiting"),
         )
         before = [getattr(owner, name) for owner, name, _ in places]
         for owner, name, part in places:
@@ -170,6 +228,9 @@ class Spent:
             if self.counts:
                 self._steps += turn.steps
             yield turn
+
+    def of_waiting(self, pause: Callable[[float], None]) -> Callable[[float], None]:
+        return self._timed(pause, "waiting")
 
     def _timed(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
         def timed(*args: Any) -> Any:

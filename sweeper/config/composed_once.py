@@ -5,6 +5,7 @@ sweep mostly differ in plain values, such as the seed, which are set in a copy b
 """
 
 import copy
+from collections.abc import Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -16,6 +17,20 @@ from sweeper.config.hydra_versions import set_override_dirname
 
 _composed: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}  # by what decides which files are composed
 MOST = 500  # kept at a time: a sweep's seeds may be its outermost axis
+
+
+def words_of_run(words: Sequence[str]) -> list[str]:
+    """The words of a sweep's run in the order in which its launcher's loader has them, Hydra's own first."""
+    hydras = [word for word in words if word.startswith("hydra")]
+    own = [word for word in hydras if not word.startswith("hydra/sweeper=")]
+    return [*own, "hydra/sweeper=listed", "hydra.mode=MULTIRUN", *(word for word in words if word not in hydras)]
+
+
+def keep_composed(config_name: str, words: Sequence[str], config: DictConfig) -> None:
+    """Keep what these words of a run compose for the launcher, which composes them otherwise; not to be changed."""
+    if len(_composed) >= MOST:
+        _composed.clear()
+    _composed[config_name, tuple(words)] = config
 
 
 class ComposedOnce(ConfigLoaderImpl):
@@ -33,9 +48,7 @@ class ComposedOnce(ConfigLoaderImpl):
         others = [override.input_line or "" for override in parsed if override not in plain]
         key = (master_config.hydra.job.config_name, (*master_config.hydra.overrides.hydra, *others))
         if key not in _composed:
-            if len(_composed) >= MOST:
-                _composed.clear()
-            _composed[key] = self._compose(master_config, others)
+            keep_composed(*key, self._compose(master_config, others))
         config = copy.deepcopy(_composed[key])
         self._apply_overrides_to_config(plain, config)
         of_the_run = [override for override in parsed if not override.is_hydra_override()]

@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeper.config.composed_once import keep_composed, words_of_run
 from sweeper.config.overrides import (
     FREE_NODES,
     Groups,
@@ -45,10 +46,14 @@ class Composer:
     Args:
         config_name: the primary file in conf/.
         groups: the choices of every group.
+
+    Attributes:
+        listed: whether the runs are those of a sweep, for whose launcher their configurations are kept.
     """
 
     def __init__(self, config_name: str, groups: Groups) -> None:
         self.config_name, self.groups = config_name, groups
+        self.listed = False
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._bases: dict[tuple[str, ...], _Base] = {}
 
@@ -118,7 +123,10 @@ class Composer:
         """What these compose, to be copied and never changed."""
         key = tuple(overrides)
         if key not in self._bases:
-            cfg = copy.deepcopy(self.compose(overrides))
+            words = words_of_run(overrides) if self.listed else overrides
+            cfg = copy.deepcopy(self.compose(words))
+            if self.listed:
+                keep_composed(self.config_name, words, self.compose(words))
             with open_dict(cfg):
                 hydra = cfg.pop("hydra")
             known = dict(flat(OmegaConf.to_container(cfg, resolve=False)))

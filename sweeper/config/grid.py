@@ -128,6 +128,7 @@ class _Expansion:
             raise BadInput(f"a sweep of {runs:,} runs: at most {MOST_RUNS:,} are taken at once")
         for part in parts:
             check_hydras(part.texts)
+        self._composer.listed = first.sweep
         cells: dict[Path, Cell] = {}  # by directory: a duplicate cell is one run
         jobs: list[list[str]] = []
         named: dict[str, list[Path]] = {arm.name: [] for arm in arms if arm.name is not None}

@@ -32,13 +32,14 @@ def only_ours() -> Iterator[None]:
     if WHITELIST is None:
         yield
         return
-    usual = ConfigSource.__dict__["_normalize_file_name"]
-    ConfigSource._normalize_file_name = staticmethod(lambda name: name if name.endswith(".yaml") else f"{name}.yaml")
+    source: Any = ConfigSource
+    usual = vars(source)["_normalize_file_name"]
+    source._normalize_file_name = staticmethod(lambda name: name if name.endswith(".yaml") else f"{name}.yaml")
     try:
         with WHITELIST(MAY_BE_BUILT):
             yield
     finally:
-        ConfigSource._normalize_file_name = usual
+        source._normalize_file_name = usual
 
 
 def behave_as_usual() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
@@ -76,10 +77,11 @@ def _how_to_write(text: str, following: list[str], reason: str) -> str:
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
     """Yield every config group with its choices, e.g. `("noise", ["asymmetric", …])`."""
-    for name in config_loader.list_groups(parent):
+    repository = config_loader.repository  # which the loader itself copies for each question
+    for name in repository.get_group_options(parent, ObjectType.GROUP):
         group = f"{parent}/{name}" if parent else name
         # A schema holds the types of a plugin's options and is no choice.
-        choices = [one for one in config_loader.get_group_options(group) if not one.endswith("_schema")]
+        choices = [one for one in repository.get_group_options(group) if not one.endswith("_schema")]
         if choices:
             yield group, choices
         yield from list_groups(config_loader, group)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.engine.deferred_compiler import defer_compiler
 from sweeper.system.errors import BadInput
 from sweeper.system.places import prepare_caches
 
@@ -80,6 +81,7 @@ def prepare_process(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    defer_compiler()
 
 
 def kinds_here() -> dict[str, bool]:

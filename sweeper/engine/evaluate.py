@@ -30,6 +30,11 @@ class Evaluation:
         self._can_be_recorded: bool | None = None  # unknown before the first evaluation
         self._graph: Graph | None = None
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether `measure` replays a graph, for which the model's mode doesn't matter."""
+        return self._graph is not None
+
     def measure(self) -> None:
         WORK.passes += len(self.labels)
         if self._can_be_recorded:

@@ -79,9 +79,15 @@ def train(
     pace = Pace(device.kind, done)
     begin_training(optimizer)
     run.write_metrics(rows)
-    saved = time.monotonic()
+    saved, replayed = time.monotonic(), False
+
+    def is_due() -> bool:
+        """Whether a checkpoint must be written, so that a killed process loses little."""
+        return every is None and time.monotonic() - saved > CHECKPOINT_AFTER
 
     def save(epoch: int, step: int) -> None:
+        nonlocal saved
+        saved = time.monotonic()
         if config["resumable"]:
             save_state(run, parts.stateful, rows, signature, epoch, step, facts)
 
@@ -107,32 +113,35 @@ def train(
             if done == 0:
                 meter.reset()
             step.seek(done)
-            model.train()
+            if not replayed:
+                model.train()
             meter.clock.start()
             pace.begin()
             while done < len(sizes):
-                steps = parts.bursts.run(epoch, done, pace.burst)
+                steps = parts.bursts.run(epoch, done, pace.left)
                 done += steps
-                yield pace.after(steps)
+                if (turn := pace.after(steps)) is None:
+                    continue  # of an epoch shorter than a burst all steps and the evaluation are one turn
+                yield turn
                 if finished and finished[0].arrived():
                     report()
-                if every is None and time.monotonic() - saved > CHECKPOINT_AFTER:
+                if is_due():
                     meter.clock.stop()
                     report()
                     save(epoch, done)
                     meter.clock.start()
                     pace.begin()
-                    saved = time.monotonic()
             meter.clock.stop()
-            with as_judged(model, optimizer, step):
+            replayed = all(evaluation.is_recorded for evaluation in parts.evaluations.values())
+            with as_judged(model, optimizer, step, replayed):
                 for evaluation in parts.evaluations.values():
                     evaluation.measure()
-            if finished:
-                yield finished[0].turn
-                report()
-            must_save = every is not None and epoch % every == 0 and epoch < epochs
+            must_save = epoch < epochs and (is_due() if every is None else epoch % every == 0)
             goes_on = device.graphs and epoch < epochs and not must_save
-            yield Turn(0) if goes_on else pace.now()
+            if finished and not finished[0].arrived():
+                yield pace.until(finished[0].turn.event)
+            report()  # before the turn, in which the driver may judge it
+            yield pace.until(None) if goes_on else pace.now()
             facts["tier"] = parts.tier  # how much of a step is one CUDA graph
             finished.append(EpochResults(epoch, parts, pace))
             done = 0

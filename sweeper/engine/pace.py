@@ -18,7 +18,7 @@ class Turn:
     Attributes:
         steps: the number of training steps since the last turn.
         event: the device must reach it before the run goes on; None if it may go on at once.
-        before: in the first turn with steps, those of its epoch that were trained before the run was stopped.
+        before: in the first turn, the steps of its epoch that were trained before the run was stopped.
     """
 
     steps: int = 1
@@ -44,7 +44,7 @@ class Pace:
         self.burst = 1
         self._before = before  # see `Turn`
         self._on_cuda = kind == "cuda"
-        self._steps = 0  # since the latest event
+        self._steps = 0  # since the latest turn
         self._latest: torch.cuda.Event | None = None
         self._under_way: deque[tuple[torch.cuda.Event, torch.cuda.Event, int]] = deque()  # begin, end, steps
 
@@ -52,23 +52,34 @@ class Pace:
         """Begin an epoch: what the device has done before is no part of its steps."""
         self._steps, self._latest = 0, self._record()
 
-    def after(self, steps: int) -> Turn:
-        """The turn that ends with so many steps handed over."""
+    @property
+    def left(self) -> int:
+        """The steps until the burst is full."""
+        return max(1, self.burst - self._steps)
+
+    def after(self, steps: int) -> Turn | None:
+        """The turn that ends with so many more steps handed over; None while they are less than a burst."""
         self._steps += steps
-        before, self._before = self._before, 0
-        if self._latest is None or self._steps < self.burst:
-            return Turn(steps, None, before)
+        if self._steps < self.burst:
+            return None
+        if self._latest is None:
+            return self.until(None)
         begun, self._latest = self._latest, self._record()
         assert self._latest is not None
         self._under_way.append((begun, self._latest, self._steps))
-        self._steps = 0
         while self._under_way and self._under_way[0][1].query():
             self._measure(*self._under_way.popleft())
-        return Turn(steps, self._under_way[-2][1] if len(self._under_way) > 1 else None, before)
+        return self.until(self._under_way[-2][1] if len(self._under_way) > 1 else None)
+
+    def until(self, event: "torch.cuda.Event | None") -> Turn:
+        """A turn with the steps since the latest one, which ends when the device reaches the event."""
+        steps, self._steps = self._steps, 0
+        before, self._before = self._before, 0
+        return Turn(steps, event, before)
 
     def now(self) -> Turn:
         """A turn whose event the device reaches when it has done all work given so far."""
-        return Turn(0, self._record())
+        return self.until(self._record())
 
     def _measure(self, begun: "torch.cuda.Event", ended: "torch.cuda.Event", steps: int) -> None:
         seconds = begun.elapsed_time(ended) / 1e3 / steps

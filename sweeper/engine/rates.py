@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 
 class Rates:
@@ -61,6 +61,8 @@ class Rates:
         Returns:
             The rates of each of these steps, and whether it has changed another option, e.g. the momentum.
         """
+        if type(schedule) is LambdaLR and "step" not in vars(schedule):
+            return self._by_factors(schedule, steps), False
         rates, others = [], self._other_options()
         for _ in range(steps):
             rates.append(self.numbers())
@@ -68,6 +70,18 @@ class Rates:
             if any(group[key] != value for group, key, value in others):
                 return rates, True
         return rates, False
+
+    def _by_factors(self, schedule: LambdaLR, steps: int) -> list[list[float]]:
+        """As `advance`, for factors that depend on the step alone: only the last step is taken by the schedule itself,
+        since that takes five times as long as the rates."""
+        first = schedule.last_epoch + 1
+        factors = list(zip(schedule.base_lrs, schedule.lr_lambdas, strict=True))
+        later = [[float(base * factor(k)) for base, factor in factors] for k in range(first, first + steps - 1)]
+        rates = [self.numbers(), *later]
+        schedule.last_epoch += steps - 1
+        schedule._step_count += steps - 1
+        schedule.step()
+        return rates
 
     def _other_options(self) -> list[tuple[dict[str, Any], str, Any]]:
         """Each option that a recorded step has as constants: its group, name and value."""

@@ -6,8 +6,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-import sweeper.config.grid  # noqa: F401  conf/ needs its resolvers and schema
 from sweeper.config.composed_once import ComposedOnce
+from sweeper.config.grid import compose_grid
 from sweeper.config.hydra_versions import compose_from
 from sweeper.system.files import CONF
 
@@ -45,6 +45,21 @@ def test_presets_whose_sweeps_are_joined_are_choices_of_their_runs(master):
     ours = ComposedOnce(loader.get_search_path())
     for name, epochs in (("quick", 10), ("milestone", 50)):
         assert ours.load_sweep_config(config, [f"experiment={name}"]).epochs == epochs
+
+
+def test_what_the_command_line_has_composed_is_what_a_run_would_compose(monkeypatch):
+    line = ["dataset=digits", "optimizer=sgd,lion", "seed=1,2", "hydra/launcher=packed", "device=cpu", "epochs=3"]
+    jobs = compose_grid(["-m", *line]).jobs
+    GlobalHydra.instance().clear()
+    with compose_from(str(CONF), "train"):
+        loader = GlobalHydra.instance().hydra.config_loader
+        words = [*line, "hydra/sweeper=listed", "hydra.mode=MULTIRUN"]
+        config = loader.load_configuration("config", words, RunMode.MULTIRUN)
+        theirs, ours = ConfigLoaderImpl(loader.get_search_path()), ComposedOnce(loader.get_search_path())
+        expected = [OmegaConf.to_yaml(theirs.load_sweep_config(config, job)) for job in jobs]
+        monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", None)  # nothing is composed again
+        assert [OmegaConf.to_yaml(ours.load_sweep_config(config, job)) for job in jobs] == expected
+    assert len(jobs) == 4
 
 
 def test_a_combination_of_files_is_composed_once(master, monkeypatch):

@@ -79,3 +79,15 @@ def test_an_optimizer_with_one_set_is_judged_where_it_stands():
     with as_judged(step.model, step.optimizer, step):
         assert not step.model.training
         assert all(torch.equal(tensor, before[name]) for name, tensor in step.model.state_dict().items())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "schedule_free_sgd"])
+def test_a_replayed_evaluation_leaves_the_model_in_training_mode(optimizer):
+    step = trained(f"optimizer={optimizer}")
+    step.model.train()
+    with as_judged(step.model, step.optimizer, step):
+        assert not any(layer.training for layer in step.model.modules())
+    step.model.train()
+    with as_judged(step.model, step.optimizer, step, replayed=True):
+        pass
+    assert all(layer.training for layer in step.model.modules())

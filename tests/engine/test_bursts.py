@@ -69,11 +69,13 @@ def test_a_schedule_that_changes_more_than_the_rate_gives_the_result_of_a_loop_w
         assert row["train_loss"] == pytest.approx(other["train_loss"], rel=1e-4)
 
 
-def test_a_burst_is_one_turn_of_one_batch_size(config, tmp_path, set_burst):
+def test_a_turn_is_a_burst_or_what_is_left_of_an_epoch_with_its_evaluation(config, tmp_path, set_burst):
     set_burst(4)
-    turns = [turn.steps for turn in start(config, tmp_path)]
-    first, later = [1, 1, 4, 3, 1, 0], [4, 4, 1, 1, 0]  # the first step is eager, the second is recorded
-    assert turns == [*first, *later, *later]
+    assert [turn.steps for turn in start(config, tmp_path / "4")] == 3 * [4, 4, 2]
+    set_burst(100)
+    assert [turn.steps for turn in start(config, tmp_path / "100")] == 3 * [10]
+    set_burst(100, arrives=False)  # a turn that waits for the epoch before, and one for its row
+    assert [turn.steps for turn in start(config, tmp_path / "late")] == [10, 10, 0, 10, 0]
 
 
 def note(config, path, happened):
@@ -92,7 +94,7 @@ def test_an_epochs_row_follows_the_first_burst_of_the_next(config, tmp_path, set
     set_burst(9)
     note(config, tmp_path, happened)
     ends = [happened.index(f"row {epoch}") for epoch in (1, 2, 3)]
-    assert [happened[end - 1] for end in ends] == ["9 steps", "9 steps", "0 steps"]
+    assert [happened[end - 1] for end in ends] == ["9 steps", "9 steps", "1 steps"]
     assert happened[-1] == "row 3"
 
 
@@ -101,7 +103,15 @@ def test_a_row_is_complete_before_the_checkpoint_that_follows_its_epoch(config, 
     set_burst(9)
     note({**config, "checkpoint_every": 2}, tmp_path, happened)
     saved = happened.index("saved 3.0")
-    assert happened[saved - 2 : saved] == ["0 steps", "row 2"], "no step of the next epoch is handed over before"
+    assert happened[saved - 2 : saved] == ["1 steps", "row 2"], "no step of the next epoch is handed over before"
+
+
+def test_epochs_shorter_than_a_burst_are_saved_when_a_checkpoint_is_due(config, tmp_path, set_burst, monkeypatch):
+    happened: list[str] = []
+    set_burst(100)
+    monkeypatch.setattr("sweeper.engine.loop.CHECKPOINT_AFTER", -1.0)
+    note(config, tmp_path, happened)
+    assert [event for event in happened if event.startswith("saved")] == ["saved 2.0", "saved 3.0"]
 
 
 def test_a_run_that_diverged_ends_with_the_row_of_that_epoch(config, tmp_path, set_burst):
@@ -170,7 +180,9 @@ def test_the_driver_judges_each_row_before_the_next_is_there(arrives, config, tm
 def test_a_run_stopped_between_bursts_resumes_to_the_same_bits(arrives, config, tmp_path, set_burst):
     set_burst(4, arrives)
     whole = finish(config, tmp_path / "whole")
-    for after in range(1, 16):
+    turns = len(list(start(config, tmp_path / "turns")))
+    assert turns == (9 if arrives else 11)
+    for after in range(1, turns + 1):
         path = tmp_path / f"stopped after {after}"
         loop = start(config, path)
         assert len(list(itertools.islice(loop, after))) == after

@@ -38,13 +38,15 @@ def drive(gpu, pace, epochs, steps):
         pace.begin()
         done = 0
         while done < steps:
-            count = min(pace.burst, steps - done)
+            count = min(pace.left, steps - done)
             ahead = max(ahead, gpu.busy_until - gpu.now)
             gpu.work(count)
             done += count
             bursts.append(count)
             gpu.now += 1e-4
-            pace.after(count).wait()
+            if (turn := pace.after(count)) is not None:
+                turn.wait()
+        pace.until(None)
     return bursts, ahead
 
 

@@ -29,6 +29,20 @@ def test_each_step_looks_up_its_rates(optimizer):
     assert [group["lr"] for group in optimizer.param_groups] == [0.3 / 4, 0.05 / 4], "numbers again, after these steps"
 
 
+@pytest.mark.parametrize("bursts", [[1, 1, 1, 1, 1], [5], [2, 3]])
+def test_factors_of_several_steps_leave_the_schedule_where_single_steps_do(optimizer, bursts):
+    asked: list[int] = []
+    factors = [lambda step: asked.append(step) or 1 / (step + 3), lambda step: 0.9**step]
+    schedule, rates = LambdaLR(optimizer, factors), Rates(optimizer, 5, CPU)
+    optimizer.step()
+    found = [row for steps in bursts for row in rates.advance(schedule, steps)[0]]
+    assert found == [[0.3 * (1 / (step + 3)), 0.05 * 0.9**step] for step in range(5)]
+    assert asked == list(range(6)), "each factor is computed once, in order"
+    state = schedule.state_dict()
+    assert (state["last_epoch"], state["_step_count"]) == (5, 6)
+    assert state["_last_lr"] == rates.numbers() == [0.3 * (1 / 8), 0.05 * 0.9**5]
+
+
 def test_the_rates_are_numbers_again_after_an_error(optimizer):
     rates = Rates(optimizer, 5, CPU)
     with pytest.raises(ValueError), rates.in_tensors():

@@ -35,6 +35,10 @@ class Cuda:
 
     several = True
 
+    def __init__(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is there before the first run, modules above all, isn't searched when a run has ended
+
     def place(self) -> contextlib.AbstractContextManager[None]:
         return _Lane()
 

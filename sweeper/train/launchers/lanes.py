@@ -20,6 +20,7 @@ from sweeper.system.terminal import tell
 
 T = TypeVar("T")
 
+PAUSE = 0.001  # seconds between two looks at the lanes' events; each lane still has a burst or an epoch of work by then
 
 Steps = Generator[Turn, None, T]
 
@@ -72,8 +73,9 @@ class Lanes(Generic[T]):
         lanes: "int | Callable[[Lanes[Any]], int]",
         clock: Callable[[], float] = time.perf_counter,
         work: Work = WORK,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.starts, self.device, self.clock, self.work = starts, device, clock, work
+        self.starts, self.device, self.clock, self.work, self.pause = starts, device, clock, work, pause
         self.lanes: list[Lane[T]] = []  # the first `limit` of them train, any others pause
         self.outcomes: dict[int, T | Exception] = {}
         self.limit = lanes if isinstance(lanes, int) and device.several else 1
@@ -122,11 +124,12 @@ class Lanes(Generic[T]):
         return self.device.place() if self.limit > 1 else contextlib.nullcontext()
 
     def round(self, lanes: list[Lane[T]]) -> None:
-        """Advance each lane whose event has completed; if there is none, wait for the lane that has waited longest."""
-        ready = [lane for lane in lanes if _is_over(lane.latest)]
-        if not ready:
-            ready = [min(lanes, key=lambda lane: lane.turn)]
-            _wait(ready[0].latest)
+        """Advance each lane whose event has completed; if there is none, wait for any of them."""
+        while not (ready := [lane for lane in lanes if _is_over(lane.latest)]):
+            if len(lanes) == 1:
+                _wait(lanes[0].latest)
+            else:
+                self.pause(PAUSE)
         for lane in ready:
             self._advance(lane)
 

@@ -1,5 +1,8 @@
 """A lane's own stream and random numbers, with CUDA's part of torch made up."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -48,7 +51,8 @@ def cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "stream", lambda name: Stream(name, trace))
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "default_generators", (generator,))
-    return trace, generator
+    yield trace, generator
+    gc.unfreeze()
 
 
 def test_each_lane_draws_as_if_it_were_alone(cuda):
@@ -75,6 +79,18 @@ def test_an_error_in_a_lane_is_passed_on_and_its_stream_left(cuda):
     with pytest.raises(ValueError), Cuda().place():
         raise ValueError
     assert trace == ["enter a", "leave a"]
+
+
+def test_a_runs_memory_is_freed_without_searching_what_was_there_before(cuda):
+    class Run:
+        pass
+
+    device, run = Cuda(), Run()
+    run.itself, gone = run, weakref.ref(run)
+    assert gc.get_freeze_count() > 10_000, "all modules, among others"
+    del run
+    device.collect()
+    assert gone() is None
 
 
 def test_the_host_serves_one_run_and_sets_nothing():

@@ -131,7 +131,7 @@ def test_a_lane_that_waits_for_the_device_is_passed_over():
     assert waited == []
 
 
-def test_when_all_wait_the_one_that_waits_longest_goes_on_first():
+def test_when_all_wait_the_first_whose_event_is_reached_goes_on():
     trace, waited = [], []
 
     def waiting(name, lengths):
@@ -142,10 +142,9 @@ def test_when_all_wait_the_one_that_waits_longest_goes_on_first():
 
         return begin
 
-    # b's second event is younger than a's first, so a is waited for although b asked first in the list.
-    run([waiting("b", [0, 99, 99]), waiting("a", [99, 99])], 2)
-    assert waited[0] == "a0"
-    assert waited == ["a0", "b1", "a1", "b2"]
+    run([waiting("a", [9, 0]), waiting("b", [4, 0, 0])], 2)
+    assert trace == ["a0", "b0", "b1", "b2", "a1"]
+    assert waited == ["a0"], "the last one is waited for without looking again and again"
 
 
 def test_an_event_of_a_lost_device_lets_its_run_meet_the_error_itself():
