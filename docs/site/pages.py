@@ -21,9 +21,11 @@ SITE = DOCS / "site"
 BUILD = ROOT / "build"
 HOME = ROOT / "README.md"
 # Not pages: what makes the site and the study's tables, and runs.
+RUNS = ("runs", "tuning/runs", "alone", "again", "published")
 LEFT_OUT = [
-    DOCS / name
-    for name in ("site", "study/runs", "study/tuning/runs", "study/alone", "study/again", "reproduction/runs")
+    SITE,
+    DOCS / "reproduction" / "runs",
+    *(DOCS / study / part for study in ("study", "study/cifar10") for part in RUNS),
 ]
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")  # the path of a link or picture, not an address
 PAGE = re.compile(r'"([^"]+\.md)"')  # of the navigation
