@@ -192,6 +192,8 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
         seen = Sighting("/".join(planned.path.rsplit(os.sep, 2)[-2:]), Status.WAITING, 0, planned.epochs)
     elif seen.changed < sweep.began and (planned.anew or seen.status in BEGUN_AGAIN):
         seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
+    elif seen.epochs is None:  # it has begun and has no record yet
+        seen.epochs = planned.epochs
     seen.in_sweep = True
     return seen
 

@@ -15,6 +15,7 @@ from sweeper.runs.identity import run_name
 from sweeper.runs.sweep_files import sweep_file, write_sweep
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock
+from sweeper.watch.leaderboard import group_runs
 from sweeper.watch.overview import Watcher
 
 
@@ -115,6 +116,17 @@ def test_a_sweep_has_the_runs_that_have_not_begun_and_an_end(tmp_path):
     assert (overview.epochs_done, overview.epochs) == (3 + 3 + 5, 26)
     assert overview.seconds_elapsed == pytest.approx(50, abs=2)
     assert overview.seconds_left == pytest.approx(50 * (0 + 5 + 10) / 5, abs=8)  # `failed` had done its 3 epochs
+
+
+def test_a_run_that_has_no_record_yet_has_the_sweeps_epochs_and_row(tmp_path):
+    begun, coming = (tmp_path / run_name(make_config(seed=seed, epochs=10)) for seed in (1, 2))
+    write_sweep(tmp_path, "abc", [(begun, 10, False), (coming, 10, False)])
+    begun.mkdir(parents=True)
+    with Lock(begun / "run.lock"):
+        overview = look(tmp_path)
+    assert overview.counts() == {"running": 1, "waiting": 1}
+    (row,) = group_runs(overview.runs)
+    assert row.task == "digits-cnn 10 epochs" and sorted(row.seeds) == ["1", "2"]
 
 
 def test_a_run_of_an_arm_has_its_name_also_while_it_waits_and_after_a_renaming(tmp_path):
