@@ -19,7 +19,7 @@ ELSEWHERE = {
 }
 LEFT_OUT = {
     r"^git |^uv|^hf ": "downloads what isn't here",
-    r"^docker ": "needs a daemon; tests/project/test_packaging.py builds the wheel of what the Dockerfile copies",
+    r"^docker ": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
     r"-c .*_human": "needs CIFAR-10N's file",
     r"against=outputs": "needs the runs of the command before it: tests/decide",

@@ -23,7 +23,7 @@ from sweeper.config.grid import compose_grid
 from sweeper.config.overrides import sweep_values
 
 CHINESE = REPOSITORY / "README.zh-CN.md"  # test_readme.py holds that its commands are those of README.md
-PRESETS = ("tuned", "digits_10")  # that the commands before write into mine/
+PRESETS = ("tuned", "digits_10", "study_cifar10")  # that the commands before write into mine/
 
 
 class ParsedAlready(BaseException):
@@ -92,7 +92,7 @@ def test_a_command_that_no_test_carries_out_is_right(page, parse):
 
 def test_reasons_are_those_of_commands_and_name_tests_that_are_there():
     commands = {command for page in PAGES for command in read_commands(page)}
-    assert len(commands) > 120 and Counter(treatment(command)[0] for command in commands)["carried out"] > 40
+    assert len(commands) > 120 and Counter(treatment(command)[0] for command in commands)["carried out"] > 35
     for reasons in (ELSEWHERE, LEFT_OUT, PARSED):
         for pattern, why in reasons.items():
             assert any(re.search(pattern, command) for command in commands), pattern
