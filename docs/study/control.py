@@ -17,7 +17,7 @@ class Control:
     """One optimizer's chosen setting beside its published one; all numbers are shares of the test images.
 
     Attributes:
-        difference: chosen - published; None if the published values were chosen.
+        difference: chosen - published; None if the published values were chosen, or one has no completed run.
         low, high: its 95 % interval.
     """
 
@@ -30,7 +30,9 @@ class Control:
 
     @property
     def failed(self) -> bool:
-        """Whether the chosen setting is worse by more than chance."""
+        """Whether the chosen setting is worse by more than chance, or all its runs diverged."""
+        if not self.chosen:
+            return bool(self.published)
         return self.high is not None and self.high < 0
 
 
@@ -40,7 +42,8 @@ def controls(chosen: Task, published: Task) -> list[Control]:
     All settings share one model, score ~ setting + seed, so the residual deviation is pooled over all of them.
     """
     pairs = {s.optimizer: (s, of(published, s.optimizer)) for s in chosen.compared if of(published, s.optimizer)}
-    other = {name: pair for name, pair in pairs.items() if values(pair[0]) != values(pair[1])}
+    trained = {name: pair for name, pair in pairs.items() if pair[0].final() and pair[1].final()}
+    other = {name: pair for name, pair in trained.items() if values(pair[0]) != values(pair[1])}
     scores = {(name, k): pair[k].final() for name, pair in other.items() for k in (0, 1)}
     intervals = contrasts(scores) if scores else {}
     return [

@@ -251,7 +251,8 @@ def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
                     failed += [one.optimizer] * one.failed
                     words = [_mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
                     if one.difference is None or one.low is None or one.high is None:
-                        words += ["the published values were chosen", "–"]
+                        both = one.chosen and one.published
+                        words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
                     else:
                         words += [f"{100 * one.difference:+.2f}", f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"]
                     rows.append([one.optimizer, *words])

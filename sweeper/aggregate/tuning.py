@@ -180,8 +180,8 @@ def edge_words(one: Tuning) -> str:
 
 def edge_advice(one: Tuning) -> str:
     """What to do about a confirmed choice on the edge."""
-    beyond = "the command of experiment=tune given again extends this grid; then confirm again"
-    return f"{one.optimizer}: best by its confirmation on the edge, {_edges(one)}; {beyond}"
+    again = "a grid of experiment=tune is extended by the same command given again; then confirm again"
+    return f"{one.optimizer}: the confirmed choice lies on the edge, {_edges(one)}; {again}"
 
 
 def _edges(one: Tuning) -> str:

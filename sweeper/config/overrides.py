@@ -38,7 +38,7 @@ def parse_overrides(texts: list[str]) -> list[Override]:
     for k, text in enumerate(texts):
         try:
             parsed.append(_parse(text))
-        except (HydraException, ValueError, RecursionError, Warning) as error:
+        except (HydraException, ValueError, RecursionError, UserWarning) as error:
             raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], _reason(error))}") from error
     return parsed
 
@@ -50,7 +50,7 @@ def _parse(text: str) -> Override:
     if text.startswith("="):
         raise ValueError("there is no name")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a function that a version has and the next one hasn't
+        warnings.simplefilter("error", UserWarning)  # Hydra's, of a function that its next version won't have
         (parsed,) = OverridesParser.create().parse_overrides([text])
     return parsed
 

@@ -87,9 +87,9 @@ def train(
 
     def save(epoch: int, step: int) -> None:
         nonlocal saved
-        saved = time.monotonic()
         if config["resumable"]:
             save_state(run, parts.stateful, rows, signature, epoch, step, facts)
+        saved = time.monotonic()  # after a write that may take long on a slow disk
 
     def report() -> None:
         """Add the finished epoch's row, if it is missing; waits for its results."""

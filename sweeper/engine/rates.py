@@ -9,6 +9,8 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+OURS = "sweeper.schedules"  # whose factors depend on the step alone; a user's may read the optimizer, or change it
+
 
 class Rates:
     """A table of the rates of an epoch's steps, one column for each of the optimizer's groups.
@@ -61,7 +63,7 @@ class Rates:
         Returns:
             The rates of each of these steps, and whether it has changed another option, e.g. the momentum.
         """
-        if type(schedule) is LambdaLR and "step" not in vars(schedule):
+        if _is_ours(schedule):
             return self._by_factors(schedule, steps), False
         rates, others = [], self._other_options()
         for _ in range(steps):
@@ -71,9 +73,9 @@ class Rates:
                 return rates, True
         return rates, False
 
-    def _by_factors(self, schedule: LambdaLR, steps: int) -> list[list[float]]:
-        """As `advance`, for factors that depend on the step alone: only the last step is taken by the schedule itself,
-        since that takes five times as long as the rates."""
+    def _by_factors(self, schedule: Any, steps: int) -> list[list[float]]:
+        """As `advance`, for our schedules: only the last step is taken by the schedule itself, since that takes five
+        times as long as the rates."""
         first = schedule.last_epoch + 1
         factors = list(zip(schedule.base_lrs, schedule.lr_lambdas, strict=True))
         later = [[float(base * factor(k)) for base, factor in factors] for k in range(first, first + steps - 1)]
@@ -96,3 +98,7 @@ class Rates:
         """Through pinned memory, which the allocator keeps until the device has read it."""
         on_host = torch.tensor(rates, dtype=self.table.dtype, pin_memory=self.table.is_cuda)
         return on_host.to(self.table.device, non_blocking=True)
+
+
+def _is_ours(schedule: LRScheduler) -> bool:
+    return type(schedule) is LambdaLR and all(getattr(f, "__module__", "") == OURS for f in schedule.lr_lambdas)

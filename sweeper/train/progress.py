@@ -70,8 +70,8 @@ class Progress:
         return f"{self._left(done, now)} left  {_figures(row)}"
 
     def _left(self, done: float, now: float) -> str:
-        spent = now - self._began
-        return duration(spent / (done - (self._done_before or 0)) * (self.epochs - done))
+        trained = done - (self._done_before or 0)  # 0 if the run was stopped after the last step of an epoch
+        return duration((now - self._began) / trained * (self.epochs - done)) if trained else "unknown time"
 
     def _update(self, done: float, text: str) -> None:
         with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it

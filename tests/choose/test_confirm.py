@@ -67,7 +67,7 @@ def test_the_fresh_seeds_alone_choose(task, tmp_path):
 @pytest.mark.parametrize(
     ("again", "said"),
     [
-        (((0.2, 0.80), (0.3, 0.86)), "sgd: best by its confirmation on the edge, weight_decay highest; "),
+        (((0.2, 0.80), (0.3, 0.86)), "sgd: the confirmed choice lies on the edge, weight_decay highest; "),
         (((0.2, 0.86), (0.3, 0.86)), ""),  # of equal ones that inside, as where the grid is extended
         (((0.2, 0.80), (0.3, 0.70)), ""),
     ],
@@ -77,7 +77,9 @@ def test_a_confirmed_choice_on_the_edge_is_told(task, tmp_path, capsys, again, s
     assert main([str(tmp_path)]) == 0
     told = capsys.readouterr().err
     assert told.startswith(said) and bool(told) == bool(said) and told.count("\n") == bool(said)
-    assert not said or told.endswith("experiment=tune given again extends this grid; then confirm again\n")
+    assert not said or told.endswith(
+        "experiment=tune is extended by the same command given again; then confirm again\n"
+    )
 
 
 def test_what_was_searched_and_what_was_confirmed_are_two_columns(task, tmp_path):

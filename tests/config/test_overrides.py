@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import warnings
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.overrides import MOST_RUNS, parse_overrides, sweep_values
@@ -74,6 +76,25 @@ def test_an_override_that_names_nothing_is_refused_with_what_was_probably_meant(
 @pytest.mark.parametrize("override", BAD_SWEEPS)
 def test_a_sweep_of_no_values_is_refused(override, refusal):
     assert BAD_SWEEPS[override] in refusal("-m", "dataset=digits", override)
+
+
+@pytest.mark.parametrize(("category", "is_refused"), [(DeprecationWarning, False), (UserWarning, True)])
+def test_hydras_warnings_refuse_an_override_and_those_of_python_dont(category, is_refused, monkeypatch):
+    """A later Python deprecates what the parser's library uses."""
+    usual = OverridesParser.parse_overrides
+
+    def parse(self, texts):
+        warnings.warn("it will be removed", category, stacklevel=1)
+        return usual(self, texts)
+
+    monkeypatch.setattr(OverridesParser, "parse_overrides", parse)
+    text = f"tag=tried_with_{category.__name__}"  # parsed for the first time
+    if is_refused:
+        with pytest.raises(BadInput, match="it will be removed"):
+            parse_overrides([text])
+    else:
+        with pytest.warns(category):
+            assert parse_overrides([text])[0].input_line == text
 
 
 TWICE = {

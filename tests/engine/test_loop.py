@@ -1,6 +1,7 @@
 """The loop: paired by seed, resumable bit for bit, honest about divergence."""
 
 import itertools
+import types
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,17 @@ def test_a_run_killed_within_an_epoch_goes_on_from_its_latest_minute(tmp_path, m
     loop.close()
     assert RunDirectory(tmp_path / "killed").load_checkpoint()["step"] == 4
     assert finish(config, tmp_path / "killed") == whole
+
+
+def test_a_checkpoint_that_is_slow_to_write_doesnt_make_the_next_one_due(tmp_path, monkeypatch):
+    clock, saves = [0.0], []
+
+    def save_slowly(*_):
+        saves.append(clock[0])
+        clock[0] += 100.0
+
+    monkeypatch.setattr("sweeper.engine.loop.time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("sweeper.engine.loop.save_state", save_slowly)
+    for _ in start(configure("optimizer=sgd", "epochs=3"), tmp_path):
+        clock[0] += 25.0
+    assert len(saves) > 1 and all(later - earlier >= 160.0 for earlier, later in itertools.pairwise(saves))

@@ -1,12 +1,16 @@
 """A recorded step finds the rate that the schedule has for it, of each group, wherever it stands in the epoch."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
 from sweeper.engine.rates import Rates
+from sweeper.schedules import constant, cosine, step, wsd
 
+KEPT = ("last_epoch", "_step_count", "_last_lr", "base_lrs")
 CPU = torch.device("cpu")
 
 
@@ -30,17 +34,48 @@ def test_each_step_looks_up_its_rates(optimizer):
 
 
 @pytest.mark.parametrize("bursts", [[1, 1, 1, 1, 1], [5], [2, 3]])
-def test_factors_of_several_steps_leave_the_schedule_where_single_steps_do(optimizer, bursts):
-    asked: list[int] = []
-    factors = [lambda step: asked.append(step) or 1 / (step + 3), lambda step: 0.9**step]
-    schedule, rates = LambdaLR(optimizer, factors), Rates(optimizer, 5, CPU)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda optimizer: constant(optimizer, 8, 0.5),
+        lambda optimizer: cosine(optimizer, 8, 0.25, 0.1),
+        lambda optimizer: step(optimizer, 8, 0.25, [0.3, 0.5], 0.1),
+        lambda optimizer: wsd(optimizer, 8, 0.25, 0.5),
+    ],
+)
+def test_bursts_of_our_schedules_leave_them_where_single_steps_do(build, bursts, optimizer, monkeypatch):
+    other = copy.deepcopy(optimizer)
+    single, schedule, rates = build(other), build(optimizer), Rates(optimizer, 5, CPU)
+    other.step(), optimizer.step()
+    expected = []
+    for _ in range(5):
+        expected.append([group["lr"] for group in other.param_groups])
+        single.step()
+    calls, usual = [], LambdaLR.step
+    monkeypatch.setattr(LambdaLR, "step", lambda self: calls.append(self) or usual(self))
+    assert [row for steps in bursts for row in rates.advance(schedule, steps)[0]] == expected
+    assert len(calls) == len(bursts), "the schedule itself takes one step of each burst"
+    state, of_single = schedule.state_dict(), single.state_dict()
+    assert {name: state[name] for name in KEPT} == {name: of_single[name] for name in KEPT}
+    assert rates.numbers() == state["_last_lr"] == [group["lr"] for group in other.param_groups]
+
+
+def test_a_factor_may_read_the_present_rate(optimizer):
+    """As a schedule of a user's may; a burst has the rates of single steps."""
+    optimizer.param_groups.pop()
+    schedule = LambdaLR(optimizer, lambda step: 0.5 * optimizer.param_groups[0]["lr"] / 0.3 if step else 1.0)
     optimizer.step()
-    found = [row for steps in bursts for row in rates.advance(schedule, steps)[0]]
-    assert found == [[0.3 * (1 / (step + 3)), 0.05 * 0.9**step] for step in range(5)]
-    assert asked == list(range(6)), "each factor is computed once, in order"
-    state = schedule.state_dict()
-    assert (state["last_epoch"], state["_step_count"]) == (5, 6)
-    assert state["_last_lr"] == rates.numbers() == [0.3 * (1 / 8), 0.05 * 0.9**5]
+    assert Rates(optimizer, 5, CPU).advance(schedule, 4) == ([[0.3], [0.15], [0.075], [0.0375]], False)
+
+
+def test_a_factor_may_change_another_option(optimizer):
+    def factor(step):
+        optimizer.param_groups[1]["momentum"] = 0.5 if step >= 3 else 0.9
+        return 1.0
+
+    schedule, rates = LambdaLR(optimizer, factor), Rates(optimizer, 5, CPU)
+    optimizer.step()
+    assert rates.advance(schedule, 5) == ([[0.3, 0.05]] * 3, True)
 
 
 def test_the_rates_are_numbers_again_after_an_error(optimizer):

@@ -42,3 +42,17 @@ def test_a_worse_choice_is_a_failure_and_equal_values_need_no_test(tmp_path):
     lion, sgd = control.controls(*tasks)
     assert (lion.optimizer, lion.failed, sgd.optimizer, sgd.failed) == ("lion", True, "sgd", False)
     assert lion.difference == pytest.approx(-0.31 / 3) and sgd.difference is None
+
+
+def test_a_choice_all_of_whose_runs_diverged_is_a_failure_and_leaves_the_other_intervals_alone(tmp_path):
+    for seed, chosen, published in ((1, 0.92, 0.91), (2, 0.91, 0.90), (3, 0.93, 0.91)):
+        make_run(tmp_path / "chosen", status="diverged", optimizer="lion", optimizer__lr=0.9, seed=seed)
+        make_run(tmp_path / "published", optimizer="lion", seed=seed)
+        make_run(tmp_path / "chosen", optimizer="sgd", optimizer__lr=0.2, seed=seed, accuracy=chosen)
+        make_run(tmp_path / "published", optimizer="sgd", seed=seed, accuracy=published)
+    tasks = [group_tasks(read_results([tmp_path / folder]).runs)[0] for folder in ("chosen", "published")]
+    lion, sgd = control.controls(*tasks)
+    assert (lion.failed, lion.difference, sgd.failed) == (True, None, False)
+    assert sgd.difference == pytest.approx(0.04 / 3) and sgd.low < sgd.difference < sgd.high
+    swapped, _ = control.controls(*reversed(tasks))
+    assert not swapped.failed and swapped.difference is None

@@ -69,6 +69,23 @@ def test_after_a_resume_within_an_epoch_the_bar_stands_where_the_run_is(before, 
     assert shown[-1][0] == 3 and shown[-1][1].startswith("30 s left"), "3 epochs of 10 s each"
 
 
+@pytest.mark.parametrize("bar", [None, object()])
+def test_a_run_that_was_stopped_after_the_last_step_of_an_epoch_goes_on(bar, monkeypatch, capsys):
+    """Its first turn has no step, only the evaluation."""
+    shown = []
+    monkeypatch.setattr(Progress, "_update", lambda self, done, text: shown.append((done, text)))
+    progress = Progress(epochs=3, quiet=False)
+    progress.begin(4)
+    progress._bar = bar
+    progress.step(epochs_done=1, steps=0, before=4)
+    progress.show({**ROW, "epoch": 2})
+    text = [*(text for _, text in shown), capsys.readouterr().err][-1 if bar is None else 1]
+    assert "unknown time left" in text and "test 50.00 %" in text
+    progress.step(epochs_done=2, steps=1)
+    progress.show({**ROW, "epoch": 3})
+    assert "0 s left" in (shown[-1][1] if bar else capsys.readouterr().err)
+
+
 @pytest.mark.slow
 def test_a_bar_on_a_terminal(tmp_path):
     """In a pseudo-terminal, as a user sees it."""

@@ -36,6 +36,7 @@ class Cuda:
     several = True
 
     def __init__(self) -> None:
+        gc.unfreeze()  # what an earlier launch of this process has left is freed
         gc.collect()
         gc.freeze()  # what is there before the first run, modules above all, isn't searched when a run has ended
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -76,7 +75,7 @@ def launch(launcher: PackedLauncher, job_overrides: Sequence[Sequence[str]], ini
     if len(gpus) > 1:
         outcomes = on_each_gpu(gpus, work, len(job_overrides))
     else:
-        outcomes = work(RunList(len(job_overrides), Shared.of(multiprocessing, 1)))
+        outcomes = work(RunList(len(job_overrides), Shared.alone()))
     configure_log(hydra.hydra_logging, hydra.verbose)
     returns = [outcomes[k] for k in range(len(job_overrides))]
     for outcome in returns:

@@ -1,8 +1,10 @@
 """The list of a sweep's runs, from which the process of each GPU takes its next one."""
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from sweeper.engine.memory import NoRoom
@@ -12,15 +14,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Shared:
-    """What all processes know, in memory that they share.
+    """What all processes know.
 
     Attributes:
-        taken: the number of runs that were taken from the list; its lock guards all of this.
+        lock: guards all of this.
+        taken: the number of runs that were taken from the list.
         held: by GPU, the number of its runs that haven't ended.
         begun: by GPU, the sum of the times at which these began, in seconds of the system's monotonic clock.
         longest: the seconds of the longest run that has ended; 0 before the first.
     """
 
+    lock: Any
     taken: Any
     held: Any
     begun: Any
@@ -28,13 +32,19 @@ class Shared:
 
     @classmethod
     def of(cls, context: Any, gpus: int) -> "Shared":
-        """A new one for so many GPUs, by a context of multiprocessing."""
+        """In memory that the processes of so many GPUs share, by a context of multiprocessing."""
         return cls(
-            context.Value("l", 0),
+            context.Lock(),
+            context.Value("l", 0, lock=False),
             context.Array("l", gpus, lock=False),
             context.Array("d", gpus, lock=False),
             context.Value("d", 0.0, lock=False),
         )
+
+    @classmethod
+    def alone(cls) -> "Shared":
+        """Of a single process, which needs no shared memory: some machines don't allow it."""
+        return cls(threading.Lock(), SimpleNamespace(value=0), [0], [0.0], SimpleNamespace(value=0.0))
 
 
 class RunList:
@@ -60,7 +70,7 @@ class RunList:
     def _take(self) -> int | None:
         """The next run's number; None to leave it to another GPU for now; the number of all runs when none is left."""
         shared = self._shared
-        with shared.taken.get_lock():
+        with shared.lock:
             if shared.taken.value >= self._runs:
                 return self._runs
             if shared.held[self._gpu] and not self._has_less_than_its_share():
@@ -97,7 +107,7 @@ class RunList:
 
     def _end(self, number: int) -> None:
         shared, begun = self._shared, self._begun.pop(number)
-        with shared.taken.get_lock():
+        with shared.lock:
             shared.longest.value = max(shared.longest.value, self._clock() - begun)
             shared.begun[self._gpu] -= begun
             shared.held[self._gpu] -= 1

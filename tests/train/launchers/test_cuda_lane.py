@@ -93,6 +93,20 @@ def test_a_runs_memory_is_freed_without_searching_what_was_there_before(cuda):
     assert gone() is None
 
 
+def test_what_one_launch_leaves_is_freed_by_the_next(cuda):
+    """A search has a launch for each batch of its trials."""
+
+    class Batch:
+        pass
+
+    batch = Batch()
+    batch.itself, gone = batch, weakref.ref(batch)
+    Cuda()
+    del batch
+    Cuda()
+    assert gone() is None
+
+
 def test_the_host_serves_one_run_and_sets_nothing():
     assert not Host.several and Cuda.several
     torch.manual_seed(0)

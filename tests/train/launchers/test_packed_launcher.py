@@ -128,6 +128,18 @@ def test_an_exception_in_one_run_leaves_the_others_alone(two_lanes, hydra_sweep_
     assert [(a, k) for a, k, *_ in trace] == [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
 
 
+def test_a_single_process_needs_no_shared_memory(two_lanes, hydra_sweep_runner, tmpdir, monkeypatch):
+    """As on a machine without semaphores, or whose /dev/shm can't be written."""
+
+    def refuse(*_, **__):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)
+    monkeypatch.setattr("multiprocessing.heap.Arena.__init__", refuse)
+    with sweep(hydra_sweep_runner, in_steps([]), tmpdir, "+a=0,1,2") as runner:
+        assert [job.return_value for job in runner.returns[0]] == [0, 1, 2]
+
+
 # Refused before anything starts
 
 

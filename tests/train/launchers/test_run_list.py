@@ -43,7 +43,7 @@ def steps():
 
 def sweep(count, gpus, lanes, late=0.0):
     """Simulate a sweep of runs that take a second each alone. Returns the GPUs, and when the last run ended."""
-    clock, shared = Clock(), Shared.of(multiprocessing, gpus)
+    clock, shared = Clock(), Shared.of(multiprocessing, gpus) if gpus > 1 else Shared.alone()
     machines = [
         Gpu(RunList(count, shared, gpu, clock), lanes, clock.now + late * (gpu == gpus - 1)) for gpu in range(gpus)
     ]
@@ -82,7 +82,7 @@ def test_the_rest_is_taken_when_the_other_gpu_is_gone():
 
 
 def test_a_run_without_room_counts_until_it_ends():
-    shared = Shared.of(multiprocessing, 1)
+    shared = Shared.alone()
     runs = RunList(1, shared)
     assert list(runs) == [0]
 
