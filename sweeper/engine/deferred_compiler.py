@@ -4,7 +4,7 @@ Torch's optimizers, and its operators on the device `meta`, import it at their f
 alone. That takes as long as the import of torch itself.
 """
 
-import importlib
+import importlib.util
 import sys
 from types import ModuleType
 from typing import Any
@@ -17,7 +17,9 @@ def defer_compiler() -> None:
     import torch
 
     if COMPILER not in sys.modules:
+        spec = importlib.util.find_spec(COMPILER)
         torch._dynamo = sys.modules[COMPILER] = _Deferred(COMPILER)
+        torch._dynamo.__spec__ = spec  # for who only asks whether there is a compiler
 
 
 class _Deferred(ModuleType):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 DEFERRED = """
+import importlib.util
 import sys
 import torch
 from torch import nn
@@ -20,6 +21,7 @@ optimizer.zero_grad()
 assert weight.tolist() == [0.0, 0.0]
 nn.Sequential(nn.Linear(4, 3), nn.ReLU()).to("meta")(torch.empty(2, 4, device="meta"))
 hasattr(sys.modules["torch._dynamo"], "__file__")  # as `inspect` looks at every module
+assert importlib.util.find_spec("torch._dynamo").origin  # as a package asks whether there is a compiler
 assert not loaded()
 assert torch._dynamo.disable(len)([]) == 0  # a user's own function
 assert loaded()
