@@ -17,9 +17,9 @@ def defer_compiler() -> None:
     import torch
 
     if COMPILER not in sys.modules:
-        spec = importlib.util.find_spec(COMPILER)
-        torch._dynamo = sys.modules[COMPILER] = _Deferred(COMPILER)
-        torch._dynamo.__spec__ = spec  # for who only asks whether there is a compiler
+        stand_in = _Deferred(COMPILER)
+        stand_in.__spec__ = importlib.util.find_spec(COMPILER)  # for who only asks whether there is a compiler
+        torch._dynamo = sys.modules[COMPILER] = stand_in
 
 
 class _Deferred(ModuleType):
