@@ -1,7 +1,8 @@
-"""`python -m benchmarks.waiting [--busy]`: what OMP_WAIT_POLICY costs on the CPU, with idle cores or busy ones.
+"""`python -m benchmarks.waiting [--busy]`: how long OpenMP's threads should spin, with idle cores or busy ones.
 
-Trains digits by a multilayer perceptron and a small CNN, and three steps of ResNet-18 on made images, with ACTIVE,
-PASSIVE and no policy in turn, each in a process of its own, since OpenMP reads it when torch is loaded. A round is one
+Trains digits by a multilayer perceptron and a small CNN, and three steps of ResNet-18 on made images, without a policy,
+with OMP_WAIT_POLICY=PASSIVE, by which threads don't spin at all, and with what sweeper sets, in turn, each in a process
+of its own, since OpenMP reads it when torch is loaded. A round is one
 trial of each; the order turns from round to round. With `--busy` a process for each core computes meanwhile. Prints the
 median seconds and ratios, and writes `benchmarks/results/waiting.csv`, or `waiting-busy.csv`. Exit code 1 if losses
 differ between policies.
@@ -20,9 +21,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.figures import write_csv
+from sweeper.engine.devices import set_variables
 from sweeper.system.machine import cores
 
-POLICIES = ("unset", "ACTIVE", "PASSIVE")
+POLICIES = ("unset", "PASSIVE", "sweeper")
 MADE = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes", "dataset.test_limit=32")
 WORK = {  # the first epoch is the warm-up and isn't timed
     "digits, mlp": ("dataset=digits", "model=mlp", "epochs=6"),
@@ -76,7 +78,7 @@ def compare(rounds: int, measure: Callable[[str, str], Row]) -> Iterator[Row]:
 
 
 def summary(rows: Iterable[Row]) -> Iterator[str]:
-    """For each work the median seconds of each policy, and the paired ratio of each round to PASSIVE."""
+    """For each work the median seconds of each policy, and the paired ratio of each round to what sweeper sets."""
     rows = list(rows)
     for work in dict.fromkeys(row["work"] for row in rows):
         seconds = {
@@ -85,8 +87,8 @@ def summary(rows: Iterable[Row]) -> Iterator[str]:
         }
         parts = [f"{policy} {median(of.values()):.3f} s" for policy, of in seconds.items()]
         for policy in POLICIES[:-1]:
-            ratios = [of / seconds["PASSIVE"][number] for number, of in seconds[policy].items()]
-            parts.append(f"{policy} / PASSIVE {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+            ratios = [of / seconds["sweeper"][number] for number, of in seconds[policy].items()]
+            parts.append(f"{policy} / sweeper {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
         equal = all(row["losses_equal"] for row in rows if row["work"] == work)
         yield f"{work}: {', '.join(parts)}; losses {'equal' if equal else 'DIFFER'}"
 
@@ -98,8 +100,11 @@ def in_a_process(policy: str, work: str) -> Row:
 
 def trial(policy: str, work: str) -> Row:
     """Train in this process, whose OpenMP gets the policy. Seconds are of the steps of all epochs but the first."""
-    os.environ.pop("OMP_WAIT_POLICY", None)
-    if policy != "unset":
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        os.environ.pop(name, None)
+    if policy == "sweeper":
+        set_variables()
+    elif policy != "unset":
         os.environ["OMP_WAIT_POLICY"] = policy
     import torch  # noqa: F401  OpenMP reads the policy here
 

@@ -68,7 +68,8 @@ def set_variables() -> None:
     """Set the environment variables that torch reads when it is imported, for this process and those that it starts. A
     value of the user's stays."""
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # operators that MPS lacks run on the CPU
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads release their core: no bit depends on it
+    if "OMP_WAIT_POLICY" not in os.environ:  # a waiting thread soon releases its core; no bit depends on it
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # of torch's OpenMP on Linux: see benchmarks.waiting
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for device.deterministic=true
     prepare_caches()
 
