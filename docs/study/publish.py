@@ -11,30 +11,21 @@ the README: no number there is typed. Without OUTPUTS it does the second part al
 
 import argparse
 import re
-import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from math import prod
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median, stdev
 
 from control import controls
+from searched import describe_search, table
 
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.repeats import distance_by_chance
-from sweeper.aggregate.search import (
-    at_edge,
-    chosen_settings,
-    confirmed_accuracies,
-    searched_accuracy,
-    searched_options,
-    tried_settings,
-)
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
-from sweeper.choose.choice import choose, the_search
+from sweeper.choose.choice import choose
 from sweeper.config.tuned import recipe_hash
 from sweeper.report.command import report
 from sweeper.report.provenance import read_origin
@@ -52,10 +43,6 @@ FIGURES = {
     "curves": "Test accuracy by epoch: mean and standard deviation over seeds; the lowest points lie below the axis",
     "seeds": "Final and best test accuracy of each seed",
     "noise": "Accuracy by the share of wrong labels",
-}
-TUNING_FIGURES = {
-    "tuning": "Validation accuracy by learning rate and weight decay; a ring marks the choice",
-    "expected_best": "Expected best validation accuracy by the number of trials",
 }
 
 
@@ -116,13 +103,13 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     parts = ("runs", "tuning/runs", "alone/runs", "published/runs")
     results, searched, alone, published = (_there(study / part) for part in parts)
     if results is None:
-        page = {"search": _search(searched, study), "cost": _cost({"search": searched})} if searched else {}
+        page = {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
         return page, {}
     tasks = group_tasks(results.runs)
     page = {
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
-        "search": _search(searched, study) if searched else "",
+        "search": describe_search(searched, study) if searched else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published}),
         "speed": _speed(alone) if alone else "",
@@ -154,11 +141,6 @@ def fill(file: Path, places: dict[str, str]) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
-
-
 def _task(task: Task) -> str:
     parts = [_verdict(task), _ranking(task)]
     pairs = pairs_table(task)
@@ -186,57 +168,6 @@ def _ranking(task: Task) -> str:
 
 def _shown(of: PageTable) -> str:
     return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])
-
-
-def _search(searched: Results, study: Path) -> str:
-    """What was chosen, and how to search again."""
-    task = the_search(group_tasks(searched.runs), ["tuning/runs"])
-    options = searched_options(task)
-    rows = []
-    for chosen in chosen_settings(task):
-        values = [f"{chosen.config['optimizer'].get(name, '–')}" for name in options]
-        edge = ", ".join(f"{end} {name}" for name, end in at_edge(task, chosen, options).items()) or "–"
-        tried = tried_settings(task, chosen.optimizer)
-        again = confirmed_accuracies(task, chosen.optimizer)
-        found = [f"{100 * searched_accuracy(chosen):.2f}"]
-        found += [f"{100 * again[chosen.label]:.2f}" if chosen.label in again else "–"] * bool(task.confirmed_by)
-        rows.append([chosen.optimizer, *values, *found, str(len(tried)), edge])
-    header = ["optimizer", *options, "validation accuracy, %", *["confirmation's, %"] * bool(task.confirmed_by)]
-    header += ["trials", "at the grid's edge"]
-    beyond = "Beyond a value at the grid's edge may lie a better one. " * any(row[-1] != "–" for row in rows)
-    parts = [table(header, rows), f"{beyond}Every trial is in [tuning/search.csv](tuning/search.csv)."]
-    if commands := _commands(task, options):
-        parts[-1] += (
-            " These commands make them again, with every value written out, since the defaults were others then:"
-        )
-        parts += ["\n".join(f"    {command}" for command in commands)]
-    else:
-        parts[-1] += " Each one's command stands on [its page](tuning/report.html)."
-    there = [name for name in TUNING_FIGURES if (study / "tuning" / "figures" / f"{name}.png").is_file()]
-    return "\n\n".join([*parts, *(f"![{TUNING_FIGURES[name]}](tuning/figures/{name}.png)" for name in there)])
-
-
-def _commands(task: Task, options: Sequence[str]) -> list[str]:
-    """The commands that search again, one an optimizer; none unless its trials are all combinations of its values."""
-    commands = []
-    for optimizer in sorted({setting.optimizer for setting in task.settings}):
-        tried = tried_settings(task, optimizer)
-        grids = {
-            name: sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
-            for name in options
-        }
-        if len(tried) != prod(len(grid) for grid in grids.values() if grid):
-            return []
-        norms = str(tried[0].config.get("decay_norms_and_biases", False)).lower()
-        words = [
-            f"optimizer={optimizer}",
-            f"dataset.validation_fraction={task.config['dataset']['validation_fraction']}",
-        ]
-        words += ["save_model=false", f"decay_norms_and_biases={norms}"]
-        words += [f"optimizer.{name}={','.join(map(str, grid))}" for name, grid in grids.items() if grid]
-        words += [f"dataset={task.config['dataset']['name']}", f"epochs={task.config['epochs']}"]
-        commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", *words]))
-    return commands
 
 
 def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
