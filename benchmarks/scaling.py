@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scaling`: how sweeper's speed on one GPU grows with lanes, batch sizes and runs.
+"""`python -m benchmarks.scaling`: how sweeper's speed grows with lanes, batch sizes, GPUs and runs.
 
     lanes    1 to 8 runs at a time, as many runs as lanes, optimizers mixed
     auto     what lanes=auto chooses for 5 and for 15 long runs, by one trial, which is stopped when it has chosen; and
@@ -6,6 +6,7 @@
              that give `--optimizers sgd`, since numbers of lanes with different optimizers can't be compared
     batches  one run, batch sizes 128 to 1024
     setup    two runs, one after the other in one process
+    gpus     five runs on each of the first GPUs, as many as `--gpus` names; not by default
     runs     a whole sweep's command, tables at its end included; not by default: 15 runs take minutes
 
 Each row is one `python -m sweeper.train …` of ResNet-18 on made images of CIFAR-10's shapes, watched from outside.
@@ -29,7 +30,7 @@ from sweeper.system.machine import probe_kind
 from sweeper.train.launchers.lane_gains import choose_lanes, sweep_time
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
-PARTS = ("lanes", "auto", "batches", "setup", "runs")
+PARTS = ("lanes", "auto", "batches", "setup", "gpus", "runs")
 OF_AUTO = (5, 15)  # numbers of runs
 COLUMNS = (
     "part",
@@ -47,6 +48,7 @@ COLUMNS = (
     "torch",
     "date",
     "loss_percent",
+    "gpus",
 )
 CPU_SMALL = ("dataset.train_limit=256", "dataset.test_limit=100", "model.width=8")
 
@@ -83,6 +85,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--lanes", type=integers, default="1,2,3,4,5,8", help="default: %(default)s")
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
+    parser.add_argument("--gpus", type=integers, default="1,2", help="numbers of them; default: %(default)s")
     parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
     parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
@@ -115,6 +118,9 @@ def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
             yield part, {}
         elif part == "lanes":
             yield from ((part, {"lanes": lanes, "runs": lanes}) for lanes in arguments.lanes)
+        elif part == "gpus":
+            each = arguments.sweep_lanes
+            yield from ((part, {"lanes": each, "runs": each * gpus, "gpus": gpus}) for gpus in arguments.gpus)
         else:
             yield part, {"lanes": arguments.sweep_lanes, "runs": arguments.runs}
 
@@ -133,10 +139,12 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         *launcher(values["lanes"]),
         *arguments.overrides,
     ]
-    runs, seconds = time_sweep(["-m", *overrides], limit_s)
+    gpus = values.get("gpus", 1)
+    visible = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(gpus)))} if "gpus" in values else {}
+    runs, seconds = time_sweep(["-m", *overrides], limit_s, visible)
     first = runs[0]
     images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
-    together = len(runs) == values["lanes"]
+    together = len(runs) == values["lanes"] * gpus
     return {
         "part": part,
         **values,
@@ -144,7 +152,7 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         "epochs": arguments.epochs,
         "images_per_second": total_images_per_second(runs, images) if together else None,
         "seconds_per_epoch": first.train_seconds,
-        "setup_seconds": runs[min(values["lanes"], len(runs)) - 1].began,
+        "setup_seconds": runs[min(values["lanes"] * gpus, len(runs)) - 1].began,
         "second_setup_seconds": second_setup(runs) if part == "setup" else None,
         "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
         "command_seconds": seconds,

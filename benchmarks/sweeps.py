@@ -53,8 +53,10 @@ class TimedRun:
         return self.ends[0] - (self.epoch_seconds - faster)
 
 
-def time_sweep(overrides: list[str], limit_s: float) -> tuple[list[TimedRun], float]:
-    """Run it in a temporary folder. Returns its runs by the time of their first epoch, and the command's seconds.
+def time_sweep(
+    overrides: list[str], limit_s: float, variables: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[TimedRun], float]:
+    """Run it in a temporary folder with these environment variables. Returns its runs by the time of their first epoch, and the command's seconds.
 
     Raises:
         Failed: the command failed, or took longer than `limit_s`.
@@ -64,7 +66,7 @@ def time_sweep(overrides: list[str], limit_s: float) -> tuple[list[TimedRun], fl
         outputs = Path(folder) / "outputs"
         command = [sys.executable, "-m", "sweeper.train", *QUIET, *overrides, f"outputs={outputs}"]
         began, began_clock = time.time(), time.perf_counter()
-        with log.open("w") as file, started(command, stdout=file, stderr=file) as process:
+        with log.open("w") as file, started(command, variables, stdout=file, stderr=file) as process:
             runs: dict[Path, TimedRun] = {}
             seen: dict[Path, int] = {}
             while True:
