@@ -56,7 +56,8 @@ class TimedRun:
 def time_sweep(
     overrides: list[str], limit_s: float, variables: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[TimedRun], float]:
-    """Run it in a temporary folder with these environment variables. Returns its runs by the time of their first epoch, and the command's seconds.
+    """Run it in a temporary folder with these environment variables. Returns its runs by the time of their first
+    epoch, and the command's seconds.
 
     Raises:
         Failed: the command failed, or took longer than `limit_s`.
