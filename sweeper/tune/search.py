@@ -63,6 +63,9 @@ def carry_out_search(
         else:
             runs = len(wider.cells)
             tell(f"search: {runs} run{'s' * (runs != 1)}, all done already, in {grid.outputs}/")
+            for line in said:
+                tell(line)
+            told = said
         if code := confirm([str(grid.outputs)], most, placing, config_dir, optimizers):
             return code
         wider, said = widen(grid)

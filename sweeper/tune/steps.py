@@ -83,12 +83,12 @@ class Steps:
         """What will be trained, in two lines."""
         done = len(self.grid.cells) - len(unfinished(self.grid))
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
-        grows = "; a grid grows while its best run lies on the edge, {} times at most"
-        grows = grows.format(self.grid.widening.most) if self.grid.widening else ""
+        grows = "; a grid grows while its best run lies on the edge, "
+        grows = f"{grows}{_times(self.grid.widening.most)} at most" if self.grid.widening else ""
         again, comparing = self.later_runs()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [
-            f"search: {len(self.grid.cells)} runs, {f'{done} done already, ' if done else ''}{_of_each(runs)}, "
+            f"search: {len(self.grid.cells)} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
             f"{_seeds(_searching(self.grid))}{grows}; in {self.folder}/",
             f"confirmation: {again} runs, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; comparison: "
             f"{comparing} run{'s' * (comparing != 1)}, {_seeds(self.seeds)}; in {self.outputs}/",
@@ -180,12 +180,17 @@ def _is_placing(key: str) -> bool:
     return key != "outputs" and not key.startswith(_SWEEPER) and (hydras or not is_identity(key))
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _of_each(runs: Counter[str]) -> str:
-    """`9 of sgd`, `9 each of sgd, lion`, `9 of sgd, 3 of signum`."""
+    """` of sgd`, `, 9 each of sgd, lion`, `, 9 of sgd, 3 of signum`."""
+    if len(runs) == 1:
+        return f" of {next(iter(runs))}"
     if len(set(runs.values())) == 1:
-        count = next(iter(runs.values()))
-        return f"{count} {'each ' * (len(runs) > 1)}of {', '.join(runs)}"
-    return ", ".join(f"{count} of {optimizer}" for optimizer, count in runs.items())
+        return f", {next(iter(runs.values()))} each of {', '.join(runs)}"
+    return ", " + ", ".join(f"{count} of {optimizer}" for optimizer, count in runs.items())
 
 
 def _seeds(seeds: Sequence[int]) -> str:
