@@ -82,10 +82,8 @@ def test_a_search_lies_in_one_folder_whatever_its_optimizers_and_each_search_in_
         return plan(*words).folder
 
     one = folder("optimizer=sgd")
-    assert folder("optimizer=lion,sgd") == folder("optimizer=sgd", "hydra/launcher=basic", "device.threads=1") == one
-    others = ["epochs=3", "optimizer.momentum=0.8", "dataset.validation_fraction=0.2"]
-    names = {folder("optimizer=sgd", word) for word in others}
-    assert len({*names, one}) == len(others) + 1
+    assert folder("optimizer=lion,sgd", "hydra/launcher=basic", "device.threads=1") == one
+    assert len({one, folder("optimizer=sgd", "epochs=3"), folder("optimizer=sgd", "optimizer.momentum=0.8")}) == 3
 
 
 REFUSED = {
