@@ -70,7 +70,7 @@ def confirm(
         raise BadInput(f"{grid.outputs / CONFIRMATIONS_FILE}: can't be written: {reason}; make it writable") from error
     if done == len(grid.cells):
         return 0
-    return run([sys.executable, "-m", "sweeper.train", *words], **{UNNAMED_VARIABLE: "1"})
+    return run([sys.executable, "-m", "sweeper.train", *words], {UNNAMED_VARIABLE: "1"})
 
 
 def fresh_seeds(task: Task) -> list[int]:

@@ -2,7 +2,7 @@
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import IO
 
@@ -11,7 +11,11 @@ from sweeper.system.parent import bound_to_this_process
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(command: Sequence[str], stdout: int | IO[bytes] | None = subprocess.DEVNULL, **more: str) -> int:
+def run(
+    command: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    stdout: int | IO[bytes] | None = subprocess.DEVNULL,
+) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
     A signal that comes while the command does its last work, or ends, counts too: 128 + its number, whatever the
@@ -24,8 +28,8 @@ def run(command: Sequence[str], stdout: int | IO[bytes] | None = subprocess.DEVN
     ignores, as by nohup, stay ignored in both. If this process is killed, the child stops as by SIGTERM.
 
     Args:
+        variables: of its environment, beside this process's.
         stdout: a file; None is this process's own.
-        more: environment variables for the command.
     """
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
@@ -41,7 +45,8 @@ def run(command: Sequence[str], stdout: int | IO[bytes] | None = subprocess.DEVN
 
     before = {one: signal.signal(one, pass_on) for one in caught}
     try:
-        child = subprocess.Popen(command, stdout=stdout, start_new_session=True, env=bound_to_this_process() | more)
+        environment = bound_to_this_process() | dict(variables or {})
+        child = subprocess.Popen(command, stdout=stdout, start_new_session=True, env=environment)
         for number in early:
             child.send_signal(number)
         code = child.wait()

@@ -44,7 +44,7 @@ Overrides, such as hydra/launcher=packed or device=cpu, are for all steps. The s
 Search and confirmation lie beside the outputs, by default in outputs-tuning/, so no table of the comparison has them.
 Exit codes: 0; else that of the step that failed: 1 a run failed, 2 bad input, 130 by Ctrl-C.
 """
-MOST_SEEDS = 1000
+MOST_CONFIRMED, MOST_SEEDS = 100, 1000
 _JSON, _PLAN, _REPLACE = "--json", "--plan", "--replace"
 _OWN = ("--confirm", "--seeds", "--write", "--name")
 _FLAGS = (_PLAN, _REPLACE, _JSON, "--config-dir", "--multirun", "--arm")
@@ -158,7 +158,9 @@ def _stopped(step: str, code: int) -> int:
 
 def _read(arguments: list[str]) -> tuple["Options", list[str]]:
     """The command's own options and the words of sweeper.train."""
-    from sweeper.tune.steps import Options
+    from sweeper.config.widening import COMPARED
+    from sweeper.tune.search import BEST
+    from sweeper.tune.steps import NAME, Options
 
     own, words = split_own(arguments, _OWN)
     for word in words:
@@ -171,18 +173,16 @@ def _read(arguments: list[str]) -> tuple["Options", list[str]]:
     replace = _REPLACE in words
     if replace and "--write" not in own:
         raise BadInput(f"{_REPLACE}: is of the preset that --write DIR writes; add --write DIR or leave it out")
-    given = {"name": own["--name"]} if "--name" in own else {}
-    given |= {"write": given_folder(own["--write"])} if "--write" in own else {}
-    counts = {
-        name: _integer(f"--{name}", own[f"--{name}"], least, most)
-        for name, least, most in (("confirm", 2, 100), ("seeds", 1, MOST_SEEDS))
-        if f"--{name}" in own
-    }
+    confirm = _integer(own, "--confirm", 2, MOST_CONFIRMED, BEST)
+    seeds = _integer(own, "--seeds", 1, MOST_SEEDS, COMPARED)
+    write = given_folder(own["--write"]) if "--write" in own else None
     left = [word for word in words if word not in ("-m", "--multirun", _PLAN, _REPLACE)]
-    return Options(**counts, **given, replace=replace), left
+    return Options(confirm, seeds, write, own.get("--name", NAME), replace), left
 
 
-def _integer(option: str, text: str, least: int, most: int) -> int:
+def _integer(own: dict[str, str], option: str, least: int, most: int, default: int) -> int:
+    if (text := own.get(option)) is None:
+        return default
     if not text.isdecimal() or not least <= int(text) <= most:
         raise BadInput(f"{option} {shlex.quote(text)}: must be an integer from {least} to {most}")
     return int(text)

@@ -31,7 +31,7 @@ class Trainer:
         self.codes: dict[int, int] = {}
         self.score: Callable[[dict[str, Any]], float] = best_at(1.0)
 
-    def __call__(self, command: list[str], stdout: Any = None, **environment: str) -> int:
+    def __call__(self, command: list[str], variables: Any = None, stdout: Any = None) -> int:
         assert command[:3] == [sys.executable, "-m", "sweeper.train"]
         words = command[3:]
         self.asked.append(words)
