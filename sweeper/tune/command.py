@@ -3,6 +3,7 @@
 Each step is `sweeper.train` or `sweeper.choose` as a user would call them, and is read from disk when it is done.
 """
 
+import contextlib
 import json
 import shlex
 import sys
@@ -118,8 +119,8 @@ def _compare(steps: "Steps", found: Told, in_json: bool) -> int:
     with tempfile.TemporaryFile() as document:
         code = run([*command, _JSON], stdout=document)
         document.seek(0)
-        text = document.read()
-        found.comparison = json.loads(text) if text.strip() else None
+        with contextlib.suppress(ValueError):  # it was killed
+            found.comparison = json.loads(document.read())
     return code
 
 
@@ -137,10 +138,11 @@ def _summary(tunings: Sequence["Tuning"], steps: "Steps") -> str:
     from sweeper.runs.layout import PAGE_FILE
 
     counts = [
-        f"{one.optimizer} {_trials(one)} trials" + (f" ({edge_words(one)})" if one.edges else "") for one in tunings
+        f"{one.optimizer} after {_trials(one)} trials" + (f" ({edge_words(one)})" if one.edges else "")
+        for one in tunings
     ]
-    said = f"settings chosen by validation images, not by test images: {', '.join(counts)}"
-    return f"{said}; tuning: {steps.folder / PAGE_FILE}"
+    said = f"settings chosen by validation images alone: {', '.join(counts)}"
+    return f"{said}; the tuning's page: {steps.folder / PAGE_FILE}"
 
 
 def _trials(one: "Tuning") -> int:

@@ -21,9 +21,8 @@ def tell_time(steps: Steps) -> int:
     with tempfile.TemporaryFile() as file:
         code = run([sys.executable, "-m", "sweeper.plan", "--json", *steps.search], stdout=file)
         file.seek(0)
-        text = file.read()
-    if text.strip():
-        say(time_words(json.loads(text), left, sum(steps.later_runs())))
+        if code == 0:
+            say(time_words(json.loads(file.read()), left, sum(steps.later_runs())))
     return code
 
 

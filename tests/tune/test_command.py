@@ -35,7 +35,7 @@ def test_each_step_once_and_again_from_disk(trainer, capsys):
     assert lion.startswith("lion: tuned to lr 0.0005, weight_decay 1; 3 trials, 14 epochs; 2 run again with seeds 102")
     assert sgd.startswith("sgd: tuned to lr 0.1, ") and sgd.endswith("; inside the space")
     (folder,) = Path("outputs-tuning").iterdir()
-    told = "settings chosen by validation images, not by test images: lion 3 trials, sgd 3 trials; tuning: "
+    told = "settings chosen by validation images alone: lion after 3 trials, sgd after 3 trials; the tuning's page: "
     assert last == f"{told}{folder}/report.html"
     records = [json.loads(path.read_text()) for path in Path("outputs").glob("*/*/run.json")]
     configs = [record["config"] for record in records]
@@ -73,7 +73,7 @@ def test_a_choice_on_the_edge_after_all_extensions_is_told(trainer, capsys):
     assert main([*TASK, "optimizer=sgd", "hydra.sweeper.extensions=1"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[2].endswith("; lr highest, on the edge: extend")
-    assert ": sgd 4 trials (lr highest, on the edge: extend); tuning: " in out[-1]
+    assert ": sgd after 4 trials (lr highest, on the edge: extend); the tuning's page: " in out[-1]
 
 
 def test_one_optimizer_of_two_that_were_tuned_is_compared_alone(trainer):
@@ -130,8 +130,8 @@ def test_the_whole_way_by_real_commands_and_ctrl_c_loses_nothing(tmp_path):
     out = done.stdout.splitlines()
     answer = next(k for k, line in enumerate(out) if line == "page: outputs/report.html")
     assert re.search(r"lion|sgd", out[answer - 1]) and ", tuned at 1 epoch: test accuracy" in out[answer + 2]
-    assert re.fullmatch(r"settings chosen by validation .*: lion 3 trials( .*)?, sgd 3 trials.*; tuning: .*", out[-1])
-    page = Path(tmp_path, out[-1].rpartition("tuning: ")[2])
+    assert re.fullmatch(r"settings chosen by validation .*: lion after 3 trials( .*)?, sgd after 3 trials.*", out[-1])
+    page = Path(tmp_path, out[-1].rpartition("the tuning's page: ")[2])
     assert page.is_file() and "tuned at 1 epoch" in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
     seeds = [json.loads(path.read_text())["config"]["seed"] for path in tmp_path.rglob("run.json")]
     assert {seed: seeds.count(seed) for seed in seeds} == {101: 6, 102: 4, 103: 4, 1: 2, 2: 2}
