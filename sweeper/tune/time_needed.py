@@ -6,7 +6,7 @@ import tempfile
 from typing import Any
 
 from sweeper.system.child import run
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 from sweeper.system.text import duration
 from sweeper.tune.search import unfinished
 from sweeper.tune.steps import Steps
@@ -21,8 +21,12 @@ def tell_time(steps: Steps) -> int:
     with tempfile.TemporaryFile() as file:
         code = run([sys.executable, "-m", "sweeper.plan", "--json", *steps.search], stdout=file)
         file.seek(0)
-        if code == 0:
-            say(time_words(json.loads(file.read()), left, sum(steps.later_runs())))
+        text = file.read()
+    if text.strip():
+        plan = json.loads(text)
+        say(time_words(plan, left, sum(steps.later_runs())))
+        if code:
+            tell(f"the disk is too full: {plan['outputs']}; make room, or choose another folder by outputs=DIR")
     return code
 
 

@@ -42,7 +42,11 @@ def parse(monkeypatch, tmp_path):
         raise ParsedAlready
 
     parsers = {name: getattr(argparse.ArgumentParser, name) for name in ("parse_args", "parse_intermixed_args")}
-    tuning = ("sweeper.tune.search.carry_out_search", "sweeper.decide.tuned.tune_all")
+    tuning = (
+        "sweeper.tune.search.carry_out_search",
+        "sweeper.tune.time_needed.tell_time",
+        "sweeper.decide.tuned.tune_all",
+    )
     for place in ("sweeper.plan.forecast.forecast", "sweeper.decide.judge.judge", *tuning):
         monkeypatch.setattr(place, end_here)
 
