@@ -1,14 +1,11 @@
 """`sweeper tune --json`: one JSON document on standard output at the end; all that is printed else goes to stderr."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.system.command import exit_code_of
-from sweeper.system.errors import BadInput, RunFailed, named, one_line
-from sweeper.system.terminal import say, stdout_to_stderr
+from sweeper.system.document import print_document
 
 
 @dataclass
@@ -28,7 +25,6 @@ class Told:
     preset: dict[str, str] | None = None
     tuned: list[dict[str, Any]] = field(default_factory=list)
     comparison: dict[str, Any] | None = None
-    error: str | None = None
 
 
 def answer_in_json(tune: Callable[[Told], int]) -> int:
@@ -38,24 +34,12 @@ def answer_in_json(tune: Callable[[Told], int]) -> int:
         tune: the command; it fills in what it finds.
     """
     told = Told()
-
-    def command() -> int:
-        try:
-            with stdout_to_stderr():
-                return tune(told)
-        except Exception as error:
-            told.error = one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error)
-            raise
-
-    code = exit_code_of(command)
-    return exit_code_of(lambda: say(json.dumps(_document(told, code), indent=1, allow_nan=False))) or code
+    return print_document(lambda: tune(told), lambda: _document(told))
 
 
-def _document(told: Told, code: int) -> dict[str, Any]:
+def _document(told: Told) -> dict[str, Any]:
     """See docs/schemas/tune.json."""
     return {
-        "exit_code": code,
-        "error": told.error,
         "outputs": None if told.outputs is None else str(told.outputs),
         "tuning": None if told.tuning is None else str(told.tuning),
         "preset": told.preset,
