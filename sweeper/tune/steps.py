@@ -152,9 +152,10 @@ def _check_preset(grid: Grid, places: Places, options: Options) -> None:
     if places.folder.resolve().name == "optimizer":
         raise BadInput(f"--write {places.folder}: defaults aren't written to; give a folder for presets")
     files_to_remove(places.folder, options.name, {}, replace=True)  # refuses files that aren't of a choice
-    for cell in grid.cells:
+    chosen = {str(cell.config["optimizer"]["name"]): cell.config["optimizer"] for cell in grid.cells}
+    for optimizer, values in chosen.items():
         try:
-            check_values(places, str(cell.config["optimizer"]["name"]), cell.config["optimizer"], {})
+            check_values(places, optimizer, values, {})
         except BadInput as error:
             raise BadInput(f"the choice couldn't be written as a preset: {error}") from None
 
