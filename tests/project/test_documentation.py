@@ -53,7 +53,7 @@ def make_pictures(folder: Path) -> None:
 
 
 def shortened(module: str, words: list[str]) -> list[str]:
-    short = merged(*words, *(SHORT if module in ("train", "decide") else ()))
+    short = merged(*words, *(SHORT if module in ("train", "tune", "decide") else ()))
     if "--sample" in short:
         short[short.index("--sample") + 1] = "1"
     return short
