@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
-        refuse_repeated(self)  # before Python 3.12.7 this calls the method above
+        refuse_repeated(self)  # newer releases of Python don't call the method above
         return super().parse_known_intermixed_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -64,7 +64,7 @@ def is_installed(package: str) -> bool:
     return found is not None and found.origin is not None
 
 
-def import_installed(package: str):  # type: ignore[no-untyped-def]
+def import_installed(package: str):
     """Import a package.
 
     Raises:
