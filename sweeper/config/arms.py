@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from sweeper.config.command_line import as_typed, at_one_time
+from sweeper.config.overrides import parse_overrides
 from sweeper.config.search_space import Dimension
 from sweeper.system.errors import BadInput, first_line, nearest
 
@@ -145,6 +146,8 @@ def _arm(name: str, words: Sequence[str], where: str) -> Arm:
     if len(without_hydras(words)) < len(words):
         raise BadInput(f"{where}: all arms share Hydra's own options; give hydra… outside of the arms")
     began = time.localtime()
+    with naming(Arm(name, tuple(words))):
+        parse_overrides(list(words))
     return Arm(name, tuple(as_typed(at_one_time(word, began)) for word in words))
 
 

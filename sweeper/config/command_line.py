@@ -39,7 +39,8 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     ours = parser()
 
     def refuse(message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments") and (option := without_dashes(argv)) is not None:
+        isnt_ours = message.startswith("unrecognized arguments") or "ignored explicit argument" in message
+        if isnt_ours and (option := without_dashes(argv)) is not None:
             raise BadInput(f"{option[0]}: options have no dashes; write {option[1]}")
         raise BadInput(f"{message}; see {called(command)} --help")
 
@@ -59,6 +60,7 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     if (arguments.package or arguments.resolve) and not arguments.cfg:
         ours.error("--package and --resolve are for --cfg")
     began = time.localtime()
+    parse_overrides(arguments.overrides)  # all of them: a value may have been parted from its option by a space
     arguments.overrides = [as_typed(at_one_time(text, began)) for text in arguments.overrides]
     return arguments
 

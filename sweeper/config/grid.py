@@ -47,6 +47,8 @@ from sweeper.system.files import CONF
 # Our YAML has the same name as the package's schema; Hydra warns that its next version won't match them automatically.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
+MOST_CHECKED = 100  # of the values of a key, where only -m is missing
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -196,20 +198,32 @@ class _Expansion:
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
         axes: dict[str, list[str]] = {}
         dimensions: dict[str, Dimension] = {}
+        several = ""  # the first key with several values
         for override in [*(parse_overrides(params) if multirun else ()), *shared, *own]:
             key = override.get_key_element()
             axes[key] = [override.input_line or ""]
             dimensions.pop(key, None)
             if override.is_sweep_override():
-                if not multirun:
-                    raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
                 if search is not None and key != "optimizer":
                     dimensions[key] = read_dimension(override, self.groups)
-                    continue
-                axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
+                    values: Iterable[str] = dimensions[key].ends()
+                else:
+                    values = sweep_values(override, self.groups)
+                    axes[key] = [f"{key}={value}" for value in values]
+                self._composer.typed |= {f"{key}={value}": override.input_line or "" for value in values}
+                several = several or key
+        if several and not multirun:
+            self._check_values(axes, several)
+            raise BadInput(f"{self._composer.typed[axes[several][0]]}: several values are a sweep; add -m")
         title, keys = " ".join(texts) or "this sweep", frozenset(override.get_key_element() for override in own)
         launcher, extensions = hydra.runtime.choices["hydra/launcher"], read_extensions(hydra.sweeper)
         return Part(arm, number, keys, axes, title, multirun, launcher, search, dimensions, extensions * multirun)
+
+    def _check_values(self, axes: dict[str, list[str]], key: str) -> None:
+        """Check the values of a key that are to be a sweep: that it is one is said of values that are right."""
+        for text in axes[key][:MOST_CHECKED]:
+            first = {name: texts[0] for name, texts in axes.items()} | {key: text}
+            self._composer.config([*first.values()])
 
     def _structure(self, overrides: Iterable[Override]) -> list[str]:
         """Those that change which files are composed; the last of each key."""

@@ -14,6 +14,9 @@ ALIASES = {
     "gpu": "cuda",
     "metal": "mps",
     "none": "constant",  # schedule
+    "float32": "fp32",
+    "bfloat16": "bf16",
+    "float16": "fp16",
 }
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
 OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
@@ -105,13 +108,22 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
     names = sorted(set(choices))
+    listed = f"there are: {', '.join(names)}" if names else "there are none"
+    return f"did you mean '{close}'? ({listed})" if (close := nearest_of(word, names)) else listed
+
+
+def nearest_of(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that `word` probably meant; None if none is like it.
+
+    >>> nearest_of("loin", ["lion", "adam"]), nearest_of("xyz", ["lion", "adam"])
+    ('lion', None)
+    """
+    names = sorted(set(choices))
     head = word[: word.rfind(".") + 1]
     if not any(name.startswith(head) for name in names):
         head = ""
     part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
     alike = [ALIASES.get(part.lower(), ""), *(name for name in parts if part and squeezed(name) == squeezed(part))]
-    alike += difflib.get_close_matches(part, parts, n=1)
+    alike += difflib.get_close_matches(part, parts, n=1) or difflib.get_close_matches(part.lower(), parts, n=1)
     alike += [name for name in parts if part and name.startswith(part)]
-    close = next((head + name for name in alike if name in parts), None)
-    listed = f"there are: {', '.join(names)}" if names else "there are none"
-    return f"did you mean '{close}'? ({listed})" if close else listed
+    return next((head + name for name in alike if name in parts), None)

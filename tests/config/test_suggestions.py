@@ -7,7 +7,7 @@ import pytest
 from sweeper.config import suggestions
 from sweeper.config.grid import compose_grid
 from sweeper.config.schema import Config
-from sweeper.config.suggestions import NAMES, integer, next_values, option, without_dashes
+from sweeper.config.suggestions import NAMES, option, without_dashes, without_spaces
 
 
 def test_the_examples_hold():
@@ -23,36 +23,33 @@ def test_every_name_of_the_table_means_an_option_that_there_is():
     assert {"lr", "weight_decay", "momentum"} <= set(config["optimizer"])
 
 
-@pytest.mark.parametrize("typed", ["1-3", "1..3", "1:3"])
-def test_a_span_is_a_range_whose_end_is_excluded(typed):
-    assert integer("seed", typed) == "; several are a sweep, -m 'seed=range(1,4)'"
-    cells = compose_grid(["-m", "dataset=digits", "seed=range(1,4)"]).cells
-    assert [cell.config["seed"] for cell in cells] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("typed", ["3-1", "1.5", "ten", "inf", "nan", "1e300", "-"])
-def test_nothing_is_suggested_for_what_means_no_integer(typed):
-    assert integer("epochs", typed) == ""
-
-
 @pytest.mark.parametrize("key", ["epoch", "sede", "optimzer", "outptus"])
 def test_a_misspelt_option_without_a_group_is_left_to_the_nearest_name(key):
     assert option(key, ["epochs", "seed", "optimizer", "outputs", "optimizer.lr", "dataset.epochs"]) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "following", "meant"),
+    ("typed", "meant"),
     [
-        ("optimizer=sgd,", ["adam", "epochs=3"], "-m optimizer=sgd,adam"),
-        ("optimizer=sgd,", ["adam,", "lion", "x"], "-m optimizer=sgd,adam,lion"),
-        ("optimizer", ["adam"], "optimizer=adam"),
-        ("seed=1,", ["epochs"], "seed=1"),
-        ("optimizer", [], None),
-        ("=", ["adam"], None),
+        ("optimizer=sgd, adam epochs=3", ("optimizer=sgd, adam", "-m optimizer=sgd,adam")),
+        ("optimizer=sgd, adam, lion x", ("optimizer=sgd, adam, lion", "-m optimizer=sgd,adam,lion")),
+        ("optimizer adam", ("optimizer adam", "optimizer=adam")),
+        ("optimizer =adam seed=1", ("optimizer =adam", "optimizer=adam")),
+        ("lr 0.1 0.01 epochs 3", ("lr 0.1 0.01", "-m optimizer.lr=0.1,0.01")),
+        ("seed=1, epochs", None),
+        ("optimizer", None),
+        ("= adam", None),
+        ("sede 1", None),
     ],
 )
-def test_words_that_a_space_has_parted_are_joined(text, following, meant):
-    assert next_values(text, following) == meant
+def test_words_that_a_space_has_parted_are_joined(typed, meant):
+    assert without_spaces(typed.split(), 0) == meant
+
+
+def test_the_option_is_found_from_any_of_its_words():
+    words = ["seed=1", "optimizer", "=", "adam", ",", "sgd", "epochs=3"]
+    told = ("optimizer = adam , sgd", "-m optimizer=adam,sgd")
+    assert {without_spaces(words, k) for k in range(1, 6)} == {told}
 
 
 @pytest.mark.parametrize("words", [["--arm", "a: seed=1"], ["--arms", "x"], ["--nope", "1"], ["-m"], ["--multirun"]])
