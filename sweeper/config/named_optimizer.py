@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
+from sweeper.config.spelling import value_text
 from sweeper.config.targets import MOST_LISTED
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, install, nearest, squeezed
@@ -39,6 +40,19 @@ def complete(optimizer: dict[str, Any]) -> dict[str, Any]:
     own = {key: list(v) if isinstance(v, tuple) else v for key, v in defaults.items() if _is_recorded(v)}
     given = {key: value for key, value in options.items() if value is not False or defaults[key] is not False}
     return {"name": path.rpartition(".")[2].lower(), "_target_": path, "_partial_": True, **own, **given}
+
+
+def default_words(optimizer: Mapping[Any, Any]) -> list[str]:
+    """The overrides that set what `complete` takes from the class; an option that the class lacks stays null.
+
+    Args:
+        optimizer: the composed node of `optimizer=any`.
+    """
+    return [
+        f"{'' if key in optimizer else '+'}optimizer.{key}={value_text(value)}"
+        for key, value in complete(dict(optimizer)).items()
+        if key not in _SETTINGS and optimizer.get(key) is None
+    ]
 
 
 def _find(name: Any) -> tuple[str, type]:

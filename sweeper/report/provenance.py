@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.spelling import value_text
 from sweeper.runs.checks import Damaged
 from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
@@ -15,7 +16,6 @@ from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
 _NOT_REPEATED = ("outputs", "rerun", "fail_fast", "price_per_hour")
-_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 # An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
 # call code that the record names, nor resolve an interpolation.
 _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
@@ -122,22 +122,22 @@ def identity_words(config: dict[str, Any], by_name: bool = False) -> list[str]:
         by_name: the optimizer's class was chosen by `optimizer=any` and its name.
     """
     chosen = [g for g in GROUPS if is_identity(g) and isinstance(config.get(g), dict)]
-    choices = {group: [f"{group}={_value(config[group].get('name'))}"] for group in chosen}
+    choices = {group: [f"{group}={value_text(config[group].get('name'))}"] for group in chosen}
     if by_name and "optimizer" in choices:
         name = str(config["optimizer"].get("_target_"))
-        choices["optimizer"] = ["optimizer=any", f"optimizer.name={_value(name)}"]
+        choices["optimizer"] = ["optimizer=any", f"optimizer.name={value_text(name)}"]
     if "dataset" in choices and config["dataset"].get("loader") == HUB:
-        choices["dataset"] = ["dataset=hub", f"dataset.name={_value(config['dataset'].get('name'))}"]
+        choices["dataset"] = ["dataset=hub", f"dataset.name={value_text(config['dataset'].get('name'))}"]
     words = [word for group in chosen for word in choices[group]]
     for key, value in config.items():
         if key in chosen:
             names = [k for k in value if k not in _OF_THE_CHOICE and _is_said(f"{key}.{k}", value[k])]
             plus = {k: "+" * (by_name and key == "optimizer" and k not in _OF_ANY) for k in names}
-            words += [f"{plus[k]}{key}.{k}={_value(value[k])}" for k in names]
+            words += [f"{plus[k]}{key}.{k}={value_text(value[k])}" for k in names]
         elif _is_said(key, value):
-            words.append(f"{key}={_value(value)}")
+            words.append(f"{key}={value_text(value)}")
     if (precision := named_precision(config)) is not None:
-        words.append(f"{PRECISION}={_value(precision)}")
+        words.append(f"{PRECISION}={value_text(precision)}")
     return words
 
 
@@ -149,17 +149,3 @@ _OF_ANY = ("lr", "weight_decay", "betas", "eps", "momentum")  # the options of c
 
 def _is_said(name: str, value: Any) -> bool:
     return is_identity(name) or (name in ("target_accuracy", "noise.file", "dataset.root") and value is not None)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_value(v)}" for key, v in value.items()) + "}"
-    if isinstance(value, str) and not _PLAIN.fullmatch(value):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return str(value)
