@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from sweeper.config.spelling import value_text
+from sweeper.config.grammar import value_text
 from sweeper.config.targets import MOST_LISTED
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, install, nearest, squeezed

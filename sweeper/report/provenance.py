@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.config.spelling import value_text
+from sweeper.config.grammar import value_text
+from sweeper.report.places import without_path
 from sweeper.runs.checks import Damaged
 from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
@@ -29,12 +30,14 @@ class Origin:
     Attributes:
         started: UTC, e.g. `2025-01-31T12:00:00Z`.
         command: the command that repeats the run, for a POSIX shell; it names no code.
+        shown: the same for a page, without paths of this machine.
         device_seconds: the device time of the run, its share if several ran at once; None if not recorded.
     """
 
     device_name: str = ""
     started: str = ""
     command: str = ""
+    shown: str = ""
     device_seconds: float | None = None
 
 
@@ -45,8 +48,9 @@ def read_origin(run: Run) -> Origin:
         environment = record["environment"]
         compute = compute_of(environment)
         config = _with_paths_from_here(record["config"], run.path)
-        command = repeat_command(config, environment.get("overrides"))
-        return Origin(compute.device_name, compute.started, command, compute.device_seconds)
+        words = repeat_words(config, environment.get("overrides"))
+        shown = shlex.join(map(without_path, words))
+        return Origin(compute.device_name, compute.started, shlex.join(words), shown, compute.device_seconds)
     except Damaged:
         return Origin()
 
@@ -66,15 +70,15 @@ def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, A
     return {**config, **changed}
 
 
-def repeat_command(config: dict[str, Any], overrides: Any) -> str:
-    """The command that repeats a run, with every value of its identity written out: defaults and presets may change.
+def repeat_words(config: dict[str, Any], overrides: Any) -> list[str]:
+    """The command that repeats a run in words, with every value of its identity: defaults and presets may change.
 
     Args:
         overrides: as recorded, a list of texts, of which those outside the identity are repeated, such as `device=cpu`;
             anything else counts as not recorded, as for a run that failed early.
 
     Returns:
-        The command; "" if a word isn't an override of a run's options, names code or is an interpolation.
+        The words; none if one isn't an override of a run's options, names code or is an interpolation.
     """
     known = isinstance(overrides, list) and all(isinstance(word, str) for word in overrides)
     recorded = [word for word in overrides if _key(word) not in _NOT_REPEATED] if known else []
@@ -90,8 +94,8 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
     last = {_key(word): word for word in recorded}  # an old record may have one twice, of which the last counted
     words += [word for word in last.values() if _is_kept(word) and _key(word) not in said]
     if any(not w.isprintable() or names_code(w) for w in (*words, *recorded)):
-        return ""
-    return shlex.join(["python", "-m", "sweeper.train", *words])
+        return []
+    return ["python", "-m", "sweeper.train", *words]
 
 
 def names_code(word: str) -> bool:
