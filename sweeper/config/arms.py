@@ -15,6 +15,7 @@ import yaml
 from sweeper.config.command_line import as_typed, at_one_time
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.search_space import Dimension
+from sweeper.config.spelling import groups_with
 from sweeper.system.errors import BadInput, first_line, nearest
 
 HOW = 'write "NAME: OVERRIDES", e.g. --arm "lion: optimizer=lion optimizer.lr=2e-4"'
@@ -111,7 +112,10 @@ def read_arms(flags: Iterable[str], files: Iterable[str], folders: Sequence[Path
 def _from_text(text: str) -> Arm:
     name, colon, overrides = text.partition(":")
     if not colon or not _is_name(name):
-        raise BadInput(f'--arm "{text}": it has no name; {HOW}')
+        first = re.match(r"(?:optimizer=)?(\w+)(?= |$)", text)
+        own = first is not None and ("=" in first[0] or groups_with(first[1]) == ["optimizer"])
+        how = f'write "{first[1]}: optimizer={first[1]}{text[first.end() :]}"' if first and own else HOW
+        raise BadInput(f'--arm "{text}": it has no name; {how}')
     return _arm(name.strip(), _words(overrides, f'--arm "{text}"'), f'--arm "{text}"')
 
 

@@ -3,7 +3,10 @@
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from sweeper.config.grammar import value_text
@@ -97,6 +100,19 @@ def classes_of(package: str) -> dict[str, type]:
         if inspect.isclass(value) and issubclass(value, Optimizer) and value is not Optimizer
         if not inspect.isabstract(value)
     }
+
+
+@cache
+def names_of_modules() -> frozenset[str]:
+    """Names of the packages' modules, without case and separators, which most classes share; nothing is imported."""
+    found = set()
+    for package in PACKAGES:
+        root, *inside = package.split(".")
+        spec = find_spec(root)
+        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+            files = Path(folder, *inside).rglob("[a-z]*.py")
+            found |= {squeezed(file.stem) for file in files}
+    return frozenset(found - {"optimizer"})
 
 
 def _defaults(target: type) -> dict[str, Any]:

@@ -40,13 +40,18 @@ def check_option(override: Override, known: Mapping[str, Any], groups: Groups, t
 def _no_option(key: str, typed: str, known: Mapping[str, Any], groups: Groups) -> str:
     """Why nothing has an option of this name, and what to type."""
     values = typed.partition("=")[2]
+    if (how := suggestions.otherwise(key)) is not None:
+        return f"there is no such option: {how}"
+    optimizer = {k[10:]: v for k, v in known.items() if k[:10] == "optimizer."}
+    if key == "name" and is_named(optimizer):
+        return f"there is no option 'name'; write {spelling.written('optimizer.name', spelling.split_values(values))}"
     option = suggestions.option(key, [*known, *groups]) if "." not in key else None
     if option is not None and option.startswith("optimizer.") and option not in known:
         return f"this optimizer has no option '{option}'; {nearest(option, near(option, known))}"
     if option is not None:
         write = spelling.meant(option, spelling.split_values(values), groups) if values else f"{option}="
         return f"there is no option '{key}'; write {write}"
-    if key.startswith("optimizer.") and is_named({k[10:]: v for k, v in known.items() if k[:10] == "optimizer."}):
+    if key.startswith("optimizer.") and is_named(optimizer):
         write = spelling.written(f"+{key}".replace("optimizer.args.", "optimizer."), spelling.split_values(values))
         return f"optimizer=any takes the arguments of its class with a plus; write {write}"
     if key == "optimizer.name":

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -64,10 +65,15 @@ def _how_to_write(texts: list[str], k: int, reason: str) -> str:
     if (parted := suggestions.without_spaces(texts, k)) is not None:
         return f"{parted[0]}: an option with its values is one word, without spaces; write {parted[1]}"
     name, given, value = (text := texts[k]).partition("=")
+    if not given and ":" in text and (option := suggestions.known_option(text.partition(":")[0])) is not None:
+        return f"{text}: options are given as name=value; write {spelling.meant(option, [text.partition(':')[2]])}"
     if not given or not name:
         groups = spelling.groups_with(text)
         write = f"; write {groups[0]}={text}" if len(groups) == 1 else ""
         return f"{text}: options are given as name=value{write}"
+    if name in GROUPS and (inside := re.fullmatch(r"([\w-]+)[(:,.{ ]+(\w+=[^(){}]*)[)}]?", value)) is not None:
+        options = [f"{name}.{option.strip()}" for option in spelling.split_values(inside[2])]
+        return f"{text}: can't be read; write {shlex.join([spelling.meant(name, [inside[1]]), *options])}"
     values = spelling.split_values(value.replace(";", ","))
     write = f"; write {spelling.meant(suggestions.known_option(name) or name, values)}" if values else ""
     if value.rstrip().endswith(","):
@@ -176,8 +182,11 @@ def check_choice(override: Override, groups: Groups) -> None:
 def _which(group: str, values: list[Any], wrong: str, choices: list[str]) -> str:
     """What to type for the values of a group, one of which is wrong."""
     words = None if "/" in group else spelling.right_choices(group, [*map(str, values)], choices)
-    if (other := spelling.choice(group, wrong)) is not None:
-        return f"write {words or other}"
+    one = spelling.meant_choice(group, wrong, choices) or ""
+    if words is not None and "glob(" in words:
+        return f"write {words}"
+    if words is not None and " " in one:
+        return f"write {words}; {nearest('', choices)}" if one.startswith("optimizer=any ") else f"write {words}"
     if words is None or not words.startswith("-m "):
         return nearest(wrong, choices)
     return f"did you mean {words}? ({nearest('', choices)})"
@@ -208,5 +217,5 @@ def near(key: str, known: Any) -> list[str]:
     for separator in "./":
         head, found, _ = key.partition(separator)
         if found and (inside := [name for name in known if name.startswith(head + separator)]):
-            return inside
+            return [name for name in inside if not name.startswith(f"{head}{separator}_")]
     return [name for name in known if "." not in name]

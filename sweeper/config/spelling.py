@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from sweeper.config.named_optimizer import names_of_modules
 from sweeper.config.schema import Config
 from sweeper.runs.identity import GROUPS
 from sweeper.system.errors import nearest_of, squeezed
@@ -44,6 +45,17 @@ def split_values(text: str) -> list[str]:
 
 def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
+
+
+def share(text: str) -> str | None:
+    """A number, or a percentage as a share of 1.
+
+    >>> share("20%"), share("0.2"), share("many")
+    ('0.2', '0.2', None)
+    """
+    if is_number(text):
+        return text
+    return f"{float(text[:-1]) / 100:g}" if text.endswith("%") and is_number(text[:-1]) else None
 
 
 def written(name: str, values: Sequence[str]) -> str:
@@ -84,22 +96,38 @@ def right_choices(group: str, values: Sequence[str], choices: Sequence[str]) -> 
         values = [piece for piece in re.split(r"[\s;|,]+", values[0]) if piece]
     rates = ["0" if value == "none" else value for value in values]
     if group == "noise" and len(values) > 1 and set(map(_is_rate, rates)) == {True}:
-        return f"-m noise=symmetric noise.rate={','.join(f'{float(rate):g}' for rate in rates)}"
-    means = {
-        value: f"{group}={value}"
-        if value in choices
-        else choice(group, value) or f"{group}={nearest_of(value, choices) or ''}"
-        for value in values
-    }
-    if not means or f"{group}=" in means.values():
+        return f"-m noise=symmetric noise.rate={','.join(f'{float(share(rate) or rate):g}' for rate in rates)}"
+    if any("*" in value or value == "all" for value in values):
+        patterns = ",".join("*" if value == "all" else value for value in values)
+        return written(group, [f"glob([{patterns}])" if len(values) > 1 else f"glob({patterns})"])
+    means = {value: meant_choice(group, value, choices) for value in values}
+    words = [word for word in means.values() if word is not None]
+    if not words or len(words) < len(means):
         return None
-    if all(words.startswith(f"{group}=") and " " not in words for words in means.values()):
-        return written(group, list(dict.fromkeys(words.partition("=")[2] for words in means.values())))
-    if len(means) == 1:
-        return next(iter(means.values()))
-    return "-m " + " ".join(
-        f'--arm "{squeezed(value) or k}: {words}"' for k, (value, words) in enumerate(means.items())
-    )
+    if not any(" " in word for word in words):
+        return written(group, list(dict.fromkeys(word.partition("=")[2] for word in words)))
+    if len(words) == 1:
+        return words[0]
+    names = [re.sub(r"[:=]", " ", value) for value in means]
+    arms = [f'--arm "{name}: {word}"' for name, word in zip(names, words, strict=True)]
+    return None if group == "device" else " ".join(["-m", *arms])
+
+
+def meant_choice(group: str, value: str, choices: Sequence[str]) -> str | None:
+    """The overrides that a value of a group means; None if it is like no choice.
+
+    >>> meant_choice("optimizer", "sdg", ["sgd"]), meant_choice("optimizer", "AdEMAMix", ["adam"])
+    ('optimizer=sgd', 'optimizer=any optimizer.name=AdEMAMix')
+    """
+    if value in choices:
+        return f"{group}={value}"
+    if (other := choice(group, value)) is not None:
+        return other
+    near = nearest_of(value, choices)
+    is_class = group == "optimizer" and value.isidentifier() and squeezed(value) not in map(squeezed, choices)
+    if is_class and squeezed(value) in names_of_modules():
+        return f"optimizer=any optimizer.name={value}"
+    return None if near is None else f"{group}={near}"
 
 
 def choice(group: str, value: object) -> str | None:
@@ -109,6 +137,12 @@ def choice(group: str, value: object) -> str | None:
     ('noise=symmetric noise.rate=0.2', 'dataset=folder dataset.root=DIR')
     """
     text = str(value).strip("'\"")
+    if group == "noise" and text.endswith("%"):
+        text = share(text) or text
+    if group == "device" and (number := re.fullmatch(r"(?:cuda|gpu)?:?([1-9]\d?)", text)) is not None:
+        return f"device=cuda, and CUDA_VISIBLE_DEVICES={number[1]} before the command"
+    if group == "optimizer" and re.fullmatch(r"(torch\.optim|pytorch_optimizer)\.\w+", text):
+        return f"optimizer=any optimizer.name={text}"
     if group == "noise" and _is_rate(text):
         return f"noise=symmetric noise.rate={rate:g}" if (rate := float(text)) else "noise=none"
     if group == "dataset" and squeezed(text) in OWN_IMAGES:
@@ -184,6 +218,7 @@ def _integers_of(schema: type, prefix: str = "") -> Iterable[str]:
 
 
 def _is_rate(text: str) -> bool:
+    text = share(text) or text
     return _RATE.fullmatch(text) is not None and 0 <= float(text) <= 1
 
 

@@ -33,6 +33,36 @@ NAMES = {
     "outputdir": "outputs",
     "launcher": "hydra/launcher",
     "njobs": "hydra.launcher.n_jobs",
+    "partition": "hydra.launcher.partition",
+    "lanes": "hydra.launcher.lanes",
+    "opt": "optimizer",
+    "optim": "optimizer",
+    "optimiser": "optimizer",
+    "net": "model",
+    "network": "model",
+    "data": "dataset",
+    "dataroot": "dataset.root",
+    "workers": "dataset.workers",
+    "imgsize": "dataset.image_size",
+    "valsplit": "dataset.validation_fraction",
+    "labelnoise": "noise",
+    "out": "outputs",
+    "output": "outputs",
+    "outdir": "outputs",
+    "savedir": "outputs",
+    "logdir": "outputs",
+    "clip": "clip_grad_norm",
+    "gradclip": "clip_grad_norm",
+}
+# What other programs have and this one does otherwise.
+_OTHERWISE = {
+    "resume": "a run goes on by itself; give the same command again",
+    "patience": "no run ends early; its length is epochs=N",
+    "earlystopping": "no run ends early; its length is epochs=N",
+    "amp": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
+    "mixedprecision": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
+    "gpus": "a run trains on one device; -m hydra/launcher=packed trains a sweep's runs on all GPUs",
+    "ngpus": "a run trains on one device; -m hydra/launcher=packed trains a sweep's runs on all GPUs",
 }
 # The groups whose options are often typed without the group, the most usual first.
 _GROUPS = ("optimizer.", "dataset.", "device.", "noise.", "schedule.", "model.")
@@ -60,6 +90,15 @@ def option(key: str, known: Iterable[str]) -> str | None:
     }
     close = difflib.get_close_matches(key.lower(), inner | plain, n=1, cutoff=_ALIKE)
     return inner.get(close[0]) if close and close[0] not in plain else None
+
+
+def otherwise(name: str) -> str | None:
+    """How this program does what an option of other programs is for; None for any other name.
+
+    >>> otherwise("--early-stopping")
+    'no run ends early; its length is epochs=N'
+    """
+    return _OTHERWISE.get(squeezed(name))
 
 
 def without_dashes(words: list[str]) -> tuple[str, str] | None:

@@ -112,6 +112,20 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f"did you mean '{close}'? ({listed})" if (close := nearest_of(word, names)) else listed
 
 
+def like_flag(flag: str, flags: Iterable[str]) -> str | None:
+    """The flag that a wrong one probably meant: one that is spelt alike, or of which it is the beginning or the end.
+
+    >>> like_flag("--seeds", ["--most-seeds", "--looks"]), like_flag("--frmat=csv", ["--format"])
+    ('--most-seeds', '--format')
+    """
+    name = flag.partition("=")[0].lstrip("-").lower()
+    names = {known.lstrip("-"): known for known in flags if known.startswith("--")}
+    other = {"output": "into", "out": "into", "outdir": "into"}.get(name, "")
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    ends = [known for known in names if len(name) > 2 and (known.startswith(name) or known.endswith(f"-{name}"))]
+    return next((names[found] for found in (other, *close, *ends) if found in names), None)
+
+
 def nearest_of(word: str, choices: Iterable[str]) -> str | None:
     """The choice that `word` probably meant; None if none is like it.
 

@@ -9,7 +9,7 @@ BAD = {
     "optimzer=adam": "there is no option 'optimzer'; did you mean 'optimizer'?",
     "epoch=10": "did you mean 'epochs'?",
     "optimizer.learning_rate=1": "there is no option 'optimizer.learning_rate'; did you mean 'optimizer.lr'?",
-    "schedule.foo=1": "there is no option 'schedule.foo'; there are: schedule._partial_, ",
+    "schedule.foo=1": "there is no option 'schedule.foo'; there are: schedule.final_fraction, ",
     "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",
     "optimizer.lrr=0.1": "there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     "lr=0.1": "lr=0.1: there is no option 'lr'; write optimizer.lr=0.1",
@@ -19,6 +19,9 @@ BAD = {
     "betas=[0.9,0.99]": "this optimizer has no option 'optimizer.betas'; there are: optimizer.",
     "threads=2": "there is no option 'threads'; write device.threads=2",
     "launcher=joblib": "there is no option 'launcher'; write hydra/launcher=joblib",
+    "patience=5": "patience=5: there is no such option: no run ends early; its length is epochs=N",
+    "rerun=maybe": "rerun=maybe: must be true or false",
+    "optimizer=adam optimizer.momentum=0.9": "there are: optimizer.amsgrad, optimizer.betas, ",
     "optimizer.nesterov=Flase": "optimizer.nesterov=Flase: must be true or false",
     "optimizer.lr=[0.1]": "optimizer.lr=[0.1]: must be a number, such as 0.1; write optimizer.lr=0.1",
     "optimizer=adam optimizer.betas=0.9": "must be a list, such as [0.9, 0.999]; write 'optimizer.betas=[0.9]'",
@@ -27,7 +30,7 @@ BAD = {
 SWEEPS = {
     "optimizer.lrr=0.1,0.2": "optimizer.lrr=0.1,0.2: there is no option 'optimizer.lrr'; did you mean 'optimizer.lr'?",
     "optimizer.lr=0.1,fast": "optimizer.lr=fast: must be a number, such as 0.1",
-    "epochs=10,ten": "epochs=ten: Value 'ten' of type 'str' could not be converted to Integer",
+    "epochs=10,ten": "epochs=ten: must be an integer",
     "lr=range(1,3)": "lr=range(1,3): there is no option 'lr'; write -m 'optimizer.lr=range(1,3)'",
     "experiment=search lr=interval(0.1,1)": "there is no option 'lr'; write -m 'optimizer.lr=interval(0.1,1)'",
 }

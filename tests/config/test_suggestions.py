@@ -6,7 +6,7 @@ import pytest
 
 from sweeper.config import suggestions
 from sweeper.config.grid import compose_grid
-from sweeper.config.schema import Config
+from sweeper.config.schema import Config, DatasetConfig
 from sweeper.config.suggestions import NAMES, option, without_dashes, without_spaces
 
 
@@ -15,8 +15,9 @@ def test_the_examples_hold():
 
 
 def test_every_name_of_the_table_means_an_option_that_there_is():
-    known = {*Config.__dataclass_fields__, "hydra/launcher", "hydra.launcher.n_jobs", "dataset.workers", "dataset.root"}
-    known |= {"noise.rate"}
+    known = {*Config.__dataclass_fields__, "hydra/launcher", "noise.rate"}
+    known |= {f"hydra.launcher.{name}" for name in ("n_jobs", "lanes", "partition")}
+    known |= {f"dataset.{name}" for name in DatasetConfig.__dataclass_fields__}
     optimizers = {f"optimizer.{name}" for name in ("lr", "weight_decay", "momentum", "betas", "eps", "nesterov")}
     assert set(NAMES.values()) <= known | optimizers
     config = compose_grid(["dataset=digits", "optimizer=sgd"]).cells[0].config
