@@ -5,8 +5,8 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,17 @@ def read_arms(flags: Iterable[str], files: Iterable[str], folders: Sequence[Path
 def _from_text(text: str) -> Arm:
     name, colon, overrides = text.partition(":")
     if not colon or not _is_name(name):
-        first = re.match(r"(?:optimizer=)?(\w+)(?= |$)", text)
-        own = first is not None and ("=" in first[0] or groups_with(first[1]) == ["optimizer"])
-        how = f'write "{first[1]}: optimizer={first[1]}{text[first.end() :]}"' if first and own else HOW
-        raise BadInput(f'--arm "{text}": it has no name; {how}')
+        raise BadInput(f'--arm "{text}": it has no name; {_how_named(text)}')
     return _arm(name.strip(), _words(overrides, f'--arm "{text}"'), f'--arm "{text}"')
+
+
+def _how_named(text: str) -> str:
+    """What to write for an arm without a colon: its first word is a name, or its optimizer's is taken."""
+    if (first := re.match(r"(?:optimizer=)?(\w+)(?= |$)", text)) is None:
+        return HOW
+    if "=" in first[0] or groups_with(first[1]) == ["optimizer"]:
+        return f'write "{first[1]}: optimizer={first[1]}{text[first.end() :]}"'
+    return f'write "{first[1]}:{text[first.end() :]}"' if "=" in text else HOW
 
 
 def _from_yaml(file: Path) -> list[Arm]:
@@ -189,6 +195,7 @@ class Part:
         search: the options of a search; None for a grid.
         dimensions: the space of a search.
         extensions: of a grid of factors, see `widening`.
+        typed: for an override with one value of a sweep's, the override as it was typed.
     """
 
     arm: Arm
@@ -201,6 +208,7 @@ class Part:
     search: dict[str, Any] | None
     dimensions: dict[str, Dimension]
     extensions: int = 0
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stands_alone(self) -> bool:

@@ -6,6 +6,7 @@ values of its runs are set in copies by Hydra's own function.
 
 import copy
 import pickle
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hydra import compose
@@ -48,7 +49,7 @@ class Composer:
     def __init__(self, config_name: str, groups: Groups) -> None:
         self.config_name, self.groups = config_name, groups
         self.listed = False
-        self.typed: dict[str, str] = {}
+        self.typed: Mapping[str, str] = {}
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._bases: dict[tuple[str, ...], _Base] = {}
 

@@ -97,7 +97,7 @@ def right_choices(group: str, values: Sequence[str], choices: Sequence[str]) -> 
     rates = ["0" if value == "none" else value for value in values]
     if group == "noise" and len(values) > 1 and set(map(_is_rate, rates)) == {True}:
         return f"-m noise=symmetric noise.rate={','.join(f'{float(share(rate) or rate):g}' for rate in rates)}"
-    if any("*" in value or value == "all" for value in values):
+    if any("*" in value or value == "all" for value in values if value not in choices):
         patterns = ",".join("*" if value == "all" else value for value in values)
         return written(group, [f"glob([{patterns}])" if len(values) > 1 else f"glob({patterns})"])
     means = {value: meant_choice(group, value, choices) for value in values}
@@ -184,10 +184,11 @@ def right_list(name: str, values: Sequence[str]) -> str | None:
 def right_numbers(name: str, values: Sequence[str]) -> str | None:
     """An option whose value is a number, of which a list is given; None if the value is no such list.
 
-    >>> right_numbers("optimizer.lr", ["[0.1, 0.01]"])
-    '-m optimizer.lr=0.1,0.01'
+    >>> right_numbers("optimizer.lr", ["[0.1, 0.01]"]), right_numbers("optimizer.lr", ["0.1 0.01"])
+    ('-m optimizer.lr=0.1,0.01', '-m optimizer.lr=0.1,0.01')
     """
-    inside = split_values(values[0][1:-1]) if len(values) == 1 and _BRACKETS.fullmatch(values[0]) else []
+    one = values[0] if len(values) == 1 else ""
+    inside = split_values(one[1:-1]) if _BRACKETS.fullmatch(one) else one.split() if " " in one else []
     return written(name, inside) if inside and all(map(is_number, inside)) else None
 
 
@@ -209,7 +210,7 @@ def _integers() -> frozenset[str]:
 
 def _integers_of(schema: type, prefix: str = "") -> Iterable[str]:
     kinds: dict[str, Any] = get_type_hints(schema)
-    for field in fields(schema):  # type: ignore[arg-type]
+    for field in fields(schema):
         kind = kinds[field.name]
         if is_dataclass(kind):
             yield from _integers_of(kind, f"{prefix}{field.name}.")  # type: ignore[arg-type]

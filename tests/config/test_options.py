@@ -48,6 +48,17 @@ def test_a_sweep_is_shown_as_it_was_typed(words):
     assert SWEEPS[words] in str(refused.value)
 
 
+def test_without_m_every_option_with_several_values_is_checked():
+    with pytest.raises(BadInput, match=r"^lr=1,2: there is no option 'lr'; write -m optimizer\.lr=1,2$"):
+        compose_grid(["dataset=digits", "optimizer=adam,sgd", "seed=1,2", "lr=1,2"])
+
+
+def test_of_arms_each_shows_its_own_values():
+    grid = ["--arm", "a: optimizer=adam lr=0.1", "--arm", "b: optimizer=sgd lr=0.1,1", "-m", "dataset=digits"]
+    with pytest.raises(BadInput, match=r"^arm 'a': lr=0.1: there is no option 'lr'; write optimizer\.lr=0\.1$"):
+        compose_grid(grid)
+
+
 def test_a_sweep_without_m_is_one_of_right_values():
     of_any = ["optimizer=any", "optimizer.name=SGD", "optimizer.lr=0.1,0.2"]
     for words in (["optimizer=adam,sgd", "seed=1,2"], of_any):
