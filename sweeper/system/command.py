@@ -87,14 +87,14 @@ def given_folder(text: str) -> str:
     return str(given_path(text.removeprefix("outputs=")))
 
 
-def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def split_own(arguments: Sequence[str], own: Sequence[str], command: str = "") -> tuple[dict[str, str], list[str]]:
     """A command's own options, each with its value, and the other words, which are those of sweeper.train.
 
     >>> split_own(["-m", "--within", "5h", "seed=1,2", "--level=0.1"], ("--within", "--level"))
     ({'--within': '5h', '--level': '0.1'}, ['-m', 'seed=1,2'])
 
     Raises:
-        BadInput: an option is given twice, with two values.
+        BadInput: an option is given twice, with two values, or one is misspelt.
     """
     given: dict[str, str] = {}
     rest: list[str] = []
@@ -109,7 +109,8 @@ def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, s
             if given.setdefault(name, value) != value:
                 raise BadInput(repeated(name, [given[name], value]))
         elif (meant := like_flag(name, own) if name.startswith("--") else None) is not None:
-            raise BadInput(f"{name}: there is no such option; did you mean {meant}?")
+            see = f"see {called(command)} --help"
+            raise BadInput(f"unrecognized arguments: {name} (did you mean {meant}?); {see}")
         else:
             rest.append(argument)
     return given, rest
