@@ -82,7 +82,8 @@ def meant(name: str, values: Sequence[str], groups: Mapping[str, Sequence[str]] 
         return right_choices(name, values, groups[name]) or written(name, values)
     if name.endswith(".betas"):
         return right_list(name, values) or written(name, values)
-    return right_integers(name, values) or right_numbers(name, values) or written(name, values)
+    integers = right_integers(name, values) if name in _integers() else None
+    return integers or right_numbers(name, values) or written(name, values)
 
 
 def right_choices(group: str, values: Sequence[str], choices: Sequence[str]) -> str | None:
@@ -154,13 +155,11 @@ def choice(group: str, value: object) -> str | None:
 
 
 def right_integers(name: str, values: Sequence[str]) -> str | None:
-    """The words to type for an integer option; None for another option, or if a value means no integer.
+    """The words to type for an option whose value is an integer; None if a value means no integer.
 
     >>> right_integers("epochs", ["1e3"]), right_integers("seed", ["1-3"]), right_integers("seed", ["1-3", "5"])
     ('epochs=1000', "-m 'seed=range(1,4)'", '-m seed=1,2,3,5')
     """
-    if name not in _integers():
-        return None
     if len(values) == 1 and (span := _span(values[0])) is not None:
         return f"-m '{name}=range({span.start},{span.stop})'"
     if len(values) == 1 and _BRACKETS.fullmatch(values[0]):

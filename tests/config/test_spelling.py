@@ -116,6 +116,11 @@ def test_nothing_is_suggested_for_what_means_no_integer(typed):
     assert right_integers("epochs", typed.split(",")) is None
 
 
+def test_a_launchers_option_is_an_integer_too(refusal):
+    words = ("-m", "dataset=digits", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=1e1")
+    assert refusal(*words) == "hydra.launcher.n_jobs=1e1: must be an integer; write hydra.launcher.n_jobs=10"
+
+
 def test_a_value_that_is_like_no_choice_gets_no_list():
     assert right_choices("optimizer", ["adam", "xyz"], ["adam", "sgd"]) is None
     with pytest.raises(BadInput, match=r"^optimizer=xyz: there is no such optimizer; there are: adafactor, "):
