@@ -9,13 +9,12 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
-from sweeper.system.command import called, exit_code_of, given_folder, split_own
-from sweeper.system.errors import BadInput
+from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
+from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.tune.document import Told, answer_in_json
 
@@ -48,7 +47,7 @@ Exit codes: 0; else that of the step that failed: 1 a run failed, 2 bad input, 1
 MOST_CONFIRMED, MOST_SEEDS = 100, 1000
 _JSON, _PLAN, _REPLACE = "--json", "--plan", "--replace"
 _OWN = ("--confirm", "--seeds", "--write", "--name")
-_FLAGS = (_PLAN, _REPLACE, _JSON, "--config-dir", "--multirun", "--arm")
+_FLAGS = (_PLAN, _REPLACE, _JSON)
 _TRAINS_OWN = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
@@ -68,7 +67,7 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
         say(f"sweeper {__version__}")
         return 0
     from sweeper.tune.search import carry_out_search
-    from sweeper.tune.steps import plan_steps
+    from sweeper.tune.steps import check_places, plan_steps
     from sweeper.tune.time_needed import tell_time
 
     options, words = _read(arguments)
@@ -77,6 +76,7 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
     say("\n".join(steps.describe()))
     if _PLAN in arguments:
         return tell_time(steps)
+    check_places(steps)
     own = steps.places.config_dir
     if code := carry_out_search(
         steps.search, steps.placing, options.confirm, None if own is None else str(own), steps.optimizers
@@ -99,7 +99,8 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
     task, options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
     replace = options.replace or options.write is None  # beside the search there is no other's
     own = None if places.config_dir is None else str(places.config_dir)
-    write_choice(task, steps.folder, str(places.folder), options.name, replace, own)
+    with writing(steps.folder, "make it writable"):
+        write_choice(task, steps.folder, str(places.folder), options.name, replace, own, keep=options.write is None)
     found.preset = {"folder": str(places.folder), "name": options.name}
     chosen = tunings(task)
     found.tuned = [
@@ -151,7 +152,7 @@ def _trials(one: "Tuning") -> int:
 
 def _stopped(step: str, code: int) -> int:
     """Say at which step it stopped; of bad input that step has said it."""
-    if code > 128:
+    if code in (129, 130, 143):
         tell(f"interrupted in {step}; the same command goes on")
     elif code != 2:
         tell(f"{step} ended with exit code {code}, so nothing after it was begun; the same command goes on")
@@ -164,12 +165,13 @@ def _read(arguments: list[str]) -> tuple["Options", list[str]]:
     from sweeper.tune.search import BEST
     from sweeper.tune.steps import NAME, Options
 
-    own, words = split_own(arguments, _OWN)
+    own, words = split_own(arguments, _OWN, "tune")
     for word in words:
-        if (flag := word.partition("=")[0]) in _TRAINS_OWN:
-            raise BadInput(f"{flag}: is for {called('train')}; see {called('tune')} --help")
-        if flag not in _FLAGS and (meant := get_close_matches(flag, (*_OWN, *_FLAGS), n=1, cutoff=0.8)):
-            raise BadInput(f"{flag}: there is no such option; did you mean {meant[0]}? See {called('tune')} --help")
+        flag, see = word.partition("=")[0], f"see {called('tune')} --help"
+        if flag in _TRAINS_OWN:
+            raise BadInput(f"{flag}: is for {called('train')}; {see}")
+        if flag.startswith("--") and word not in _FLAGS and (meant := like_flag(flag, _FLAGS)):
+            raise BadInput(f"unrecognized arguments: {word} (did you mean {meant}?); {see}")
     if nothing := [name for name, value in own.items() if not value]:
         raise BadInput(f"{nothing[0]}: nothing is given; give a value, or leave it out")
     replace = _REPLACE in words

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
 from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
+from sweeper.runs.access import check_readable, check_writable, existing_folder
 from sweeper.runs.identity import identity_config, is_identity, run_name
 from sweeper.system.errors import BadInput
 from sweeper.train.search.widen import widen
@@ -131,6 +133,24 @@ def plan_steps(words: Sequence[str], options: Options) -> Steps:
     ]
     placing = [word for word, key in typed.items() if _is_placing(key)]
     return Steps(first.outputs, folder, optimizers, widen(grid)[0], search, placing, comparison, seeds, places, options)
+
+
+def check_places(steps: Steps) -> None:
+    """Check before a search trains that comparison and preset can be written after it. Leaves no file.
+
+    Raises:
+        BadInput: a folder can't be written.
+    """
+    if not unfinished(steps.grid):
+        return
+    check_readable(steps.outputs, ())
+    check_writable(steps.outputs, ())
+    if steps.options.write is not None:
+        folder = steps.places.folder
+        try:
+            tempfile.TemporaryFile(dir=existing_folder(folder), prefix=".writable-").close()
+        except OSError as error:
+            raise BadInput(f"--write {folder}: can't be written: {error.strerror}; choose another folder") from error
 
 
 def _check_grid(grid: Grid, options: Options) -> None:
