@@ -27,22 +27,22 @@ usage: {name} [options] [overrides of sweeper.train]
 
 Tunes each optimizer, then compares what was chosen: {name} dataset=digits optimizer=sgd,lion epochs=20
   1. search: experiment=tune, a grid around each optimizer's usual values, extended while its best lies on the edge
-  2. confirmation: each one's best again with fresh seeds, which alone choose; like the search by validation images
+  2. confirmation: each optimizer's best settings again with fresh seeds; these runs' validation accuracy chooses
   3. comparison: the chosen settings on all training images, with seeds that neither search nor confirmation had
 Overrides, such as hydra/launcher=packed or device=cpu, are for all steps. The same command goes on where it stopped.
 
-  --confirm N       of each optimizer the settings that are run again (default: 2)
-  --seeds N         of the comparison (default: 5)
-  --write DIR       where the choice is written as a preset (default: beside the search)
-  --name NAME       the preset's (default: tuned)
-  --replace         another choice that --write finds under this name
+  --confirm N       how many settings of each optimizer are run again (default: 2)
+  --seeds N         how many seeds the comparison has (default: 5)
+  --write DIR       write the choice as a preset into DIR (default: beside the search)
+  --name NAME       the preset's name (default: tuned)
+  --replace         with --write: overwrite another choice of this name
   --config-dir DIR  a folder with YAML of your own choices
   --plan            say what would be trained and how long it takes, and train nothing
   --json            print one JSON document, for programs; all else goes to standard error
   --version         print sweeper's version
 
 Search and confirmation lie beside the outputs, by default in outputs-tuning/, so no table of the comparison has them.
-Exit codes: 0; else that of the step that failed: 1 a run failed, 2 bad input, 130 by Ctrl-C.
+Exit codes: 0, or that of the step that failed: 1 if a run failed, 2 for bad input, 130 by Ctrl-C.
 """
 MOST_CONFIRMED, MOST_SEEDS = 100, 1000
 _JSON, _PLAN, _REPLACE = "--json", "--plan", "--replace"
@@ -72,10 +72,10 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
 
     options, words = _read(arguments)
     steps = plan_steps(words, options)
-    found.outputs, found.tuning = steps.outputs, steps.folder
+    found.outputs, found.tuning, found.runs = steps.outputs, steps.folder, steps.runs()
     say("\n".join(steps.describe()))
     if _PLAN in arguments:
-        return tell_time(steps)
+        return tell_time(steps, found)
     check_places(steps)
     own = steps.places.config_dir
     if code := carry_out_search(

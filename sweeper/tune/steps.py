@@ -87,18 +87,20 @@ class Steps:
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
         grows = "; a grid grows while its best run lies on the edge, "
         grows = f"{grows}{_times(self.grid.widening.most)} at most" if self.grid.widening else ""
-        again, comparing = self.later_runs()
+        searching, again, comparing = self.runs().values()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [
-            f"search: {len(self.grid.cells)} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
+            f"search: {searching} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
             f"{_seeds(_searching(self.grid))}{grows}; in {self.folder}/",
             f"confirmation: {again} runs, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; comparison: "
             f"{comparing} run{'s' * (comparing != 1)}, {_seeds(self.seeds)}; in {self.outputs}/",
         ]
 
-    def later_runs(self) -> tuple[int, int]:
-        """How many confirm, and how many compare."""
-        return len(self.optimizers) * self.options.confirm * 2, len(self.optimizers) * len(self.seeds)
+    def runs(self) -> dict[str, int]:
+        """How many runs each step has, if no grid grows."""
+        optimizers = len(self.optimizers)
+        again, comparing = optimizers * self.options.confirm * 2, optimizers * len(self.seeds)
+        return {"search": len(self.grid.cells), "confirmation": again, "comparison": comparing}
 
 
 def plan_steps(words: Sequence[str], options: Options) -> Steps:
