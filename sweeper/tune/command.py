@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
+from sweeper.system.child import run, run_steps
 from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
@@ -55,8 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, see `--help`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if _JSON in arguments and not {"--help", "-h", "--version"} & set(arguments):
-        return answer_in_json(partial(_tune, [word for word in arguments if word != _JSON], in_json=True))
-    return exit_code_of(lambda: _tune([word for word in arguments if word != _JSON], Told()))
+        words = [word for word in arguments if word != _JSON]
+        return answer_in_json(lambda found: run_steps(partial(_tune, words, found, in_json=True)))
+    return exit_code_of(lambda: run_steps(partial(_tune, arguments, Told())))
 
 
 def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
@@ -112,8 +114,6 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
 
 
 def _compare(steps: "Steps", found: Told, in_json: bool) -> int:
-    from sweeper.system.child import run
-
     command = [sys.executable, "-m", "sweeper.train", *steps.comparison]
     if not in_json:
         return run(command, stdout=None)
