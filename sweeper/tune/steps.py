@@ -160,12 +160,15 @@ def _check_grid(grid: Grid, options: Options) -> None:
     configs = {str(cell.directory): identity_config(cell.config) for cell in grid.cells}
     if len({json.dumps(task, sort_keys=True) for task in task_configs(configs).values()}) > 1:
         raise BadInput("there are several tasks, as of two lengths or schedules; tune each by a command of its own")
-    most = max(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
-    most //= len(_searching(grid))
-    if most < 2:
+    fewest = min(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
+    fewest //= len(_searching(grid))
+    if fewest < 2:
         raise BadInput("there is one setting of each optimizer, so nothing to choose; leave the factors out")
-    if options.confirm > (can := min(most - 1, max(most, 4) // 2)):
-        raise BadInput(f"--confirm {options.confirm}: of a grid of {most} settings at most {can} are confirmed")
+    if options.confirm > (can := min(fewest - 1, max(fewest, 4) // 2)):
+        more = "give more by lr_factor" if can < 2 else f"give --confirm {can} or less"
+        raise BadInput(
+            f"--confirm {options.confirm}: of a grid of {fewest} settings at most {can} are confirmed; {more}"
+        )
 
 
 def _check_preset(grid: Grid, places: Places, options: Options) -> None:
