@@ -7,15 +7,13 @@ import contextlib
 import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
 from sweeper.system.command import called, exit_code_of, given_folder, split_own
-from sweeper.system.errors import BadInput
+from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.tune.document import Told, answer_in_json
 
@@ -111,16 +109,14 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
 
 
 def _compare(steps: "Steps", found: Told, in_json: bool) -> int:
-    from sweeper.system.child import run
+    from sweeper.system.child import run, run_and_read
 
     command = [sys.executable, "-m", "sweeper.train", *steps.comparison]
     if not in_json:
         return run(command, stdout=None)
-    with tempfile.TemporaryFile() as document:
-        code = run([*command, _JSON], stdout=document)
-        document.seek(0)
-        with contextlib.suppress(ValueError):  # it was killed
-            found.comparison = json.loads(document.read())
+    code, document = run_and_read([*command, _JSON])
+    with contextlib.suppress(ValueError):  # it was killed
+        found.comparison = json.loads(document)
     return code
 
 
@@ -164,12 +160,12 @@ def _read(arguments: list[str]) -> tuple["Options", list[str]]:
     from sweeper.tune.search import BEST
     from sweeper.tune.steps import NAME, Options
 
-    own, words = split_own(arguments, _OWN)
+    own, words = split_own(arguments, _OWN, "tune")
     for word in words:
         if (flag := word.partition("=")[0]) in _TRAINS_OWN:
             raise BadInput(f"{flag}: is for {called('train')}; see {called('tune')} --help")
-        if flag not in _FLAGS and (meant := get_close_matches(flag, (*_OWN, *_FLAGS), n=1, cutoff=0.8)):
-            raise BadInput(f"{flag}: there is no such option; did you mean {meant[0]}? See {called('tune')} --help")
+        if flag.startswith("--") and flag not in _FLAGS and (meant := like_flag(flag, _FLAGS)):
+            raise BadInput(f"unrecognized arguments: {flag} (did you mean {meant}?); see {called('tune')} --help")
     if nothing := [name for name, value in own.items() if not value]:
         raise BadInput(f"{nothing[0]}: nothing is given; give a value, or leave it out")
     replace = _REPLACE in words

@@ -2,10 +2,9 @@
 
 import json
 import sys
-import tempfile
 from typing import Any
 
-from sweeper.system.child import run
+from sweeper.system.child import run_and_read
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import duration
 from sweeper.tune.search import unfinished
@@ -18,10 +17,7 @@ def tell_time(steps: Steps) -> int:
     if not (left := len(unfinished(steps.grid))):
         say("the search is done, so there is nothing to time; the same command without --plan goes on")
         return 0
-    with tempfile.TemporaryFile() as file:
-        code = run([sys.executable, "-m", "sweeper.plan", "--json", *steps.search], stdout=file)
-        file.seek(0)
-        text = file.read()
+    code, text = run_and_read([sys.executable, "-m", "sweeper.plan", "--json", *steps.search])
     if text.strip():
         plan = json.loads(text)
         say(time_words(plan, left, sum(steps.later_runs())))

@@ -139,7 +139,7 @@ def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
     """Those of a second confirmation, after more cells, beside those of the first."""
     seen, commands = [], []
 
-    def run(command, **more):
+    def run(command, variables):
         commands.append(command)
         seen.append(read_confirmations(tmp_path))
         return 0

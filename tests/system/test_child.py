@@ -62,3 +62,7 @@ def test_the_commands_own_table_is_not_printed(capfd):
     words = "import sys; print('a table'); print('news', file=sys.stderr)"
     assert child.run([sys.executable, "-c", words]) == 0
     assert capfd.readouterr() == ("", "news\n")
+
+
+def test_what_a_command_prints_is_given_beside_its_exit_code():
+    assert child.run_and_read([sys.executable, "-c", "print('said'); raise SystemExit(3)"]) == (3, b"said\n")

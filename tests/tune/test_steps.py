@@ -87,7 +87,7 @@ def test_a_search_lies_in_one_folder_whatever_its_optimizers_and_each_search_in_
 
 
 REFUSED = {
-    ("optimizer=sgd,loin",): "optimizer=loin: there is no such optimizer; did you mean 'lion'?",
+    ("optimizer=sgd,loin",): "optimizer=loin: there is no such optimizer; did you mean -m optimizer=sgd,lion?",
     ("lr=0.1",): "lr=0.1: there is no option 'lr'; write optimizer.lr=0.1",
     ("--batch_size", "20"): "--batch_size 20: options have no dashes; write batch_size=20",
     ("seed=1,2,3",): "seed=1,2,3: search, confirmation and comparison have seeds of their own; leave it out",
