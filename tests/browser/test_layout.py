@@ -1,5 +1,7 @@
 """What one sees of three pages on a screen and on a phone, by day and by night: all of it, and nothing over another."""
 
+import itertools
+
 import pytest
 from made_runs import change_record, make_run, make_study, name_as_configured
 
@@ -65,11 +67,10 @@ def pages(tmp_path_factory):
     for run in sorted((folder / "tuned").glob("*/*/")):
         change_record(run, config__tuned="40 epochs", config__dataset__validation_fraction=0.0)
         name_as_configured(run)
-    for k, lr in enumerate((0.01, 0.1, 1.0)):
-        for optimizer in ("lion", "sgd"):
-            held_out = {"dataset__validation_fraction": 0.1, "seed": 101, "epochs": 40}
-            run = make_run(folder / "search", optimizer=optimizer, optimizer__lr=lr, **held_out)
-            change_record(run, result__final_val_accuracy=0.9 - 0.02 * abs(k - 1))
+    for optimizer, lr, decay in itertools.product(("lion", "sgd"), (0.01, 0.1, 1.0), (0.001, 0.01)):
+        values = {"optimizer": optimizer, "optimizer__lr": lr, "optimizer__weight_decay": decay}
+        run = make_run(folder / "search", seed=101, epochs=40, dataset__validation_fraction=0.1, **values)
+        change_record(run, result__final_val_accuracy=0.9 - 0.02 * abs(lr - 0.1) + decay)
     for outputs in (["one"], ["several"], ["tuned", "search"]):
         report([str(folder / part) for part in outputs])
     return {name: folder / name / "report.html" for name in ("one", "several", "tuned")}
