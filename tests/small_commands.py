@@ -16,8 +16,11 @@ BENCHMARKS = {
     "peers": ("--rounds", "1", "--dataset", "digits", "--only", "plain,sweeper", "--epochs", "2"),
     "textbook": ("--root", "images", "--device", "cpu", "--precision", "fp32", "--limit", "20", "--epochs", "1"),
 }
-# `field` has runs on these images, `search` a search.
-PLACES = {"against=study": "against=field", "verify DIR": "verify field", "choose --into": "choose search --into"}
+PLACES = {  # `field` has runs on these images, `search` a search
+    "against=study": "against=field",
+    "verify DIR": "verify field dataset.root=images",
+    "choose --into": "choose search --into",
+}
 
 
 def made_small(command: str, in_process: bool = False) -> list[str]:
