@@ -7,6 +7,7 @@ other work may share the cores, `make`'s CPU seconds with all that it starts. It
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,6 @@ from typing import Any
 import psutil
 
 from benchmarks.figures import add_csv, write_csv
-from sweeper.engine.devices import choose_device
 from sweeper.system.machine import cores
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -39,11 +39,10 @@ def main() -> int:
     add_csv(parser)
     arguments = parser.parse_args()
     facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)}
-    facts |= {"machine": choose_device({"kind": "cpu", "precision": "auto"}, 1).name}
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "sweeper"
         found = wait_for_answer(str(REPOSITORY), clone)
-        facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"} | versions(clone)
+        facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"} | recorded(clone)
     rows = [row | facts for row in table(found)]
     print(f"| until | {' | '.join(FIGURES)} |\n|---|---|---|---|---|")
     for row in rows:
@@ -108,12 +107,11 @@ def table(found: dict[str, Moment]) -> Iterator[dict[str, Any]]:
         yield {"until": name} | {what: round(figure, 1) for what, figure in zip(FIGURES, figures, strict=False)}
 
 
-def versions(clone: Path) -> dict[str, str]:
-    """Python's and torch's in the new environment, and the commit."""
-    code = "import platform, importlib.metadata as m; print(platform.python_version(), m.version('torch'))"
-    python, torch = subprocess.check_output([clone / ".venv/bin/python", "-c", code], text=True).split()
-    commit = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=clone, text=True).strip()
-    return {"python": python, "torch": torch, "commit": commit}
+def recorded(clone: Path) -> dict[str, str]:
+    """What a run's record says of the machine and the environment."""
+    record = json.loads(next(clone.glob("outputs/*/*/run.json")).read_text(encoding="utf-8"))["environment"]
+    versions = {name: record["versions"][name] for name in ("python", "torch")}
+    return versions | {"machine": record["device_name"], "commit": record["commit"]}
 
 
 if __name__ == "__main__":
