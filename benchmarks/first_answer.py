@@ -87,9 +87,10 @@ def watch(clone: Path, going: Callable[[], bool], now: Callable[[], Moment], fou
 def cpu_seconds(process: psutil.Process) -> float:
     """Of a process and its descendants, with those that have ended."""
     total = 0.0
-    for one in (process, *process.children(recursive=True)):
-        with suppress(psutil.Error):  # it has ended meanwhile
-            total += sum(one.cpu_times()[:4])
+    with suppress(psutil.Error):  # it has ended
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += sum(one.cpu_times()[:4])
     return total
 
 

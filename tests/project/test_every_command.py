@@ -1,5 +1,6 @@
 """Page by page, each command of the documentation that needs no cluster, download, GPU or daemon: `make commands`."""
 
+import glob
 import os
 import shlex
 import subprocess
@@ -43,7 +44,8 @@ def test_every_command_of_a_page_ends_well(tmp_path, page):
         if any(place in command for command, _ in todo):
             todo.insert(0, (place, [sys.executable, *words]))
     failed = []
-    for command, words in todo:
+    for command, typed in todo:
+        words = [found for word in typed for found in sorted(glob.glob(word, root_dir=tmp_path)) or [word]]
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         with (tmp_path / "printed.log").open("a") as log:
             log.write(f"$ {shlex.join(words)}\n{done.stdout}{done.stderr}\nexit code {done.returncode}\n")
