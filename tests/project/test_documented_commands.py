@@ -93,7 +93,7 @@ def parse(monkeypatch, tmp_path):
 
 def dry_run(*targets: str) -> list[str]:
     """The lines that make would carry out."""
-    command = ["make", "--dry-run", *targets]
+    command = ["make", "--dry-run", "--no-print-directory", *targets]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
