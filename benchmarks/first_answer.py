@@ -38,11 +38,12 @@ def main() -> int:
     )
     add_csv(parser)
     arguments = parser.parse_args()
-    facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)}
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "sweeper"
         found = wait_for_answer(str(REPOSITORY), clone)
-        facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"} | recorded(clone)
+        # The load of the last minute, this sweep's own included.
+        facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)} | recorded(clone)
+        facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"}
     rows = [row | facts for row in table(found)]
     print(f"| until | {' | '.join(FIGURES)} |\n|---|---|---|---|---|")
     for row in rows:
