@@ -41,8 +41,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "sweeper"
         found = wait_for_answer(str(REPOSITORY), clone)
-        # The load of the last minute, this sweep's own included.
-        facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)} | recorded(clone)
+        facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)} | recorded(
+            clone
+        )  # its own too
         facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"}
     rows = [row | facts for row in table(found)]
     print(f"| until | {' | '.join(FIGURES)} |\n|---|---|---|---|---|")
