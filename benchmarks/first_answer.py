@@ -41,9 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "sweeper"
         found = wait_for_answer(str(REPOSITORY), clone)
-        facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)} | recorded(
-            clone
-        )  # its own too
+        facts: dict[str, Any] = {"cores": cores(), "load": round(os.getloadavg()[0], 1)} | recorded(clone)
         facts |= {"date": f"{datetime.now(timezone.utc):%Y-%m-%d}"}
     rows = [row | facts for row in table(found)]
     print(f"| until | {' | '.join(FIGURES)} |\n|---|---|---|---|---|")
