@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HERE := not cuda and not cluster and not browser and not tracker and not notebook and not faults and not commands and not site and not image
+HERE := not cuda and not cluster and not browser and not tracker and not hub and not notebook and not faults \
+	and not commands and not site and not image
 
 .PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test image-test faults commands fuzz browser slurm builder lint docs pythons clean
 
@@ -11,7 +12,7 @@ help:
 	@echo "make test         lint, type check and all tests of one machine"
 	@echo "make test-fast    the part of the tests that takes a few minutes"
 	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
-	@echo "make test-extras  what needs a browser, MLflow, Weights & Biases, Slurm, Ray or a notebook"
+	@echo "make test-extras  what needs a browser, Slurm, Ray, a notebook, or a tracker's or the Hub's own library"
 	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
 	@echo "make image-test   the Dockerfile's image is built and trains: a quarter of an hour, and up to 20 GB while it builds"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
@@ -61,7 +62,7 @@ test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
 test-extras: $(VENV)/.installed-extras browser slurm docs
-	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or notebook or site"
+	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or hub or notebook or site"
 
 slurm-test: $(VENV)/.installed-extras slurm
 	$(BIN)/pytest tests/clusters/test_on_slurm.py -m cluster -rs --durations=0

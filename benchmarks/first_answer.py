@@ -79,7 +79,7 @@ def watch(clone: Path, going: Callable[[], bool], now: Callable[[], Moment], fou
     signs = {INSTALLED: (".venv/.installed", 0), EPOCH: ("outputs/*/*/metrics.csv", 2)}  # with so many lines
     while going() and signs.keys() - found.keys():
         for name, (pattern, count) in signs.items():
-            if name not in found and any(path.read_bytes().count(b"\n") >= count for path in clone.glob(pattern)):
+            if name not in found and any(path.read_bytes().count(b"\n") >= count for path in [*clone.glob(pattern)]):
                 found[name] = now()
         time.sleep(0.05)
 
@@ -110,7 +110,7 @@ def table(found: dict[str, Moment]) -> Iterator[dict[str, Any]]:
 
 def recorded(clone: Path) -> dict[str, str]:
     """What a run's record says of the machine and the environment."""
-    record = json.loads(next(clone.glob("outputs/*/*/run.json")).read_text(encoding="utf-8"))["environment"]
+    record = json.loads([*clone.glob("outputs/*/*/run.json")][0].read_text(encoding="utf-8"))["environment"]
     versions = {name: record["versions"][name] for name in ("python", "torch")}
     return versions | {"machine": record["device_name"], "commit": record["commit"]}
 

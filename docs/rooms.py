@@ -15,6 +15,7 @@ LAYERS: tuple[dict[str, tuple[str, ...]], ...] = (
         "decide": ("seeds until each pair", "of arms is decided"),
         "verify": ("what holds of others'", "runs, a sample trained"),
     },
+    {"tune": ("a search, its confirmation", "and the comparison")},
     {"train": ("a sweep carried out: entry point, one run to its record,", "launchers, search, trackers")},
     {
         "engine": ("one run's training loop;", "CUDA graphs, kernels, checkpoints"),

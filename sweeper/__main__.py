@@ -15,6 +15,7 @@ COMMANDS = {  # each with the module whose `main` it is, and what it is for
     "train": ("sweeper.train.__main__", "train a run, or with -m a sweep; answers from disk what is finished"),
     "doctor": ("sweeper.doctor.__main__", "what this machine offers, and whether training works on it"),
     "plan": ("sweeper.plan.__main__", "what a sweep will take, before it begins"),
+    "tune": ("sweeper.tune.__main__", "tune each optimizer, then compare what was chosen with fresh seeds"),
     "decide": ("sweeper.decide.__main__", "seeds until each pair of arms is decided, by a rule fixed beforehand"),
     "watch": ("sweeper.watch.__main__", "a live table of every run"),
     "aggregate": ("sweeper.aggregate.__main__", "results.csv and summary.csv of folders of runs"),
@@ -22,7 +23,7 @@ COMMANDS = {  # each with the module whose `main` it is, and what it is for
     "verify": ("sweeper.verify.__main__", "what holds of a folder of runs by others, and a sample trained again"),
     "choose": ("sweeper.choose.__main__", "each optimizer's best setting of a search"),
 }
-TAKE_OVERRIDES = ("train", "plan", "decide")  # what Hydra completes
+TAKE_OVERRIDES = ("train", "plan", "tune", "decide")  # what Hydra completes
 _COMPLETION = ("--shell-completion", "-sc")
 
 

@@ -1,6 +1,7 @@
 """The command line as a user has it, in processes of their own and, where only its words matter, in this one."""
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -132,7 +133,11 @@ def call(tmp_path, monkeypatch, capsys):
 
     def call_main(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["train.py", *merged(*arguments)])
+        loggers = (logging.getLogger(), logging.getLogger("sweeper"))
+        before = [list(logger.handlers) for logger in loggers]
         code = train.main()
+        for logger, handlers in zip(loggers, before, strict=True):
+            logger.handlers[:] = handlers  # Hydra's would go on writing to this test's streams
         return code, *capsys.readouterr()
 
     return call_main

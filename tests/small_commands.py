@@ -34,7 +34,7 @@ def made_small(command: str, in_process: bool = False) -> list[str]:
         return [module, *_with_options(words, BENCHMARKS[name])]
     if name == "verify":
         return [module, *(_with_options(words, ("--sample", "1")) if "--sample" in words else words)]
-    if name not in ("train", "decide", "plan") or "--cfg" in words:
+    if name not in ("train", "tune", "decide", "plan") or "--cfg" in words:
         return [module, *words]
     if "against=" in command:
         return [module, *merged(*words, *BRIEF[:2], *IMAGES[:1])]
@@ -47,7 +47,7 @@ def made_small(command: str, in_process: bool = False) -> list[str]:
         words += ["--most-seeds", "3"]
     if in_process:
         added += ("hydra/launcher=basic",)
-    elif "experiment=tune" in words:
+    elif "experiment=tune" in words or name == "tune":
         added += ("hydra.sweeper.extensions=0",)
     elif "experiment=search" in words:
         added += ("hydra.sweeper.trials=2",)

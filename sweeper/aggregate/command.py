@@ -15,6 +15,7 @@ from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import FORMATS, PAPER_FILES, RESULTS_FILE, SUMMARY_FILE
 from sweeper.system.command import Parser, called, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
+from sweeper.system.module_path import is_installed
 from sweeper.system.terminal import say, writing_stdout
 
 if TYPE_CHECKING:
@@ -157,11 +158,8 @@ def _formats(given: str) -> list[str]:
     for name in formats:
         if name not in FORMATS:
             raise BadInput(f"--format {name}: {nearest(name, FORMATS)}")
-    if "parquet" in formats:
-        from importlib.util import find_spec
-
-        if find_spec("pyarrow") is None:
-            raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
+    if "parquet" in formats and not is_installed("pyarrow"):
+        raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
     return formats
 
 

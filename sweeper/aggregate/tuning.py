@@ -97,8 +97,17 @@ def expected_best(accuracies: Sequence[float]) -> list[float]:
     ordered = sorted(accuracies)
     total = len(ordered)
     return [
-        sum(v * (((k + 1) / total) ** n - (k / total) ** n) for k, v in enumerate(ordered)) for n in range(1, total + 1)
+        _add(v * (((k + 1) / total) ** n - (k / total) ** n) for k, v in enumerate(ordered))
+        for n in range(1, total + 1)
     ]
+
+
+def _add(values: Iterable[float]) -> float:
+    """As `sum` before Python 3.12, so that each Python writes the same digits."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 def tunings(task: Task) -> list[Tuning]:

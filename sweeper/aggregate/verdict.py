@@ -99,9 +99,23 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     if compared and all(len(_settings_of(t, one.optimizer)) == 1 and not t.tuned for t, one in compared):
         nouns = " or ".join(sorted({task.noun for task in tasks}, reverse=True))
         said.append(f"Each {nouns} was run with one setting: another learning rate or weight decay may turn the order.")
+    said += dict.fromkeys(sentence for task in tasks for sentence in _chosen_by_these(task))
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:
         said.append("One data set says nothing about others.")
     return said
+
+
+def _chosen_by_these(task: Task) -> list[str]:
+    """Where runs that are compared have chosen the settings, too."""
+    if task.chosen_by != "validation" or len(task.compared) < 2:
+        return []
+    numbers = {len(_settings_of(task, one.optimizer)) for one in task.compared}
+    tried = " to ".join(str(number) for number in sorted({min(numbers), max(numbers)}))
+    return [
+        "Settings were chosen by validation accuracy of the very runs that are compared, "
+        f"each among {tried}: that flatters whoever had more.",
+        "Fair is a comparison of the chosen ones by fresh seeds; python -m sweeper.choose writes their preset.",
+    ]
 
 
 def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:

@@ -1,9 +1,8 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
-import itertools
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from sweeper.config.preset import Places, check_values, files_to_remove, preset_
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
+from sweeper.config.widening import comparing_seeds
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
@@ -41,8 +41,6 @@ from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, remove_file, write_atomically
 from sweeper.system.terminal import tell
 from sweeper.system.text import printable, shortened
-
-COMPARED = 5  # seeds of the comparison
 
 
 def choose(
@@ -69,9 +67,24 @@ def choose(
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
             anybody's, hold what isn't to be copied into a configuration.
     """
-    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    task = read_search(outputs)
+    said = write_choice(task, Path(into or outputs[0]), write, name, replace, config_dir)
+    for one in tunings(task):
+        if one.edges and one.confirmed:
+            tell(printable(edge_advice(one)))
+    return said
+
+
+def write_choice(
+    task: Task,
+    folder: Path,
+    write: str | None = None,
+    name: str = "tuned",
+    replace: bool = False,
+    config_dir: str | None = None,
+) -> str:
+    """Write the files of a choice into `folder`; arguments, result and errors as of `choose`."""
     options = searched_options(task)
-    folder = Path(into or outputs[0])
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     columns += [ARM] * (task.noun == "arm")
     if any(run.confirms for run in task.runs()):  # then "final_val_accuracy" is of the search's own seeds alone
@@ -97,9 +110,6 @@ def choose(
             write_atomically(file, content)
         for file in old:
             remove_file(file)
-    for one in tuned:
-        if one.edges and one.confirmed:
-            tell(printable(edge_advice(one)))
     return said
 
 
@@ -109,7 +119,7 @@ def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, c
     Raises:
         BadInput: it couldn't.
     """
-    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    task = read_search(outputs)
     _preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 
 
@@ -147,9 +157,7 @@ def _preset(
 
 
 def _unused_seeds(task: Task) -> str:
-    """The first seeds that neither the search nor a confirmation has."""
-    used = {run.values["seed"] for run in task.runs()}
-    return ",".join(map(str, itertools.islice((seed for seed in itertools.count(1) if seed not in used), COMPARED)))
+    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
 
 
 def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
@@ -177,6 +185,17 @@ def _command(task: Task, places: Places, name: str) -> str:
 def as_word(choice: str) -> str:
     """A choice as Hydra's grammar reads it."""
     return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
+
+
+def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> Task:
+    """The search among the runs, of some optimizers alone; of none given all.
+
+    Raises:
+        BadInput: there isn't one.
+    """
+    runs = read_results(outputs).runs
+    kept = [run for run in runs if run.values.get("optimizer") in optimizers] if optimizers else runs
+    return the_search(group_tasks(kept), outputs)
 
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:

@@ -3,12 +3,12 @@
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sweeper.aggregate.search import is_done, searched_accuracy, tried_settings
-from sweeper.aggregate.tasks import Setting, Task, group_tasks
-from sweeper.choose.choice import as_word, the_search
+from sweeper.aggregate.tasks import Setting, Task
+from sweeper.choose.choice import as_word, read_search
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.report.provenance import read_origin
@@ -17,14 +17,19 @@ from sweeper.runs.confirmations import record_confirmation
 from sweeper.runs.identity import identity_config
 from sweeper.runs.layout import CONFIRMATIONS_FILE
 from sweeper.runs.record import find_finished
-from sweeper.runs.results import read_results
 from sweeper.runs.status import Status
 from sweeper.system.child import run
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import tell
 
 
-def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = (), config_dir: str | None = None) -> int:
+def confirm(
+    outputs: Sequence[str],
+    most: int,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
+    optimizers: Collection[str] = (),
+) -> int:
     """Train the `most` best settings of each optimizer of a search with fresh seeds, by `sweeper.train`.
 
     Runs that are finished aren't trained again, so the same command goes on.
@@ -32,6 +37,7 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = (), co
     Args:
         overrides: of where and how they are trained, such as a launcher.
         config_dir: a folder with YAML of the search's own choices.
+        optimizers: whose settings are confirmed; of none given those of all.
 
     Returns:
         The exit code of the training, 0 if nothing was left.
@@ -41,7 +47,7 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = (), co
     """
     if most < 2:
         raise BadInput(f"--confirm {most}: the best are confirmed against one another; give 2 or more")
-    task = the_search(group_tasks(read_results(outputs).runs), outputs)
+    task = read_search(outputs, optimizers)
     seeds = fresh_seeds(task)
     arms = []
     for optimizer in dict.fromkeys(setting.optimizer for setting in task.compared):
@@ -64,7 +70,7 @@ def confirm(outputs: Sequence[str], most: int, overrides: Sequence[str] = (), co
         raise BadInput(f"{grid.outputs / CONFIRMATIONS_FILE}: can't be written: {reason}; make it writable") from error
     if done == len(grid.cells):
         return 0
-    return run([sys.executable, "-m", "sweeper.train", *words], **{UNNAMED_VARIABLE: "1"})
+    return run([sys.executable, "-m", "sweeper.train", *words], {UNNAMED_VARIABLE: "1"})
 
 
 def fresh_seeds(task: Task) -> list[int]:

@@ -5,15 +5,17 @@ import itertools
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sweeper.config.command_line import as_typed, at_one_time
+from sweeper.config.overrides import parse_overrides
 from sweeper.config.search_space import Dimension
+from sweeper.config.spelling import groups_with
 from sweeper.system.errors import BadInput, first_line, nearest
 
 HOW = 'write "NAME: OVERRIDES", e.g. --arm "lion: optimizer=lion optimizer.lr=2e-4"'
@@ -110,8 +112,17 @@ def read_arms(flags: Iterable[str], files: Iterable[str], folders: Sequence[Path
 def _from_text(text: str) -> Arm:
     name, colon, overrides = text.partition(":")
     if not colon or not _is_name(name):
-        raise BadInput(f'--arm "{text}": it has no name; {HOW}')
+        raise BadInput(f'--arm "{text}": it has no name; {_how_named(text)}')
     return _arm(name.strip(), _words(overrides, f'--arm "{text}"'), f'--arm "{text}"')
+
+
+def _how_named(text: str) -> str:
+    """What to write for an arm without a colon: its first word is a name, or its optimizer's is taken."""
+    if (first := re.match(r"(?:optimizer=)?(\w+)(?= |$)", text)) is None:
+        return HOW
+    if "=" in first[0] or groups_with(first[1]) == ["optimizer"]:
+        return f'write "{first[1]}: optimizer={first[1]}{text[first.end() :]}"'
+    return f'write "{first[1]}:{text[first.end() :]}"' if "=" in text else HOW
 
 
 def _from_yaml(file: Path) -> list[Arm]:
@@ -145,6 +156,8 @@ def _arm(name: str, words: Sequence[str], where: str) -> Arm:
     if len(without_hydras(words)) < len(words):
         raise BadInput(f"{where}: all arms share Hydra's own options; give hydra… outside of the arms")
     began = time.localtime()
+    with naming(Arm(name, tuple(words))):
+        parse_overrides(list(words))
     return Arm(name, tuple(as_typed(at_one_time(word, began)) for word in words))
 
 
@@ -182,6 +195,7 @@ class Part:
         search: the options of a search; None for a grid.
         dimensions: the space of a search.
         extensions: of a grid of factors, see `widening`.
+        typed: for an override with one value of a sweep's, the override as it was typed.
     """
 
     arm: Arm
@@ -194,6 +208,7 @@ class Part:
     search: dict[str, Any] | None
     dimensions: dict[str, Dimension]
     extensions: int = 0
+    typed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def stands_alone(self) -> bool:

@@ -10,9 +10,9 @@ from hydra.core.override_parser.types import ChoiceSweep, Override
 
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.schema import TEXTS
-from sweeper.config.suggestions import without_dashes
+from sweeper.config.suggestions import otherwise, without_dashes
 from sweeper.runs.identity import GROUPS
-from sweeper.system.command import called, refuse_repeated
+from sweeper.system.command import called, refuse_repeated, with_meant
 from sweeper.system.errors import BadInput
 from sweeper.system.paths import given_path
 
@@ -39,9 +39,15 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     ours = parser()
 
     def refuse(message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments") and (option := without_dashes(argv)) is not None:
+        isnt_ours = message.startswith("unrecognized arguments") or "ignored explicit argument" in message
+        if isnt_ours and (option := without_dashes(argv)) is not None:
             raise BadInput(f"{option[0]}: options have no dashes; write {option[1]}")
-        raise BadInput(f"{message}; see {called(command)} --help")
+        for word in argv if isnt_ours else ():
+            if word.startswith("-") and (how := otherwise(word.partition("=")[0])) is not None:
+                raise BadInput(f"{word}: there is no such option: {how}")
+        if message.startswith("ambiguous option: --config "):
+            raise BadInput("--config: presets are experiment=NAME, and --config-dir DIR adds a folder of your own")
+        raise BadInput(f"{with_meant(message, ours)}; see {called(command)} --help")
 
     ours.error = refuse  # type: ignore[method-assign]  # argparse's own method prints a page of usage
     arguments = ours.parse_intermixed_args(argv)
@@ -59,6 +65,7 @@ def read_command_line(argv: list[str], command: str = "train") -> argparse.Names
     if (arguments.package or arguments.resolve) and not arguments.cfg:
         ours.error("--package and --resolve are for --cfg")
     began = time.localtime()
+    parse_overrides(arguments.overrides)  # all of them: a value may have been parted from its option by a space
     arguments.overrides = [as_typed(at_one_time(text, began)) for text in arguments.overrides]
     return arguments
 

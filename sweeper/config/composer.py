@@ -6,6 +6,7 @@ values of its runs are set in copies by Hydra's own function.
 
 import copy
 import pickle
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hydra import compose
@@ -16,15 +17,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeper.config.composed_once import keep_composed, words_of_run
-from sweeper.config.overrides import (
-    FREE_NODES,
-    Groups,
-    check_option,
-    check_resolved,
-    check_times,
-    is_plain,
-    parse_overrides,
-)
+from sweeper.config.options import check_option, check_resolved, check_times
+from sweeper.config.overrides import FREE_NODES, Groups, is_plain, parse_overrides
 from sweeper.config.resolved import resolve_config
 from sweeper.config.schema import check_config
 from sweeper.config.yaml_errors import explain
@@ -49,11 +43,13 @@ class Composer:
 
     Attributes:
         listed: whether the runs are those of a sweep, for whose launcher their configurations are kept.
+        typed: for a run's override that has one value of a sweep's, the override as it was typed, for error messages.
     """
 
     def __init__(self, config_name: str, groups: Groups) -> None:
         self.config_name, self.groups = config_name, groups
         self.listed = False
+        self.typed: Mapping[str, str] = {}
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._bases: dict[tuple[str, ...], _Base] = {}
 
@@ -66,13 +62,14 @@ class Composer:
         plain, others = self._apart(parse_overrides(overrides))
         base = self._base(others)
         for override in plain:
-            check_option(override, base.known, self.groups)
+            text = override.input_line or ""
+            check_option(override, base.known, self.groups, self.typed.get(text, text))
         cfg = pickle.loads(base.pickled)
         try:
             ConfigLoaderImpl._apply_overrides_to_config(plain, cfg)
             config = resolve_config(cfg, base.choices)
         except (HydraException, OmegaConfBaseException) as error:
-            raise explain(error, overrides, CONF) from error
+            raise explain(error, overrides, CONF, self.typed) from error
         for override in plain:
             check_resolved(override, base.known, config)
         check_config(config)

@@ -47,6 +47,8 @@ from sweeper.system.files import CONF
 # Our YAML has the same name as the package's schema; Hydra warns that its next version won't match them automatically.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/ray' is validated against ConfigStore schema")
 
+MOST_CHECKED = 100  # of the values of an option, where only -m is missing
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -134,6 +136,7 @@ class _Expansion:
         named: dict[str, list[Path]] = {arm.name: [] for arm in arms if arm.name is not None}
         found: dict[int, dict[tuple[int, ...], Cell]] = {}  # by part and by the places of its values
         for number, places, combination in in_order(parts):
+            self._composer.typed = parts[number].typed
             with naming(parts[number].arm):
                 config = self._composer.config(combination)
             directory = Path(config["outputs"]) / run_name(config)
@@ -196,20 +199,35 @@ class _Expansion:
         search = check_search(hydra.sweeper) if multirun and is_search(hydra.sweeper) else None
         axes: dict[str, list[str]] = {}
         dimensions: dict[str, Dimension] = {}
+        several: list[str] = []  # the keys with several values
+        self._composer.typed = whole = dict[str, str]()
         for override in [*(parse_overrides(params) if multirun else ()), *shared, *own]:
             key = override.get_key_element()
             axes[key] = [override.input_line or ""]
             dimensions.pop(key, None)
             if override.is_sweep_override():
-                if not multirun:
-                    raise BadInput(f"{override.input_line}: several values are a sweep; add -m")
                 if search is not None and key != "optimizer":
                     dimensions[key] = read_dimension(override, self.groups)
-                    continue
-                axes[key] = [f"{key}={value}" for value in sweep_values(override, self.groups)]
+                    values: Iterable[str] = dimensions[key].ends()
+                else:
+                    values = sweep_values(override, self.groups)
+                    axes[key] = [f"{key}={value}" for value in values]
+                whole |= {f"{key}={value}": override.input_line or "" for value in values}
+                several.append(key)
+        if several and not multirun:
+            self._check_values(axes, [key for key in several if key not in self.groups])
+            raise BadInput(f"{whole[axes[several[0]][0]]}: several values are a sweep; add -m")
         title, keys = " ".join(texts) or "this sweep", frozenset(override.get_key_element() for override in own)
         launcher, extensions = hydra.runtime.choices["hydra/launcher"], read_extensions(hydra.sweeper)
-        return Part(arm, number, keys, axes, title, multirun, launcher, search, dimensions, extensions * multirun)
+        widened = extensions * multirun
+        return Part(arm, number, keys, axes, title, multirun, launcher, search, dimensions, widened, whole)
+
+    def _check_values(self, axes: dict[str, list[str]], keys: list[str]) -> None:
+        """Check the values of options that are to be a sweep: that it is one is said of values that are right."""
+        first = {name: texts[0] for name, texts in axes.items()}
+        for key in keys:
+            for text in axes[key][:MOST_CHECKED]:
+                self._composer.config([*(first | {key: text}).values()])
 
     def _structure(self, overrides: Iterable[Override]) -> list[str]:
         """Those that change which files are composed; the last of each key."""

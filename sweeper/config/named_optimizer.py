@@ -3,9 +3,13 @@
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from sweeper.config.grammar import value_text
 from sweeper.config.targets import MOST_LISTED
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, install, nearest, squeezed
@@ -39,6 +43,19 @@ def complete(optimizer: dict[str, Any]) -> dict[str, Any]:
     own = {key: list(v) if isinstance(v, tuple) else v for key, v in defaults.items() if _is_recorded(v)}
     given = {key: value for key, value in options.items() if value is not False or defaults[key] is not False}
     return {"name": path.rpartition(".")[2].lower(), "_target_": path, "_partial_": True, **own, **given}
+
+
+def default_words(optimizer: Mapping[Any, Any]) -> list[str]:
+    """The overrides that set what `complete` takes from the class; an option that the class lacks stays null.
+
+    Args:
+        optimizer: the composed node of `optimizer=any`.
+    """
+    return [
+        f"{'' if key in optimizer else '+'}optimizer.{key}={value_text(value)}"
+        for key, value in complete(dict(optimizer)).items()
+        if key not in _SETTINGS and optimizer.get(key) is None
+    ]
 
 
 def _find(name: Any) -> tuple[str, type]:
@@ -83,6 +100,19 @@ def classes_of(package: str) -> dict[str, type]:
         if inspect.isclass(value) and issubclass(value, Optimizer) and value is not Optimizer
         if not inspect.isabstract(value)
     }
+
+
+@cache
+def names_of_modules() -> frozenset[str]:
+    """Names of the packages' modules, without case and separators, which most classes share; nothing is imported."""
+    found = set()
+    for package in PACKAGES:
+        root, *inside = package.split(".")
+        spec = find_spec(root)
+        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+            files = Path(folder, *inside).rglob("[a-z]*.py")
+            found |= {squeezed(file.stem) for file in files}
+    return frozenset(found - {"optimizer"})
 
 
 def _defaults(target: type) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Parses the command line's overrides and detects misspelt names; the error suggests the nearest right one."""
 
 import math
-import sys
+import re
+import shlex
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -11,15 +12,11 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config import suggestions
-from sweeper.config.named_optimizer import is_named
-from sweeper.config.schema import decoding
-from sweeper.runs.identity import GROUPS, flat, is_identity
+from sweeper.config import spelling, suggestions
+from sweeper.runs.identity import GROUPS, is_identity
 from sweeper.system.command import called
 from sweeper.system.errors import BadInput, first_line, nearest, repeated
-from sweeper.system.text import shortened
 
 FREE_NODES = ("model", "optimizer", "schedule")  # their options are those of the class they name, not of a schema
 OPEN_NODES = (*FREE_NODES, "tracking", "hydra")  # options may be added to them
@@ -39,7 +36,7 @@ def parse_overrides(texts: list[str]) -> list[Override]:
         try:
             parsed.append(_parse(text))
         except (HydraException, ValueError, RecursionError, UserWarning) as error:
-            raise BadInput(f"{text}: {_how_to_write(text, texts[k + 1 :], _reason(error))}") from error
+            raise BadInput(_how_to_write(texts, k, _reason(error))) from error
     return parsed
 
 
@@ -63,16 +60,31 @@ def _reason(error: Exception) -> str:
     return first_line(ValueError("\n".join(lines))).partition(" expecting ")[0]
 
 
-def _how_to_write(text: str, following: list[str], reason: str) -> str:
-    name, given, value = text.partition("=")
-    write = f"; write {meant}" if (meant := suggestions.next_values(text, following)) else ""
+def _how_to_write(texts: list[str], k: int, reason: str) -> str:
+    """What is wrong with word number `k`, and what to type."""
+    if (parted := suggestions.without_spaces(texts, k)) is not None:
+        return f"{parted[0]}: an option with its values is one word, without spaces; write {parted[1]}"
+    name, given, value = (text := texts[k]).partition("=")
+    if not given and ":" in text and (option := suggestions.known_option(text.partition(":")[0])) is not None:
+        return f"{text}: options are given as name=value; write {spelling.meant(option, [text.partition(':')[2]])}"
     if not given or not name:
-        return f"options are given as name=value{write}"
+        groups = spelling.groups_with(text)
+        write = f"; write {groups[0]}={text}" if len(groups) == 1 else ""
+        return f"{text}: options are given as name=value{write}"
+    if name in GROUPS and (inside := re.fullmatch(r"([\w-]+)[(:,.{ ]+(\w+=[^(){}]*)[)}]?", value)) is not None:
+        options = [f"{name}.{option.strip()}" for option in spelling.split_values(inside[2])]
+        return f"{text}: can't be read; write {shlex.join([spelling.meant(name, [inside[1]]), *options])}"
+    values = spelling.split_values(value.replace(";", ","))
+    write = f"; write {spelling.meant(suggestions.known_option(name) or name, values)}" if values else ""
     if value.rstrip().endswith(","):
-        return f"a value is missing after the last comma{write}"
+        return f"{text}: a value is missing after the last comma{write}"
+    if re.search(r",\s*,|^\s*,", value) and not set(value) & set("'\"[("):
+        return f"{text}: a value is missing between two commas{write}"
+    if write and re.fullmatch(r"\([^()'\"]*\)|[\w.-]+(;[\w.-]+)+", value):
+        return f"{text}: can't be read{write}"
     form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""  # a shell replaces $ in double quotes
     quoted = f"; quote the value for Hydra and all of it for the shell: {form}"
-    return "can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason})"
+    return f"{text}: can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason})"
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -147,7 +159,7 @@ def check_choice(override: Override, groups: Groups) -> None:
         raise BadInput(f"{override.input_line}: every option and group is needed; give it a value instead")
     if key not in groups:
         if "/" in key:
-            raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, _near(key, groups))}")
+            raise BadInput(f"{override.input_line}: there is no group '{key}'; {nearest(key, near(key, groups))}")
         return
     if override.is_delete():
         return
@@ -155,6 +167,7 @@ def check_choice(override: Override, groups: Groups) -> None:
         raise BadInput(f"{override.input_line}: leave out the +, which is for what isn't there yet")
     values = sweep_values(override, groups) if override.is_sweep_override() else [override.value()]
     for value in values:
+        name = str(value).strip("'\"")
         if value is None and key in GROUPS:
             raise BadInput(f"{override.input_line}: a run needs a choice of {key}; {nearest('', groups[key])}")
         if isinstance(value, list) and key in GROUPS:
@@ -162,11 +175,21 @@ def check_choice(override: Override, groups: Groups) -> None:
             raise BadInput(f"{override.input_line}: a run has one {key}; several are a sweep: -m {key}={several}")
         if value is None or isinstance(value, list):  # Hydra's forms for no choice or several
             continue
-        name = str(value).strip("'\"")
         if name not in groups[key]:
-            meant = suggestions.choice(key, value)
-            advice = f"write {meant}" if meant is not None else nearest(name, groups[key])
-            raise BadInput(f"{key}={value}: there is no such {key}; {advice}")
+            raise BadInput(f"{key}={name}: there is no such {key}; {_which(key, values, name, groups[key])}")
+
+
+def _which(group: str, values: list[Any], wrong: str, choices: list[str]) -> str:
+    """What to type for the values of a group, one of which is wrong."""
+    words = None if "/" in group else spelling.right_choices(group, [*map(str, values)], choices)
+    one = spelling.meant_choice(group, wrong, choices) or ""
+    if words is not None and "glob(" in words:
+        return f"write {words}"
+    if words is not None and " " in one:
+        return f"write {words}; {nearest('', choices)}" if one.startswith("optimizer=any ") else f"write {words}"
+    if words is None or not words.startswith("-m "):
+        return nearest(wrong, choices)
+    return f"did you mean {words}? ({nearest('', choices)})"
 
 
 def check_repeated(overrides: list[Override]) -> None:
@@ -189,83 +212,10 @@ def check_repeated(overrides: list[Override]) -> None:
         raise BadInput(repeated(key, values) + several)
 
 
-def check_option(override: Override, known: Mapping[str, Any], groups: Groups) -> None:
-    """Check that a plain override names an option of the composed configuration and has the right kind of value.
-
-    Args:
-        known: the configuration's values by dotted name, unresolved.
-
-    Raises:
-        BadInput: the option doesn't exist, or the value has the wrong kind, such as a text for a number.
-    """
-    key, value = override.key_or_group, override.value()
-    if isinstance(value, int) and abs(value) > sys.float_info.max and key != "seed":
-        raise BadInput(f"{shortened(override.input_line or '', 60)}: too large a number; a float goes up to 1.8e308")
-    parents = {name.rpartition(".")[0] for name in known}
-    inside_a_value = any(key.startswith((f"{name}.", f"{name}[")) for name in known)  # e.g. optimizer.betas[0]
-    if key not in known and key not in parents and not inside_a_value:
-        meant = suggestions.option(key, [*known, *groups]) if "." not in key else None
-        if meant is not None and meant.startswith("optimizer.") and meant not in known:
-            lacks = f"this optimizer has no option '{meant}'; {nearest(meant, _near(meant, known))}"
-            raise BadInput(f"{override.input_line}: {lacks}")
-        if meant is not None:
-            write = f"{meant}={(override.input_line or '').partition('=')[2]}"
-            raise BadInput(f"{override.input_line}: there is no option '{key}'; write {write}")
-        if key.startswith("optimizer.") and is_named({k[10:]: v for k, v in known.items() if k[:10] == "optimizer."}):
-            write = f"+{override.input_line}".replace("optimizer.args.", "optimizer.")
-            takes = "optimizer=any takes the arguments of its class with a plus"
-            raise BadInput(f"{override.input_line}: {takes}; write {write}")
-        if key == "optimizer.name":
-            arms = '--arm "sgd: optimizer=sgd" --arm "ademamix: optimizer=any optimizer.name=AdEMAMix"'
-            raise BadInput(f"{override.input_line}: only optimizer=any takes a name; for both kinds write -m {arms}")
-        near = [*_near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
-        raise BadInput(f"{override.input_line}: there is no option '{key}'; {nearest(key, near)}")
-    if key.partition(".")[0] in FREE_NODES:
-        _check_kind(override, known.get(key), value)
-
-
-def check_resolved(override: Override, before: Mapping[str, Any], config: dict[str, Any]) -> None:
-    """Check the kind of what an interpolation has resolved to, such as an environment variable's text for a number.
-
-    Args:
-        before: the values of the composed configuration without the override, by dotted name, unresolved.
-        config: the resolved one with it.
-    """
-    key = override.key_or_group
-    if key.partition(".")[0] in FREE_NODES and "${" in str(override.value()):
-        _check_kind(override, before.get(key), dict(flat(config)).get(key))
-
-
-def check_times(cfg: DictConfig) -> None:
-    """Check that no YAML has a time: each process would resolve it differently, and so name the run differently."""
-    options = {str(key): cfg._get_node(key) for key in cfg if key != "hydra"}
-    for name, value in flat(OmegaConf.to_container(OmegaConf.create(options), resolve=False)):
-        if "${now:" in str(value):
-            differs = "each process would resolve the time differently"
-            raise BadInput(f"{name}: {value}: {differs}; take it out of the YAML, and give '{name}={value}'")
-
-
-def _check_kind(override: Override, there: Any, given: Any) -> None:
-    """Check a value against the kind of the value in conf/; options of third-party classes have no schema."""
-    if given is None or isinstance(given, dict) or "${" in str(given):
-        return
-    if isinstance(there, bool):
-        fits, words = isinstance(given, bool), "true or false"
-    elif isinstance(there, (int, float)):
-        fits, words = isinstance(given, (int, float)) and not isinstance(given, bool), f"a number, such as {there}"
-    elif isinstance(there, list):
-        fits, words = isinstance(given, list), f"a list, such as {there}"
-    else:
-        return
-    if not fits:
-        is_text = f"{given} is a text and " if given != override.value() and isinstance(given, str) else ""
-        raise BadInput(f"{override.input_line}: {is_text}must be {words}{decoding(override.key_or_group, given)}")
-
-
-def _near(key: str, known: Any) -> list[str]:
+def near(key: str, known: Any) -> list[str]:
     """The names to suggest for a misspelt one: those of its group if that exists, else those without a dot."""
     for separator in "./":
         head, found, _ = key.partition(separator)
         if found and (inside := [name for name in known if name.startswith(head + separator)]):
-            return inside
+            return [name for name in inside if not name.startswith(f"{head}{separator}_")]
     return [name for name in known if "." not in name]

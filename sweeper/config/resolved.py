@@ -26,7 +26,7 @@ OPTIONS = {
     "device.deterministic": "deterministic",
 }
 
-_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_ON_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?)?")  # owner, set, configuration
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import Groups, parse_overrides, sweep_values
 from sweeper.config.resolved import Cell
+from sweeper.config.spelling import split_values, written
+from sweeper.config.suggestions import known_option
 from sweeper.system.errors import BadInput, install, nearest
 
 TARGET = "hydra_plugins.sweeper_optuna_sweeper.OptunaSweeper"
@@ -123,6 +125,9 @@ def read_dimension(override: Override, groups: Groups) -> Dimension:
     """
     key, line = override.key_or_group, override.input_line
     if key not in FACTORS and not key.startswith("optimizer."):
+        if (option := known_option(key) or key).startswith("optimizer."):
+            write = written(option, split_values((line or "").partition("=")[2]))
+            raise BadInput(f"{line}: there is no option '{key}'; write {write}")
         one = "only options of the optimizer are searched over, such as lr_factor"
         raise BadInput(f"{line}: a search has one value of {key}; {one}")
     if key == "optimizer.name":

@@ -2,10 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
-from sweeper.config.schema import Config
+from sweeper.config.schema import TEXTS, Config
+from sweeper.config.spelling import groups_with, is_number, meant, split_values
 from sweeper.system.errors import squeezed
 
 # Other programs' names for our options, without case and separators.
@@ -32,8 +33,37 @@ NAMES = {
     "outputdir": "outputs",
     "launcher": "hydra/launcher",
     "njobs": "hydra.launcher.n_jobs",
+    "partition": "hydra.launcher.partition",
+    "lanes": "hydra.launcher.lanes",
+    "opt": "optimizer",
+    "optim": "optimizer",
+    "optimiser": "optimizer",
+    "net": "model",
+    "network": "model",
+    "data": "dataset",
+    "dataroot": "dataset.root",
+    "workers": "dataset.workers",
+    "imgsize": "dataset.image_size",
+    "valsplit": "dataset.validation_fraction",
+    "labelnoise": "noise",
+    "out": "outputs",
+    "output": "outputs",
+    "outdir": "outputs",
+    "savedir": "outputs",
+    "logdir": "outputs",
+    "clip": "clip_grad_norm",
+    "gradclip": "clip_grad_norm",
 }
-OWN_IMAGES = ("imagenet", "imagenet1k", "tinyimagenet", "imagenette", "imagefolder", "custom")
+# What other programs have and this one does otherwise.
+_OTHERWISE = {
+    "resume": "a run goes on by itself; give the same command again",
+    "patience": "no run ends early; its length is epochs=N",
+    "earlystopping": "no run ends early; its length is epochs=N",
+    "amp": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
+    "mixedprecision": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
+    "gpus": "a run trains on one device; -m hydra/launcher=packed trains a sweep's runs on all GPUs",
+    "ngpus": "a run trains on one device; -m hydra/launcher=packed trains a sweep's runs on all GPUs",
+}
 # The groups whose options are often typed without the group, the most usual first.
 _GROUPS = ("optimizer.", "dataset.", "device.", "noise.", "schedule.", "model.")
 _ALIKE = 0.8
@@ -62,38 +92,13 @@ def option(key: str, known: Iterable[str]) -> str | None:
     return inner.get(close[0]) if close and close[0] not in plain else None
 
 
-def choice(group: str, value: object) -> str | None:
-    """The overrides that a value which is no choice of the group means; None if it is only misspelt.
+def otherwise(name: str) -> str | None:
+    """How this program does what an option of other programs is for; None for any other name.
 
-    >>> choice("noise", 0.2), choice("dataset", "ImageNet")
-    ('noise=symmetric noise.rate=0.2', 'dataset=folder dataset.root=DIR')
+    >>> otherwise("--early-stopping")
+    'no run ends early; its length is epochs=N'
     """
-    text = str(value).strip("'\"")
-    if group == "noise" and re.fullmatch(r"[01]|[01]?\.\d+|1\.0*", text) and 0 <= (rate := float(text)) <= 1:
-        return f"noise=symmetric noise.rate={rate:g}" if rate else "noise=none"
-    if group == "dataset" and squeezed(text) in OWN_IMAGES:
-        return "dataset=folder dataset.root=DIR"
-    if group == "dataset" and "/" in text:
-        return f"dataset=folder dataset.root={text}"
-    return None
-
-
-def integer(name: str, text: str) -> str:
-    """What to type for an integer option that was given as `text`; the end of an error message.
-
-    >>> integer("epochs", "1e3"), integer("seed", "1-3"), integer("epochs", "ten")
-    ('; write epochs=1000', "; several are a sweep, -m 'seed=range(1,4)'", '')
-    """
-    if span := re.fullmatch(r"(\d+)(?:-|\.\.\.?|:)(\d+)", text):
-        first, last = map(int, span.groups())
-        return f"; several are a sweep, -m '{name}=range({first},{last + 1})'" if first < last else ""
-    if listed := re.fullmatch(r"\[(\d+(?:, *\d+)+)\]", text):
-        return f"; several are a sweep, -m {name}={listed[1].replace(' ', '')}"
-    try:
-        number = float(text)
-    except ValueError:
-        return "; several are a sweep, -m seed=1,2,3" if name == "seed" else ""
-    return f"; write {name}={int(number)}" if number.is_integer() and abs(number) < 2**53 else ""
+    return _OTHERWISE.get(squeezed(name))
 
 
 def without_dashes(words: list[str]) -> tuple[str, str] | None:
@@ -104,37 +109,64 @@ def without_dashes(words: list[str]) -> tuple[str, str] | None:
     """
     for k, word in enumerate(words):
         flag, given, value = word.partition("=")
-        name = _known(flag.lstrip("-").replace("-", "_")) if flag.startswith("--") else None
+        name = known_option(flag.lstrip("-").replace("-", "_")) if flag[:1] == "-" and len(flag) > 2 else None
         if name is None:
             continue
-        values = [value] if given else list(_values(words[k + 1 :]))
-        typed = " ".join([word, *([] if given else values)])
-        sweep = "-m " if len(values) > 1 else ""
-        return typed, f"{sweep}{name}={','.join(values) or 'VALUE'}"
+        following = [value] if given else list(_values(words[k + 1 :]))
+        typed = " ".join([word, *([] if given else following)])
+        return typed, meant(name, split_values(",".join(following)) or ["VALUE"])
     return None
 
 
-def next_values(text: str, following: list[str]) -> str | None:
-    """What to type for an override that ends early: a word without a value, or a comma with nothing behind it.
+def without_spaces(words: Sequence[str], k: int) -> tuple[str, str] | None:
+    """An option that spaces have parted, of which word number `k` is a piece: as it was typed, and in one word.
 
-    >>> next_values("optimizer=adam,", []), next_values("optimizer=adam,", ["sgd"]), next_values("epochs", ["10"])
-    ('optimizer=adam', '-m optimizer=adam,sgd', 'epochs=10')
+    None if there is no such option, or nothing of it follows.
+
+    >>> without_spaces(["optimizer=adam,", "sgd", "epochs=3"], 0)
+    ('optimizer=adam, sgd', '-m optimizer=adam,sgd')
+    >>> without_spaces(["optimizer=adam", ",", "sgd"], 1), without_spaces(["epochs", "10"], 0)
+    (('optimizer=adam , sgd', '-m optimizer=adam,sgd'), ('epochs 10', 'epochs=10'))
     """
-    name, given, value = text.partition("=")
-    values = [one.strip() for one in value.split(",") if one.strip()]
-    if not given or value.rstrip().endswith(","):
-        for word in following:
-            if not re.fullmatch(r"[\w.,-]+", word) or _known(word) is not None:
-                break
-            values += [one for one in word.split(",") if one]
-            if not word.endswith(","):
-                break
-    if not values or not name.strip():
+    start = next((n for n in range(k, -1, -1) if _begins(words[n])), None)
+    if start is None:
         return None
-    return f"{'-m ' * (len(values) > 1)}{name}={','.join(values)}"
+    name, given, text = words[start].partition("=")
+    end = start + 1
+    for word in words[end:]:
+        begins_value = not given and word.startswith("=")
+        if not begins_value and not _goes_on(name, text, word):
+            break
+        given, piece = "=", word.removeprefix("=") if begins_value else word
+        meets = not text or piece.startswith(",") or text.endswith((",", "[", "("))
+        text += piece if meets else f" {piece}" if name in TEXTS else f",{piece}"
+        end += 1
+    if (option := known_option(name)) is None or end == start + 1 or not (values := split_values(text)):
+        return None
+    return " ".join(words[start:end]), meant(option, values)
 
 
-def _known(name: str) -> str | None:
+def _begins(word: str) -> bool:
+    """Whether an option begins with this word."""
+    return "=" in word[1:] or known_option(word) is not None
+
+
+def _goes_on(name: str, text: str, word: str) -> bool:
+    """Whether a word goes on with an option's value, of which `text` is the beginning."""
+    if sum(map(text.count, "[(")) > sum(map(text.count, "])")):
+        return "=" not in word
+    if "=" in word or known_option(word) is not None:
+        return False
+    if not text.strip() or text.endswith(",") or word.startswith(","):
+        return re.fullmatch(r"[\w.,+/\[\]()-]+", word) is not None
+    known = groups_with(word)
+    if name in TEXTS:
+        return not known and word.isprintable()
+    last = split_values(text)[-1]
+    return name in known or (is_number(last) and all(map(is_number, split_values(word) or [word])))
+
+
+def known_option(name: str) -> str | None:
     """The option of this name, ours or another program's."""
     if (other := NAMES.get(squeezed(name))) is not None:
         return other

@@ -17,6 +17,7 @@ from sweeper.system.errors import BadInput
 Axes = dict[str, list[float]]  # the values of each factor, ascending
 Place = tuple[float, ...]  # a value of each factor, in the order of the axes
 DIVERGED = -1.0  # the score of a cell of which a run diverged: below every accuracy
+COMPARED = 5  # seeds of the comparison
 DECAY = ("decay_factor", "weight_decay_factor")
 
 
@@ -116,6 +117,11 @@ def _remembered(cell: Callable[[list[str]], tuple[Cell, list[str]]]) -> Callable
 def confirming_seeds(searched: Sequence[int]) -> list[int]:
     """The seeds with which a search's best settings are run again."""
     return [max(searched) + 1, max(searched) + 2]
+
+
+def comparing_seeds(used: Collection[int], count: int = COMPARED) -> list[int]:
+    """The first seeds that neither the search nor a confirmation has."""
+    return list(itertools.islice((seed for seed in itertools.count(1) if seed not in used), count))
 
 
 def extend(axes: Axes, scores: Mapping[Place, float]) -> Axes:

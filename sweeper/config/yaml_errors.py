@@ -1,6 +1,7 @@
 """Explains a failed composition in one line: the YAML file or override that caused it, and why."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -8,29 +9,38 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeper.config.suggestions import integer
+from sweeper.config.spelling import is_number, right_integers, share, split_values, written
 from sweeper.system.errors import BadInput, first_line
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
 
+# How OmegaConf says that a value has another kind.
+_KIND = re.compile(r"Value .* (?:of type '.*' could not be converted to (Integer|Float)|is not a valid (bool).*)", re.S)
+_KINDS = {"Integer": "an integer", "Float": "a number", "bool": "true or false"}
 _CONFIG = re.compile(r"\b[Ii]n '(?P<name>[^']+)'(: )?")  # how Hydra's messages name the YAML
 
 
-def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
+def explain(error: Exception, overrides: list[str], conf: Path, typed: Mapping[str, str] | None = None) -> BadInput:
     """The one-line BadInput for an error raised by composing: Hydra's, OmegaConf's, or any other that a YAML caused.
 
     Args:
         conf: our own conf/; in a clone it may also contain the user's YAML.
+        typed: for an override with one value of a sweep's, the override with all of them.
     """
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     key = str(getattr(cause, "full_key", None) or "").removeprefix("hydra.runtime.choices.")
     line = _reason(cause)
+    kind = _KIND.fullmatch(line)
     asked = [o for o in overrides if not o.startswith("hydra.searchpath=")]
     if named := [o for o in asked if key and o.lstrip("+~").split("=")[0] == key]:
-        advice = integer(key, named[-1].partition("=")[2]) if line.endswith("converted to Integer") else ""
+        whole = (typed or {}).get(named[-1], named[-1])
+        if kind is not None:
+            line = f"must be {_KINDS[kind[1] or kind[2]]}"
+            if advice := _right(key, whole.partition("=")[2], kind[1]):
+                return BadInput(f"{whole}: {line}{advice}")
         if key.startswith("hydra.") and re.match(r"Key '.*' not in '", line):
             line = "there is no such option with these choices; --cfg hydra shows those there are"
-        return BadInput(f"{' '.join(named)}: {line}{advice}")
+        return BadInput(f"{' '.join(named)}: {line}")
     folders = [*_users_folders(overrides), conf]
     chosen = _chosen_files(asked, folders)
     if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark is not None:
@@ -49,6 +59,21 @@ def explain(error: Exception, overrides: list[str], conf: Path) -> BadInput:
     if broken := next(filter(None, map(_unreadable, others)), None):
         return BadInput(broken)  # not chosen itself, but in the defaults of a chosen one
     return BadInput(f"{' '.join(asked)}: {line}")
+
+
+def _right(name: str, text: str, kind: str | None) -> str:
+    """What to type for a number that was given as `text`; the end of an error message.
+
+    >>> _right("epochs", "1e3,2e3", "Integer"), _right("seed", "1-3", "Integer"), _right("noise.rate", "20%", "Float")
+    ('; write -m epochs=1000,2000', "; several are a sweep, -m 'seed=range(1,4)'", '; write noise.rate=0.2')
+    """
+    values = split_values(text)
+    if kind == "Float":
+        shares = [share(value) for value in values]
+        return f"; write {written(name, [s for s in shares if s])}" if values and all(shares) else ""
+    if (words := right_integers(name, values)) is not None:
+        return f"; several are a sweep, {words}" if len(values) == 1 and words[0] == "-" else f"; write {words}"
+    return "; several are a sweep, -m seed=1,2,3" if name == "seed" and not any(map(is_number, values)) else ""
 
 
 def _reason(error: Exception) -> str:

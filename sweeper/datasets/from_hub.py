@@ -1,16 +1,22 @@
 """Loads a set of images of the Hugging Face Hub by the library `datasets`, which keeps it on this machine."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from sweeper.datasets.decode import EncodedImage, decode
 from sweeper.datasets.parquet import choose_columns, choose_splits, class_names, encoded, number_classes
 from sweeper.datasets.raw import RawData
-from sweeper.system.errors import OF_USERS_CODE, BadInput, first_line, install
+from sweeper.system.errors import OF_USERS_CODE, BadInput, install, named
+from sweeper.system.module_path import import_installed
+from sweeper.system.text import few
 
 
 def hub(dataset: dict[str, Any]) -> RawData:
     """Load the set `dataset.name`, e.g. `ylecun/mnist`, into `dataset.root` or the library's own cache.
+
+    The name may end in that of a configuration, `OWNER/SET/CONFIGURATION`. The library reads a folder of this name, if
+    there is one where the command starts, in place of the Hub.
 
     Splits and columns are chosen as of Parquet files; labels are indices of the classes by alphabet.
 
@@ -19,15 +25,22 @@ def hub(dataset: dict[str, Any]) -> RawData:
             unreadable, or sizes differ.
     """
     try:
-        import datasets
+        datasets = import_installed("datasets")
     except ImportError as error:
         raise BadInput(f"dataset=hub: needs datasets; {install('hub')}") from error
     where = f"dataset.name={dataset['name']}"
     datasets.disable_progress_bars()
+    logging.getLogger("datasets").setLevel(logging.CRITICAL)  # it logs the errors that it raises, on several lines
+    words = dataset["name"].split("/")
+    path, configuration = "/".join(words[:2]), next(iter(words[2:]), None)
     try:
-        loaded = datasets.load_dataset(dataset["name"], cache_dir=dataset["root"])
+        loaded = datasets.load_dataset(path, configuration, cache_dir=dataset["root"])
     except OF_USERS_CODE as error:  # of the network, of the Hub, or of the set's form
-        raise BadInput(f"{where}: {type(error).__name__}: {first_line(error)}") from error
+        several = _configurations(datasets, path) if configuration is None and isinstance(error, ValueError) else []
+        if len(several) > 1:
+            choice = f"dataset.name={path}/{several[0]}"
+            raise BadInput(f"{where}: has several configurations, {few(several)}; name one: {choice}") from error
+        raise BadInput(f"{where}: {_reason(error)}") from error
     train, test = choose_splits(where, loaded, dataset.get("test_fraction"))
     features = loaded[train].features
     columns = choose_columns(where, {n: (type(f).__name__, getattr(f, "names", None)) for n, f in features.items()})
@@ -40,5 +53,21 @@ def hub(dataset: dict[str, Any]) -> RawData:
     pixels = decode(Path(), images, dataset["image_size"], dataset["workers"])
     n = len(names[0])
     told = f"{n:,} images in {train}" + (f", {len(names[1]):,} in {test}" if test is not None else "")
-    form = f"{dataset['name']} of the Hugging Face Hub"
+    form = f"the folder {dataset['name']}" if Path(path).is_dir() else f"{dataset['name']} of the Hugging Face Hub"
     return RawData(pixels[:n], labels[:n], pixels[n:], labels[n:], classes, form, ordered=False, files=told)
+
+
+def _configurations(datasets: Any, path: str) -> list[str]:
+    try:
+        return list(datasets.get_dataset_config_names(path))
+    except OF_USERS_CODE:
+        return []
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in a line; the library wraps what fails while it reads files, and quotes schemas in between."""
+    cause = error.__cause__ if type(error).__name__ == "DatasetGenerationError" else None
+    if cause is None:
+        return named(error)
+    last = str(cause).strip().splitlines()[-1:]
+    return named(cause) + "".join(f" … {line.strip()}" for line in last if line.strip() not in named(cause))

@@ -70,7 +70,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     from sweeper.decide.words import answer, describe_look
     from sweeper.system.child import run
 
-    own, words = split_own(arguments, _OWN)
+    own, words = split_own(arguments, _OWN, "decide")
     words = [word for word in words if word not in ("-m", "--multirun")]
     within = read_duration(own["--within"]) if "--within" in own else None
     began = time.monotonic()

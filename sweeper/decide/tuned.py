@@ -5,7 +5,6 @@ Each tuning lies in a folder of its own beside the decision's, so that no table 
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import yaml
 
 from sweeper.aggregate.tasks import epochs_words
-from sweeper.choose.choice import as_word
+from sweeper.choose.choice import as_word, read_search, write_choice
 from sweeper.config.arms import read_flags
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
@@ -25,16 +24,13 @@ from sweeper.decide.arms import Arms
 from sweeper.decide.circumstances import check_data
 from sweeper.decide.field import Field
 from sweeper.runs.layout import CHOSEN_FILE, RUN_FILE
-from sweeper.runs.record import find_finished
-from sweeper.system.child import run
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
 from sweeper.system.terminal import say
+from sweeper.tune.search import BEST, PRESET, carry_out_search, tuning_folder
 
 TUNE = "tune"  # tune=true on the command line
-PRESET = "experiment=tune"
-BEST = 2  # settings that are run again
 _AXES = {"lr_factor": "lr", "decay_factor": "decay"}
 _OF_THE_TUNING = ("experiment", *FACTORS, "hydra.mode")
 _OF_THE_COMPARISON = ("outputs", "rerun", "dataset.validation_fraction")
@@ -105,7 +101,6 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
     parsed = read_command_line(asked.common, "decide")
     places = [search_in(parsed.config_dir)] if parsed.config_dir else []
     common = [word for word in parsed.overrides if _key(word) not in _OF_THE_COMPARISON]
-    beside = asked.outputs / os.pardir / f"{asked.outputs.resolve().name}-tuning"
     found = []
     for name in asked.cells:
         own = read_flags([f"{name}: {asked.words[name]}"])[0].overrides if name in asked.words else ()
@@ -124,7 +119,7 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
                 f"{field.asked}: its seed {both[0]} is one of the tuning's, so it can't judge; tune it by hand"
             )
         directory = published[0].directory.name.replace(f"-seed{widening.seeds[0]}", "")
-        folder = Path(os.path.normpath(beside / directory))
+        folder = tuning_folder(asked.outputs, directory)
         placing = [*(word for word in common if _key(word).startswith("hydra")), *places]
         words.append(f"outputs={as_word(str(folder))}")
         found.append(Tuning(name, optimizer, folder, words, placing, axes, widening.most, widening.seeds))
@@ -149,20 +144,12 @@ def tune_all(tunings: Sequence[Tuning], asked: Arms, tuned: dict[str, dict[str, 
 def tune(tuning: Tuning) -> int:
     """Train what is missing of a tuning. Returns 0 when its choice is made, else the exit code of what stopped.
 
-    A choice on the edge of the grid extends the grid, so both commands alternate until the choice trains nothing new.
     A grid of one axis is confirmed once: had most of its few settings more seeds, records wouldn't say which chose.
     """
-    once = len(tuning.axes) == 1
-    train = [sys.executable, "-m", "sweeper.train", *tuning.words]
-    choose = [sys.executable, "-m", "sweeper.choose", str(tuning.folder), *tuning.placing, "--confirm", str(BEST)]
-    while True:
-        if not (once and _is_confirmed(tuning)) and (code := run(train)):
-            return code
-        before = _count_finished(tuning.folder)
-        if code := run(choose):
-            return code
-        if once or _count_finished(tuning.folder) == before:
-            return 0
+    if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1):
+        return code
+    write_choice(read_search([str(tuning.folder)]), tuning.folder)
+    return 0
 
 
 def read_chosen(tuning: Tuning) -> dict[str, Any]:
@@ -203,13 +190,3 @@ def _is_fixed(word: str) -> bool:
 
 def _key(word: str) -> str:
     return word.partition("=")[0].lstrip("+~")
-
-
-def _is_confirmed(tuning: Tuning) -> bool:
-    """Whether any of the best was begun again."""
-    seeds = confirming_seeds(tuning.seeds)
-    return any(True for seed in seeds for _ in tuning.folder.glob(f"*/*-seed{seed}-*/{RUN_FILE}"))
-
-
-def _count_finished(folder: Path) -> int:
-    return sum(find_finished(path.parent) is not None for path in folder.glob(f"*/*/{RUN_FILE}"))

@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.schema import DEVICE_KINDS
 from sweeper.doctor import facts as checkup
 from sweeper.system.command import Parser, exit_code_of
 from sweeper.system.errors import BadInput
@@ -55,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A folder may be missing, but an argument with "=" is an override for sweeper.train.
         if others := [name for name in arguments.outputs if "=" in name and not Path(name).exists()]:
             raise BadInput(f"{' '.join(others)}: the doctor takes an outputs folder alone; see {parser.prog} --help")
+        kinds = [name for name in arguments.outputs if name in ("gpu", *DEVICE_KINDS) and not Path(name).exists()]
+        if kinds:
+            raise BadInput(f"{kinds[0]}: every device is tested; leave it out, or name an outputs folder ./{kinds[0]}")
         if len(arguments.outputs) > 1:
             raise BadInput(f"{' '.join(arguments.outputs)}: one outputs folder at a time")
         (outputs,) = arguments.outputs

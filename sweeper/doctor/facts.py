@@ -1,6 +1,5 @@
 """Facts that `sweeper.doctor` collects without torch: versions, machine, the outputs folder, data sets, packages."""
 
-import importlib.util
 import os
 import platform
 import shlex
@@ -16,6 +15,7 @@ from sweeper.plan.estimate import kept_bytes
 from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.system.files import PACKAGE, say_what_failed
 from sweeper.system.machine import cores, memory
+from sweeper.system.module_path import is_installed
 
 LIBRARIES = ("torch", "torchvision", "numpy", "hydra-core", "omegaconf", "pandas")
 # For each extra the packages that show that it is installed, and its purpose.
@@ -145,7 +145,7 @@ def extras() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "present": all(importlib.util.find_spec(module) for module in modules.split()),
+            "present": all(map(is_installed, modules.split())),
             "purpose": purpose,
             "command": f"pip install {shlex.quote(f'{package}[{name}]')}",
         }

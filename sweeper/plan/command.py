@@ -89,7 +89,7 @@ def _plan(arguments: list[str]) -> int:
 
 def _split(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
     """Split the arguments into this command's options and those of sweeper.train."""
-    own, rest = split_own(arguments, _OWN)
+    own, rest = split_own(arguments, _OWN, "plan")
     if "--json" in rest:
         own["--json"] = ""
     for word in rest:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.verdict import points
+from sweeper.report.places import without_folders
 from sweeper.report.tables import Cell, Line, PageTable
 from sweeper.runs.layout import DECISION_FILE
 from sweeper.system.files import read_file
@@ -41,7 +42,7 @@ def read_decisions(outputs: Iterable[str | PathLike[str]]) -> list[ShownDecision
 def _read(path: Path) -> ShownDecision:
     try:
         found = json.loads(read_file(path, RECORD_BYTES))
-        return ShownDecision(printable(found["answer"]), _rule(found), _looks(found["looks"]))
+        return ShownDecision(_shown(found["answer"]), _rule(found), _looks(found["looks"]))
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ShownDecision(f"{DECISION_FILE} isn't a decision's file, so it isn't shown.")
 
@@ -54,10 +55,10 @@ def _rule(found: dict[str, Any]) -> list[str]:
         f"The error of all looks and pairs together is at most {100 * rule['level']:g} %.{margin}"
     ]
     if "field" in found:
-        said.append(f"Compared with finished runs: {printable(found['field'])}.")
+        said.append(f"Compared with finished runs: {_shown(found['field'])}.")
     for name, tuned in found.get("tuned", {}).items():
         values = ", ".join(f"{option} {value:g}" for option, value in tuned["values"].items())
-        said.append(printable(f"{name}: {tuned['rule']}. Chosen: {values}; {tuned['chosen']}."))
+        said.append(_shown(f"{name}: {tuned['rule']}. Chosen: {values}; {tuned['chosen']}."))
     return said
 
 
@@ -70,15 +71,19 @@ def _looks(looks: list[dict[str, Any]]) -> PageTable:
             cells = [
                 Cell(str(number), number, "number"),
                 Cell(f"{look['seeds']:d}", look["seeds"], "number"),
-                Cell(printable(pair["a"])),
-                Cell(printable(pair["b"])),
+                Cell(_shown(pair["a"])),
+                Cell(_shown(pair["b"])),
                 Cell(f"{pair['n']:d}", pair["n"], "number"),
                 Cell("–" if difference is None else points(difference), _sort(difference), "number"),
                 Cell(shown, _sort(low), "number"),
-                Cell(printable(pair["verdict"])),
+                Cell(_shown(pair["verdict"])),
             ]
             table.rows.append(Line(cells))
     return table
+
+
+def _shown(text: str) -> str:
+    return without_folders(printable(text))
 
 
 def _sort(number: float | None) -> float | str:

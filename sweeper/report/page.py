@@ -19,6 +19,7 @@ from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
 from sweeper.report.packed_tables import pack_tables
+from sweeper.report.places import note_on
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
@@ -130,6 +131,7 @@ def build_page(
         "bad": bad,
         "differences": differences_table(runs),
         "runs": every_run,
+        "places": note_on(origin.shown for origin in origins.values()),
     }
     there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
     shown = {

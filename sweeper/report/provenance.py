@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.grammar import value_text
+from sweeper.report.places import without_path
 from sweeper.runs.checks import Damaged
 from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
@@ -15,7 +17,6 @@ from sweeper.runs.rows import Run
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
 _NOT_REPEATED = ("outputs", "rerun", "fail_fast", "price_per_hour")
-_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 # An override of the run's options, not a flag or one of Hydra's. A command copied from someone else's record must not
 # call code that the record names, nor resolve an interpolation.
 _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
@@ -29,12 +30,14 @@ class Origin:
     Attributes:
         started: UTC, e.g. `2025-01-31T12:00:00Z`.
         command: the command that repeats the run, for a POSIX shell; it names no code.
+        shown: the same for a page, without paths of this machine.
         device_seconds: the device time of the run, its share if several ran at once; None if not recorded.
     """
 
     device_name: str = ""
     started: str = ""
     command: str = ""
+    shown: str = ""
     device_seconds: float | None = None
 
 
@@ -45,8 +48,9 @@ def read_origin(run: Run) -> Origin:
         environment = record["environment"]
         compute = compute_of(environment)
         config = _with_paths_from_here(record["config"], run.path)
-        command = repeat_command(config, environment.get("overrides"))
-        return Origin(compute.device_name, compute.started, command, compute.device_seconds)
+        words = repeat_words(config, environment.get("overrides"))
+        shown = shlex.join(map(without_path, words))
+        return Origin(compute.device_name, compute.started, shlex.join(words), shown, compute.device_seconds)
     except Damaged:
         return Origin()
 
@@ -66,15 +70,15 @@ def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, A
     return {**config, **changed}
 
 
-def repeat_command(config: dict[str, Any], overrides: Any) -> str:
-    """The command that repeats a run, with every value of its identity written out: defaults and presets may change.
+def repeat_words(config: dict[str, Any], overrides: Any) -> list[str]:
+    """The command that repeats a run in words, with every value of its identity: defaults and presets may change.
 
     Args:
         overrides: as recorded, a list of texts, of which those outside the identity are repeated, such as `device=cpu`;
             anything else counts as not recorded, as for a run that failed early.
 
     Returns:
-        The command; "" if a word isn't an override of a run's options, names code or is an interpolation.
+        The words; none if one isn't an override of a run's options, names code or is an interpolation.
     """
     known = isinstance(overrides, list) and all(isinstance(word, str) for word in overrides)
     recorded = [word for word in overrides if _key(word) not in _NOT_REPEATED] if known else []
@@ -90,8 +94,8 @@ def repeat_command(config: dict[str, Any], overrides: Any) -> str:
     last = {_key(word): word for word in recorded}  # an old record may have one twice, of which the last counted
     words += [word for word in last.values() if _is_kept(word) and _key(word) not in said]
     if any(not w.isprintable() or names_code(w) for w in (*words, *recorded)):
-        return ""
-    return shlex.join(["python", "-m", "sweeper.train", *words])
+        return []
+    return ["python", "-m", "sweeper.train", *words]
 
 
 def names_code(word: str) -> bool:
@@ -122,22 +126,22 @@ def identity_words(config: dict[str, Any], by_name: bool = False) -> list[str]:
         by_name: the optimizer's class was chosen by `optimizer=any` and its name.
     """
     chosen = [g for g in GROUPS if is_identity(g) and isinstance(config.get(g), dict)]
-    choices = {group: [f"{group}={_value(config[group].get('name'))}"] for group in chosen}
+    choices = {group: [f"{group}={value_text(config[group].get('name'))}"] for group in chosen}
     if by_name and "optimizer" in choices:
         name = str(config["optimizer"].get("_target_"))
-        choices["optimizer"] = ["optimizer=any", f"optimizer.name={_value(name)}"]
+        choices["optimizer"] = ["optimizer=any", f"optimizer.name={value_text(name)}"]
     if "dataset" in choices and config["dataset"].get("loader") == HUB:
-        choices["dataset"] = ["dataset=hub", f"dataset.name={_value(config['dataset'].get('name'))}"]
+        choices["dataset"] = ["dataset=hub", f"dataset.name={value_text(config['dataset'].get('name'))}"]
     words = [word for group in chosen for word in choices[group]]
     for key, value in config.items():
         if key in chosen:
             names = [k for k in value if k not in _OF_THE_CHOICE and _is_said(f"{key}.{k}", value[k])]
             plus = {k: "+" * (by_name and key == "optimizer" and k not in _OF_ANY) for k in names}
-            words += [f"{plus[k]}{key}.{k}={_value(value[k])}" for k in names]
+            words += [f"{plus[k]}{key}.{k}={value_text(value[k])}" for k in names]
         elif _is_said(key, value):
-            words.append(f"{key}={_value(value)}")
+            words.append(f"{key}={value_text(value)}")
     if (precision := named_precision(config)) is not None:
-        words.append(f"{PRECISION}={_value(precision)}")
+        words.append(f"{PRECISION}={value_text(precision)}")
     return words
 
 
@@ -149,17 +153,3 @@ _OF_ANY = ("lr", "weight_decay", "betas", "eps", "momentum")  # the options of c
 
 def _is_said(name: str, value: Any) -> bool:
     return is_identity(name) or (name in ("target_accuracy", "noise.file", "dataset.root") and value is not None)
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return f"[{','.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_value(v)}" for key, v in value.items()) + "}"
-    if isinstance(value, str) and not _PLAIN.fullmatch(value):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return str(value)

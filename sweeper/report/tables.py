@@ -20,6 +20,7 @@ from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import points
 from sweeper.report.charts import profile_tables
+from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import Run
@@ -192,7 +193,7 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
     for run in runs:
         status = run.status
         if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED) or run.values.get("error"):
-            reason = Cell(run.values.get("error") or "no reason was recorded", kind="wide")
+            reason = Cell(without_folders(run.values.get("error") or "no reason was recorded"), kind="wide")
             cells = [
                 Cell(run.values["run"]),
                 Cell(status, kind=f"number {status}"),
@@ -212,7 +213,7 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
         for config in configs:
             counts[config.get(name, "–")] = counts.get(config.get(name, "–"), 0) + 1
         values = "; ".join(f"{value} ({count})" for value, count in sorted(counts.items(), key=_by_number))
-        table.rows.append(Line([Cell(name), Cell(values, kind="wide")]))
+        table.rows.append(Line([Cell(name), Cell(without_folders(values), kind="wide")]))
     return table
 
 
@@ -229,7 +230,7 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
             Cell(v["status"], kind=f"number {v['status']}"),
             _number(v.get("seed"), "d"),
             Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
-            Cell(origins[run.path].command or "–", kind="command"),
+            Cell(origins[run.path].shown or "–", kind="command"),
         ]
         table.rows.append(Line(cells))
     return table

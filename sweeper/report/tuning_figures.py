@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NUMBERS = 25  # trials of a map that have their accuracy written in them
+MOST_LEVEL = 3  # learning rates below a map that have room beside each other; more are slanted
 
 
 def map_figure(charts: Sequence[Chart]) -> "Figure | None":
@@ -44,6 +45,8 @@ def _draw_map(axes: "Axes", chart: Chart) -> None:
             log_scale(axes, name, given["ticks"])
         elif given["ticks"]:
             side.set_ticks(given["ticks"], [f"{tick:.3g}" for tick in given["ticks"]])
+    if len(chart["x"]["ticks"] or ()) > MOST_LEVEL:
+        axes.tick_params("x", labelrotation=30)
     low, high = chart["heat"]
     numbered = chart["grid"] and sum(len(one["x"]) for one in chart["series"]) <= MOST_NUMBERS
     for one in chart["series"]:

@@ -105,6 +105,8 @@ def _check_folder(folder: Path) -> None:
             return
     except (FileNotFoundError, ValueError):
         wrong = "there is no such folder"
+        if "=" in folder.name:
+            advice = "overrides are for sweeper.train; here name a folder of runs"
     except NotADirectoryError:
         wrong = "this is no folder"
     except OSError as error:

@@ -2,28 +2,34 @@
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
+from typing import IO
 
 from sweeper.system.parent import bound_to_this_process
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(command: Sequence[str], **more: str) -> int:
+def run(
+    command: Sequence[str],
+    variables: Mapping[str, str] | None = None,
+    stdout: int | IO[bytes] | None = subprocess.DEVNULL,
+) -> int:
     """Run a command to its end and return its exit code, 128 + the signal's number if one ended it.
 
     A signal that comes while the command does its last work, or ends, counts too: 128 + its number, whatever the
     command's own exit code.
 
-    What it prints on standard output, such as a sweep's table, is dropped: the caller says what came of it.
-    Its lines on standard error are shown.
+    What it prints on standard output, such as a sweep's table, is dropped unless `stdout` says where it goes. Its lines
+    on standard error are shown.
 
     The child is in a session of its own, so a Ctrl-C reaches it once, through this process. Signals that this process
     ignores, as by nohup, stay ignored in both. If this process is killed, the child stops as by SIGTERM.
 
     Args:
-        more: environment variables for the command.
+        variables: of its environment, beside this process's.
+        stdout: a file; None is this process's own.
     """
     caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
@@ -39,9 +45,8 @@ def run(command: Sequence[str], **more: str) -> int:
 
     before = {one: signal.signal(one, pass_on) for one in caught}
     try:
-        child = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, start_new_session=True, env=bound_to_this_process() | more
-        )
+        environment = bound_to_this_process() | dict(variables or {})
+        child = subprocess.Popen(command, stdout=stdout, start_new_session=True, env=environment)
         for number in early:
             child.send_signal(number)
         code = child.wait()

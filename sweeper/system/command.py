@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweeper import __version__
-from sweeper.system.errors import BadInput, RunFailed, named, repeated
+from sweeper.system.errors import BadInput, RunFailed, like_flag, named, repeated
 from sweeper.system.files import say_what_failed
 from sweeper.system.module_path import tell_children
 from sweeper.system.paths import given_path
@@ -62,12 +63,27 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("outputs", nargs="*", default=["outputs"], type=kind, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # what all ways of parsing call
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         refuse_repeated(self)
         return super().parse_known_args(args, namespace)
 
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        refuse_repeated(self)  # newer releases of Python don't call the method above
+        return super().parse_known_intermixed_args(args, namespace)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Folders may stand before, between and after the options."""
+        return self.parse_intermixed_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message}; see {self.prog} --help")
+        raise BadInput(f"{with_meant(message, self)}; see {self.prog} --help")
+
+
+def with_meant(message: str, parser: argparse.ArgumentParser) -> str:
+    """A parser's message with the flag that an unknown one probably meant."""
+    unknown = re.match(r"unrecognized arguments: (--[^ ]+)", message)
+    meant = unknown and like_flag(unknown[1], parser._option_string_actions)
+    return f"{message} (did you mean {meant}?)" if meant else message
 
 
 def given_folder(text: str) -> str:
@@ -75,24 +91,30 @@ def given_folder(text: str) -> str:
     return str(given_path(text.removeprefix("outputs=")))
 
 
-def split_own(arguments: Sequence[str], own: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def split_own(arguments: Sequence[str], own: Sequence[str], command: str = "") -> tuple[dict[str, str], list[str]]:
     """A command's own options, each with its value, and the other words, which are those of sweeper.train.
 
     >>> split_own(["-m", "--within", "5h", "seed=1,2", "--level=0.1"], ("--within", "--level"))
     ({'--within': '5h', '--level': '0.1'}, ['-m', 'seed=1,2'])
 
     Raises:
-        BadInput: an option is given twice, with two values.
+        BadInput: an option is given twice, with two values, or one is misspelt.
     """
     given: dict[str, str] = {}
     rest: list[str] = []
-    left = iter(arguments)
-    for argument in left:
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
         name, has_value, value = argument.partition("=")
         if name in own:
-            value = value if has_value else next(left, "")
+            value = value if has_value else left.pop(0) if left else ""
+            while left and re.fullmatch(r"[\w.,%]+", left[0]):  # parted by a space, as in --within 5 hours
+                value = f"{value} {left.pop(0)}"
             if given.setdefault(name, value) != value:
                 raise BadInput(repeated(name, [given[name], value]))
+        elif (meant := like_flag(name, own) if name.startswith("--") else None) is not None:
+            see = f"see {called(command)} --help"
+            raise BadInput(f"unrecognized arguments: {name} (did you mean {meant}?); {see}")
         else:
             rest.append(argument)
     return given, rest

@@ -14,6 +14,9 @@ ALIASES = {
     "gpu": "cuda",
     "metal": "mps",
     "none": "constant",  # schedule
+    "float32": "fp32",
+    "bfloat16": "bf16",
+    "float16": "fp16",
 }
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
 OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
@@ -105,13 +108,36 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
     """
     names = sorted(set(choices))
+    listed = f"there are: {', '.join(names)}" if names else "there are none"
+    return f"did you mean '{close}'? ({listed})" if (close := nearest_of(word, names)) else listed
+
+
+def like_flag(flag: str, flags: Iterable[str]) -> str | None:
+    """The flag that a wrong one probably meant: one that is spelt alike, or of which it is the beginning or the end.
+
+    >>> like_flag("--seeds", ["--most-seeds", "--looks"]), like_flag("--frmat=csv", ["--format"])
+    ('--most-seeds', '--format')
+    """
+    name = flag.partition("=")[0].lstrip("-").lower()
+    names = {known.lstrip("-"): known for known in flags if known.startswith("--")}
+    other = {"output": "into", "out": "into", "outdir": "into"}.get(name, "")
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    ends = [known for known in names if len(name) > 2 and (known.startswith(name) or known.endswith(f"-{name}"))]
+    return next((names[found] for found in (other, *close, *ends) if found in names), None)
+
+
+def nearest_of(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that `word` probably meant; None if none is like it.
+
+    >>> nearest_of("loin", ["lion", "adam"]), nearest_of("xyz", ["lion", "adam"])
+    ('lion', None)
+    """
+    names = sorted(set(choices))
     head = word[: word.rfind(".") + 1]
     if not any(name.startswith(head) for name in names):
         head = ""
     part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
     alike = [ALIASES.get(part.lower(), ""), *(name for name in parts if part and squeezed(name) == squeezed(part))]
-    alike += difflib.get_close_matches(part, parts, n=1)
+    alike += difflib.get_close_matches(part, parts, n=1) or difflib.get_close_matches(part.lower(), parts, n=1)
     alike += [name for name in parts if part and name.startswith(part)]
-    close = next((head + name for name in alike if name in parts), None)
-    listed = f"there are: {', '.join(names)}" if names else "there are none"
-    return f"did you mean '{close}'? ({listed})" if close else listed
+    return next((head + name for name in alike if name in parts), None)

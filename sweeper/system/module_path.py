@@ -53,3 +53,26 @@ def look_as_the_command_does() -> None:
     folder = os.environ.get(VARIABLE)
     if folder and folder not in sys.path:
         sys.path.append(folder)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package is there to be imported. A mere folder of its name, such as `datasets` where the command
+    starts, isn't it, though Python imports one as an empty package."""
+    from importlib.util import find_spec
+
+    found = find_spec(package)
+    return found is not None and found.origin is not None
+
+
+def import_installed(package: str):
+    """Import a package.
+
+    Raises:
+        ModuleNotFoundError: it isn't there, or is a mere folder.
+    """
+    from importlib import import_module
+
+    module = import_module(package)
+    if module.__spec__ is not None and module.__spec__.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return module

@@ -15,7 +15,7 @@ from sweeper.system.terminal import say
 from sweeper.train.document import answer_in_json
 from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.sweep import carry_out
-from sweeper.train.task import ask_hydra
+from sweeper.train.task import ask_hydra, show_configuration
 
 # Hydra's flags that print help or shell completion and train nothing.
 _COMPLETING = ("--shell-completion", "-sc")
@@ -53,7 +53,7 @@ def _train(arguments: list[str], begin: Callable[[Grid], None] = lambda grid: No
     grid = expand(asked)
     find_launcher(grid.launcher_options).check(grid.launcher_options)
     if asked.cfg or asked.info:
-        ask_hydra(asked)
+        show_configuration(asked)
         return 0
     begin(grid)
     set_variables()  # before anything imports torch

@@ -1,10 +1,8 @@
 """`sweeper train --json`: one JSON document on standard output at the end; all that is printed else goes to stderr."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweeper.runs.arms import ArmsByFolder
@@ -12,9 +10,8 @@ from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
-from sweeper.system.command import exit_code_of
-from sweeper.system.errors import BadInput, RunFailed, named, one_line
-from sweeper.system.terminal import say, stdout_to_stderr
+from sweeper.system.document import print_document
+from sweeper.system.errors import BadInput
 from sweeper.train.sweep_end import latest_tables
 
 if TYPE_CHECKING:
@@ -32,41 +29,20 @@ FROM_ROW = (
 )
 
 
-@dataclass
-class _Told:
-    grid: "Grid | None" = None
-    error: str | None = None
-
-    def begin(self, grid: "Grid") -> None:
-        self.grid = grid
-
-
 def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
     """Call the command and print its document. Returns the command's exit code.
 
     Args:
         train: the command; it calls its argument with the grid as soon as that is known, and with each extended one.
     """
-    told = _Told()
-
-    def command() -> int:
-        try:
-            with stdout_to_stderr():
-                return train(told.begin)
-        except Exception as error:
-            told.error = one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error)
-            raise
-
-    code = exit_code_of(command)
-    return exit_code_of(lambda: say(json.dumps(_document(told, code), indent=1, allow_nan=False))) or code
+    grids: list[Grid] = []
+    return print_document(lambda: train(grids.append), lambda: _document(grids[-1] if grids else None))
 
 
-def _document(told: _Told, code: int) -> dict[str, Any]:
+def _document(grid: "Grid | None") -> dict[str, Any]:
     """See docs/schemas/train.json."""
-    grid, tables = told.grid, latest_tables()
+    tables = latest_tables()
     return {
-        "exit_code": code,
-        "error": told.error,
         "outputs": None if grid is None else str(grid.outputs),
         "answers": tables.answers,
         "tables": tables.files,

@@ -36,7 +36,7 @@ def describe_environment(
     Args:
         earlier: the run's earlier record, or None.
     """
-    root, numerics = config["dataset"]["root"], describe(device)
+    numerics = describe(device)
     versions = {"sweeper": __version__, "python": platform.python_version(), "torch": torch.__version__}
     for name in ("torchvision", "hydra-core", "numpy"):
         with contextlib.suppress(PackageNotFoundError):
@@ -46,7 +46,7 @@ def describe_environment(
         **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
         "commit": _commit(),  # of the git clone that contains sweeper; without a clone SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, whatever the files' format
-        "data_form": data.form.removesuffix(root) + relative(root, directory) if root else data.form,
+        "data_form": with_relative_root(data.form, config["dataset"]["root"], directory),
         **({"data_files": data.files} if data.files else {}),  # how many files were read, and which weren't
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
@@ -57,6 +57,15 @@ def describe_environment(
     }
     carry_over(environment, directory, earlier)
     return environment
+
+
+def with_relative_root(form: str, root: str | None, directory: Path) -> str:
+    """What was read, and from where: a folder as seen from the run's directory.
+
+    >>> with_relative_root("images in /data/set", "/data/set", Path("/data/outputs/task/run"))
+    'images in ../../../set'
+    """
+    return form.removesuffix(root) + relative(root, directory) if root and form.endswith(root) else form
 
 
 @cache

@@ -12,11 +12,12 @@ from typing import Any
 from hydra._internal.utils import _run_hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.arms import take_files
 from sweeper.config.command_line import parser
 from sweeper.config.hydra_versions import behave_as_usual, only_ours
+from sweeper.config.named_optimizer import default_words, is_named
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.numerics import threads_to_use
@@ -102,6 +103,22 @@ def ask_hydra(arguments: argparse.Namespace) -> None:
         if arguments.help:
             text = text.replace("python -m sweeper.train", called("train"))
         say(text, end="")
+
+
+def show_configuration(arguments: argparse.Namespace) -> None:
+    """Let Hydra print a configuration, that of `optimizer=any` with the values that its class gives."""
+    if arguments.cfg == "hydra":
+        return ask_hydra(arguments)
+    asked = copy.copy(arguments)
+    asked.cfg, asked.info, asked.package, asked.resolve = "job", None, None, False
+    composed = io.StringIO()
+    with contextlib.redirect_stdout(composed):
+        _hand_to_hydra(asked, Task())
+    optimizer = OmegaConf.to_container(OmegaConf.create(composed.getvalue()).optimizer, resolve=True)
+    asked = copy.copy(arguments)
+    if isinstance(optimizer, dict) and is_named(optimizer):
+        asked.overrides = [*asked.overrides, *default_words(optimizer)]
+    return ask_hydra(asked)
 
 
 def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[Path] = ()) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
 from sweeper.datasets.facts import DOWNLOAD, DOWNLOADS, is_present
-from sweeper.report.provenance import repeat_command
+from sweeper.report.provenance import repeat_words
 from sweeper.runs.identity import GROUPS, flat, identity_config, is_identity, run_hash
 from sweeper.runs.layout import DRAW_FILE
 from sweeper.runs.status import Status
@@ -70,10 +69,10 @@ def compose_again(one: Found, into: Path, here: Sequence[str]) -> tuple[Cell, li
     said = one.environment.get("overrides")
     said = [word for word in said if isinstance(word, str)] if isinstance(said, list) else []
     own = [word for word in said if is_identity(_key(word)) and not _key(word).startswith("hydra")]
-    command = repeat_command({**config, "dataset": {**config["dataset"], "root": None}}, own)
-    if not command:
+    again = repeat_words({**config, "dataset": {**config["dataset"], "root": None}}, own)
+    if not again:
         raise CantRepeat("its record names code or an interpolation; it is not run")
-    words = [*shlex.split(command)[3:], *_threads(one, here), *here, "save_model=false", f"outputs={_quoted(into)}"]
+    words = [*again[3:], *_threads(one, here), *here, "save_model=false", f"outputs={_quoted(into)}"]
     try:
         (cell,) = compose_grid(words, "verify").cells
     except BadInput as error:

@@ -202,7 +202,10 @@ FORMATS = "(there are: csv, latex, markdown, parquet)"
         (["--into", "file/x"], f"file/x: can't be written: Not a directory; {ELSEWHERE}"),
         (["--format", "cvs"], f"--format cvs: did you mean 'csv'? {FORMATS}"),
         (["--format", "csv,excel"], "--format excel: there are: csv, latex, markdown, parquet"),
-        (["--frmat", "csv"], "unrecognized arguments: --frmat; see python -m sweeper.aggregate --help"),
+        (
+            ["--frmat", "csv"],
+            "unrecognized arguments: --frmat (did you mean --format?); see python -m sweeper.aggregate --help",
+        ),
         (["--into"], "argument --into: expected one argument; see python -m sweeper.aggregate --help"),
     ],
 )

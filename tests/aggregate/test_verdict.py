@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from made_runs import make_run
+from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task, points
@@ -111,6 +111,19 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
     assert "1 run is not finished" in text and "1 run is failed or damaged" in text
     assert "device: cpu, cuda" in text and "different length" in text
     assert "another learning rate" in text and "One data set" in text
+
+
+def test_runs_that_chose_their_settings_are_said_to_flatter(tmp_path):
+    for seed in (1, 2, 3):
+        for optimizer, rate in (("sgd", 0.1), ("sgd", 0.2), ("sgd", 0.3), ("lion", 0.01)):
+            run = make_run(tmp_path, seed=seed, optimizer=optimizer, optimizer__lr=rate)
+            change_record(run, result__final_val_accuracy=0.5 + rate)
+    runs = read_results([tmp_path]).runs
+    said = describe_limits(group_tasks(runs), runs)
+    assert any("of the very runs that are compared, each among 1 to 3: that flatters" in one for one in said)
+    assert any("fresh seeds; python -m sweeper.choose writes" in one for one in said)
+    alone = [run for run in runs if run.values["optimizer"] == "sgd"]
+    assert not any("fresh seeds" in one for one in describe_limits(group_tasks(alone), alone))
 
 
 def test_no_sentence_has_more_than_25_words(tmp_path):

@@ -194,7 +194,7 @@ def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
 @pytest.mark.slow
 def test_one_sweep_shared_by_packed_jobs(queue, tmp_path):
     """The example file: two jobs of the same sweep, one of them warned in the middle and queued again."""
-    runs = (*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
+    runs = merged(*LONG, "epochs=100", "optimizer=adam,sgd", "seed=1,2,3")
     outputs = tmp_path / "outputs"
     submit = ["sbatch", "--parsable", "--array=1-2", "--cpus-per-task=1", "--time=30"]
     submit += [f"--chdir={tmp_path}", f"--export=ALL,PYTHON={sys.executable}"]

@@ -75,7 +75,10 @@ def test_a_file_without_arms_is_refused_in_a_line(tmp_path, text):
 
 
 BAD_ARMS = {
-    "optimizer=sgd": "it has no name; write",
+    "optimizer=sgd seed=1": 'it has no name; write "sgd: optimizer=sgd seed=1"',
+    "a optimizer=sgd": 'it has no name; write "a: optimizer=sgd"',
+    "adam": 'it has no name; write "adam: optimizer=adam"',
+    "lr=1": 'it has no name; write "NAME: OVERRIDES", e.g. ',
     ": optimizer=sgd": "it has no name",
     "sgd:": "the arm is empty",
     "sgd: optimizer=sgd 'seed=1": "a quote or a bracket isn't closed",

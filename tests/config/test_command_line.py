@@ -93,7 +93,10 @@ def test_flags_and_overrides_come_in_any_order():
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--arms", "a: seed=1"], "unrecognized arguments: --arms; see python -m sweeper.train --help"),
+        (
+            ["--arms", "a: seed=1"],
+            "unrecognized arguments: --arms (did you mean --arm?); see python -m sweeper.train --help",
+        ),
         (["--optimizer", "adam", "-m"], "--optimizer adam: options have no dashes; write optimizer=adam"),
         (["--batch-size=64"], "--batch-size=64: options have no dashes; write batch_size=64"),
         (["seed=1", "--lr", "0.1", "epochs=3"], "--lr 0.1: options have no dashes; write optimizer.lr=0.1"),
@@ -107,6 +110,8 @@ def test_flags_and_overrides_come_in_any_order():
             ["experiment=grid", "seed=1,2", "--info", "config"],
             "seed=1,2: --info shows one run's configuration",
         ),
+        (["--resume"], "--resume: there is no such option: a run goes on by itself; give the same command again"),
+        (["--config", "conf/mine.yaml"], "--config: presets are experiment=NAME, and --config-dir DIR adds a folder"),
         (["--resolve"], "--package and --resolve are for --cfg"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from conftest import TINY, run_module
 
 from sweeper.config.grid import compose_grid
-from sweeper.config.named_optimizer import PACKAGES, classes_of, complete
+from sweeper.config.named_optimizer import PACKAGES, classes_of, complete, default_words
+from sweeper.config.overrides import parse_overrides
 from sweeper.config.targets import load_target
 from sweeper.system.errors import BadInput
 
@@ -38,6 +39,15 @@ def test_every_class_of_both_packages_is_completed_by_its_own_defaults(classes):
             default = parameters[option].default
             assert value == (list(default) if isinstance(default, tuple) else default), (path, option)
         json.dumps(made)  # as in a record
+
+
+def test_its_defaults_as_overrides_are_the_same_run(classes):
+    shown = {"_target_": None, "_partial_": True, "lr": None, "weight_decay": None, "betas": None, "eps": None}
+    for path in classes:
+        node = shown | {"name": path}
+        said = parse_overrides(default_words(node))
+        assert {one.is_add() for one in said if one.key_or_group[10:] not in shown} <= {True}
+        assert complete(node | {one.key_or_group[10:]: one.value() for one in said}) == complete(node), path
 
 
 def test_what_is_given_counts_more_than_the_default():

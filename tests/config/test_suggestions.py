@@ -6,8 +6,8 @@ import pytest
 
 from sweeper.config import suggestions
 from sweeper.config.grid import compose_grid
-from sweeper.config.schema import Config
-from sweeper.config.suggestions import NAMES, integer, next_values, option, without_dashes
+from sweeper.config.schema import Config, DatasetConfig
+from sweeper.config.suggestions import NAMES, option, without_dashes, without_spaces
 
 
 def test_the_examples_hold():
@@ -15,24 +15,13 @@ def test_the_examples_hold():
 
 
 def test_every_name_of_the_table_means_an_option_that_there_is():
-    known = {*Config.__dataclass_fields__, "hydra/launcher", "hydra.launcher.n_jobs", "dataset.workers", "dataset.root"}
-    known |= {"noise.rate"}
+    known = {*Config.__dataclass_fields__, "hydra/launcher", "noise.rate"}
+    known |= {f"hydra.launcher.{name}" for name in ("n_jobs", "lanes", "partition")}
+    known |= {f"dataset.{name}" for name in DatasetConfig.__dataclass_fields__}
     optimizers = {f"optimizer.{name}" for name in ("lr", "weight_decay", "momentum", "betas", "eps", "nesterov")}
     assert set(NAMES.values()) <= known | optimizers
     config = compose_grid(["dataset=digits", "optimizer=sgd"]).cells[0].config
     assert {"lr", "weight_decay", "momentum"} <= set(config["optimizer"])
-
-
-@pytest.mark.parametrize("typed", ["1-3", "1..3", "1:3"])
-def test_a_span_is_a_range_whose_end_is_excluded(typed):
-    assert integer("seed", typed) == "; several are a sweep, -m 'seed=range(1,4)'"
-    cells = compose_grid(["-m", "dataset=digits", "seed=range(1,4)"]).cells
-    assert [cell.config["seed"] for cell in cells] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("typed", ["3-1", "1.5", "ten", "inf", "nan", "1e300", "-"])
-def test_nothing_is_suggested_for_what_means_no_integer(typed):
-    assert integer("epochs", typed) == ""
 
 
 @pytest.mark.parametrize("key", ["epoch", "sede", "optimzer", "outptus"])
@@ -41,18 +30,27 @@ def test_a_misspelt_option_without_a_group_is_left_to_the_nearest_name(key):
 
 
 @pytest.mark.parametrize(
-    ("text", "following", "meant"),
+    ("typed", "meant"),
     [
-        ("optimizer=sgd,", ["adam", "epochs=3"], "-m optimizer=sgd,adam"),
-        ("optimizer=sgd,", ["adam,", "lion", "x"], "-m optimizer=sgd,adam,lion"),
-        ("optimizer", ["adam"], "optimizer=adam"),
-        ("seed=1,", ["epochs"], "seed=1"),
-        ("optimizer", [], None),
-        ("=", ["adam"], None),
+        ("optimizer=sgd, adam epochs=3", ("optimizer=sgd, adam", "-m optimizer=sgd,adam")),
+        ("optimizer=sgd, adam, lion x", ("optimizer=sgd, adam, lion", "-m optimizer=sgd,adam,lion")),
+        ("optimizer adam", ("optimizer adam", "optimizer=adam")),
+        ("optimizer =adam seed=1", ("optimizer =adam", "optimizer=adam")),
+        ("lr 0.1 0.01 epochs 3", ("lr 0.1 0.01", "-m optimizer.lr=0.1,0.01")),
+        ("seed=1, epochs", None),
+        ("optimizer", None),
+        ("= adam", None),
+        ("sede 1", None),
     ],
 )
-def test_words_that_a_space_has_parted_are_joined(text, following, meant):
-    assert next_values(text, following) == meant
+def test_words_that_a_space_has_parted_are_joined(typed, meant):
+    assert without_spaces(typed.split(), 0) == meant
+
+
+def test_the_option_is_found_from_any_of_its_words():
+    words = ["seed=1", "optimizer", "=", "adam", ",", "sgd", "epochs=3"]
+    told = ("optimizer = adam , sgd", "-m optimizer=adam,sgd")
+    assert {without_spaces(words, k) for k in range(1, 6)} == {told}
 
 
 @pytest.mark.parametrize("words", [["--arm", "a: seed=1"], ["--arms", "x"], ["--nope", "1"], ["-m"], ["--multirun"]])

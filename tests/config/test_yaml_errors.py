@@ -1,8 +1,10 @@
 """A user's own YAML that is broken is named in one line, with what is wrong in it."""
 
+import doctest
+
 import pytest
 
-from sweeper.config import hydra_versions
+from sweeper.config import hydra_versions, yaml_errors
 
 CLASS = b"_target_: torch.optim.SGD\n_partial_: true\n"
 BROKEN = {
@@ -83,3 +85,7 @@ def test_a_yaml_that_another_one_builds_on_is_named(call, tmp_path):
 def test_what_the_command_line_is_to_blame_for_names_no_folder(refusal_of):
     line = refusal_of("optimizer/mine.yaml", CLASS, "dataset=digits", "+optimizer.x=${nope}")
     assert line == "+optimizer.x=${nope}: Interpolation key 'nope' not found"
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(yaml_errors).failed == 0

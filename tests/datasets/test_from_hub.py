@@ -1,10 +1,12 @@
 """`dataset=hub` reads what the library `datasets` returns; a stand-in has the part of its interface that is used."""
 
+import json
 import sys
 from types import ModuleType
 
 import numpy as np
 import pytest
+from conftest import TINY, run_module
 
 from sweeper.config.grid import compose_grid
 from sweeper.datasets import hub
@@ -50,7 +52,7 @@ def library(monkeypatch):
     class DatasetNotFoundError(FileNotFoundError):
         pass
 
-    def load_dataset(name, cache_dir=None):
+    def load_dataset(name, configuration, cache_dir=None):
         if name not in sets:
             raise DatasetNotFoundError(f"Dataset '{name}' doesn't exist on the Hub.\nA second line")
         return {split: Dataset(rows) for split, rows in sets[name].items()}
@@ -92,10 +94,21 @@ def test_without_the_library_the_error_names_the_extra(monkeypatch):
         hub(NODE)
 
 
+def test_a_folder_of_the_librarys_name_is_not_the_library(monkeypatch, tmp_path):
+    (tmp_path / "datasets").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    del sys.modules["datasets"]  # and what is imported here is forgotten again
+    with pytest.raises(BadInput, match=r"^dataset=hub: needs datasets; pip install"):
+        hub(NODE)
+
+
 def test_a_set_keeps_its_name_and_each_is_a_task_of_its_own():
     cells = compose_grid(["-m", "dataset=hub", "dataset.name=ylecun/mnist,zalando/fashion", "optimizer=sgd"]).cells
     assert [cell.config["dataset"]["name"] for cell in cells] == ["ylecun/mnist", "zalando/fashion"]
     assert run_name(cells[0].config).startswith("ylecun_mnist-resnet18/sgd-seed1-")
+    (cell,) = compose_grid(["dataset=hub", "dataset.name=ylecun/mnist/mnist", "optimizer=sgd"]).cells
+    assert run_name(cell.config).startswith("ylecun_mnist_mnist-resnet18/sgd-seed1-")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +116,81 @@ def test_a_set_keeps_its_name_and_each_is_a_task_of_its_own():
     [
         (["dataset=hub"], "dataset.name=null: dataset=hub needs a set's name, such as dataset.name=ylecun/mnist"),
         (["dataset=hub", "dataset.name=../x"], "dataset.name=../x: dataset=hub needs a set's name"),
+        (["dataset=hub", "dataset.name=a/b/c/d"], "dataset.name=a/b/c/d: dataset=hub needs a set's name"),
         (["dataset=digits", "dataset.name=x"], "dataset=digits: its name is digits, by its file; take out name: x"),
     ],
 )
 def test_a_name_that_is_none_is_refused(words, line, refusal):
     assert refusal(*words).startswith(line)
+
+
+SPLITS = {"train": range(24), "validation": range(24, 30), "test": range(30, 42)}
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """The real library and a function that writes a set with it, `made(name, folder, without)`."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets.features") and pytest.importorskip("datasets")  # not the tests' own folder
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (42, 6, 6, 3), dtype=np.uint8)
+    features = datasets.Features({"img": datasets.Image(), "label": datasets.ClassLabel(names=NAMES)})
+
+    def write(name, folder="data", without=lambda split: ()):
+        (tmp_path / name / folder).mkdir(parents=True)
+        for split, rows in SPLITS.items():
+            columns = {"img": [{"bytes": png(pixels[k]), "path": None} for k in rows], "label": [k % 2 for k in rows]}
+            table = datasets.Dataset.from_dict(columns, features=features).remove_columns([*without(split)])
+            table.to_parquet(tmp_path / name / folder / f"{split}-00000-of-00001.parquet")
+
+    datasets.disable_progress_bars()
+    return write
+
+
+@pytest.mark.hub
+@pytest.mark.slow
+def test_the_library_itself_reads_the_set_that_a_folder_of_its_files_is(made, tmp_path):
+    """`datasets` reads a folder of the set's name, if there is one, in place of the Hub."""
+    made("someone/pets")
+    caches = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    records = []
+    for words, task in (
+        (("dataset=hub", "dataset.name=someone/pets"), "someone_pets-cnn"),
+        (("dataset=folder", "dataset.root=someone/pets"), "folder-cnn"),
+    ):
+        chosen = (*TINY, *words, "dataset.train_limit=null", "model=cnn")
+        done = run_module("train", "-m", "optimizer=sgd", *chosen, cwd=tmp_path, **caches)
+        assert done.returncode == 0 and "1 run: 1 completed" in done.stdout, done.stderr
+        assert "24 images in train, 12 in test" in done.stderr and "arning" not in done.stderr
+        (record,) = (tmp_path / "outputs" / task).glob("*/run.json")
+        records.append(json.loads(record.read_text(encoding="utf-8")))
+    ours, theirs = (
+        (record["environment"]["data_digest"], record["result"]["final_test_accuracy"]) for record in records
+    )
+    assert ours == theirs
+    assert records[0]["environment"]["data_form"] == "the folder someone/pets"
+
+
+@pytest.mark.hub
+@pytest.mark.filterwarnings("ignore")  # the library's own
+def test_what_the_library_itself_raises_is_one_line(made, tmp_path, capfd):
+    node = NODE | {"root": str(tmp_path / "cache")}
+    for folder in ("cats", "dogs"):
+        made("someone/pets", folder)
+    configurations = [
+        {"config_name": name, "data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in SPLITS]}
+        for name in ("cats", "dogs")
+    ]
+    (tmp_path / "someone" / "pets" / "README.md").write_text(f"---\nconfigs: {json.dumps(configurations)}\n---\n")
+    with pytest.raises(BadInput) as raised:
+        hub(node)
+    line = "dataset.name=someone/pets: has several configurations, cats, dogs; name one: dataset.name=someone/pets/cats"
+    assert str(raised.value) == line
+    assert hub(node | {"name": "someone/pets/dogs"}).files == "24 images in train, 12 in test"
+    made("someone/half", without=lambda split: ["label"] if split == "train" else [])
+    with pytest.raises(BadInput, match=r"^dataset.name=someone/half: CastError: Couldn't cast … because column names"):
+        hub(node | {"name": "someone/half"})
+    (tmp_path / "someone" / "none").mkdir()
+    with pytest.raises(BadInput, match=r"^dataset.name=someone/none: EmptyDatasetError: .*doesn't contain any data fi"):
+        hub(node | {"name": "someone/none"})
+    assert capfd.readouterr() == ("", "")

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -108,47 +107,13 @@ def test_an_arm_that_changes_it_and_a_field_with_its_seeds_are_refused(field):
         plan(replace(field, seeds=(2, 103)), "optimizer=sgd")
 
 
-@pytest.fixture
-def commands(monkeypatch) -> Callable[..., list[str]]:
-    """Stands in for the children: each entry has the finished runs after a command, and its exit code."""
-
-    def script(*steps: tuple[int, int]) -> list[str]:
-        left, there, asked = [*steps], [0], list[str]()
-
-        def run(command):
-            asked.append(command[2].rpartition(".")[2])
-            there[0], code = left.pop(0)
-            return code
-
-        monkeypatch.setattr(tuned, "run", run)
-        monkeypatch.setattr(tuned, "_count_finished", lambda folder: there[0])
-        return asked
-
-    return script
-
-
-def test_a_grid_is_extended_until_the_choice_trains_nothing_new(planned, commands):
-    asked = commands((9, 0), (13, 0), (16, 0), (18, 0), (18, 0), (18, 0))
-    assert tune(planned) == 0 and asked == ["train", "choose"] * 3
-    asked = commands((18, 0), (18, 0))
-    assert tune(planned) == 0 and asked == ["train", "choose"]
-
-
-def test_a_grid_of_one_axis_is_confirmed_once(planned, commands, tmp_path):
-    one = replace(planned, axes={"lr_factor": [0.3162, 1.0, 3.162]}, folder=tmp_path)
-    asked = commands((3, 0), (7, 0))
-    assert tune(one) == 0 and asked == ["train", "choose"]
-    begun = tmp_path / "digits-mlp" / "sgd-seed103-12345678" / "run.json"
-    begun.parent.mkdir(parents=True)
-    begun.touch()
-    asked = commands((7, 0))
-    assert tune(one) == 0 and asked == ["choose"]
-
-
-@pytest.mark.parametrize("steps", [[(3, 130)], [(9, 0), (10, 130)], [(9, 0), (13, 0), (16, 1)]])
-def test_what_stops_a_command_stops_the_tuning(planned, commands, steps):
-    asked = commands(*steps)
-    assert tune(planned) == steps[-1][1] and len(asked) == len(steps)
+@pytest.mark.parametrize("one_axis", [False, True])
+def test_a_grid_of_one_axis_is_confirmed_once(planned, monkeypatch, one_axis):
+    asked = []
+    monkeypatch.setattr(tuned, "carry_out_search", lambda *words, **more: asked.append((words, more)) or 130)
+    axes = dict(list(planned.axes.items())[: 1 if one_axis else 2])
+    assert tune(replace(planned, axes=axes)) == 130, "and nothing is chosen"
+    assert asked == [((planned.words, planned.placing), {"once": one_axis})]
 
 
 def test_the_choice_is_read_with_how_it_was_made(planned, tmp_path):

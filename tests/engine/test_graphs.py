@@ -270,7 +270,7 @@ def test_options_that_are_off_launch_no_kernel(tmp_path):
         for _ in range(4):
             parts.run_step(64)
         torch.cuda.synchronize()
-        with torch.profiler.profile() as profile:
+        with torch.profiler.profile(acc_events=True) as profile:
             parts.run_step(64)
             torch.cuda.synchronize()
         assert parts.tier == WHOLE

@@ -50,7 +50,12 @@ def parse(monkeypatch, tmp_path):
         raise ParsedAlready
 
     parsers = {name: getattr(argparse.ArgumentParser, name) for name in ("parse_args", "parse_intermixed_args")}
-    for place in ("sweeper.plan.forecast.forecast", "sweeper.decide.judge.judge", "sweeper.decide.tuned.tune_all"):
+    tuning = (
+        "sweeper.tune.search.carry_out_search",
+        "sweeper.tune.time_needed.tell_time",
+        "sweeper.decide.tuned.tune_all",
+    )
+    for place in ("sweeper.plan.forecast.forecast", "sweeper.decide.judge.judge", *tuning):
         monkeypatch.setattr(place, end_here)
 
     def parse(command: str) -> None:
@@ -83,7 +88,7 @@ def parse(monkeypatch, tmp_path):
         command = importlib.import_module(module + ".command" * module.startswith("sweeper."))
         with monkeypatch.context() as patch, pytest.raises(ParsedAlready):
             patch.setattr(sys, "argv", [f"{module}.py", *words])
-            if module not in ("sweeper.plan", "sweeper.decide"):  # they take the words of sweeper.train
+            if module not in ("sweeper.plan", "sweeper.tune", "sweeper.decide"):  # they take the words of sweeper.train
                 for name, usual in parsers.items():
                     patch.setattr(argparse.ArgumentParser, name, lambda *a, usual=usual: end_here(usual(*a)))
             command.main()

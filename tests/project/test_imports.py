@@ -44,6 +44,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.plan.command, sweeper.plan.table, sweeper.plan.forecast, sweeper.plan.probe, "
         "sweeper.plan.worker, sweeper.plan.timing",
         "sweeper.plan.speeds",
+        "sweeper.tune.command, sweeper.tune.steps, sweeper.tune.search, sweeper.tune.time_needed",
         "sweeper.verify.command, sweeper.verify.checks, sweeper.verify.repeat",
         "sweeper.train.trackers.tracking, sweeper.train.trackers.tensorboard, "
         "sweeper.train.trackers.mlflow, sweeper.train.trackers.wandb",

@@ -11,7 +11,8 @@ ROOT = REPOSITORY
 ENGLISH, CHINESE = (ROOT / name for name in ("README.md", "README.zh-CN.md"))
 REFERENCE = ROOT / "docs" / "commands.md"
 PAGES = [ENGLISH, CHINESE, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "CONTRIBUTING.md"]
-COMMAND = r"(?:python -m sweeper\.|sweeper )(?:train|plan|decide|watch|report|aggregate|choose|doctor)\b|make |pip "
+NAMES = "train|plan|tune|decide|watch|report|aggregate|choose|doctor"
+COMMAND = rf"(?:python -m sweeper\.|sweeper )(?:{NAMES})\b|make |pip "
 
 
 def commands(text: str) -> set[str]:

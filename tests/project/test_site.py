@@ -105,7 +105,7 @@ def test_every_choice_command_and_column_has_its_place_in_the_reference(site):
         page = site / "reference" / "configuration" / f"{path.parent.name}.html"
         assert f"<code>{path.parent.name}={path.stem}</code>" in page.read_text()
     commands = (site / "reference" / "commands.html").read_text()
-    for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan", "decide", "verify"):
+    for name in ("train", "aggregate", "report", "watch", "choose", "doctor", "plan", "tune", "decide", "verify"):
         assert f"python -m sweeper.{name}" in commands
     files = (site / "reference" / "files.html").read_text()
     for column in (*COLUMNS, *METRICS):

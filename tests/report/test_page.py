@@ -29,6 +29,40 @@ def test_the_studys_page_is_small_and_names_no_place_of_its_machine(tmp_path):
     assert "dataset.root=" not in page and "outputs=" not in page
 
 
+def test_a_page_names_no_folder_of_its_machine(tmp_path, monkeypatch):
+    """Whatever its runs were given by absolute paths; a command is run after FOLDER and FILE are filled in."""
+    home = tmp_path / "home" / "me"
+    (home / "images").mkdir(parents=True)
+    (home / "here").mkdir()
+    monkeypatch.chdir(home / "here")
+    outputs = home / "runs"
+    given = [f"dataset.root={home}/images", f"noise.file={home}/labels.txt", f"tracking.uri=sqlite:///{home}/m.db"]
+    recorded = {"overrides": ["dataset=digits", *given, "device=cpu"]}
+    for seed, root in enumerate(("images", "elsewhere")):
+        options = {"dataset__root": f"{home}/{root}", "noise__file": f"{home}/labels", "tracking__uri": f"{home}/m.db"}
+        make_run(outputs, seed=seed, environment=recorded, **options)
+    make_run(outputs, seed=7, status="failed", error=f"[Errno 2] No such file: '{home}/my images/7.png'")
+    (outputs / "decision.json").write_text(json.dumps({"answer": f"{home}/study is better", "rule": [], "looks": []}))
+    assert main([str(outputs)]) == 0
+    page = (outputs / "report.html").read_text(encoding="utf-8")
+    assert str(home) not in page and "home/me" not in page
+    assert "[Errno 2] No such file: &#39;…/7.png&#39;" in page
+    assert "dataset.root=FOLDER" in page and "noise.file=FILE" in page and "tracking.uri=PATH device=cpu<" in page
+    assert (
+        " FOLDER stands for the folder of the data, FILE for the file of the labels, PATH for any other path.<" in page
+    )
+
+
+def test_a_page_keeps_a_folder_below_the_current_one(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / "outputs", dataset__root="images", environment={"overrides": ["dataset.root=images"]})
+    for outputs in ("outputs", str(tmp_path / "outputs")):
+        assert main([outputs]) == 0
+        page = (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+        assert "dataset.root=images " in page and "stands for" not in page and str(tmp_path) not in page
+
+
 def test_what_differs_and_the_commands_are_collapsed(tmp_path):
     for seed in (1, 2):
         make_run(tmp_path, seed=seed)

@@ -9,10 +9,14 @@ from conftest import REPOSITORY, merged
 from made_runs import make_config, make_run, name_as_configured
 
 from sweeper.config.grid import compose_grid
-from sweeper.report.provenance import Origin, read_origin, repeat_command
+from sweeper.report.provenance import Origin, read_origin, repeat_words
 from sweeper.runs.identity import run_hash, run_name, with_relative_paths
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
+
+
+def repeat_command(config, overrides):
+    return shlex.join(repeat_words(config, overrides))
 
 
 def composed(command):

@@ -1,5 +1,8 @@
 """The figures of the tuning are its charts."""
 
+import itertools
+import math
+
 import pytest
 from conftest import REPOSITORY
 
@@ -24,6 +27,21 @@ def test_the_studys_search_is_drawn():
         assert axes.get_title().replace("\n", " ") == chart["title"]
     (axes,) = expected_best_figure(charts).axes
     assert [len(line.get_xdata()) for line in axes.lines] == [9] * 5
+
+
+def test_labels_of_learning_rates_do_not_overlap():
+    found = read_results([REPOSITORY / "docs" / "study" / "cifar10" / "tuning" / "runs"]).runs
+    figure = map_figure(tuning_charts(group_tasks(found)))
+    figure.draw_without_rendering()
+    slants = set()
+    for axes in figure.axes:
+        labels = axes.get_xticklabels()
+        slants.add(slant := labels[0].get_rotation())
+        for one, next_one in itertools.pairwise(labels):
+            left, right = one.get_window_extent(), next_one.get_window_extent()
+            across = (right.x0 + right.x1 - left.x0 - left.x1) / 2 * math.sin(math.radians(slant))
+            assert left.x1 < right.x0 or across > one.get_fontsize() * figure.dpi / 72
+    assert slants == {0, 30}
 
 
 def test_without_a_search_nothing_is_drawn():

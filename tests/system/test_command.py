@@ -49,6 +49,36 @@ def test_options_are_refused_in_a_line_and_folders_may_be_given_as_to_train():
         parser.parse_args(["--nope"])
 
 
+@pytest.mark.parametrize(
+    ("module", "words", "told"),
+    [
+        ("report", ["--output", "page"], "unrecognized arguments: --output (did you mean --into?); see "),
+        ("watch", ["--one"], "unrecognized arguments: --one (did you mean --once?); see "),
+        ("report", ["optimizer=sgd"], "optimizer=sgd: there is no such folder; overrides are for sweeper.train; "),
+        ("aggregate", ["--format", "csv", "latex"], "latex: there is no such folder; "),
+        ("doctor", ["gpu"], "gpu: every device is tested; leave it out, or name an outputs folder ./gpu"),
+        ("plan", ["--probe", "10"], "unrecognized arguments: --probe (did you mean --probe-seconds?); see "),
+        ("plan", ["--within", "5", "hours"], "--within 5 hours: must be a time above 0, such as 5h, "),
+        ("decide", ["--seeds", "3"], "unrecognized arguments: --seeds (did you mean --most-seeds?); see "),
+        ("decide", ["--looks", "3", "5", "8"], "--looks 3 5 8: must be numbers of seeds from 2, rising, such as 3,5,8"),
+        ("decide", ["--arm", "sgd"], '--arm "sgd": it has no name; write "sgd: optimizer=sgd"'),
+        ("decide", ["--arms", "a: seed=1"], "unrecognized arguments: --arms (did you mean --arm?); see "),
+    ],
+)
+def test_what_is_typed_wrongly_is_refused_with_what_was_meant(module, words, told, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert importlib.import_module(f"sweeper.{module}.command").main(words) == 2
+    out, line = capsys.readouterr()
+    assert out == "" and line.startswith(f"error: {told}") and line.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_stand_anywhere_among_the_options():
+    parser = Parser("watch", "")
+    parser.add_argument("--into")
+    assert parser.parse_args(["a", "--into", "x", "b"]).outputs == ["a", "b"]
+
+
 MARGINS = "--margin is given twice: 0.2 and 0.5; give one"
 
 

@@ -95,3 +95,15 @@ def test_nothing_is_left_out_that_python_did_not_put_there(started, monkeypatch,
         module_path.leave_out_working_folder()
         module_path.look_there_last()
         assert before == path
+
+
+def test_a_folder_of_a_packages_name_is_no_package(started, tmp_path):
+    for name, file in (("empty", "read.me"), ("whole", "__init__.py")):
+        (tmp_path / f"{name}_in_tests").mkdir()
+        (tmp_path / f"{name}_in_tests" / file).touch()
+    for name in ("empty_in_tests", "missing_in_tests"):
+        assert not module_path.is_installed(name)
+        with pytest.raises(ModuleNotFoundError, match=f"^No module named '{name}'$"):
+            module_path.import_installed(name)
+    for name in ("whole_in_tests", "json"):
+        assert module_path.is_installed(name) and module_path.import_installed(name).__name__ == name

@@ -30,7 +30,9 @@ def test_a_home_folder_that_does_not_exist_is_refused(monkeypatch):
 def test_a_database_lies_where_its_path_says(tmp_path):
     sqlalchemy = pytest.importorskip("sqlalchemy")
     (tmp_path / ODD).mkdir(parents=True)
-    sqlalchemy.create_engine(sqlite_url(tmp_path / ODD / "search.db")).connect().close()
+    engine = sqlalchemy.create_engine(sqlite_url(tmp_path / ODD / "search.db"))
+    engine.connect().close()
+    engine.dispose()
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.db")] == [f"{ODD}/search.db"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["what?x"]
 

@@ -7,7 +7,7 @@ from made_runs import make_rows
 
 import sweeper.train.record
 from sweeper.runs.status import Status
-from sweeper.train.record import _commit, summarize_rows
+from sweeper.train.record import _commit, summarize_rows, with_relative_root
 
 ROWS = make_rows([0.5, 0.9, 0.8])
 
@@ -49,6 +49,11 @@ def test_steps_to_target_are_of_the_first_epoch_that_reaches_it(target, status, 
 def test_a_run_without_an_epoch_has_no_figures():
     result = summarize("failed", 0.5, rows=[])
     assert result["epochs_done"] == 0 and result["best_test_accuracy"] is None and result["images_per_second"] is None
+
+
+@pytest.mark.parametrize("form", ["scikit-learn's digits", "someone/pets of the Hugging Face Hub"])
+def test_a_root_from_which_nothing_was_read_is_not_named(tmp_path, form):
+    assert with_relative_root(form, str(tmp_path / "cache"), tmp_path / "outputs" / "task" / "run") == form
 
 
 def fresh_commit() -> str | None:

@@ -6,8 +6,10 @@ import sys
 
 import cloudpickle
 import pytest
+import yaml
 
 from sweeper.config.command_line import read_command_line
+from sweeper.config.grid import compose_grid
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train import deaths, task
@@ -64,3 +66,23 @@ def test_what_hydra_fails_by_is_told_in_a_line(handed, monkeypatch):
     with pytest.raises(BadInput, match=r"^a line of ours$"):
         train_by_hydra(asked, Task())
     assert "HYDRA_FULL_ERROR" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (["optimizer.name=AdEMAMix", "optimizer.weight_decay=0.1"], {"lr": 1e-3, "weight_decay": 0.1, "alpha": 5.0}),
+        (["optimizer.name=SGD", "+optimizer.dampening=0.5"], {"lr": 1e-3, "momentum": 0, "dampening": 0.5}),
+    ],
+)
+def test_the_configuration_of_any_class_is_shown_with_its_defaults(words, values, call, tmp_path):
+    """And is a choice of one's own when it is put into a file."""
+    any_class = ["dataset=digits", "optimizer=any", *words]
+    code, shown, errors = call(*any_class, "--cfg", "job", "--package", "optimizer")
+    assert (code, errors) == (0, "") and values.items() <= yaml.safe_load(shown).items()
+    (tmp_path / "optimizer").mkdir()
+    (tmp_path / "optimizer" / "mine.yaml").write_text(shown)
+    again = compose_grid(["--config-dir", str(tmp_path), "dataset=digits", "optimizer=mine"])
+    assert again.cells[0].directory == compose_grid(any_class).cells[0].directory
+    assert yaml.safe_load(call(*any_class, "lr_factor=2", "--cfg", "job")[1])["optimizer"]["lr"] == values["lr"]
+    assert "1e-08" not in call(*any_class, "--cfg", "hydra")[1]

@@ -3,7 +3,6 @@
 Hydra's launcher then uses this connection.
 """
 
-import importlib.util
 import logging
 import os
 import socket
@@ -11,6 +10,7 @@ from typing import Any
 
 from sweeper.system import module_path
 from sweeper.system.errors import BadInput, RunFailed, first_line, install
+from sweeper.system.module_path import is_installed
 from sweeper.train.launchers.interface import Launcher, Options
 
 FOLDER = "SWEEPER_FOLDER"
@@ -44,7 +44,7 @@ def connect(launcher: Options) -> None:
     Raises:
         BadInput: Ray is missing, no cluster answers, or no node has what a run needs.
     """
-    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("hydra_plugins.hydra_ray_launcher") is None:
+    if not all(map(is_installed, ("ray", "hydra_plugins.hydra_ray_launcher"))):
         raise BadInput(f"hydra/launcher=ray: Ray or Hydra's launcher for it is missing; {install('ray')}")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default; without it Ray warns
     import ray

@@ -50,9 +50,11 @@ class Trials:
 
     def _open(self, path: Path) -> None:
         import optuna
+        from sqlalchemy.pool import NullPool
 
         try:
-            storage = optuna.storages.RDBStorage(sqlite_url(path))
+            # A connection is closed after each use: Python 3.13 and later warn of one that never is.
+            storage = optuna.storages.RDBStorage(sqlite_url(path), engine_kwargs={"poolclass": NullPool})
             for optimizer, base in self.search.bases.items():
                 self.studies[optimizer] = optuna.create_study(
                     storage=storage, study_name=run_name(base.config), direction="maximize", load_if_exists=True

@@ -10,7 +10,6 @@ import queue
 import threading
 import uuid
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -18,6 +17,7 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name, with_relative_paths
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, install, named
+from sweeper.system.module_path import import_installed
 
 log = logging.getLogger("sweeper")
 
@@ -73,7 +73,7 @@ def check_tracking(options: dict[str, Any]) -> None:
     name = options["name"]
     if package := getattr(tracker, "package", None):
         try:
-            import_module(package)
+            import_installed(package)
         except Exception as error:  # a broken installation may raise anything
             missing = isinstance(error, ModuleNotFoundError) and error.name == package
             why = "" if missing else f", which can't be imported ({named(error)})"

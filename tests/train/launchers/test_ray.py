@@ -33,7 +33,7 @@ def cluster(monkeypatch):
         nodes=lambda: nodes,
         shutdown=lambda: calls.append("shutdown"),
     )
-    monkeypatch.setattr(ray.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(ray, "is_installed", lambda name: True)
     monkeypatch.setitem(sys.modules, "ray", stand_in)
     return calls
 
@@ -53,7 +53,7 @@ def test_threads_asked_for_are_what_ray_is_asked_to_keep_free():
 
 
 def test_without_its_package_it_is_refused_in_a_line(monkeypatch):
-    monkeypatch.setattr(ray.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray, "is_installed", lambda name: False)
     with pytest.raises(BadInput, match=r"^hydra/launcher=ray: Ray or Hydra's launcher for it is missing; pip install "):
         RAY.prepare(options())
 

@@ -43,7 +43,7 @@ def test_without_its_package_only_choosing_it_fails(call, monkeypatch, choice):
     [
         ("timeout_min=0", "hydra.launcher.timeout_min=0: must be at least 1"),
         ("gpus_per_node=-1", "hydra.launcher.gpus_per_node=-1: must be at least 0"),
-        ("timeout_min=x", "hydra.launcher.timeout_min=x: Value 'x' of type 'str' could not be converted to Integer"),
+        ("timeout_min=x", "hydra.launcher.timeout_min=x: must be an integer"),
         ("signal_delay_s=3600", "hydra.launcher.signal_delay_s=3600: a run would be warned as it starts"),
     ],
 )

@@ -1,5 +1,6 @@
 """Each tracker's own reader finds the metrics, once, and no tracker that fails harms a run."""
 
+import sys
 import threading
 import time
 
@@ -9,6 +10,7 @@ from made_runs import make_config, make_rows
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.status import Status
+from sweeper.system.errors import BadInput
 from sweeper.train.trackers import tracking
 from sweeper.train.trackers.tracking import TrackedRun, Tracking
 
@@ -124,7 +126,7 @@ def test_a_run_that_is_left_early_lets_its_tracker_go(tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_nothing_starts(call, tmp_path, monkeypatch, arguments, words):
-    monkeypatch.setattr(tracking, "import_module", lambda name: None)  # installed or not
+    monkeypatch.setattr(tracking, "import_installed", lambda name: None)  # installed or not
     code, _, error = call(*arguments, *TINY)
     assert code == 2 and words in error and error.startswith("error: ") and error.count("\n") == 1
     assert "secret" not in error and not list(tmp_path.iterdir())
@@ -135,11 +137,24 @@ def test_a_package_that_is_missing_is_named_with_its_extra(call, tmp_path, monke
     def missing(package):
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
-    monkeypatch.setattr(tracking, "import_module", missing)
+    monkeypatch.setattr(tracking, "import_installed", missing)
     code, _, error = call(f"tracking={name}", *TINY)
     assert code == 2 and not list(tmp_path.iterdir())
     how = f"pip install 'optimizer-sweeper[{name}]', or '.[{name}]' from a clone"
     assert error == f"error: tracking={name}: needs {name}; {how}\n"
+
+
+def test_a_folder_of_a_packages_name_is_not_the_package(tmp_path, monkeypatch):
+    """As W&B leaves one where a command was started."""
+    import sweeper.train.trackers.wandb  # noqa: F401
+
+    (tmp_path / "wandb").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    del sys.modules["wandb"]  # and what is imported here is forgotten again
+    options = {"name": "wandb", "_target_": "sweeper.train.trackers.wandb.WandB", "project": "sweeper"}
+    with pytest.raises(BadInput, match=r"^tracking=wandb: needs wandb; pip install"):
+        tracking.check_tracking(options)
 
 
 def tells_host(tmp_path, monkeypatch, name, record_host, **options) -> bool:

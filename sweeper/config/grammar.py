@@ -1,0 +1,25 @@
+"""Writes values as Hydra's grammar reads them. No Hydra."""
+
+import re
+from typing import Any
+
+_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
+
+
+def value_text(value: Any) -> str:
+    """A value in Hydra's grammar.
+
+    >>> value_text([0.9, None, True]), value_text("it's 1"), value_text({"a": "b"})
+    ('[0.9,null,true]', "'it\\\\'s 1'", '{a:b}')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(value_text, value))}]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{value_text(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value)

@@ -1,0 +1,48 @@
+"""`sweeper tune --json`: one JSON document on standard output at the end; all that is printed else goes to stderr."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeper.system.document import print_document
+
+
+@dataclass
+class Told:
+    """What the document says.
+
+    Attributes:
+        outputs: the folder of the comparison.
+        tuning: the folder of search and confirmation.
+        preset: its folder and its name, when it is written.
+        tuned: what was chosen of each optimizer, and how.
+        comparison: the document of `sweeper train --json`.
+    """
+
+    outputs: Path | None = None
+    tuning: Path | None = None
+    preset: dict[str, str] | None = None
+    tuned: list[dict[str, Any]] = field(default_factory=list)
+    comparison: dict[str, Any] | None = None
+
+
+def answer_in_json(tune: Callable[[Told], int]) -> int:
+    """Call the command and print its document. Returns the command's exit code.
+
+    Args:
+        tune: the command; it fills in what it finds.
+    """
+    told = Told()
+    return print_document(lambda: tune(told), lambda: _document(told))
+
+
+def _document(told: Told) -> dict[str, Any]:
+    """See docs/schemas/tune.json."""
+    return {
+        "outputs": None if told.outputs is None else str(told.outputs),
+        "tuning": None if told.tuning is None else str(told.tuning),
+        "preset": told.preset,
+        "tuned": told.tuned,
+        "comparison": told.comparison,
+    }

@@ -1,0 +1,201 @@
+"""What `sweeper.tune` carries out: the words of each step for `sweeper.train`, and where the runs lie."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper.aggregate.task_config import task_configs
+from sweeper.choose.choice import as_word
+from sweeper.config.command_line import read_command_line
+from sweeper.config.factors import FACTORS
+from sweeper.config.grid import Grid, compose_grid
+from sweeper.config.preset import Places, check_name, check_values, files_to_remove
+from sweeper.config.search_path import search_in, searchpath
+from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
+from sweeper.runs.identity import identity_config, is_identity, run_name
+from sweeper.system.errors import BadInput
+from sweeper.train.search.widen import widen
+from sweeper.tune.search import BEST, PRESET, tuning_folder, unfinished
+
+NAME = "tuned"  # of the preset
+# What isn't for every step, with what to do instead.
+_FIXED = {
+    "experiment": f"it tunes by {PRESET}; give that preset's options as words",
+    "seed": "search, confirmation and comparison have seeds of their own; leave it out, --seeds says how many compare",
+    "seeds": "--seeds N says how many seeds compare",
+    "rerun": "every step would train again; give another folder, outputs=DIR",
+    "hydra.searchpath": "name the folder by --config-dir DIR",
+    "arms": "a preset has no arms; tune optimizers, or arms by experiment=tune hydra.sweeper.extensions=0",
+}
+_OF_THE_SEARCH = (*FACTORS, "dataset.validation_fraction", "optimizer")
+_SWEEPER = ("hydra.sweeper", "hydra/sweeper")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command's own options.
+
+    Attributes:
+        confirm: of each optimizer the settings that are run again.
+        seeds: of the comparison.
+        write: the folder of the preset; None: beside the search.
+        replace: another choice under this name in `write`.
+    """
+
+    confirm: int = BEST
+    seeds: int = COMPARED
+    write: str | None = None
+    name: str = NAME
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A search, its confirmation and the comparison.
+
+    Attributes:
+        outputs: the folder of the comparison.
+        folder: of search and confirmation.
+        optimizers: in the order of the command line.
+        grid: the search's, as its records extend it.
+        search: the words for `sweeper.train`.
+        placing: those that say where and how a run is trained, for the confirmation.
+        comparison: the words for `sweeper.train`.
+        seeds: of the comparison.
+        places: where the preset is written, and where choices are looked for.
+    """
+
+    outputs: Path
+    folder: Path
+    optimizers: list[str]
+    grid: Grid
+    search: list[str]
+    placing: list[str]
+    comparison: list[str]
+    seeds: list[int]
+    places: Places
+    options: Options
+
+    def describe(self) -> list[str]:
+        """What will be trained, in two lines."""
+        done = len(self.grid.cells) - len(unfinished(self.grid))
+        runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
+        grows = "; a grid grows while its best run lies on the edge, "
+        grows = f"{grows}{_times(self.grid.widening.most)} at most" if self.grid.widening else ""
+        again, comparing = self.later_runs()
+        best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
+        return [
+            f"search: {len(self.grid.cells)} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
+            f"{_seeds(_searching(self.grid))}{grows}; in {self.folder}/",
+            f"confirmation: {again} runs, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; comparison: "
+            f"{comparing} run{'s' * (comparing != 1)}, {_seeds(self.seeds)}; in {self.outputs}/",
+        ]
+
+    def later_runs(self) -> tuple[int, int]:
+        """How many confirm, and how many compare."""
+        return len(self.optimizers) * self.options.confirm * 2, len(self.optimizers) * len(self.seeds)
+
+
+def plan_steps(words: Sequence[str], options: Options) -> Steps:
+    """The steps of a command line; nothing is started or written.
+
+    Raises:
+        BadInput: a word is wrong or can't be for all steps, or what is chosen couldn't be confirmed or written.
+    """
+    asked = read_command_line([*words], "tune")
+    if asked.arm:
+        raise BadInput(f"--arm '{asked.arm[0]}': {_FIXED['arms']}")
+    typed = {word: word.partition("=")[0].lstrip("+~") for word in asked.overrides}
+    for word, key in typed.items():
+        if (instead := _FIXED.get(key)) is not None:
+            raise BadInput(f"{word}: {instead}")
+    own = [search_in(asked.config_dir)] if asked.config_dir else []
+    first = compose_grid(["-m", PRESET, *asked.overrides, *own], "tune")
+    optimizers = list(dict.fromkeys(str(cell.config["optimizer"]["name"]) for cell in first.cells))
+    _check_grid(first, options)
+    folder = tuning_folder(first.outputs, _name(first, [w for w, key in typed.items() if key.startswith("optimizer.")]))
+    places = Places(Path(options.write or folder / "presets"), Path(asked.config_dir) if asked.config_dir else None)
+    _check_preset(first, places, options)
+    search = ["-m", PRESET, *(word for word, key in typed.items() if key != "outputs"), *own]
+    search.append(f"outputs={as_word(str(folder))}")
+    grid = compose_grid(search, "tune")
+    seeds = comparing_seeds([*_searching(grid), *confirming_seeds(_searching(grid))], options.seeds)
+    comparison = [
+        *("-m", searchpath(*places.others[1:], places.folder), f"experiment={options.name}"),
+        f"optimizer={','.join(map(as_word, optimizers))}",
+        f"seed={','.join(map(str, seeds))}",
+        *(word for word, key in typed.items() if not _is_of_the_search(key)),
+    ]
+    placing = [word for word, key in typed.items() if _is_placing(key)]
+    return Steps(first.outputs, folder, optimizers, widen(grid)[0], search, placing, comparison, seeds, places, options)
+
+
+def _check_grid(grid: Grid, options: Options) -> None:
+    """Check that there is one search whose best can be confirmed."""
+    configs = {str(cell.directory): identity_config(cell.config) for cell in grid.cells}
+    if len({json.dumps(task, sort_keys=True) for task in task_configs(configs).values()}) > 1:
+        raise BadInput("there are several tasks, as of two lengths or schedules; tune each by a command of its own")
+    most = max(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
+    most //= len(_searching(grid))
+    if most < 2:
+        raise BadInput("there is one setting of each optimizer, so nothing to choose; leave the factors out")
+    if options.confirm > (can := min(most - 1, max(most, 4) // 2)):
+        raise BadInput(f"--confirm {options.confirm}: of a grid of {most} settings at most {can} are confirmed")
+
+
+def _check_preset(grid: Grid, places: Places, options: Options) -> None:
+    """Check what can be known before the search: the preset's name, its place, and the values outside the search."""
+    check_name(places, options.name)
+    if places.folder.resolve().name == "optimizer":
+        raise BadInput(f"--write {places.folder}: defaults aren't written to; give a folder for presets")
+    files_to_remove(places.folder, options.name, {}, replace=True)  # refuses files that aren't of a choice
+    chosen = {str(cell.config["optimizer"]["name"]): cell.config["optimizer"] for cell in grid.cells}
+    for optimizer, values in chosen.items():
+        try:
+            check_values(places, optimizer, values, {})
+        except BadInput as error:
+            raise BadInput(f"the choice couldn't be written as a preset: {error}") from None
+
+
+def _name(grid: Grid, options: Sequence[str]) -> str:
+    """A name for the folder of the search, so that each has its own: by what is trained, whatever the optimizers."""
+    configs = {str(cell.directory): identity_config(cell.config) for cell in grid.cells}
+    text = json.dumps([next(iter(task_configs(configs).values())), sorted(options)], sort_keys=True)
+    return f"{Path(run_name(grid.cells[0].config)).parent}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _searching(grid: Grid) -> list[int]:
+    return sorted({int(cell.config["seed"]) for cell in grid.cells})
+
+
+def _is_of_the_search(key: str) -> bool:
+    """Whether an override is for the search alone; the preset has the optimizers' values."""
+    return key in _OF_THE_SEARCH or key.startswith(("optimizer.", *_SWEEPER))
+
+
+def _is_placing(key: str) -> bool:
+    hydras = key.startswith(("hydra.", "hydra/"))
+    return key != "outputs" and not key.startswith(_SWEEPER) and (hydras or not is_identity(key))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _of_each(runs: Counter[str]) -> str:
+    """` of sgd`, `, 9 each of sgd, lion`, `, 9 of sgd, 3 of signum`."""
+    if len(runs) == 1:
+        return f" of {next(iter(runs))}"
+    if len(set(runs.values())) == 1:
+        return f", {next(iter(runs.values()))} each of {', '.join(runs)}"
+    return ", " + ", ".join(f"{count} of {optimizer}" for optimizer, count in runs.items())
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """`seed 101`, `seeds 102 and 103`, `seeds 1 to 5`."""
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' * (len(seeds) > 1)} {' and '.join(map(str, seeds))}"

@@ -1,0 +1,21 @@
+"""A value that is written is the value that Hydra reads."""
+
+import doctest
+
+import pytest
+
+from sweeper.config import grammar
+from sweeper.config.grammar import value_text
+from sweeper.config.overrides import parse_overrides
+
+VALUES = [None, True, 3, -0.5, 1e-8, float("inf"), "lion", "it's", r"a\'b", "true", "1e5", "a b,c", "", "/x/y", "naïve"]
+
+
+@pytest.mark.parametrize("value", [*VALUES, VALUES, {"a": 1, "b": "c d", "e": [None, "2"]}], ids=str)
+def test_what_is_written_is_read_again(value):
+    (override,) = parse_overrides([f"x={value_text(value)}"])
+    assert override.value() == value
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(grammar).failed == 0
