@@ -110,7 +110,7 @@ def table(found: dict[str, Moment]) -> Iterator[dict[str, Any]]:
 
 def recorded(clone: Path) -> dict[str, str]:
     """What a run's record says of the machine and the environment."""
-    record = json.loads([*clone.glob("outputs/*/*/run.json")][0].read_text(encoding="utf-8"))["environment"]
+    record = json.loads(min(clone.glob("outputs/*/*/run.json")).read_text(encoding="utf-8"))["environment"]
     versions = {name: record["versions"][name] for name in ("python", "torch")}
     return versions | {"machine": record["device_name"], "commit": record["commit"]}
 
