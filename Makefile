@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HERE := not cuda and not cluster and not browser and not tracker and not hub and not notebook and not faults and not site and not image
+HERE := not cuda and not cluster and not browser and not tracker and not hub and not notebook and not faults \
+	and not commands and not site and not image
 
-.PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test image-test faults fuzz browser slurm builder lint docs pythons clean
+.PHONY: help sweep test test-fast test-avx2 test-cuda test-extras ray-test slurm-test image-test faults commands fuzz browser slurm builder lint docs pythons clean
 
 help:
 	@echo "make sweep        5 optimizers x 3 seeds on MNIST-1D, no download: an answer in a minute or two"
@@ -16,6 +17,7 @@ help:
 	@echo "make image-test   the Dockerfile's image is built and trains: a quarter of an hour, and up to 20 GB while it builds"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
+	@echo "make commands     every command of the documentation, made small: ten minutes"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
 	@echo "make docs         the documentation as a site, build/docs/index.html; a broken link is an error; Python 3.11 or later"
 	@echo "make pythons      the wheel in an empty environment of each Python here: minutes, and 6 GB for each"
@@ -48,6 +50,9 @@ test-avx2: $(VENV)/.installed-test
 
 faults: $(VENV)/.installed-test
 	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8
+
+commands: $(VENV)/.installed-test
+	$(BIN)/pytest tests/project/test_every_command.py -m commands -n auto --durations=8
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

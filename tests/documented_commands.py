@@ -2,41 +2,46 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from small_commands import replaced
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
 README, TUTORIAL = REPOSITORY / "README.md", DOCS / "tutorial.md"
-PAGES = [README, REPOSITORY / "README.zh-CN.md", REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+CHINESE = REPOSITORY / "README.zh-CN.md"  # test_readme.py holds that its commands are those of README.md
+PAGES = [README, CHINESE, REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # Their commands are carried out in an empty folder, one after another, but for those that need more or take long.
 CARRIED_OUT = [README, TUTORIAL, DOCS / "decide.md", DOCS / "join.md", *sorted(DOCS.glob("how-to/*.md"))]
-NEED_MORE = r"against=|dataset\.root=images|dataset=hub|sweeper\.(doctor|plan)|\b(FOLDER|DIR)\b"
+NEED_MORE = r"against=|newcomer-tuning|dataset\.root=images|dataset=hub|sweeper\.doctor|\bDIR\b"
+NORMAL, LONG = "tests/project/test_documentation.py", "tests/project/test_every_command.py"
 # What is done with a command that no page's test carries out: the first pattern that is found in it.
 ELSEWHERE = {
     r"^eval|^sweeper --help|train --help": "tests/project/test_commands.py",
-    r"docs/study/runs --into docs/study": "tests/project/test_study.py",
+    r"^make docs": "tests/project/test_site.py",
+    r"docs/study/runs --into docs/study|docs/study/publish": "tests/project/test_study.py",
+    r"tests/documented_commands": "tests/project/test_documented_commands.py",
+    r"docs/rooms": "tests/project/test_house.py",
+    r"docs/notebook": "tests/project/test_notebook.py",
+    r"benchmarks\.reproduce --table": "tests/project/test_reproduce.py",
 }
 LEFT_OUT = {
     r"^git |^uv|^hf ": "downloads what isn't here",
     r"^docker ": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
-    r"-c .*_human": "needs CIFAR-10N's file",
-    r"against=outputs": "needs the runs of the command before it: tests/decide",
     r"sbatch --test-only": "needs a cluster: tests/clusters/test_on_slurm.py",
 }
 PARSED = {
     r"^pip ": "downloads; the extra is one of the package's",
-    r"^make ": "calls the tests, or what other tests call; it is a target of the Makefile",
+    r"^make ": "runs tests, of which this is one, or what other tests run; make --dry-run knows its recipe",
     r"sbatch|launcher=slurm": "needs a cluster: tests/clusters/test_on_slurm.py",
     r"launcher=ray": "needs a cluster: tests/clusters/test_on_ray.py",
-    r"launcher=packed|benchmarks\.(step|batch_norm|tilings|host|newton_schulz|scaling)": "needs an NVIDIA GPU",
-    r"benchmarks\.": "takes minutes to hours",
-    r"python docs/": "tests/project hold what it makes against what is committed",
+    r"benchmarks\.first_answer": "downloads all packages: tests/project/test_first_answer.py",
+    r"benchmarks\.waiting": "takes minutes: tests/project/test_waiting.py has its trials",
+    r"benchmarks\.(step|batch_norm|tilings|host|newton_schulz|scaling|reproduce)": "needs an NVIDIA GPU",
     r"dataset=hub": "downloads what isn't here",
-    r"against=study|cifar|dataset\.root=|docs/study|tag=alone|robustness": "needs CIFAR's images, or hours",
-    r"sweeper\.(doctor|plan)": "measures for half a minute: tests/doctor, tests/plan",
-    r"sweeper\.": "only parsed, for the time; the tests of other pages carry out the like",
 }
 
 _PROGRAM = r"(?:python3? |sweeper |pip |make |git |find |sbatch |hf |uvx? |docker |eval |\. \.venv)"
@@ -55,11 +60,13 @@ def read_commands(page: Path) -> list[str]:
 
 
 def is_carried_out(page: Path, command: str) -> bool:
-    """Whether the test of the page carries it out. Of README only sweeps that the tutorial lacks, for the time."""
-    if page == README and (not command.startswith("python -m sweeper.train ") or command in read_commands(TUTORIAL)):
+    """Whether the page's test of the normal set carries it out. Of README what the tutorial lacks, for the time."""
+    if page not in CARRIED_OUT or re.search(NEED_MORE, command):
         return False
+    if page == README:
+        return command == "make sweep" or (command.startswith("python ") and command not in read_commands(TUTORIAL))
     trains_or_reads = re.match(r"python -m sweeper\.\w+ [^-]|python -m sweeper\.\w+ -[^h]|find ", command)
-    return page in CARRIED_OUT and trains_or_reads is not None and not re.search(NEED_MORE, command)
+    return trains_or_reads is not None and "sweeper.plan" not in command
 
 
 def module_of(command: str) -> tuple[str, list[str]]:
@@ -71,10 +78,12 @@ def module_of(command: str) -> tuple[str, list[str]]:
 def treatment(command: str) -> tuple[str, str]:
     """What is done with it, and by which test or why no more."""
     if any(is_carried_out(page, command) for page in CARRIED_OUT if command in read_commands(page)):
-        return "carried out", "tests/project/test_documentation.py"
+        return "carried out", NORMAL
     for done, reasons in (("carried out", ELSEWHERE), ("left out", LEFT_OUT), ("parsed", PARSED)):
         if why := next((why for pattern, why in reasons.items() if re.search(pattern, command)), ""):
             return done, why
+    if command.startswith("python "):
+        return "carried out by make commands", LONG
     raise AssertionError(f"{command}: no test carries it out, and no reason is known")
 
 
@@ -95,9 +104,15 @@ def _whole(text: str) -> Iterator[str]:
 
 
 def main() -> None:
+    """Each command of each page, with what the tests put in place of its words; then how many there are of a kind."""
+    total: Counter[str] = Counter()
     for page in PAGES:
         for command in read_commands(page):
-            print(page.relative_to(REPOSITORY), *treatment(command), command, sep="\t")
+            done, by = treatment(command)
+            total[done] += 1
+            instead = replaced(command, by == NORMAL) if by in (NORMAL, LONG) else ()
+            print(page.relative_to(REPOSITORY), done, by, command, *instead, sep="\t")
+    print(*(f"{count} {done}" for done, count in total.most_common()), sep=", ")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import IO, Any
@@ -56,6 +57,14 @@ def run(
     if received and code in (0, 1):
         return 128 + received[0]
     return code if code >= 0 else 128 - code
+
+
+def run_and_read(command: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """`run`, and what the command printed on standard output."""
+    with tempfile.TemporaryFile() as file:
+        code = run(command, variables, stdout=file)
+        file.seek(0)
+        return code, file.read()
 
 
 def run_steps(steps: Callable[[], int]) -> int:

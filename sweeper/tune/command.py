@@ -7,13 +7,12 @@ import contextlib
 import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
-from sweeper.system.child import run, run_steps
+from sweeper.system.child import run, run_and_read, run_steps
 from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
@@ -117,11 +116,9 @@ def _compare(steps: "Steps", found: Told, in_json: bool) -> int:
     command = [sys.executable, "-m", "sweeper.train", *steps.comparison]
     if not in_json:
         return run(command, stdout=None)
-    with tempfile.TemporaryFile() as document:
-        code = run([*command, _JSON], stdout=document)
-        document.seek(0)
-        with contextlib.suppress(ValueError):  # it was killed
-            found.comparison = json.loads(document.read())
+    code, document = run_and_read([*command, _JSON])
+    with contextlib.suppress(ValueError):  # it was killed
+        found.comparison = json.loads(document)
     return code
 
 

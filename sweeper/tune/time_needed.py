@@ -2,10 +2,9 @@
 
 import json
 import sys
-import tempfile
 from typing import Any
 
-from sweeper.system.child import run
+from sweeper.system.child import run_and_read
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import duration
 from sweeper.tune.document import Told
@@ -19,10 +18,7 @@ def tell_time(steps: Steps, found: Told) -> int:
     if not (left := len(unfinished(steps.grid))):
         say("the search is done, so there is nothing to time; the same command without --plan goes on")
         return 0
-    with tempfile.TemporaryFile() as file:
-        code = run([sys.executable, "-m", "sweeper.plan", "--json", *steps.search], stdout=file)
-        file.seek(0)
-        text = file.read()
+    code, text = run_and_read([sys.executable, "-m", "sweeper.plan", "--json", *steps.search])
     if text.strip():
         plan, runs = json.loads(text), sum(steps.runs().values()) - (len(steps.grid.cells) - left)
         found.seconds = seconds_needed(plan, left, runs)

@@ -5,33 +5,27 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-from conftest import REPOSITORY, merged
 from documented_commands import CARRIED_OUT, DOCS, is_carried_out, module_of, read_commands
+from documented_pages import lay
 from made_folder import LOADER, make_folder
 from made_runs import make_run
-from PIL import Image
+from small_commands import made_small
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
 from sweeper.verify.command import main as verify
 
-FILE = re.compile(r"`([\w./-]+\.(?:py|yaml))`[^`]*:\n\n```\w+\n(.*?)```", re.DOTALL)  # named in the sentence before
-INDENTED_FILE = re.compile(r"`([\w./-]+\.yaml)` (?:[^\n]+\n)+\n((?:    [a-z_]+: .*\n)+)")  # in the paragraph before
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
-# In place of what a page says, to take seconds: in one process, on a few images.
-SHORT = ("device=cpu", "device.threads=1", "hydra/launcher=basic", "epochs=1", "dataset.train_limit=100")
 # Every command in one process, which imports torch once.
 ONE_AFTER_ANOTHER = """
 import importlib, json, sys
-for (module, arguments), code in zip(*json.loads(sys.argv[1])):
+for (module, *arguments), code in zip(*json.loads(sys.argv[1])):
     sys.argv = [f"{module}.py", *arguments]
-    got = importlib.import_module(f"sweeper.{module}.command").main()
+    got = importlib.import_module(f"{module}.command").main()
     assert got == code, f"{module} {arguments}: exit code {got}"
 """
 REFUSED = ("optimizer=lino",)  # shown for its error
@@ -42,48 +36,23 @@ def commands(page: Path) -> list[tuple[str, list[str]]]:
     return [module_of(command) for command in read_commands(page) if command.startswith("python -m sweeper.")]
 
 
-def make_pictures(folder: Path) -> None:
-    """A tree of images that a page takes for given."""
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 36, 40, 3), dtype=np.uint8)
-    for split in ("train", "test"):
-        for label, name in enumerate(("cat", "dog")):
-            (folder / split / name).mkdir(parents=True)
-            for k in range(4):
-                Image.fromarray(pixels[label, k]).save(folder / split / name / f"{k}.png")
-
-
-def shortened(module: str, words: list[str]) -> list[str]:
-    short = merged(*words, *(SHORT if module in ("train", "tune", "decide") else ()))
-    if "--sample" in short:
-        short[short.index("--sample") + 1] = "1"
-    return short
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", CARRIED_OUT, ids=lambda page: page.stem)
 def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
-    text = page.read_text()
-    for name, content in [*FILE.findall(text), *INDENTED_FILE.findall(text)]:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(textwrap.dedent(content))
-    for folder in ("pictures", "pets"):
-        make_pictures(tmp_path / folder)
-    (tmp_path / "mypackage.py").write_text("from torch.optim import AdamW as MyOptimizer\n")
+    environment = {**os.environ, **lay(tmp_path, page)}
     asked = [command for command in read_commands(page) if is_carried_out(page, command)]
-    todo = [module_of(command) for command in asked if command.startswith("python ")]
+    todo = [command for command in asked if not command.startswith("find ")]
     if page.stem == "tables":  # it reads what others have made
-        todo.insert(0, ("train", ["-m", "dataset=digits", "model=mlp", "seed=1,2"]))
-    lines = [(module, shortened(module, words)) for module, words in todo]
-    expected = [2 if set(arguments) & set(REFUSED) else 0 for _, arguments in todo]
-    # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "GIT_DIR": str(tmp_path / "none")}
+        todo.insert(0, "python -m sweeper.train -m dataset=digits model=mlp seed=1,2")
+    lines = [made_small(command, in_process=True) for command in todo]
+    expected = [2 if set(words) & set(REFUSED) else 0 for words in lines]
     command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for command in asked:
         if command.startswith("find "):
             subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, check=True)
-    for program in PROGRAM.findall(text):
+    for program in PROGRAM.findall(page.read_text()):
         (first,) = list(tmp_path.glob("outputs/*/adam-seed1-*"))[:1] or [tmp_path]
         of_this_run = re.sub(r"outputs/[\w-]+/adam-seed1-\w+", str(first), program)
         done = subprocess.run([sys.executable, "-c", of_this_run], cwd=tmp_path, env=environment, check=False)

@@ -5,24 +5,32 @@ import importlib
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections import Counter
 
 import pytest
 from conftest import REPOSITORY
 from documented_commands import (
+    CHINESE,
+    DOCS,
     ELSEWHERE,
     LEFT_OUT,
+    LONG,
+    NORMAL,
     PAGES,
     PARSED,
+    README,
+    TUTORIAL,
+    main,
     read_commands,
     treatment,
 )
+from small_commands import SWEEP
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.overrides import sweep_values
 
-CHINESE = REPOSITORY / "README.zh-CN.md"  # test_readme.py holds that its commands are those of README.md
 PRESETS = ("tuned", "digits_10", "study_cifar10")  # that the commands before write into mine/
 
 
@@ -57,11 +65,12 @@ def parse(monkeypatch, tmp_path):
             text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
             assert all(f"\n{extra} = [" in text for extra in extras)
         elif first == "make":
-            text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-            assert all(re.search(rf"^{word}:", text, re.MULTILINE) for word in words)
+            assert dry_run(*words)
         elif first == "sbatch":
             assert (REPOSITORY / "docs/slurm.sh").is_file()
             compose("hydra/launcher=packed", "-m", *words[words.index("docs/slurm.sh") + 1 :])
+        elif words[0] == "-c":
+            compile(words[1], command, "exec")
         elif words[0] != "-m":
             assert (REPOSITORY / words[0]).is_file()
         elif words[1] == "sweeper.train":
@@ -87,17 +96,53 @@ def parse(monkeypatch, tmp_path):
     return parse
 
 
+def dry_run(*targets: str) -> list[str]:
+    """The lines that make would carry out."""
+    command = ["make", "--dry-run", "--no-print-directory", *targets]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_make_sweep_is_the_command_that_is_carried_out_for_it():
+    assert dry_run("sweep")[-1] == SWEEP.replace("python ", ".venv/bin/python ", 1)
+
+
+@pytest.mark.parametrize("page", [TUTORIAL, *DOCS.glob("how-to/*.md")], ids=lambda page: page.stem)
+def test_examples_have_the_short_form(page):
+    """The tutorial's first has both."""
+    text = page.read_text(encoding="utf-8")
+    long = re.findall(r"python -m sweeper\.(\w+ .*)", text)
+    assert long == (re.findall(r"^    sweeper (\w+ .*)", text, re.MULTILINE)[:1] if page == TUTORIAL else [])
+
+
+@pytest.mark.parametrize("page", [README, CHINESE], ids=lambda page: page.name)
+def test_each_command_of_a_readme_is_carried_out(page):
+    """But for those that download, and the tests themselves."""
+    others = [command for command in read_commands(page) if treatment(command)[0] != "carried out"]
+    assert [command for command in others if not re.match(r"git clone|pip |uv |make test$|\. \.venv", command)] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if page != CHINESE], ids=lambda page: page.stem)
-def test_a_command_that_no_test_carries_out_is_right(page, parse):
+def test_a_command_that_the_normal_set_does_not_carry_out_is_right(page, parse):
     for command in read_commands(page):
-        if treatment(command)[0] == "parsed":
-            parse(command)
+        if treatment(command)[0] == "parsed" or (treatment(command)[1] == LONG and "against=cifar" not in command):
+            parse(command)  # but for one that reads a folder which the command before it makes
+
+
+def test_the_list_has_each_command_with_its_treatment_and_ends_with_the_totals(capsys):
+    main()
+    *lines, totals = capsys.readouterr().out.splitlines()
+    assert all(len(line.split("\t")) >= 4 for line in lines)
+    counted = Counter(line.split("\t")[1] for line in lines)
+    assert totals == ", ".join(f"{count} {done}" for done, count in counted.most_common())
+    (study,) = [line for line in lines if "against=study" in line and "tune=true outputs" in line]
+    assert study.split("\t")[1:3] == ["carried out by make commands", LONG] and "against=field" in study.split("\t")[4:]
 
 
 def test_reasons_are_those_of_commands_and_name_tests_that_are_there():
     commands = {command for page in PAGES for command in read_commands(page)}
-    assert len(commands) > 120 and Counter(treatment(command)[0] for command in commands)["carried out"] > 35
+    by = Counter(treatment(command)[1] for command in commands)
+    assert len(commands) > 120 and by[NORMAL] > 35 and by[LONG] > 50
     for reasons in (ELSEWHERE, LEFT_OUT, PARSED):
         for pattern, why in reasons.items():
             assert any(re.search(pattern, command) for command in commands), pattern

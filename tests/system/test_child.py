@@ -64,6 +64,10 @@ def test_the_commands_own_table_is_not_printed(capfd):
     assert capfd.readouterr() == ("", "news\n")
 
 
+def test_what_a_command_prints_is_given_beside_its_exit_code():
+    assert child.run_and_read([sys.executable, "-c", "print('said'); raise SystemExit(3)"]) == (3, b"said\n")
+
+
 STEPS = """
 import os, signal, sys
 from sweeper.system.child import run, run_steps

@@ -23,12 +23,11 @@ def test_later_runs_take_as_long_as_those_of_the_search():
 def test_a_plan_trains_nothing_and_a_search_that_is_done_is_not_timed(trainer, monkeypatch, capsys, tmp_path):
     asked, codes = [], [0, 1, 0]
 
-    def plan(command, stdout):
+    def plan(command):
         asked.append(command[2:4])
-        stdout.write(json.dumps(PLAN | {"extensions": 4 * (len(asked) == 1)}).encode())
-        return codes.pop(0)
+        return codes.pop(0), json.dumps(PLAN | {"extensions": 4 * (len(asked) == 1)}).encode()
 
-    monkeypatch.setattr("sweeper.tune.time_needed.run", plan)
+    monkeypatch.setattr("sweeper.tune.time_needed.run_and_read", plan)
     assert main([*TASK, "optimizer=sgd", "--plan"]) == 0 and asked == [["sweeper.plan", "--json"]]
     out = capsys.readouterr().out.splitlines()
     assert out[2:] == ["time: about 6 min for 12 runs on this machine, and more where a grid grows"]

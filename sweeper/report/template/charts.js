@@ -146,7 +146,7 @@ function describe(chart, shown) {
 function drawChart(host, chart, hidden) {
   const shown = chart.series.filter((one) => one.x.length && !hidden.has(one.toggle ?? one.name));
   const width = Math.max(host.clientWidth, 240), height = Math.max(host.clientHeight, 200);
-  const labelled = shown.filter((one) => one.label), most = width < 500 ? 11 : 26;
+  const labelled = shown.filter((one) => one.label), most = width < 500 ? 11 : width < 900 ? 26 : 40;
   const longest = labelled.reduce((n, one) => Math.max(n, lengthOf(cut(one.label, most))), 0);
   const names = chart.x.labels ?? [], slanted = names.some((name) => lengthOf(name) > (width - 60) / names.length - 6);
   const right = labelled.length ? longest + 16 : chart.heat ? 56 : 10;
