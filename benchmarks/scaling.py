@@ -6,7 +6,7 @@
              that give `--optimizers sgd`, since numbers of lanes with different optimizers can't be compared
     batches  one run, batch sizes 128 to 1024
     setup    two runs, one after the other in one process
-    gpus     five runs on each of the first GPUs, as many as `--gpus` names; not by default
+    gpus     five lanes on each GPU, by one GPU and by two, or by the numbers that `--gpus` names; not by default
     runs     a whole sweep's command, tables at its end included; not by default: 15 runs take minutes
 
 Each row is one `python -m sweeper.train …` of ResNet-18 on made images of CIFAR-10's shapes, watched from outside.
@@ -27,6 +27,7 @@ from typing import Any
 from benchmarks.figures import add_csv, write_csv
 from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
 from sweeper.system.machine import probe_kind
+from sweeper.train.launchers.gpu_processes import visible_gpus
 from sweeper.train.launchers.lane_gains import choose_lanes, sweep_time
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
@@ -87,7 +88,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
     parser.add_argument("--gpus", type=integers, default="1,2", help="numbers of them; default: %(default)s")
     parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
-    parser.add_argument("--sweep-lanes", type=int, default=5, help="of the whole sweep; default: %(default)s")
+    parser.add_argument(
+        "--sweep-lanes", type=int, default=5, help="of the whole sweep, and of each GPU; default: %(default)s"
+    )
     parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
     parser.add_argument("--budget", type=float, default=350, metavar="SECONDS", help="for all; default: %(default)s")
     add_csv(parser)
@@ -140,8 +143,8 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
         *arguments.overrides,
     ]
     gpus = values.get("gpus", 1)
-    visible = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(gpus)))} if "gpus" in values else {}
-    runs, seconds = time_sweep(["-m", *overrides], limit_s, visible)
+    variables = first_gpus(gpus, arguments.device) if "gpus" in values else {}
+    runs, seconds = time_sweep(["-m", *overrides], limit_s, variables)
     first = runs[0]
     images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
     together = len(runs) == values["lanes"] * gpus
@@ -213,6 +216,17 @@ def grid(runs: int, names: list[str]) -> list[str]:
 def launcher(lanes: int) -> list[str]:
     """Hydra's own, which runs one after another in its process, or ours."""
     return ["hydra/launcher=basic"] if lanes == 1 else ["hydra/launcher=packed", f"hydra.launcher.lanes={lanes}"]
+
+
+def first_gpus(count: int, kind: str) -> dict[str, str]:
+    """The environment variables with which a command has so many of this process's GPUs.
+
+    Raises:
+        Failed: there are fewer.
+    """
+    if len(there := visible_gpus(kind)) < count:
+        raise Failed(f"there are {len(there)} GPUs")
+    return {"CUDA_VISIBLE_DEVICES": ",".join(there[:count])}
 
 
 def second_setup(runs: list[TimedRun]) -> float:

@@ -106,15 +106,15 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
 
 
 def _chosen_by_these(task: Task) -> list[str]:
-    """Where runs that are compared have chosen the settings, too."""
+    """That the runs that are compared chose the settings too, if they did."""
     if task.chosen_by != "validation" or len(task.compared) < 2:
         return []
-    numbers = {len(_settings_of(task, one.optimizer)) for one in task.compared}
-    tried = " to ".join(str(number) for number in sorted({min(numbers), max(numbers)}))
+    numbers = sorted({len(_settings_of(task, one.optimizer)) for one in task.compared})
+    among, whom = (f"{numbers[0]} to {numbers[-1]}", "whoever had more") if len(numbers) > 1 else (numbers[0], "all")
     return [
-        "Settings were chosen by validation accuracy of the very runs that are compared, "
-        f"each among {tried}: that flatters whoever had more.",
-        "Fair is a comparison of the chosen ones by fresh seeds; python -m sweeper.choose writes their preset.",
+        f"The runs that are compared chose the settings, too, by validation accuracy, each among {among}: "
+        f"that flatters {whom}.",
+        "A fair comparison trains the chosen settings with fresh seeds: python -m sweeper.choose writes their preset.",
     ]
 
 

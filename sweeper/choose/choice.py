@@ -1,5 +1,6 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
+import contextlib
 import re
 import shlex
 from collections.abc import Collection, Sequence
@@ -38,7 +39,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import make_folder, remove_file, write_atomically
+from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
 from sweeper.system.terminal import tell
 from sweeper.system.text import printable, shortened
 
@@ -67,8 +68,9 @@ def choose(
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
             anybody's, hold what isn't to be copied into a configuration.
     """
-    task = read_search(outputs)
-    said = write_choice(task, Path(into or outputs[0]), write, name, replace, config_dir)
+    task, folder = read_search(outputs), Path(into or outputs[0])
+    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
+        said = write_choice(task, folder, write, name, replace, config_dir)
     for one in tunings(task):
         if one.edges and one.confirmed:
             tell(printable(edge_advice(one)))
@@ -82,8 +84,18 @@ def write_choice(
     name: str = "tuned",
     replace: bool = False,
     config_dir: str | None = None,
+    keep: bool = False,
 ) -> str:
-    """Write the files of a choice into `folder`; arguments, result and errors as of `choose`."""
+    """Write the files of a choice into `folder`, unless they are there already; other arguments and result as of
+    `choose`.
+
+    Args:
+        keep: the preset's values of optimizers that aren't chosen here.
+
+    Raises:
+        BadInput: as `choose`.
+        OSError: a file can't be written.
+    """
     options = searched_options(task)
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
     columns += [ARM] * (task.noun == "arm")
@@ -104,13 +116,19 @@ def write_choice(
         preset, old = _preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, places, name)}\n"
-    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
-        for file, content in files.items():
+    for file, content in files.items():
+        if not _is_written(file, content):
             make_folder(file.parent)
             write_atomically(file, content)
-        for file in old:
-            remove_file(file)
+    for file in () if keep else old:
+        remove_file(file)
     return said
+
+
+def _is_written(file: Path, content: bytes) -> bool:
+    with contextlib.suppress(OSError):
+        return read_file(file, len(content)) == content
+    return False
 
 
 def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, config_dir: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sweeper import __version__
 from sweeper.decide.document import Told, answer_in_json
 from sweeper.decide.rule import Rule, read_rule
+from sweeper.system.child import run, run_steps
 from sweeper.system.command import called, exit_code_of, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
@@ -51,8 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, see `--help`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if _JSON in arguments and not {"--help", "-h", "--version"} & set(arguments):
-        return answer_in_json(partial(_decide, [word for word in arguments if word != _JSON]))
-    return exit_code_of(lambda: _decide([word for word in arguments if word != _JSON], Told()))
+        words = [word for word in arguments if word != _JSON]
+        return answer_in_json(lambda found: run_steps(partial(_decide, words, found)))
+    return exit_code_of(lambda: run_steps(partial(_decide, arguments, Told())))
 
 
 def _decide(arguments: list[str], found: Told) -> int:
@@ -68,7 +70,6 @@ def _decide(arguments: list[str], found: Told) -> int:
     from sweeper.decide.record import check_looks, check_recorded, content, show, write
     from sweeper.decide.tuned import describe_tuning, tune_all
     from sweeper.decide.words import answer, describe_look
-    from sweeper.system.child import run
 
     own, words = split_own(arguments, _OWN, "decide")
     words = [word for word in words if word not in ("-m", "--multirun")]

@@ -24,6 +24,7 @@ from sweeper.decide.arms import Arms
 from sweeper.decide.circumstances import check_data
 from sweeper.decide.field import Field
 from sweeper.runs.layout import CHOSEN_FILE, RUN_FILE
+from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
@@ -148,7 +149,8 @@ def tune(tuning: Tuning) -> int:
     """
     if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1):
         return code
-    write_choice(read_search([str(tuning.folder)]), tuning.folder)
+    with writing(tuning.folder, "make it writable"):
+        write_choice(read_search([str(tuning.folder)]), tuning.folder)
     return 0
 
 

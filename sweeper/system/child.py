@@ -1,13 +1,14 @@
-"""Runs a command, such as `sweeper.train`, as a child process that gets the signals of this one."""
+"""Runs commands, such as `sweeper.train`, as child processes that get the signals of this one."""
 
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from sweeper.system.parent import bound_to_this_process
+from sweeper.system.terminal import tell
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,7 +33,6 @@ def run(
         variables: of its environment, beside this process's.
         stdout: a file; None is this process's own.
     """
-    caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     child: subprocess.Popen[bytes] | None = None
     early: list[int] = []  # signals before the child has started
     received: list[int] = []
@@ -44,7 +44,7 @@ def run(
         else:
             child.send_signal(number)
 
-    before = {one: signal.signal(one, pass_on) for one in caught}
+    before = _catch(pass_on)
     try:
         environment = bound_to_this_process() | dict(variables or {})
         child = subprocess.Popen(command, stdout=stdout, start_new_session=True, env=environment)
@@ -65,3 +65,32 @@ def run_and_read(command: Sequence[str], variables: Mapping[str, str] | None = N
         code = run(command, variables, stdout=file)
         file.seek(0)
         return code, file.read()
+
+
+def run_steps(steps: Callable[[], int]) -> int:
+    """Call what runs commands one after another, and return its exit code. A signal that comes between two commands
+    ends it, with a line: then 128 + the signal's number."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Signalled(number)
+
+    before = _catch(stop)
+    try:
+        return steps()
+    except _Signalled as signalled:
+        tell("interrupted; the same command goes on")
+        return 128 + signalled.number
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class _Signalled(BaseException):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def _catch(receive: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
+    """Handle all signals but those that this process ignores. Returns the handlers before."""
+    caught = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    return {one: signal.signal(one, receive) for one in caught}

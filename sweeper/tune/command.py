@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import __version__
-from sweeper.system.command import called, exit_code_of, given_folder, split_own
+from sweeper.system.child import run, run_and_read, run_steps
+from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.tune.document import Told, answer_in_json
@@ -26,27 +27,27 @@ usage: {name} [options] [overrides of sweeper.train]
 
 Tunes each optimizer, then compares what was chosen: {name} dataset=digits optimizer=sgd,lion epochs=20
   1. search: experiment=tune, a grid around each optimizer's usual values, extended while its best lies on the edge
-  2. confirmation: each one's best again with fresh seeds, which alone choose; like the search by validation images
+  2. confirmation: each optimizer's best settings again with fresh seeds; these runs' validation accuracy chooses
   3. comparison: the chosen settings on all training images, with seeds that neither search nor confirmation had
 Overrides, such as hydra/launcher=packed or device=cpu, are for all steps. The same command goes on where it stopped.
 
-  --confirm N       of each optimizer the settings that are run again (default: 2)
-  --seeds N         of the comparison (default: 5)
-  --write DIR       where the choice is written as a preset (default: beside the search)
-  --name NAME       the preset's (default: tuned)
-  --replace         another choice that --write finds under this name
+  --confirm N       how many settings of each optimizer are run again (default: 2)
+  --seeds N         how many seeds the comparison has (default: 5)
+  --write DIR       write the choice as a preset into DIR (default: beside the search)
+  --name NAME       the preset's name (default: tuned)
+  --replace         with --write: overwrite another choice of this name
   --config-dir DIR  a folder with YAML of your own choices
   --plan            say what would be trained and how long it takes, and train nothing
   --json            print one JSON document, for programs; all else goes to standard error
   --version         print sweeper's version
 
 Search and confirmation lie beside the outputs, by default in outputs-tuning/, so no table of the comparison has them.
-Exit codes: 0; else that of the step that failed: 1 a run failed, 2 bad input, 130 by Ctrl-C.
+Exit codes: 0, or that of the step that failed: 1 if a run failed, 2 for bad input, 130 by Ctrl-C.
 """
 MOST_CONFIRMED, MOST_SEEDS = 100, 1000
 _JSON, _PLAN, _REPLACE = "--json", "--plan", "--replace"
 _OWN = ("--confirm", "--seeds", "--write", "--name")
-_FLAGS = (_PLAN, _REPLACE, _JSON, "--config-dir", "--multirun", "--arm")
+_FLAGS = (_PLAN, _REPLACE, _JSON)
 _TRAINS_OWN = ("--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
 
 
@@ -54,8 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit code, see `--help`."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if _JSON in arguments and not {"--help", "-h", "--version"} & set(arguments):
-        return answer_in_json(partial(_tune, [word for word in arguments if word != _JSON], in_json=True))
-    return exit_code_of(lambda: _tune([word for word in arguments if word != _JSON], Told()))
+        words = [word for word in arguments if word != _JSON]
+        return answer_in_json(lambda found: run_steps(partial(_tune, words, found, in_json=True)))
+    return exit_code_of(lambda: run_steps(partial(_tune, arguments, Told())))
 
 
 def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
@@ -66,15 +68,16 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
         say(f"sweeper {__version__}")
         return 0
     from sweeper.tune.search import carry_out_search
-    from sweeper.tune.steps import plan_steps
+    from sweeper.tune.steps import check_places, plan_steps
     from sweeper.tune.time_needed import tell_time
 
     options, words = _read(arguments)
     steps = plan_steps(words, options)
-    found.outputs, found.tuning = steps.outputs, steps.folder
+    found.outputs, found.tuning, found.runs = steps.outputs, steps.folder, steps.runs()
     say("\n".join(steps.describe()))
     if _PLAN in arguments:
-        return tell_time(steps)
+        return tell_time(steps, found)
+    check_places(steps)
     own = steps.places.config_dir
     if code := carry_out_search(
         steps.search, steps.placing, options.confirm, None if own is None else str(own), steps.optimizers
@@ -97,7 +100,8 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
     task, options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
     replace = options.replace or options.write is None  # beside the search there is no other's
     own = None if places.config_dir is None else str(places.config_dir)
-    write_choice(task, steps.folder, str(places.folder), options.name, replace, own)
+    with writing(steps.folder, "make it writable"):
+        write_choice(task, steps.folder, str(places.folder), options.name, replace, own, keep=options.write is None)
     found.preset = {"folder": str(places.folder), "name": options.name}
     chosen = tunings(task)
     found.tuned = [
@@ -109,8 +113,6 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
 
 
 def _compare(steps: "Steps", found: Told, in_json: bool) -> int:
-    from sweeper.system.child import run, run_and_read
-
     command = [sys.executable, "-m", "sweeper.train", *steps.comparison]
     if not in_json:
         return run(command, stdout=None)
@@ -147,7 +149,7 @@ def _trials(one: "Tuning") -> int:
 
 def _stopped(step: str, code: int) -> int:
     """Say at which step it stopped; of bad input that step has said it."""
-    if code > 128:
+    if code in (129, 130, 143):
         tell(f"interrupted in {step}; the same command goes on")
     elif code != 2:
         tell(f"{step} ended with exit code {code}, so nothing after it was begun; the same command goes on")
@@ -162,10 +164,11 @@ def _read(arguments: list[str]) -> tuple["Options", list[str]]:
 
     own, words = split_own(arguments, _OWN, "tune")
     for word in words:
-        if (flag := word.partition("=")[0]) in _TRAINS_OWN:
-            raise BadInput(f"{flag}: is for {called('train')}; see {called('tune')} --help")
-        if flag.startswith("--") and flag not in _FLAGS and (meant := like_flag(flag, _FLAGS)):
-            raise BadInput(f"unrecognized arguments: {flag} (did you mean {meant}?); see {called('tune')} --help")
+        flag, see = word.partition("=")[0], f"see {called('tune')} --help"
+        if flag in _TRAINS_OWN:
+            raise BadInput(f"{flag}: is for {called('train')}; {see}")
+        if flag.startswith("--") and word not in _FLAGS and (meant := like_flag(flag, _FLAGS)):
+            raise BadInput(f"unrecognized arguments: {word} (did you mean {meant}?); {see}")
     if nothing := [name for name, value in own.items() if not value]:
         raise BadInput(f"{nothing[0]}: nothing is given; give a value, or leave it out")
     replace = _REPLACE in words

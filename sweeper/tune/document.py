@@ -15,6 +15,8 @@ class Told:
     Attributes:
         outputs: the folder of the comparison.
         tuning: the folder of search and confirmation.
+        runs: how many each step has, as its records extend the grid before it begins.
+        seconds: that the runs which are left take, by `--plan`.
         preset: its folder and its name, when it is written.
         tuned: what was chosen of each optimizer, and how.
         comparison: the document of `sweeper train --json`.
@@ -22,6 +24,8 @@ class Told:
 
     outputs: Path | None = None
     tuning: Path | None = None
+    runs: dict[str, int] | None = None
+    seconds: float | None = None
     preset: dict[str, str] | None = None
     tuned: list[dict[str, Any]] = field(default_factory=list)
     comparison: dict[str, Any] | None = None
@@ -42,6 +46,8 @@ def _document(told: Told) -> dict[str, Any]:
     return {
         "outputs": None if told.outputs is None else str(told.outputs),
         "tuning": None if told.tuning is None else str(told.tuning),
+        "runs": told.runs,
+        "seconds": told.seconds,
         "preset": told.preset,
         "tuned": told.tuned,
         "comparison": told.comparison,

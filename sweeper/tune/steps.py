@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
 from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
+from sweeper.runs.access import check_readable, check_writable, existing_folder
 from sweeper.runs.identity import identity_config, is_identity, run_name
 from sweeper.system.errors import BadInput
 from sweeper.train.search.widen import widen
@@ -85,18 +87,20 @@ class Steps:
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
         grows = "; a grid grows while its best run lies on the edge, "
         grows = f"{grows}{_times(self.grid.widening.most)} at most" if self.grid.widening else ""
-        again, comparing = self.later_runs()
+        searching, again, comparing = self.runs().values()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [
-            f"search: {len(self.grid.cells)} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
+            f"search: {searching} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
             f"{_seeds(_searching(self.grid))}{grows}; in {self.folder}/",
             f"confirmation: {again} runs, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; comparison: "
             f"{comparing} run{'s' * (comparing != 1)}, {_seeds(self.seeds)}; in {self.outputs}/",
         ]
 
-    def later_runs(self) -> tuple[int, int]:
-        """How many confirm, and how many compare."""
-        return len(self.optimizers) * self.options.confirm * 2, len(self.optimizers) * len(self.seeds)
+    def runs(self) -> dict[str, int]:
+        """How many runs each step has, if no grid grows."""
+        optimizers = len(self.optimizers)
+        again, comparing = optimizers * self.options.confirm * 2, optimizers * len(self.seeds)
+        return {"search": len(self.grid.cells), "confirmation": again, "comparison": comparing}
 
 
 def plan_steps(words: Sequence[str], options: Options) -> Steps:
@@ -133,17 +137,38 @@ def plan_steps(words: Sequence[str], options: Options) -> Steps:
     return Steps(first.outputs, folder, optimizers, widen(grid)[0], search, placing, comparison, seeds, places, options)
 
 
+def check_places(steps: Steps) -> None:
+    """Check before a search trains that comparison and preset can be written after it. Leaves no file.
+
+    Raises:
+        BadInput: a folder can't be written.
+    """
+    if not unfinished(steps.grid):
+        return
+    check_readable(steps.outputs, ())
+    check_writable(steps.outputs, ())
+    if steps.options.write is not None:
+        folder = steps.places.folder
+        try:
+            tempfile.TemporaryFile(dir=existing_folder(folder), prefix=".writable-").close()
+        except OSError as error:
+            raise BadInput(f"--write {folder}: can't be written: {error.strerror}; choose another folder") from error
+
+
 def _check_grid(grid: Grid, options: Options) -> None:
     """Check that there is one search whose best can be confirmed."""
     configs = {str(cell.directory): identity_config(cell.config) for cell in grid.cells}
     if len({json.dumps(task, sort_keys=True) for task in task_configs(configs).values()}) > 1:
         raise BadInput("there are several tasks, as of two lengths or schedules; tune each by a command of its own")
-    most = max(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
-    most //= len(_searching(grid))
-    if most < 2:
+    fewest = min(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
+    fewest //= len(_searching(grid))
+    if fewest < 2:
         raise BadInput("there is one setting of each optimizer, so nothing to choose; leave the factors out")
-    if options.confirm > (can := min(most - 1, max(most, 4) // 2)):
-        raise BadInput(f"--confirm {options.confirm}: of a grid of {most} settings at most {can} are confirmed")
+    if options.confirm > (can := min(fewest - 1, max(fewest, 4) // 2)):
+        more = "give more by lr_factor" if can < 2 else f"give --confirm {can} or less"
+        raise BadInput(
+            f"--confirm {options.confirm}: of a grid of {fewest} settings at most {can} are confirmed; {more}"
+        )
 
 
 def _check_preset(grid: Grid, places: Places, options: Options) -> None:

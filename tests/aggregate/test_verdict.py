@@ -113,15 +113,23 @@ def test_limits_name_what_is_mixed_and_missing(tmp_path):
     assert "another learning rate" in text and "One data set" in text
 
 
-def test_runs_that_chose_their_settings_are_said_to_flatter(tmp_path):
+@pytest.mark.parametrize(
+    ("of_lion", "said"),
+    [
+        ([0.01], "validation accuracy, each among 1 to 3: that flatters whoever had more."),
+        ([0.01, 0.02, 0.03], "validation accuracy, each among 3: that flatters all."),
+    ],
+)
+def test_runs_that_chose_their_settings_are_said_to_flatter(tmp_path, of_lion, said):
+    rates = [("sgd", rate) for rate in (0.1, 0.2, 0.3)] + [("lion", rate) for rate in of_lion]
     for seed in (1, 2, 3):
-        for optimizer, rate in (("sgd", 0.1), ("sgd", 0.2), ("sgd", 0.3), ("lion", 0.01)):
+        for optimizer, rate in rates:
             run = make_run(tmp_path, seed=seed, optimizer=optimizer, optimizer__lr=rate)
             change_record(run, result__final_val_accuracy=0.5 + rate)
     runs = read_results([tmp_path]).runs
-    said = describe_limits(group_tasks(runs), runs)
-    assert any("of the very runs that are compared, each among 1 to 3: that flatters" in one for one in said)
-    assert any("fresh seeds; python -m sweeper.choose writes" in one for one in said)
+    limits = describe_limits(group_tasks(runs), runs)
+    assert f"The runs that are compared chose the settings, too, by {said}" in limits
+    assert any("fresh seeds: python -m sweeper.choose writes" in one for one in limits)
     alone = [run for run in runs if run.values["optimizer"] == "sgd"]
     assert not any("fresh seeds" in one for one in describe_limits(group_tasks(alone), alone))
 

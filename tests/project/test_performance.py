@@ -1,4 +1,4 @@
-"""What docs/performance.md says of a packed step is what the recorded files say."""
+"""What docs/performance.md says of lanes is what the recorded files say, and no GPU is timed that isn't there."""
 
 import csv
 import re
@@ -7,6 +7,9 @@ import pytest
 from conftest import REPOSITORY
 
 from benchmarks.kernels import IDLE
+from benchmarks.scaling import first_gpus
+from benchmarks.sweeps import Failed
+from sweeper.train.launchers.gpu_processes import SIMULATED
 
 PAGE = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -46,3 +49,50 @@ def test_speeds_of_lanes_are_the_files():
     assert dict(zip(lanes.split(", "), (float(s.replace(",", "")) for s in speeds.split(", ")), strict=True)) == (
         pytest.approx(sgd, abs=0.51)
     )
+
+
+def numbers(texts):
+    return [float(text.replace(",", "")) for text in texts]
+
+
+def test_five_lanes_of_small_networks_are_the_files():
+    seconds = {
+        (row["commit"], row["work"], row["lanes"]): float(row["epoch_seconds"])
+        for row in read("nvidia-h200-2026-11-29-host-lanes.csv")
+        if row["bursts"] == "usual"
+    }
+    rows = re.findall(r"^\| digits, (MLP|CNN) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", PAGE, re.MULTILINE)
+    assert [network for network, *_ in rows] == ["MLP", "CNN"]
+    for network, alone, before, lanes, gain in rows:
+        work = f"digits {network.lower()}"
+        one, old, new = (
+            seconds[key] for key in (("2cdf150", work, "1"), ("6ebf640", work, "5"), ("2cdf150", work, "5"))
+        )
+        assert numbers((alone, before, lanes)) == pytest.approx([one, old, new], abs=0.000051)
+        assert float(gain) == pytest.approx(one / new, abs=0.051)
+
+
+def test_speeds_of_models_in_lanes_are_the_files():
+    rows = read("nvidia-h200-2026-11-29-lanes-models.csv")
+    said = re.search(
+        r"Three lanes of it train (\S+) images/s and five (\S+), against (\S+) alone.*?: ([\d.]+) times",
+        PAGE,
+        re.DOTALL,
+    )
+    three, five, alone, gain = numbers(said.groups())
+    small = {row["lanes"]: float(row["images_per_second"]) for row in rows if row["model"] == "resnet20"}
+    assert {"3": three, "5": five, "1": alone} == pytest.approx(small, abs=0.51)
+    assert gain == pytest.approx(five / alone, abs=0.0051)
+    told = re.search(
+        r"of ResNet-18 trained (\S+) and (\S+) images/s at commit `6ebf640`, (\S+)\s+and (\S+) at `2cdf150`", PAGE
+    )
+    large = sorted(float(row["images_per_second"]) for row in rows if row["model"] == "resnet18")
+    assert sorted(numbers(told.groups())) == pytest.approx(large, abs=0.51)
+
+
+def test_gpus_that_there_are_not_are_not_timed(monkeypatch):
+    monkeypatch.setenv(SIMULATED, "2")
+    assert first_gpus(1, "cuda") == {"CUDA_VISIBLE_DEVICES": "0"}
+    assert first_gpus(2, "cuda") == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    with pytest.raises(Failed, match="there are 2 GPUs"):
+        first_gpus(3, "cuda")

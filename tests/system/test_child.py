@@ -66,3 +66,23 @@ def test_the_commands_own_table_is_not_printed(capfd):
 
 def test_what_a_command_prints_is_given_beside_its_exit_code():
     assert child.run_and_read([sys.executable, "-c", "print('said'); raise SystemExit(3)"]) == (3, b"said\n")
+
+
+STEPS = """
+import os, signal, sys
+from sweeper.system.child import run, run_steps
+def steps():
+    assert run([sys.executable, "-c", ""]) == 0
+    os.kill(os.getpid(), signal.{name})
+    raise SystemExit("it went on")
+sys.exit(run_steps(steps))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_between_two_commands_ends_in_a_line(name):
+    done = subprocess.run(
+        [sys.executable, "-c", STEPS.replace("{name}", name)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 128 + getattr(signal, name)
+    assert done.stderr == "interrupted; the same command goes on\n"

@@ -79,6 +79,6 @@ def trainer(monkeypatch, tmp_path) -> Trainer:
     monkeypatch.chdir(tmp_path)
     for module in ("sweeper.tune.search", "sweeper.tune.steps", "sweeper.choose.confirm"):
         monkeypatch.setattr(f"{module}.compose_grid", composed)
-    for place in ("sweeper.tune.search.run", "sweeper.choose.confirm.run", "sweeper.system.child.run"):
-        monkeypatch.setattr(place, trainer)
+    for module in ("tune.search", "choose.confirm", "tune.command", "system.child"):
+        monkeypatch.setattr(f"sweeper.{module}.run", trainer)
     return trainer

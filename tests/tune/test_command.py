@@ -46,10 +46,12 @@ def test_each_step_once_and_again_from_disk(trainer, capsys):
     assert yaml.safe_load((folder / "presets" / "settings" / "tuned" / "sgd.yaml").read_text())["lr"] == 0.1
     assert (folder / "search.csv").is_file()
     before = len(list(Path().rglob("run.json")))
+    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*ml")}
     assert main([*BOTH]) == 0 and [step(words) for words in trainer.asked[3:]] == ["comparison"]
     again = capsys.readouterr().out.splitlines()
     assert again[0].startswith("search: 6 runs (6 done already), 3 each") and again[2:] == [lion, sgd, last]
     assert len(list(Path().rglob("run.json"))) == before
+    assert {path: path.stat().st_mtime_ns for path in written} == written, "so the folder may be read-only by then"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def test_each_step_once_and_again_from_disk(trainer, capsys):
         (1, 1, "the tuning ended with exit code 1, so nothing after it was begun; the same command goes on"),
         (2, 130, "interrupted in the tuning; the same command goes on"),
         (3, 143, "interrupted in the comparison; the same command goes on"),
+        (3, 137, "the comparison ended with exit code 137, so nothing after it was begun; the same command goes on"),
         (3, 2, "confirmation: 2 settings with seeds 102 and 103, 0 of 4 runs done already"),  # that step said it itself
     ],
 )
@@ -80,6 +83,24 @@ def test_one_optimizer_of_two_that_were_tuned_is_compared_alone(trainer):
     assert main([*BOTH]) == 0 and main([*TASK, "optimizer=lion", "--seeds", "6"]) == 0
     assert [step(words) for words in trainer.asked[3:]] == ["comparison"]
     assert {"optimizer=lion", "seed=1,2,3,4,5,6"} <= set(trainer.asked[-1])
+    (settings,) = Path("outputs-tuning").glob("*/presets/settings/tuned")
+    assert {path.name for path in settings.iterdir()} == {"lion.yaml", "sgd.yaml"}, "another command may compare sgd"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["outputs=file"], "error: outputs=file: can't be read: Not a directory; choose another folder by outputs=DIR"),
+        (
+            ["--write", "file/x"],
+            "error: --write file/x: can't be written: Not a directory; choose another folder",
+        ),
+    ],
+)
+def test_a_place_that_can_not_be_written_is_seen_before_the_search(trainer, tmp_path, capsys, words, said):
+    (tmp_path / "file").touch()
+    assert main([*TASK, "optimizer=sgd", *words]) == 2 and not trainer.asked
+    assert capsys.readouterr().err.splitlines() == [said] and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_preset_has_its_name_and_place_and_another_choice_is_kept(trainer, tmp_path, capsys):
@@ -99,12 +120,10 @@ def test_a_preset_has_its_name_and_place_and_another_choice_is_kept(trainer, tmp
         (["--seeds=many"], "--seeds many: must be an integer from 1 to 1000"),
         (["--seeds", "2", "--seeds", "3"], "--seeds is given twice: 2 and 3; give one"),
         (["--confirm"], "--confirm: nothing is given; give a value, or leave it out"),
-        (
-            ["--confrim", "3"],
-            "unrecognized arguments: --confrim (did you mean --confirm?); see python -m sweeper.tune --help",
-        ),
+        (["--confrim", "3"], "unrecognized arguments: --confrim (did you mean --confirm?); see "),
         (["--seed", "3"], "unrecognized arguments: --seed (did you mean --seeds?); see "),
-        (["--plna"], "unrecognized arguments: --plna (did you mean --plan?); see python -m sweeper.tune --help"),
+        (["--planet"], "unrecognized arguments: --planet (did you mean --plan?); see "),
+        (["--plan=1"], "unrecognized arguments: --plan=1 (did you mean --plan?); see "),
         (["--cfg", "job"], "--cfg: is for "),
         (["--replace"], "--replace: is of the preset that --write DIR writes; add --write DIR or leave it out"),
         (["--config-dir", "nowhere"], "--config-dir nowhere: there is no such folder"),

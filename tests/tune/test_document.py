@@ -26,9 +26,11 @@ def test_the_document_has_the_choice_and_the_comparison(trainer, capfd):
     assert document["comparison"]["answers"] == ["No winner yet"] and "--json" in trainer.asked[-1]
 
 
-@pytest.mark.parametrize(("words", "code", "error"), [(["epochs=1"], 2, "epochs is given twice"), ([], 130, None)])
+@pytest.mark.parametrize(
+    ("words", "code", "error"), [(["epochs=1"], 2, "epochs is given twice"), ([], 130, None), ([], 137, None)]
+)
 def test_what_failed_is_in_it(trainer, capfd, words, code, error):
-    trainer.codes = {2: 130}
+    trainer.codes = {2: code}
     assert main(["--json", *TASK, "optimizer=sgd", *words]) == code
     document = document_in(capfd.readouterr().out)
     assert document["exit_code"] == code and document["comparison"] is None and document["tuned"] == []

@@ -86,6 +86,17 @@ def test_a_search_lies_in_one_folder_whatever_its_optimizers_and_each_search_in_
     assert len({one, folder("optimizer=sgd", "epochs=3"), folder("optimizer=sgd", "optimizer.momentum=0.8")}) == 3
 
 
+def test_the_smallest_grid_says_how_many_are_confirmed(tmp_path):
+    """An optimizer without weight decay has one axis."""
+    (tmp_path / "optimizer").mkdir()
+    text = "_target_: torch.optim.Rprop\n_partial_: true\nname: rprop\nlr: 0.001\n"
+    (tmp_path / "optimizer" / "rprop.yaml").write_text(text)
+    words = ("optimizer=sgd,rprop", "decay_factor=0.3,1,3", "--config-dir", str(tmp_path))
+    assert plan(*words, confirm=2).describe()[0].startswith("search: 12 runs, 9 of sgd, 3 of rprop, seed 101;")
+    with pytest.raises(BadInput, match="--confirm 3: of a grid of 3 settings at most 2 are confirmed"):
+        plan(*words, confirm=3)
+
+
 REFUSED = {
     ("optimizer=sgd,loin",): "optimizer=loin: there is no such optimizer; did you mean -m optimizer=sgd,lion?",
     ("lr=0.1",): "lr=0.1: there is no option 'lr'; write optimizer.lr=0.1",
@@ -100,6 +111,7 @@ REFUSED = {
     ("hydra.searchpath=[x]",): "hydra.searchpath=[x]: name the folder by --config-dir DIR",
     ("tag=a,b",): "tag: a tuning has one value of it; give one",
     ("tag=a,b", "hydra.sweeper.extensions=0"): "there are several tasks, as of two lengths or schedules; tune each by",
+    ("lr_factor=1,2",): "--confirm 2: of a grid of 2 settings at most 1 are confirmed; give more by lr_factor",
     (
         "lr_factor=1",
         "decay_factor=1",
@@ -123,7 +135,7 @@ def test_wrong_words_are_refused_in_a_line(words):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"confirm": 3}, "--confirm 3: of a grid of 3 settings at most 2 are confirmed"),
+        ({"confirm": 3}, "--confirm 3: of a grid of 3 settings at most 2 are confirmed; give --confirm 2 or less"),
         ({"name": "quick"}, "--name quick: there is a data set or a preset of this name; choose another"),
         ({"write": "conf/optimizer"}, "--write conf/optimizer: defaults aren't written to; give a folder for presets"),
     ],

@@ -2,8 +2,10 @@
 
 import json
 
+from json_schema import check
+
 from sweeper.tune.command import main
-from sweeper.tune.time_needed import time_words
+from sweeper.tune.time_needed import seconds_needed
 from tests.tune.conftest import TASK
 
 PLAN = {
@@ -14,25 +16,30 @@ PLAN = {
 
 
 def test_later_runs_take_as_long_as_those_of_the_search():
-    said = "time: about 3 min for 18 runs on this machine"
-    assert time_words(PLAN, 9, 9) == f"{said}, and more where a grid grows"
-    assert time_words(PLAN | {"extensions": 0}, 9, 9) == said
-    assert "about 2 min for 18 runs" in time_words({**PLAN, "launchers": PLAN["launchers"][:1]}, 9, 9)
+    assert seconds_needed(PLAN, 9, 18) == 180
+    assert seconds_needed({**PLAN, "launchers": PLAN["launchers"][:1]}, 9, 18) == 120
 
 
 def test_a_plan_trains_nothing_and_a_search_that_is_done_is_not_timed(trainer, monkeypatch, capsys, tmp_path):
-    asked, codes = [], [0, 1]
+    asked, codes = [], [0, 1, 0]
 
     def plan(command):
         asked.append(command[2:4])
-        return codes.pop(0), json.dumps(PLAN).encode()
+        return codes.pop(0), json.dumps(PLAN | {"extensions": 4 * (len(asked) == 1)}).encode()
 
     monkeypatch.setattr("sweeper.tune.time_needed.run_and_read", plan)
     assert main([*TASK, "optimizer=sgd", "--plan"]) == 0 and asked == [["sweeper.plan", "--json"]]
     out = capsys.readouterr().out.splitlines()
-    assert len(out) == 3 and out[2].startswith("time: about 6 min for 12 runs") and not any(tmp_path.iterdir())
+    assert out[2:] == ["time: about 6 min for 12 runs on this machine, and more where a grid grows"]
+    assert not any(tmp_path.iterdir())
     assert main([*TASK, "optimizer=sgd", "--plan"]) == 1 and capsys.readouterr().err.startswith(
         "the disk is too full: "
     )
+    assert main(["--json", *TASK, "optimizer=sgd", "--plan"]) == 0
+    out = capsys.readouterr().out
+    document = json.loads(out[out.index("{\n") :])
+    check("tune", document)
+    assert document["runs"] == {"search": 3, "confirmation": 4, "comparison": 5} and document["seconds"] == 360
+    assert "for 12 runs on this machine\n" in out
     assert main([*TASK, "optimizer=sgd"]) == 0 and main([*TASK, "optimizer=sgd", "--plan"]) == 0
-    assert "the search is done, so there is nothing to time;" in capsys.readouterr().out and len(asked) == 2
+    assert "the search is done, so there is nothing to time;" in capsys.readouterr().out and len(asked) == 3
