@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 # By slot, on white and on the page's dark ground. Every two differ by 12 or more in CIEDE2000, also as seen without one
-# kind of cones (Machado, Oliveira and Fernandes 2009).
+# kind of cones (Machado, Oliveira and Fernandes 2009). As many as there are optimizers would be, in part, too dark or
+# too light to be seen as colours in a thin line.
 LIGHT = (
     *("#0194e9", "#e47611", "#1b9060", "#7351cc", "#95000c", "#c67ca8"),
     *("#3f6a85", "#946400", "#232323", "#7b1d4f", "#455c3c", "#76777a"),
