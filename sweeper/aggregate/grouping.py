@@ -6,7 +6,7 @@ Arms that a sweep compared are one task, in whatever they differ but the images 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.aggregate.labels import BY_ARM, differing, task_labels, texts
@@ -30,6 +30,7 @@ class TaskRuns:
         arms: the name of each configuration that is in an arm; the last one of several.
         tuned: at which length settings of each optimizer were chosen by validation images, e.g. `100 epochs`; "" if
             some weren't.
+        named_elsewhere: the arms whose runs would be in this task if no sweep had named them.
     """
 
     label: str
@@ -37,6 +38,7 @@ class TaskRuns:
     runs: dict[str, list[Run]]
     arms: dict[str, str]
     tuned: str = ""
+    named_elsewhere: list[str] = field(default_factory=list)
 
 
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
@@ -47,7 +49,8 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
     named = _last_arms(readable)
-    config_of = _by_arm(task_configs(configs), {text: comparison for text, (comparison, _) in named.items()})
+    plain_of = task_configs(configs)
+    config_of = _by_arm(plain_of, {text: comparison for text, (comparison, _) in named.items()})
     key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
     known: dict[str, set[str]] = {}
     for run in readable:
@@ -64,7 +67,9 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
         digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
         config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
         arms = {text: arm for text in group if (arm := named.get(text, (None, ""))[1])}
-        found.append(TaskRuns("", config, group, arms))
+        own = plain_of[next(iter(group))]
+        elsewhere = [] if arms else [arm for text, (_, arm) in named.items() if arm and plain_of[text] == own]
+        found.append(TaskRuns("", config, group, arms, named_elsewhere=sorted(set(elsewhere))))
     for task, label in zip(found, task_labels([task.config for task in found]), strict=True):
         task.tuned = _tuned(task)
         task.label = f"{label}, tuned at {task.tuned}" if task.tuned else label

@@ -60,6 +60,7 @@ class Task:
             weren't.
         compared: one setting of each method that has finished runs, the best first.
         chosen_by: how the one was chosen where a method has several: `validation` or `test`; "" if none has.
+        named_elsewhere: the arms whose runs would be in this task if no sweep had named them.
         confirmed_by: for each method whose best settings were run again the seeds of these runs, which chose.
         comparison: of the final test accuracies of `compared`, by method.
     """
@@ -70,6 +71,7 @@ class Task:
     tuned: str = ""
     compared: list[Setting] = field(default_factory=list)
     chosen_by: str = ""
+    named_elsewhere: list[str] = field(default_factory=list)
     confirmed_by: dict[str, frozenset[int]] = field(default_factory=dict)
     comparison: Comparison = field(default_factory=lambda: compare({}))
 
@@ -109,7 +111,7 @@ def _task(found: TaskRuns) -> Task:
     rows = [summary_row(runs, arm=found.arms.get(text), seeds=seeds[text]) for text, runs in found.runs.items()]
     settings = [Setting(*each) for each in zip(labels, methods, arms, found.runs.values(), rows, configs, strict=True)]
     settings.sort(key=lambda setting: (setting.optimizer, setting.row["lr"] or 0, setting.label))
-    task = Task(found.label, found.config, settings, found.tuned)
+    task = Task(found.label, found.config, settings, found.tuned, named_elsewhere=found.named_elsewhere)
     _compare(task)
     return task
 

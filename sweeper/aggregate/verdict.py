@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline
+from sweeper.aggregate.grouping import tuned_at
 from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
@@ -99,7 +100,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     if compared and all(len(_settings_of(t, one.optimizer)) == 1 and not t.tuned for t, one in compared):
         nouns = " or ".join(sorted({task.noun for task in tasks}, reverse=True))
         said.append(f"Each {nouns} was run with one setting: another learning rate or weight decay may turn the order.")
-    said += dict.fromkeys(sentence for task in tasks for sentence in _chosen_by_these(task))
+    said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:
         said.append("One data set says nothing about others.")
     return said
@@ -116,6 +117,19 @@ def _chosen_by_these(task: Task) -> list[str]:
         f"that flatters {whom}.",
         "A fair comparison trains the chosen settings with fresh seeds: python -m sweeper.choose writes their preset.",
     ]
+
+
+def _unequal(task: Task) -> list[str]:
+    """That some of what is compared was tuned and some wasn't, or that arms have taken runs out of the comparison."""
+    tuned = [one.optimizer for one in task.compared if tuned_at(one.runs)]
+    said = []
+    if 0 < len(tuned) < len(task.compared):
+        verb, whom = ("was", "it") if len(tuned) == 1 else ("were", "them")
+        said.append(f"Only {_listed(sorted(tuned))} {verb} tuned, which favours {whom}.")
+    if task.named_elsewhere and task.compared:
+        names = _listed([f"'{name}'" for name in task.named_elsewhere])
+        said.append(f"Runs that a sweep named as arms, {names}, are compared as arms alone, not in {task.label}.")
+    return said
 
 
 def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:

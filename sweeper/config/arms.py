@@ -120,7 +120,8 @@ def _how_named(text: str) -> str:
     """What to write for an arm without a colon: its first word is a name, or its optimizer's is taken."""
     if (first := re.match(r"(?:optimizer=)?(\w+)(?= |$)", text)) is None:
         return HOW
-    if "=" in first[0] or groups_with(first[1]) == ["optimizer"]:
+    named = " optimizer=" in text
+    if "=" in first[0] or (groups_with(first[1]) == ["optimizer"] and not named):
         return f'write "{first[1]}: optimizer={first[1]}{text[first.end() :]}"'
     return f'write "{first[1]}:{text[first.end() :]}"' if "=" in text else HOW
 

@@ -6,6 +6,7 @@ import shlex
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from hydra.core.object_type import ObjectType
@@ -176,7 +177,14 @@ def check_choice(override: Override, groups: Groups) -> None:
         if value is None or isinstance(value, list):  # Hydra's forms for no choice or several
             continue
         if name not in groups[key]:
-            raise BadInput(f"{key}={name}: there is no such {key}; {_which(key, values, name, groups[key])}")
+            how = _own_file(key, name) or _which(key, values, name, groups[key])
+            raise BadInput(f"{key}={name}: there is no such {key}; {how}")
+
+
+def _own_file(group: str, name: str) -> str:
+    """What to add where a folder beside the user has a file for this choice."""
+    found = next(iter(sorted(Path().glob(f"*/{group}/{name}.yaml"))), None) if re.fullmatch(r"[\w-]+", name) else None
+    return f"{found} is one: add --config-dir {found.parts[0]}" if found else ""
 
 
 def _which(group: str, values: list[Any], wrong: str, choices: list[str]) -> str:

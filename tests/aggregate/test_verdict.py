@@ -7,6 +7,7 @@ from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task, points
+from sweeper.runs.arms import record_arms
 from sweeper.runs.results import read_results
 
 SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001)
@@ -132,6 +133,29 @@ def test_runs_that_chose_their_settings_are_said_to_flatter(tmp_path, of_lion, s
     assert any("fresh seeds: python -m sweeper.choose writes" in one for one in limits)
     alone = [run for run in runs if run.values["optimizer"] == "sgd"]
     assert not any("fresh seeds" in one for one in describe_limits(group_tasks(alone), alone))
+
+
+def test_tuned_beside_untuned_is_said(tmp_path):
+    for seed in (1, 2, 3):
+        for optimizer in ("sgd", "lion", "adam"):
+            make_run(tmp_path, seed=seed, optimizer=optimizer, **({"tuned": "3 epochs"} if optimizer == "sgd" else {}))
+    runs = read_results([tmp_path]).runs
+    assert "Only sgd was tuned, which favours it." in describe_limits(group_tasks(runs), runs)
+    rest = [run for run in runs if run.values["optimizer"] != "sgd"]
+    assert not any("tuned" in one for one in describe_limits(group_tasks(rest), rest))
+
+
+def test_runs_that_arms_took_from_a_comparison_are_said(tmp_path):
+    for seed in (1, 2, 3):
+        for optimizer in ("sgd", "lion", "adam"):
+            make_run(tmp_path, seed=seed, optimizer=optimizer)
+    cosine = [make_run(tmp_path, seed=seed) for seed in (1, 2, 3)]
+    constant = [make_run(tmp_path, seed=seed, schedule={"name": "constant"}) for seed in (1, 2, 3)]
+    said = "Runs that a sweep named as arms, 'cosine', are compared as arms alone, not in "
+    for arms in ([], [{"cosine": cosine, "constant": constant}]):
+        record_arms(tmp_path, arms, [*cosine, *constant] if arms else [])
+        runs = read_results([tmp_path]).runs
+        assert any(one.startswith(said) for one in describe_limits(group_tasks(runs), runs)) == bool(arms)
 
 
 def test_no_sentence_has_more_than_25_words(tmp_path):

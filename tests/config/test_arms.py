@@ -76,6 +76,7 @@ def test_a_file_without_arms_is_refused_in_a_line(tmp_path, text):
 
 BAD_ARMS = {
     "optimizer=sgd seed=1": 'it has no name; write "sgd: optimizer=sgd seed=1"',
+    "sgd optimizer=sgd": 'it has no name; write "sgd: optimizer=sgd"',
     "a optimizer=sgd": 'it has no name; write "a: optimizer=sgd"',
     "adam": 'it has no name; write "adam: optimizer=adam"',
     "lr=1": 'it has no name; write "NAME: OVERRIDES", e.g. ',

@@ -146,3 +146,12 @@ def test_a_sweep_is_its_values_as_they_would_be_typed(text, values):
 def test_a_range_with_a_slip_in_it_ends_at_once(text):
     with pytest.raises(BadInput, match=f"more than {MOST_RUNS:,} values"):
         sweep_values(parse_overrides([text])[0], {})
+
+
+def test_a_choice_that_a_folder_of_ones_own_has_names_the_option(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine" / "optimizer").mkdir(parents=True)
+    (tmp_path / "mine" / "optimizer" / "new.yaml").write_text("_target_: torch.optim.SGD\n_partial_: true\n")
+    with pytest.raises(BadInput, match=r"optimizer; mine/optimizer/new\.yaml is one: add --config-dir mine$"):
+        compose_grid(["-m", "optimizer=new,sgd"])
+    compose_grid(["-m", "--config-dir", "mine", "optimizer=new,sgd"])
