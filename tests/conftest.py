@@ -13,6 +13,7 @@ import pytest
 
 # Several processes of two or more threads share the cores here: those that wait give theirs away. No bit depends on it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.pop("PYTHONUNBUFFERED", None)  # users don't set it, and it hides what is left in a buffer at the end
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -1,5 +1,6 @@
 """Mends what a command is given by its surroundings: closed streams, variables of a notebook or a shell, limits."""
 
+import contextlib
 import io
 import os
 import sys
@@ -18,6 +19,7 @@ def prepare_command() -> None:
         RunFailed: a limit leaves too little memory for any command.
     """
     open_closed_streams()
+    unbuffer_stderr()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # it isn't in a test or a notebook
             stream.reconfigure(errors="replace")
@@ -41,6 +43,20 @@ def open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+
+
+def unbuffer_stderr() -> None:
+    """Let stderr keep nothing that it couldn't write, such as to a full disk, here and in the processes that this one
+    starts. Python would try to write it again: when it starts a process, which then fails, and at its end."""
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    stream = sys.stderr
+    if isinstance(stream, io.TextIOWrapper) and isinstance(stream.buffer, io.BufferedWriter):
+        encoding, errors, by_line = stream.encoding, stream.errors, stream.line_buffering
+        with contextlib.suppress(OSError):
+            stream.flush()
+            raw = stream.detach().detach()
+            sys.stderr = io.TextIOWrapper(raw, encoding, errors, None, by_line, write_through=True)
+            sys.__stderr__ = sys.stderr  # type: ignore[misc]  # the former one can't be used any more
 
 
 def check_memory_limit() -> None:

@@ -23,6 +23,7 @@ ALLOWED = {
         "TemporaryFile",
     ): "tries whether a folder can be written; has no name and leaves nothing",
     ("sweeper/system/child.py", "TemporaryFile"): "holds what a command prints; has no name and leaves nothing",
+    ("sweeper/tune/steps.py", "TemporaryFile"): "tries whether a folder can be written; has no name and leaves nothing",
     ("sweeper/doctor/facts.py", "TemporaryFile"): "measures a disk; has no name and leaves nothing",
     ("sweeper/system/process_start.py", "open"): "/dev/null, in the place of an output that is closed",
     ("sweeper/system/terminal.py", "open"): "/dev/null, in the place of an output that nobody reads any more",

@@ -74,3 +74,17 @@ def test_a_limit_gives_linear_algebra_one_thread(monkeypatch):
 )
 def test_lack_of_memory_has_several_forms(error, is_it):
     assert is_lack_of_memory(error) is is_it
+
+
+def test_what_stderr_could_not_write_is_dropped_here_and_in_processes(tmp_path):
+    """It stayed in a buffer: the next process couldn't be started, and the exit code was 120."""
+    code = (
+        "import multiprocessing, sys; from sweeper.system.process_start import prepare_command as p; p();"
+        "from sweeper.system.terminal import tell; tell('lost');"
+        "child = multiprocessing.get_context('spawn').Process(target=print); child.start(); child.join();"
+        "sys.exit(3 + child.exitcode)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=full, check=False)
+    assert done.returncode == 3
