@@ -15,7 +15,7 @@ import yaml
 from sweeper.config.command_line import as_typed, at_one_time
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.search_space import Dimension
-from sweeper.config.spelling import groups_with
+from sweeper.config.spelling import groups_with, letters
 from sweeper.system.errors import BadInput, first_line, nearest
 
 HOW = 'write "NAME: OVERRIDES", e.g. --arm "lion: optimizer=lion optimizer.lr=2e-4"'
@@ -164,20 +164,14 @@ def _arm(name: str, words: Sequence[str], where: str) -> Arm:
 
 def _words(text: str, where: str) -> list[str]:
     """Split at spaces that are outside of quotes and brackets; quotes and brackets stay, for Hydra's grammar."""
-    words, word, quote, depth = [], "", "", 0
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        else:
-            depth += (letter in "([{") - (letter in ")]}")
-        if letter.isspace() and not quote and depth == 0:
+    words, word, quoted, depth = [], "", False, 0
+    for letter, quoted, depth in letters(text):
+        if letter.isspace() and not quoted and depth == 0:
             words.append(word)
             word = ""
         else:
             word += letter
-    if quote or depth:
+    if quoted or depth:
         raise BadInput(f"{where}: a quote or a bracket isn't closed")
     return [word for word in [*words, word] if word]
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,23 @@ _LONGEST_SPAN = 100  # seeds written out
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _RATE = re.compile(r"[01]|[01]?\.\d+|1\.0*")
 _BRACKETS = re.compile(r"\[.*\]|\(.*\)", re.DOTALL)
-_OPEN, _CLOSED = "([{", ")]}"
+
+
+def letters(text: str) -> Iterator[tuple[str, bool, int]]:
+    """Each letter, whether it lies in a quote, and in how many brackets, once it is read.
+
+    >>> [letter for letter, quoted, depth in letters("a[b]'c'd") if not quoted and not depth]
+    ['a', ']', "'", 'd']
+    """
+    depth, quote = 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        else:
+            depth += (letter in "([{") - (letter in ")]}")
+        yield letter, bool(quote), depth
 
 
 def split_values(text: str) -> list[str]:
@@ -28,15 +44,9 @@ def split_values(text: str) -> list[str]:
     >>> split_values("[0.9,0.99], [0.8,0.9],"), split_values("'a,b',c")
     (['[0.9,0.99]', '[0.8,0.9]'], ["'a,b'", 'c'])
     """
-    pieces, depth, quote = [""], 0, ""
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        else:
-            depth += (letter in _OPEN) - (letter in _CLOSED)
-        if letter == "," and not quote and depth <= 0:
+    pieces = [""]
+    for letter, quoted, depth in letters(text):
+        if letter == "," and not quoted and depth <= 0:
             pieces.append("")
         else:
             pieces[-1] += letter
