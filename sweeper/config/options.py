@@ -12,7 +12,8 @@ from sweeper.config.named_optimizer import is_named
 from sweeper.config.overrides import FREE_NODES, Groups, near
 from sweeper.config.schema import decoding
 from sweeper.runs.identity import flat
-from sweeper.system.errors import BadInput, nearest
+from sweeper.system.command import called
+from sweeper.system.errors import BadInput, nearest, nearest_of
 from sweeper.system.text import shortened
 
 
@@ -57,8 +58,12 @@ def _no_option(key: str, typed: str, known: Mapping[str, Any], groups: Groups) -
     if key == "optimizer.name":
         arms = '--arm "sgd: optimizer=sgd" --arm "ademamix: optimizer=any optimizer.name=AdEMAMix"'
         return f"only optimizer=any takes a name; for both kinds write -m {arms}"
-    alike = [*near(key, known), *(g for g in groups if "/" not in g and "." not in key)]
-    return f"there is no option '{key}'; {nearest(key, alike)}"
+    head, dot, last = key.partition(".")
+    if dot and not any(name.startswith(f"{head}.") for name in known):  # the group is misspelt
+        head = nearest_of(head, [name.partition(".")[0] for name in known if "." in name]) or head
+    meant = f"{head}{dot}{last}"
+    alike = [*near(meant, known), *(g for g in groups if "/" not in g and "." not in meant)]
+    return f"there is no option '{key}'; {nearest(meant, alike, called('train') + ' --help')}"
 
 
 def check_resolved(override: Override, before: Mapping[str, Any], config: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,7 @@ def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
 
 
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
-    """The options outside the identity in which a finished run differs from the request, e.g. `device.precision=bf16`.
+    """The options outside the identity in which a finished run differs from the request, as typed, e.g. `save_model=false`.
 
     For the device's options the values that the run used are compared, not those that it was given.
 
@@ -147,7 +148,7 @@ def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -
     )
     left_open = {name for name in OPTIONS if now[name] in ("auto", None)}  # any value satisfies the request
     return [
-        f"{name}={then[name]}"
+        f"{name}={then[name] if isinstance(then[name], str) else json.dumps(then[name])}"
         for name, value in now.items()
         if name in then
         and then[name] != value

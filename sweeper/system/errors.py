@@ -18,6 +18,7 @@ ALIASES = {
     "bfloat16": "bf16",
     "float16": "fp16",
 }
+MOST_NAMES = 20  # in an error message; of more choices the nearest are named
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.
 OF_USERS_CODE = (Exception, SystemExit, GeneratorExit)
 
@@ -95,10 +96,14 @@ def squeezed(word: str) -> str:
     return re.sub(r"[\W_]", "", word.lower())
 
 
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """The choice that `word` probably meant, and all choices; for the end of an error message.
+def nearest(word: str, choices: Iterable[str], listed_by: str = "") -> str:
+    """The choice that `word` probably meant, and all choices, or of more than `MOST_NAMES` the nearest few; for the end
+    of an error message.
 
     Of dotted names only the last part is compared: a common prefix such as `optimizer.` would make all of them similar.
+
+    Args:
+        listed_by: a command that lists all choices, named where not all are.
 
     >>> nearest("loin", ["lion", "adam"])
     "did you mean 'lion'? (there are: adam, lion)"
@@ -106,10 +111,18 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     "did you mean 'fashion_mnist'? (there are: fashion_mnist, mnist)"
     >>> nearest("optimizer.learning_rate", ["optimizer.lr", "optimizer.dampening"])
     "did you mean 'optimizer.lr'? (there are: optimizer.dampening, optimizer.lr)"
+    >>> nearest("loin", ["lion", "lio", *(f"other{k}" for k in range(30))], "--help")
+    "did you mean 'lion'? (others like it: lio; --help lists all)"
     """
     names = sorted(set(choices))
+    close = nearest_of(word, names)
     listed = f"there are: {', '.join(names)}" if names else "there are none"
-    return f"did you mean '{close}'? ({listed})" if (close := nearest_of(word, names)) else listed
+    if len(names) > MOST_NAMES:
+        few = [name for name in difflib.get_close_matches(word, names, n=4, cutoff=0.5) if name != close][:3]
+        like = f"others like it: {', '.join(few)}" if close else f"like it: {', '.join(few)}"
+        rest = f"{listed_by} lists all" if listed_by else f"there are {len(names)}"
+        listed = "; ".join([*([like] if few else []), rest])
+    return f"did you mean '{close}'? ({listed})" if close else listed
 
 
 def like_flag(flag: str, flags: Iterable[str]) -> str | None:

@@ -194,7 +194,7 @@ def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:
             say(f"  {other}; put the run's own file back, or train again")
     asked = with_relative_paths(cell.config, cell.directory)
     if others := other_circumstances(asked, run, probe_kind()):
-        say(f"  it was made with {', '.join(others)}")
+        say(f"  it was made with {', '.join(others)}; rerun=true makes it as asked for now, and keeps its files aside")
 
 
 def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:

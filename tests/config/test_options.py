@@ -8,6 +8,9 @@ from sweeper.system.errors import BadInput
 BAD = {
     "optimzer=adam": "there is no option 'optimzer'; did you mean 'optimizer'?",
     "epoch=10": "did you mean 'epochs'?",
+    "save_modl=false": "did you mean 'save_model'? (others like it: model; python -m sweeper.train --help lists all)",
+    "zzz=1": "there is no option 'zzz'; python -m sweeper.train --help lists all",
+    "optimizr.learning_rate=1": "did you mean 'optimizer.lr'? (there are: optimizer.",
     "optimizer.learning_rate=1": "there is no option 'optimizer.learning_rate'; did you mean 'optimizer.lr'?",
     "schedule.foo=1": "there is no option 'schedule.foo'; there are: schedule.final_fraction, ",
     "optimizer.lr=fast": "optimizer.lr=fast: must be a number, such as 0.",

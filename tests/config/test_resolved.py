@@ -66,4 +66,5 @@ def test_how_a_run_was_made_is_what_was_used_and_not_what_was_asked_for():
     assert otherwise("device.threads=1") == ["device.threads=4"]
     assert otherwise("device.precision=fp32") == []  # another run altogether
     assert otherwise("device=cpu") == ["device.kind=cuda"]
+    assert otherwise("save_model=false") == ["save_model=true"]
     assert otherwise("optimizer=lion", "record_host=false") == []  # another run altogether; and no matter
