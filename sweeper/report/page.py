@@ -31,7 +31,7 @@ from sweeper.report.tables import (
     runs_table,
     speed_table,
 )
-from sweeper.runs.results import Results
+from sweeper.runs.results import Results, Run
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
 from sweeper.system.text import duration, few
@@ -196,7 +196,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
-        ("device time", _device_time(list(origins.values()))),
+        ("device time", _device_time(runs, list(origins.values()))),
         ("begun", _period(started)),
         ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
     ]
@@ -210,10 +210,14 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     }
 
 
-def _device_time(origins: Sequence[Origin]) -> str:
-    """The device time of all runs together; "" if some don't record it."""
+def _device_time(runs: Sequence[Run], origins: Sequence[Origin]) -> str:
+    """The device time of all runs together, and their training if that is more; "" if some don't record it."""
     seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
-    return f"{duration(sum(seconds))}, with set-up and evaluation" if len(seconds) == len(origins) else ""
+    if len(seconds) < len(origins):
+        return ""
+    training = sum(run.values.get("train_seconds") or 0.0 for run in runs)
+    shared = f"; of runs at the same time each counts its share, while their own training adds up to {duration(training)}"
+    return f"{duration(sum(seconds))}, with set-up and evaluation{shared if training > sum(seconds) else ''}"
 
 
 def _title(optimizers: list[str], noun: str, tasks: Sequence[Task]) -> str:

@@ -3,7 +3,7 @@
 import json
 
 from conftest import REPOSITORY
-from made_runs import make_run
+from made_runs import change_record, make_run
 
 from sweeper.report.command import main
 from sweeper.report.looks import KNOWN, LIGHT, MARKS
@@ -27,6 +27,16 @@ def test_the_studys_page_is_small_and_names_no_place_of_its_machine(tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.count("python -m sweeper.train ") == 45 and len(page.encode()) < 500_000
     assert "dataset.root=" not in page and "outputs=" not in page
+
+
+def test_the_time_of_a_shared_device_is_told_beside_the_training(tmp_path):
+    """Two runs side by side: each had the device for half of the time."""
+    outputs = tmp_path / "outputs"
+    for seed in (1, 2):
+        change_record(make_run(outputs, seed=seed, environment={"device_seconds": 11.0}), result__train_seconds=19.0)
+    assert main([str(outputs)]) == 0
+    share = "of runs at the same time each counts its share, while their own training adds up to 38 s"
+    assert f"<dd>22 s, with set-up and evaluation; {share}</dd>" in (outputs / "report.html").read_text("utf-8")
 
 
 def test_a_page_names_no_folder_of_its_machine(tmp_path, monkeypatch):

@@ -105,9 +105,11 @@ def _about_cores(configs: list[dict[str, Any]], places: int, runs: int) -> str |
     """Advice if threads allow fewer parallel runs than `places`, or if cores stay idle; else None."""
     asked = configs[0]["device"]["threads"]
     threads = asked or share_of_cores(places)
-    each = f"each run has {threads} thread{'s' * (threads != 1)}"
+    has = f"has {threads} thread{'s' * (threads != 1)}"
+    each = f"each run {has}"
     if (fewer := runs_at_a_time(places, threads, "cpu")) < min(places, len(configs)):
         return f"{fewer} run{'s' * (fewer != 1)} at a time, not {places}: {each}, cores are {cores()}"
     if asked is None and len(configs) == runs < places and (more := share_of_cores(runs)) > threads:
-        return f"{each}, and cores stay idle; hydra.launcher.n_jobs={runs} gives each {more}"
+        which, to = ("the run", "it") if runs == 1 else ("each run", "each")
+        return f"{which} {has}, and cores stay idle; hydra.launcher.n_jobs={runs} gives {to} {more}"
     return None

@@ -63,6 +63,7 @@ def configs(kind, asked, number):
         (None, 16, 20, 8, None),
         (4, 8, 20, 20, "2 runs at a time, not 8: each run has 4 threads, cores are 8"),
         (None, 8, 2, 2, "each run has 1 thread, and cores stay idle; hydra.launcher.n_jobs=2 gives each 4"),
+        (None, 8, 1, 1, "the run has 1 thread, and cores stay idle; hydra.launcher.n_jobs=1 gives it 8"),
         (None, 8, 2, 1, None),  # the other one has 1 thread already
         (2, 4, 2, 2, None),
         (16, 1, 2, 2, None),  # one at a time, whatever its threads
