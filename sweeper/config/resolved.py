@@ -119,7 +119,7 @@ def resolve_once(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
 
 
 def other_circumstances(asked: dict[str, Any], run: dict[str, Any], here: str) -> list[str]:
-    """The options outside the identity in which a finished run differs from the request, as typed, e.g. `save_model=false`.
+    """The options outside the identity in which a finished run differs from the request, e.g. `save_model=false`.
 
     For the device's options the values that the run used are compared, not those that it was given.
 

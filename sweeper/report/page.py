@@ -216,7 +216,8 @@ def _device_time(runs: Sequence[Run], origins: Sequence[Origin]) -> str:
     if len(seconds) < len(origins):
         return ""
     training = sum(run.values.get("train_seconds") or 0.0 for run in runs)
-    shared = f"; of runs at the same time each counts its share, while their own training adds up to {duration(training)}"
+    shared = "; of runs at the same time each counts its share, while their own training adds up to "
+    shared += duration(training)
     return f"{duration(sum(seconds))}, with set-up and evaluation{shared if training > sum(seconds) else ''}"
 
 
