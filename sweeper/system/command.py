@@ -15,6 +15,7 @@ from sweeper.system.errors import BadInput, RunFailed, like_flag, named, repeate
 from sweeper.system.files import say_what_failed
 from sweeper.system.module_path import tell_children
 from sweeper.system.paths import given_path
+from sweeper.system.process_end import ignore_ctrl_c
 from sweeper.system.process_start import is_lack_of_memory, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
 
@@ -168,4 +169,6 @@ def run_command(module: str) -> int:
     """Import a command's module and call its `main`: what goes wrong at the import is an exit code and a line too."""
     with contextlib.suppress(OSError):  # the working folder was removed
         tell_children()
-    return exit_code_of(lambda: importlib.import_module(module).main())
+    code = exit_code_of(lambda: importlib.import_module(module).main())
+    ignore_ctrl_c()
+    return code

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -32,6 +33,12 @@ def end_with(exit_code: int) -> int:
     _exit_code = exit_code
     outlive_threads()
     return exit_code
+
+
+def ignore_ctrl_c() -> None:
+    """Call once the result is known: a Ctrl-C while Python and its libraries end doesn't change the exit code."""
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _remaining() -> list[threading.Thread]:

@@ -17,6 +17,7 @@ from sweeper.system.parent import end_with_parent
 from sweeper.system.terminal import heeded, leave_closed_terminal
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by Slurm before a time limit
+STOPPING = "stopping: waiting for the runs' checkpoints; Ctrl-C again doesn't wait"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *WARNINGS)
 
 
@@ -30,12 +31,14 @@ class StopSignals:
     Args:
         sweep: in the process that started the sweep: a signal stops all of its runs.
         outlived: runs go on when the terminal is closed: SIGHUP isn't caught, and ends this process alone.
+        of_command: in a command's own process, not a worker's: the first signal is answered by a line at once.
     """
 
-    def __init__(self, sweep: "SweepStop | None" = None, outlived: bool = False) -> None:
+    def __init__(self, sweep: "SweepStop | None" = None, outlived: bool = False, of_command: bool = False) -> None:
         self.received: int | None = None
         self._when = 0.0
         self._sweep = sweep
+        self._of_command = of_command
         caught = [number for number in heeded(SIGNALS) if not (outlived and number == signal.SIGHUP)]
         self._before = {number: signal.signal(number, self._receive) for number in caught}
 
@@ -81,6 +84,8 @@ class StopSignals:
                 with contextlib.suppress(OSError):
                     os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]  # it has been started
             os._exit(128 + number)
+        if self._of_command:
+            _say_at_once(STOPPING)
         self.stop(number)
 
     def stop(self, number: int) -> None:
@@ -98,6 +103,13 @@ class StopSignals:
     @property
     def exit_code(self) -> int:
         return 128 + (self.received or signal.SIGINT)
+
+
+def _say_at_once(line: str) -> None:
+    """Write a line to standard error from a signal's handler, which may interrupt another line's print."""
+    before = "\n" if os.isatty(2) else ""  # after a bar, and the terminal's own ^C
+    with contextlib.suppress(OSError):
+        os.write(2, f"{before}{line}\n".encode())
 
 
 def begin_worker(command: int) -> None:

@@ -95,10 +95,12 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
             begun = begun + to_do
         own = [cell.directory for cell in grid.cells]
         record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since
-        written = update_tables(str(grid.outputs), own)
-        if (left := sum(_status(cell) is None for cell in begun)) and stop.reason() is not None:
+        left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
+        written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
+        if left:
             tell(f"{left} more not begun; the same command goes on")
-        return _exit_code(begun, signals, stop.reason()) or (0 if written else 1)
+        whole = written and grid.widening is None
+        return _exit_code(begun, signals, stop.reason(), whole) or (0 if written else 1)
 
 
 def _launch(grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop) -> None:
@@ -152,9 +154,9 @@ def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
         tell(f"{cell.directory}: preparing")
     tell_of_the_dead([cell.directory])
     _rehearse([cell])
-    signals = StopSignals()
+    signals = StopSignals(of_command=True)
     train_by_hydra(asked, Task())
-    return _exit_code([cell], signals, None)
+    return _exit_code([cell], signals, None, whole=True)
 
 
 def _prepare(grid: Grid, cells: list[Cell]) -> None:
@@ -242,10 +244,14 @@ def _status(cell: Cell) -> Status | None:
     return None
 
 
-def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None) -> int:
-    """The exit code, from the runs' records, so that it doesn't depend on the launcher."""
+def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None, whole: bool = False) -> int:
+    """The exit code, from the runs' records, so that it doesn't depend on the launcher.
+
+    Args:
+        whole: nothing but these runs was to do. Once they are done a signal changes nothing.
+    """
     statuses = [_status(cell) for cell in cells]
-    if signals.received is not None:
+    if signals.received is not None and not (whole and _all_settled(cells)):
         return signals.exit_code
     if Status.FAILED in statuses or reason == Status.FAILED:
         return 1

@@ -63,7 +63,7 @@ def sweep_at_work(
     os.environ[VARIES_VARIABLE] = json.dumps(what_varies(arms or {"": [*config_of.values()]}))
     stop = SweepStop.begin(outputs)
     try:
-        yield stop, StopSignals(stop, outlived)
+        yield stop, StopSignals(stop, outlived, of_command=True)
     except RunFailed:
         update_tables(str(outputs), own)
         raise

@@ -48,3 +48,16 @@ print(outlive_threads(before))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "its own\n")
+
+
+def test_ctrl_c_after_the_last_line_changes_no_exit_code():
+    """Libraries take seconds to end; the signal comes in the middle of that."""
+    code = """
+import atexit, os, signal, sys, types
+from sweeper.system.command import run_command
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))
+sys.modules["a_command"] = types.SimpleNamespace(main=lambda: print("the result") or 1)
+sys.exit(run_command("a_command"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "the result\n", "")

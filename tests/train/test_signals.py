@@ -9,7 +9,7 @@ import pytest
 
 from sweeper.runs.sweep_files import VARIABLE, SweepStop
 from sweeper.train.launchers.registry import LAUNCHERS
-from sweeper.train.signals import SIGNALS, StopSignals
+from sweeper.train.signals import SIGNALS, STOPPING, StopSignals
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,14 @@ def test_a_signal_to_the_driver_stops_all_runs_of_its_sweep(tmp_path):
     assert SweepStop.current().requested() and stop.reason() == "interrupted"
     stop.end()
     assert SweepStop.current() is None and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("of_command", [True, False])
+def test_the_commands_process_answers_the_first_signal_by_a_line_at_once(capfd, of_command):
+    """A worker says nothing, or each of them would."""
+    StopSignals(of_command=of_command)
+    signal.raise_signal(signal.SIGINT)
+    assert capfd.readouterr().err == f"{STOPPING}\n" * of_command
 
 
 def test_a_run_in_its_drivers_process_uses_the_drivers_handler():

@@ -7,10 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 from conftest import merged, run_module
+from made_runs import make_run
 
+from sweeper.config.resolved import Cell
+from sweeper.train.signals import STOPPING
+from sweeper.train.sweep import _exit_code
 from tests.train.test_failures import metrics, rows
 
 pytestmark = pytest.mark.slow
@@ -59,6 +64,7 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
         statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
         assert "interrupted" in statuses and "running" not in statuses
+        assert errors.count(f"{STOPPING}\n") == 1
     if launcher == "basic":
         assert "1 more not begun; the same command goes on\n" in errors
     done = run_module("train", *arguments, cwd=tmp_path)
@@ -66,6 +72,15 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
     assert metrics(tmp_path / "outputs") == metrics(untouched)
     for path in untouched.glob("*/*/model.safetensors"):
         assert (tmp_path / "outputs" / path.relative_to(untouched)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("status", "whole", "code"), [("completed", True, 0), ("completed", False, 130), ("interrupted", True, 130)]
+)
+def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(tmp_path, status, whole, code):
+    cells = [Cell({}, make_run(tmp_path, status=status), 0)]
+    signals = types.SimpleNamespace(received=signal.SIGINT, exit_code=130)
+    assert _exit_code(cells, signals, None, whole) == code
 
 
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
