@@ -36,12 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.sweep is None:
             own, columns = None, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         else:
-            own, columns = os.fsdecode(sys.stdin.buffer.read()).split("\0"), arguments.sweep
+            own, columns = read_sweep_runs(), arguments.sweep
         formats = _formats(arguments.format)
         given = arguments.outputs, arguments.into, formats, margin, own, columns, arguments.json
         say(aggregate(*given), styled=not arguments.json)
 
     return exit_code_of(command)
+
+
+def read_sweep_runs() -> list[str]:
+    """The directories of the runs of a sweep that ends, which it gives by standard input."""
+    return [directory for directory in os.fsdecode(sys.stdin.buffer.read()).split("\0") if directory]
 
 
 def aggregate(
@@ -136,10 +141,9 @@ def _parser() -> Parser:
 
 
 def _own(results: "Results", sweep: Sequence[str]) -> "Results":
-    from sweeper.runs.results import Results
+    from sweeper.runs.results import Results, runs_in
 
-    places = {os.path.realpath(directory) for directory in sweep if directory}
-    runs = [run for run in results.runs if os.path.realpath(run.path) in places]
+    runs = runs_in(results.runs, sweep)
     return Results(runs) if runs else results
 
 

@@ -1,9 +1,11 @@
 """`python -m sweeper.report`: writes the page `report.html` of folders of runs, and figures for a paper."""
 
+import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeper.aggregate.command import read_sweep_runs
 from sweeper.aggregate.margin import add_margin, margin_share
 from sweeper.runs.layout import PAGE_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
@@ -16,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        written = report(arguments.outputs, arguments.into, arguments.figures, margin_share(arguments.margin))
+        sweep = read_sweep_runs() if arguments.sweep else ()
+        given = arguments.outputs, arguments.into, arguments.figures, margin_share(arguments.margin), sweep
+        written = report(*given)
         for path in written:
             say(f"written: {path}")
         if arguments.figures and len(written) == 1:
@@ -26,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def report(
-    outputs: Sequence[str], into: str | None = None, figures: str | None = None, margin: float | None = None
+    outputs: Sequence[str],
+    into: str | None = None,
+    figures: str | None = None,
+    margin: float | None = None,
+    sweep: Sequence[str] = (),
 ) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
@@ -34,6 +42,7 @@ def report(
         into: the folder to write to; None is the first of `outputs`.
         figures: a folder to create for the figures; None draws none.
         margin: of equivalence, as a share; None: the page says nothing of it.
+        sweep: the directories of a sweep that ends: the cards of its tasks come first.
 
     Returns:
         The written files.
@@ -46,14 +55,15 @@ def report(
     from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
     from sweeper.report.provenance import read_origin
-    from sweeper.runs.results import read_results
+    from sweeper.runs.results import read_results, runs_in
 
     results = read_results(outputs)
     tasks = group_tasks(results.runs)
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs))
+    latest = frozenset(run.path for run in runs_in(results.runs, sweep))
+    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()
@@ -75,6 +85,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--into", metavar="DIR", type=given_folder, help="where the page goes (default: the first folder)"
     )
+    parser.add_argument("--sweep", action="store_true", help=argparse.SUPPRESS)  # see `report`; by standard input
     figures = "also draw figures for a paper there, as PNG, SVG and PDF"
     parser.add_argument("--figures", metavar="DIR", type=given_folder, help=figures)
     return parser

@@ -90,6 +90,12 @@ def read_runs(directories: Iterable[str | PathLike[str]]) -> Results:
     return _results([read_row(path, path) for path in paths])
 
 
+def runs_in(runs: Iterable[Run], directories: Iterable[str | PathLike[str]]) -> list[Run]:
+    """Those of the runs that lie in these directories, by whatever path."""
+    places = {os.path.realpath(directory) for directory in directories if directory}
+    return [run for run in runs if os.path.realpath(run.path) in places]
+
+
 def _results(runs: list[Run]) -> Results:
     kept = _merge(runs)
     _compare_versions(kept)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sweeper.config.grid import Grid
 from sweeper.runs.layout import PAGE_FILE, RESULTS_FILE, SUMMARY_FILE
@@ -90,23 +91,24 @@ def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
     """
     global _latest  # noqa: PLW0603  # a command has one sweep
     end_show()
-    report = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.report", outputs],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="locale",  # in which it writes
-        errors="replace",
-    )
+    runs = b"\0".join(map(os.fsencode, own))
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    report = subprocess.Popen([sys.executable, "-m", "sweeper.report", outputs, "--sweep"], **pipes)
+    with contextlib.suppress(BrokenPipeError):  # its exit code and its lines say why
+        report.stdin.write(runs)  # type: ignore[union-attr]
+        report.stdin.close()  # type: ignore[union-attr]  # so that it works beside the other process
+    report.stdin = None
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     aggregate = subprocess.run(
         [sys.executable, "-m", "sweeper.aggregate", outputs, "--sweep", str(columns)],
-        input=b"\0".join(map(os.fsencode, own)),
+        input=runs,
         stdout=subprocess.PIPE,
         check=False,
     )
-    printed = aggregate.stdout.decode(locale.getpreferredencoding(False), errors="replace")
+    encoding = locale.getpreferredencoding(False)  # in which both write
+    printed = aggregate.stdout.decode(encoding, errors="replace")
     aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
-    told, reasons = report.communicate()
+    told, reasons = (text.decode(encoding, errors="replace") for text in report.communicate())
     say(answer + blank[:1], end="", styled=True)  # printable already: the command's own output
     _latest = Tables(
         answer.splitlines(),

@@ -69,6 +69,19 @@ def test_each_task_has_its_answer_and_its_block(tmp_path, capfd):
     assert [line for line in tables.splitlines() if line in titles] == titles and "others" not in tables
 
 
+def test_the_page_begins_with_the_latest_sweeps_cards_and_marks_them(tmp_path):
+    """The order of the tasks' numbers, as of epochs, stays in each part; where all is the sweep's nothing is marked."""
+    own = [make_run(tmp_path, epochs=epochs) for epochs in (5, 20)]
+    make_run(tmp_path, epochs=3)
+    make_run(tmp_path, epochs=9)
+    for directories, order, marks in ((own, ["5", "20", "3", "9"], 2), ([], ["3", "5", "9", "20"], 0)):
+        assert update_tables(str(tmp_path), directories)
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        cards = re.findall(r'<article class="card">(.*?)</h2>', page)
+        assert [re.search(r"(\d+) epochs", card)[1] for card in cards] == order
+        assert [("latest sweep" in card) for card in cards] == [k < marks for k in range(4)]
+
+
 def test_tuned_settings_are_ranked_by_validation_and_never_by_test(tmp_path, capfd):
     """The one that is better by test is the worse one by validation."""
     for optimizer, lr, validated, tested in (
