@@ -1,7 +1,7 @@
 """Builds and checks a run's device, data, model, optimizer and schedule before it starts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from sweeper.config.targets import check_targets
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.runs.access import make_outputs
-from sweeper.system.machine import cores
+from sweeper.system.machine import cores, likely_kind
 from sweeper.system.terminal import tell
+from sweeper.train.cautions import about_cpu, about_images
 
 
 def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False, arms: Sequence[Arm] = ()) -> None:
@@ -35,7 +36,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False, arms: Seque
 
     state = ProcessState()
     with state:
-        _build_once(configs, arms or [NO_ARM] * len(configs))
+        _build_once(configs, arms or [NO_ARM] * len(configs), elsewhere)
     state.close()
     from sweeper.train.trackers.tracking import prepare_tracking
 
@@ -45,7 +46,7 @@ def rehearse(configs: list[dict[str, Any]], elsewhere: bool = False, arms: Seque
             prepare_tracking(options, Path(outputs).resolve())
 
 
-def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
+def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm], elsewhere: bool) -> None:
     """Build each data set, model, optimizer, schedule and tracker; any of them may be a user's code.
 
     Each kind of model and of optimizer also takes a few steps; see `sweeper.engine.rehearsal`.
@@ -62,6 +63,12 @@ def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
     seen, told = set[str](), set[str]()
     models: dict[str, Any] = {}
 
+    def tell_once(lines: Iterable[str]) -> None:
+        for line in lines:
+            if line not in told:
+                told.add(line)
+                tell(line)
+
     def build_one(config: dict[str, Any]) -> None:
         nonlocal models
         parts = [config[key] for key in ("dataset", "noise", "model", "batch_size", "drop_last", "resumable")]
@@ -70,14 +77,18 @@ def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm]) -> None:
             return
         seen.add(key)
         data, rehearsal = load_run_data(config), rehearsals[config["resumable"]]
-        if data.files and (line := f"dataset={config['dataset']['name']}: {data.files}") not in told:
-            told.add(line)
-            tell(line)
         sizes = batch_sizes(len(data.train.labels), config["batch_size"], bool(config["drop_last"]))
+        judged = {"test": data.test} | ({} if data.val is None else {"validation": data.val})
+        counts = {split: len(images.labels) for split, images in judged.items()}
+        tell_once([f"dataset={config['dataset']['name']}: {data.files}"] if data.files else [])
+        tell_once(about_images(config, len(data.train.labels), len(sizes), counts))
         build_again = partial(build_model, config["model"], data.image_shape, len(data.classes), seed=0)
         if (model_key := json.dumps(parts, sort_keys=True)) not in models:
             models = {model_key: rehearsal.model(config["model"], build_again, data.image_shape, sizes)}
         model = models[model_key]
+        if not elsewhere and likely_kind(config["device"]["kind"]) == "cpu":
+            parameters = sum(parameter.numel() for parameter in model.parameters())
+            tell_once(about_cpu(config, len(data.train.labels), parameters))
 
         def build(model: Any, config: dict[str, Any] = config) -> Any:
             optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
