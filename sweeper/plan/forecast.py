@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sweeper.config.schema import RECIPE
 from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
-from sweeper.plan.probe import Probed, Timing, probe
+from sweeper.plan.probe import Probed
+from sweeper.plan.sides import Side, time_kinds
 from sweeper.plan.speeds import speeds_of
+from sweeper.plan.timing import Timing
 from sweeper.runs.access import LEAST_FREE, free_bytes
 from sweeper.system.machine import likely_kind, parallel_runs
-from sweeper.system.terminal import tell
 from sweeper.train.energy import JOULES
 from sweeper.train.launchers.interface import Measured, Turns
 from sweeper.train.launchers.kinds import kind_of_work
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sweeper.config.grid import Grid
     from sweeper.plan.standing import Standing
 
-IMPLAUSIBLE = 1.5  # an epoch alone isn't slower by this factor than one of several at a time, with fewer threads each
 HYDRA_SECONDS = 0.3  # per run, in which Hydra composes its configuration again
 TABLES = 1.5  # the time of the tables and the page at the sweep's end, in units of the time to import torch
 
@@ -60,13 +60,6 @@ class Pace:
         return max(self.ends([self.cost(config, config["epochs"]) for config in configs for _ in range(seeds)]))
 
 
-class Side(NamedTuple):
-    """How many runs are timed at a time, and with how many threads each."""
-
-    at_a_time: int
-    threads: int
-
-
 def forecast(
     grid: "Grid", runs: list["Standing"], seconds: float, within: float | None, composing: float
 ) -> tuple[dict[str, Any], Pace]:
@@ -90,22 +83,18 @@ def forecast(
     share = device["threads"] or share_of_cores(places)
     one = Side(1, device["threads"] or share_of_cores(1))
     joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
-    sides = sorted({one, joint})
-    probed: dict[Side, Probed] = {}
-    each = seconds / len(sides) / len(kinds)
-    for side in sides:
-        pack = len(to_do) if grid.sweep and side == one else 0
-        probed[side] = probe(list(kinds.values()), side.at_a_time, side.threads, each, pack)
-    timings = {side: dict(zip(kinds, probed[side].timings, strict=True)) for side in sides}
-    implausible = _time_again(kinds, timings, (one, joint), each)
-    alone, lone = timings[one], probed[one]
-    paces = _paces(grid, (one, joint), probed, timings, composing)
+    epochs = {key: sum(run.left for run in to_do if kind_of_work(run.cell.config) == key) for key in kinds}
+    pack = len(to_do) if grid.sweep else 0
+    timed = time_kinds(kinds, epochs, one, joint, seconds, pack, bounded=kind != "cuda")
+    timings, alone, lone = timed.timings, timed.timings[one], timed.probed[one]
+    paces = _paces(grid, (one, joint), timed.probed, timings, composing)
     launchers = _launchers(grid, runs, paces, within)
     return {
         "device": lone.device,
         "device_line": lone.line.removeprefix("device: "),
         "work": [
-            {**_describe_work(key, kinds, to_do, alone, timings), "implausible": key in implausible}
+            {**_describe_work(key, kinds, to_do, alone, timings), "implausible": key in timed.implausible}
+            | {"estimated": [str(side.at_a_time) for side, found in timed.estimated.items() if key in found]}
             | {"arms": _arms(grid, [run for run in to_do if kind_of_work(run.cell.config) == key])}
             for key in kinds
         ],
@@ -116,29 +105,6 @@ def forecast(
         "disk": _disk(grid, to_do, alone, max(joint.at_a_time, lone.lanes * lone.gpus, 1)),
         "elsewhere": _elsewhere(to_do, alone),
     }, paces[launchers[0]["launcher"]]
-
-
-def _time_again(
-    kinds: dict[str, Any], timings: dict[Side, dict[str, Timing]], sides: tuple[Side, Side], seconds: float
-) -> list[str]:
-    """Time implausible pairs again, and keep the faster of each two timings, which other programs disturbed less.
-
-    Returns:
-        The kinds whose pairs are still implausible.
-    """
-    one, joint = sides
-
-    def implausible() -> list[str]:
-        slow = IMPLAUSIBLE if joint != one else float("inf")
-        return [k for k in kinds if timings[one][k].epoch_seconds > slow * timings[joint][k].epoch_seconds]
-
-    if again := implausible():
-        tell(f"an epoch was slower alone than {joint.at_a_time} at a time: timing again")
-        for side in sides:
-            found = probe([kinds[key] for key in again], side.at_a_time, side.threads, seconds, 0).timings
-            for key, timing in zip(again, found, strict=True):
-                timings[side][key] = min(timings[side][key], timing, key=lambda timed: timed.epoch_seconds)
-    return implausible()
 
 
 def _paces(
@@ -201,7 +167,7 @@ def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
         "composing": composing,
         "starting": probed.start_seconds,
         "reading": probed.load_seconds,
-        "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings),
+        "first_of_a_kind": sum(timing.first_seconds for timing in probed.timings if timing is not None),
     }
     return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
 
@@ -271,6 +237,7 @@ def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[s
         {
             "device": speed.device,
             "seconds": speed.seconds(runs),
+            "start_seconds": speed.start_seconds,
             "images_per_second": speed.images_per_second,
             "batch_size": speed.batch_size,
             "source": speed.source,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sweeper.plan.timing import Timing
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.system.terminal import tell
 
+SKIP = "skip"  # what a worker hears in place of an empty line if the next configuration isn't to be timed
 _STARTING = ("import_seconds", "start_seconds", "load_seconds")
 
 
@@ -30,7 +31,7 @@ class Probed:
         start_seconds: from the start of a process until its device is chosen.
         load_seconds: from then until its data are in memory.
         gpus: the number of visible NVIDIA GPUs.
-        timings: one for each configuration.
+        timings: one for each configuration; None for one that was skipped.
         lanes, gain: on CUDA, for the launcher `packed`: runs at a time, and the speed-up in total.
     """
 
@@ -40,52 +41,92 @@ class Probed:
     start_seconds: float
     load_seconds: float
     gpus: int
-    timings: list[Timing]
+    timings: list[Timing | None]
     lanes: int = 1
     gain: float = 1.0
 
 
-def probe(configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int) -> Probed:
+@dataclass(frozen=True)
+class Bound:
+    """Which configurations are left out once the others have taken long.
+
+    Attributes:
+        needed: the places of those that are always timed.
+        seconds: from when the processes have started.
+    """
+
+    needed: Collection[int]
+    seconds: float
+
+
+def probe(
+    configs: list[dict[str, Any]],
+    at_a_time: int,
+    threads: int,
+    seconds: float,
+    pack: int,
+    bound: Bound | None = None,
+    hear: Callable[[int, Timing], None] = lambda place, timing: None,
+) -> Probed:
     """Time the configurations one after another, each in `at_a_time` simultaneous processes.
 
     Args:
         threads: per process.
         seconds: per configuration, besides set-up and warm-up.
         pack: on CUDA, the number of runs to try side by side in one process; 0 tries none.
+        bound: None times all.
+        hear: called with each configuration's place and timing, as soon as it is known.
 
     Raises:
         BadInput: a configuration can't be built.
         RunFailed: a process failed.
     """
-    found, built = _probe(configs, at_a_time, threads, seconds, pack)
+    found, built = _probe(configs, at_a_time, threads, seconds, pack, bound, hear)
     if not built:
         return found
     # The sweep will find the built kernels on disk, so its set-up is timed again.
     tell("kernels were built: timing a start that finds them")
-    again, _ = _probe(configs, at_a_time, threads, 0.0, 0)
-    timings = [
-        dataclasses.replace(timing, setup_seconds=later.setup_seconds, first_seconds=later.first_seconds)
-        for timing, later in zip(found.timings, again.timings, strict=True)
-    ]
+    timed = [place for place, timing in enumerate(found.timings) if timing is not None]
+    again, _ = _probe([configs[place] for place in timed], at_a_time, threads, 0.0, 0)
+    timings = list(found.timings)
+    for place, later in zip(timed, again.timings, strict=True):
+        timing = timings[place]
+        assert timing is not None and later is not None
+        changes = {"setup_seconds": later.setup_seconds, "first_seconds": later.first_seconds}
+        timings[place] = dataclasses.replace(timing, **changes)
     return dataclasses.replace(again, timings=timings, lanes=found.lanes, gain=found.gain)
 
 
 def _probe(
-    configs: list[dict[str, Any]], at_a_time: int, threads: int, seconds: float, pack: int
+    configs: list[dict[str, Any]],
+    at_a_time: int,
+    threads: int,
+    seconds: float,
+    pack: int,
+    bound: Bound | None = None,
+    hear: Callable[[int, Timing], None] = lambda place, timing: None,
 ) -> tuple[Probed, bool]:
     """Probe once; also returns whether kernels had to be built."""
     task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
     with _processes(at_a_time, json.dumps(task)) as processes:
         found = [_answer(process) for process in processes]
-        timings = []
-        for config in configs:
+        began = time.monotonic()
+        timings: list[Timing | None] = []
+        for place, config in enumerate(configs):
+            late = bound is not None and time.monotonic() - began > bound.seconds and place not in bound.needed
+            for process in processes:
+                _write(process, SKIP if late else "")
+            if late:
+                timings.append(None)
+                continue
             what = f"{config['dataset']['name']}-{config['model']['name']} {config['optimizer']['name']}"
             tell(f"timing {what}, {at_a_time} at a time")
             for process in processes:
                 _answer(process)  # it is ready
             for process in processes:
                 _write(process, "")
-            timings.append(_slowest([Timing(**_answer(process)) for process in processes]))
+            timings.append(timing := _slowest([Timing(**_answer(process)) for process in processes]))
+            hear(place, timing)
         packed = _answer(processes[0])
     built = packed.pop("built")
     slowest = {name: max(answer[name] for answer in found) for name in _STARTING}

@@ -13,7 +13,11 @@ FILE = "speeds.yaml"
 
 @dataclass(frozen=True)
 class Speed:
-    """A device's speed for one model and image shape, in images per second with evaluation included."""
+    """A device's speed for one model and image shape, in images per second with evaluation included.
+
+    Attributes:
+        start_seconds: from the command until its runs train; 0 if that wasn't measured.
+    """
 
     device: str
     model: str
@@ -21,11 +25,17 @@ class Speed:
     batch_size: int
     images_per_second: float
     source: str
+    start_seconds: float = 0.0
     optimizers: dict[str, float] = field(default_factory=dict)
 
     def seconds(self, work: Iterable[tuple[str, int]]) -> float:
-        """The seconds of runs one after another. `work` has each run's optimizer and its images in all epochs left."""
-        return sum(images / self.optimizers.get(optimizer, self.images_per_second) for optimizer, images in work)
+        """The seconds of runs one after another, with the start.
+
+        Args:
+            work: each run's optimizer and its images in all epochs left.
+        """
+        epochs = sum(images / self.optimizers.get(optimizer, self.images_per_second) for optimizer, images in work)
+        return self.start_seconds + epochs
 
 
 def load_speeds() -> list[Speed]:

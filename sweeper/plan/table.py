@@ -13,7 +13,9 @@ from sweeper.plan.standing import COUNTED
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
 from sweeper.train.launchers.joblib import Joblib
+from sweeper.train.launchers.packed import Packed
 
+ESTIMATED = "~"  # before a figure that wasn't timed itself
 FASTER = 0.9  # of the time with the launcher that was asked for; a smaller gain isn't told first
 
 ASIDES = {"kwh": "kWh of the GPU", "cost": "cost"}  # of a launcher, by their heads; where they are known
@@ -108,22 +110,22 @@ def _work_table(document: dict[str, Any]) -> Table:
         table.add_row(
             *(_used(kind[name]) if name in RECIPE else printable(str(kind[name])) for name in named),
             str(kind["runs"]),
-            *(_seconds(kind["epoch_seconds"][side]) for side in sides),
-            f"{kind['images_per_second'][speed] * int(speed):,.0f}",
+            *(ESTIMATED * (side in kind["estimated"]) + _seconds(kind["epoch_seconds"][side]) for side in sides),
+            ESTIMATED * (speed in kind["estimated"]) + f"{kind['images_per_second'][speed] * int(speed):,.0f}",
             size(kind["memory_bytes"]),
         )
     return table
 
 
 def _tell_doubts(work: list[dict[str, Any]], show: Any) -> None:
+    if any(kind["estimated"] for kind in work):
+        show(f"{ESTIMATED} by another kind of the same model, since a few steps take long here")
     for kind in work:
         if kind["implausible"]:
             alone, side = kind["epoch_seconds"]["1"], list(kind["epoch_seconds"])[-1]
             times = f"{_seconds(alone)} s an epoch alone, {_seconds(kind['epoch_seconds'][side])} s {side} at a time"
             name = f"{kind['dataset']}-{kind['model']} {kind['optimizer']}"
-            show(
-                printable(f"{name}: implausible, also when timed again: {times}; plan again when the machine is quiet")
-            )
+            show(printable(f"{name}: implausible: {times}; plan again when the machine is quiet"))
 
 
 def _launcher_table(document: dict[str, Any]) -> Table:
@@ -141,6 +143,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
     for k, way in enumerate(ways):
         remark = ["the fastest"] if k == 0 and len(ways) > 1 else []
         remark += ["as asked for"] if way["chosen"] and len(ways) > 1 else []
+        remark += ["as basic: it packs runs on NVIDIA GPUs alone"] if _packs_nothing(way, document) else []
         name = "one run" if way["launcher"] == "none" else f"hydra/launcher={way['launcher']}"
         table.add_row(
             name,
@@ -151,6 +154,10 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             ", ".join(remark),
         )
     return table
+
+
+def _packs_nothing(way: dict[str, Any], document: dict[str, Any]) -> bool:
+    return way["launcher"] == Packed.name and document["device"] != "cuda"
 
 
 def _tell_within(document: dict[str, Any], show: Any) -> None:
@@ -213,6 +220,11 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
     for row in rows:
         table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", row["source"])
     show(table)
+    started = [
+        f"{row['device']} with a start of {duration(row['start_seconds'])}" for row in rows if row["start_seconds"]
+    ]
+    others = ["the epochs alone, without a start"] if len(started) < len(rows) else []
+    show(f"these times are {', else '.join([*started, *others])}")
     if any(kind["batch_size"] != rows[0]["batch_size"] for kind in document["work"]):
         show(f"these speeds are of batch_size={rows[0]['batch_size']}")
 

@@ -4,8 +4,8 @@ It reads one JSON document, its task, from standard input, and writes one JSON d
 
 - `{"device": …, "line": …, "import_seconds": …, "start_seconds": …, "load_seconds": …, "gpus": …}` when the first data
   are in memory;
-- for each configuration of the task `{"ready": true}`, after which it waits for a line, so that several processes are
-  timed at the same time, and then a `Timing` as a dictionary;
+- for each configuration of the task, after a line that doesn't skip it, `{"ready": true}`, after which it waits for a
+  line, so that several processes are timed at the same time, and then a `Timing` as a dictionary;
 - `{"built": …}` at the end, whether kernels were built that weren't on disk; on CUDA, if packing is requested, with
   `"lanes": …, "gain": …`;
 - `{"error": …, "bad_input": …}` if it can't continue.
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from sweeper.datasets.facts import is_present
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
+from sweeper.plan.probe import SKIP
 from sweeper.plan.timing import Timing, time_first, time_within
 from sweeper.system.errors import BadInput, named
 from sweeper.system.module_path import look_as_the_command_does
@@ -106,6 +107,8 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     seconds["load_seconds"] = time.time() - started
     _tell(answers, {"device": device.kind, "line": device.line(), **seconds, "gpus": gpus})
     for config, device in zip(configs, devices, strict=True):
+        if _hear().strip() == SKIP:
+            continue
         data = _load(config)
         try:
             first = time_first(config, data, device)

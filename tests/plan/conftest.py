@@ -8,7 +8,7 @@ from conftest import merged
 from json_schema import check
 
 from sweeper.config import resolvers
-from sweeper.plan import forecast
+from sweeper.plan import forecast, sides
 from sweeper.plan.command import main
 from sweeper.plan.probe import Probed
 from sweeper.plan.timing import Timing
@@ -34,13 +34,20 @@ def plan(tmp_path, monkeypatch, capsys):
     ):
         asked, left = [], list(train or [])  # of each probe in turn, seconds of training an epoch
 
-        def probe(configs, at_a_time, threads, _, pack):
+        def probe(configs, at_a_time, threads, _, pack, bound=None, hear=lambda place, timing: None):
             asked.append((len(configs), at_a_time, threads, pack))
             seconds = left.pop(0) if left else 1.0
-            timings = [timing(seconds, data=data, first_seconds=first_seconds, watts=watts) for _ in configs]
+            values = {"data": data, "first_seconds": first_seconds, "watts": watts}
+            late = bound is not None and bound.seconds == 0
+            timings = [
+                None if late and k not in bound.needed else timing(seconds, **values) for k in range(len(configs))
+            ]
+            for k, found_one in enumerate(timings):
+                if found_one is not None:
+                    hear(k, found_one)
             return Probed(kind, "device: a device", 2.0, 3.0, 1.0, found.pop("gpus", 0), timings, **found)
 
-        monkeypatch.setattr(forecast, "probe", probe)
+        monkeypatch.setattr(sides, "probe", probe)
         monkeypatch.setattr("sweeper.system.machine.probe_kind", lambda: kind)
         for reader in (forecast, resolvers):
             monkeypatch.setattr(reader, "parallel_runs", lambda kind, threads: jobs)

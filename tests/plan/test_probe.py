@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sweeper.plan.probe import probe
+from sweeper.plan.probe import Bound, probe
 from sweeper.system.errors import BadInput, RunFailed
 from tests.plan.test_timing import prepare
 
@@ -16,6 +16,15 @@ def test_processes_at_the_same_time_are_asked_by_lines():
     found = probe([config], at_a_time=2, threads=1, seconds=0.2, pack=2)
     assert (found.device, found.lanes, found.gain) == ("cpu", 1, 1.0)  # a CPU packs nothing
     assert found.timings[0].images == 300 and 0 < found.start_seconds < 120 and 0 < found.load_seconds < 120
+
+
+def test_what_may_be_left_out_is_once_the_time_is_over():
+    """The first and the last are needed."""
+    config, _, _ = prepare()
+    heard = []
+    bound = Bound(needed={0, 2}, seconds=0.0)
+    timings = probe([config] * 3, 1, 1, 0.01, 0, bound, lambda place, timing: heard.append((place, timing))).timings
+    assert timings[1] is None and heard == [(0, timings[0]), (2, timings[2])] and timings[2].images == 300
 
 
 def test_what_was_built_for_the_probe_is_not_counted_for_the_sweep(tmp_path, monkeypatch, capfd):

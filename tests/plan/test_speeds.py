@@ -29,6 +29,13 @@ def test_the_speeds_of_the_h100_are_those_of_the_studys_runs_alone():
         assert h100.seconds([(optimizer, 50_000)]) == pytest.approx(epoch + evaluation, rel=0.005), optimizer
 
 
+def test_a_start_counts_where_it_is_known():
+    """Of tiny data it is most of the time."""
+    packed, alone = speeds_of("resnet18", (3, 32, 32))[:2]
+    assert packed.seconds([("sgd", 69_200)] * 2) == packed.start_seconds + 2 and 10 < packed.start_seconds < 60
+    assert alone.seconds([("sgd", 62_100)]) == 1.0
+
+
 def test_the_fastest_comes_first_and_unknown_work_has_no_speed():
     found = [speed.images_per_second for speed in speeds_of("resnet18", (3, 32, 32))]
     assert found == sorted(found, reverse=True) and len(found) >= 3

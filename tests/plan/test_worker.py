@@ -54,6 +54,7 @@ def test_memory_that_runs_out_is_said_with_what_to_do(monkeypatch):
 
     monkeypatch.setattr(worker, "time_first", full)
     config, _, _ = prepare()
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
     task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
     with pytest.raises(BadInput, match=r"out of memory with batch_size=64, .*about batch_size=56 would fit"):
         worker._carry_out(task, io.StringIO())
@@ -68,7 +69,7 @@ def test_a_library_that_prints_does_not_spoil_the_answers(tmp_path):
     task = {"configs": [config], "threads": 1, "seconds": 0.1, "pack": 0, "began": time.time()}
     done = subprocess.run(
         [sys.executable, "-m", "sweeper.plan.worker", str(os.getpid())],
-        input=f"{json.dumps(task)}\n\n",
+        input=f"{json.dumps(task)}\n\n\n",
         cwd=tmp_path,
         env={**os.environ, VARIABLE: str(tmp_path)},  # as the command tells its worker
         capture_output=True,
