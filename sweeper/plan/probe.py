@@ -32,6 +32,7 @@ class Probed:
         load_seconds: from then until its data are in memory.
         gpus: the number of visible NVIDIA GPUs.
         timings: one for each configuration; None for one that was skipped.
+        seconds: that the timings took, with set-up and warm-up.
         lanes, gain: on CUDA, for the launcher `packed`: runs at a time, and the speed-up in total.
     """
 
@@ -42,6 +43,7 @@ class Probed:
     load_seconds: float
     gpus: int
     timings: list[Timing | None]
+    seconds: float = 0.0
     lanes: int = 1
     gain: float = 1.0
 
@@ -94,7 +96,7 @@ def probe(
         assert timing is not None and later is not None
         changes = {"setup_seconds": later.setup_seconds, "first_seconds": later.first_seconds}
         timings[place] = dataclasses.replace(timing, **changes)
-    return dataclasses.replace(again, timings=timings, lanes=found.lanes, gain=found.gain)
+    return dataclasses.replace(again, timings=timings, seconds=found.seconds, lanes=found.lanes, gain=found.gain)
 
 
 def _probe(
@@ -127,10 +129,11 @@ def _probe(
                 _write(process, "")
             timings.append(timing := _slowest([Timing(**_answer(process)) for process in processes]))
             hear(place, timing)
+        seconds = time.monotonic() - began
         packed = _answer(processes[0])
     built = packed.pop("built")
     slowest = {name: max(answer[name] for answer in found) for name in _STARTING}
-    return Probed(**{**found[0], **slowest}, timings=timings, **packed), built
+    return Probed(**{**found[0], **slowest}, timings=timings, seconds=seconds, **packed), built
 
 
 @contextlib.contextmanager

@@ -63,19 +63,19 @@ def time_kinds(
     """
     sides = sorted({one, joint})
     each = seconds / len(sides) / len(kinds)
-    limit = max(LEAST, MOST * seconds) / len(sides)
+    limit = whole = max(LEAST, MOST * seconds)
     _announce(kinds, sides, seconds, limit if bounded else None)
     models = [_model(config) for config in kinds.values()]
     needed = {models.index(model) for model in models}  # the first of each model
     found, early = Timed(), _Early(kinds, epochs, several=len(kinds) > 1 or len(sides) > 1)
     long = False
     for side in sides:
-        last = side != one or len(sides) == 1
-        bound = Bound(needed, 0.0 if long and last else limit) if bounded else None
+        bound = Bound(needed, 0.0 if long else limit) if bounded else None
         hear = early.hear if side == one else early.pass_over
         probed = probe(
             list(kinds.values()), side.at_a_time, side.threads, each, pack if side == one else 0, bound, hear
         )
+        limit = max(0.0, limit - probed.seconds)
         found.probed[side] = probed
         by_kind = dict(zip(kinds, probed.timings, strict=True))
         alone = found.timings.get(one, {})
@@ -84,15 +84,15 @@ def time_kinds(
             kind: timing or _estimate(kind, by_kind, kinds, alone) for kind, timing in by_kind.items()
         }
         long = bounded and any(timing.epoch_seconds > LONG * each for timing in found.timings[side].values())
-    _time_again(found, kinds, one, joint, each, again=not long)
+    _time_again(found, kinds, one, joint, each, again=not long and limit > whole / 2)
     return found
 
 
 def _announce(kinds: Mapping[str, Any], sides: Collection[Side], seconds: float, limit: float | None) -> None:
     ways = " and ".join("alone" if side.at_a_time == 1 else f"{side.at_a_time} at a time" for side in sides)
     what = f"{len(kinds)} kinds of runs" if len(kinds) > 1 else "a run"
-    most = "" if limit is None else f", about {duration(len(sides) * limit)} at most"
-    tell(f"timing a few steps of {what}, {ways}: {duration(seconds)} of training, and starting and set-up{most}")
+    most = "and set-up" if limit is None else f"with set-up about {duration(limit)} at most"
+    tell(f"timing {what}, {ways}: {duration(seconds)} of training, {most}")
 
 
 class _Early:

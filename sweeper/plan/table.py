@@ -121,7 +121,7 @@ def _tell_doubts(work: list[dict[str, Any]], show: Any) -> None:
     if any(kind["estimated"] for kind in work):
         show(f"{ESTIMATED} by another kind of the same model, since a few steps take long here")
     for kind in work:
-        if kind["implausible"]:
+        if kind["implausible"] and not kind["estimated"]:
             alone, side = kind["epoch_seconds"]["1"], list(kind["epoch_seconds"])[-1]
             times = f"{_seconds(alone)} s an epoch alone, {_seconds(kind['epoch_seconds'][side])} s {side} at a time"
             name = f"{kind['dataset']}-{kind['model']} {kind['optimizer']}"
@@ -218,13 +218,11 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
     table = _table(("elsewhere", False), ("time", True), ("images/s", True), ("source", False))
     table.columns[0].no_wrap = True
     for row in rows:
-        table.add_row(row["device"], duration(row["seconds"]), f"{row['images_per_second']:,.0f}", row["source"])
+        start = "" if row["start_seconds"] else " + start"
+        table.add_row(
+            row["device"], duration(row["seconds"]) + start, f"{row['images_per_second']:,.0f}", row["source"]
+        )
     show(table)
-    started = [
-        f"{row['device']} with a start of {duration(row['start_seconds'])}" for row in rows if row["start_seconds"]
-    ]
-    others = ["the epochs alone, without a start"] if len(started) < len(rows) else []
-    show(f"these times are {', else '.join([*started, *others])}")
     if any(kind["batch_size"] != rows[0]["batch_size"] for kind in document["work"]):
         show(f"these speeds are of batch_size={rows[0]['batch_size']}")
 

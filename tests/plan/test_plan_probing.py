@@ -51,8 +51,8 @@ def probing(folder, *arguments):
     command = [sys.executable, "-m", "sweeper.plan", *merged(*TINY, *arguments)]
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        most = "10 min of training, and starting and set-up, about 25 min at most"
-        assert process.stderr.readline() == f"timing a few steps of a run, alone: {most}\n"
+        most = "10 min of training, with set-up about 25 min at most"
+        assert process.stderr.readline() == f"timing a run, alone: {most}\n"
         assert process.stderr.readline() == "timing digits-cnn sgd, 1 at a time\n"
         yield process
 

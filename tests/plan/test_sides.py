@@ -33,7 +33,7 @@ def probe(monkeypatch):
                 found.append(None if late else timing(seconds[name] * at_a_time, 0.0, part=0.01))
                 if found[-1] is not None:
                     hear(place, found[-1])
-            return Probed("cpu", "device: a device", 2.0, 3.0, 1.0, 0, found)
+            return Probed("cpu", "device: a device", 2.0, 3.0, 1.0, 0, found, seconds=25.0)
 
         monkeypatch.setattr(sides, "probe", probe)
         return asked
@@ -49,8 +49,8 @@ def test_it_says_at_once_what_it_does_and_after_one_kind_what_to_expect(probe, c
     probe({"sgd": 1000.0, "adam": 1000.0, "muon": 2000.0})
     time_kinds(KINDS, EPOCHS, ALONE, JOINT, 30.0, 0, bounded=True)
     first, early = capsys.readouterr().err.splitlines()
-    cost = "30 s of training, and starting and set-up, about 1 min 15 s at most"
-    assert first == f"timing a few steps of 3 kinds of runs, alone and 2 at a time: {cost}"
+    cost = "30 s of training, with set-up about 1 min 15 s at most"
+    assert first == f"timing 3 kinds of runs, alone and 2 at a time: {cost}"
     assert early == "about 20 d 20 h one run at a time, if all epochs are as long as this one's; timing the others"
 
 
@@ -58,7 +58,7 @@ def test_long_epochs_are_timed_several_at_a_time_once_for_each_model(probe):
     asked = probe({"sgd": 1000.0, "adam": 1100.0, "muon": 2000.0, "lion": 50.0})
     kinds = {**KINDS, "lion": config("lion", model="cnn")}
     found = time_kinds(kinds, {name: 600 for name in kinds}, ALONE, JOINT, 30.0, 0, bounded=True)
-    assert [bound for *_, bound in asked] == [37.5, 0.0]
+    assert [bound for *_, bound in asked] == [75.0, 0.0]
     assert found.estimated == {ALONE: [], JOINT: ["adam", "muon"]} and found.implausible == []
     seconds = {kind: found.timings[JOINT][kind].epoch_seconds for kind in kinds}
     assert seconds == pytest.approx({"sgd": 2000.0, "adam": 2200.0, "muon": 4000.0, "lion": 100.0})
@@ -67,7 +67,7 @@ def test_long_epochs_are_timed_several_at_a_time_once_for_each_model(probe):
 def test_short_epochs_are_all_timed(probe):
     asked = probe({"sgd": 1.0, "adam": 1.0, "muon": 1.0})
     found = time_kinds(KINDS, EPOCHS, ALONE, JOINT, 30.0, 0, bounded=True)
-    assert [bound for *_, bound in asked] == [37.5, 37.5] and not any(found.estimated.values())
+    assert [bound for *_, bound in asked] == [75.0, 50.0] and not any(found.estimated.values())
 
 
 def test_where_the_time_is_over_a_kind_is_estimated_by_another_of_its_model(probe):

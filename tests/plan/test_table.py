@@ -18,7 +18,8 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     assert ["sgd", "2", "1.5", "1.5", "1,917", "1.0", "GB"] in lines  # two at a time are twice 1438 images in 1.5 s
     assert ["hydra/launcher=local", "2", "46", "s", "4", "runs", "the", "fastest,", "as", "asked", "for"] in lines
     assert "all of it fits in 10 h 0 min; from the beginning, " in text and "NOT ENOUGH" not in text
-    assert "2 cores of an AMD EPYC, one run at a time" in text
+    (elsewhere,) = [line for line in text.splitlines() if line.startswith("2 cores of an AMD EPYC, one run at a time")]
+    assert " + start " in elsewhere
     _, text = plan(*GRID, "--within=40s", text=True)
     assert "in 40 s: 2 of 4 runs, or all of them by epochs=8\n" in text
     _, text = plan(*GRID, "--within=12s", text=True)
@@ -30,6 +31,16 @@ def test_the_text_says_what_the_document_does(plan, monkeypatch):
     assert "these speeds are of batch_size=64" in text and MADE not in text
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 60 * 2**20}))
     assert "63 MB are free: NOT ENOUGH; make room" in plan(*GRID, text=True)[1]
+
+
+def test_what_is_estimated_and_what_packs_nothing_is_marked(plan):
+    _, text = plan(*GRID, train=[1000.0, 2000.0], text=True)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.startswith(("sgd", "adam"))}
+    assert rows["sgd"][2:5] == ["1,000", "2,000", "1"] and rows["adam"][2:5] == ["1,000", "~2,000", "~1"]
+    assert "~ by another kind of the same model, since a few steps take long here\n" in text
+    assert "as basic: it packs runs on NVIDIA GPUs alone" in text
+    _, text = plan(*GRID, kind="cuda", jobs=1, gpus=1, lanes=2, gain=1.5, text=True)
+    assert "~" not in text and "as basic" not in text
 
 
 def test_arms_are_what_the_plan_shows(plan):
