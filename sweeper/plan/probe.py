@@ -94,8 +94,9 @@ def probe(
     for place, later in zip(timed, again.timings, strict=True):
         timing = timings[place]
         assert timing is not None and later is not None
-        changes = {"setup_seconds": later.setup_seconds, "first_seconds": later.first_seconds}
-        timings[place] = dataclasses.replace(timing, **changes)
+        timings[place] = dataclasses.replace(
+            timing, setup_seconds=later.setup_seconds, first_seconds=later.first_seconds
+        )
     return dataclasses.replace(again, timings=timings, seconds=found.seconds, lanes=found.lanes, gain=found.gain)
 
 
