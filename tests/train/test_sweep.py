@@ -13,9 +13,12 @@ import pytest
 from conftest import merged, run_module
 from made_runs import make_run
 
+from sweeper.config.command_line import read_command_line
+from sweeper.config.grid import expand
 from sweeper.config.resolved import Cell
-from sweeper.train.signals import STOPPING
-from sweeper.train.sweep import _exit_code
+from sweeper.runs.status import Status
+from sweeper.train import sweep
+from sweeper.train.signals import SIGNALS, STOPPING
 from tests.train.test_failures import metrics, rows
 
 pytestmark = pytest.mark.slow
@@ -74,13 +77,31 @@ def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, unto
         assert (tmp_path / "outputs" / path.relative_to(untouched)).read_bytes() == path.read_bytes()
 
 
+def test_a_sweep_that_began_no_run_makes_no_tables(tmp_path, monkeypatch, capfd):
+    """As when Ctrl-C comes while its workers start."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs").mkdir()
+    monkeypatch.setattr(sweep, "_prepare", lambda *given: None)
+    monkeypatch.setattr(sweep, "_launch", lambda *given: given[-1].request(Status.INTERRUPTED))
+    asked = read_command_line(["-m", "dataset=digits", "device=cpu", "seed=1,2"])
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        assert sweep.carry_out(expand(asked), asked, lambda grid: None) == 130
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    out, error = capfd.readouterr()
+    assert out == "" and error.endswith("\n2 more not begun; the same command goes on\n") and "error" not in error
+    assert not list(tmp_path.glob("outputs/*.*"))
+
+
 @pytest.mark.parametrize(
     ("status", "whole", "code"), [("completed", True, 0), ("completed", False, 130), ("interrupted", True, 130)]
 )
 def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(tmp_path, status, whole, code):
     cells = [Cell({}, make_run(tmp_path, status=status), 0)]
     signals = types.SimpleNamespace(received=signal.SIGINT, exit_code=130)
-    assert _exit_code(cells, signals, None, whole) == code
+    assert sweep._exit_code(cells, signals, None, whole) == code
 
 
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
