@@ -35,14 +35,14 @@ class Step:
         device: Device,
     ) -> None:
         self.tensors, self._forward, self._device = tensors, forward, device
-        self._images, self._labels = images, labels
+        self._images, self._labels, self._dtype = images, labels, images.dtype
         self._optimizer = torch.optim.SGD([t for t in tensors.values() if t.requires_grad], **options, fused=True)
 
     def run(self) -> None:
         self._optimizer.zero_grad(set_to_none=True)
         with self._device.autocast():
             logits = self._forward(self._images)
-        loss = cross_entropy(logits.flatten(0, -2).float(), self._labels.flatten(), reduction="sum")
+        loss = cross_entropy(logits.flatten(0, -2).to(self._dtype), self._labels.flatten(), reduction="sum")
         (loss / self._labels.shape[-1]).backward()
         self._optimizer.step()
 
@@ -96,6 +96,15 @@ def stacked_step(
         return logits
 
     return Step(forward, {**parameters, **buffers}, images, labels, options, device)
+
+
+def relative_differences(stacked: dict[str, Tensor], separate: dict[str, Tensor]) -> Tensor:
+    """(networks,): of all weights and buffers of a network together, by their norm."""
+    one, other = (
+        torch.cat([tensors[name].double().reshape(len(tensors[name]), -1) for name in separate], dim=1)
+        for tensors in (stacked, separate)
+    )
+    return (one - other).norm(dim=1) / other.norm(dim=1)
 
 
 class MeanPool(resnet.GlobalMeanPool):
