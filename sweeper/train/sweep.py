@@ -90,7 +90,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     with sweep_at_work(grid.outputs, most, grid, own, launcher.outlives) as (stop, signals):
         begun = to_do
         while to_do:
-            _launch(grid, own, to_do, asked, launcher, stop)
+            _launch(grid, to_do, asked, launcher, stop, own)
             grid, to_do = _wider(grid, begun, signals, stop, said)
             begin(grid)
             begun = begun + to_do
@@ -103,7 +103,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
 
 
 def _launch(
-    grid: Grid, own: AskedRuns, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop
+    grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop, own: AskedRuns
 ) -> None:
     """Train the runs of the grid that are to do, and wait for those that other processes train."""
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
