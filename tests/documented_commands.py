@@ -40,7 +40,7 @@ PARSED = {
     r"launcher=ray": "needs a cluster: tests/clusters/test_on_ray.py",
     r"benchmarks\.first_answer": "downloads all packages: tests/project/test_first_answer.py",
     r"benchmarks\.waiting": "takes minutes: tests/project/test_waiting.py has its trials",
-    r"benchmarks\.(step|batch_norm|tilings|host|newton_schulz|scaling|reproduce)": "needs an NVIDIA GPU",
+    r"benchmarks\.(step|batch_norm|tilings|host|newton_schulz|stacked|scaling|reproduce)": "needs an NVIDIA GPU",
     r"dataset=hub": "downloads what isn't here",
 }
 

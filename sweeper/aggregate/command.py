@@ -8,10 +8,12 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.aggregate.margin import add_margin, margin_share
+from sweeper.runs.asked import OwnRuns
 from sweeper.runs.layout import FORMATS, PAPER_FILES, RESULTS_FILE, SUMMARY_FILE
 from sweeper.system.command import Parser, called, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.errors import BadInput, install, nearest
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.sweep is None:
             own, columns = None, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         else:
-            own, columns = read_sweep_runs(), arguments.sweep
+            own, columns = OwnRuns.from_json(sys.stdin.read()), arguments.sweep
         formats = _formats(arguments.format)
         given = arguments.outputs, arguments.into, formats, margin, own, columns, arguments.json
         say(aggregate(*given), styled=not arguments.json)
@@ -44,17 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return exit_code_of(command)
 
 
-def read_sweep_runs() -> list[str]:
-    """The directories of the runs of a sweep that ends, which it gives by standard input."""
-    return [directory for directory in os.fsdecode(sys.stdin.buffer.read()).split("\0") if directory]
-
-
 def aggregate(
     outputs: Sequence[str],
     into: str | None,
     formats: Sequence[str],
     margin: float | None = None,
-    sweep: Sequence[str] | None = None,
+    sweep: OwnRuns | None = None,
     columns: int = 0,
     as_json: bool = False,
 ) -> str:
@@ -64,7 +61,7 @@ def aggregate(
         into: the folder to write to; None is the first of `outputs`.
         formats: some of `FORMATS`; CSV is always written.
         margin: of equivalence, as a share; the printed answers then say which pairs lie within.
-        sweep: the directories of a sweep that ends: the text begins with its answers and an empty line, and the rest is
+        sweep: the runs of a sweep that ends: the text begins with its answers and an empty line, and the rest is
             of its own runs; others are counted. Without any of them here all runs are its own.
         columns: the terminal's width; 0 if the text goes elsewhere.
         as_json: return the document for programs.
@@ -140,10 +137,19 @@ def _parser() -> Parser:
     return parser
 
 
-def _own(results: "Results", sweep: Sequence[str]) -> "Results":
+def _own(results: "Results", sweep: OwnRuns) -> "Results":
+    """The sweep's own runs, each compared as the sweep asked for it, whatever other sweeps did."""
     from sweeper.runs.results import Results, runs_in
+    from sweeper.runs.rows import ARM
 
-    runs = runs_in(results.runs, sweep)
+    tuned = {os.path.realpath(directory): words for directory, words in sweep.tuned.items()}
+    runs = []
+    for run in runs_in(results.runs, tuned):
+        words = tuned[os.path.realpath(run.path)]
+        own = replace(run, tuned=words, untuned=words is None, unnamed=not sweep.arms)
+        if not sweep.arms:
+            own.comparison, own.values = None, {name: v for name, v in run.values.items() if name != ARM}
+        runs.append(own)
     return Results(runs) if runs else results
 
 

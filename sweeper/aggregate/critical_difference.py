@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sweeper.aggregate.comparisons import LEVEL
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.tasks import Task
+from sweeper.aggregate.tasks import Task, independent
 
 LEAST_TASKS = 5
 
@@ -67,7 +67,7 @@ def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
     """Of the optimizers that all tasks have, by the mean of their final accuracies; a diverged run ranks its optimizer
     last. None with fewer than `LEAST_TASKS` tasks or two optimizers; tasks whose settings test images chose don't
     count."""
-    used = [task for task in tasks if task.compared and task.chosen_by != "test"]
+    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
     names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
     if len(used) < LEAST_TASKS or len(names) < 2:
         return None

@@ -1,11 +1,12 @@
 """Groups runs into tasks: what determines a result but optimizer and seed, and the content of the data.
 
-Arms that a sweep compared are one task, in whatever they differ but the images that judge them.
+Arms that a sweep compared are one task, in whatever they differ but the images that judge them. Settings that were
+tuned are a task beside those that weren't, where an optimizer has both. So no sweep changes what another one found.
 """
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,40 +45,34 @@ class TaskRuns:
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
-    Data sets with the same name but different content are different tasks.
+    Data sets with the same name but different content are different tasks. A run that a sweep of arms and another sweep
+    asked for is in a task of each.
     """
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
-    named = _last_arms(readable)
-    plain_of = task_configs(configs)
-    config_of = _by_arm(plain_of, {text: comparison for text, (comparison, _) in named.items()})
-    key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
-    known: dict[str, set[str]] = {}
-    for run in readable:
-        if "data" in run.conditions:
-            known.setdefault(key_of[run.configuration], set()).add(run.conditions["data"])
-    by_task: dict[str, dict[str, list[Run]]] = {}
-    for run in readable:
-        key = key_of[run.configuration]
-        if len(known.get(key, ())) > 1:
-            key += run.conditions.get("data") or "?"
-        by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
+    named = _arms(readable)
+    compared = {comparison for comparison, _ in named.values() if comparison is not None}
     found = []
-    for group in by_task.values():
-        digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
-        config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
-        arms = {text: arm for text in group if (arm := named.get(text, (None, ""))[1])}
-        own = plain_of[next(iter(group))]
-        elsewhere = [] if arms else [arm for text, (_, arm) in named.items() if arm and plain_of[text] == own]
-        found.append(TaskRuns("", config, group, arms, named_elsewhere=sorted(set(elsewhere))))
+    for comparison in sorted(compared):
+        own = {text: arm for text, (of, arm) in named.items() if of == comparison}
+        config_of = _by_arm(task_configs({text: configs[text] for text in own}))
+        found += _tasks([run for run in readable if run.configuration in own], config_of, own)
+    names = {text: arm for text, (of, arm) in named.items() if of is None}
+    unnamed = [run for run in readable if run.unnamed or run.configuration in names]
+    config_of = task_configs({run.configuration: configs[run.configuration] for run in unnamed})
+    for task in _tasks(unnamed, config_of, names):
+        found += _by_tuning(task)
     for task, label in zip(found, task_labels([task.config for task in found]), strict=True):
         task.tuned = _tuned(task)
         task.label = f"{label}, tuned at {task.tuned}" if task.tuned else label
+    _name_elsewhere(found, task_configs(configs))
+    _distinguish(found)
     return sorted(found, key=_order)
 
 
-def _last_arms(runs: Iterable[Run]) -> dict[str, tuple[tuple[int, str], str]]:
-    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there if any.
+def _arms(runs: Iterable[Run]) -> dict[str, tuple[Any, str]]:
+    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there, "" if it
+    lost it. Where nothing else was compared the comparison is None, and the name is but a name.
 
     Comparisons that have a configuration in common, such as the same arms with other seeds, count as the last of them.
     """
@@ -90,20 +85,80 @@ def _last_arms(runs: Iterable[Run]) -> dict[str, tuple[tuple[int, str], str]]:
         joined = {whole[comparison] for comparison, _ in found}
         if len(joined) > 1:
             whole = {one: max(joined) if last in joined else last for one, last in whole.items()}
-    return {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
+    named = {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
+    methods: dict[Any, set[str]] = {}
+    for text, (comparison, arm) in named.items():
+        methods.setdefault(comparison, set()).add(arm or text)
+    return {text: (of if len(methods[of]) > 1 else None, arm) for text, (of, arm) in named.items()}
 
 
-def _by_arm(config_of: dict[str, Config], comparison_of: dict[str, Any]) -> dict[str, Config]:
-    """The same, with `BY_ARM` in place of what differs between the arms of a comparison."""
-    members: dict[Any, list[str]] = {}
-    for text, comparison in comparison_of.items():
-        members.setdefault(comparison, []).append(text)
-    found = dict(config_of)
-    for group in members.values():
-        names = [n for n in differing([texts(config_of[text]) for text in group]) if n not in JUDGED_BY]
-        for text in group:
-            found[text] = _without(config_of[text], names)
+def _tasks(runs: Sequence[Run], config_of: dict[str, Config], names: dict[str, str]) -> list[TaskRuns]:
+    """The tasks of runs with these configurations of their tasks, still without labels.
+
+    Args:
+        names: the arm of each configuration that is in one, "" if its name was taken.
+    """
+    key_of = {text: json.dumps(config, sort_keys=True) for text, config in config_of.items()}
+    known: dict[str, set[str]] = {}
+    for run in runs:
+        if "data" in run.conditions:
+            known.setdefault(key_of[run.configuration], set()).add(run.conditions["data"])
+    by_task: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        key = key_of[run.configuration]
+        if len(known.get(key, ())) > 1:
+            key += run.conditions.get("data") or "?"
+        by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
+    found = []
+    for group in by_task.values():
+        digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
+        config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
+        found.append(TaskRuns("", config, group, {text: names[text] for text in group if names.get(text)}))
     return found
+
+
+def _by_tuning(task: TaskRuns) -> list[TaskRuns]:
+    """The task, or several where an optimizer has settings that were tuned and others: a task for those that weren't,
+    and one for each length at which settings were tuned. So no tuning changes what was found without it."""
+    parts: dict[str, dict[str, list[Run]]] = {}
+    for text, runs in task.runs.items():
+        for run in runs:
+            lengths = {str(run.tuned or ""), "" if run.untuned else str(run.tuned)}
+            for length in sorted(lengths):
+                parts.setdefault(length, {}).setdefault(text, []).append(run)
+    methods = [{task.arms.get(text, _optimizer(runs)) for text, runs in part.items()} for part in parts.values()]
+    if sum(map(len, methods)) == len(set().union(*methods)):
+        return [task]
+    return [
+        TaskRuns("", task.config, part, {text: arm for text, arm in task.arms.items() if text in part})
+        for part in parts.values()
+    ]
+
+
+def _name_elsewhere(tasks: Sequence[TaskRuns], config_of: dict[str, Config]) -> None:
+    """Fill in which arms would be in a task if no sweep had named them."""
+    for task in (task for task in tasks if not task.arms and not task.tuned):
+        alike = config_of[next(iter(task.runs))]
+        missing = {
+            arm
+            for other in tasks
+            for text, arm in other.arms.items()
+            if config_of[text] == alike and text not in task.runs
+        }
+        task.named_elsewhere = sorted(missing)
+
+
+def _distinguish(tasks: Sequence[TaskRuns]) -> None:
+    """Add the arms' names to labels that other tasks have, too: the same arms' runs may be in both."""
+    for task in tasks:
+        if task.arms and sum(other.label == task.label for other in tasks) > 1:
+            task.label += f", arms {', '.join(sorted(set(task.arms.values())))}"
+
+
+def _by_arm(config_of: dict[str, Config]) -> dict[str, Config]:
+    """The configurations of arms that are compared, with `BY_ARM` in place of what differs between them."""
+    names = [name for name in differing([texts(config) for config in config_of.values()]) if name not in JUDGED_BY]
+    return {text: _without(config, names) for text, config in config_of.items()}
 
 
 def _without(config: Config, names: Iterable[str]) -> Config:
@@ -122,16 +177,20 @@ def _without(config: Config, names: Iterable[str]) -> Config:
 
 def tuned_at(runs: Iterable[Run]) -> str:
     """At which length the setting of some runs was chosen by validation images; "" if it wasn't."""
-    found = {run.values.get("tuned") for run in runs} - {None}
+    found = {run.tuned for run in runs} - {None}
     return printable(", ".join(sorted(map(str, found))))
 
 
 def _tuned(task: TaskRuns) -> str:
     by_optimizer: dict[str, set[str]] = {}
     for runs in task.runs.values():
-        by_optimizer.setdefault(str(runs[0].values["optimizer"]), set()).add(tuned_at(runs))
+        by_optimizer.setdefault(_optimizer(runs), set()).add(tuned_at(runs))
     found = [told - {""} for told in by_optimizer.values()]
     return found[0].pop() if all(told == found[0] and len(told) == 1 for told in found) else ""
+
+
+def _optimizer(runs: Sequence[Run]) -> str:
+    return str(runs[0].values["optimizer"])
 
 
 def plain(value: Any) -> Any:

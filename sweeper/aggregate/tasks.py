@@ -1,13 +1,13 @@
 """A task with the settings that were run on it, one of each optimizer or arm chosen and compared."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sweeper.aggregate.comparisons import Comparison, compare
 from sweeper.aggregate.confirmation import confirmation_seeds, is_confirmed, judging_runs
-from sweeper.aggregate.grouping import TaskRuns, group_runs, plain, tuned_at
+from sweeper.aggregate.grouping import TaskRuns, group_runs, plain
 from sweeper.aggregate.labels import BY_ARM, length_words, method_names, setting_labels, texts
 from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
@@ -116,6 +116,18 @@ def _task(found: TaskRuns) -> Task:
     return task
 
 
+def independent(tasks: Sequence[Task]) -> list[Task]:
+    """Those of the tasks that have no run in common, for what is counted over tasks. What arms compare comes last."""
+    seen: set[str] = set()
+    found = []
+    for task in sorted(tasks, key=lambda task: task.noun == "arm"):
+        paths = {run.path for run in task.runs()}
+        if not paths & seen:
+            seen |= paths
+            found.append(task)
+    return [task for task in tasks if any(task is one for one in found)]
+
+
 def epochs_words(task: Task) -> str:
     """How long its runs are trained: `1 epoch`, `8 epochs`."""
     return length_words(task.config["epochs"])
@@ -132,8 +144,6 @@ def _compare(task: Task) -> None:
     for setting in task.settings:
         if setting.scores():
             by_method.setdefault(setting.optimizer, []).append(setting)
-    for method, group in by_method.items():  # what validation images chose stands for its optimizer
-        by_method[method] = [setting for setting in group if tuned_at(setting.runs)] or group
     several = any(sum(bool(setting.final()) for setting in group) > 1 for group in by_method.values())
     validated = all(
         run.values.get("final_val_accuracy") is not None

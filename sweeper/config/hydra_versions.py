@@ -48,6 +48,27 @@ def behave_as_usual() -> None:
         hydra.version.setbase("1.3")
 
 
+@contextlib.contextmanager
+def mode_by_flag() -> Iterator[None]:
+    """Within it 1.3 trains one run, or with `--multirun` a sweep, and adds that mode to the words.
+
+    It would else compose a configuration only to look for a mode in it, and leave the words as they are where a preset
+    has one; then the sweep's runs would be composed again, see `sweeper.config.composed_once`.
+    """
+    if WHITELIST is not None:
+        yield
+        return
+    from hydra._internal.hydra import Hydra
+
+    hydra: Any = Hydra
+    usual = hydra.get_mode
+    hydra.get_mode = lambda self, config_name, overrides: None
+    try:
+        yield
+    finally:
+        hydra.get_mode = usual
+
+
 def compose_from(folder: str, job_name: str) -> AbstractContextManager[Any]:
     """Hydra's compose API on a folder of configuration files."""
     base: dict[str, Any] = {} if WHITELIST is not None else {"version_base": "1.3"}

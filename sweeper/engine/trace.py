@@ -1,7 +1,8 @@
 """Traces a model's forward pass by `torch.fx`, and checks that the graph computes the same as the model.
 
 A module becomes a single call in the graph if its forward pass depends on values or changes the mode of autograd or
-autocast. At the end graph and model are compared: logits, gradients and buffers must be the same.
+autocast. At the end graph and model are compared: logits, gradients and buffers must be the same. A second model of the
+same construction, such as that of a sweep's next run, has the same graph, so it is neither traced nor compared.
 """
 
 import copy
@@ -15,6 +16,7 @@ import torch
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from sweeper.engine.construction import construction
 from sweeper.engine.devices import Device
 from sweeper.system.errors import first_line
 
@@ -22,9 +24,14 @@ IMAGES = 8  # images on which graph and model are compared
 
 log = logging.getLogger("sweeper")
 
+_known: dict[tuple[str, Device, tuple[int, int, int]], fx.Graph] = {}  # by construction, device and shape of an image
+
 
 def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -> fx.GraphModule | None:
     """The graph of `model` in its current mode, which calls the model's own modules; None if it can't be traced."""
+    known_as = None if (built := construction(model)) is None else (built, device, image_shape)
+    if known_as in _known:
+        return fx.GraphModule(model, copy.deepcopy(_known[known_as]))
     opaque: set[type[nn.Module]] = set()
     while True:
         try:
@@ -32,7 +39,9 @@ def trace(model: nn.Module, device: Device, image_shape: tuple[int, int, int]) -
                 traced = _trace(model, device, opaque)
                 if not _is_the_same(model, traced, device, image_shape):
                     raise fx.proxy.TraceError("its graph gives other numbers")
-                return traced
+            if known_as is not None:
+                _known[known_as] = copy.deepcopy(traced.graph)  # a copy belongs to no model, which it would keep alive
+            return traced
         except torch.OutOfMemoryError:
             raise
         except _Opaque as error:

@@ -45,6 +45,8 @@ def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
     for run in runs:
         if (cell := asked.get(run.configuration)) is not None:
             run.comparison, run.values[ARM] = arm_of.get(cell.directory, (None, None))
+            run.tuned = cell.config.get("tuned")
+            run.unnamed, run.untuned = run.comparison is None, run.tuned is None
 
 
 def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from sweeper.aggregate.labels import is_clean, noise_words, texts
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
-from sweeper.aggregate.tasks import Setting, Task, epochs_words
+from sweeper.aggregate.tasks import Setting, Task, epochs_words, independent
 from sweeper.report.curves import Curve
 from sweeper.report.jitter import levels
 from sweeper.report.looks import Look, looks
@@ -92,7 +92,7 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
 
     It includes only optimizers that were run on all of these tasks; `left_out` names the others.
     """
-    aimed = [task for task in tasks if task.target() is not None and task.compared]
+    aimed = [task for task in independent(tasks) if task.target() is not None and task.compared]
     if not aimed:
         return None
     of_optimizer = looks_of(tasks)
@@ -183,7 +183,8 @@ def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[str, dict[float, Sett
 
 
 def _without_noise(task: Task) -> list[tuple[str, str]]:
-    return sorted(texts({k: v for k, v in task.config.items() if k != "noise"}).items())
+    values = texts({k: v for k, v in task.config.items() if k != "noise"})
+    return sorted((values | {"noun": task.noun, "tuned": str(bool(task.tuned))}).items())
 
 
 def _chart_name(task: Task, taken: list[str]) -> str:

@@ -2,15 +2,20 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sweeper.aggregate.command import read_sweep_runs
 from sweeper.aggregate.margin import add_margin, margin_share
+from sweeper.runs.asked import OwnRuns
 from sweeper.runs.layout import PAGE_FILE
 from sweeper.system.command import Parser, elsewhere, exit_code_of, given_folder, writing
 from sweeper.system.places import prepare_caches
 from sweeper.system.terminal import say
+
+if TYPE_CHECKING:
+    from sweeper.aggregate.tasks import Task
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parser().parse_args(argv)
-        sweep = read_sweep_runs() if arguments.sweep else ()
+        sweep = OwnRuns.from_json(sys.stdin.read() if arguments.sweep else "")
         given = arguments.outputs, arguments.into, arguments.figures, margin_share(arguments.margin), sweep
         written = report(*given)
         for path in written:
@@ -34,7 +39,7 @@ def report(
     into: str | None = None,
     figures: str | None = None,
     margin: float | None = None,
-    sweep: Sequence[str] = (),
+    sweep: OwnRuns | None = None,
 ) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
@@ -42,7 +47,7 @@ def report(
         into: the folder to write to; None is the first of `outputs`.
         figures: a folder to create for the figures; None draws none.
         margin: of equivalence, as a share; None: the page says nothing of it.
-        sweep: the directories of a sweep that ends: the cards of its tasks come first.
+        sweep: the runs of a sweep that ends: the cards of its tasks come first.
 
     Returns:
         The written files.
@@ -55,14 +60,14 @@ def report(
     from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
     from sweeper.report.provenance import read_origin
-    from sweeper.runs.results import read_results, runs_in
+    from sweeper.runs.results import read_results
 
     results = read_results(outputs)
     tasks = group_tasks(results.runs)
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    latest = frozenset(run.path for run in runs_in(results.runs, sweep))
+    latest = [] if sweep is None else _latest(tasks, sweep)
     page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
@@ -73,6 +78,15 @@ def report(
         advice = "choose another folder by --figures DIR"
         written += [_write(Path(figures) / name, content, advice) for name, content in draw_figures(tasks, curves)]
     return written
+
+
+def _latest(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
+    """The tasks that show a sweep's own runs, of arms or not and tuned or not, as the sweep has them."""
+    from sweeper.runs.results import runs_in
+
+    having = [task for task in tasks if runs_in(task.runs(), sweep.tuned)]
+    tuned = any(sweep.tuned.values())
+    return [task for task in having if ((task.noun == "arm"), bool(task.tuned)) == (sweep.arms, tuned)] or having
 
 
 def _parser() -> Parser:

@@ -5,7 +5,7 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sweeper import __version__
@@ -66,7 +66,7 @@ def build_page(
     origins: dict[str, Origin],
     margin: float | None = None,
     decisions: Sequence[ShownDecision] = (),
-    latest: Collection[str] = (),
+    latest: Sequence[Task] = (),
 ) -> bytes:
     """The page in UTF-8.
 
@@ -75,7 +75,7 @@ def build_page(
         curves, origins: by the run's path, for all readable runs.
         margin: of equivalence, as a share.
         decisions: of `sweeper.decide`, in these folders.
-        latest: the paths of the runs of the sweep that has just ended: its cards come first, and say so beside others.
+        latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -92,8 +92,8 @@ def build_page(
     }
     drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
     every_run = runs_table(runs, origins)
-    of_latest, others = _parted(tasks, latest)
-    cards = [answer_card(task, of_optimizer, margin) for task in (*of_latest, *others)]
+    others = [task for task in tasks if not any(task is one for one in latest)]
+    cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
     rankings = [(task.label, ranking_table(task)) for task in tasks]
     bad = bad_table(runs)
     commands = take_commands(every_run)
@@ -110,7 +110,7 @@ def build_page(
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
         "cards": cards,
-        "of_latest": len(of_latest) if others else 0,
+        "of_latest": len(latest) if others else 0,
         "rankings": rankings,
         "packed": bool(data["tables"]["of"]),
         "decisions": decisions,
@@ -160,14 +160,6 @@ def build_page(
         data=Markup(to_script_json(data)),
     )
     return page.encode()
-
-
-def _parted(tasks: Sequence[Task], latest: Collection[str]) -> tuple[list[Task], list[Task]]:
-    """The tasks with a run of the latest sweep, and the others."""
-    parts: tuple[list[Task], list[Task]] = [], []
-    for task in tasks:
-        parts[not any(run.path in latest for run in task.runs())].append(task)
-    return parts
 
 
 def _read(name: str) -> str:

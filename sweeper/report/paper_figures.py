@@ -153,4 +153,5 @@ def _pairs(task: Task) -> list[Difference]:
 
 
 def _without_length(task: Task) -> dict[str, object]:
-    return {name: value for name, value in task.config.items() if name != "epochs"}
+    apart = {"noun": task.noun, "tuned": bool(task.tuned)}
+    return {name: value for name, value in task.config.items() if name != "epochs"} | apart

@@ -17,7 +17,7 @@ from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
-from sweeper.aggregate.tasks import Setting, Task
+from sweeper.aggregate.tasks import Setting, Task, independent
 from sweeper.aggregate.verdict import points
 from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
@@ -125,7 +125,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
 
     Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
     """
-    used = [task for task in tasks if task.compared and task.chosen_by != "test"]
+    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
     names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
     if len(used) < 2 or len(names) < 2:
         return PageTable(), ""
@@ -161,18 +161,17 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
     """The table of speeds, and the number of finished runs that are left out since they shared their device."""
     groups: dict[tuple[str, ...], list[Run]] = {}
     shared = 0
-    for task in tasks:
-        for run in task.runs():
-            v = run.values
-            if not run.status.finished:
-                continue
-            if v.get("shared_device") is not False:
-                shared += 1
-                continue
-            device = origins[run.path].device_name or v.get("device") or "unknown device"
-            where = f"{device} {v.get('precision') or ''}".strip()
-            key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
-            groups.setdefault(key, []).append(run)
+    for run in {run.path: run for task in tasks for run in task.runs()}.values():
+        v = run.values
+        if not run.status.finished:
+            continue
+        if v.get("shared_device") is not False:
+            shared += 1
+            continue
+        device = origins[run.path].device_name or v.get("device") or "unknown device"
+        where = f"{device} {v.get('precision') or ''}".strip()
+        key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
+        groups.setdefault(key, []).append(run)
     table = PageTable(["optimizer", "images/s", "s/epoch", "peak memory, MB", "runs", "device", "task"])
     for (optimizer, *place), runs in sorted(groups.items(), key=lambda item: (*item[0][1:], item[0][0])):
         epochs = [_ratio(run.values.get("train_seconds"), run.epochs_done) for run in runs]

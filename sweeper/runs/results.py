@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.arms import ArmsByFolder
+from sweeper.runs.arms import ArmsByFolder, Member
 from sweeper.runs.confirmations import ConfirmationsByFolder
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
@@ -99,7 +99,7 @@ def runs_in(runs: Iterable[Run], directories: Iterable[str | PathLike[str]]) -> 
 def _results(runs: list[Run]) -> Results:
     kept = _merge(runs)
     _compare_versions(kept)
-    _name_arms(kept)
+    _find_comparisons(kept)
     _name_confirmations(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
 
@@ -220,16 +220,18 @@ def _compare_versions(runs: list[Run]) -> None:
         run.values["versions_differ"] = run.versions != usual if run.versions else None
 
 
-def _name_arms(runs: list[Run]) -> None:
-    """Fill the column `arm`, anew where a row was read before."""
+def _find_comparisons(runs: list[Run]) -> None:
+    """Fill in which comparisons each run is in and the column `arm`, anew where a row was read before."""
     arms = ArmsByFolder()
     for run in runs:
-        named = arms.of(run.path)
+        member = arms.of(run.path) or Member()
         run.values.pop(ARM, None)
-        run.comparison = None
-        if named is not None:
-            run.values |= {ARM: named[1]} if named[1] else {}
-            run.comparison = named[0], os.path.abspath(os.path.join(run.path, "..", ".."))
+        run.values |= {ARM: member.arm} if member.arm else {}
+        folder = os.path.abspath(os.path.join(run.path, "..", ".."))
+        run.comparison = None if member.comparison is None else (member.comparison, folder)
+        recorded = run.values.get("tuned")
+        run.unnamed = member.unnamed or run.comparison is None
+        run.tuned, run.untuned = member.tuned or recorded, member.untuned or recorded is None
 
 
 def _name_confirmations(runs: list[Run]) -> None:

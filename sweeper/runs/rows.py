@@ -52,6 +52,9 @@ class Run:
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
         comparison: the arms with which it is compared, as a number and their folder; None without arms.
+        unnamed: whether it is compared without its arm, too.
+        tuned: where its setting was tuned, e.g. `100 epochs`; None if no sweep said so.
+        untuned: whether it is compared with settings that weren't tuned, too.
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
     """
 
@@ -64,11 +67,14 @@ class Run:
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     comparison: tuple[int, str] | None = None
+    unnamed: bool = True
+    tuned: str | None = None
+    untuned: bool = True
     confirms: bool = False
 
     @property
     def arm(self) -> str | None:
-        """The name that the last sweep with it gave it."""
+        """The name that the last sweep of arms with it gave it."""
         return self.values.get(ARM)
 
     @property

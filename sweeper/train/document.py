@@ -57,19 +57,19 @@ def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
             for run in read_results([str(grid.outputs)], none_ok=True).runs:
                 yield _describe(run, run.values.get("optimizer"), run.values.get("seed"), run.values.get("epochs"))
         return
-    arms = ArmsByFolder()
+    arms = ArmsByFolder() if grid.arms else None
     for cell in grid.cells:
         yield _describe(_row(cell, arms), cell.config["optimizer"]["name"], cell.config["seed"], cell.config["epochs"])
 
 
-def _row(cell: "Cell", arms: ArmsByFolder) -> Run:
+def _row(cell: "Cell", arms: ArmsByFolder | None) -> Run:
     name = "/".join(cell.directory.parts[-2:])
     if os.path.lexists(cell.directory / RUN_FILE):
         run = read_row(str(cell.directory), name)
     else:
         run = Run(str(cell.directory), {"run": name, "status": Status.WAITING.value})
-    if (named := arms.of(run.path)) is not None:
-        run.values[ARM] = named[1] or None
+    member = None if arms is None else arms.of(run.path)
+    run.values[ARM] = member.arm or None if member is not None else None
     return run
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.labels import telling, text, texts
-from sweeper.runs.arms import EQUAL, read_arms
+from sweeper.runs.arms import EQUAL, Member, read_arms
 from sweeper.runs.identity import flat, identity_config, run_name
 from sweeper.system.text import percent
 
@@ -36,7 +36,7 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     """
     choices, values = _choices(config), dict(flat(config))
     varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
-    arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), (0, ""))[1]
+    arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), Member()).arm
     names = varies.get(arm.partition(EQUAL)[0], [])
     factor = _decay_factor(overrides)
     if factor is not None and "optimizer.weight_decay" in names:

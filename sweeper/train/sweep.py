@@ -15,6 +15,7 @@ from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.arms import UNNAMED_VARIABLE, record_arms
+from sweeper.runs.asked import AskedRuns, asked_runs
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
@@ -66,7 +67,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         return carry_out_search(grid, grid.search, _prepare, partial(train_by_hydra, asked), _exit_code)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do), asked)
-    own = [cell.directory for cell in grid.cells]
+    own = asked_runs({cell.directory: cell.config for cell in grid.cells}, grid.comparisons)
     arm_of = {directory: arm for arm, directories in grid.arms.items() for directory in directories}
     for cell in grid.cells:
         if cell not in to_do:
@@ -80,7 +81,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     for line in said:
         tell(line)
     if not to_do:
-        record_arms(grid.outputs, grid.comparisons, own)
+        record_arms(grid.outputs, own)
         return 0 if update_tables(str(grid.outputs), own) else 1
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
@@ -89,12 +90,12 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     with sweep_at_work(grid.outputs, most, grid, own, launcher.outlives) as (stop, signals):
         begun = to_do
         while to_do:
-            _launch(grid, to_do, asked, launcher, stop)
+            _launch(grid, to_do, asked, launcher, stop, own)
             grid, to_do = _wider(grid, begun, signals, stop, said)
             begin(grid)
             begun = begun + to_do
-        own = [cell.directory for cell in grid.cells]
-        record_arms(grid.outputs, grid.comparisons, own)  # again: another sweep may have named the same runs since
+            own = replace(own, runs=[cell.directory for cell in grid.cells])
+        record_arms(grid.outputs, own)  # again: another sweep may have named the same runs since
         left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
         written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
         if left:
@@ -103,20 +104,22 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         return _exit_code(begun, signals, stop.reason(), whole) or (0 if written else 1)
 
 
-def _launch(grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop) -> None:
+def _launch(
+    grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop, own: AskedRuns
+) -> None:
     """Train the runs of the grid that are to do, and wait for those that other processes train."""
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    record_arms(grid.outputs, grid.comparisons, [cell.directory for cell in grid.cells])
+    record_arms(grid.outputs, own)
     write_sweep(grid.outputs, stop.key, plan)
     show_sweep(grid.outputs)
     launches = Launches(to_do, launcher, stop)
     traces = _traces(to_do)
     if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
         launches.launch(lambda ended: train([*later, *ended]))
-        update_tables(str(grid.outputs), [cell.directory for cell in grid.cells])
+        update_tables(str(grid.outputs), own)
     launches.launch(train)
     while _wait_for_others(to_do, stop, launcher.cancels):
         traces = _check_progress(to_do, traces)

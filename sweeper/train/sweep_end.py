@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sweeper.config.grid import Grid
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.layout import PAGE_FILE, RESULTS_FILE, SUMMARY_FILE
 from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.command import called
@@ -48,7 +49,7 @@ def latest_tables() -> Tables:
 
 @contextlib.contextmanager
 def sweep_at_work(
-    outputs: Path, runs: int, grid: Grid, own: Sequence[Path] = (), outlived: bool = False
+    outputs: Path, runs: int, grid: Grid, own: AskedRuns | None = None, outlived: bool = False
 ) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
@@ -78,20 +79,20 @@ def sweep_at_work(
             remove_file(cores_file(stop.key))
 
 
-def update_tables(outputs: str, own: Sequence[Path] = ()) -> bool:
+def update_tables(outputs: str, own: AskedRuns | None = None) -> bool:
     """Run `aggregate` and `report` in separate processes, so that the training process doesn't import pandas.
 
     Prints the answer, the path of the page, and the table of the sweep's own runs.
 
     Args:
-        own: the directories of the sweep's runs; without any all runs of the folder are its own.
+        own: the sweep's runs; without any all runs of the folder are its own.
 
     Returns:
         Whether both succeeded; a failure is reported in one line on stderr.
     """
     global _latest  # noqa: PLW0603  # a command has one sweep
     end_show()
-    runs = b"\0".join(map(os.fsencode, own))
+    runs = b"" if own is None else own.to_json().encode()
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     report = subprocess.Popen([sys.executable, "-m", "sweeper.report", outputs, "--sweep"], **pipes)
     with contextlib.suppress(BrokenPipeError):  # its exit code and its lines say why

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.arms import take_files
 from sweeper.config.command_line import parser
-from sweeper.config.hydra_versions import behave_as_usual, only_ours
+from sweeper.config.hydra_versions import behave_as_usual, mode_by_flag, only_ours
 from sweeper.config.named_optimizer import default_words, is_named
 from sweeper.config.overrides import MOST_RUNS
 from sweeper.config.resolved import resolve_once
@@ -157,7 +157,7 @@ def train_by_hydra(asked: argparse.Namespace, task: Task, leave_alone: Sequence[
 def _hand_to_hydra(arguments: argparse.Namespace, task: Task) -> None:
     """Do what `hydra.main` does, with given arguments."""
     behave_as_usual()
-    with only_ours():
+    with only_ours(), mode_by_flag():
         _run_hydra(arguments, parser(), task, config_path=str(CONF), config_name="config")
 
 

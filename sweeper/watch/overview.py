@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.arms import ArmsByFolder
+from sweeper.runs.arms import ArmsByFolder, Member
 from sweeper.runs.layout import METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import Row, read_metrics
 from sweeper.runs.results import read_results
@@ -114,10 +114,10 @@ class Watcher:
         arms = ArmsByFolder()
         live = [sweep for sweep in sweeps if sweep.alive or _at_work(sweep, runs)]
         for sweep in live:
-            for planned in sweep.runs:
+            names = [(arms.of(planned.path) or Member()).arm for planned in sweep.runs]
+            for planned, name in zip(sweep.runs, names, strict=True):
                 runs[planned.path] = seen = _as_planned(planned, sweep, runs.get(planned.path))
-                if (named := arms.of(planned.path)) is not None:
-                    seen.settings[ARM] = named[1] or None
+                seen.settings[ARM] = name if all(names) else None  # a sweep without arms has others, too
         return _overview(runs, live, now)
 
     def _read(self, path: str, name: str) -> Run:

@@ -14,18 +14,19 @@ from sweeper.choose.command import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns, OwnRuns
 from sweeper.runs.results import read_results
 
 
 def arm(outputs, accuracy, seeds=(1, 2, 3), **config):
     """Runs of one setting; the seeds scatter a little."""
-    scatter = {1: 0.0, 2: 0.004, 3: -0.004}
+    scatter = {1: 0.0, 2: 0.004, 3: -0.004, 4: 0.002, 5: -0.002}
     of_seed = {seed: accuracy + scatter[seed] * (1 + accuracy) for seed in seeds}
     return [make_run(outputs, seed=seed, accuracy=value, **config) for seed, value in of_seed.items()]
 
 
 def named(outputs, **arms):
-    record_arms(outputs, [arms], [run for runs in arms.values() for run in runs])
+    record_arms(outputs, AskedRuns([run for runs in arms.values() for run in runs], [arms]))
 
 
 def rows(file):
@@ -45,7 +46,7 @@ def decay(tmp_path):
 
 def test_arms_of_one_optimizer_are_compared_although_they_differ_in_the_recipe(decay):
     outputs, own = decay
-    text = aggregate([str(outputs)], None, ["csv"], sweep=list(map(str, own)))
+    text = aggregate([str(outputs)], None, ["csv"], sweep=OwnRuns(True, dict.fromkeys(map(str, own))))
     lines = text.splitlines()
     assert lines[0] == "decayed > undecayed"
     assert lines[2].startswith("digits, cnn, optimizer sgd, no label noise, lr 0.1")
@@ -88,13 +89,52 @@ def test_the_page_and_python_show_them(decay):
     assert ["decayed", "undecayed"] in found.intervals[["optimizer", "other"]].values.tolist()
 
 
-def test_a_later_sweep_renames_an_arm_and_one_without_arms_takes_the_name(decay):
+def test_a_later_sweep_of_arms_renames_one(decay):
     outputs, own = decay
-    record_arms(outputs, [{"base": own[:3], "undecayed": own[3:]}], own)
-    assert aggregate([str(outputs)], None, ["csv"], sweep=list(map(str, own))).startswith("base > undecayed\n")
-    record_arms(outputs, [], own[:3])
-    (task,) = [task for task in group_tasks(read_results([outputs]).runs) if len(task.settings) == 2]
-    assert {setting.label for setting in task.settings} == {"sgd", "adam"}
+    record_arms(outputs, AskedRuns(own, [{"base": own[:3], "undecayed": own[3:]}]))
+    sweep = OwnRuns(True, dict.fromkeys(map(str, own)))
+    assert aggregate([str(outputs)], None, ["csv"], sweep=sweep).startswith("base > undecayed\n")
+
+
+def test_what_a_sweep_of_arms_and_one_without_both_asked_for_is_compared_in_both(decay):
+    outputs, own = decay
+    decayed, undecayed = own[:3], own[3:]
+    record_arms(outputs, AskedRuns(decayed))
+    by_arm, untouched = sorted(group_tasks(read_results([outputs]).runs), key=lambda task: task.noun)
+    assert answer_task(by_arm) == "decayed > undecayed"
+    assert answer_task(untouched) == "sgd > adam" and untouched.named_elsewhere == []
+    without = OwnRuns(False, dict.fromkeys(map(str, [*decayed, *undecayed])))
+    text = aggregate([str(outputs)], None, ["csv"], sweep=without)
+    assert "decayed" not in text.partition("written: ")[0].replace("decay_norms", "")
+    assert sorted((row["optimizer"], row["arm"]) for row in rows(outputs / "summary.csv")) == [
+        ("adam", ""),
+        ("sgd", ""),
+        ("sgd", "decayed"),
+        ("sgd", "undecayed"),
+    ]
+
+
+@pytest.mark.parametrize("change", [{"schedule": {"name": "constant"}}, {"optimizer__lr": 0.3}], ids=["task", "lr"])
+def test_a_sweep_of_arms_changes_no_verdict_that_was_there(tmp_path, change):
+    plain = {name: arm(tmp_path, at, optimizer=name) for name, at in (("sgd", 0.9), ("lion", 0.7), ("adam", 0.8))}
+    (before,) = group_tasks(read_results([tmp_path]).runs)
+    assert answer_task(before) == "sgd > adam > lion"
+    arms = {"base": [*plain["sgd"], *arm(tmp_path, 0.9, seeds=(4, 5))], "mine": arm(tmp_path, 0.6, **change)}
+    asked = [run for runs in arms.values() for run in runs]
+    record_arms(tmp_path, AskedRuns(asked, [arms], before=dict.fromkeys(plain["sgd"])))
+    tasks = {task.noun: task for task in group_tasks(read_results([tmp_path]).runs)}
+    assert answer_task(tasks["arm"]) == "base > mine"
+    assert answer_task(tasks["optimizer"]) == answer_task(before)
+    assert tasks["optimizer"].comparison.differences == before.comparison.differences
+    assert len({task.label for task in tasks.values()}) == 2
+    report([str(tmp_path)])
+
+
+def test_arms_of_one_name_alone_are_no_comparison_but_a_name(tmp_path):
+    arm(tmp_path, 0.9)
+    named(tmp_path, mine=arm(tmp_path, 0.7, optimizer="lion"))
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    assert answer_task(task) == "sgd > mine"
 
 
 def test_an_arm_of_several_settings_is_one_arm(tmp_path):

@@ -5,6 +5,8 @@ from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks, task_title
 from sweeper.aggregate.verdict import describe_task
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
 
 
@@ -192,19 +194,39 @@ def test_a_schedule_free_optimizer_is_compared_with_those_of_the_tasks_schedule(
     assert [setting.label for setting in task.settings] == [*labels, "sgd"]
 
 
-def test_a_setting_that_validation_images_chose_stands_for_its_optimizer(tmp_path, tasks):
-    """Beside others on all training images, such as the published one, and though a worse one by test accuracy."""
+def test_settings_that_validation_images_chose_are_compared_beside_those_that_they_did_not(tmp_path, tasks):
+    """Such as the published ones: a tuning changes no verdict that was there before, and its own is a task apart."""
     for seed in (1, 2):
         for optimizer in ("sgd", "adam"):
             make_run(tmp_path, optimizer=optimizer, seed=seed, optimizer__lr=0.3, tuned="8 epochs", accuracy=0.8)
         make_run(tmp_path, seed=seed, accuracy=0.9)
-    (task,) = tasks()
+        make_run(tmp_path, seed=seed, optimizer="lion", accuracy=0.7)
+    untuned, task = tasks()
+    assert (untuned.label, untuned.tuned) == ("digits, cnn, no label noise", "")
+    assert [setting.label for setting in untuned.compared] == ["sgd", "lion"] and untuned.chosen_by == ""
     assert (task.label, task.tuned) == ("digits, cnn, no label noise, tuned at 8 epochs", "8 epochs")
-    assert [setting.label for setting in task.compared] == ["adam", "sgd, lr 0.3"] and task.chosen_by == ""
+    assert [setting.label for setting in task.compared] == ["adam", "sgd"] and task.chosen_by == ""
     (said,) = (line for line in describe_task(task) if "tuned" in line)
     assert said == (
         "Each optimizer's setting was tuned at 8 epochs, chosen by validation images; these runs have 3 epochs."
     )
+
+
+def test_tunings_of_other_lengths_are_tasks_of_their_own(tmp_path, tasks):
+    for lr, length in ((0.1, "3 epochs"), (0.3, "8 epochs")):
+        make_run(tmp_path, optimizer__lr=lr, tuned=length)
+    assert [task.tuned for task in tasks()] == ["3 epochs", "8 epochs"]
+
+
+def test_what_no_record_says_of_a_run_a_sweep_of_tuned_settings_does(tmp_path, tasks):
+    """Its setting may be the one that the tuning chose, and it was there before."""
+    usual, other = make_run(tmp_path), make_run(tmp_path, optimizer="adam")
+    chosen = make_run(tmp_path, optimizer="adam", optimizer__lr=0.3, tuned="3 epochs")
+    before = dict.fromkeys((usual, other))
+    record_arms(tmp_path, AskedRuns([usual, chosen], [], dict.fromkeys((usual, chosen), "3 epochs"), before))
+    untuned, tuned = tasks()
+    assert [setting.label for setting in tuned.compared] == ["adam", "sgd"] and tuned.tuned == "3 epochs"
+    assert {setting.label for setting in untuned.compared} == {"adam", "sgd"} and untuned.tuned == ""
 
 
 def test_a_task_is_tuned_only_if_each_optimizer_is(tmp_path, tasks):

@@ -8,6 +8,7 @@ from made_runs import change_record, make_run
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task, points
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
 
 SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001)
@@ -153,7 +154,7 @@ def test_runs_that_arms_took_from_a_comparison_are_said(tmp_path):
     constant = [make_run(tmp_path, seed=seed, schedule={"name": "constant"}) for seed in (1, 2, 3)]
     said = "Runs that a sweep named as arms, 'cosine', are compared as arms alone, not in "
     for arms in ([], [{"cosine": cosine, "constant": constant}]):
-        record_arms(tmp_path, arms, [*cosine, *constant] if arms else [])
+        record_arms(tmp_path, AskedRuns([*cosine, *constant] if arms else [], arms))
         runs = read_results([tmp_path]).runs
         assert any(one.startswith(said) for one in describe_limits(group_tasks(runs), runs)) == bool(arms)
 

@@ -1,15 +1,20 @@
 """A graph is taken only if it says all that a model's forward pass does; else the model, or a module in it, stays."""
 
+import gc
 import logging
 import random
+import weakref
+from dataclasses import replace
 
 import pytest
 import torch
+from networks import images, made
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from sweeper.engine.devices import Device
-from sweeper.engine.trace import trace
+from sweeper.engine.fuse import fuse
+from sweeper.engine.trace import _Tracer, trace
 
 CPU = Device(kind="cpu", name="", precision="fp32", threads=1, compile=False, why="")
 SHAPE = (3, 8, 8)
@@ -234,3 +239,54 @@ def test_nothing_is_left_behind():
     assert trace(net, CPU, SHAPE) is not None
     assert torch.equal(torch.get_rng_state(), state) and all(p.grad is None for p in net.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+@pytest.fixture
+def traced(monkeypatch) -> list[nn.Module]:
+    """The models that are traced, each time that one is; none is known yet."""
+    found: list[nn.Module] = []
+    monkeypatch.setattr("sweeper.engine.trace._known", {})
+    original = _Tracer.trace
+    monkeypatch.setattr(_Tracer, "trace", lambda self, root: (found.append(root), original(self, root))[1])
+    return found
+
+
+@pytest.mark.parametrize("name", ["resnet18", "torchvision"])
+def test_a_second_model_of_the_same_construction_gets_the_graph_of_the_first(name, traced, monkeypatch):
+    first, second = made(name, seed=0), made(name, seed=1)
+    for training in (True, False):
+        assert trace(first.train(training), CPU, SHAPE) is not None
+    both = len(traced)
+    reused = [trace(second.train(training), CPU, SHAPE) for training in (True, False)]
+    assert len(traced) == both > 0
+    monkeypatch.setattr("sweeper.engine.trace._known", {})
+    for training, graph in zip((True, False), reused, strict=True):
+        own = trace(second.train(training), CPU, SHAPE)
+        assert graph.code == own.code and graph.training == own.training == training
+        assert [id(p) for p in graph.parameters()] == [id(p) for p in own.parameters()]
+        ours, theirs = fuse(graph), fuse(own)
+        assert ours.code == theirs.code
+        with torch.no_grad():
+            assert torch.equal(ours.forward(images()), theirs.forward(images()))
+    assert len(traced) == 2 * both
+
+
+@pytest.mark.parametrize("change", ["shape", "precision", "construction", "class"])
+def test_any_other_model_is_traced(change, traced):
+    def build(eps: float = 1e-5) -> nn.Module:
+        return Net(nn.ReLU()) if change == "class" else nn.Sequential(nn.BatchNorm2d(3, eps), nn.Flatten(2))
+
+    assert trace(build(), CPU, SHAPE) is not None
+    device = replace(CPU, precision="bf16") if change == "precision" else CPU
+    other = build(1e-3) if change == "construction" else build()
+    assert trace(other, device, (3, 9, 9) if change == "shape" else SHAPE) is not None
+    assert len(traced) == 2
+
+
+def test_a_known_graph_keeps_no_model_alive(traced):
+    net = made("resnet20")
+    reused = [fuse(trace(net, CPU, SHAPE)) for _ in range(2)]
+    gone = weakref.ref(net.stem.conv.weight)
+    del net, reused, traced[:]
+    gc.collect()
+    assert gone() is None

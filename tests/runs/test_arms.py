@@ -6,60 +6,86 @@ import time
 import pytest
 
 from sweeper.runs import arms as module
-from sweeper.runs.arms import ArmsByFolder, read_arms, record_arms
+from sweeper.runs.arms import ArmsByFolder, Member, read_arms, record_arms
+from sweeper.runs.asked import AskedRuns
 
 
 def runs(folder, *names):
     return [folder / "digits-mlp" / name for name in names]
 
 
-def test_the_last_sweep_with_a_run_names_it(tmp_path):
+def record(outputs, comparisons, asked, **more):
+    record_arms(outputs, AskedRuns(asked, comparisons, **more))
+
+
+def names(outputs):
+    return {run.removeprefix("digits-mlp/"): member.arm for run, member in read_arms(outputs).items()}
+
+
+def test_the_last_sweep_of_arms_with_a_run_names_it_and_one_without_leaves_the_name(tmp_path):
     a, b, c = runs(tmp_path, "a", "b", "c")
-    record_arms(tmp_path, [{"plain": [a, b], "mine": [c]}], [a, b, c])
-    assert {run: arm for run, (_, arm) in read_arms(tmp_path).items()} == {
-        "digits-mlp/a": "plain",
-        "digits-mlp/b": "plain",
-        "digits-mlp/c": "mine",
-    }
-    record_arms(tmp_path, [{"base": [b]}], [b])
+    record(tmp_path, [{"plain": [a, b], "mine": [c]}], [a, b, c])
+    assert names(tmp_path) == {"a": "plain", "b": "plain", "c": "mine"}
+    record(tmp_path, [{"base": [b]}], [b])
     assert read_arms(tmp_path) == {
-        "digits-mlp/a": (1, "plain"),
-        "digits-mlp/b": (1, "base"),
-        "digits-mlp/c": (1, "mine"),
+        "digits-mlp/a": Member(1, "plain"),
+        "digits-mlp/b": Member(1, "base"),
+        "digits-mlp/c": Member(1, "mine"),
     }
-    record_arms(tmp_path, [], [a, c])  # a sweep without arms
-    assert read_arms(tmp_path) == {"digits-mlp/b": (1, "base")}
+    record(tmp_path, [], [a, c])  # a sweep without arms
+    assert names(tmp_path) == {"a": "plain", "b": "base", "c": "mine"}
+    assert {run for run, member in read_arms(tmp_path).items() if member.unnamed} == {"digits-mlp/a", "digits-mlp/c"}
+
+
+def test_a_run_that_was_there_before_its_sweep_of_arms_is_compared_without_them_too(tmp_path):
+    there, new = runs(tmp_path, "there", "new")
+    for _ in range(2):  # the same sweep again, after all runs have ended
+        record(tmp_path, [{"mine": [there], "other": [new]}], [there, new], before={there: None})
+        assert {run.name: read_arms(tmp_path)[f"digits-mlp/{run.name}"].unnamed for run in (there, new)} == {
+            "there": True,
+            "new": False,
+        }
+    record(tmp_path, [{"mine": [there], "other": [new]}], [there, new], before={there: None, new: None})
+    assert not read_arms(tmp_path)["digits-mlp/new"].unnamed
+
+
+def test_tuned_and_untuned_sweeps_that_ask_for_the_same_run_both_keep_it(tmp_path):
+    trained_plain, trained_tuned, new = runs(tmp_path, "plain", "tuned", "new")
+    at = "9 epochs"
+    tuned = {"tuned": dict.fromkeys((trained_plain, trained_tuned, new), at)}
+    record(tmp_path, [], [*tuned["tuned"]], before={trained_plain: None, trained_tuned: at}, **tuned)
+    assert read_arms(tmp_path) == {"digits-mlp/plain": Member(tuned=at)}
+    record(tmp_path, [], [trained_plain, trained_tuned], before={trained_plain: None, trained_tuned: at})
+    assert read_arms(tmp_path) == {
+        "digits-mlp/plain": Member(tuned=at, untuned=True),
+        "digits-mlp/tuned": Member(untuned=True),
+    }
 
 
 def test_comparisons_with_one_baseline_are_one(tmp_path):
     base, a, b, c, d = runs(tmp_path, "base", "a", "b", "c", "d")
-    record_arms(tmp_path, [{"base": [base], "first": [a]}], [base, a])
-    record_arms(tmp_path, [{"other": [b], "another": [c]}], [b, c])
-    record_arms(tmp_path, [{"base": [base], "second": [d]}], [base, d])
-    number = {run.removeprefix("digits-mlp/"): found for run, (found, _) in read_arms(tmp_path).items()}
+    record(tmp_path, [{"base": [base], "first": [a]}], [base, a])
+    record(tmp_path, [{"other": [b], "another": [c]}], [b, c])
+    record(tmp_path, [{"base": [base], "second": [d]}], [base, d])
+    number = {run.removeprefix("digits-mlp/"): member.comparison for run, member in read_arms(tmp_path).items()}
     assert number == {"base": 2, "a": 2, "d": 2, "b": 1, "c": 1}
 
 
 def test_a_name_that_is_given_anew_leaves_the_runs_that_it_had(tmp_path):
     base, old, new, seed = runs(tmp_path, "base", "old", "new", "new-seed2")
-    record_arms(tmp_path, [{"base": [base], "mine": [old]}], [base, old])
-    record_arms(tmp_path, [{"base": [base], "mine": [new, seed]}], [base, new, seed])
-    record_arms(tmp_path, [{"base": [base], "mine": [new]}], [base, new])  # fewer seeds of the same arm
-    assert {run: arm for run, (_, arm) in read_arms(tmp_path).items()} == {
-        "digits-mlp/base": "base",
-        "digits-mlp/old": "",
-        "digits-mlp/new": "mine",
-        "digits-mlp/new-seed2": "mine",
-    }
+    record(tmp_path, [{"base": [base], "mine": [old]}], [base, old])
+    record(tmp_path, [{"base": [base], "mine": [new, seed]}], [base, new, seed])
+    record(tmp_path, [{"base": [base], "mine": [new]}], [base, new])  # fewer seeds of the same arm
+    assert names(tmp_path) == {"base": "base", "old": "", "new": "mine", "new-seed2": "mine"}
 
 
 def test_a_sweep_of_no_named_run_writes_nothing(tmp_path):
-    record_arms(tmp_path, [], runs(tmp_path, "a"))
+    record(tmp_path, [], runs(tmp_path, "a"))
     assert not [*tmp_path.iterdir()]
-    record_arms(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
+    record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
     before = (tmp_path / "arms.json").stat()
-    record_arms(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))  # the same sweep again
-    record_arms(tmp_path, [], runs(tmp_path, "b"))
+    record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))  # the same sweep again
+    record(tmp_path, [], runs(tmp_path, "b"))
     after = (tmp_path / "arms.json").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -74,35 +100,45 @@ def test_sweeps_that_begin_at_once_lose_no_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_read", slowly)
     sweeps = [
-        threading.Thread(target=record_arms, args=(tmp_path, [{name: runs(tmp_path, name)}], runs(tmp_path, name)))
+        threading.Thread(target=record, args=(tmp_path, [{name: runs(tmp_path, name)}], runs(tmp_path, name)))
         for name in "abc"
     ]
     for sweep in sweeps:
         sweep.start()
     for sweep in sweeps:
         sweep.join()
-    assert {arm for _, arm in read_arms(tmp_path).values()} == {"a", "b", "c"}
+    assert {member.arm for member in read_arms(tmp_path).values()} == {"a", "b", "c"}
     assert [file.name for file in tmp_path.iterdir()] == ["arms.json"]
 
 
 def test_arms_with_the_same_run_are_shown_as_equal(tmp_path):
     (a,) = runs(tmp_path, "a")
-    record_arms(tmp_path, [{"first": [a], "second": [a]}], [a])
-    assert read_arms(tmp_path)["digits-mlp/a"] == (0, "first = second")
+    record(tmp_path, [{"first": [a], "second": [a]}], [a])
+    assert read_arms(tmp_path)["digits-mlp/a"] == Member(0, "first = second")
 
 
 def test_a_run_is_found_from_its_directory_alone(tmp_path, monkeypatch):
     (a,) = runs(tmp_path / "outputs", "a")
     a.mkdir(parents=True)
-    record_arms(tmp_path / "outputs", [{"mine": [a]}], [a])
+    record(tmp_path / "outputs", [{"mine": [a]}], [a])
     monkeypatch.chdir(tmp_path)
     arms = ArmsByFolder()
-    assert arms.of(a) == arms.of("outputs/digits-mlp/a") == (0, "mine")
+    assert arms.of(a) == arms.of("outputs/digits-mlp/a") == Member(0, "mine")
     assert arms.of("outputs/digits-mlp/b") is arms.of("a") is None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"comparisons": [{"a": "b"}]}', '{"comparisons": [3]}', '{"comparisons": [{"a": [1]}]}']
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"comparisons": [], "tuned": []}',
+        '{"comparisons": [], "unnamed": [3]}',
+        '{"comparisons": [{"a": "b"}]}',
+        '{"comparisons": [3]}',
+        '{"comparisons": [{"a": [1]}]}',
+    ],
 )
 def test_a_file_that_is_none_names_no_run(tmp_path, text):
     (tmp_path / "arms.json").write_text(text)
@@ -111,4 +147,4 @@ def test_a_file_that_is_none_names_no_run(tmp_path, text):
 
 def test_a_name_can_not_harm_a_terminal(tmp_path):
     (tmp_path / "arms.json").write_text('{"comparisons": [{"a\\u001b[2J": ["b/c"]}]}')
-    assert "\x1b" not in read_arms(tmp_path)["b/c"][1]
+    assert "\x1b" not in read_arms(tmp_path)["b/c"].arm

@@ -7,6 +7,7 @@ from conftest import merged
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.train.label import VARIES_VARIABLE, label_run, score_words, what_varies
 
 
@@ -35,7 +36,7 @@ def test_a_run_of_an_arm_is_named_by_it_and_by_what_varies_in_it(monkeypatch, tm
     config_of = {cell.directory: cell.config for cell in grid.cells}
     by_arm = {arm: [config_of[run] for run in runs] for arm, runs in grid.arms.items()}
     monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(by_arm)))
-    record_arms(tmp_path, grid.comparisons, config_of)
+    record_arms(tmp_path, AskedRuns(config_of, grid.comparisons))
     assert [label_run(config) for config in config_of.values()] == [
         f"{arm}, seed {seed}" for seed in (1, 2) for arm in ("plain", "mine, lr 0.0001", "mine, lr 0.0003")
     ]

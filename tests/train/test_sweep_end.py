@@ -7,6 +7,7 @@ import pytest
 from conftest import TINY, run_module
 from made_runs import change_record, make_run
 
+from sweeper.runs.asked import AskedRuns
 from sweeper.train.sweep_end import update_tables
 
 # Python calls this module at its start.
@@ -24,7 +25,7 @@ def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path
     for seed in (1, 2):
         make_run(tmp_path, optimizer="adam", seed=seed)
     make_run(tmp_path, epochs=9)
-    assert update_tables(str(tmp_path), own)
+    assert update_tables(str(tmp_path), AskedRuns(own))
     out, error = capfd.readouterr()
     assert out.splitlines() == [
         "No winner yet: sgd leads lion by 0.67 points (95 % CI −3.13 to 4.46)",
@@ -74,8 +75,8 @@ def test_the_page_begins_with_the_latest_sweeps_cards_and_marks_them(tmp_path):
     own = [make_run(tmp_path, epochs=epochs) for epochs in (5, 20)]
     make_run(tmp_path, epochs=3)
     make_run(tmp_path, epochs=9)
-    for directories, order, marks in ((own, ["5", "20", "3", "9"], 2), ([], ["3", "5", "9", "20"], 0)):
-        assert update_tables(str(tmp_path), directories)
+    for asked, order, marks in ((AskedRuns(own), ["5", "20", "3", "9"], 2), (None, ["3", "5", "9", "20"], 0)):
+        assert update_tables(str(tmp_path), asked)
         page = (tmp_path / "report.html").read_text(encoding="utf-8")
         cards = re.findall(r'<article class="card">(.*?)</h2>', page)
         assert [re.search(r"(\d+) epochs", card)[1] for card in cards] == order

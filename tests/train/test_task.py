@@ -7,9 +7,12 @@ import sys
 import cloudpickle
 import pytest
 import yaml
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
+from sweeper.config import composed_once
 from sweeper.config.command_line import read_command_line
-from sweeper.config.grid import compose_grid
+from sweeper.config.grid import compose_grid, expand
+from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import BadInput, RunFailed
 from sweeper.train import deaths, task
@@ -86,3 +89,46 @@ def test_the_configuration_of_any_class_is_shown_with_its_defaults(words, values
     assert again.cells[0].directory == compose_grid(any_class).cells[0].directory
     assert yaml.safe_load(call(*any_class, "lr_factor=2", "--cfg", "job")[1])["optimizer"]["lr"] == values["lr"]
     assert "1e-08" not in call(*any_class, "--cfg", "hydra")[1]
+
+
+class Trains(Task):
+    """Trains nothing, and keeps the optimizers that its runs would train."""
+
+    def __call__(self, cfg):
+        trained.append(cfg.optimizer._target_.rpartition(".")[2])
+        return Status.COMPLETED
+
+
+trained: list[str] = []
+
+
+@pytest.fixture
+def composed(monkeypatch) -> list[list[str]]:
+    """The words of each composition by Hydra."""
+    words: list[list[str]] = []
+    load = ConfigLoaderImpl._load_configuration_impl
+
+    def record(loader, config_name, overrides, *others, **options):
+        words.append(overrides)
+        return load(loader, config_name, overrides, *others, **options)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", record)
+    monkeypatch.setattr(composed_once, "_composed", {})
+    trained.clear()
+    return words
+
+
+@pytest.mark.parametrize("words", [["-m", "optimizer=sgd,adam"], ["experiment=quick", "optimizer=sgd,adam"]])
+def test_a_sweep_is_composed_once_and_each_combination_once(words, composed, tmp_path):
+    """The command line's launcher and mode, each optimizer, and what Hydra hands to its sweeper."""
+    line = [*words, "seed=1,2", "dataset=digits", "model=cnn", "hydra/launcher=basic", f"outputs={tmp_path}"]
+    asked = read_command_line(line)
+    train_by_hydra(asked, Trains(expand(asked).jobs))
+    assert sorted(trained) == ["Adam", "Adam", "SGD", "SGD"] and len(composed) == 1 + 2 + 1
+
+
+def test_a_single_run_is_composed_twice(composed, tmp_path):
+    asked = read_command_line(["dataset=digits", "model=cnn", f"outputs={tmp_path}"])
+    expand(asked)
+    train_by_hydra(asked, Trains())
+    assert trained == ["SGD"] and len(composed) == 2

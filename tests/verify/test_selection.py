@@ -6,6 +6,7 @@ from made_runs import make_run
 
 from sweeper.choose.choice import choose
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.verify.folder import read_folder
 from sweeper.verify.selection import check_selection
 
@@ -32,7 +33,7 @@ def test_arms_are_compared_with_the_search_of_their_optimizer(tmp_path):
     runs |= {"sgd101": make_run(tmp_path, seed=101, accuracy=0.9, dataset__loader=LOADER)}
     high = [make_run(tmp_path, seed=seed, accuracy=0.8, dataset__loader=LOADER, optimizer__lr=0.03) for seed in (1, 2)]
     arms = {"baseline": [runs["sgd1"], runs["sgd2"], runs["sgd101"]], "low": high}
-    record_arms(tmp_path, [arms], [run for of in arms.values() for run in of])
+    record_arms(tmp_path, AskedRuns([run for of in arms.values() for run in of], [arms]))
     (reused,) = problems(tmp_path)  # another rate beside the one that was chosen is an ablation, and no fault
     assert reused.startswith("seed 101 served the search (")
 

@@ -10,6 +10,7 @@ from made_folder import make_trial
 from made_runs import make_config, make_rows, make_run
 
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.sweep_files import sweep_file, write_sweep
@@ -131,11 +132,11 @@ def test_a_run_that_has_no_record_yet_has_the_sweeps_epochs_and_row(tmp_path):
 
 def test_a_run_of_an_arm_has_its_name_also_while_it_waits_and_after_a_renaming(tmp_path):
     done, coming = make_run(tmp_path, seed=1), tmp_path / "digits-cnn" / "sgd-seed4-00000000"
-    record_arms(tmp_path, [{"mine": [done, coming]}], [done, coming])
+    record_arms(tmp_path, AskedRuns([done, coming], [{"mine": [done, coming]}]))
     write_sweep(tmp_path, "abc", [(done, 3, False), (coming, 10, False)])
     watcher = Watcher([str(tmp_path)])
     assert [run.settings["arm"] for run in watcher.look().runs] == ["mine", "mine"]
-    record_arms(tmp_path, [{"base": [done]}], [done])
+    record_arms(tmp_path, AskedRuns([done], [{"base": [done]}]))
     assert {run.settings["arm"] for run in watcher.look().runs} == {"base", "mine"}
 
 
