@@ -82,7 +82,7 @@ def test_a_sweep_that_began_no_run_makes_no_tables(tmp_path, monkeypatch, capfd)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outputs").mkdir()
     monkeypatch.setattr(sweep, "_prepare", lambda *given: None)
-    monkeypatch.setattr(sweep, "_launch", lambda *given: given[-1].request(Status.INTERRUPTED))
+    monkeypatch.setattr(sweep, "_launch", lambda *given: given[-2].request(Status.INTERRUPTED))
     asked = read_command_line(["-m", "dataset=digits", "device=cpu", "seed=1,2"])
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     try:
