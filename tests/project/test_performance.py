@@ -55,6 +55,21 @@ def numbers(texts):
     return [float(text.replace(",", "")) for text in texts]
 
 
+def test_one_network_of_all_lanes_is_as_slow_as_the_file_says():
+    page = (REPOSITORY / "docs" / "tried.md").read_text(encoding="utf-8")
+    _, page = page.split("## Lanes as one network")
+    names = {"mlp": "digits, MLP", "cnn": "digits, CNN", "resnet20": "ResNet-20"}
+    rows = [r for r in read("nvidia-h200-2026-11-29-stacked.csv") if (r["lanes"], r["precision"]) == ("5", "bf16")]
+    for row in rows:
+        cells = re.search(rf"^\| {names[row['model']]} \| (.+) \|$", page, re.MULTILINE)[1].split(" | ")
+        ways = [row[f"{way}_us"] for way in ("stacked", "nhwc", "streams", "sequence")]
+        assert [cell.replace(",", "") for cell in cells] == [
+            f"{float(us):.{'0' if row['model'] == 'resnet20' else '1'}f}" if us else "–" for us in ways
+        ]
+    slower = [100 * (1 / float(row["ratio"]) - 1) for row in rows]
+    assert f"{min(slower):.0f} to {max(slower):.0f} % longer" in page and len(rows) == len(names)
+
+
 def test_five_lanes_of_small_networks_are_the_files():
     seconds = {
         (row["commit"], row["work"], row["lanes"]): float(row["epoch_seconds"])
