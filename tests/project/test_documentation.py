@@ -17,6 +17,7 @@ from small_commands import made_small
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.verify.command import main as verify
 
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
@@ -66,7 +67,7 @@ def test_what_is_sent_holds_where_it_arrives(tmp_path, capsys):
     low = [make_run(sent / "outputs", seed=s, dataset__loader=LOADER, optimizer__momentum=0.5) for s in (1, 2)]
     (low[0] / "model.safetensors").write_bytes(b"large")
     arms = {"usual": [runs["sgd1"], runs["sgd2"]], "less momentum": low}
-    record_arms(sent / "outputs", [arms], [run for of in arms.values() for run in of])
+    record_arms(sent / "outputs", AskedRuns([run for of in arms.values() for run in of], [arms]))
     for name in ("confirmations.json", "results.csv"):
         (sent / "outputs" / name).write_text("{}")
     (line,) = [command for command in read_commands(DOCS / "join.md") if command.startswith("find ")]
