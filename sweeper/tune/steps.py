@@ -141,7 +141,7 @@ def check_places(steps: Steps) -> None:
     """Check before a search trains that comparison and preset can be written after it. Leaves no file.
 
     Raises:
-        BadInput: a folder can't be written.
+        BadInput: a folder can't be written, or has another choice under the preset's name.
     """
     if not unfinished(steps.grid):
         return
@@ -153,6 +153,7 @@ def check_places(steps: Steps) -> None:
             tempfile.TemporaryFile(dir=existing_folder(folder), prefix=".writable-").close()
         except OSError as error:
             raise BadInput(f"--write {folder}: can't be written: {error.strerror}; choose another folder") from error
+        files_to_remove(folder, steps.options.name, {}, steps.options.replace)
 
 
 def _check_grid(grid: Grid, options: Options) -> None:

@@ -110,6 +110,9 @@ def test_a_preset_has_its_name_and_place_and_another_choice_is_kept(trainer, tmp
     other = tmp_path / "mine" / "settings" / "own" / "sgd.yaml"
     other.write_text(other.read_text().replace("lr: 0.1", "lr: 0.7"))
     assert main([*words]) == 2 and "is of another choice" in capsys.readouterr().err.splitlines()[-1]
+    trained = len(trainer.asked)
+    assert main([*words, "batch_size=32"]) == 2 and len(trainer.asked) == trained  # a search of its own: said before it
+    assert "is of another choice" in capsys.readouterr().err.splitlines()[-1]
     assert main([*words, "--replace"]) == 0 and "lr: 0.1" in other.read_text()
 
 
