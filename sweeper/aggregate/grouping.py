@@ -12,6 +12,7 @@ from typing import Any
 
 from sweeper.aggregate.labels import BY_ARM, differing, task_labels, texts
 from sweeper.aggregate.task_config import Config, task_configs
+from sweeper.runs.arms import joined, last_names
 from sweeper.runs.rows import Run
 from sweeper.system.text import printable
 
@@ -45,19 +46,16 @@ class TaskRuns:
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
-    Data sets with the same name but different content are different tasks. A run that a sweep of arms and another sweep
-    asked for is in a task of each.
+    Data sets with the same name but different content are different tasks. A run that several
+    sweeps asked for in other comparisons is in a task of each.
     """
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
-    named = _arms(readable)
-    compared = {comparison for comparison, _ in named.values() if comparison is not None}
+    compared, names = _arms(readable)
     found = []
-    for comparison in sorted(compared):
-        own = {text: arm for text, (of, arm) in named.items() if of == comparison}
+    for own in compared:
         config_of = _by_arm(task_configs({text: configs[text] for text in own}))
         found += _tasks([run for run in readable if run.configuration in own], config_of, own)
-    names = {text: arm for text, (of, arm) in named.items() if of is None}
     unnamed = [run for run in readable if run.unnamed or run.configuration in names]
     config_of = task_configs({run.configuration: configs[run.configuration] for run in unnamed})
     for task in _tasks(unnamed, config_of, names):
@@ -70,26 +68,26 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     return sorted(found, key=_order)
 
 
-def _arms(runs: Iterable[Run]) -> dict[str, tuple[Any, str]]:
-    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there, "" if it
-    lost it. Where nothing else was compared the comparison is None, and the name is but a name.
+def _arms(runs: Iterable[Run]) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """The comparisons of arms, each as the arm of its configurations, "" if it lost its name; and the arms of which
+    nothing else is in their comparison, whose name is but a name.
 
-    Comparisons that have a configuration in common, such as the same arms with other seeds, count as the last of them.
+    Comparisons that have a configuration in common, such as the same arms with other seeds, are one, see `joined`.
     """
-    seen: dict[str, set[tuple[tuple[int, str], str]]] = {}
+    found: dict[tuple[int, str], dict[str, str]] = {}
     for run in runs:
-        if run.comparison is not None:
-            seen.setdefault(run.configuration, set()).add((run.comparison, run.arm or ""))
-    whole = {comparison: comparison for found in seen.values() for comparison, _ in found}
-    for found in seen.values():
-        joined = {whole[comparison] for comparison, _ in found}
-        if len(joined) > 1:
-            whole = {one: max(joined) if last in joined else last for one, last in whole.items()}
-    named = {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
-    methods: dict[Any, set[str]] = {}
-    for text, (comparison, arm) in named.items():
-        methods.setdefault(comparison, set()).add(arm or text)
-    return {text: (of if len(methods[of]) > 1 else None, arm) for text, (of, arm) in named.items()}
+        for number, arm in run.comparisons.items():
+            arm_of = found.setdefault(number, {})
+            arm_of[run.configuration] = max(arm, arm_of.get(run.configuration, ""))
+    each = [arm_of for _, arm_of in sorted(found.items())]
+    compared, names = [], {}
+    for group in joined(each):
+        whole = last_names([each[number] for number in group])
+        if len({arm or text for text, arm in whole.items()}) > 1:
+            compared.append(whole)
+        else:
+            names |= whole
+    return compared, names
 
 
 def _tasks(runs: Sequence[Run], config_of: dict[str, Config], names: dict[str, str]) -> list[TaskRuns]:

@@ -228,9 +228,9 @@ def _find_comparisons(runs: list[Run]) -> None:
         run.values.pop(ARM, None)
         run.values |= {ARM: member.arm} if member.arm else {}
         folder = os.path.abspath(os.path.join(run.path, "..", ".."))
-        run.comparison = None if member.comparison is None else (member.comparison, folder)
+        run.comparisons = {(number, folder): arm for number, arm in member.arms.items()}
         recorded = run.values.get("tuned")
-        run.unnamed = member.unnamed or run.comparison is None
+        run.unnamed = member.unnamed or not run.comparisons
         run.tuned, run.untuned = member.tuned or recorded, member.untuned or recorded is None
 
 
