@@ -80,7 +80,8 @@ def _arms(runs: Iterable[Run]) -> tuple[list[dict[str, str]], dict[str, str]]:
             arm_of = found.setdefault(number, {})
             arm_of[run.configuration] = max(arm, arm_of.get(run.configuration, ""))
     each = [arm_of for _, arm_of in sorted(found.items())]
-    compared, names = [], {}
+    compared: list[dict[str, str]] = []
+    names: dict[str, str] = {}
     for group in joined(each):
         whole = last_names([each[number] for number in group])
         if len({arm or text for text, arm in whole.items()}) > 1:
