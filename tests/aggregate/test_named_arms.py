@@ -1,6 +1,7 @@
 """A sweep of arms is shown by the arms' names: table, answer, CSV, LaTeX, page; and its arms are what is compared."""
 
 import csv
+import shutil
 
 import pytest
 import yaml
@@ -266,3 +267,14 @@ def test_what_one_sweep_compares_by_an_axis_another_may_compare_as_arms(tmp_path
         told = aggregate([str(tmp_path)], None, ["csv"], sweep=own).partition("\n\n")[0].splitlines()
         assert [line.rpartition(": ")[2] for line in told] == answers
         assert [answer_task(task) for task in latest_tasks(tasks, own)] == answers
+
+
+def test_copies_of_a_run_in_several_folders_are_in_the_comparisons_of_each(tmp_path):
+    base, mine = arm(tmp_path / "one", 0.9), arm(tmp_path / "one", 0.8, optimizer__lr=0.3)
+    named(tmp_path / "one", base=base, mine=mine)
+    for run in base:
+        shutil.copytree(run, tmp_path / "a" / run.parent.name / run.name)
+    arm(tmp_path / "a", 0.7, optimizer="lion")
+    for folders in (("one", "a"), ("a", "one")):
+        tasks = group_tasks(read_results([tmp_path / folder for folder in folders]).runs)
+        assert {task.noun: answer_task(task) for task in tasks} == {"arm": "base > mine", "optimizer": "sgd > lion"}
