@@ -46,8 +46,8 @@ class TaskRuns:
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
-    Data sets with the same name but different content are different tasks. A run that several
-    sweeps asked for in other comparisons is in a task of each.
+    Data sets with the same name but different content are different tasks. A run that several sweeps asked for
+    in other comparisons is in a task of each. What confirms an arm's setting is in its comparisons alone.
     """
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
@@ -56,7 +56,14 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     for own in compared:
         config_of = _by_arm(task_configs({text: configs[text] for text in own}))
         found += _tasks([run for run in readable if run.configuration in own], config_of, own)
-    unnamed = [run for run in readable if run.unnamed or run.configuration in names]
+    only_by_arm = {text for arm_of in compared for text in arm_of} - {
+        run.configuration for run in readable if run.unnamed and not run.confirms
+    }
+    unnamed = [
+        run
+        for run in readable
+        if run.configuration in names or (run.unnamed and not (run.confirms and run.configuration in only_by_arm))
+    ]
     config_of = task_configs({run.configuration: configs[run.configuration] for run in unnamed})
     for task in _tasks(unnamed, config_of, names):
         found += _by_tuning(task)

@@ -16,6 +16,7 @@ from sweeper.report.command import latest_tasks, report
 from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns, OwnRuns
+from sweeper.runs.confirmations import record_confirmation
 from sweeper.runs.results import read_results
 
 
@@ -217,6 +218,10 @@ def test_of_a_grid_of_arms_each_has_its_choice_and_they_are_no_preset(tmp_path, 
     assert choose([str(outputs), "--write", str(tmp_path / "conf")]) == 2
     why = "a preset has no arms; put the values of chosen.yaml into the arms"
     assert capsys.readouterr().err == f"error: --write {tmp_path}/conf: {why}\n" and not (tmp_path / "conf").exists()
+    confirming = make_run(outputs, seed=2, optimizer__lr=0.3, decay_norms_and_biases=True)
+    record_confirmation(outputs, [confirming])
+    (task,) = group_tasks(read_results([outputs]).runs)
+    assert task.noun == "arm" and len(task.runs()) == 5
 
 
 def test_several_changes_of_one_baseline_are_compared_together(decay):
