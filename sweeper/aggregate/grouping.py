@@ -6,6 +6,7 @@ tuned are a task beside those that weren't, where an optimizer has both. So no s
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,10 +156,17 @@ def _name_elsewhere(tasks: Sequence[TaskRuns], config_of: dict[str, Config]) -> 
 
 
 def _distinguish(tasks: Sequence[TaskRuns]) -> None:
-    """Add the arms' names to labels that other tasks have, too: the same arms' runs may be in both."""
+    """Add the arms' names to labels that other tasks have, too: the same arms' runs may be in both. Of arms with the
+    same names, which have other settings of their optimizers, add numbers."""
+    of_several = Counter(task.label for task in tasks)
     for task in tasks:
-        if task.arms and sum(other.label == task.label for other in tasks) > 1:
+        if task.arms and of_several[task.label] > 1:
             task.label += f", arms {', '.join(sorted(set(task.arms.values())))}"
+    of_several, seen = Counter(task.label for task in tasks), Counter[str]()
+    for task in tasks:
+        seen[label := task.label] += 1
+        if of_several[label] > 1:
+            task.label = f"{label} ({seen[label]})"
 
 
 def _by_arm(config_of: dict[str, Config]) -> dict[str, Config]:

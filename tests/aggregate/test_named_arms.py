@@ -1,6 +1,7 @@
 """A sweep of arms is shown by the arms' names: table, answer, CSV, LaTeX, page; and its arms are what is compared."""
 
 import csv
+import re
 import shutil
 
 import pytest
@@ -283,3 +284,16 @@ def test_copies_of_a_run_in_several_folders_are_in_the_comparisons_of_each(tmp_p
     for folders in (("one", "a"), ("a", "one")):
         tasks = group_tasks(read_results([tmp_path / folder for folder in folders]).runs)
         assert {task.noun: answer_task(task) for task in tasks} == {"arm": "base > mine", "optimizer": "sgd > lion"}
+
+
+def test_arms_of_the_same_names_and_other_settings_keep_each_its_answer(tmp_path):
+    """Of three comparisons none shows the answer of another."""
+    for lr, better in ((0.1, "base"), (0.2, "mine"), (0.3, "base")):
+        named(
+            tmp_path,
+            base=arm(tmp_path, 0.8 + 0.1 * (better == "base"), optimizer__lr=lr),
+            mine=arm(tmp_path, 0.8 + 0.1 * (better == "mine"), optimizer__lr=lr / 100),
+        )
+    text = aggregate([str(tmp_path)], None, ["csv"])
+    answers = re.findall(r"no label noise, arms base, mine \((\d)\): (.*)", text)
+    assert answers == [("1", "base > mine"), ("2", "mine > base"), ("3", "base > mine")]
