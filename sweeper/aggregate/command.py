@@ -149,9 +149,10 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
     for run in runs_in(results.runs, tuned):
         place = os.path.realpath(run.path)
         arms = {(number, ""): shortened(arm_of[place]) for number, arm_of in enumerate(compared) if place in arm_of}
-        words, values = tuned[place], {name: v for name, v in run.values.items() if name != ARM}
+        values = {name: v for name, v in run.values.items() if name != ARM}
+        words = frozenset() if (at := tuned[place]) is None else frozenset({at})
         values |= {ARM: [*arms.values()][-1]} if arms else {}
-        own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=words is None)
+        own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=not words)
         runs.append(own)
     return Results(runs) if runs else results
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeper.aggregate.labels import BY_ARM, differing, task_labels, texts
@@ -130,9 +130,9 @@ def _by_tuning(task: TaskRuns) -> list[TaskRuns]:
     parts: dict[str, dict[str, list[Run]]] = {}
     for text, runs in task.runs.items():
         for run in runs:
-            lengths = {str(run.tuned or ""), "" if run.untuned else str(run.tuned)}
-            for length in sorted(lengths):
-                parts.setdefault(length, {}).setdefault(text, []).append(run)
+            for length in sorted({*run.tuned, *([""] if run.untuned or not run.tuned else [])}):
+                as_asked = replace(run, tuned=frozenset({length})) if length and len(run.tuned) > 1 else run
+                parts.setdefault(length, {}).setdefault(text, []).append(as_asked)
     methods = [{task.arms.get(text, _optimizer(runs)) for text, runs in part.items()} for part in parts.values()]
     if sum(map(len, methods)) == len(set().union(*methods)):
         return [task]
@@ -191,7 +191,7 @@ def _without(config: Config, names: Iterable[str]) -> Config:
 
 def tuned_at(runs: Iterable[Run]) -> str:
     """At which length the setting of some runs was chosen by validation images; "" if it wasn't."""
-    found = {run.tuned for run in runs} - {None}
+    found = {length for run in runs for length in run.tuned}
     return printable(", ".join(sorted(map(str, found))))
 
 

@@ -46,8 +46,8 @@ def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
         if (cell := asked.get(run.configuration)) is not None:
             run.comparisons = arms_of.get(cell.directory, {})
             run.values[ARM] = next(iter(run.comparisons.values()), None)
-            run.tuned = cell.config.get("tuned")
-            run.unnamed, run.untuned = not run.comparisons, run.tuned is None
+            run.tuned = frozenset({cell.config["tuned"]} if cell.config.get("tuned") is not None else ())
+            run.unnamed, run.untuned = not run.comparisons, not run.tuned
 
 
 def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str, Any]:

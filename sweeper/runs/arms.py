@@ -41,14 +41,14 @@ class Member:
         arms: its arm in each comparison that it is in, by the comparison's number; the last one's is the highest.
         arm: the name by which it is shown; "" without any, or if it was given to another since.
         unnamed: a sweep without arms asked for it, too.
-        tuned: where its setting was tuned, e.g. `100 epochs`, if a later sweep says so and not its own record.
+        tuned: where its setting was tuned, e.g. `100 epochs`, as later sweeps say and not its own record.
         untuned: a sweep that didn't say that it is tuned asked for it, too.
     """
 
     arms: dict[int, str] = field(default_factory=dict)
     arm: str = ""
     unnamed: bool = False
-    tuned: str | None = None
+    tuned: frozenset[str] = frozenset()
     untuned: bool = False
 
 
@@ -119,7 +119,7 @@ def read_arms(outputs: Path) -> dict[str, Member]:
         found.setdefault(run, Member()).unnamed = True
     for words, runs in content.tuned.items():
         for run in runs:
-            found.setdefault(run, Member()).tuned = shortened(words)
+            found.setdefault(run, Member()).tuned |= {shortened(words)}
     for run in content.untuned:
         found.setdefault(run, Member()).untuned = True
     return found

@@ -208,7 +208,7 @@ def _compare_as(run: Run, copied: Run) -> None:
     if copied.arm:
         run.values.setdefault(ARM, copied.arm)
     run.unnamed, run.untuned = run.unnamed or copied.unnamed, run.untuned or copied.untuned
-    run.tuned = run.tuned or copied.tuned
+    run.tuned |= copied.tuned
 
 
 def _run_name(run: Run) -> str:
@@ -243,7 +243,8 @@ def _find_comparisons(runs: list[Run]) -> None:
         run.comparisons = {(number, folder): arm for number, arm in member.arms.items()}
         recorded = run.values.get("tuned")
         run.unnamed = member.unnamed or not run.comparisons
-        run.tuned, run.untuned = member.tuned or recorded, member.untuned or recorded is None
+        run.tuned = member.tuned | ({str(recorded)} if recorded is not None else set())
+        run.untuned = member.untuned or recorded is None
 
 
 def _name_confirmations(runs: list[Run]) -> None:

@@ -53,7 +53,7 @@ class Run:
         lists: the values that are lists, whole; their cells are texts.
         comparisons: its arm in each comparison of arms that it is in, by the comparison's number and its folder.
         unnamed: whether it is compared without its arm, too.
-        tuned: where its setting was tuned, e.g. `100 epochs`; None if no sweep said so.
+        tuned: where its setting was tuned, e.g. `100 epochs`, as sweeps said.
         untuned: whether it is compared with settings that weren't tuned, too.
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
     """
@@ -68,7 +68,7 @@ class Run:
     lists: dict[str, list[Any]] = field(default_factory=dict)
     comparisons: dict[tuple[int, str], str] = field(default_factory=dict)
     unnamed: bool = True
-    tuned: str | None = None
+    tuned: frozenset[str] = frozenset()
     untuned: bool = True
     confirms: bool = False
 

@@ -54,10 +54,10 @@ def test_tuned_and_untuned_sweeps_that_ask_for_the_same_run_both_keep_it(tmp_pat
     at = "9 epochs"
     tuned = {"tuned": dict.fromkeys((trained_plain, trained_tuned, new), at)}
     record(tmp_path, [], [*tuned["tuned"]], before={trained_plain: None, trained_tuned: at}, **tuned)
-    assert read_arms(tmp_path) == {"digits-mlp/plain": Member(tuned=at)}
+    assert read_arms(tmp_path) == {"digits-mlp/plain": Member(tuned=frozenset({at}))}
     record(tmp_path, [], [trained_plain, trained_tuned], before={trained_plain: None, trained_tuned: at})
     assert read_arms(tmp_path) == {
-        "digits-mlp/plain": Member(tuned=at, untuned=True),
+        "digits-mlp/plain": Member(tuned=frozenset({at}), untuned=True),
         "digits-mlp/tuned": Member(untuned=True),
     }
 
