@@ -19,6 +19,7 @@ from sweeper.system.command import Parser, called, elsewhere, exit_code_of, give
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.module_path import is_installed
 from sweeper.system.terminal import say, writing_stdout
+from sweeper.system.text import shortened
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
@@ -143,12 +144,15 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
     from sweeper.runs.rows import ARM
 
     tuned = {os.path.realpath(directory): words for directory, words in sweep.tuned.items()}
+    compared = [{os.path.realpath(directory): arm for directory, arm in arms.items()} for arms in sweep.comparisons]
     runs = []
     for run in runs_in(results.runs, tuned):
-        words = tuned[os.path.realpath(run.path)]
-        own = replace(run, tuned=words, untuned=words is None, unnamed=not sweep.arms)
-        if not sweep.arms:
-            own.comparison, own.values = None, {name: v for name, v in run.values.items() if name != ARM}
+        place = os.path.realpath(run.path)
+        arms = {(number, ""): shortened(arm_of[place]) for number, arm_of in enumerate(compared) if place in arm_of}
+        values = {name: v for name, v in run.values.items() if name != ARM}
+        words = frozenset() if (at := tuned[place]) is None else frozenset({at})
+        values |= {ARM: [*arms.values()][-1]} if arms else {}
+        own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=not words)
         runs.append(own)
     return Results(runs) if runs else results
 

@@ -6,12 +6,14 @@ tuned are a task beside those that weren't, where an optimizer has both. So no s
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeper.aggregate.labels import BY_ARM, differing, task_labels, texts
 from sweeper.aggregate.task_config import Config, task_configs
+from sweeper.runs.arms import joined, last_names
 from sweeper.runs.rows import Run
 from sweeper.system.text import printable
 
@@ -45,20 +47,24 @@ class TaskRuns:
 def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     """The tasks of all runs that can be read, ordered by data set, model, noise, epochs and label, numbers by size.
 
-    Data sets with the same name but different content are different tasks. A run that a sweep of arms and another sweep
-    asked for is in a task of each.
+    Data sets with the same name but different content are different tasks. A run that several sweeps asked for
+    in other comparisons is in a task of each. What confirms an arm's setting is in its comparisons alone.
     """
     readable = [run for run in runs if run.configuration]
     configs = {text: json.loads(text) for text in dict.fromkeys(run.configuration for run in readable)}
-    named = _arms(readable)
-    compared = {comparison for comparison, _ in named.values() if comparison is not None}
+    compared, names = _arms(readable)
     found = []
-    for comparison in sorted(compared):
-        own = {text: arm for text, (of, arm) in named.items() if of == comparison}
+    for own in compared:
         config_of = _by_arm(task_configs({text: configs[text] for text in own}))
         found += _tasks([run for run in readable if run.configuration in own], config_of, own)
-    names = {text: arm for text, (of, arm) in named.items() if of is None}
-    unnamed = [run for run in readable if run.unnamed or run.configuration in names]
+    only_by_arm = {text for arm_of in compared for text in arm_of} - {
+        run.configuration for run in readable if run.unnamed and not run.confirms
+    }
+    unnamed = [
+        run
+        for run in readable
+        if run.configuration in names or (run.unnamed and not (run.confirms and run.configuration in only_by_arm))
+    ]
     config_of = task_configs({run.configuration: configs[run.configuration] for run in unnamed})
     for task in _tasks(unnamed, config_of, names):
         found += _by_tuning(task)
@@ -70,26 +76,27 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     return sorted(found, key=_order)
 
 
-def _arms(runs: Iterable[Run]) -> dict[str, tuple[Any, str]]:
-    """The last comparison that each configuration was in, of any of its seeds, and the name of its arm there, "" if it
-    lost it. Where nothing else was compared the comparison is None, and the name is but a name.
+def _arms(runs: Iterable[Run]) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """The comparisons of arms, each as the arm of its configurations, "" if it lost its name; and the arms of which
+    nothing else is in their comparison, whose name is but a name.
 
-    Comparisons that have a configuration in common, such as the same arms with other seeds, count as the last of them.
+    Comparisons that have a configuration in common, such as the same arms with other seeds, are one, see `joined`.
     """
-    seen: dict[str, set[tuple[tuple[int, str], str]]] = {}
+    found: dict[tuple[int, str], dict[str, str]] = {}
     for run in runs:
-        if run.comparison is not None:
-            seen.setdefault(run.configuration, set()).add((run.comparison, run.arm or ""))
-    whole = {comparison: comparison for found in seen.values() for comparison, _ in found}
-    for found in seen.values():
-        joined = {whole[comparison] for comparison, _ in found}
-        if len(joined) > 1:
-            whole = {one: max(joined) if last in joined else last for one, last in whole.items()}
-    named = {text: (whole[max(found)[0]], max(found)[1]) for text, found in seen.items()}
-    methods: dict[Any, set[str]] = {}
-    for text, (comparison, arm) in named.items():
-        methods.setdefault(comparison, set()).add(arm or text)
-    return {text: (of if len(methods[of]) > 1 else None, arm) for text, (of, arm) in named.items()}
+        for number, arm in run.comparisons.items():
+            arm_of = found.setdefault(number, {})
+            arm_of[run.configuration] = max(arm, arm_of.get(run.configuration, ""))
+    each = [arm_of for _, arm_of in sorted(found.items())]
+    compared: list[dict[str, str]] = []
+    names: dict[str, str] = {}
+    for group in joined(each):
+        whole = last_names([each[number] for number in group])
+        if len({arm or text for text, arm in whole.items()}) > 1:
+            compared.append(whole)
+        else:
+            names |= whole
+    return compared, names
 
 
 def _tasks(runs: Sequence[Run], config_of: dict[str, Config], names: dict[str, str]) -> list[TaskRuns]:
@@ -123,9 +130,9 @@ def _by_tuning(task: TaskRuns) -> list[TaskRuns]:
     parts: dict[str, dict[str, list[Run]]] = {}
     for text, runs in task.runs.items():
         for run in runs:
-            lengths = {str(run.tuned or ""), "" if run.untuned else str(run.tuned)}
-            for length in sorted(lengths):
-                parts.setdefault(length, {}).setdefault(text, []).append(run)
+            for length in sorted({*run.tuned, *([""] if run.untuned or not run.tuned else [])}):
+                as_asked = replace(run, tuned=frozenset({length})) if length and len(run.tuned) > 1 else run
+                parts.setdefault(length, {}).setdefault(text, []).append(as_asked)
     methods = [{task.arms.get(text, _optimizer(runs)) for text, runs in part.items()} for part in parts.values()]
     if sum(map(len, methods)) == len(set().union(*methods)):
         return [task]
@@ -149,10 +156,17 @@ def _name_elsewhere(tasks: Sequence[TaskRuns], config_of: dict[str, Config]) -> 
 
 
 def _distinguish(tasks: Sequence[TaskRuns]) -> None:
-    """Add the arms' names to labels that other tasks have, too: the same arms' runs may be in both."""
+    """Add the arms' names to labels that other tasks have, too: the same arms' runs may be in both. Of arms with the
+    same names, which have other settings of their optimizers, add numbers."""
+    of_several = Counter(task.label for task in tasks)
     for task in tasks:
-        if task.arms and sum(other.label == task.label for other in tasks) > 1:
+        if task.arms and of_several[task.label] > 1:
             task.label += f", arms {', '.join(sorted(set(task.arms.values())))}"
+    of_several, seen = Counter(task.label for task in tasks), Counter[str]()
+    for task in tasks:
+        seen[label := task.label] += 1
+        if of_several[label] > 1:
+            task.label = f"{label} ({seen[label]})"
 
 
 def _by_arm(config_of: dict[str, Config]) -> dict[str, Config]:
@@ -177,7 +191,7 @@ def _without(config: Config, names: Iterable[str]) -> Config:
 
 def tuned_at(runs: Iterable[Run]) -> str:
     """At which length the setting of some runs was chosen by validation images; "" if it wasn't."""
-    found = {run.tuned for run in runs} - {None}
+    found = {length for run in runs for length in run.tuned}
     return printable(", ".join(sorted(map(str, found))))
 
 

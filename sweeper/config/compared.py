@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.config.arms import Part
+from sweeper.config.factors import FACTORS
 from sweeper.config.resolved import Cell
 from sweeper.runs.identity import is_identity
 from sweeper.system.errors import BadInput
@@ -13,17 +14,26 @@ Found = Mapping[int, Mapping[tuple[int, ...], Cell]]  # by the number of the par
 
 
 def comparisons(parts: Sequence[Part], found: Found) -> list[dict[str, list[Path]]]:
-    """The directories of the runs by arm, for each combination of the axes that the arms share but the seed."""
-    own = {"seed"}.union(*(part.own for part in parts if part.arm.name is not None))
+    """The directories of the runs by arm, for each combination of the axes that the arms share.
+
+    Not of seeds, optimizers and their options, which make no other task: an arm has several settings then.
+    """
+    own: set[str] = set().union(*(part.own for part in parts if part.arm.name is not None))
     compared: dict[tuple[int, tuple[str, ...]], dict[str, list[Path]]] = {}
     for number, part in enumerate(parts):
         if part.arm.name is None:
             continue
         for places, cell in sorted(found[number].items(), key=lambda item: item[0]):
-            at = [(key, k) for key, k in zip(part.texts, places, strict=True) if key not in own]
+            at = [
+                (key, k) for key, k in zip(part.texts, places, strict=True) if key not in own and not _is_of_method(key)
+            ]
             shared = tuple(part.texts[key][k] for key, k in at if len(part.texts[key]) > 1)
             compared.setdefault((part.preset, shared), {}).setdefault(part.arm.name, []).append(cell.directory)
     return list(compared.values())
+
+
+def _is_of_method(key: str) -> bool:
+    return key in FACTORS or key.partition(".")[0].partition("@")[0] in ("seed", "optimizer")
 
 
 def check_said(parts: Sequence[Part], found: Found) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.comparisons import POWER
@@ -10,6 +11,7 @@ from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
+from sweeper.runs.asked import arm_of_each
 from sweeper.runs.identity import identity_config
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM, Run
@@ -36,17 +38,16 @@ def plan_seeds(grid: Grid, pace: Pace | None = None) -> list[dict[str, Any]]:
 
 def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
     """Give runs of the grid's configurations the arms that they have in it, in place of an earlier sweep's."""
-    arm_of = {
-        directory: ((number, "this sweep"), arm)
-        for number, arms in enumerate(grid.comparisons)
-        for arm, directories in arms.items()
-        for directory in directories
-    }
+    arms_of: dict[Path, dict[tuple[int, str], str]] = {}
+    for number, arms in enumerate(grid.comparisons):
+        for directory, arm in arm_of_each(arms).items():
+            arms_of.setdefault(directory, {})[number, "this sweep"] = arm
     for run in runs:
         if (cell := asked.get(run.configuration)) is not None:
-            run.comparison, run.values[ARM] = arm_of.get(cell.directory, (None, None))
-            run.tuned = cell.config.get("tuned")
-            run.unnamed, run.untuned = run.comparison is None, run.tuned is None
+            run.comparisons = arms_of.get(cell.directory, {})
+            run.values[ARM] = next(iter(run.comparisons.values()), None)
+            run.tuned = frozenset({cell.config["tuned"]} if cell.config.get("tuned") is not None else ())
+            run.unnamed, run.untuned = not run.comparisons, not run.tuned
 
 
 def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str, Any]:

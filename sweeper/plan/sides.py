@@ -67,7 +67,7 @@ def time_kinds(
     _announce(kinds, sides, seconds, limit if bounded else None)
     models = [_model(config) for config in kinds.values()]
     needed = {models.index(model) for model in models}  # the first of each model
-    found, early = Timed(), _Early(kinds, epochs, several=len(kinds) > 1 or len(sides) > 1)
+    found, early = Timed(), _Early(kinds, epochs, several=len(kinds) > 1 or joint.at_a_time > 1)
     long = False
     for side in sides:
         bound = Bound(needed, 0.0 if long else limit) if bounded else None
@@ -89,7 +89,10 @@ def time_kinds(
 
 
 def _announce(kinds: Mapping[str, Any], sides: Collection[Side], seconds: float, limit: float | None) -> None:
-    ways = " and ".join("alone" if side.at_a_time == 1 else f"{side.at_a_time} at a time" for side in sides)
+    several = max(side.at_a_time for side in sides)
+    ways = " and ".join("alone" if side.at_a_time == 1 else f"{several} at a time" for side in sides)
+    if several == 1 < len(sides):
+        ways = "alone with " + " and ".join(f"{side.threads} thread{'s' * (side.threads != 1)}" for side in sides)
     what = f"{len(kinds)} kinds of runs" if len(kinds) > 1 else "a run"
     most = "and set-up" if limit is None else f"with set-up about {duration(limit)} at most"
     tell(f"timing {what}, {ways}: {duration(seconds)} of training, {most}")
@@ -105,7 +108,7 @@ class _Early:
     def hear(self, place: int, timing: Timing) -> None:
         if place == 0 and self._epochs:
             total = duration(self._epochs * timing.epoch_seconds)
-            tell(f"about {total} one run at a time, if all epochs are as long as this one's; timing the others")
+            tell(f"about {total} of training one run at a time, if epochs are as long as this one's; timing the others")
 
     def pass_over(self, place: int, timing: Timing) -> None:
         """Of a side that isn't the first."""
@@ -139,7 +142,7 @@ def _time_again(
     timings = found.timings
 
     def implausible() -> list[str]:
-        if joint == one:
+        if joint.at_a_time == 1:  # more threads may well slow a small model
             return []
         pairs = ((kind, timings[one][kind], timings[joint][kind]) for kind in kinds)
         return [

@@ -67,7 +67,7 @@ def report(
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
-    latest = [] if sweep is None else _latest(tasks, sweep)
+    latest = [] if sweep is None else latest_tasks(tasks, sweep)
     page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
@@ -80,13 +80,21 @@ def report(
     return written
 
 
-def _latest(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
-    """The tasks that show a sweep's own runs, of arms or not and tuned or not, as the sweep has them."""
+def latest_tasks(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
+    """The tasks that show a sweep's own runs, of arms or not and tuned or not, as the sweep has them.
+
+    Of arms not those that show fewer runs of a comparison than another does: another sweep's, which share a run.
+    """
     from sweeper.runs.results import runs_in
 
     having = [task for task in tasks if runs_in(task.runs(), sweep.tuned)]
     tuned = any(sweep.tuned.values())
-    return [task for task in having if ((task.noun == "arm"), bool(task.tuned)) == (sweep.arms, tuned)] or having
+    alike = [task for task in having if ((task.noun == "arm"), bool(task.tuned)) == (bool(sweep.comparisons), tuned)]
+    shown = alike if not sweep.comparisons else []
+    for arms in sweep.comparisons:
+        held = [(task, {run.path for run in runs_in(task.runs(), arms)}) for task in alike]
+        shown += [task for task, own in held if own and not any(own < other for _, other in held)]
+    return [task for task in having if any(task is one for one in shown)] or having
 
 
 def _parser() -> Parser:

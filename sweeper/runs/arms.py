@@ -4,23 +4,24 @@ A run's identity doesn't say which sweep asked for it, and one run may be asked 
 of a comparison in which another put it, so four things are recorded:
 
 - `comparisons`: the arms that sweeps compared, each with its runs. Comparisons that share a run, such as several
-  changes with one baseline, are one. A run is shown by the name that the last sweep of arms gave it; a name that is
-  given to other runs there leaves those that it had.
+  changes with one baseline, are one, unless `joined` says otherwise. A run is shown by the name that the last sweep of
+  arms gave it; a name that is given to other runs there leaves those that it had.
 - `unnamed`: runs of these that a sweep without arms asked for, too.
 - `tuned`: runs that a sweep of tuned settings asked for and that another had trained, by where the settings were tuned.
 - `untuned`: runs of tuned settings that a sweep asked for, too, which didn't say that they are.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.asked import AskedRuns
+from sweeper.runs.asked import AskedRuns, arm_of_each
 from sweeper.runs.layout import ARMS_FILE
 from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import SWEEP_BYTES
@@ -28,7 +29,6 @@ from sweeper.system.lock import Lock, Locked
 from sweeper.system.text import shortened
 
 UNNAMED_VARIABLE = "SWEEPER_UNNAMED"  # set for a sweep whose arms only list settings: nothing is shown by their names
-EQUAL = " = "  # between the names of arms that have the same run; a name has no such sign
 _TRIES, _PAUSE = 100, 0.1  # seconds, to wait for another sweep that writes the file
 Arms = dict[str, list[str]]  # the runs of each arm of a comparison, by their directories relative to the folder
 
@@ -38,18 +38,17 @@ class Member:
     """What the file says of a run.
 
     Attributes:
-        comparison: the number of the comparison of arms that it is in, of a folder the last one is the highest; None
-            if it is in none.
-        arm: its arm there; "" for a run whose name was given to another since.
+        arms: its arm in each comparison that it is in, by the comparison's number; the last one's is the highest.
+        arm: the name by which it is shown; "" without any, or if it was given to another since.
         unnamed: a sweep without arms asked for it, too.
-        tuned: where its setting was tuned, e.g. `100 epochs`, if a later sweep says so and not its own record.
+        tuned: where its setting was tuned, e.g. `100 epochs`, as later sweeps say and not its own record.
         untuned: a sweep that didn't say that it is tuned asked for it, too.
     """
 
-    comparison: int | None = None
+    arms: dict[int, str] = field(default_factory=dict)
     arm: str = ""
     unnamed: bool = False
-    tuned: str | None = None
+    tuned: frozenset[str] = frozenset()
     untuned: bool = False
 
 
@@ -93,9 +92,7 @@ def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
             untuned.add(run)
         if words is not None and there and recorded != words:
             tuned.setdefault(words, set()).add(run)
-    kept = before.comparisons
-    if new:  # what is wholly asked for again is compared as it is now
-        kept = [arms for arms in kept if not own.issuperset(run for runs in arms.values() for run in runs)]
+    kept = [arms for arms in before.comparisons if not any(_is_asked_again(arms, other) for other in new)]
     after = _Content(
         [arms for found in (*kept, *new) if (arms := {arm: runs for arm, runs in found.items() if runs})],
         sorted(unnamed),
@@ -110,22 +107,19 @@ def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
 def read_arms(outputs: Path) -> dict[str, Member]:
     """What the file says of each run in it, by its directory relative to `outputs`; nothing if it can't be read."""
     content = _read(outputs)
-    whole = _joined(content.comparisons)
     found: dict[str, Member] = {}
-    owned: dict[tuple[int, str], set[str]] = {}  # the runs of a name in a joined comparison
-    for number, arms in reversed([*zip(whole, content.comparisons, strict=True)]):
-        for arm, runs in arms.items():
-            own = owned.setdefault((number, arm), set(runs))
-            name = shortened(arm) if own.intersection(runs) else ""
-            own.update(runs if name else ())
-            for run in runs:
-                if run not in found or not found[run].arm:
-                    found[run] = Member(number, name)
+    comparisons = [_arm_of(arms) for arms in content.comparisons]
+    for number, arm_of in enumerate(comparisons):
+        for run, arm in arm_of.items():
+            found.setdefault(run, Member()).arms[number] = shortened(arm)
+    for group in joined(comparisons):
+        for run, arm in last_names([comparisons[number] for number in group]).items():
+            found[run].arm = shortened(arm) or found[run].arm
     for run in content.unnamed:
         found.setdefault(run, Member()).unnamed = True
     for words, runs in content.tuned.items():
         for run in runs:
-            found.setdefault(run, Member()).tuned = shortened(words)
+            found.setdefault(run, Member()).tuned |= {shortened(words)}
     for run in content.untuned:
         found.setdefault(run, Member()).untuned = True
     return found
@@ -146,27 +140,71 @@ class ArmsByFolder:
         return self._read[outputs].get(f"{group}/{run}")
 
 
-def _by_run(arms: Mapping[str, Iterable[Path]], outputs: Path) -> Arms:
+def _by_run(arms: Mapping[str, Sequence[Path]], outputs: Path) -> Arms:
     """The arms, with one for those that have a run in common."""
-    names: dict[str, list[str]] = {}
-    for arm, directories in arms.items():
-        for directory in directories:
-            names.setdefault(_relative(directory, outputs), []).append(arm)
     found: Arms = {}
-    for run, of in names.items():
-        found.setdefault(EQUAL.join(of), []).append(run)
+    for directory, arm in arm_of_each(arms).items():
+        found.setdefault(arm, []).append(_relative(directory, outputs))
     return found
 
 
-def _joined(comparisons: Sequence[Arms]) -> list[int]:
-    """For each comparison the number of the last one that it is joined with by runs in common."""
-    whole = [*range(len(comparisons))]
-    last: dict[str, int] = {}  # the comparison in which a run was seen last
-    for number, arms in enumerate(comparisons):
-        joined = {whole[last[run]] for runs in arms.values() for run in runs if run in last}
-        whole = [number if k in joined else k for k in whole]
-        last |= {run: number for runs in arms.values() for run in runs}
-    return whole
+def joined(comparisons: Sequence[Mapping[str, str]]) -> list[list[int]]:
+    """The numbers of the comparisons, in groups of those that are one.
+
+    A comparison is joined with the earlier ones that have something in common with it. If that would put together what
+    one of them compares with each other, or comparisons that only have names in common, as a sweep's for each value of
+    an axis, then with those alone that compare all of what it does, or all of whose it does; else with none.
+
+    Args:
+        comparisons: each as the arm of whatever it compares.
+    """
+    groups: list[list[int]] = []
+    for number, new in enumerate(comparisons):
+        near = [group for group in groups if any(not new.keys().isdisjoint(comparisons[k]) for k in group)]
+        same = [group for group in near if any(_are_of_one(new.keys(), comparisons[k].keys()) for k in group)]
+        for found in (near, same, []):
+            parts = [*found, [number]]
+            pairs = (pair for one, other in itertools.combinations(parts, 2) for pair in itertools.product(one, other))
+            if all(_fit(comparisons[k], comparisons[m]) for k, m in pairs):
+                groups = [*(group for group in groups if group not in found), sorted(itertools.chain(*parts))]
+                break
+    return sorted(groups, key=max)
+
+
+def last_names(comparisons: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """What comparisons that are one compare, each by its last name; "" where that was given to another since."""
+    names: dict[str, str] = {}
+    owned: dict[str, set[str]] = {}
+    for arm_of in reversed(comparisons):
+        for arm in dict.fromkeys(arm_of.values()):
+            here = {key for key, of in arm_of.items() if of == arm}
+            own = owned.setdefault(arm, set(here))
+            name = arm if not own.isdisjoint(here) else ""
+            own |= here if name else set()
+            names |= {key: names.get(key) or name for key in here}
+    return names
+
+
+def _are_of_one(some: Set[str], others: Set[str]) -> bool:
+    return some <= others or others <= some
+
+
+def _fit(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether both have the same arms, by whatever names, in what they have in common; no common name without any."""
+    pairs = {(one[key], other[key]) for key in one.keys() & other.keys()}
+    if not pairs:
+        return set(one.values()).isdisjoint(other.values())
+    return len(pairs) == len({name for name, _ in pairs}) == len({name for _, name in pairs})
+
+
+def _is_asked_again(arms: Arms, new: Arms) -> bool:
+    """Whether a comparison is wholly in a new one, which then says how its runs are named."""
+    before, now = _arm_of(arms), _arm_of(new)
+    return before.keys() <= now.keys() and _fit(before, now)
+
+
+def _arm_of(arms: Arms) -> dict[str, str]:
+    return {run: arm for arm, runs in arms.items() for run in runs}
 
 
 def _read(outputs: Path) -> _Content:

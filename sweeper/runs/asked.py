@@ -9,6 +9,8 @@ from typing import Any
 
 from sweeper.runs.record import Damaged, read_run
 
+EQUAL = " = "  # between the names of arms that have the same run; a name has no such sign
+
 
 @dataclass(frozen=True)
 class AskedRuns:
@@ -28,9 +30,8 @@ class AskedRuns:
 
     def to_json(self) -> str:
         """For another process, see `OwnRuns`."""
-        return json.dumps(
-            {"arms": bool(self.comparisons), "runs": {str(run): self.tuned.get(run) for run in self.runs}}
-        )
+        compared = [{str(run): arm for run, arm in arm_of_each(arms).items()} for arms in self.comparisons]
+        return json.dumps({"comparisons": compared, "runs": {str(run): self.tuned.get(run) for run in self.runs}})
 
 
 def asked_runs(
@@ -50,15 +51,24 @@ class OwnRuns:
     """A sweep's own runs, as what its end shows them.
 
     Attributes:
-        arms: whether the sweep compares arms.
+        comparisons: of a sweep of arms the arm of each run, for each set of arms that are compared.
         tuned: of each run where the sweep says that its setting was tuned; None if it doesn't.
     """
 
-    arms: bool
+    comparisons: list[dict[str, str]]
     tuned: dict[str, str | None]
 
     @classmethod
     def from_json(cls, text: str) -> "OwnRuns":
         """Of an empty text, none."""
-        content = json.loads(text or '{"arms": false, "runs": {}}')
-        return cls(content["arms"], content["runs"])
+        content = json.loads(text or '{"comparisons": [], "runs": {}}')
+        return cls(content["comparisons"], content["runs"])
+
+
+def arm_of_each(arms: Mapping[str, Sequence[Path]]) -> dict[Path, str]:
+    """The arm of each run; of a run of several arms all their names."""
+    names: dict[Path, list[str]] = {}
+    for arm, directories in arms.items():
+        for directory in directories:
+            names.setdefault(directory, []).append(arm)
+    return {directory: EQUAL.join(of) for directory, of in names.items()}

@@ -97,9 +97,9 @@ def runs_in(runs: Iterable[Run], directories: Iterable[str | PathLike[str]]) -> 
 
 
 def _results(runs: list[Run]) -> Results:
+    _find_comparisons(runs)
     kept = _merge(runs)
     _compare_versions(kept)
-    _find_comparisons(kept)
     _name_confirmations(kept)
     return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
 
@@ -178,7 +178,8 @@ def _is_run(path: str, names: set[str]) -> bool:
 
 
 def _merge(runs: list[Run]) -> list[Run]:
-    """One row per run. Copies have the same configuration, seed and data; unreadable ones have the same name."""
+    """One row per run, in all comparisons of its copies. Copies have the same configuration, seed and data; unreadable
+    ones have the same name."""
     groups: dict[tuple[str, Any], list[Run]] = {}
     for run in runs:
         if run.configuration:
@@ -188,8 +189,10 @@ def _merge(runs: list[Run]) -> list[Run]:
         first = len(kept)
         for run in sorted(copies, key=_rank):
             data = run.conditions.get("data")
-            others = {k.conditions.get("data") for k in kept[first:]}
-            if not others or (data and None not in others and data not in others):
+            same = [k for k in kept[first:] if data is None or k.conditions.get("data") in (None, data)]
+            if same:
+                _compare_as(same[0], run)
+            else:
                 kept.append(run)
     names = {_run_name(run) for run in kept}
     for run in runs:
@@ -197,6 +200,15 @@ def _merge(runs: list[Run]) -> list[Run]:
             kept.append(run)
             names.add(_run_name(run))
     return kept
+
+
+def _compare_as(run: Run, copied: Run) -> None:
+    """Let a run be in the comparisons of its copy, too."""
+    run.comparisons = copied.comparisons | run.comparisons
+    if copied.arm:
+        run.values.setdefault(ARM, copied.arm)
+    run.unnamed, run.untuned = run.unnamed or copied.unnamed, run.untuned or copied.untuned
+    run.tuned |= copied.tuned
 
 
 def _run_name(run: Run) -> str:
@@ -228,10 +240,11 @@ def _find_comparisons(runs: list[Run]) -> None:
         run.values.pop(ARM, None)
         run.values |= {ARM: member.arm} if member.arm else {}
         folder = os.path.abspath(os.path.join(run.path, "..", ".."))
-        run.comparison = None if member.comparison is None else (member.comparison, folder)
+        run.comparisons = {(number, folder): arm for number, arm in member.arms.items()}
         recorded = run.values.get("tuned")
-        run.unnamed = member.unnamed or run.comparison is None
-        run.tuned, run.untuned = member.tuned or recorded, member.untuned or recorded is None
+        run.unnamed = member.unnamed or not run.comparisons
+        run.tuned = member.tuned | ({str(recorded)} if recorded is not None else set())
+        run.untuned = member.untuned or recorded is None
 
 
 def _name_confirmations(runs: list[Run]) -> None:

@@ -51,9 +51,9 @@ class Run:
         versions: of sweeper and the libraries; empty if none were recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
-        comparison: the arms with which it is compared, as a number and their folder; None without arms.
+        comparisons: its arm in each comparison of arms that it is in, by the comparison's number and its folder.
         unnamed: whether it is compared without its arm, too.
-        tuned: where its setting was tuned, e.g. `100 epochs`; None if no sweep said so.
+        tuned: where its setting was tuned, e.g. `100 epochs`, as sweeps said.
         untuned: whether it is compared with settings that weren't tuned, too.
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
     """
@@ -66,9 +66,9 @@ class Run:
     epochs_done: int = 0
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
-    comparison: tuple[int, str] | None = None
+    comparisons: dict[tuple[int, str], str] = field(default_factory=dict)
     unnamed: bool = True
-    tuned: str | None = None
+    tuned: frozenset[str] = frozenset()
     untuned: bool = True
     confirms: bool = False
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.aggregate.labels import telling, text, texts
-from sweeper.runs.arms import EQUAL, Member, read_arms
+from sweeper.runs.arms import Member, read_arms
+from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
 from sweeper.system.text import percent
 

@@ -1,6 +1,8 @@
 """A sweep of arms is shown by the arms' names: table, answer, CSV, LaTeX, page; and its arms are what is compared."""
 
 import csv
+import re
+import shutil
 
 import pytest
 import yaml
@@ -11,10 +13,11 @@ from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
 from sweeper.choose.command import main as choose
-from sweeper.report.command import report
+from sweeper.report.command import latest_tasks, report
 from sweeper.report.paper_figures import lengths_figure
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns, OwnRuns
+from sweeper.runs.confirmations import record_confirmation
 from sweeper.runs.results import read_results
 
 
@@ -27,6 +30,12 @@ def arm(outputs, accuracy, seeds=(1, 2, 3), **config):
 
 def named(outputs, **arms):
     record_arms(outputs, AskedRuns([run for runs in arms.values() for run in runs], [arms]))
+
+
+def asked_as(**arms):
+    """What the end of a sweep of these arms is told."""
+    asked = AskedRuns([run for runs in arms.values() for run in runs], [arms])
+    return OwnRuns.from_json(asked.to_json())
 
 
 def rows(file):
@@ -46,7 +55,7 @@ def decay(tmp_path):
 
 def test_arms_of_one_optimizer_are_compared_although_they_differ_in_the_recipe(decay):
     outputs, own = decay
-    text = aggregate([str(outputs)], None, ["csv"], sweep=OwnRuns(True, dict.fromkeys(map(str, own))))
+    text = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(decayed=own[:3], undecayed=own[3:]))
     lines = text.splitlines()
     assert lines[0] == "decayed > undecayed"
     assert lines[2].startswith("digits, cnn, optimizer sgd, no label noise, lr 0.1")
@@ -92,7 +101,7 @@ def test_the_page_and_python_show_them(decay):
 def test_a_later_sweep_of_arms_renames_one(decay):
     outputs, own = decay
     record_arms(outputs, AskedRuns(own, [{"base": own[:3], "undecayed": own[3:]}]))
-    sweep = OwnRuns(True, dict.fromkeys(map(str, own)))
+    sweep = asked_as(base=own[:3], undecayed=own[3:])
     assert aggregate([str(outputs)], None, ["csv"], sweep=sweep).startswith("base > undecayed\n")
 
 
@@ -103,7 +112,7 @@ def test_what_a_sweep_of_arms_and_one_without_both_asked_for_is_compared_in_both
     by_arm, untouched = sorted(group_tasks(read_results([outputs]).runs), key=lambda task: task.noun)
     assert answer_task(by_arm) == "decayed > undecayed"
     assert answer_task(untouched) == "sgd > adam" and untouched.named_elsewhere == []
-    without = OwnRuns(False, dict.fromkeys(map(str, [*decayed, *undecayed])))
+    without = OwnRuns([], dict.fromkeys(map(str, [*decayed, *undecayed])))
     text = aggregate([str(outputs)], None, ["csv"], sweep=without)
     assert "decayed" not in text.partition("written: ")[0].replace("decay_norms", "")
     assert sorted((row["optimizer"], row["arm"]) for row in rows(outputs / "summary.csv")) == [
@@ -210,6 +219,10 @@ def test_of_a_grid_of_arms_each_has_its_choice_and_they_are_no_preset(tmp_path, 
     assert choose([str(outputs), "--write", str(tmp_path / "conf")]) == 2
     why = "a preset has no arms; put the values of chosen.yaml into the arms"
     assert capsys.readouterr().err == f"error: --write {tmp_path}/conf: {why}\n" and not (tmp_path / "conf").exists()
+    confirming = make_run(outputs, seed=2, optimizer__lr=0.3, decay_norms_and_biases=True)
+    record_confirmation(outputs, [confirming])
+    (task,) = group_tasks(read_results([outputs]).runs)
+    assert task.noun == "arm" and len(task.runs()) == 5
 
 
 def test_several_changes_of_one_baseline_are_compared_together(decay):
@@ -234,3 +247,53 @@ def test_the_same_arms_with_other_seeds_are_the_same_comparison(tmp_path):
     named(tmp_path, a=a[2:], b=b[2:])
     (task,) = group_tasks(read_results([tmp_path]).runs)
     assert answer_task(task) == "a > b > c"
+
+
+def test_what_one_sweep_compares_by_an_axis_another_may_compare_as_arms(tmp_path):
+    """Each sees its own answers at its end, whatever the others named, and the page has all of them."""
+    shared = [
+        {name: arm(tmp_path, at, schedule={"name": schedule}, optimizer__lr=lr) for name, at, lr in settings}
+        for schedule, settings in (
+            ("cosine", (("base", 0.9, 0.1), ("mine", 0.8, 0.3))),
+            ("constant", (("base", 0.6, 0.1), ("mine", 0.7, 0.3))),
+        )
+    ]
+    bridge = {"cosine": shared[0]["base"], "constant": shared[1]["base"]}
+    every = [run for arms in shared for runs in arms.values() for run in runs]
+    sweeps = [AskedRuns(every, shared), AskedRuns([run for runs in bridge.values() for run in runs], [bridge])]
+    for asked in sweeps:
+        record_arms(tmp_path, asked)
+    expected = {"by arm": "cosine > constant", "constant": "mine > base", "cosine": "base > mine"}
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    assert {task.label.removeprefix("digits, cnn, no label noise, schedule "): answer_task(task) for task in tasks} == (
+        expected
+    )
+    for asked, answers in zip(sweeps, (["mine > base", "base > mine"], ["cosine > constant"]), strict=True):
+        own = OwnRuns.from_json(asked.to_json())
+        told = aggregate([str(tmp_path)], None, ["csv"], sweep=own).partition("\n\n")[0].splitlines()
+        assert [line.rpartition(": ")[2] for line in told] == answers
+        assert [answer_task(task) for task in latest_tasks(tasks, own)] == answers
+
+
+def test_copies_of_a_run_in_several_folders_are_in_the_comparisons_of_each(tmp_path):
+    base, mine = arm(tmp_path / "one", 0.9), arm(tmp_path / "one", 0.8, optimizer__lr=0.3)
+    named(tmp_path / "one", base=base, mine=mine)
+    for run in base:
+        shutil.copytree(run, tmp_path / "a" / run.parent.name / run.name)
+    arm(tmp_path / "a", 0.7, optimizer="lion")
+    for folders in (("one", "a"), ("a", "one")):
+        tasks = group_tasks(read_results([tmp_path / folder for folder in folders]).runs)
+        assert {task.noun: answer_task(task) for task in tasks} == {"arm": "base > mine", "optimizer": "sgd > lion"}
+
+
+def test_arms_of_the_same_names_and_other_settings_keep_each_its_answer(tmp_path):
+    """Of three comparisons none shows the answer of another."""
+    for lr, better in ((0.1, "base"), (0.2, "mine"), (0.3, "base")):
+        named(
+            tmp_path,
+            base=arm(tmp_path, 0.8 + 0.1 * (better == "base"), optimizer__lr=lr),
+            mine=arm(tmp_path, 0.8 + 0.1 * (better == "mine"), optimizer__lr=lr / 100),
+        )
+    text = aggregate([str(tmp_path)], None, ["csv"])
+    answers = re.findall(r"no label noise, arms base, mine \((\d)\): (.*)", text)
+    assert answers == [("1", "base > mine"), ("2", "mine > base"), ("3", "base > mine")]

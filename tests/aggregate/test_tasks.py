@@ -229,6 +229,17 @@ def test_what_no_record_says_of_a_run_a_sweep_of_tuned_settings_does(tmp_path, t
     assert {setting.label for setting in untuned.compared} == {"adam", "sgd"} and untuned.tuned == ""
 
 
+def test_one_setting_that_two_tunings_chose_is_in_the_task_of_each(tmp_path, tasks):
+    both, first = make_run(tmp_path, tuned="3 epochs"), make_run(tmp_path, optimizer="adam", tuned="3 epochs")
+    last = make_run(tmp_path, optimizer="adam", optimizer__lr=0.3, tuned="8 epochs")
+    asked = dict.fromkeys((both, last), "8 epochs")
+    record_arms(tmp_path, AskedRuns([both, last], [], asked, before={both: "3 epochs"}))
+    found = tasks()
+    assert [task.tuned for task in found] == ["3 epochs", "8 epochs"]
+    for task, other in zip(found, (first, last), strict=True):
+        assert {run.path for run in task.runs()} == {str(both), str(other)}
+
+
 def test_a_task_is_tuned_only_if_each_optimizer_is(tmp_path, tasks):
     make_run(tmp_path, tuned="3 epochs")
     make_run(tmp_path, optimizer="adam")

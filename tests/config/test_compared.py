@@ -20,6 +20,18 @@ def test_arms_are_compared_at_each_value_of_the_axes_that_they_share():
     assert compose_grid([*SMALL, "optimizer=sgd,lion"]).comparisons == []
 
 
+OF_METHODS = {"optimizer=sgd,lion": 2, "optimizer.lr=0.1,0.3,0.5": 3, "lr_factor=1,3": 2, "decay_factor=1,3": 2}
+
+
+@pytest.mark.parametrize("axis", OF_METHODS)
+def test_optimizers_and_their_options_make_no_comparison_of_their_own(axis):
+    """As a grid of `experiment=tune`, of which each arm's best setting is compared."""
+    arms = ("--arm", "plain: schedule=cosine", "--arm", "mine: schedule=constant")
+    runs = 2 * OF_METHODS[axis]
+    assert sizes(compose_grid([*SMALL, *arms, axis, "seed=1,2"])) == [{"plain": runs, "mine": runs}]
+    assert len(compose_grid([*SMALL, *arms, axis, "batch_size=32,64"]).comparisons) == 2
+
+
 def test_an_axis_that_one_arm_sets_itself_is_no_shared_one():
     longer = ("--arm", "longer: optimizer=lion epochs=9")
     assert sizes(compose_grid([*SMALL, *PLAIN, *longer, "epochs=3,6"])) == [{"plain": 2, "longer": 1}]

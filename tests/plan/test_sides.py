@@ -51,7 +51,18 @@ def test_it_says_at_once_what_it_does_and_after_one_kind_what_to_expect(probe, c
     first, early = capsys.readouterr().err.splitlines()
     cost = "30 s of training, with set-up about 1 min 15 s at most"
     assert first == f"timing 3 kinds of runs, alone and 2 at a time: {cost}"
-    assert early == "about 20 d 20 h one run at a time, if all epochs are as long as this one's; timing the others"
+    assert (
+        early == "about 20 d 20 h of training one run at a time, if epochs are as long as this one's; timing the others"
+    )
+
+
+def test_one_run_with_fewer_threads_than_it_could_have_is_timed_with_both_numbers(probe, capsys):
+    """As a sweep of one run by the default launcher; more threads may well slow a small model."""
+    probe({"sgd": 1.0})
+    found = time_kinds({"sgd": config("sgd")}, {"sgd": 3}, ALONE, Side(1, 1), 30.0, 0, bounded=True)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("timing a run, alone with 1 thread and 2 threads: 30 s of training")
+    assert found.implausible == []
 
 
 def test_long_epochs_are_timed_several_at_a_time_once_for_each_model(probe):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from sweeper.runs import arms as module
-from sweeper.runs.arms import ArmsByFolder, Member, read_arms, record_arms
+from sweeper.runs.arms import ArmsByFolder, Member, joined, read_arms, record_arms
 from sweeper.runs.asked import AskedRuns
 
 
@@ -28,9 +28,9 @@ def test_the_last_sweep_of_arms_with_a_run_names_it_and_one_without_leaves_the_n
     assert names(tmp_path) == {"a": "plain", "b": "plain", "c": "mine"}
     record(tmp_path, [{"base": [b]}], [b])
     assert read_arms(tmp_path) == {
-        "digits-mlp/a": Member(1, "plain"),
-        "digits-mlp/b": Member(1, "base"),
-        "digits-mlp/c": Member(1, "mine"),
+        "digits-mlp/a": Member({0: "plain"}, "plain"),
+        "digits-mlp/b": Member({0: "plain", 1: "base"}, "base"),
+        "digits-mlp/c": Member({0: "mine"}, "mine"),
     }
     record(tmp_path, [], [a, c])  # a sweep without arms
     assert names(tmp_path) == {"a": "plain", "b": "base", "c": "mine"}
@@ -54,21 +54,45 @@ def test_tuned_and_untuned_sweeps_that_ask_for_the_same_run_both_keep_it(tmp_pat
     at = "9 epochs"
     tuned = {"tuned": dict.fromkeys((trained_plain, trained_tuned, new), at)}
     record(tmp_path, [], [*tuned["tuned"]], before={trained_plain: None, trained_tuned: at}, **tuned)
-    assert read_arms(tmp_path) == {"digits-mlp/plain": Member(tuned=at)}
+    assert read_arms(tmp_path) == {"digits-mlp/plain": Member(tuned=frozenset({at}))}
     record(tmp_path, [], [trained_plain, trained_tuned], before={trained_plain: None, trained_tuned: at})
     assert read_arms(tmp_path) == {
-        "digits-mlp/plain": Member(tuned=at, untuned=True),
+        "digits-mlp/plain": Member(tuned=frozenset({at}), untuned=True),
         "digits-mlp/tuned": Member(untuned=True),
     }
 
 
-def test_comparisons_with_one_baseline_are_one(tmp_path):
-    base, a, b, c, d = runs(tmp_path, "base", "a", "b", "c", "d")
-    record(tmp_path, [{"base": [base], "first": [a]}], [base, a])
-    record(tmp_path, [{"other": [b], "another": [c]}], [b, c])
-    record(tmp_path, [{"base": [base], "second": [d]}], [base, d])
-    number = {run.removeprefix("digits-mlp/"): member.comparison for run, member in read_arms(tmp_path).items()}
-    assert number == {"base": 2, "a": 2, "d": 2, "b": 1, "c": 1}
+CONSTANT, COSINE = {"b0": "base", "m0": "mine"}, {"b1": "base", "m1": "mine"}  # two of one sweep
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "groups"),
+    [
+        ([{"b": "base", "x": "first"}, {"y": "other", "z": "another"}, {"b": "base", "w": "second"}], [[1], [0, 2]]),
+        ([CONSTANT, COSINE, {"b0": "constant", "b1": "cosine"}], [[0], [1], [2]]),
+        ([{"b0": "constant", "b1": "cosine"}, CONSTANT, COSINE], [[0, 1], [2]]),
+        ([CONSTANT, COSINE, {"b0": "constant", "b1": "cosine"}, {"b0": "before", "b1": "after"}], [[0], [1], [2, 3]]),
+        ([CONSTANT, COSINE, CONSTANT | {"n0": "new"}, COSINE | {"n1": "new"}], [[0, 2], [1, 3]]),
+        ([{"a": "one", "b": "other"}, {"a": "both", "b": "both", "c": "third"}], [[0], [1]]),
+        ([{"a": "both", "b": "both", "c": "third"}, {"a": "one", "b": "other"}], [[0], [1]]),
+        ([{"a": "one", "b": "other"}, {"a": "all"}, {"b": "all"}], [[0, 1], [2]]),
+    ],
+    ids=["baseline", "bridge", "bridge first", "bridge again", "superset", "merged", "split", "alone"],
+)
+def test_comparisons_that_share_something_are_one_unless_that_mixes_what_they_compare(comparisons, groups):
+    assert joined(comparisons) == groups
+
+
+def test_no_sweep_of_arms_drops_what_another_compares(tmp_path):
+    a, b, c = runs(tmp_path, "a", "b", "c")
+    first = {"one": [a], "other": [b]}
+    record(tmp_path, [first], [a, b])
+    record(tmp_path, [{"all": [a]}, {"all": [b]}], [a, b])  # by an axis, of which each value is a comparison
+    record(tmp_path, [{"both": [a, b], "third": [c]}], [a, b, c])
+    assert {0: "one"}.items() <= read_arms(tmp_path)["digits-mlp/a"].arms.items()
+    assert {0: "other"}.items() <= read_arms(tmp_path)["digits-mlp/b"].arms.items()
+    record(tmp_path, [{"mine": [a], "its": [b], "third": [c]}], [a, b, c])  # only new names for the first
+    assert {*read_arms(tmp_path)["digits-mlp/a"].arms.values()} == {"both", "mine"}
 
 
 def test_a_name_that_is_given_anew_leaves_the_runs_that_it_had(tmp_path):
@@ -114,7 +138,7 @@ def test_sweeps_that_begin_at_once_lose_no_name(tmp_path, monkeypatch):
 def test_arms_with_the_same_run_are_shown_as_equal(tmp_path):
     (a,) = runs(tmp_path, "a")
     record(tmp_path, [{"first": [a], "second": [a]}], [a])
-    assert read_arms(tmp_path)["digits-mlp/a"] == Member(0, "first = second")
+    assert read_arms(tmp_path)["digits-mlp/a"] == Member({0: "first = second"}, "first = second")
 
 
 def test_a_run_is_found_from_its_directory_alone(tmp_path, monkeypatch):
@@ -123,7 +147,7 @@ def test_a_run_is_found_from_its_directory_alone(tmp_path, monkeypatch):
     record(tmp_path / "outputs", [{"mine": [a]}], [a])
     monkeypatch.chdir(tmp_path)
     arms = ArmsByFolder()
-    assert arms.of(a) == arms.of("outputs/digits-mlp/a") == Member(0, "mine")
+    assert arms.of(a) == arms.of("outputs/digits-mlp/a") == Member({0: "mine"}, "mine")
     assert arms.of("outputs/digits-mlp/b") is arms.of("a") is None
 
 

@@ -19,6 +19,6 @@ def test_it_survives_the_way_into_another_process(tmp_path):
     odd = tmp_path / "caf\udce9" / "run"  # bytes that are no UTF-8
     asked = AskedRuns([odd, tmp_path], [{"mine": [odd]}], {tmp_path: "9 epochs"})
     assert OwnRuns.from_json(asked.to_json().encode().decode()) == OwnRuns(
-        True, {str(odd): None, str(tmp_path): "9 epochs"}
+        [{str(odd): "mine"}], {str(odd): None, str(tmp_path): "9 epochs"}
     )
-    assert OwnRuns.from_json("") == OwnRuns(False, {})
+    assert OwnRuns.from_json("") == OwnRuns([], {})
