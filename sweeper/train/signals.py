@@ -18,15 +18,16 @@ from sweeper.system.terminal import heeded, leave_closed_terminal
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by Slurm before a time limit
 STOPPING = "stopping: waiting for the runs' checkpoints; Ctrl-C again doesn't wait"
+SOONER_THAN_TYPED = 0.1  # seconds between two of Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *WARNINGS)
 
 
 class StopSignals:
     """Catches the signals in `SIGNALS` once created; a SIGHUP that the process was started to ignore stays ignored.
 
-    A second signal ends the process and its workers at once, with two exceptions. SIGTERM within a second of SIGTERM
-    or SIGHUP: `timeout` sends one to its child and one to the child's group, and a session's end sends both. SIGHUP: a
-    terminal that closes sends several.
+    A second signal ends the process and its workers at once, with these exceptions. SIGTERM within a second of SIGTERM
+    or SIGHUP, and SIGINT sooner after SIGINT than anyone types it: `timeout` sends one to its child and one to the
+    child's group, and a session's end sends both. SIGHUP: a terminal that closes sends several.
 
     Args:
         sweep: in the process that started the sweep: a signal stops all of its runs.
@@ -97,8 +98,10 @@ class StopSignals:
     def _is_of_one_stop(self, number: int) -> bool:
         if number == signal.SIGHUP:
             return True
-        terminated = number == signal.SIGTERM and self.received in (signal.SIGTERM, signal.SIGHUP)
-        return terminated and time.monotonic() - self._when < 1
+        since = time.monotonic() - self._when
+        if number == signal.SIGINT == self.received:
+            return since < SOONER_THAN_TYPED
+        return number == signal.SIGTERM and self.received in (signal.SIGTERM, signal.SIGHUP) and since < 1
 
     @property
     def exit_code(self) -> int:

@@ -56,9 +56,9 @@ def test_a_second_signal_ends_the_process_at_once():
     if child == 0:
         StopSignals()
         signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
         os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,8 @@ def test_a_second_signal_ends_the_process_at_once():
     [
         (signal.SIGTERM, 0, signal.SIGTERM, 0),  # `timeout 60 python -m sweeper.train …`
         (signal.SIGTERM, 2, signal.SIGTERM, 143),
+        (signal.SIGINT, 0, signal.SIGINT, 0),  # `timeout --signal=INT …`
+        (signal.SIGINT, 0.2, signal.SIGINT, 130),
         (signal.SIGHUP, 0, signal.SIGTERM, 0),  # the end of a session
         (signal.SIGTERM, 0, signal.SIGHUP, 0),
         (signal.SIGHUP, 0, signal.SIGHUP, 0),  # a closed terminal, by its shell and by the kernel
