@@ -48,6 +48,10 @@ class Probed:
     gain: float = 1.0
 
 
+# Called with a configuration's place and timing, as soon as it is known.
+Hear = Callable[[int, Timing], None]
+
+
 @dataclass(frozen=True)
 class Bound:
     """Which configurations are left out once the others have taken long.
@@ -68,7 +72,7 @@ def probe(
     seconds: float,
     pack: int,
     bound: Bound | None = None,
-    hear: Callable[[int, Timing], None] = lambda place, timing: None,
+    hear: Hear = lambda place, timing: None,
 ) -> Probed:
     """Time the configurations one after another, each in `at_a_time` simultaneous processes.
 
@@ -77,7 +81,7 @@ def probe(
         seconds: per configuration, besides set-up and warm-up.
         pack: on CUDA, the number of runs to try side by side in one process; 0 tries none.
         bound: None times all.
-        hear: called with each configuration's place and timing, as soon as it is known.
+        hear: called for each configuration.
 
     Raises:
         BadInput: a configuration can't be built.
@@ -89,7 +93,7 @@ def probe(
     # The sweep will find the built kernels on disk, so its set-up is timed again.
     tell("kernels were built: timing a start that finds them")
     timed = [place for place, timing in enumerate(found.timings) if timing is not None]
-    again, _ = _probe([configs[place] for place in timed], at_a_time, threads, 0.0, 0)
+    again, _ = _probe([configs[place] for place in timed], at_a_time, threads, 0.0, 0, None, lambda place, timing: None)
     timings = list(found.timings)
     for place, later in zip(timed, again.timings, strict=True):
         timing = timings[place]
@@ -106,8 +110,8 @@ def _probe(
     threads: int,
     seconds: float,
     pack: int,
-    bound: Bound | None = None,
-    hear: Callable[[int, Timing], None] = lambda place, timing: None,
+    bound: Bound | None,
+    hear: Hear,
 ) -> tuple[Probed, bool]:
     """Probe once; also returns whether kernels had to be built."""
     task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
