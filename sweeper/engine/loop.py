@@ -99,7 +99,7 @@ def train(
         row, bad_step = results.read(config["divergence_loss"])
         rows.append(row)
         is_last = row["epoch"] == epochs or bad_step is not None
-        run.write_metrics(rows, every=0.0 if is_last or not device.graphs else METRICS_EVERY)
+        run.write_metrics(rows, every=None if is_last else METRICS_EVERY if device.graphs else 0.0)
         show(row)
         if bad_step is not None:
             raise Diverged(f"loss not finite or above the bound at epoch {row['epoch']}, step {bad_step}")

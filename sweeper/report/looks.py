@@ -5,16 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-# By slot, on white and on the page's dark ground. Every two differ by 12 or more in CIEDE2000, also as seen without one
-# kind of cones (Machado, Oliveira and Fernandes 2009). As many as there are optimizers would be, in part, too dark or
-# too light to be seen as colours in a thin line.
+# By slot, on white and on the page's dark ground: one for each optimizer of conf/optimizer/. Every two differ by 12 or
+# more in CIEDE2000, also as seen without one kind of cones (Machado, Oliveira and Fernandes 2009). The first are the
+# brightest; 18 so far apart can't all be.
 LIGHT = (
-    *("#0194e9", "#e47611", "#1b9060", "#7351cc", "#95000c", "#c67ca8"),
-    *("#3f6a85", "#946400", "#232323", "#7b1d4f", "#455c3c", "#76777a"),
+    *("#0199fa", "#e5760c", "#02927f", "#5d3fa0", "#9c000c", "#0008f8"),
+    *("#d03206", "#400085", "#b98b63", "#a26150", "#670016", "#0666f3"),
+    *("#026f69", "#902f42", "#8d629c", "#a788b5", "#3d425e", "#4d1c2f"),
 )
 DARK = (
-    *("#5ebbff", "#ff8e14", "#5efabf", "#9075ed", "#ee395a", "#ebb6d1"),
-    *("#7098b5", "#babf7d", "#ffffff", "#be608c", "#d0f474", "#a49689"),
+    *("#96c0fe", "#fa8704", "#8effa4", "#9e79fc", "#f82241", "#8c25ff"),
+    *("#e1f336", "#be10a1", "#527d26", "#c9aa7c", "#af7770", "#8493ba"),
+    *("#d4f3dd", "#826065", "#fdeaff", "#8f7e8b", "#b1b9ca", "#b9b3ab"),
 )
 DASHES = ((), (6, 3), (2, 2), (8, 3, 2, 3))  # lengths of line and gap; the first is a whole line
 MARKS = (  # matplotlib's name, and an SVG path about as large as a circle of radius 1
@@ -27,7 +29,7 @@ MARKS = (  # matplotlib's name, and an SVG path about as large as a circle of ra
     ("X", "M-1.1-.6L-.6-1.1L0-.5L.6-1.1L1.1-.6L.5 0L1.1.6L.6 1.1L0 .5L-.6 1.1L-1.1.6L-.5 0Z"),
 )
 
-# The optimizers of conf/optimizer/, in the order of the slots; of those beyond the last slot the lines are dashed.
+# The optimizers of conf/optimizer/, in the order of the slots.
 KNOWN = (
     *("sgd", "adam", "adamw", "lion", "muon", "sam", "soap", "nadam", "rmsprop", "lamb", "prodigy", "adan"),
     *("radam", "adafactor", "adagrad", "sophia", "schedule_free_adamw", "schedule_free_sgd"),

@@ -38,6 +38,36 @@ from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 if TYPE_CHECKING:
     from torch import nn
 
+METRICS_SHARE = 0.02  # of the time that writing `metrics.csv` after each epoch may take
+
+
+class _Table:
+    """The rows of a `metrics.csv` as text, each made once: a run of short epochs has thousands.
+
+    Attributes:
+        written: how many rows the file has.
+        written_at: when it was written, by the monotonic clock.
+        took: the seconds of that.
+    """
+
+    def __init__(self) -> None:
+        self.written, self.written_at, self.took = 0, -math.inf, 0.0
+        self._rows: list[dict[str, Any]] = []  # those in the text
+        self._text = io.StringIO()
+        self._writer = csv.DictWriter(self._text, METRICS, lineterminator="\n")
+
+    def encode(self, rows: list[dict[str, Any]]) -> bytes:
+        """The whole file's content."""
+        known = len(self._rows)
+        if not self._text.tell() or rows[:known] != self._rows:
+            self._text.seek(0)
+            self._text.truncate()
+            self._writer.writeheader()
+            known = 0
+        self._writer.writerows(rows[known:])
+        self._rows = list(rows)
+        return self._text.getvalue().encode()
+
 
 class RunDirectory:
     """One run's files. The directory is created by the first write.
@@ -48,7 +78,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, shown: Path | None = None) -> None:
         self.path, self.shown = path, shown or path
-        self._rows_written, self._rows_written_at = 0, -math.inf  # of metrics.csv
+        self._metrics = _Table()
 
     def lock(self) -> Lock:
         return Lock(self.path / LOCK_FILE)
@@ -75,24 +105,23 @@ class RunDirectory:
             run["files"] = describe_files(self.path)
         self._write(RUN_FILE, (json.dumps(run, indent=1, allow_nan=True) + "\n").encode())
 
-    def write_metrics(self, rows: list[dict[str, Any]], every: float = 0.0) -> None:
+    def write_metrics(self, rows: list[dict[str, Any]], every: float | None = None) -> None:
         """Write `metrics.csv`: one row per epoch with the columns `METRICS`; None is an empty cell.
 
         Args:
-            every: skip this if the file was written less than so many seconds ago; `complete_metrics` makes up for it.
+            every: skip this if the file was written less than so many seconds ago, or so lately that writing it would
+                take more than `METRICS_SHARE` of the time; `complete_metrics` makes up for it.
         """
-        if (now := time.monotonic()) - self._rows_written_at < every:
+        began = time.monotonic()
+        if every is not None and began - self._metrics.written_at < max(every, self._metrics.took / METRICS_SHARE):
             return
-        text = io.StringIO()
-        writer = csv.DictWriter(text, METRICS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        self._write(METRICS_FILE, text.getvalue().encode())
-        self._rows_written, self._rows_written_at = len(rows), now
+        self._write(METRICS_FILE, self._metrics.encode(rows))
+        self._metrics.written, self._metrics.written_at = len(rows), time.monotonic()
+        self._metrics.took = self._metrics.written_at - began
 
     def complete_metrics(self, rows: list[dict[str, Any]]) -> None:
         """Write `metrics.csv` if rows are missing in it."""
-        if len(rows) != self._rows_written:
+        if len(rows) != self._metrics.written:
             self.write_metrics(rows)
 
     def write_corrupted_labels(self, labels: Sequence[tuple[int, int, int]] | None) -> None:

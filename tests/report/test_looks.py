@@ -108,11 +108,11 @@ def test_a_name_has_its_look_whatever_stands_beside_it():
     alone = {name: looks([name])[name] for name in KNOWN}
     assert looks([*KNOWN, "mine", "a", "b"]) | alone == looks([*KNOWN, "mine", "a", "b"])
     assert looks(["mine", "sgd"])["sgd"] == looks(["sgd", "adam", "zzz"])["sgd"]
-    assert len(set(alone.values())) == len(KNOWN)
+    assert len({look.hue for look in alone.values()}) == len(KNOWN), "no two optimizers have one colour"
 
 
 def test_the_known_names_are_choices():
-    assert set(KNOWN) <= {path.stem for path in (REPOSITORY / "conf" / "optimizer").glob("*.yaml")}
+    assert {*KNOWN, "any"} == {path.stem for path in (REPOSITORY / "conf" / "optimizer").glob("*.yaml")}
 
 
 def test_optimizers_of_ones_own_have_free_colours_as_long_as_there_are_any():
@@ -127,7 +127,7 @@ def test_optimizers_of_ones_own_have_free_colours_as_long_as_there_are_any():
 
 
 def test_page_and_script_have_them_too():
-    assert f"--hue-0:{LIGHT[0]};" in style_sheet() and f"--hue-11:{DARK[11]};" in style_sheet()
+    assert f"--hue-0:{LIGHT[0]};" in style_sheet() and f"--hue-17:{DARK[17]};" in style_sheet()
     given = script_looks()
     hue, dash, mark = Look(3, 1).indices()
     assert (hue, given["dashes"][dash], given["marks"][mark]) == (3, "6 3", MARKS[6][1])

@@ -6,7 +6,7 @@ from conftest import REPOSITORY
 from made_runs import change_record, make_run
 
 from sweeper.report.command import main
-from sweeper.report.looks import KNOWN, LIGHT, MARKS
+from sweeper.report.looks import KNOWN, MARKS, Look, looks
 from sweeper.report.page import FOLDER, SECTIONS, to_script_json
 
 
@@ -85,16 +85,20 @@ def test_what_differs_and_the_commands_are_collapsed(tmp_path):
 
 
 def test_optimizers_of_one_colour_differ_otherwise_and_the_page_says_so(tmp_path):
-    """Of those in conf/ the thirteenth has the first one's colour."""
+    """Those in conf/ have one each; one's own may be more than there are colours."""
     said = "Optimizers of one colour differ in their dashes and marks."
-    make_run(tmp_path, optimizer=KNOWN[0])
-    assert main([str(tmp_path)]) == 0
-    assert said not in (tmp_path / "report.html").read_text(encoding="utf-8")
-    make_run(tmp_path, optimizer=KNOWN[len(LIGHT)])
+    for name in KNOWN:
+        make_run(tmp_path, optimizer=name)
     assert main([str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert said in page and page.count("--own:var(--hue-0)") == 2  # the row of each
-    assert page.count(f'<path d="{MARKS[0][1]}"') == page.count(f'<path d="{MARKS[3][1]}"') == 2
+    assert said not in page and page.count("--own:var(--hue-0)") == page.count("--own:var(--hue-17)") == 1
+    make_run(tmp_path, optimizer="mine")
+    assert main([str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    look = looks([*KNOWN, "mine"])["mine"]
+    assert said in page and page.count(f"--own:var(--hue-{look.hue})") == 2  # the row of each
+    first, second = (MARKS[Look(look.hue, dash).mark][1] for dash in (0, 1))
+    assert look.dash == 1 and page.count(f'<path d="{first}"') and page.count(f'<path d="{second}"')
 
 
 def test_a_margin_is_an_option(tmp_path, capsys):

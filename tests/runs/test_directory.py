@@ -1,12 +1,15 @@
 """A run directory's files appear whole or not at all, can be moved, and are read back with suspicion."""
 
+import csv
 import os
+import time
 
 import pytest
 from made_runs import make_rows, make_run
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.record import Damaged, find_finished
+from sweeper.system import files
 
 
 def test_a_folder_of_runs_can_be_moved(tmp_path):
@@ -88,3 +91,40 @@ def test_metrics_that_were_skipped_are_made_up_for(tmp_path):
     (tmp_path / "metrics.csv").unlink()
     run.complete_metrics(rows)
     assert not (tmp_path / "metrics.csv").exists(), "nothing was missing"
+
+
+def test_each_row_of_metrics_is_made_text_once(tmp_path, monkeypatch):
+    """Of a run of thousands of short epochs the rows of all epochs were, after each."""
+    written = []
+    rows_as_text = csv.DictWriter.writerows
+    monkeypatch.setattr(
+        csv.DictWriter, "writerows", lambda writer, rows: written.append(len(rows)) or rows_as_text(writer, rows)
+    )
+    run, rows = RunDirectory(tmp_path / "grown"), make_rows([0.1, 0.2, 0.3, 0.4])
+    for count in (0, 1, 2, 4):
+        run.write_metrics(rows[:count])
+    assert written == [0, 1, 1, 2]
+    for changed in ([*make_rows([0.9]), *rows[1:]], rows[:2], rows):  # as after a checkpoint is read
+        run.write_metrics(changed)
+        RunDirectory(tmp_path / "anew").write_metrics(changed)
+        grown, anew = ((tmp_path / name / "metrics.csv").read_bytes() for name in ("grown", "anew"))
+        assert grown == anew and len(grown.splitlines()) == len(changed) + 1
+
+
+def test_a_slow_disk_is_not_waited_for_after_each_short_epoch(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    write = files.write_atomically
+
+    def slowly(*arguments, **options):
+        clock[0] += 0.1
+        write(*arguments, **options)
+
+    monkeypatch.setattr(files, "write_atomically", slowly)
+    run, rows = RunDirectory(tmp_path), make_rows([0.5] * 1000)
+    for count in range(1, 1001):
+        clock[0] += 0.01
+        run.write_metrics(rows[:count], every=0.0)
+    assert clock[0] < 10.4, "1,000 epochs of 10 ms, and at most 2 % for writing, but for the first times"
+    run.complete_metrics(rows)
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 1001

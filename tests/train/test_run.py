@@ -56,7 +56,7 @@ def read_record(assignment) -> dict:
 def test_a_run_that_fails_has_all_its_rows_written(tmp_path, monkeypatch):
     write = RunDirectory.write_metrics
     monkeypatch.setattr(
-        RunDirectory, "write_metrics", lambda run, rows, every=None: write(run, rows, 0.0 if every is None else 60.0)
+        RunDirectory, "write_metrics", lambda run, rows, every=None: write(run, rows, None if every is None else 60.0)
     )
     monkeypatch.setattr(Attempt, "_show", lambda attempt, row: 1 / (2 - row["epoch"]))  # fails in the second epoch
     assignment = assign(tmp_path, "epochs=3")
