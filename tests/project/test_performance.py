@@ -111,3 +111,24 @@ def test_gpus_that_there_are_not_are_not_timed(monkeypatch):
     assert first_gpus(2, "cuda") == {"CUDA_VISIBLE_DEVICES": "0,1"}
     with pytest.raises(Failed, match="there are 2 GPUs"):
         first_gpus(3, "cuda")
+
+
+def test_set_up_and_two_gpus_are_the_files():
+    rows = read("nvidia-h200-2026-11-29-set-up-gpus.csv")
+    gpus = {row["gpus"]: float(row["images_per_second"]) for row in rows if row["part"] == "gpus"}
+    two, one, ratio = re.search(r"(\S+) images/s against (\S+) by one.*?\*\*([\d.]+) times", PAGE, re.DOTALL).groups()
+    assert numbers((two, one)) == pytest.approx([gpus["2"], gpus["1"]], abs=0.51)
+    assert float(ratio) == pytest.approx(gpus["2"] / gpus["1"], abs=0.0051)
+    five = [row for row in rows if row["lanes"] == row["runs"] == "5" and row["setup_seconds"]]
+    cold, beside, alone, small, digits = (float(row["setup_seconds"]) for row in five)
+    assert [row["model"] for row in five] == [*["resnet18"] * 3, "resnet20", "digits mlp"]
+    said = re.search(
+        r"all train (\S+) s after the command,\s+(\S+) s beside.*?ResNet-20 after (\S+) s, five of digits after (\S+) s",
+        PAGE,
+        re.DOTALL,
+    )
+    assert numbers(said.groups()) == pytest.approx([alone, beside, small, digits], abs=0.051)
+    assert f"takes {cold:.1f} s" in PAGE
+    auto = {row["runs"]: (row["lanes"], float(row["loss_percent"])) for row in rows if row["part"] == "auto"}
+    assert auto["5"] == ("5", 0.0) and auto["15"][0] == "4"
+    assert f"but 4 for 15, with which they take\n{auto['15'][1]:.1f} % longer" in PAGE
