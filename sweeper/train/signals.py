@@ -17,7 +17,7 @@ from sweeper.system.parent import end_with_parent
 from sweeper.system.terminal import heeded, leave_closed_terminal
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by Slurm before a time limit
-STOPPING = "stopping: waiting for the runs' checkpoints; Ctrl-C again doesn't wait"
+STOPPING = "stopping: waiting for the runs to write what they have; Ctrl-C again doesn't wait"
 SOONER_THAN_TYPED = 0.1  # seconds between two of Ctrl-C
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *WARNINGS)
 
