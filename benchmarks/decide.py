@@ -27,7 +27,8 @@ DECISIONS = 2000
 
 def rows(decisions: int = DECISIONS) -> list[dict[str, Any]]:
     asked = [(arms, lead, None) for arms in (2, 5) for lead in (0.0, 0.2, 0.4)]
-    return [simulate(*one, decisions) for one in [*asked, (2, 0.0, 0.2), (5, 0.0, 0.2)]]
+    margins = [(2, 0.0, 0.2), (5, 0.0, 0.2), (5, 0.0, 0.3), (10, 0.0, 0.35)]
+    return [simulate(*one, decisions) for one in [*asked, *margins]]
 
 
 def simulate(arms: int, lead: float, margin: float | None, decisions: int) -> dict[str, Any]:

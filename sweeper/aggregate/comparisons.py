@@ -108,7 +108,11 @@ class Comparison:
 
 
 def compare(
-    scores: Scores, diverged: Mapping[str, int] | None = None, level: float = LEVEL, noun: str = "optimizer"
+    scores: Scores,
+    diverged: Mapping[str, int] | None = None,
+    level: float = LEVEL,
+    noun: str = "optimizer",
+    among: int = 0,
 ) -> Comparison:
     """Fit score ~ method + seed and compare all pairs (Tukey 1953; Kramer 1956).
 
@@ -120,6 +124,7 @@ def compare(
         diverged: the number of diverged runs by method.
         level: of all intervals together.
         noun: what a method is, in words.
+        among: of how many methods the intervals hold together, if these were chosen from more by their scores.
     """
     cells = {m: {s: v for s, v in by_seed.items() if math.isfinite(v)} for m, by_seed in scores.items()}
     ignored = sum(len(scores[m]) - len(cells[m]) for m in scores)
@@ -132,7 +137,8 @@ def compare(
     rounding = ROUNDING * float(np.nanmax(np.abs(table), initial=0.0))
     deviation = _above(float(design.deviation(residuals)), rounding) if design.df > 0 else math.nan
     errors = deviation * design.errors() if deviation > 0 else np.full((len(methods), len(methods)), math.nan)
-    half = quantile(len(methods), design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
+    together = max(len(methods), among)
+    half = quantile(together, design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
     found = []
     for i, j in itertools.combinations(range(len(methods)), 2):
         connected = design.parts[i] == design.parts[j]

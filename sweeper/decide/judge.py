@@ -89,7 +89,9 @@ def judge(
     At a look the arms in play, whose seeds are all the same ones, are compared by the model of the tables at the look's
     own level: all pairs by Tukey's intervals; where some pairs alone are asked for, these by Student's t with
     Bonferroni's correction for their number. A pair is different when its interval excludes 0, equivalent when it lies
-    within the margin. An arm whose pairs are all decided leaves: it gets no more seeds, and is in no later look.
+    within the margin. An arm whose pairs are all decided leaves: it gets no more seeds, and is in no later look. One
+    that left as equivalent to another still counts in the width of Tukey's intervals: of equal arms the middle ones
+    leave so, and the extreme ones, which stay, are the furthest apart of all.
 
     Args:
         results: by arm and seed.
@@ -98,6 +100,7 @@ def judge(
     """
     undecided = {frozenset(pair) for pair in itertools.combinations(arms, 2)} if pairs is None else set(pairs)
     looks: list[Look] = []
+    equal: set[str] = set()  # the arms of equivalent pairs
     for k, seeds in enumerate(rule.looks):
         playing = tuple(arm for arm in arms if any(arm in pair for pair in undecided))
         if not playing:
@@ -108,11 +111,12 @@ def judge(
         seen = {arm: {seed: results[arm][seed] for seed in first} for arm in playing}
         lost = {arm: sum(result.diverged for result in by_seed.values()) for arm, by_seed in seen.items()}
         scores = {arm: {seed: r.score for seed, r in by_seed.items()} for arm, by_seed in seen.items()}
-        comparison = compare(scores, lost, 1 - rule.spent(k))
+        comparison = compare(scores, lost, 1 - rule.spent(k), among=len(equal.union(playing)))
         verdicts = []
         for a, b in itertools.combinations(playing, 2):
             if frozenset((a, b)) in undecided:
                 verdicts.append(_verdict(comparison, a, b, rule, rule.spent(k) / len(pairs) if pairs else None))
+        equal |= {arm for v in verdicts if v.verdict == EQUIVALENT for arm in (v.a, v.b)}
         undecided -= {frozenset((v.a, v.b)) for v in verdicts if v.verdict != OPEN}
         looks.append(Look(seeds, rule.spent(k), playing, tuple(verdicts), {a: n for a, n in lost.items() if n}))
     return Decision(looks, undecided, (), rule.looks[-1])

@@ -98,8 +98,8 @@ def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decisio
     for number, (then, here) in enumerate(zip(recorded, now, strict=False), 1):
         if then != here:
             raise BadInput(
-                f"{outputs / DECISION_FILE}: look {number} isn't what the runs' records say; it was edited, or runs "
-                "were trained anew: move it away, and the same command judges them again"
+                f"{outputs / DECISION_FILE}: look {number} isn't what the runs' records say; it was edited, judged "
+                "by an earlier version, or runs were trained anew: move it away, and the same command judges them again"
             )
 
 

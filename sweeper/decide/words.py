@@ -25,7 +25,7 @@ def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) 
 
 def _said(v: Verdict, rule: Rule) -> str:
     if math.isnan(v.difference):
-        return f"{v.a} and {v.b}: one of them has no completed run."
+        return f"{v.a} and {v.b}: no seed of which both have a completed run."
     if v.verdict == DIFFERENT:
         return f"{v.a} is higher than {v.b} by {interval(v)}."
     if v.verdict == EQUIVALENT:
@@ -33,8 +33,15 @@ def _said(v: Verdict, rule: Rule) -> str:
         within = f"equivalent within ±{100 * rule.margin:g} points"
         return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v)}."
     if math.isnan(v.low):
-        return f"{v.a} leads {v.b} by {size(v.difference)} points (n = {v.n}); there is no scatter to judge it by."
-    return f"open: {v.a} leads {v.b} by {interval(v)}."
+        missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
+        return f"{_lead(v)} (n = {v.n}); {missing}."
+    return f"open: {_lead(v)} (interval {_signed(v.low)} to {_signed(v.high)})."
+
+
+def _lead(v: Verdict) -> str:
+    if v.difference == 0:
+        return f"{v.a} and {v.b} are level"
+    return f"{v.a} leads {v.b} by {size(v.difference)} points"
 
 
 def interval(v: Verdict) -> str:
@@ -49,19 +56,17 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
     """
     verdicts = decision.verdicts()
     decided = [v for v in verdicts if v.verdict in (DIFFERENT, EQUIVALENT)]
-    seeds = decision.looks[-1].seeds if decision.looks else 0
+    seeds, diverged = (decision.looks[-1].seeds, decision.looks[-1].diverged) if decision.looks else (0, {})
     if len(verdicts) == 1 and decided:
-        return f"Decided after {seeds} seeds: {describe(verdicts[0], rule)}"
+        return f"Decided after {seeds} seeds: {describe(verdicts[0], rule, diverged)}"
     if decided and not decision.open:
         return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}."
     why = ended_by or f"no look comes after {seeds} seeds"
     if not verdicts:
         return f"Nothing is decided: {why}."
     if len(verdicts) == 1:
-        lead = verdicts[0]
-        if math.isnan(lead.low):
-            return f"No winner: {_said(lead, rule)[:-1]}; {why}."
-        return f"No winner: {lead.a} leads {lead.b} by {interval(lead)} after {lead.n} seeds; {why}."
+        said = describe(verdicts[0], rule, diverged).replace("open: ", "", 1).removesuffix(".")
+        return f"No winner after {seeds} seeds: {said}; {why}."
     said = f"{len(decision.open)} of {len(verdicts)} pairs are undecided: {why}"
     return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
 

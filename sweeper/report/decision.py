@@ -76,10 +76,15 @@ def _looks(looks: list[dict[str, Any]]) -> PageTable:
                 Cell(f"{pair['n']:d}", pair["n"], "number"),
                 Cell("–" if difference is None else points(difference), _sort(difference), "number"),
                 Cell(shown, _sort(low), "number"),
-                Cell(_shown(pair["verdict"])),
+                Cell(_shown("; ".join([pair["verdict"], *_diverged(pair, look)]))),
             ]
             table.rows.append(Line(cells))
     return table
+
+
+def _diverged(pair: dict[str, Any], look: dict[str, Any]) -> list[str]:
+    counts = look.get("diverged", {})
+    return [f"{arm} diverged in {counts[arm]:d}" for arm in (pair["a"], pair["b"]) if arm in counts]
 
 
 def _shown(text: str) -> str:

@@ -93,6 +93,39 @@ def test_seeds_are_those_that_are_given_in_their_order():
     assert waiting.waits == ("b",), "an arm that has its seeds waits for none"
 
 
+def test_an_arm_that_left_as_equivalent_still_counts_in_the_intervals():
+    """Of equal arms the middle ones leave so, and the extreme ones are the furthest apart of all."""
+    runs = results({"a": 0.9016, "b": 0.9008, "c": 0.9}, 8, rng=11)
+    found = judge(("a", "b", "c"), runs, Rule(margin=0.0032, looks=(5, 8)))
+    first, second = found.looks
+    assert {v.verdict for v in first.verdicts if "b" in (v.a, v.b)} == {EQUIVALENT} and second.arms == ("a", "c")
+    scores = {arm: {seed: r.score for seed, r in runs[arm].items()} for arm in "ac"}
+    (alone,) = compare(scores, {}, 1 - 0.05 * 3 / 8).differences
+    (among,) = compare(scores, {}, 1 - 0.05 * 3 / 8, among=3).differences
+    (last,) = second.verdicts
+    assert (last.low, last.high) == (among.low, among.high) and among.low < alone.low
+
+
+def test_an_arm_that_left_as_different_does_not():
+    runs = results({"a": 0.9, "b": 0.9, "c": 0.5}, 8, rng=1)
+    look = judge(("a", "b", "c"), runs, Rule(margin=0.00001, looks=(3, 8))).looks[1]
+    scores = {arm: {seed: r.score for seed, r in runs[arm].items()} for arm in "ab"}
+    (alone,) = compare(scores, {}, 1 - 0.05 * 5 / 8).differences
+    assert look.arms == ("a", "b") and [(v.low, v.high) for v in look.verdicts] == [(alone.low, alone.high)]
+
+
+@pytest.mark.slow
+def test_equivalent_arms_that_leave_do_not_raise_the_error_of_the_others():
+    """With the intervals of those alone that stay it was 9 %."""
+    numbers, studies, names = np.random.default_rng(5), 1000, tuple("abcdefghij")
+    rule, wrong = Rule(margin=2.0, looks=(15, 20)), 0  # in standard deviations of the scores
+    for _ in range(studies):
+        scores = numbers.normal(size=(len(names), 20)).tolist()
+        runs = {m: {s: Result(v) for s, v in enumerate(row, 1)} for m, row in zip(names, scores, strict=True)}
+        wrong += any(v.verdict == DIFFERENT for v in judge(names, runs, rule).verdicts())
+    assert wrong / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
 @pytest.mark.slow
 def test_a_newcomer_equal_to_a_field_is_called_different_no_more_often_than_the_level():
     numbers, studies, field = np.random.default_rng(9), 500, "abcd"

@@ -22,7 +22,12 @@ def test_a_pair():
         "lion and adam are equivalent within ±0.2 points (n = 5); lion leads by 0.04 points (interval −0.11 to +0.19)."
     )
     assert describe(UNDECIDED, RULE) == "open: sgd leads adam by 0.19 points (interval −0.90 to +1.20)."
-    assert "no completed run" in describe(NONE, RULE) and "no scatter" in describe(FLAT, RULE)
+    assert describe(NONE, RULE) == "a and b: no seed of which both have a completed run."
+    assert describe(FLAT, RULE) == "a and b are level (n = 3); no scatter to judge it by."
+    one = Verdict("a", "b", 1, 0.01, math.nan, math.nan, OPEN)
+    assert describe(one, RULE) == "a leads b by 1.00 points (n = 1); too few seeds in common to judge it by."
+    level = Verdict("a", "b", 3, 0.0, -0.01, 0.01, OPEN)
+    assert describe(level, RULE) == "open: a and b are level (interval −1.00 to +1.00)."
     assert describe(BETTER, RULE, {"lion": 1}).startswith("lion diverged in 1; among finished runs lion is higher")
 
 
@@ -35,15 +40,28 @@ def test_the_sentence_of_the_end():
     assert answer(decision([BETTER]), RULE) == f"Decided after 5 seeds: {describe(BETTER, RULE)}"
     assert answer(decision([BETTER, EQUAL]), RULE) == "Decided after 5 seeds: lion > sgd, lion = adam."
     assert answer(decision([UNDECIDED]), RULE) == (
-        "No winner: sgd leads adam by 0.19 points (interval −0.90 to +1.20) after 5 seeds; no look comes after 5 seeds."
+        "No winner after 5 seeds: sgd leads adam by 0.19 points (interval −0.90 to +1.20); no look comes after 5 seeds."
     )
     assert answer(decision([UNDECIDED, BETTER]), RULE, "the time is used up") == (
         "1 of 2 pairs are undecided: the time is used up; decided: lion > sgd."
     )
     assert answer(decision([]), RULE, "the time is used up") == "Nothing is decided: the time is used up."
     assert answer(decision([FLAT]), RULE) == (
-        "No winner: a leads b by 0.00 points (n = 3); there is no scatter to judge it by; no look comes after 5 seeds."
+        "No winner after 5 seeds: a and b are level (n = 3); no scatter to judge it by; no look comes after 5 seeds."
     )
+
+
+def test_the_sentence_of_the_end_tells_who_diverged():
+    """Else an interval that excludes 0 stands beside "No winner"."""
+    apart = Verdict("sgd", "adam", 2, 0.0515, 0.0324, 0.0706, OPEN)
+    found = Decision([Look(3, 0.05, ("sgd", "adam"), (apart,), {"sgd": 1})], {frozenset(("sgd", "adam"))}, (), 3)
+    assert answer(found, RULE) == (
+        "No winner after 3 seeds: sgd diverged in 1; among finished runs sgd leads adam by 5.15 points "
+        "(interval +3.24 to +7.06); no look comes after 3 seeds."
+    )
+    won = Verdict("adam", "sgd", 2, 0.0515, 0.0324, 0.0706, DIFFERENT)
+    found = Decision([Look(3, 0.05, ("sgd", "adam"), (won,), {"sgd": 1})], set(), (), 3)
+    assert "sgd diverged in 1; among finished runs adam is higher than sgd" in answer(found, RULE)
 
 
 @pytest.mark.parametrize("verdicts", [[BETTER], [EQUAL], [UNDECIDED], [NONE], [FLAT], [BETTER, EQUAL, UNDECIDED]])

@@ -123,7 +123,8 @@ def test_set_up_and_two_gpus_are_the_files():
     cold, beside, alone, small, digits = (float(row["setup_seconds"]) for row in five)
     assert [row["model"] for row in five] == [*["resnet18"] * 3, "resnet20", "digits mlp"]
     said = re.search(
-        r"all train (\S+) s after the command,\s+(\S+) s beside.*?ResNet-20 after (\S+) s, five of digits after (\S+) s",
+        r"all train (\S+) s after the command,\s+(\S+) s beside.*?ResNet-20 after (\S+) s, five of digits "
+        r"after (\S+) s",
         PAGE,
         re.DOTALL,
     )

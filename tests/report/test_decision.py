@@ -29,7 +29,7 @@ def test_its_looks_and_rule_are_read(decided):
     assert "Looks at 2, 3 seeds" in shown.rule[0] and "at most 5 %. Equivalent: within ±0.2 points." in shown.rule[0]
     assert shown.rule[1] == "Compared with finished runs: against=study: digits, mlp; <b>; seeds 1, 2."
     (line,) = shown.looks.rows
-    assert [cell.text for cell in line.cells] == ["1", "2", "a", "b", "1", "+10.00", "–", "open"]
+    assert [cell.text for cell in line.cells] == ["1", "2", "a", "b", "1", "+10.00", "–", "open; b diverged in 1"]
 
 
 def test_a_tuning_is_told(decided):
