@@ -11,11 +11,8 @@ of a comparison in which another put it, so four things are recorded:
 - `untuned`: runs of tuned settings that a sweep asked for, too, which didn't say that they are.
 """
 
-import contextlib
 import itertools
-import json
 import os
-import time
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +20,13 @@ from typing import Any
 
 from sweeper.runs.asked import AskedRuns, arm_of_each
 from sweeper.runs.layout import ARMS_FILE
-from sweeper.system.files import read_file, write_atomically
-from sweeper.system.limits import SWEEP_BYTES
-from sweeper.system.lock import Lock, Locked
+from sweeper.runs.shared_record import damaged, one_writer, read_shared, write_shared
+from sweeper.system.files import say_what_failed
+from sweeper.system.terminal import tell
 from sweeper.system.text import shortened
 
 UNNAMED_VARIABLE = "SWEEPER_UNNAMED"  # set for a sweep whose arms only list settings: nothing is shown by their names
-_TRIES, _PAUSE = 100, 0.1  # seconds, to wait for another sweep that writes the file
+_SAYS = "which arms were compared"
 Arms = dict[str, list[str]]  # the runs of each arm of a comparison, by their directories relative to the folder
 
 
@@ -61,18 +58,21 @@ class _Content:
 
 
 def record_arms(outputs: Path, asked: AskedRuns) -> None:
-    """Record which comparisons the runs of a sweep are in, so far as their own records don't say it."""
+    """Record which comparisons the runs of a sweep are in, so far as their own records don't say it.
+
+    If the file can't be written, a line says so: the runs are trained without it.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
     new = [_by_run(arms, outputs) for arms in asked.comparisons]
     if not new and not asked.tuned and not any(asked.before.values()) and not (outputs / ARMS_FILE).exists():
         return
-    with contextlib.suppress(OSError):  # the sweep doesn't depend on it
-        for _ in range(_TRIES):
-            try:
-                with Lock(outputs / f".{ARMS_FILE}.lock"):  # sweeps that begin at once
-                    return _record(outputs, new, asked)
-            except Locked:
-                time.sleep(_PAUSE)
-        _record(outputs, new, asked)  # its owner hangs
+    try:
+        with one_writer(outputs / ARMS_FILE):
+            _record(outputs, new, asked)
+    except OSError as error:
+        tell(f"{outputs / ARMS_FILE}: can't be written, so later tables don't know {_SAYS}: {say_what_failed(error)}")
 
 
 def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
@@ -101,11 +101,15 @@ def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
     )
     if after != before:
         content = {name: value for name, value in vars(after).items() if value or name == "comparisons"}
-        write_atomically(outputs / ARMS_FILE, (json.dumps(content, indent=1) + "\n").encode())
+        write_shared(outputs / ARMS_FILE, content)
 
 
 def read_arms(outputs: Path) -> dict[str, Member]:
-    """What the file says of each run in it, by its directory relative to `outputs`; nothing if it can't be read."""
+    """What the file says of each run in it, by its directory relative to `outputs`; nothing if there is none.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
     content = _read(outputs)
     found: dict[str, Member] = {}
     comparisons = [_arm_of(arms) for arms in content.comparisons]
@@ -132,7 +136,11 @@ class ArmsByFolder:
         self._read: dict[str, dict[str, Member]] = {}
 
     def of(self, directory: str | Path) -> Member | None:
-        """That of the run in `directory`, which lies two levels below the folder of all runs."""
+        """That of the run in `directory`, which lies two levels below the folder of all runs.
+
+        Raises:
+            BadInput: the folder's file is damaged.
+        """
         below, run = os.path.split(os.path.abspath(directory))
         outputs, group = os.path.split(below)
         if outputs not in self._read:
@@ -208,16 +216,13 @@ def _arm_of(arms: Arms) -> dict[str, str]:
 
 
 def _read(outputs: Path) -> _Content:
-    try:
-        content = json.loads(read_file(outputs / ARMS_FILE, SWEEP_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return _Content()
-    if not isinstance(content, dict):
+    path = outputs / ARMS_FILE
+    if (content := read_shared(path, _SAYS)) is None:
         return _Content()
     comparisons, tuned = content.get("comparisons"), content.get("tuned", {})
     more = {name: content.get(name, []) for name in ("unnamed", "untuned")}
     if not isinstance(comparisons, list) or not all(map(_are_lists, (*comparisons, tuned, more))):
-        return _Content()
+        raise damaged(path, _SAYS)
     return _Content(comparisons, more["unnamed"], tuned, more["untuned"])
 
 

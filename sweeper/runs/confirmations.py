@@ -3,37 +3,44 @@
 Seeds alone don't tell: a search of several seeds that was stopped looks like a confirmation.
 """
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from sweeper.runs.layout import CONFIRMATIONS_FILE
-from sweeper.system.files import make_folder, read_file, write_atomically
-from sweeper.system.limits import SWEEP_BYTES
+from sweeper.runs.shared_record import damaged, one_writer, read_shared, write_shared
+
+_SAYS = "which runs confirm a search, and so which settings it chooses"
 
 
 def record_confirmation(outputs: Path, runs: Iterable[Path]) -> None:
     """Add the directories of a confirmation's runs to those of earlier ones.
 
     Raises:
-        OSError: the file can't be written.
+        BadInput: the file is damaged.
+        OSError: it can't be written.
     """
-    before = read_confirmations(outputs)
-    after = before | {Path(os.path.relpath(directory, outputs)).as_posix() for directory in runs}
-    if after != before:
-        make_folder(outputs)
-        write_atomically(outputs / CONFIRMATIONS_FILE, (json.dumps({"runs": sorted(after)}, indent=1) + "\n").encode())
+    path = outputs / CONFIRMATIONS_FILE
+    with one_writer(path):
+        before = read_confirmations(outputs)
+        after = before | {Path(os.path.relpath(directory, outputs)).as_posix() for directory in runs}
+        if after != before:
+            write_shared(path, {"runs": sorted(after)})
 
 
 def read_confirmations(outputs: Path) -> frozenset[str]:
-    """The runs of all confirmations, by their directories relative to `outputs`; none if the file can't be read."""
-    try:
-        content = json.loads(read_file(outputs / CONFIRMATIONS_FILE, SWEEP_BYTES))
-    except (OSError, ValueError, RecursionError):
+    """The runs of all confirmations, by their directories relative to `outputs`; none if there is no file.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
+    path = outputs / CONFIRMATIONS_FILE
+    if (content := read_shared(path, _SAYS)) is None:
         return frozenset()
-    found = content.get("runs") if isinstance(content, dict) else None
-    return frozenset(run for run in found if isinstance(run, str)) if isinstance(found, list) else frozenset()
+    found = content.get("runs")
+    if not isinstance(found, list) or not all(isinstance(run, str) for run in found):
+        raise damaged(path, _SAYS)
+    return frozenset(found)
 
 
 class ConfirmationsByFolder:
@@ -43,7 +50,11 @@ class ConfirmationsByFolder:
         self._read: dict[str, frozenset[str]] = {}
 
     def have(self, directory: str | Path) -> bool:
-        """Whether the run in `directory`, two levels below the folder of all runs, is a confirmation's."""
+        """Whether the run in `directory`, two levels below the folder of all runs, is a confirmation's.
+
+        Raises:
+            BadInput: the folder's file is damaged.
+        """
         below, run = os.path.split(os.path.abspath(directory))
         outputs, group = os.path.split(below)
         if outputs not in self._read:

@@ -1,5 +1,6 @@
 """Names a run of a sweep by its arm and by what varies in it, for the line that reports its end."""
 
+import contextlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ from sweeper.aggregate.labels import telling, text, texts
 from sweeper.runs.arms import Member, read_arms
 from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
+from sweeper.system.errors import BadInput
 from sweeper.system.text import percent
 
 VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
@@ -37,7 +39,7 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     """
     choices, values = _choices(config), dict(flat(config))
     varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
-    arm = "" if "" in varies else read_arms(Path(config["outputs"])).get(run_name(config), Member()).arm
+    arm = "" if "" in varies else _arm(config)
     names = varies.get(arm.partition(EQUAL)[0], [])
     factor = _decay_factor(overrides)
     if factor is not None and "optimizer.weight_decay" in names:
@@ -81,3 +83,9 @@ def _choices(config: dict[str, Any]) -> dict[str, str]:
     """The choice of each group that determines the result."""
     groups = {key: config[key] for key, value in identity_config(config).items() if isinstance(value, dict)}
     return {key: group["name"] for key, group in groups.items() if "name" in group}
+
+
+def _arm(config: dict[str, Any]) -> str:
+    with contextlib.suppress(BadInput):  # damaged since the sweep began, which says so at its end
+        return read_arms(Path(config["outputs"])).get(run_name(config), Member()).arm
+    return ""

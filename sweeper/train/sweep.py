@@ -14,7 +14,7 @@ from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
-from sweeper.runs.arms import UNNAMED_VARIABLE, record_arms
+from sweeper.runs.arms import UNNAMED_VARIABLE, read_arms, record_arms
 from sweeper.runs.asked import AskedRuns, asked_runs
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
@@ -67,6 +67,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         return carry_out_search(grid, grid.search, _prepare, partial(train_by_hydra, asked), _exit_code)
     if not grid.sweep:
         return _carry_out_one(grid.cells[0], bool(to_do), asked)
+    read_arms(grid.outputs)  # a damaged file is refused before anything starts
     own = asked_runs({cell.directory: cell.config for cell in grid.cells}, grid.comparisons)
     arm_of = {directory: arm for arm, directories in grid.arms.items() for directory in directories}
     for cell in grid.cells:

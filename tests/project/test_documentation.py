@@ -69,7 +69,7 @@ def test_what_is_sent_holds_where_it_arrives(tmp_path, capsys):
     arms = {"usual": [runs["sgd1"], runs["sgd2"]], "less momentum": low}
     record_arms(sent / "outputs", AskedRuns([run for of in arms.values() for run in of], [arms]))
     for name in ("confirmations.json", "results.csv"):
-        (sent / "outputs" / name).write_text("{}")
+        (sent / "outputs" / name).write_text('{"runs": []}')
     (line,) = [command for command in read_commands(DOCS / "join.md") if command.startswith("find ")]
     subprocess.run(["bash", "-euo", "pipefail", "-c", line], cwd=sent, check=True)
     there.mkdir()

@@ -8,6 +8,7 @@ import pytest
 from sweeper.runs import arms as module
 from sweeper.runs.arms import ArmsByFolder, Member, joined, read_arms, record_arms
 from sweeper.runs.asked import AskedRuns
+from sweeper.system.errors import BadInput
 
 
 def runs(folder, *names):
@@ -155,6 +156,7 @@ def test_a_run_is_found_from_its_directory_alone(tmp_path, monkeypatch):
     "text",
     [
         "",
+        "{}",
         "[]",
         "{",
         '{"comparisons": [], "tuned": []}',
@@ -164,9 +166,23 @@ def test_a_run_is_found_from_its_directory_alone(tmp_path, monkeypatch):
         '{"comparisons": [{"a": [1]}]}',
     ],
 )
-def test_a_file_that_is_none_names_no_run(tmp_path, text):
+def test_a_damaged_file_is_refused_and_kept(tmp_path, text):
+    """Without it tables would have other comparisons."""
     (tmp_path / "arms.json").write_text(text)
-    assert read_arms(tmp_path) == {}
+    with pytest.raises(BadInput, match=r"arms\.json: is damaged; .* which arms were compared"):
+        read_arms(tmp_path)
+    with pytest.raises(BadInput, match="is damaged"):
+        record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
+    assert (tmp_path / "arms.json").read_text() == text
+
+
+def test_a_file_that_can_not_be_written_is_told(tmp_path, monkeypatch, capsys):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "arms.json"))
+
+    monkeypatch.setattr(module, "write_shared", refuse)
+    record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
+    assert "arms.json: can't be written, so later tables don't know which arms were compared" in capsys.readouterr().err
 
 
 def test_a_name_can_not_harm_a_terminal(tmp_path):
