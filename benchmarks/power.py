@@ -33,7 +33,7 @@ RATIOS = (2, 4, 8)
 
 
 def rows(studies: int = STUDIES) -> Iterator[dict[str, Any]]:
-    for methods in (2, 3, 5, 10):
+    for methods in (2, 3, 5, 10, 18):
         for n in SEEDS:
             yield simulate("equal scatter", [DEVIATION] * methods, n, studies)
     for n in SEEDS:
@@ -45,7 +45,7 @@ def rows(studies: int = STUDIES) -> Iterator[dict[str, Any]]:
     for n in SEEDS:
         yield simulate("two runs missing", [DEVIATION] * 5, n, studies, missing="two")
     for ratio in RATIOS:
-        for methods in (3, 5, 10):
+        for methods in (3, 5, 10, 18):
             for n in SEEDS:
                 deviations = [DEVIATION] * (methods - 1) + [ratio * DEVIATION]
                 yield simulate(f"one scatters {ratio} times", deviations, n, studies)

@@ -187,9 +187,8 @@ def _limits(comparison: Comparison) -> list[str]:
         ratio, rate = scatter.simulated
         times = "far more than" if math.isinf(scatter.ratio) else f"{scatter.ratio:.1f} times as much as"
         said.append(f"{scatter.method} scatters {times} the others, which the pooled deviation doesn't show.")
-        said.append(
-            f"At {ratio} times the scatter, simulated studies make false claims in {100 * rate:.0f} % instead of 5 %."
-        )
+        share = f"{'at least ' if scatter.beyond else ''}{100 * rate:.0f} %"
+        said.append(f"At {ratio} times the scatter, simulated studies make false claims in {share} instead of 5 %.")
     if comparison.ignored:
         said.append(f"{comparison.ignored} of the results are no numbers and left out.")
     return said

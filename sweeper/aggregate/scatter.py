@@ -18,6 +18,7 @@ ERROR_RATES = {
     3: {2: 0.061, 4: 0.081, 8: 0.096},
     5: {2: 0.073, 4: 0.124, 8: 0.156},
     10: {2: 0.090, 4: 0.182, 8: 0.247},
+    18: {2: 0.099, 4: 0.232, 8: 0.328},
 }
 
 
@@ -31,10 +32,19 @@ class Scatter:
 
     @property
     def simulated(self) -> tuple[int, float]:
-        """The next simulated ratio and the family-wise error there, of the next simulated number of methods."""
+        """The next simulated ratio and the family-wise error there, of the next simulated number of methods.
+
+        Beyond the table they are its last; the error grows with the number of methods, so it is at least that, see
+        `beyond`.
+        """
         rates = ERROR_RATES[next((k for k in sorted(ERROR_RATES) if k >= self.methods), max(ERROR_RATES))]
         ratio = next((r for r in sorted(rates) if r >= self.ratio), max(rates))
         return ratio, rates[ratio]
+
+    @property
+    def beyond(self) -> bool:
+        """Whether there are more methods than any that were simulated."""
+        return self.methods > max(ERROR_RATES)
 
 
 def plain_scatter(residuals: Mapping[str, np.ndarray]) -> Scatter | None:

@@ -12,6 +12,7 @@ from sweeper.report.curves import Curve
 from sweeper.report.jitter import levels
 from sweeper.report.looks import Look, looks
 from sweeper.report.profiles import performance_profile, performance_ratios, profile_score, time_to_target
+from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 
 Chart = dict[str, Any]  # `title`, `x` and `y` (axes), `series`; see template/charts.js
@@ -120,12 +121,17 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
 
 
 def _time(task: Task, optimizer: str) -> float | None:
-    """The steps to the task's target of an optimizer's compared setting; infinite for a run that diverged before it."""
+    """The steps to the task's target of an optimizer's compared setting."""
     for setting in task.compared:
         if setting.optimizer == optimizer:
-            runs = [run.values for run in setting.runs if run.status.finished]
-            return time_to_target([math.inf if v["steps_to_target"] is None else v["steps_to_target"] for v in runs])
+            return time_to_target([_steps(run) for run in setting.runs if run.status.finished])
     return None
+
+
+def _steps(run: Run) -> float:
+    """A finished run's steps to the target; infinite if it diverged, though its record may tell a time before that."""
+    steps: float | None = run.values["steps_to_target"]
+    return math.inf if steps is None or run.status is Status.DIVERGED else steps
 
 
 def _done(rates: dict[float, list[Setting]]) -> list[tuple[float, list[Setting]]]:

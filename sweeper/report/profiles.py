@@ -23,7 +23,7 @@ def time_to_target(seeds: Sequence[float]) -> float:
     target.
 
     Args:
-        seeds: the time of each seed, at least one; `inf` if it diverged or never reached the target.
+        seeds: the time of each seed, at least one; `inf` if it never reached the target or diverged, even afterwards.
     """
     return statistics.median(seeds)
 

@@ -6,14 +6,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from sweeper.aggregate.bootstrap import (
-    improvement_interval,
-    interquartile_mean,
-    min_max,
-    probability_of_improvement,
-    stratified_interval,
-)
+from sweeper.aggregate.bootstrap import interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.conclusions import describe_difference
+from sweeper.aggregate.improvement import improvement_interval, probability_of_improvement
 from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
@@ -121,7 +116,8 @@ def profile_table(tasks: Sequence[Task]) -> PageTable:
 
 def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     """The interquartile mean of normalized scores and the probability of improvement over all tasks, and the numbers of
-    runs behind them.
+    runs behind them. One seed on a task tells nothing of chance: an optimizer that has so few has no interval, and no
+    improvement over it has one.
 
     Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
     """
@@ -133,28 +129,25 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     by_task = [min_max([list(_compared(task, name).scores().values()) for name in ordered]) for task in used]
     table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
+    single = any(len(scores) < 2 for methods in by_task for scores in methods)
     for k, name in enumerate(ordered):
         own = [scores[k] for scores in by_task]
         rest = [[score for other, values in enumerate(scores) if other != k for score in values] for scores in by_task]
         middle = interquartile_mean(own)
         low, high = stratified_interval(interquartile_mean, own)
         chance = probability_of_improvement(own, rest)
-        worse, better = improvement_interval(own, rest)
+        worse, better = (math.nan, math.nan) if single else improvement_interval(own, rest)
         cells = [
             Cell(name),
-            Cell(_normalized(middle), middle, "number"),
-            Cell(f"{_normalized(low)} to {_normalized(high)}", low, "number"),
+            Cell("diverged" if middle == -math.inf else f"{middle:.2f}", middle, "number"),
+            _interval(low, high, ".2f"),
             _number(100 * chance, ".0f"),
-            Cell(f"{100 * worse:.0f} to {100 * better:.0f}", worse, "number"),
+            _interval(100 * worse, 100 * better, ".0f"),
             _number(sum(map(len, own)), "d"),
         ]
         lines.append((middle, Line(cells)))
     table.rows = [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
     return table, f"{len(used)} tasks."
-
-
-def _normalized(score: float) -> str:
-    return "diverged" if score == -math.inf else f"{score:.2f}"
 
 
 def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
@@ -266,6 +259,10 @@ def _percent(share: float | None) -> Cell:
 def _number(value: float | None, form: str) -> Cell:
     missing = value is None or math.isnan(value)
     return Cell("–", "", "number") if missing else Cell(format(value, form), value, "number")
+
+
+def _interval(low: float, high: float, form: str) -> Cell:
+    return Cell("–" if math.isnan(low) else f"{low:{form}} to {high:{form}}", _sort(low), "number")
 
 
 def _sort(value: float | None) -> float | str:

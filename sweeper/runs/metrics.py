@@ -77,7 +77,9 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
 def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: Status) -> dict[str, Any]:
     """A run's figures from its epochs' rows. Final ones are given only for a run that was completed.
 
-    `steps_to_target` is null without a target and `inf` if a finished run never reached it. Seconds exclude evaluation.
+    `steps_to_target` is null without a target and `inf` if a finished run never reached it. A run that
+    reached the target and diverged later has its steps; `sweeper.report` counts it as never reached. Seconds exclude
+    evaluation.
 
     Args:
         target: the test accuracy to reach, in (0, 1].

@@ -152,6 +152,13 @@ def test_missing_seeds_and_scatter_and_what_is_no_number_are_said():
     assert "1 of the results are no numbers and left out." in said
 
 
+@pytest.mark.parametrize(("methods", "words"), [(18, "in 33 % instead"), (19, "in at least 33 % instead")])
+def test_the_error_of_unequal_scatter_is_that_of_so_many_methods(methods, words):
+    numbers = np.random.default_rng(1)
+    scores = {f"m{k:02}": 0.9 + 0.001 * (7 if k == 0 else 1) * numbers.normal(size=10) for k in range(methods)}
+    assert any(words in one for one in describe_comparison(compare(by_seed(**scores))))
+
+
 @pytest.mark.parametrize(("methods", "seeds", "percent"), [(2, 3, 25), (2, 5, 6), (3, 2, 83), (5, 3, 87)])
 def test_a_lead_in_every_seed_by_chance(methods, seeds, percent):
     """Against every possible set of orders: one order of the methods for each seed, all equally likely."""

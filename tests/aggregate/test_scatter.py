@@ -41,8 +41,18 @@ def test_others_without_any_scatter():
 
 
 @pytest.mark.parametrize(
-    ("methods", "ratio", "simulated"), [(3, 1.5, (3, 2)), (4, 3, (5, 4)), (5, 4, (5, 4)), (18, 20, (10, 8))]
+    ("methods", "ratio", "simulated"),
+    [(3, 1.5, (3, 2)), (4, 3, (5, 4)), (5, 4, (5, 4)), (11, 2, (18, 2)), (18, 20, (18, 8))],
 )
 def test_the_next_simulated_case_is_told(methods, ratio, simulated):
     k, r = simulated
-    assert Scatter("a", ratio, methods).simulated == (r, ERROR_RATES[k][r])
+    found = Scatter("a", ratio, methods)
+    assert found.simulated == (r, ERROR_RATES[k][r]) and not found.beyond
+
+
+def test_above_the_simulated_numbers_the_error_is_a_lower_bound():
+    """It grows with the number of methods at every ratio."""
+    by_ratio = zip(*(rates.values() for _, rates in sorted(ERROR_RATES.items())), strict=True)
+    assert all([*rates] == sorted(rates) for rates in by_ratio)
+    found = Scatter("a", 3, 19)
+    assert found.beyond and found.simulated == (4, ERROR_RATES[18][4])

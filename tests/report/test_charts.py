@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from made_runs import make_config, make_rows, make_run, make_study, write_finished_run
+from made_runs import change_record, make_config, make_rows, make_run, make_study, write_finished_run
 
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.charts import lr_charts, noise_charts, profile_tables, seed_charts
@@ -176,6 +176,15 @@ def test_a_diverged_run_is_a_failure_in_the_profile(tmp_path, study):
         make_run(tmp_path, "diverged", seed=seed, target_accuracy=0.5, epochs=3)
     found = profile_tables(study()[0])
     assert found["rows"] == [("sgd", [math.inf], 0)]
+
+
+def test_a_run_that_diverged_after_the_target_never_reached_it(tmp_path, study):
+    """Its record has the steps to the epoch that reached the target."""
+    for seed in (1, 2, 3):
+        change_record(make_run(tmp_path, "diverged", seed=seed, target_accuracy=0.5), result__steps_to_target=20)
+        aim(tmp_path, "adam", seed, [0.1, 0.2, 0.6])
+    found = profile_tables(study()[0])
+    assert found["rows"] == [("adam", [60], 1), ("sgd", [math.inf], 0)]
 
 
 def test_an_optimizer_that_was_not_run_everywhere_is_named_and_left_out(tmp_path, study):

@@ -4,7 +4,8 @@ import math
 
 from made_runs import change_record, make_run, make_study
 
-from sweeper.aggregate.bootstrap import interquartile_mean, min_max, probability_of_improvement
+from sweeper.aggregate.bootstrap import interquartile_mean, min_max
+from sweeper.aggregate.improvement import probability_of_improvement
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.provenance import Origin
 from sweeper.report.tables import across_table, differences_table, pairs_table, ranking_table, runs_table, speed_table
@@ -99,7 +100,22 @@ def test_a_diverged_run_is_the_worst_over_all_tasks(tmp_path):
     make_run(tmp_path, "diverged", seed=3, optimizer="lion", optimizer__lr=0.001, epochs=3)
     tasks, _ = read(tmp_path)
     rows = {row[0]: row for row in texts(across_table(tasks)[0])}
-    assert (rows["lion"][1], rows["lion"][5]) == ("diverged", "4")
+    assert (rows["lion"][1], rows["lion"][5]) == ("diverged", "4") and rows["lion"][2] == "–"
+
+
+def test_over_all_tasks_one_seed_has_no_interval(tmp_path):
+    """A width of 0, as of 1.00 to 1.00, would say that chance has no part."""
+    for epochs in (3, 4):
+        for optimizer, accuracy in (("sgd", 0.9), ("adam", 0.89), ("lion", 0.88)):
+            make_run(tmp_path, optimizer=optimizer, epochs=epochs, accuracy=accuracy + epochs / 1000)
+    assert [[row[2], row[4]] for row in texts(across_table(read(tmp_path)[0])[0])] == [["–", "–"]] * 3
+    for epochs in (3, 4):  # adam and lion have two seeds now; sgd, to whom both are compared, has one
+        for optimizer, accuracy in (("adam", 0.893), ("lion", 0.885)):
+            make_run(tmp_path, seed=2, optimizer=optimizer, epochs=epochs, accuracy=accuracy)
+    table = across_table(read(tmp_path)[0])[0]
+    sgd, adam, lion = texts(table)
+    assert [sgd[2], sgd[4], adam[4], lion[4]] == ["–"] * 4 and " to " in adam[2] and " to " in lion[2]
+    assert not any(isinstance(cell.sort, float) and math.isnan(cell.sort) for line in table.rows for cell in line.cells)
 
 
 def test_one_task_has_no_statistics_over_tasks(tmp_path):

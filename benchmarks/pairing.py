@@ -1,0 +1,97 @@
+"""`python -m benchmarks.pairing`: ten seeds of three optimizers on digits, as `docs/pairing.md` has them, on the CPU.
+
+Trains the page's runs in a temporary folder (a minute or two), writes `benchmarks/results/pairing.csv`, and makes the
+page's table from it: how much the paired differences of two optimizers scatter, and how much unpaired ones would.
+"""
+
+import csv
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.figures import write_csv
+from benchmarks.reproduce import fill
+from sweeper.runs.compute import read_compute
+from sweeper.runs.results import read_results
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+FILE = Path(__file__).parent / "results" / "pairing.csv"
+PAGE = REPOSITORY / "docs" / "pairing.md"
+COLUMNS = ("optimizer", "seed", "final_test_accuracy", "steps_to_target", "machine", "date", "python", "torch")
+SWEEP = ("dataset=digits", "optimizer=adam,nadam,sgd", "seed=range(1,11)", "epochs=10", "target_accuracy=0.95")
+PAIRS = (("nadam", "adam"), ("sgd", "adam"), ("sgd", "nadam"))
+STEPS = 23  # of an epoch: 1,438 images in batches of 64
+
+
+def train(outputs: Path) -> list[dict[str, Any]]:
+    """The rows of the CSV, one per run."""
+    command = [sys.executable, "-m", "sweeper", "train", "-m", *SWEEP, "device=cpu", f"outputs={outputs}"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(command, check=True, cwd=outputs.parent, env=environment, stdout=sys.stderr)
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    rows = []
+    for run in read_results([outputs]).runs:
+        facts = {"machine": read_compute(run.path).device_name, "date": today, **dict(run.versions)}
+        rows.append({name: facts.get(name, run.values.get(name)) for name in COLUMNS})
+    return sorted(rows, key=lambda row: (row["optimizer"], row["seed"]))
+
+
+def compare_pair(rows: Sequence[dict[str, Any]], a: str, b: str) -> dict[str, float]:
+    """The figures of a pair, in points; `unpaired` would be the deviation if seeds were drawn anew for each."""
+    ours, theirs = (np.array([100 * float(row["final_test_accuracy"]) for row in of(rows, name)]) for name in (a, b))
+    differences = ours - theirs
+    return {
+        "difference": differences.mean(),
+        "paired": differences.std(ddof=1),
+        "unpaired": math.sqrt(ours.var(ddof=1) + theirs.var(ddof=1)),
+        "correlation": np.corrcoef(ours, theirs)[0, 1],
+        "ahead": int((differences > 1e-9).sum()),
+        "ties": int((abs(differences) <= 1e-9).sum()),
+    }
+
+
+def of(rows: Sequence[dict[str, Any]], optimizer: str) -> list[dict[str, Any]]:
+    """An optimizer's rows by seed."""
+    return sorted((row for row in rows if row["optimizer"] == optimizer), key=lambda row: int(row["seed"]))
+
+
+def epochs_to_target(rows: Sequence[dict[str, Any]], optimizer: str) -> list[float]:
+    return [float(row["steps_to_target"]) / STEPS for row in of(rows, optimizer)]
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The page's table in Markdown."""
+    head = ["pair", "mean difference", "standard deviation of the paired differences", "of unpaired ones"]
+    head += ["correlation over seeds", "ahead in"]
+    lines = [head, ["---"] * len(head)]
+    for a, b in PAIRS:
+        found = compare_pair(rows, a, b)
+        ties = f", {found['ties']} tie{'s' * (found['ties'] > 1)}" if found["ties"] else ""
+        cells = [f"{found['difference']:+.2f}", f"{found['paired']:.2f}", f"{found['unpaired']:.2f}"]
+        cells += [f"{found['correlation']:.2f}", f"{found['ahead']} of {len(of(rows, a))}{ties}"]
+        lines.append([f"{a} − {b}", *(cell.replace("-", "−") for cell in cells)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def read() -> list[dict[str, str]]:
+    with FILE.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"pairing": table(read())}), encoding="utf-8")
+    print(table(read()))
+
+
+if __name__ == "__main__":
+    main()
