@@ -77,7 +77,7 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     several = len(comparison.methods) > 2
     pairs = f"{len(shown)} pair{'s' * (len(shown) != 1)}"
     by = f"Simultaneous 95 % intervals by Tukey's method, {pairs}" if several else "Paired t interval"
-    said = [f"{by}, {_n(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
+    said = [f"{by}, {n_words(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
     said += _pairs_of_note(comparison)
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({comparison.df} degrees of freedom).")
     said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
@@ -108,7 +108,7 @@ def _order(comparison: Comparison) -> str:
             return f"No first place: {_braces(names)}"
         if not all(d.has_interval for d in comparison.differences):
             return f"No order: {_braces(names)}; some have no seed in common"
-        return f"No significant difference: {_braces(names)} ({_n(comparison)})"
+        return f"No significant difference: {_braces(names)} ({n_words(comparison)})"
     inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
     inside = [words for words in inside if words]
     told = {m for pair in order.better for m in pair}
@@ -173,7 +173,7 @@ def _limits(comparison: Comparison) -> list[str]:
     if any(not d.excludes_zero for d in comparison.differences):
         said.append("No significant difference doesn't mean equal.")
     n = min(d.n for d in comparison.differences)
-    if {n} != {*comparison.seeds.values()}:
+    if not comparison.complete:
         said.append("Not all have the same seeds; the missing ones are allowed for by least squares (Tukey–Kramer).")
     if any(math.isnan(d.difference) for d in comparison.differences):
         said.append("No seed connects some pairs, so these have no interval.")
@@ -204,9 +204,17 @@ def _of_seeds(comparison: Comparison, method: str) -> str:
     return f"{lost} of {comparison.seeds.get(method, 0) + lost} seeds"
 
 
-def _n(comparison: Comparison) -> str:
+def n_words(comparison: Comparison) -> str:
+    """`n = 3`, `n = 2 to 3`; with as many seeds of each that aren't the same ones, `n = 3, seeds differ`."""
     counts = sorted(set(comparison.seeds.values()))
-    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    if len(counts) > 1:
+        return f"n = {counts[0]} to {counts[-1]}"
+    return f"n = {counts[0]}" if comparison.complete else f"n = {counts[0]}, seeds differ"
+
+
+def seeds_note(what: str = "order") -> str:
+    """Where seeds are missing: what the means that stand beside it don't tell."""
+    return f"Seeds differ: {what} by the model's estimates, not by the means shown."
 
 
 def _over(order: Order, better: str, worse: Sequence[str]) -> str:

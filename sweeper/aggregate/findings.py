@@ -49,8 +49,9 @@ class Findings:
         intervals: a row for each pair of a task: the difference `optimizer` - `other` of final test accuracies with its
             simultaneous 95 % interval. `better` says whether `optimizer` is better. There is none for a task whose
             settings were chosen by test accuracy.
-        groups: a row for each optimizer of a task, the best first: the mean of final test accuracies, the letters of
-            `group`, and the lowest and highest rank that the intervals allow.
+        groups: a row for each optimizer of a task, the best first, by the model of the intervals where seeds are
+            missing: the mean of final test accuracies, the letters of `group`, and the lowest and highest rank that
+            the intervals allow.
         summary: the rows of `summary.csv` with a column `task`.
     """
 

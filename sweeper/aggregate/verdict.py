@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from sweeper.aggregate.conclusions import answer, describe_comparison, headline
+from sweeper.aggregate.conclusions import answer, describe_comparison, headline, seeds_note
 from sweeper.aggregate.grouping import tuned_at
 from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
@@ -47,6 +47,13 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
+
+
+def describe_order(task: Task) -> str:
+    """What the order, or the verdict where validation images order, goes by where seeds differ; else ""."""
+    if not task.comparison.adjusted:
+        return ""
+    return seeds_note("the verdict goes" if task.chosen_by == "validation" else "order")
 
 
 def describe_task(task: Task, margin: float | None = None) -> list[str]:

@@ -18,7 +18,7 @@ from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task, independent
-from sweeper.aggregate.verdict import points
+from sweeper.aggregate.verdict import describe_order, points
 from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
@@ -47,11 +47,13 @@ class Line:
 
 @dataclass
 class PageTable:
-    """Attributes: `packed` says that the page's script writes its rows, see `sweeper.report.packed_tables`."""
+    """Attributes: `packed` says that the page's script writes its rows, see `sweeper.report.packed_tables`; `note`
+    stands below them."""
 
     header: list[str] = field(default_factory=list)
     rows: list[Line] = field(default_factory=list)
     packed: bool = False
+    note: str = ""
 
     @property
     def minor(self) -> bool:
@@ -65,7 +67,7 @@ def ranking_table(task: Task) -> PageTable:
     """
     chosen = ["validation"] if task.chosen_by == "validation" else []
     header = ["final", "95 % interval, %", "rank", "group", "lr", "weight decay", BEST, "seeds, %"]
-    table = PageTable([task.noun, *chosen, *header])
+    table = PageTable([task.noun, *chosen, *header], note=describe_order(task))
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]

@@ -46,6 +46,21 @@ def test_the_headline_says_who_leads_where_no_interval_tells():
         assert headline(other) == answer(other)
 
 
+def test_with_seeds_that_differ_the_leader_is_the_models():
+    """Seeds 4 to 6 are five points harder, and lion has three of them: its mean is the lowest."""
+    scores = {
+        "adam": {1: 0.908, 2: 0.890, 3: 0.902, 4: 0.848},
+        "sgd": {1: 0.897, 2: 0.898, 3: 0.891, 5: 0.848},
+        "lion": {1: 0.9015, 4: 0.868, 5: 0.856, 6: 0.854},
+    }
+    found = compare(scores)
+    d = found.between("lion", "adam")
+    assert d.a == "lion" and headline(found).startswith(f"No winner yet: lion leads adam by {100 * d.difference:.2f} ")
+    assert answer(found) == "No significant difference: {lion, adam, sgd} (n = 4, seeds differ)"
+    alike = {m: dict(enumerate(by.values())) for m, by in scores.items()}
+    assert answer(compare(alike)).endswith("(n = 4)")
+
+
 def test_the_answer_is_one_line():
     assert answer(compare(by_seed(**STUDY[200]))) == "muon > {sgd, adamw} > adam > lion"
 
