@@ -1,6 +1,5 @@
 """The verdict on a task in words, and the limits of all verdicts."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -14,11 +13,6 @@ from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-
-
-def points(share: float) -> str:
-    """A difference of accuracies in percentage points, e.g. `+1.25`."""
-    return "–" if math.isnan(share) else f"{round(100 * share, 2) + 0.0:+.2f}".replace("-", "−")  # no −0.00
 
 
 def answer_sweep(task: Task) -> str:

@@ -15,10 +15,11 @@ from sweeper.aggregate.bootstrap import (
 )
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.labels import differing, text
+from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task, independent
-from sweeper.aggregate.verdict import describe_order, points
+from sweeper.aggregate.verdict import describe_order
 from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin

@@ -120,12 +120,22 @@ def test_an_end_that_is_not_0_is_not_shown_as_0():
     assert "The residual deviation is 0.0004 points (2 degrees of freedom)." in describe_comparison(found)
 
 
+def test_a_margin_is_not_rounded_to_one_that_the_interval_exceeds():
+    found = compare(by_seed(a=[0.9, 0.9005, 0.9003], b=[0.8991, 0.89938, 0.89935]))
+    (d,) = found.differences
+    margin = d.high + 0.00001
+    given = f"±{100 * margin:.12g} points"
+    assert d.within(margin) and f"equivalent within {given}: a and b" in answer(found, margin)
+    assert describe_difference(found, d, margin).endswith(f"Equivalent within {given}.")
+    assert sum(given in sentence for sentence in describe_comparison(found, margin)) == 2
+
+
 def test_who_diverged_is_equivalent_to_none():
     scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
     found = compare(scores, {"a": 1})
-    assert "equivalent within ±1.00 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
+    assert "equivalent within ±1 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
     assert "quivalent" not in describe_difference(found, found.between("a", "b"), 0.01)
-    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1.00 points.")
+    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1 points.")
 
 
 @pytest.mark.parametrize(
