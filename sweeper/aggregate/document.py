@@ -49,7 +49,7 @@ def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:
 
 def _describe_setting(task: Task, setting: Setting) -> dict[str, Any]:
     compared = setting in task.compared
-    ranks = task.comparison.order.ranks.get(setting.optimizer) if compared else None
+    ranks = task.comparison.order.ranks.get(setting.optimizer) if compared and task.ranked else None
     return {
         "label": setting.label,
         "method": setting.optimizer,

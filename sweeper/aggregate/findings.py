@@ -121,8 +121,7 @@ def _intervals(task: Task, margin: float | None) -> list[tuple[Any, ...]]:
 def _groups(task: Task) -> list[tuple[Any, ...]]:
     """Letters and ranks stand only where intervals tell them."""
     order = task.comparison.order
-    told = task.chosen_by != "test" and any(d.has_interval for d in task.comparison.differences)
-    letters, ranks = (order.letters, order.ranks) if told else ({}, {})
+    letters, ranks = (order.letters, order.ranks) if task.ranked else ({}, {})
     return [
         (
             *(task.label, s.optimizer, s.row["n"], s.row["n_diverged"], s.row["final_test_accuracy_mean"]),

@@ -62,11 +62,10 @@ def mark(task: Task) -> Marks:
     best = whole[0] if whole and len(task.compared) > 1 else None
     if any(d.excludes_zero and d.b == best for d in comparison.differences):
         best = None  # among finished runs one that diverged is higher, so none is first
-    told = any(d.has_interval for d in comparison.differences)
     others = [m for m in whole if best and m != best]
     pairs = [comparison.between(m, best) for m in others if best]
     level = {m for m, d in zip(others, pairs, strict=True) if d.has_interval and not d.excludes_zero}
-    return Marks(best, frozenset(level), comparison.order.letters if told else {})
+    return Marks(best, frozenset(level), comparison.order.letters if task.ranked else {})
 
 
 def describe_test(task: Task) -> str:
@@ -74,7 +73,7 @@ def describe_test(task: Task) -> str:
     n = n_words(task.comparison)
     if task.chosen_by == "test":
         return f"{n}, no test, since settings were chosen on the test images"
-    if not any(d.has_interval for d in task.comparison.differences):
+    if not task.ranked:
         return f"{n}, no test"
     return f"{n}, {task.comparison.df} degree{'s' * (task.comparison.df != 1)} of freedom"
 

@@ -251,8 +251,7 @@ def _compared_values(run: Run) -> dict[str, str]:
 def _place(task: Task, setting: Setting) -> tuple[Cell, Cell]:
     """The range of ranks and the letters; a dash where no interval tells them."""
     name, order = setting.optimizer, task.comparison.order
-    told = any(d.has_interval for d in task.comparison.differences) and task.chosen_by != "test"
-    if not told or setting not in task.compared or name not in order.ranks:
+    if not task.ranked or setting not in task.compared or name not in order.ranks:
         return Cell("–", "", "number"), Cell("–", "")
     low, high = order.ranks[name]
     return Cell(f"{low}–{high}" if low < high else f"{low}", low, "number"), Cell(order.letters[name])
