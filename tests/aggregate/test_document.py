@@ -5,11 +5,14 @@ import json
 
 import pytest
 from json_schema import check
-from made_runs import make_run, make_study
+from made_runs import change_record, make_run, make_study
 
 import sweeper
 from sweeper.aggregate.command import main
+from sweeper.aggregate.margin import margin_share
 from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.answers import answer_card
+from sweeper.report.charts import looks_of
 from sweeper.report.tables import ranking_table
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
@@ -120,3 +123,39 @@ def test_what_test_images_chose_has_no_ranks(tmp_path, capsys):
     (task,) = described(capsys, tmp_path)["tasks"]
     assert task["chosen_by"] == "test" and task["pairs"] == []
     assert [o["ranks"] for o in task["optimizers"]] == [None] * 3
+
+
+def test_its_headline_is_the_pages(tmp_path, capsys):
+    """With a margin and without; who leads stands there only where no pair is equivalent."""
+    for seed, accuracy in enumerate((0.9, 0.91, 0.92)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="adam")
+    for margin, begins in (
+        (None, "No winner yet: adam leads sgd by 0.01"),
+        ("0.5", "No significant difference: {adam"),
+    ):
+        (task,) = described(capsys, tmp_path, *(["--margin", margin] if margin else []))["tasks"]
+        assert task["headline"].startswith(begins)
+        assert task["headline"] == _pages_headline(tmp_path, margin_share(margin))
+    assert task["headline"] == task["answer"] and task["answer"].endswith(
+        "; equivalent within ±0.5 points: adam and sgd"
+    )
+
+
+def test_where_validation_chose_the_headline_is_the_verdict(tmp_path, capsys):
+    """By validation accuracy sgd is the first."""
+    settings = ("sgd", 0.1, 0.9, 0.92), ("sgd", 0.2, 0.93, 0.9), ("adam", 0.1, 0.95, 0.91)
+    for seed in (1, 2, 3):
+        for optimizer, lr, accuracy, validation in settings:
+            own = accuracy + 0.001 * seed**2 * len(optimizer)
+            run = make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=own, optimizer__lr=lr)
+            change_record(run, result__final_val_accuracy=validation)
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert task["chosen_by"] == "validation" and [o["method"] for o in task["optimizers"]][:2] == ["sgd", "adam"]
+    assert task["headline"] == task["answer"] == _pages_headline(tmp_path) == "adam > sgd"
+
+
+def _pages_headline(folder, margin=None) -> str:
+    tasks = group_tasks(read_results([folder]).runs)
+    (card,) = [answer_card(task, looks_of(tasks), margin) for task in tasks]
+    return card.headline.replace("\u00a0", " ")
