@@ -139,9 +139,23 @@ def test_tuned_beside_untuned_is_said(tmp_path):
         for optimizer in ("sgd", "lion", "adam"):
             make_run(tmp_path, seed=seed, optimizer=optimizer, **({"tuned": "3 epochs"} if optimizer == "sgd" else {}))
     runs = read_results([tmp_path]).runs
-    assert "Only sgd was tuned, which favours it." in describe_limits(group_tasks(runs), runs)
+    said = describe_limits(group_tasks(runs), runs)
+    assert "Only sgd was tuned, which favours it." in said
+    may = "another learning rate or weight decay may turn the order."
+    assert [one for one in said if may in one] == [f"adam and lion were run with one setting each: {may}"]
+    two = [run for run in runs if run.values["optimizer"] != "lion"]
+    assert f"adam was run with one setting: {may}" in describe_limits(group_tasks(two), two)
     rest = [run for run in runs if run.values["optimizer"] != "sgd"]
     assert not any("tuned" in one for one in describe_limits(group_tasks(rest), rest))
+    assert f"Each optimizer was run with one setting: {may}" in describe_limits(group_tasks(rest), rest)
+
+
+def test_of_many_untuned_ones_the_first_are_named(tmp_path):
+    for optimizer in ("sgd", "a", "b", "c", "d", "e", "f"):
+        make_run(tmp_path, optimizer=optimizer, **({"tuned": "3 epochs"} if optimizer == "sgd" else {}))
+    runs = read_results([tmp_path]).runs
+    said = describe_limits(group_tasks(runs), runs)
+    assert any(one.startswith("a, b, c, d and 2 more were run with one setting each: another") for one in said)
 
 
 def test_runs_that_arms_took_from_a_comparison_are_said(tmp_path):
