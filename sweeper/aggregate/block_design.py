@@ -37,6 +37,11 @@ class BlockDesign:
                 waiting += [int(other) for other in np.flatnonzero(together[k]) if part[other] < 0]
         return part
 
+    @property
+    def connected(self) -> bool:
+        """Whether every difference can be estimated."""
+        return len(set(self.parts)) <= 1
+
     def fit(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The methods' effects (…, methods), whose differences are estimates, and the residuals (…, methods, seeds).
 

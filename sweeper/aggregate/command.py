@@ -201,6 +201,7 @@ def _summary_lines(shown: "Shown", columns: int) -> Iterator[str]:
             console.print(table)
         yield from textwrap.wrap(block.title, console.width)
         yield from (line.rstrip() for line in captured.get().strip("\n").splitlines())
+        yield from textwrap.wrap(block.note, console.width)
         yield ""
 
 

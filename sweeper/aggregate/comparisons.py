@@ -5,24 +5,20 @@ Pure functions of numbers. The data never choose the method: missing cells are f
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
 from scipy.special import nctdtrinc, stdtrit
 
 from sweeper.aggregate import studentized_range
-from sweeper.aggregate.block_design import BlockDesign
+from sweeper.aggregate.estimates import Scores, fit
 from sweeper.aggregate.order import Order
 from sweeper.aggregate.scatter import Scatter, plain_scatter
-from sweeper.aggregate.statistics import mean
 
 LEVEL = 0.95  # of all intervals of a task together
-ROUNDING = 1e-12  # of the largest score: what is no larger is 0
 POWER = 0.8  # at which a difference counts as detectable
-
-Scores = Mapping[str, Mapping[int, float]]  # by method and seed; higher is better
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class Comparison:
     """All pairs of the methods of one task.
 
     Attributes:
-        methods: the best first.
+        methods: the best first, see `compare`.
         seeds: the number of scores of each method.
         diverged: the number of diverged runs of each method that has any; their scores are in no estimate.
         differences: of every pair.
@@ -76,6 +72,9 @@ class Comparison:
         scatter: the method that scatters plainly more than the others, if one does.
         ignored: the number of scores that are no finite number; they count as missing.
         noun: what a method is, in words.
+        estimates: what each method is ranked by, see `Fit.estimates`.
+        complete: whether all have the same seeds.
+        adjusted: whether the estimates aren't the means, since seeds are missing.
     """
 
     methods: tuple[str, ...]
@@ -87,6 +86,9 @@ class Comparison:
     scatter: Scatter | None = None
     ignored: int = 0
     noun: str = "optimizer"
+    estimates: Mapping[str, float] = field(default_factory=dict)
+    complete: bool = True
+    adjusted: bool = False
 
     @cached_property
     def order(self) -> Order:
@@ -117,7 +119,9 @@ def compare(
     """Fit score ~ method + seed and compare all pairs (Tukey 1953; Kramer 1956).
 
     Seeds are blocks: their effects are eliminated, and only methods that a chain of common seeds connects are compared.
-    For two methods the interval is Student's paired t interval.
+    For two methods the interval is Student's paired t interval. The methods stand in the order of their estimates:
+    where seeds are missing, a mean may be high by easy seeds alone. Who diverged comes after those of the same lowest
+    rank that never did.
 
     Args:
         scores: of the completed runs. A method without any is compared with none.
@@ -129,41 +133,52 @@ def compare(
     cells = {m: {s: v for s, v in by_seed.items() if math.isfinite(v)} for m, by_seed in scores.items()}
     ignored = sum(len(scores[m]) - len(cells[m]) for m in scores)
     lost = {m: count for m, count in (diverged or {}).items() if count}
-    methods = sorted((m for m in cells if cells[m]), key=lambda m: -mean(list(cells[m].values())))
-    seeds = sorted({seed for m in methods for seed in cells[m]})
-    table = np.array([[cells[m].get(s, math.nan) for s in seeds] for m in methods]).reshape(len(methods), len(seeds))
-    design = BlockDesign(np.isfinite(table))
-    effects, residuals = design.fit(table)
-    rounding = ROUNDING * float(np.nanmax(np.abs(table), initial=0.0))
-    deviation = _above(float(design.deviation(residuals)), rounding) if design.df > 0 else math.nan
+    found = fit(cells)
+    methods, design, effects, rounding = found.methods, found.design, found.effects, found.rounding
+    deviation = _above(float(design.deviation(found.residuals)), rounding) if design.df > 0 else math.nan
     errors = deviation * design.errors() if deviation > 0 else np.full((len(methods), len(methods)), math.nan)
-    together = max(len(methods), among)
-    half = quantile(together, design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
-    found = []
-    for i, j in itertools.combinations(range(len(methods)), 2):
-        connected = design.parts[i] == design.parts[j]
-        a, b = (j, i) if connected and effects[j] > effects[i] else (i, j)
-        difference = _above(float(effects[a] - effects[b]), rounding) if connected else math.nan
+    among = max(len(methods), among)
+    half = quantile(among, design.df, level) / math.sqrt(2) if np.isfinite(errors).any() else math.nan
+    differences = []
+    ranked = list(found.estimates)
+    for i, j in itertools.combinations([methods.index(m) for m in ranked], 2):
+        together = design.parts[i] == design.parts[j]
+        a, b = (j, i) if together and effects[j] > effects[i] else (i, j)
+        difference = _above(float(effects[a] - effects[b]), rounding) if together else math.nan
         error = float(errors[a, b])
         ends = (difference - half * error, difference + half * error)
-        found.append(
-            Difference(methods[a], methods[b], int(design.there[[i, j]].all(axis=0).sum()), difference, error, *ends)
-        )
-    order = Order(tuple(methods), _better(found, lost))
-    best_first = sorted(
-        methods, key=lambda m: (order.ranks[m][0], m in lost)
-    )  # equal ones stay in order of their means
+        n = int(design.there[[i, j]].all(axis=0).sum())
+        differences.append(Difference(methods[a], methods[b], n, difference, error, *ends))
+    ranks = Order(tuple(ranked), _better(differences, lost)).ranks
     return Comparison(
-        tuple(best_first),
+        tuple(_best_first(ranked, ranks, lost, design.connected)),
         {m: len(cells[m]) for m in methods},
         lost,
-        tuple(found),
+        tuple(differences),
         deviation,
         design.df,
-        plain_scatter(dict(zip(methods, residuals, strict=True))) if deviation > 0 else None,
+        plain_scatter(dict(zip(methods, found.residuals, strict=True))) if deviation > 0 else None,
         ignored,
         noun,
+        found.estimates,
+        found.complete,
+        found.adjusts,
     )
+
+
+def _best_first(
+    ranked: Sequence[str], ranks: Mapping[str, tuple[int, int]], lost: Container[str], connected: bool
+) -> list[str]:
+    """Where all are connected, those that never diverged stay in the order of their estimates; their errors differ
+    where seeds are missing, so their ranks needn't rise in it. Elsewhere no estimate goes across the parts, and lower
+    ranks come first."""
+    places: dict[str, int] = {}
+    last = 0
+    for m in ranked:
+        places[m] = ranks[m][0]
+        if connected and m not in lost:
+            last = places[m] = max(last, places[m])
+    return sorted(ranked, key=lambda m: (places[m], m in lost))
 
 
 def _better(differences: Iterable[Difference], diverged: Container[str]) -> frozenset[tuple[str, str]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from sweeper.aggregate.comparisons import Comparison, Difference
 from sweeper.aggregate.order import Order
+from sweeper.aggregate.points import margin_words, points, size
 
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 DRAWS = 2_000_000  # comparisons of two simulated scores that an estimate of `chance_lead` makes
@@ -24,7 +25,7 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     """
     lost = _lost(comparison)
     within = [] if margin is None else _equivalent(comparison, margin)
-    equal = f"; equivalent within ±{size(margin)} points: {_few(within, ';')}" if margin and within else ""
+    equal = f"; equivalent within {margin_words(margin)}: {_few(within, ';')}" if margin and within else ""
     return "".join([_order(comparison), *lost, equal])
 
 
@@ -36,7 +37,7 @@ def headline(comparison: Comparison) -> str:
     d = comparison.between(*comparison.methods[:2])
     if d.difference == 0:
         return answer(comparison)
-    lead = f"{d.a} leads {d.b} by {size(d.difference)} points (95 % CI {_end(d.low)} to {_end(d.high)})"
+    lead = f"{d.a} leads {d.b} by {size(d.difference)} points ({_interval(d)})"
     return "".join([f"No winner yet: {lead}", *_lost(comparison)])
 
 
@@ -52,7 +53,7 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
     lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
         higher = f"{'is ' * (named or bool(lost))}higher{f' than {d.b}' * named}"
-        said = f"{d.a} {higher} by {size(d.difference)} points (95 % CI {_end(d.low)} to {_end(d.high)})."
+        said = f"{d.a} {higher} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
         said = f"no significant difference ({n}); a gap up to {size(d.gap)} points remains possible."
@@ -62,7 +63,7 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         return f"{lost[0]}; among finished runs {said}" if short else f"{', '.join(lost)}. Among finished runs {said}"
     if not d.excludes_zero and not named:
         said = said[0].upper() + said[1:]
-    return f"{said} Equivalent within ±{size(margin)} points." if margin is not None and d.within(margin) else said
+    return f"{said} Equivalent within {margin_words(margin)}." if margin is not None and d.within(margin) else said
 
 
 def describe_comparison(comparison: Comparison, margin: float | None = None) -> list[str]:
@@ -77,7 +78,7 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     several = len(comparison.methods) > 2
     pairs = f"{len(shown)} pair{'s' * (len(shown) != 1)}"
     by = f"Simultaneous 95 % intervals by Tukey's method, {pairs}" if several else "Paired t interval"
-    said = [f"{by}, {_n(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
+    said = [f"{by}, {n_words(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
     said += _pairs_of_note(comparison)
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({comparison.df} degrees of freedom).")
     said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
@@ -108,7 +109,7 @@ def _order(comparison: Comparison) -> str:
             return f"No first place: {_braces(names)}"
         if not all(d.has_interval for d in comparison.differences):
             return f"No order: {_braces(names)}; some have no seed in common"
-        return f"No significant difference: {_braces(names)} ({_n(comparison)})"
+        return f"No significant difference: {_braces(names)} ({n_words(comparison)})"
     inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
     inside = [words for words in inside if words]
     told = {m for pair in order.better for m in pair}
@@ -162,10 +163,10 @@ def _equivalent(comparison: Comparison, margin: float) -> list[str]:
 
 def _equivalence(comparison: Comparison, margin: float) -> list[str]:
     within = _equivalent(comparison, margin)
-    said = [f"The margin of ±{size(margin)} points counts only if it was fixed before the runs."]
+    said = [f"The margin of {margin_words(margin)} counts only if it was fixed before the runs."]
     if not within:
-        return [*said, f"No pair is shown to be equivalent within ±{size(margin)} points."]
-    return [*said, f"Equivalent within ±{size(margin)} points: {_few(within, ';')}."]
+        return [*said, f"No pair is shown to be equivalent within {margin_words(margin)}."]
+    return [*said, f"Equivalent within {margin_words(margin)}: {_few(within, ';')}."]
 
 
 def _limits(comparison: Comparison) -> list[str]:
@@ -173,7 +174,7 @@ def _limits(comparison: Comparison) -> list[str]:
     if any(not d.excludes_zero for d in comparison.differences):
         said.append("No significant difference doesn't mean equal.")
     n = min(d.n for d in comparison.differences)
-    if {n} != {*comparison.seeds.values()}:
+    if not comparison.complete:
         said.append("Not all have the same seeds; the missing ones are allowed for by least squares (Tukey–Kramer).")
     if any(math.isnan(d.difference) for d in comparison.differences):
         said.append("No seed connects some pairs, so these have no interval.")
@@ -203,9 +204,17 @@ def _of_seeds(comparison: Comparison, method: str) -> str:
     return f"{lost} of {comparison.seeds.get(method, 0) + lost} seeds"
 
 
-def _n(comparison: Comparison) -> str:
+def n_words(comparison: Comparison) -> str:
+    """`n = 3`, `n = 2 to 3`; with as many seeds of each that aren't the same ones, `n = 3, seeds differ`."""
     counts = sorted(set(comparison.seeds.values()))
-    return f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    if len(counts) > 1:
+        return f"n = {counts[0]} to {counts[-1]}"
+    return f"n = {counts[0]}" if comparison.complete else f"n = {counts[0]}, seeds differ"
+
+
+def seeds_note(what: str = "order") -> str:
+    """Where seeds are missing: what the means that stand beside it don't tell."""
+    return f"Seeds differ: {what} by the model's estimates, not by the means shown."
 
 
 def _over(order: Order, better: str, worse: Sequence[str]) -> str:
@@ -221,11 +230,5 @@ def _few(names: Sequence[str], comma: str = ",", most: int = 3) -> str:
     return f"{comma} ".join(names[:most]) + more
 
 
-def size(share: float) -> str:
-    """A size in percentage points, e.g. `0.69`; what isn't 0 is never shown as 0.00."""
-    points = 100 * abs(share)
-    return f"{points:.2f}" if points == 0 or points >= 0.005 else f"{points:.1g}"
-
-
-def _end(share: float) -> str:
-    return f"{'−' * (share < 0)}{size(share)}"
+def _interval(d: Difference) -> str:
+    return f"95 % CI {points(d.low, plus='')} to {points(d.high, plus='')}"

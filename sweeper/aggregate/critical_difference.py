@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sweeper.aggregate.comparisons import LEVEL
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.tasks import Task, independent
+from sweeper.aggregate.tasks import FAILED, Setting, Task, independent
 
 LEAST_TASKS = 5
 
@@ -64,15 +64,19 @@ def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -
 
 
 def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
-    """Of the optimizers that all tasks have, by the mean of their final accuracies; a diverged run ranks its optimizer
-    last. None with fewer than `LEAST_TASKS` tasks or two optimizers; tasks whose settings test images chose don't
-    count."""
+    """Of the optimizers that all tasks have, by what ranks them in each, see `Fit.estimates`; a diverged run ranks its
+    optimizer last. None with fewer than `LEAST_TASKS` tasks or two optimizers; tasks whose settings test images chose
+    don't count."""
     used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
     names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
     if len(used) < LEAST_TASKS or len(names) < 2:
         return None
-    scores = [{s.optimizer: mean(list(s.scores().values())) for s in task.compared} for task in used]
+    scores = [{s.optimizer: _score(task, s) for s in task.compared} for task in used]
     return compare_ranks([{name: task[name] for name in names} for task in scores])
+
+
+def _score(task: Task, setting: Setting) -> float:
+    return FAILED if setting.diverged() else task.comparison.estimates.get(setting.optimizer, FAILED)
 
 
 def _ties(values: Sequence[float]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from sweeper.aggregate.pairs import pair_rows
 from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, VALIDATION, describe_mixture
 from sweeper.aggregate.tasks import Setting, Task, task_title
-from sweeper.aggregate.verdict import answer_sweep, answer_task
+from sweeper.aggregate.verdict import answer_task, headline_task
 from sweeper.runs.results import Results
 from sweeper.runs.status import Status
 
@@ -40,7 +40,7 @@ def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:
     return {
         "task": task_title(task),
         "answer": answer_task(task, margin),
-        "headline": answer_sweep(task),
+        "headline": headline_task(task, margin),
         "chosen_by": task.chosen_by or None,
         "optimizers": [_describe_setting(task, setting) for setting in compared],
         "pairs": [{k: v for k, v in row.items() if k != "task"} for row in pair_rows([task], margin)],
@@ -49,7 +49,7 @@ def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:
 
 def _describe_setting(task: Task, setting: Setting) -> dict[str, Any]:
     compared = setting in task.compared
-    ranks = task.comparison.order.ranks.get(setting.optimizer) if compared else None
+    ranks = task.comparison.order.ranks.get(setting.optimizer) if compared and task.ranked else None
     return {
         "label": setting.label,
         "method": setting.optimizer,

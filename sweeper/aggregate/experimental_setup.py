@@ -51,12 +51,14 @@ def _tasks(tasks: Sequence[Task]) -> str:
 
 def _recipe(tasks: Sequence[Task]) -> list[str]:
     """Seeds, batch size, schedule."""
-    seeds = sorted({seed for task in tasks for setting in task.compared for seed in setting.scores()})
+    of_each = [set(setting.scores()) for task in tasks for setting in task.compared]
+    seeds = sorted(set().union(*of_each))
+    told = f"{_listed(seeds)}{', though not every optimizer has each' * any(len(own) < len(seeds) for own in of_each)}"
     batch = sorted({task.config["batch_size"] for task in tasks}, key=lambda size: (size == BY_ARM, size))
     schedules = sorted({text(task.config["schedule"].get("name")) for task in tasks})
     decayed = {task.config.get("decay_norms_and_biases") for task in tasks}
     said = [
-        f"Seeds: {_listed(seeds)}; a seed gives every optimizer the same initial weights, data order and augmentation.",
+        f"Seeds: {told}; a seed gives every optimizer the same initial weights, data order and augmentation.",
         f"Batch size: {_listed(batch)}. Schedule: {', '.join(schedules)}.",
     ]
     if decayed == {False}:

@@ -49,8 +49,9 @@ class Findings:
         intervals: a row for each pair of a task: the difference `optimizer` - `other` of final test accuracies with its
             simultaneous 95 % interval. `better` says whether `optimizer` is better. There is none for a task whose
             settings were chosen by test accuracy.
-        groups: a row for each optimizer of a task, the best first: the mean of final test accuracies, the letters of
-            `group`, and the lowest and highest rank that the intervals allow.
+        groups: a row for each optimizer of a task, the best first, by the model of the intervals where seeds are
+            missing: the mean of final test accuracies, the letters of `group`, and the lowest and highest rank that
+            the intervals allow.
         summary: the rows of `summary.csv` with a column `task`.
     """
 
@@ -120,8 +121,7 @@ def _intervals(task: Task, margin: float | None) -> list[tuple[Any, ...]]:
 def _groups(task: Task) -> list[tuple[Any, ...]]:
     """Letters and ranks stand only where intervals tell them."""
     order = task.comparison.order
-    told = task.chosen_by != "test" and any(d.has_interval for d in task.comparison.differences)
-    letters, ranks = (order.letters, order.ranks) if told else ({}, {})
+    letters, ranks = (order.letters, order.ranks) if task.ranked else ({}, {})
     return [
         (
             *(task.label, s.optimizer, s.row["n"], s.row["n_diverged"], s.row["final_test_accuracy_mean"]),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweeper.aggregate.conclusions import n_words, seeds_note
 from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import describe_own_schedules
@@ -61,20 +62,18 @@ def mark(task: Task) -> Marks:
     best = whole[0] if whole and len(task.compared) > 1 else None
     if any(d.excludes_zero and d.b == best for d in comparison.differences):
         best = None  # among finished runs one that diverged is higher, so none is first
-    told = any(d.has_interval for d in comparison.differences)
     others = [m for m in whole if best and m != best]
     pairs = [comparison.between(m, best) for m in others if best]
     level = {m for m, d in zip(others, pairs, strict=True) if d.has_interval and not d.excludes_zero}
-    return Marks(best, frozenset(level), comparison.order.letters if told else {})
+    return Marks(best, frozenset(level), comparison.order.letters if task.ranked else {})
 
 
 def describe_test(task: Task) -> str:
     """`n = 3, 8 degrees of freedom`; without intervals, why there is no test."""
-    counts = sorted({*task.comparison.seeds.values()})
-    n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
+    n = n_words(task.comparison)
     if task.chosen_by == "test":
         return f"{n}, no test, since settings were chosen on the test images"
-    if not any(d.has_interval for d in task.comparison.differences):
+    if not task.ranked:
         return f"{n}, no test"
     return f"{n}, {task.comparison.df} degree{'s' * (task.comparison.df != 1)} of freedom"
 
@@ -108,6 +107,8 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
     alike = len(set(tests)) == 1
     if any(one.best for one in marks):
         said.append("Bold: the best.")
+    if what := _by_estimates(tasks, marks):
+        said.append(seeds_note(what))
     if any(one.letters for one in marks):
         said.append("Underlined: not significantly below it.")
         said.append(f"Two {noun}s share a letter exactly if neither is significantly better.")
@@ -124,6 +125,14 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
         said.append(f"Of several settings of an {noun}, the one of highest validation accuracy.")
     said += [in_latex(sentence) for sentence in describe_own_schedules(tasks)]
     return "\n".join(said)
+
+
+def _by_estimates(tasks: Sequence[Task], marks: Sequence[Marks]) -> str:
+    """What the model's estimates tell instead of the means that are shown; "" if they are the same."""
+    adjusted = [(task, one) for task, one in zip(tasks, marks, strict=True) if task.comparison.adjusted]
+    ordered = any(task.chosen_by != "validation" for task, _ in adjusted)
+    bold = any(one.best for _, one in adjusted)
+    return " and ".join(["order"] * ordered + ["bold"] * bold)
 
 
 def _beside(titles: Sequence[Sequence[str]], shared: Sequence[str]) -> list[list[int]]:

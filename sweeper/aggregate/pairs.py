@@ -8,8 +8,8 @@ from sweeper.aggregate.comparisons import Difference
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.main_table import describe_test
+from sweeper.aggregate.points import points
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.verdict import points
 
 COLUMNS = [
     "task",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.confirmation import confirmation_seeds, is_confirmed, judging_runs
+from sweeper.aggregate.estimates import fit
 from sweeper.aggregate.grouping import TaskRuns, group_runs
 from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
 from sweeper.runs.identity import PRECISION, is_identity
@@ -25,19 +26,24 @@ Row = dict[str, Any]
 
 @dataclass
 class Block:
-    """The rows of one task, the highest mean of final accuracies first; where settings are tuned, of validation."""
+    """The rows of one task, the highest mean of final accuracies first; where settings are tuned, of validation.
+
+    Attributes:
+        adjusted: whether the rows are in the order of the model's estimates instead, since seeds are missing.
+    """
 
     label: str
     rows: list[Row]
     tuned_at: str = ""  # see `TaskRuns.tuned`
     held_out: bool = False  # whether validation images are
+    adjusted: bool = False
 
     @property
     def tuned(self) -> bool:
         """Whether an optimizer or an arm has several settings, all of them judged on held-out images."""
         finished = [row for row in self.rows if row["n"]]
         judged = finished or self.rows
-        several = len({(row[ARM], row["optimizer"]) for row in judged}) < len(judged)
+        several = _are_several(judged)
         if not finished:  # an interrupted tuning
             return several and self.held_out
         return several and all(row[f"{VALIDATION}_mean"] is not None for row in finished)
@@ -81,12 +87,22 @@ def summarize(runs: Iterable[Run]) -> Summary:
     blocks = []
     for task in tasks:
         seeds = confirmations(task)
-        rows = (summary_row(group, differing, task.arms.get(text), seeds[text]) for text, group in task.runs.items())
+        rows = {
+            text: summary_row(group, differing, task.arms.get(text), seeds[text]) for text, group in task.runs.items()
+        }
+        ordered = sorted(rows, key=lambda text: _order(rows[text]))
         held_out = any(group[0].values.get("dataset.validation_fraction") for group in task.runs.values())
-        blocks.append(Block(task.label, sorted(rows, key=_order), task.tuned, held_out))
-    for block in blocks:
+        block = Block(task.label, [rows[text] for text in ordered], task.tuned, held_out)
+        finished = [text for text in ordered if rows[text]["n"]]
         if block.tuned:
             block.rows.sort(key=_validation_order)
+        elif not _are_several([rows[text] for text in finished]):  # of each method one: these are what is compared
+            found = fit({text: _finals(task.runs[text]) for text in finished})
+            block.adjusted = found.adjusts
+            if block.adjusted:
+                ordered = [*found.estimates, *(text for text in ordered if text not in found.estimates)]
+                block.rows = [rows[text] for text in ordered]
+        blocks.append(block)
     return Summary(blocks, differing)
 
 
@@ -166,6 +182,17 @@ def _differing(rows: list[Row]) -> list[str]:
             if first.setdefault((name, choice), value) != value:
                 differing.add(name)
     return [name for name in names if name in differing]
+
+
+def _are_several(rows: list[Row]) -> bool:
+    """Whether an optimizer or an arm has several of these rows."""
+    return len({(row[ARM], row["optimizer"]) for row in rows}) < len(rows)
+
+
+def _finals(runs: list[Run]) -> dict[int, float]:
+    """The final accuracies of the completed ones, by seed."""
+    finals = {r.values["seed"]: r.values["final_test_accuracy"] for r in runs if r.status is Status.COMPLETED}
+    return {seed: value for seed, value in finals.items() if value is not None and math.isfinite(value)}
 
 
 def _validation_order(row: Row) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.aggregate.conclusions import seeds_note
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.latex import in_latex, tabular
 from sweeper.aggregate.search_axes import followers
@@ -25,10 +26,16 @@ _NEEDS_QUOTES = re.compile(r'[,"\r\n]|^\s|\s$')
 
 @dataclass
 class ShownBlock:
-    """The rows of one task. `title` has the task's label, "" if there is one task only, and its answer in a line."""
+    """The rows of one task.
+
+    Attributes:
+        title: the task's label, "" if there is one task only, and its answer in a line.
+        note: stands below the rows.
+    """
 
     title: str
     rows: list[list[str]]
+    note: str = ""
 
 
 @dataclass
@@ -95,6 +102,7 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
                     ]
                     for row in block.rows
                 ],
+                seeds_note() if block.adjusted else "",
             )
             for block in blocks
         ],
@@ -132,7 +140,8 @@ def to_markdown(shown: Shown) -> bytes:
     for block in shown.blocks:
         lines = [shown.header, ["---"] * len(shown.header), *block.rows]
         table = ("| " + " | ".join(_in_markdown(cell) for cell in line) + " |" for line in lines)
-        parts += [*([_in_markdown(block.title)] if block.title else []), "\n".join(table)]
+        parts += [_in_markdown(block.title)] if block.title else []
+        parts += ["\n".join(table), *([_in_markdown(block.note)] if block.note else [])]
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -142,7 +151,8 @@ def to_latex(shown: Shown) -> bytes:
     for block in shown.blocks:
         header, *rows = [[in_latex(cell) for cell in line] for line in (shown.header, *block.rows)]
         title = [f"{in_latex(block.title)}\n"] if block.title else []
-        parts.append("\n".join([*title, tabular("l" * len(header), header, rows)]))
+        note = [f"\n{in_latex(block.note)}"] if block.note else []
+        parts.append("\n".join([*title, tabular("l" * len(header), header, rows), *note]))
     return ("\n\n".join(parts) + "\n").encode()
 
 

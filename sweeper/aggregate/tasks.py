@@ -80,6 +80,11 @@ class Task:
         """What is compared: `optimizer` or `arm`."""
         return "arm" if any(setting.arm for setting in self.settings) else "optimizer"
 
+    @property
+    def ranked(self) -> bool:
+        """Whether intervals tell ranks and letters: there is one at least, and no test images chose the settings."""
+        return self.chosen_by != "test" and any(d.has_interval for d in self.comparison.differences)
+
     def arms_differ_in(self) -> list[str]:
         """The options by which arms differ, beside the optimizer and its own options."""
         names = {name for name, value in texts(self.config).items() if value == BY_ARM}

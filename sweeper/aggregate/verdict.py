@@ -1,10 +1,9 @@
 """The verdict on a task in words, and the limits of all verdicts."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
-from sweeper.aggregate.conclusions import answer, describe_comparison, headline
+from sweeper.aggregate.conclusions import answer, describe_comparison, headline, seeds_note
 from sweeper.aggregate.grouping import tuned_at
 from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
@@ -14,11 +13,7 @@ from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-
-
-def points(share: float) -> str:
-    """A difference of accuracies in percentage points, e.g. `+1.25`."""
-    return "–" if math.isnan(share) else f"{round(100 * share, 2) + 0.0:+.2f}".replace("-", "−")  # no −0.00
+from sweeper.system.text import few
 
 
 def answer_sweep(task: Task) -> str:
@@ -47,6 +42,13 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
+
+
+def describe_order(task: Task) -> str:
+    """What the order, or the verdict where validation images order, goes by where seeds differ; else ""."""
+    if not task.comparison.adjusted:
+        return ""
+    return seeds_note("the verdict goes" if task.chosen_by == "validation" else "order")
 
 
 def describe_task(task: Task, margin: float | None = None) -> list[str]:
@@ -96,14 +98,24 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
     if apart:
         said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
     said += describe_own_schedules(tasks)
-    compared = [(task, setting) for task in tasks for setting in task.compared]
-    if compared and all(len(_settings_of(t, one.optimizer)) == 1 and not t.tuned for t, one in compared):
-        nouns = " or ".join(sorted({task.noun for task in tasks}, reverse=True))
-        said.append(f"Each {nouns} was run with one setting: another learning rate or weight decay may turn the order.")
+    said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
     if len({task.config["dataset"]["name"] for task in tasks}) == 1:
         said.append("One data set says nothing about others.")
     return said
+
+
+def _one_setting(tasks: Sequence[Task]) -> list[str]:
+    """Of whom no other setting is known: all, or those that weren't tuned."""
+    compared = [(task, setting) for task in tasks for setting in task.compared]
+    if not compared or any(len(_settings_of(t, one.optimizer)) > 1 or t.tuned for t, one in compared):
+        return []
+    tuned = {one.optimizer for _, one in compared if tuned_at(one.runs)}
+    others = sorted({one.optimizer for _, one in compared} - tuned)
+    whom = f"Each {' or '.join(sorted({task.noun for task in tasks}, reverse=True))} was run with one setting"
+    if tuned:
+        whom = f"{_some(others)} {'was run with one setting' if len(others) == 1 else 'were run with one setting each'}"
+    return [f"{whom}: another learning rate or weight decay may turn the order."] if others else []
 
 
 def _chosen_by_these(task: Task) -> list[str]:
@@ -125,7 +137,7 @@ def _unequal(task: Task) -> list[str]:
     said = []
     if 0 < len(tuned) < len(task.compared):
         verb, whom = ("was", "it") if len(tuned) == 1 else ("were", "them")
-        said.append(f"Only {_listed(sorted(tuned))} {verb} tuned, which favours {whom}.")
+        said.append(f"Only {_some(sorted(tuned))} {verb} tuned, which favours {whom}.")
     if task.named_elsewhere and task.compared:
         names = _listed([f"'{name}'" for name in task.named_elsewhere])
         said.append(f"Runs that a sweep named as arms, {names}, are compared as arms alone, not in {task.label}.")
@@ -170,6 +182,11 @@ def _settings_of(task: Task, optimizer: str) -> list[Setting]:
 
 def _runs(count: int) -> str:
     return f"{count} run is" if count == 1 else f"{count} runs are"
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    """All of a few; of more the first, and how many more."""
+    return _listed(names) if len(names) <= most else few(names, most)
 
 
 def _listed(names: list[str]) -> str:

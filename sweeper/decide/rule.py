@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.margin import margin_share
+from sweeper.aggregate.points import margin_words
 from sweeper.system.errors import BadInput
 
 LOOKS = (3, 5, 8, 12, 20)  # seeds
@@ -38,7 +39,7 @@ class Rule:
 
     def words(self) -> str:
         seeds = ", ".join(map(str, self.looks))
-        margin = "" if self.margin is None else f", equivalent within ±{100 * self.margin:g} points"
+        margin = "" if self.margin is None else f", equivalent within {margin_words(self.margin)}"
         return f"looks at {seeds} seeds; error of all looks and pairs together at most {100 * self.level:g} %{margin}"
 
     def as_json(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from sweeper.aggregate.conclusions import size
+from sweeper.aggregate.points import margin_words, points, size
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
 
@@ -30,12 +30,12 @@ def _said(v: Verdict, rule: Rule) -> str:
         return f"{v.a} is higher than {v.b} by {interval(v)}."
     if v.verdict == EQUIVALENT:
         assert rule.margin is not None
-        within = f"equivalent within ±{100 * rule.margin:g} points"
+        within = f"equivalent within {margin_words(rule.margin)}"
         return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v)}."
     if math.isnan(v.low):
         missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
         return f"{_lead(v)} (n = {v.n}); {missing}."
-    return f"open: {_lead(v)} (interval {_signed(v.low)} to {_signed(v.high)})."
+    return f"open: {_lead(v)} (interval {points(v.low)} to {points(v.high)})."
 
 
 def _lead(v: Verdict) -> str:
@@ -45,7 +45,7 @@ def _lead(v: Verdict) -> str:
 
 
 def interval(v: Verdict) -> str:
-    return f"{size(v.difference)} points (interval {_signed(v.low)} to {_signed(v.high)})"
+    return f"{size(v.difference)} points (interval {points(v.low)} to {points(v.high)})"
 
 
 def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
@@ -73,7 +73,3 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
 
 def _short(v: Verdict) -> str:
     return f"{v.a} > {v.b}" if v.verdict == DIFFERENT else f"{v.a} = {v.b}"
-
-
-def _signed(share: float) -> str:
-    return f"{'−' if share < 0 else '+'}{size(share)}"

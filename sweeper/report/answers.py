@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task, task_title
-from sweeper.aggregate.verdict import describe_task, headline_task
+from sweeper.aggregate.verdict import describe_order, describe_task, headline_task
 from sweeper.report.jitter import levels
 from sweeper.report.looks import Look
 from sweeper.report.tables import PageTable, pairs_table
@@ -65,10 +65,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """Attributes: `first` is where the first one's mean stands, `ticks` are places and texts of the axis."""
+    """Attributes: `first` is where the first one's mean stands, `ticks` are places and texts of the axis; `note` stands
+    below the picture."""
 
     label: str
     headline: str
+    note: str
     why: Sequence[str]
     pairs: PageTable
     rows: Sequence[Row]
@@ -112,6 +114,7 @@ def answer_card(task: Task, looks: Mapping[str, Look], margin: float | None = No
     return Card(
         task_title(task),
         _unbroken(headline_task(task, margin)),
+        describe_order(task),
         [_unbroken(sentence) for sentence in describe_task(task, margin)[1:]],
         pairs_table(task, margin),
         rows,

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sweeper.aggregate.verdict import points
+from sweeper.aggregate.points import margin_words, points
 from sweeper.report.places import without_folders
 from sweeper.report.tables import Cell, Line, PageTable
 from sweeper.runs.layout import DECISION_FILE
@@ -49,7 +49,7 @@ def _read(path: Path) -> ShownDecision:
 
 def _rule(found: dict[str, Any]) -> list[str]:
     rule = found["rule"]
-    margin = "" if rule["margin"] is None else f" Equivalent: within ±{100 * rule['margin']:g} points."
+    margin = "" if rule["margin"] is None else f" Equivalent: within {margin_words(rule['margin'])}."
     said = [
         f"Looks at {', '.join(f'{seeds:d}' for seeds in rule['looks'])} seeds, fixed before the first run. "
         f"The error of all looks and pairs together is at most {100 * rule['level']:g} %.{margin}"

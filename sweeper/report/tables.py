@@ -10,10 +10,11 @@ from sweeper.aggregate.bootstrap import interquartile_mean, min_max, stratified_
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.improvement import improvement_interval, probability_of_improvement
 from sweeper.aggregate.labels import differing, text
+from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task, independent
-from sweeper.aggregate.verdict import points
+from sweeper.aggregate.verdict import describe_order
 from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
@@ -42,11 +43,13 @@ class Line:
 
 @dataclass
 class PageTable:
-    """Attributes: `packed` says that the page's script writes its rows, see `sweeper.report.packed_tables`."""
+    """Attributes: `packed` says that the page's script writes its rows, see `sweeper.report.packed_tables`; `note`
+    stands below them."""
 
     header: list[str] = field(default_factory=list)
     rows: list[Line] = field(default_factory=list)
     packed: bool = False
+    note: str = ""
 
     @property
     def minor(self) -> bool:
@@ -60,7 +63,7 @@ def ranking_table(task: Task) -> PageTable:
     """
     chosen = ["validation"] if task.chosen_by == "validation" else []
     header = ["final", "95 % interval, %", "rank", "group", "lr", "weight decay", BEST, "seeds, %"]
-    table = PageTable([task.noun, *chosen, *header])
+    table = PageTable([task.noun, *chosen, *header], note=describe_order(task))
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(s.row[name] for s in task.settings)]
     table.header += [name.removeprefix("n_") for name in counts]
     others = [setting for setting in task.settings if setting not in task.compared]
@@ -241,8 +244,7 @@ def _compared_values(run: Run) -> dict[str, str]:
 def _place(task: Task, setting: Setting) -> tuple[Cell, Cell]:
     """The range of ranks and the letters; a dash where no interval tells them."""
     name, order = setting.optimizer, task.comparison.order
-    told = any(d.has_interval for d in task.comparison.differences) and task.chosen_by != "test"
-    if not told or setting not in task.compared or name not in order.ranks:
+    if not task.ranked or setting not in task.compared or name not in order.ranks:
         return Cell("–", "", "number"), Cell("–", "")
     low, high = order.ranks[name]
     return Cell(f"{low}–{high}" if low < high else f"{low}", low, "number"), Cell(order.letters[name])

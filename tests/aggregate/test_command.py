@@ -65,6 +65,7 @@ def test_it_writes_both_tables_and_prints_the_summary(aggregate, outputs):
         "optimizer  final                   best epoch (chosen on test)  diverged",
         "sgd        91.50 ± 0.71 % (n = 2)  92.50 ± 0.71 % (n = 2)       0",
         "lion       80.00 % (n = 1)         81.00 % (n = 1)              1",
+        "Seeds differ: order by the model's estimates, not by the means shown.",
         "",
         "4 runs: 3 completed, 1 diverged",
         "written: outputs/results.csv, outputs/summary.csv",

@@ -153,3 +153,18 @@ def test_what_is_no_number_counts_as_missing():
 def test_equivalence_is_an_interval_within_the_margin():
     (one,) = compare(by_seed(a=[0.9, 0.91, 0.92], b=[0.9, 0.909, 0.921])).differences
     assert one.within(one.gap * 1.01) and not one.within(one.gap * 0.99)
+
+
+def test_where_seeds_differ_the_estimates_order_not_the_ranks():
+    """Nothing separates b from c, so its lowest rank is below that of a, whose estimate is higher."""
+    scores = by_seed(a=[0.901, 0.899, 0.892, 0.900], c=[0.907, 0.914, 0.909, 0.910], b=[0.897])
+    found = compare(scores)
+    assert found.order.ranks == {"c": (1, 2), "a": (2, 3), "b": (1, 3)}
+    assert found.methods == ("c", "a", "b") and found.adjusted
+
+
+def test_who_diverged_comes_after_those_of_its_lowest_rank():
+    a, b = [0.95, 0.951, 0.949, 0.95], [0.93, 0.931, 0.93, 0.929]
+    near = [0.9302, 0.9308, 0.9301, 0.9292]
+    assert compare(by_seed(a=a, b=b, c=near), {"b": 1}).methods == ("a", "c", "b")
+    assert compare(by_seed(a=a[:3], b=b, c=near), {"a": 1}).methods == ("c", "b", "a")

@@ -46,6 +46,21 @@ def test_the_headline_says_who_leads_where_no_interval_tells():
         assert headline(other) == answer(other)
 
 
+def test_with_seeds_that_differ_the_leader_is_the_models():
+    """Seeds 4 to 6 are five points harder, and lion has three of them: its mean is the lowest."""
+    scores = {
+        "adam": {1: 0.908, 2: 0.890, 3: 0.902, 4: 0.848},
+        "sgd": {1: 0.897, 2: 0.898, 3: 0.891, 5: 0.848},
+        "lion": {1: 0.9015, 4: 0.868, 5: 0.856, 6: 0.854},
+    }
+    found = compare(scores)
+    d = found.between("lion", "adam")
+    assert d.a == "lion" and headline(found).startswith(f"No winner yet: lion leads adam by {100 * d.difference:.2f} ")
+    assert answer(found) == "No significant difference: {lion, adam, sgd} (n = 4, seeds differ)"
+    alike = {m: dict(enumerate(by.values())) for m, by in scores.items()}
+    assert answer(compare(alike)).endswith("(n = 4)")
+
+
 def test_the_answer_is_one_line():
     assert answer(compare(by_seed(**STUDY[200]))) == "muon > {sgd, adamw} > adam > lion"
 
@@ -105,12 +120,22 @@ def test_an_end_that_is_not_0_is_not_shown_as_0():
     assert "The residual deviation is 0.0004 points (2 degrees of freedom)." in describe_comparison(found)
 
 
+def test_a_margin_is_not_rounded_to_one_that_the_interval_exceeds():
+    found = compare(by_seed(a=[0.9, 0.9005, 0.9003], b=[0.8991, 0.89938, 0.89935]))
+    (d,) = found.differences
+    margin = d.high + 0.00001
+    given = f"±{100 * margin:.12g} points"
+    assert d.within(margin) and f"equivalent within {given}: a and b" in answer(found, margin)
+    assert describe_difference(found, d, margin).endswith(f"Equivalent within {given}.")
+    assert sum(given in sentence for sentence in describe_comparison(found, margin)) == 2
+
+
 def test_who_diverged_is_equivalent_to_none():
     scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
     found = compare(scores, {"a": 1})
-    assert "equivalent within ±1.00 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
+    assert "equivalent within ±1 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
     assert "quivalent" not in describe_difference(found, found.between("a", "b"), 0.01)
-    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1.00 points.")
+    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1 points.")
 
 
 @pytest.mark.parametrize(

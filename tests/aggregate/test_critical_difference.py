@@ -55,3 +55,13 @@ def test_five_tasks_are_needed_and_who_diverged_is_last(tmp_path):
         make_run(tmp_path, "diverged", optimizer="lion", seed=2, epochs=epochs, error="x")
     found = compare_tasks(group_tasks(read_results([tmp_path]).runs))
     assert found.ranks == {"sgd": 1.0, "lion": 2.0} and found.tasks == 5
+
+
+def test_a_task_with_seeds_that_differ_is_ranked_by_the_model(tmp_path):
+    """Seed 3 is easy, and lion, the better one, lacks it."""
+    for epochs in (3, 4, 5, 6, 7):
+        for seed, accuracy in ((1, 0.8), (2, 0.81), (3, 0.95)):
+            make_run(tmp_path, seed=seed, accuracy=accuracy, epochs=epochs)
+            if seed < 3:
+                make_run(tmp_path, seed=seed, accuracy=accuracy + 0.01, optimizer="lion", epochs=epochs)
+    assert compare_tasks(group_tasks(read_results([tmp_path]).runs)).ranks == {"lion": 1.0, "sgd": 2.0}

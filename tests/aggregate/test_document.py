@@ -5,12 +5,19 @@ import json
 
 import pytest
 from json_schema import check
-from made_runs import make_run, make_study
+from made_runs import change_record, make_run, make_study
 
+import sweeper
 from sweeper.aggregate.command import main
+from sweeper.aggregate.margin import margin_share
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.answers import answer_card
+from sweeper.report.charts import looks_of
+from sweeper.report.tables import ranking_table
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.layout import PAIRS_FILE
+from sweeper.runs.results import read_results
 
 
 @pytest.fixture
@@ -76,7 +83,79 @@ def test_what_can_not_be_compared_is_there_with_its_reason(tmp_path, capsys):
     assert sorted(run["error"] for run in document["unusable"]) == ["no memory", "run.json: not whole JSON"]
     (task,) = document["tasks"]
     assert [(o["label"], o["compared"], o["ranks"]) for o in task["optimizers"]] == [
-        ("sgd", True, [1, 1]),
+        ("sgd", True, None),
         ("lion", False, None),
     ]
     assert task["pairs"] == [] and task["answer"].startswith("There is one optimizer only: sgd")
+
+
+@pytest.mark.parametrize(
+    ("scores", "ranks"),
+    [
+        ({"sgd": {1: 0.9, 2: 0.91, 3: 0.93}, "adam": {1: 0.8, 2: 0.82, 3: 0.83}}, {"sgd": [1, 1], "adam": [2, 2]}),
+        ({"sgd": {1: 0.9}, "adam": {1: 0.8}, "lion": {1: 0.7}}, {}),
+        ({"sgd": {1: 0.9, 2: 0.91}, "adam": {3: 0.8, 4: 0.82}}, {}),  # no seed in common
+        ({"sgd": {1: 0.9, 2: 0.8}, "adam": {1: 0.8, 2: 0.7}}, {}),  # no scatter
+        ({"sgd": {1: 0.9, 2: 0.91, 3: 0.93}}, {}),
+    ],
+)
+def test_its_ranks_are_those_of_the_page_and_of_compare_and_none_without_an_interval(tmp_path, capsys, scores, ranks):
+    for optimizer, by_seed in scores.items():
+        for seed, accuracy in by_seed.items():
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=accuracy)
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert {o["method"]: o["ranks"] for o in task["optimizers"] if o["ranks"]} == ranks
+    (found,) = group_tasks(read_results([tmp_path]).runs)
+    table = ranking_table(found)
+    shown = [line.cells[table.header.index("rank")].text for line in table.rows]
+    groups = sweeper.compare(tmp_path).groups
+    if ranks:
+        assert shown == ["1", "2"] and groups.rank_low.tolist() == groups.rank_high.tolist() == [1, 2]
+    else:
+        assert set(shown) == {"–"} and groups.rank_low.isna().all() and groups.rank_high.isna().all()
+
+
+def test_what_test_images_chose_has_no_ranks(tmp_path, capsys):
+    for seed in (1, 2, 3):
+        for optimizer, lr, accuracy in (("sgd", 0.1, 0.9), ("sgd", 0.01, 0.89), ("adam", 0.1, 0.8)):
+            own = accuracy + 0.001 * seed**2 * lr
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=own, optimizer__lr=lr)
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert task["chosen_by"] == "test" and task["pairs"] == []
+    assert [o["ranks"] for o in task["optimizers"]] == [None] * 3
+
+
+def test_its_headline_is_the_pages(tmp_path, capsys):
+    """With a margin and without; who leads stands there only where no pair is equivalent."""
+    for seed, accuracy in enumerate((0.9, 0.91, 0.92)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="adam")
+    for margin, begins in (
+        (None, "No winner yet: adam leads sgd by 0.01"),
+        ("0.5", "No significant difference: {adam"),
+    ):
+        (task,) = described(capsys, tmp_path, *(["--margin", margin] if margin else []))["tasks"]
+        assert task["headline"].startswith(begins)
+        assert task["headline"] == _pages_headline(tmp_path, margin_share(margin))
+    assert task["headline"] == task["answer"] and task["answer"].endswith(
+        "; equivalent within ±0.5 points: adam and sgd"
+    )
+
+
+def test_where_validation_chose_the_headline_is_the_verdict(tmp_path, capsys):
+    """By validation accuracy sgd is the first."""
+    settings = ("sgd", 0.1, 0.9, 0.92), ("sgd", 0.2, 0.93, 0.9), ("adam", 0.1, 0.95, 0.91)
+    for seed in (1, 2, 3):
+        for optimizer, lr, accuracy, validation in settings:
+            own = accuracy + 0.001 * seed**2 * len(optimizer)
+            run = make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=own, optimizer__lr=lr)
+            change_record(run, result__final_val_accuracy=validation)
+    (task,) = described(capsys, tmp_path)["tasks"]
+    assert task["chosen_by"] == "validation" and [o["method"] for o in task["optimizers"]][:2] == ["sgd", "adam"]
+    assert task["headline"] == task["answer"] == _pages_headline(tmp_path) == "adam > sgd"
+
+
+def _pages_headline(folder, margin=None) -> str:
+    tasks = group_tasks(read_results([folder]).runs)
+    (card,) = [answer_card(task, looks_of(tasks), margin) for task in tasks]
+    return card.headline.replace("\u00a0", " ")

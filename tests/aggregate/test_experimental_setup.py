@@ -36,6 +36,13 @@ def test_settings_seeds_compute_and_versions(tmp_path):
         assert words in text
 
 
+def test_seeds_that_not_every_optimizer_has_are_not_said_of_all(tmp_path):
+    for optimizer, seeds in (("sgd", (1, 2)), ("lion", (2, 3))):
+        for seed in seeds:
+            make_run(tmp_path, optimizer=optimizer, seed=seed)
+    assert "Seeds: 1, 2 and 3, though not every optimizer has each; a seed gives" in described(tmp_path)
+
+
 def test_a_search_has_its_space_and_budget(tmp_path):
     dataset = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
     for k, lr in enumerate((0.01, 0.1, 1.0)):

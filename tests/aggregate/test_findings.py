@@ -4,9 +4,10 @@ import pytest
 from made_runs import make_run, make_study
 
 import sweeper
+from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import describe_task, points
+from sweeper.aggregate.verdict import describe_task
 from sweeper.report.tables import pairs_table, ranking_table
 from sweeper.runs.results import read_results
 from sweeper.system.errors import BadInput

@@ -88,5 +88,28 @@ def test_what_is_too_wide_is_continued_below(tasks):
     assert "optimizer & 7 epochs" in text
 
 
+def test_where_seeds_differ_order_and_bold_are_the_models_and_the_caption_says_so(tmp_path):
+    """Seeds 4 to 6 are ten points harder, and lion, the best, has three of them: its mean is the lowest."""
+    of_each = {
+        "adam": {1: 0.9, 2: 0.901, 3: 0.8995, 4: 0.8004},
+        "sgd": {1: 0.89, 2: 0.8898, 3: 0.8902, 5: 0.7899},
+        "lion": {1: 0.9004, 4: 0.801, 5: 0.8, 6: 0.8007},
+    }
+    for optimizer, by_seed in of_each.items():
+        for seed, accuracy in by_seed.items():
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=accuracy)
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    text = main_table([task])
+    check_latex(text)
+    assert [row[0] for row in cells(text)[1:]] == ["lion", "adam", "sgd"]
+    assert cells(text)[1][1].startswith(r"\textbf{82.55") and cells(text)[2][1].startswith(r"\underline{87.52")
+    assert "Seeds differ: order and bold by the model's estimates, not by the means shown." in text
+    assert "n = 4, seeds differ, 4 degrees of freedom." in text
+    for optimizer in of_each:
+        for seed in range(1, 7):
+            make_run(tmp_path, optimizer=optimizer, seed=seed)
+    assert "eeds differ" not in main_table(group_tasks(read_results([tmp_path]).runs))
+
+
 def test_nothing_completed_is_no_table(tasks):
     assert main_table(tasks({"sgd": [None]})) == ""

@@ -6,6 +6,7 @@ from made_runs import make_run
 
 from sweeper.aggregate.pairs import COLUMNS, pair_rows, pairs_in_latex
 from sweeper.aggregate.tasks import group_tasks
+from sweeper.report.tables import pairs_table
 from sweeper.runs.results import read_results
 
 
@@ -41,3 +42,16 @@ def test_one_seed_has_differences_and_no_intervals(tmp_path):
 def test_one_optimizer_has_no_pair(tmp_path):
     tasks = made(tmp_path, a=[0.9, 0.8])
     assert pair_rows(tasks) == [] and pairs_in_latex(tasks) == ""
+
+
+def test_an_end_that_is_not_0_is_not_shown_as_0(tmp_path):
+    """From 0.002 to 0.05 points."""
+    scores = {"a": [0.9, 0.901, 0.902], "b": [0.89983, 0.90073, 0.90163]}
+    (task,) = tasks = made(tmp_path, **scores)
+    (d,) = task.comparison.differences
+    assert d.excludes_zero and d.low < 0.00005
+    (row,) = cells(pairs_in_latex(tasks))[1:]
+    low, high = row[3].split(" to ")
+    assert float(low) > 0 and float(high) > 0
+    shown = [cell.text for cell in pairs_table(task).rows[0].cells]
+    assert shown[2] == row[3]

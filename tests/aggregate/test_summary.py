@@ -162,3 +162,17 @@ def test_two_data_sets_side_by_side_are_no_mixture_but_two_contents_of_one_are(t
     assert describe_mixture(read_results([tmp_path]).runs) == ""
     make_run(tmp_path, seed=2, environment={"data_digest": "c" * 64})
     assert describe_mixture(read_results([tmp_path]).runs) == "data of digits: aaaaaaaa, cccccccc"
+
+
+def test_where_seeds_differ_the_rows_are_in_the_order_of_the_models_estimates(tmp_path):
+    """Seed 3 is easy, and lion, the better one, lacks it. sam has no completed run."""
+    for seed, accuracy in ((1, 0.8), (2, 0.81), (3, 0.95)):
+        make_run(tmp_path, seed=seed, accuracy=accuracy)
+        if seed < 3:
+            make_run(tmp_path, seed=seed, accuracy=accuracy + 0.01, optimizer="lion")
+    make_run(tmp_path, "diverged", optimizer="sam")
+    (block,) = summarize(read_results([tmp_path]).runs).blocks
+    assert [row["optimizer"] for row in block.rows] == ["lion", "sgd", "sam"] and block.adjusted
+    make_run(tmp_path, seed=3, accuracy=0.7, optimizer="lion")
+    (block,) = summarize(read_results([tmp_path]).runs).blocks
+    assert [row["optimizer"] for row in block.rows] == ["sgd", "lion", "sam"] and not block.adjusted

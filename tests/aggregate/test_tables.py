@@ -220,3 +220,15 @@ def test_a_table_of_no_rows_can_be_written():
     assert shown.blocks == []
     assert to_markdown(shown) == b"test accuracy, mean \xc2\xb1 standard deviation over n seeds\n"
     assert to_latex(shown).startswith(b"% test accuracy")
+
+
+def test_every_format_says_that_the_order_is_not_that_of_the_means(tmp_path):
+    """Seed 3 is easy, and lion, the better one, lacks it."""
+    for seed, final in ((1, 0.8), (2, 0.81), (3, 0.95)):
+        make_run(tmp_path, seed=seed, accuracy=final)
+        if seed < 3:
+            make_run(tmp_path, seed=seed, accuracy=final + 0.01, optimizer="lion")
+    shown = show(summarize(read_results([tmp_path]).runs))
+    note = "Seeds differ: order by the model's estimates, not by the means shown."
+    assert [row[0] for row in shown.blocks[0].rows] == ["lion", "sgd"] and shown.blocks[0].note == note
+    assert f"\n\n{note}\n" in to_markdown(shown).decode() and f"\n\n{note}\n" in to_latex(shown).decode()

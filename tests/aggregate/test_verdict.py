@@ -1,12 +1,10 @@
 """The verdict on a task: one line first, no claim that the runs don't allow, and each limit named."""
 
-import math
-
 import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task, points
+from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
@@ -97,8 +95,8 @@ def test_a_margin_is_told_with_its_condition(tmp_path):
     tasks, _ = study(tmp_path, 7, 0.0001)
     assert "equivalent" not in " ".join(describe_task(tasks[0])).lower()
     said = describe_task(tasks[0], 0.01)
-    assert said[0] == "No significant difference: {lion, sgd} (n = 7); equivalent within ±1.00 points: lion and sgd"
-    assert "The margin of ±1.00 points counts only if it was fixed before the runs." in said
+    assert said[0] == "No significant difference: {lion, sgd} (n = 7); equivalent within ±1 points: lion and sgd"
+    assert "The margin of ±1 points counts only if it was fixed before the runs." in said
     assert "No pair is shown to be equivalent within ±0.01 points." in describe_task(tasks[0], 0.0001)
 
 
@@ -141,9 +139,23 @@ def test_tuned_beside_untuned_is_said(tmp_path):
         for optimizer in ("sgd", "lion", "adam"):
             make_run(tmp_path, seed=seed, optimizer=optimizer, **({"tuned": "3 epochs"} if optimizer == "sgd" else {}))
     runs = read_results([tmp_path]).runs
-    assert "Only sgd was tuned, which favours it." in describe_limits(group_tasks(runs), runs)
+    said = describe_limits(group_tasks(runs), runs)
+    assert "Only sgd was tuned, which favours it." in said
+    may = "another learning rate or weight decay may turn the order."
+    assert [one for one in said if may in one] == [f"adam and lion were run with one setting each: {may}"]
+    two = [run for run in runs if run.values["optimizer"] != "lion"]
+    assert f"adam was run with one setting: {may}" in describe_limits(group_tasks(two), two)
     rest = [run for run in runs if run.values["optimizer"] != "sgd"]
     assert not any("tuned" in one for one in describe_limits(group_tasks(rest), rest))
+    assert f"Each optimizer was run with one setting: {may}" in describe_limits(group_tasks(rest), rest)
+
+
+def test_of_many_untuned_ones_the_first_are_named(tmp_path):
+    for optimizer in ("sgd", "a", "b", "c", "d", "e", "f"):
+        make_run(tmp_path, optimizer=optimizer, **({"tuned": "3 epochs"} if optimizer == "sgd" else {}))
+    runs = read_results([tmp_path]).runs
+    said = describe_limits(group_tasks(runs), runs)
+    assert any(one.startswith("a, b, c, d and 2 more were run with one setting each: another") for one in said)
 
 
 def test_runs_that_arms_took_from_a_comparison_are_said(tmp_path):
@@ -173,10 +185,6 @@ def test_no_sentence_has_more_than_25_words(tmp_path):
     assert len(said) >= 10
     for sentence in said:
         assert len([word for word in sentence.split() if any(map(str.isalnum, word))]) <= 25, sentence
-
-
-def test_nothing_is_not_below_nothing():
-    assert [points(share) for share in (-1e-9, 0.0, -0.0125, math.nan)] == ["+0.00", "+0.00", "−1.25", "–"]
 
 
 def test_what_sets_tasks_apart_is_said(tmp_path):
