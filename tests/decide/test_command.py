@@ -85,6 +85,18 @@ def test_a_newcomer_is_compared_with_a_field(tmp_path):
     assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
 
 
+def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):
+    """The made runs are of no images, those here are the digits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.decide.command.run", lambda command: pytest.fail(f"it trains {command}"))
+    asked = [*FLAGS[:2], "--arm", "other: optimizer=lion", *RUN, "--looks", "2", "--most-seeds", "2"]
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1", "seed=1,2")
+    assert main(asked) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: the images here are others (hash ") and told.count("\n") == 1
+    assert "than those of usual with seeds 1, 2 (hash dddddddd)" in told
+
+
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0 and "--most-seeds" in capsys.readouterr().out
     assert main(["--version"]) == 0
