@@ -7,6 +7,7 @@ from the runs' records, so the same command goes on from what is on disk.
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     from sweeper.decide.circumstances import check_data, describe_differences
     from sweeper.decide.judge import judge
     from sweeper.decide.newcomer import read_newcomers
-    from sweeper.decide.record import check_looks, check_recorded, content, show, write
+    from sweeper.decide.record import check_looks, check_recorded, content, recorded_order, show, write
     from sweeper.decide.tuned import describe_tuning, tune_all
     from sweeper.decide.words import answer, describe_look
 
@@ -92,6 +93,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         values = {name: one["values"] for name, one in tuned.items()}
         asked = read_newcomers(words, asked.field, rule.looks[-1], values)
         recorded = check_recorded(asked.outputs, rule, asked.runs(), field, tuned)
+    asked = replace(asked, cells={arm: asked.cells[arm] for arm in recorded_order(recorded, asked.cells)})
     told, code, ended_by, changed = 0, 0, "", False
     while True:
         decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
