@@ -15,6 +15,8 @@ from sweeper.system.parent import end_with_parent
 # The hash is of all images, as they are read.
 _NOT_HASHED = ("validation_fraction", "train_limit", "test_limit", "workers", "crop_padding", "flip")
 
+_ADVICE = "put the search's back, or begin anew in another folder: outputs=DIR"
+
 
 class ImagesHere:
     """The images that a command's configurations would be trained on. Each data set is read once, when it is asked for.
@@ -41,11 +43,10 @@ class ImagesHere:
         for cell, run in finished(cells):
             self._known[data_key(cell.config)] = run.conditions.get("data", "")
 
-    def check(self, cells: Sequence[Cell], advice: str, known: str = "") -> None:
+    def check(self, cells: Sequence[Cell], known: str = "") -> None:
         """Check that runs of a search, and what goes on from it, have the same images, before missing ones are trained.
 
         Args:
-            advice: what to do otherwise.
             known: the hash of the search's images; "": that of the finished ones among these runs.
 
         Raises:
@@ -57,11 +58,11 @@ class ImagesHere:
             known = known or other
             if known and other and other != known:
                 told = f"was trained on other images (hash {other}) than the search (hash {known})"
-                raise BadInput(f"{cell.directory}: {told}; {advice}")
+                raise BadInput(f"{cell.directory}: {told}; {_ADVICE}")
         there = {cell.directory for cell, _ in done}
         left = [cell for cell in cells if cell.directory not in there]
         if known and left and (here := self.hash(left[0].config)) not in ("", known):
-            raise BadInput(f"the images here are others (hash {here}) than the search's (hash {known}); {advice}")
+            raise BadInput(f"the images here are others (hash {here}) than the search's (hash {known}); {_ADVICE}")
 
 
 def finished(cells: Iterable[Cell]) -> list[tuple[Cell, Run]]:

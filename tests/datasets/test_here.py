@@ -32,20 +32,20 @@ def test_images_that_are_not_here_have_no_hash(tmp_path):
 def test_a_search_goes_on_with_its_own_images_alone(tmp_path, monkeypatch):
     asked, here = cells(tmp_path), ImagesHere()
     monkeypatch.setattr("sweeper.datasets.here.own_process", lambda: pytest.fail("read"))
-    here.check(asked, "do that")  # nothing is trained yet
+    here.check(asked)  # nothing is trained yet
     (first,) = make_field(tmp_path, *TASK, "seed=1")
     here.learn(asked)
-    here.check(asked, "do that")
-    with pytest.raises(BadInput, match=r"hash e{8}\); do that"):
-        here.check(asked, "do that", known="e" * 8)
+    here.check(asked)
+    with pytest.raises(BadInput, match=r"hash e{8}\); put the search's back, or begin anew"):
+        here.check(asked, known="e" * 8)
     change_record(first, environment__data_digest="e" * 64)
     with pytest.raises(BadInput) as refused:
-        here.check(asked, "do that")
-    told = "the images here are others (hash dddddddd) than the search's (hash eeeeeeee); do that"
-    assert str(refused.value) == told
+        here.check(asked)
+    told = "the images here are others (hash dddddddd) than the search's (hash eeeeeeee); put the search's back, or "
+    assert str(refused.value) == told + "begin anew in another folder: outputs=DIR"
     make_field(tmp_path, *TASK, "seed=2")
-    with pytest.raises(BadInput, match=r"was trained on other images \(hash d{8}\) than the search \(hash e{8}\); do"):
-        here.check(asked, "do that")
+    with pytest.raises(BadInput, match=r"was trained on other images \(hash d{8}\) than the search \(hash e{8}\); put"):
+        here.check(asked)
 
 
 def test_runs_with_a_result_alone_count(tmp_path):
