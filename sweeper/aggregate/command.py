@@ -142,6 +142,7 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
     """The sweep's own runs, each compared as the sweep asked for it, whatever other sweeps did."""
     from sweeper.runs.results import Results, runs_in
     from sweeper.runs.rows import ARM
+    from sweeper.runs.tuned_on import by_images
 
     tuned = {os.path.realpath(directory): words for directory, words in sweep.tuned.items()}
     compared = [{os.path.realpath(directory): arm for directory, arm in arms.items()} for arms in sweep.comparisons]
@@ -150,7 +151,8 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
         place = os.path.realpath(run.path)
         arms = {(number, ""): shortened(arm_of[place]) for number, arm_of in enumerate(compared) if place in arm_of}
         values = {name: v for name, v in run.values.items() if name != ARM}
-        words = frozenset() if (at := tuned[place]) is None else frozenset({at})
+        at = tuned[place]
+        words = frozenset() if at is None else frozenset({by_images(at, run.conditions.get("data"))})
         values |= {ARM: [*arms.values()][-1]} if arms else {}
         own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=not words)
         runs.append(own)

@@ -93,6 +93,11 @@ class Task:
     def runs(self) -> list[Run]:
         return [run for setting in self.settings for run in setting.runs]
 
+    def images(self) -> str:
+        """The hash of the images' content, as rows have it; "" if its records don't hold one."""
+        found = {run.conditions.get("data", "") for run in self.runs()} - {""}
+        return found.pop() if len(found) == 1 else ""
+
     def target(self) -> float | None:
         """The target that all finished runs of `compared` were given before they began; None if there is no such."""
         finished = [r for s in self.compared for r in s.runs if r.status.finished]

@@ -37,6 +37,7 @@ from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
+from sweeper.runs.tuned_on import IMAGES
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
@@ -182,7 +183,9 @@ def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> di
     """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
     choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
     known = {group: name for group, name in choices.items() if name in places.names(group)}
-    return {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, "values": values}
+    images = {"images": task.images()} if IMAGES.fullmatch(task.images()) else {}
+    fact = {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, **images}
+    return fact | {"values": values}
 
 
 def _command(task: Task, places: Places, name: str) -> str:
@@ -209,11 +212,17 @@ def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> Tas
     """The search among the runs, of some optimizers alone; of none given all.
 
     Raises:
-        BadInput: there isn't one.
+        BadInput: there isn't one, or it was confirmed on other images.
     """
     runs = read_results(outputs).runs
     kept = [run for run in runs if run.values.get("optimizer") in optimizers] if optimizers else runs
-    return the_search(group_tasks(kept), outputs)
+    task = the_search(group_tasks(kept), outputs)
+    settings, images = {run.configuration for run in task.runs()}, task.images()
+    for run in kept:
+        if run.confirms and run.configuration in settings and images and run.conditions.get("data", images) != images:
+            told = f"confirms on other images (hash {run.conditions['data']}) than the search had (hash {images})"
+            raise BadInput(f"{run.path}: {told}; move it away, put the search's back, and confirm again")
+    return task
 
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:

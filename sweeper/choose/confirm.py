@@ -11,6 +11,7 @@ from sweeper.aggregate.tasks import Setting, Task
 from sweeper.choose.choice import as_word, read_search
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
+from sweeper.datasets.here import ImagesHere
 from sweeper.report.provenance import read_origin
 from sweeper.runs.arms import UNNAMED_VARIABLE
 from sweeper.runs.confirmations import record_confirmation
@@ -29,6 +30,7 @@ def confirm(
     overrides: Sequence[str] = (),
     config_dir: str | None = None,
     optimizers: Collection[str] = (),
+    here: ImagesHere | None = None,
 ) -> int:
     """Train the `most` best settings of each optimizer of a search with fresh seeds, by `sweeper.train`.
 
@@ -38,12 +40,14 @@ def confirm(
         overrides: of where and how they are trained, such as a launcher.
         config_dir: a folder with YAML of the search's own choices.
         optimizers: whose settings are confirmed; of none given those of all.
+        here: what the command knows of the images.
 
     Returns:
         The exit code of the training, 0 if nothing was left.
 
     Raises:
-        BadInput: there is no search, nothing in it can be confirmed, or a record can't be repeated.
+        BadInput: there is no search, nothing in it can be confirmed, a record can't be repeated, or the images here are
+            others than the search's.
     """
     if most < 2:
         raise BadInput(f"--confirm {most}: the best are confirmed against one another; give 2 or more")
@@ -60,6 +64,7 @@ def confirm(
     words = [*(["--config-dir", config_dir] if config_dir else []), *_command(arms, seeds, overrides)]
     grid = compose_grid(words)
     _check(grid, arms)
+    (here or ImagesHere()).check(grid.cells, task.images())
     done = sum(find_finished(cell.directory) is not None for cell in grid.cells)
     named = " and ".join(map(str, seeds))
     tell(f"confirmation: {len(arms)} settings with seeds {named}, {done} of {len(grid.cells)} runs done already")

@@ -74,7 +74,7 @@ def preset_files(
     preset = f"# @package _global_\n{head}{defaults}"
     preset += yaml.safe_dump(dict(comparison), sort_keys=False) if comparison else ""
     files = {
-        _settings(folder, name) / f"{optimizer}.yaml": f"{head}{yaml.safe_dump(own)}"
+        _settings(folder, name) / f"{optimizer}.yaml": f"{head}{yaml.dump(own, Dumper=_Dumper)}"
         for optimizer, own in values.items()
     }
     return {file: text.encode() for file, text in (files | {_experiment(folder, name): preset}).items()}

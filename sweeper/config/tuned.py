@@ -6,6 +6,7 @@ from typing import Any
 
 from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import identity_config
+from sweeper.runs.tuned_on import IMAGES, on_images
 from sweeper.system.errors import BadInput
 from sweeper.system.text import shortened
 
@@ -14,7 +15,7 @@ _NO_RECIPE = ("epochs", "optimizer", "seed", "tag", "device")
 
 def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
     """Where a run's optimizer was tuned, e.g. `100 epochs`, and `100 epochs on another recipe` if only length and names
-    are those of the tuning; None if it wasn't, or has other values than were chosen.
+    are those of the tuning; None if it wasn't, or has other values than were chosen. See `tuned_on` for its images.
 
     Args:
         fact: `tuned` of the optimizer's settings.
@@ -25,7 +26,7 @@ def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
     """
     if fact is None:
         return None
-    if not (isinstance(fact, dict) and isinstance(fact.get("values"), dict) and is_plain_number(fact.get("epochs"))):
+    if not _is_fact(fact):
         what = "must be as sweeper.choose writes it; write the preset again"
         raise BadInput(f"optimizer.tuned={shortened(str(fact))}: {what}")
     if any(config["optimizer"].get(name) != value for name, value in fact["values"].items()):
@@ -36,7 +37,15 @@ def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
     places = [str(fact.get(group, "another")) for group in ("dataset", "model")]
     if places != [config[group]["name"] for group in ("dataset", "model")]:
         return f"{length} on {', '.join(places)}"
-    return length if fact.get("recipe") == recipe_hash(config) else f"{length} on another recipe"
+    if fact.get("recipe") != recipe_hash(config):
+        return f"{length} on another recipe"
+    return on_images(length, fact["images"]) if "images" in fact else length
+
+
+def _is_fact(fact: Any) -> bool:
+    if not (isinstance(fact, dict) and isinstance(fact.get("values"), dict) and is_plain_number(fact.get("epochs"))):
+        return False
+    return "images" not in fact or bool(IMAGES.fullmatch(str(fact["images"])))  # earlier versions wrote none
 
 
 def recipe_hash(config: dict[str, Any]) -> str:

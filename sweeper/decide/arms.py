@@ -121,11 +121,14 @@ def compose(words: Sequence[str], seeds: Sequence[int]) -> Grid:
     """The runs of these words with these seeds.
 
     Raises:
-        BadInput: something in them is invalid, or they ask for a search or give seeds in an arm.
+        BadInput: something in them is invalid, or they ask for a search or to train again, or give seeds in an arm.
     """
     grid = compose_grid(["-m", *words, _seeds(seeds)], "decide")
     if grid.search is not None:
         raise BadInput("a decision is between settings, and this is a search; choose one of each first")
+    if any(cell.config["rerun"] for cell in grid.cells):
+        once = "a decision trains each seed once"  # other runs of them would be more looks than the rule has
+        raise BadInput(f"rerun=true: {once}; leave it out, or decide anew in another folder: outputs=DIR")
     for arm, overrides in grid.words.items():
         if given := [word for word in overrides if _is_seed(word)]:
             raise BadInput(f"arm '{arm}': {given[0]}: the seeds follow from the looks; leave it out")

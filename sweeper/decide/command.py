@@ -7,6 +7,7 @@ from the runs' records, so the same command goes on from what is on disk.
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -64,10 +65,11 @@ def _decide(arguments: list[str], found: Told) -> int:
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
+    from sweeper.datasets.here import ImagesHere
     from sweeper.decide.circumstances import check_data, describe_differences
     from sweeper.decide.judge import judge
     from sweeper.decide.newcomer import read_newcomers
-    from sweeper.decide.record import check_looks, check_recorded, content, show, write
+    from sweeper.decide.record import check_looks, check_recorded, content, recorded_order, show, write
     from sweeper.decide.tuned import describe_tuning, tune_all
     from sweeper.decide.words import answer, describe_look
 
@@ -77,6 +79,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     began = time.monotonic()
     asked, rule, tunings, words = _read(own, words)
     found.outputs = asked.outputs
+    here: ImagesHere | None = ImagesHere()
     field = asked.field.words() if asked.field else None
     tuned = {tuning.name: tuning.plan(asked.outputs) for tuning in tunings}
     recorded = check_recorded(asked.outputs, rule, None if tunings else asked.runs(), field, tuned)
@@ -85,16 +88,16 @@ def _decide(arguments: list[str], found: Told) -> int:
         say(field)
     if tunings:
         assert asked.field is not None
-        if ended := tune_all(tunings, asked, tuned):
+        if ended := tune_all(tunings, asked, tuned, here):
             return ended
         values = {name: one["values"] for name, one in tuned.items()}
         asked = read_newcomers(words, asked.field, rule.looks[-1], values)
         recorded = check_recorded(asked.outputs, rule, asked.runs(), field, tuned)
+    asked = replace(asked, cells={arm: asked.cells[arm] for arm in recorded_order(recorded, asked.cells)})
     told, code, ended_by, changed = 0, 0, "", False
     while True:
         decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
-        if decision.waits or decision.looks:
-            check_data(asked)
+        check_data(asked, here if decision.waits else None)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
             say("\n".join(describe_look(look, rule)))
@@ -108,6 +111,7 @@ def _decide(arguments: list[str], found: Told) -> int:
             ended_by = "the time is used up"
             break
         ended = run(asked.command(decision.waits, decision.next_seeds))
+        here = None  # from now on records tell
         if ended not in (0, 1):
             if ended > 128:
                 tell("interrupted; the same command goes on")

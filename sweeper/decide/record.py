@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,19 @@ def _in_words(recorded: Any) -> str:
         return Rule(recorded["level"], recorded["margin"], tuple(recorded["looks"])).words()
     except (TypeError, KeyError, ValueError):
         return "one that this version doesn't know"
+
+
+def recorded_order(recorded: list[dict[str, Any]], arms: Iterable[str]) -> list[str]:
+    """The arms in the order of the first look, which a command may give in another one; without a look as they are.
+
+    The order decides nothing but which of two level arms is named first.
+    """
+    try:
+        order = [str(arm) for arm in recorded[0]["arms"]]
+    except (IndexError, KeyError, TypeError):  # one that was edited is told by `check_looks`
+        order = []
+    place = {arm: k for k, arm in enumerate(order)}
+    return sorted(arms, key=lambda arm: place.get(arm, len(place)))
 
 
 def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decision) -> None:

@@ -20,6 +20,7 @@ from sweeper.config.factors import FACTORS
 from sweeper.config.grid import compose_grid
 from sweeper.config.search_path import search_in
 from sweeper.config.widening import Axes, confirming_seeds
+from sweeper.datasets.here import ImagesHere
 from sweeper.decide.arms import Arms
 from sweeper.decide.circumstances import check_data
 from sweeper.decide.field import Field
@@ -127,10 +128,12 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
     return found
 
 
-def tune_all(tunings: Sequence[Tuning], asked: Arms, tuned: dict[str, dict[str, Any]]) -> int:
+def tune_all(
+    tunings: Sequence[Tuning], asked: Arms, tuned: dict[str, dict[str, Any]], here: ImagesHere | None = None
+) -> int:
     """Tune each newcomer and add to `tuned` what was chosen. Returns 0, or the exit code of what stopped it."""
     if not any(tuning.is_begun() for tuning in tunings):
-        check_data(asked)
+        check_data(asked, here)
     for tuning in tunings:
         say(f"{tuning.name}: {tuning.rule()}")
     for tuning in tunings:

@@ -16,6 +16,7 @@ from sweeper.runs.identity import identity_config
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM, Run
 from sweeper.runs.status import Status
+from sweeper.runs.tuned_on import by_images
 
 # The seconds of runs trained from the beginning, so many seeds of each; None if one of them wasn't timed.
 Pace = Callable[[list[dict[str, Any]], int], float | None]
@@ -46,7 +47,8 @@ def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
         if (cell := asked.get(run.configuration)) is not None:
             run.comparisons = arms_of.get(cell.directory, {})
             run.values[ARM] = next(iter(run.comparisons.values()), None)
-            run.tuned = frozenset({cell.config["tuned"]} if cell.config.get("tuned") is not None else ())
+            words = cell.config.get("tuned")
+            run.tuned = frozenset({by_images(words, run.conditions.get("data"))} if words is not None else ())
             run.unnamed, run.untuned = not run.comparisons, not run.tuned
 
 

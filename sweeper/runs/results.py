@@ -15,6 +15,7 @@ from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FIL
 from sweeper.runs.metrics import FROM_RESULT, METRICS
 from sweeper.runs.rows import ARM, ASIDES, FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.status import Status
+from sweeper.runs.tuned_on import by_images
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
 
@@ -243,7 +244,8 @@ def _find_comparisons(runs: list[Run]) -> None:
         run.comparisons = {(number, folder): arm for number, arm in member.arms.items()}
         recorded = run.values.get("tuned")
         run.unnamed = member.unnamed or not run.comparisons
-        run.tuned = member.tuned | ({str(recorded)} if recorded is not None else set())
+        said = {by_images(words, run.conditions.get("data")) for words in member.tuned}
+        run.tuned = frozenset(said) | ({str(recorded)} if recorded is not None else set())
         run.untuned = member.untuned or recorded is None
 
 

@@ -14,6 +14,7 @@ from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
 from sweeper.runs.record import effective_status, read_run
 from sweeper.runs.status import Status
+from sweeper.runs.tuned_on import by_images
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
@@ -144,6 +145,8 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         raise Damaged("environment.versions must be texts by name")
     versions = {str(k): TEXT.check("environment.versions", v) for k, v in versions.items() if v is not None}
     digest = TEXT.check("environment.data_digest", environment.get("data_digest"))
+    if isinstance(values.get("tuned"), str):
+        values["tuned"] = by_images(values["tuned"], digest and digest[:8])
     conditions = {
         "device": values["device"],
         "precision": values["precision"] if named_precision(config) is None else None,

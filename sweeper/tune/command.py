@@ -67,8 +67,9 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
     if "--version" in arguments:
         say(f"sweeper {__version__}")
         return 0
+    from sweeper.datasets.here import ImagesHere
     from sweeper.tune.search import carry_out_search
-    from sweeper.tune.steps import check_places, plan_steps
+    from sweeper.tune.steps import check_comparison, check_places, plan_steps
     from sweeper.tune.time_needed import tell_time
 
     options, words = _read(arguments)
@@ -78,22 +79,22 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
     if _PLAN in arguments:
         return tell_time(steps, found)
     check_places(steps)
-    own = steps.places.config_dir
-    if code := carry_out_search(
-        steps.search, steps.placing, options.confirm, None if own is None else str(own), steps.optimizers
-    ):
+    own, here = steps.places.config_dir, ImagesHere()
+    folder = None if own is None else str(own)
+    if code := carry_out_search(steps.search, steps.placing, options.confirm, folder, steps.optimizers, here=here):
         return _stopped("the tuning", code)
-    tunings = _choose(steps, found)
+    tunings, images = _choose(steps, found)
     for one in tunings:
         say(_describe(one))
+    check_comparison(steps, images, here)
     if code := _compare(steps, found, in_json):
         return _stopped("the comparison", code)
     say(_summary(tunings, steps))
     return 0
 
 
-def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
-    """Write the choice and its preset."""
+def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
+    """Write the choice and its preset. Returns what was chosen, and the hash of the images on which."""
     from sweeper.aggregate.tuning import edge_words, tunings
     from sweeper.choose.choice import read_search, write_choice
 
@@ -109,7 +110,7 @@ def _choose(steps: "Steps", found: Told) -> list["Tuning"]:
         | {"edge": edge_words(one) if one.edges else None}
         for one in chosen
     ]
-    return chosen
+    return chosen, task.images()
 
 
 def _compare(steps: "Steps", found: Told, in_json: bool) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from sweeper.choose.confirm import confirm
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
+from sweeper.datasets.here import ImagesHere
 from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.record import find_finished
 from sweeper.system.child import run
@@ -34,6 +35,7 @@ def carry_out_search(
     config_dir: str | None = None,
     optimizers: Collection[str] = (),
     once: bool = False,
+    here: ImagesHere | None = None,
 ) -> int:
     """Train what is missing of a search and of its confirmation, by `sweeper.train`.
 
@@ -47,18 +49,25 @@ def carry_out_search(
         config_dir: a folder with YAML of the search's own choices, for the runs that confirm.
         optimizers: that are confirmed; of none all in the folder.
         once: confirm once, and extend nothing after it.
+        here: what the command knows of the images.
 
     Returns:
         0 when the choice can be made, else the exit code of the command that stopped.
+
+    Raises:
+        BadInput: it would go on with other images than it began with.
     """
+    here = here or ImagesHere()
     grid = compose_grid([*words])
     told: list[str] = []
     while True:
         wider, said = widen(grid)
         if left := unfinished(wider):
             if not (once and _is_confirmed(grid)):
+                here.check(wider.cells)
                 if code := run([sys.executable, "-m", "sweeper.train", *words]):
                     return code
+                here.learn(cell for cell in wider.cells if cell.directory in left)
                 told = widen(grid)[1]  # by that command
         else:
             runs = len(wider.cells)
@@ -66,7 +75,7 @@ def carry_out_search(
             for line in said:
                 tell(line)
             told = said
-        if code := confirm([str(grid.outputs)], most, placing, config_dir, optimizers):
+        if code := confirm([str(grid.outputs)], most, placing, config_dir, optimizers, here):
             return code
         wider, said = widen(grid)
         if once or unfinished(wider) in (set(), left):  # or it can't go on

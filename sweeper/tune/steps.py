@@ -16,6 +16,7 @@ from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
 from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
+from sweeper.datasets.here import ImagesHere
 from sweeper.runs.access import check_readable, check_writable, existing_folder
 from sweeper.runs.identity import identity_config, is_identity, run_name
 from sweeper.system.errors import BadInput
@@ -154,6 +155,15 @@ def check_places(steps: Steps) -> None:
         except OSError as error:
             raise BadInput(f"--write {folder}: can't be written: {error.strerror}; choose another folder") from error
         files_to_remove(folder, steps.options.name, {}, steps.options.replace)
+
+
+def check_comparison(steps: Steps, images: str, here: ImagesHere) -> None:
+    """Check that the chosen settings are compared on the images, by their hash, on which they were chosen.
+
+    Raises:
+        BadInput: a run of the comparison was trained on others, or would be.
+    """
+    here.check(compose_grid(steps.comparison, "tune").cells, images)
 
 
 def _check_grid(grid: Grid, options: Options) -> None:

@@ -92,7 +92,7 @@ def conf(tmp_path):
 
 def tuned(values):
     """An optimizer's settings: the values, and that they were chosen."""
-    fact = {"chosen_by": "validation", "epochs": 3, "dataset": "digits", "values": values}
+    fact = {"chosen_by": "validation", "epochs": 3, "dataset": "digits", "images": "d" * 8, "values": values}
     return values | {"tuned": fact | {"model": "cnn", "recipe": recipe_hash(make_config(dataset=HELD_OUT))}}
 
 

@@ -145,6 +145,7 @@ def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
         return 0
 
     monkeypatch.setattr(module, "run", run)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: "d" * 8)
     monkeypatch.setattr(module, "_check", lambda grid, arms: None)  # a made run's configuration is not a whole one
     for lr in (0.01, 0.03, 0.1, 0.3):
         add(tmp_path, lr, 0.5 + lr)
@@ -173,6 +174,26 @@ def test_what_a_preset_can_not_be_is_refused_before_training(task, tmp_path, cap
     add(tmp_path, 0.1, 0.99, decay=0.25)
     assert main([*write, "--confirm", "2", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_other_images_than_the_searchs_are_refused_before_training(task, tmp_path, monkeypatch):
+    task()
+    monkeypatch.setattr(module, "run", lambda *given: pytest.fail("it trained"))
+    monkeypatch.setattr(module, "_check", lambda grid, arms: None)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: "e" * 8)
+    told = r"^the images here are others \(hash e{8}\) than the search's \(hash d{8}\); put the search's back, or begin"
+    with pytest.raises(BadInput, match=told):
+        confirm([str(tmp_path)], 2)
+    assert not read_confirmations(tmp_path)
+
+
+def test_a_confirmation_on_other_images_is_not_dropped_without_a_word(task, tmp_path, capsys):
+    task(((0.2, 0.80), (0.3, 0.86)))
+    run = next(tmp_path.glob("*/sgd-seed103-*"))
+    change_record(run, environment__data_digest="e" * 64)
+    assert main([str(tmp_path)]) == 2
+    told = f"error: {run}: confirms on other images (hash eeeeeeee) than the search had (hash dddddddd); move it away, "
+    assert capsys.readouterr().err == f"{told}put the search's back, and confirm again\n"
 
 
 def test_too_few_settings_are_not_confirmed(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.preset import Places, check_name, check_values, files_to_remove, preset_files
@@ -43,6 +44,12 @@ def test_a_preset_is_taken_by_its_name_and_a_word_counts_more(tmp_path):
     assert optimizers(*words) == chosen
     typed = optimizers(*words, "optimizer.lr=0.7")
     assert typed == {name: values | {"lr": 0.7} for name, values in chosen.items()}
+
+
+@pytest.mark.parametrize("text", ["12345678", "01234567", "1234e567", "0x123456"])
+def test_a_hash_that_looks_like_a_number_is_read_as_the_text_that_it_is(tmp_path, text):
+    write(tmp_path, {"sgd": {"lr": 0.4, "tuned": {"recipe": text}}})
+    assert OmegaConf.load(tmp_path / "settings" / "mine" / "sgd.yaml").tuned.recipe == text
 
 
 def test_a_file_of_somebody_else_is_never_replaced(tmp_path):

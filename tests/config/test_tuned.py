@@ -49,7 +49,17 @@ def test_it_is_no_part_of_the_identity_nor_of_the_optimizer(tmp_path):
     assert tuned["optimizer"] == typed["optimizer"] and run_name(tuned) == run_name(typed) and "tuned" not in typed
 
 
-@pytest.mark.parametrize("fact", [7, {"epochs": 7}, {"epochs": "7", "values": {}}])
+def test_a_run_keeps_on_which_images_its_setting_was_tuned(tmp_path):
+    """Where all else is alike; which its own are is known when they are read."""
+    fact = FACT | {"recipe": recipe_hash(config(*TASK)), "images": "01234567"}
+    assert config(*TASK, folder=tmp_path, fact=fact)["tuned"] == "7 epochs on images 01234567"
+    other = tmp_path / "other"
+    assert config(*TASK, "batch_size=7", folder=other, fact=fact)["tuned"] == "7 epochs on another recipe"
+
+
+@pytest.mark.parametrize(
+    "fact", [7, {"epochs": 7}, {"epochs": "7", "values": {}}, {"epochs": 7, "values": {}, "images": "../.."}]
+)
 def test_a_fact_of_another_form_is_refused_in_a_line(tmp_path, fact):
     with pytest.raises(BadInput, match=r"optimizer\.tuned=.*: must be as sweeper.choose writes it"):
         config("dataset=digits", folder=tmp_path, fact=fact)

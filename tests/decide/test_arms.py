@@ -48,6 +48,12 @@ BAD = {
     (*SGD, "--arm", "less: dataset.test_limit=9"): "arms 'sgd' and 'less': they have other data",
     (*SGD, "--arm", "sgd: optimizer=lion"): "arm 'sgd': two arms have this name",
     (*SGD, "--arm", "b:"): "the arm is empty",
+    (
+        *SGD,
+        *LION,
+        "rerun=true",
+    ): "rerun=true: a decision trains each seed once; leave it out, or decide anew in another",
+    (*SGD, "--arm", "again: optimizer=lion rerun=true"): "rerun=true: a decision trains each seed once",
     (*SGD, *LION, "--cfg", "job"): "--cfg: is for python -m sweeper.train; leave it out",
 }
 

@@ -85,6 +85,32 @@ def test_a_newcomer_is_compared_with_a_field(tmp_path):
     assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
 
 
+def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):
+    """The made runs are of no images, those here are the digits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.decide.command.run", lambda command: pytest.fail(f"it trains {command}"))
+    asked = [*FLAGS[:2], "--arm", "other: optimizer=lion", *RUN, "--looks", "2", "--most-seeds", "2"]
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1", "seed=1,2")
+    assert main(asked) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: the images here are others (hash ") and told.count("\n") == 1
+    assert "than those of usual with seeds 1, 2 (hash dddddddd)" in told
+
+
+def test_arms_in_another_order_are_the_same_decision(tmp_path, monkeypatch, capsys):
+    """Level ones, too, of which either may be named first."""
+    monkeypatch.chdir(tmp_path)
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1,0.1001", "seed=1,2")
+    rule = ["--looks", "2", "--most-seeds", "2"]
+    assert main([*FLAGS[:4], *RUN, *rule]) == 0
+    before = (tmp_path / "outputs" / "decision.json").read_text()
+    answer = capsys.readouterr().out.splitlines()[-1]
+    assert "usual and like are level" in answer
+    assert main([*FLAGS[2:4], *FLAGS[:2], *RUN, *rule]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == answer
+    assert (tmp_path / "outputs" / "decision.json").read_text() == before
+
+
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0 and "--most-seeds" in capsys.readouterr().out
     assert main(["--version"]) == 0

@@ -6,7 +6,7 @@ import pytest
 from json_schema import check
 
 from sweeper.decide.judge import Result, judge
-from sweeper.decide.record import check_looks, check_recorded, content, write
+from sweeper.decide.record import check_looks, check_recorded, content, recorded_order, write
 from sweeper.decide.rule import Rule
 from sweeper.system.errors import BadInput
 
@@ -72,6 +72,12 @@ def test_a_look_that_was_edited_is_told(begun):
     write(folder, document)
     with pytest.raises(BadInput, match="look 1 isn't what the runs' records say"):
         check_looks(folder, check_recorded(folder, RULE, ARMS), decision)
+
+
+def test_arms_are_looked_at_in_the_order_of_the_first_look():
+    assert recorded_order([{"arms": ["b", "a", "fields"]}], ["c", "a", "b"]) == ["b", "a", "c"]
+    for nothing in ([], [{}], [3], [{"arms": 3}]):
+        assert recorded_order(nothing, ["b", "a"]) == ["b", "a"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,14 @@ def plan(field, *words):
 
 
 def test_the_tuning_has_the_fields_protocol_and_a_folder_beside(field):
-    words = ("optimizer=sgd", "optimizer.lr=0.3", *HERE, "rerun=true", "dataset.validation_fraction=0.0", "outputs=a/b")
+    words = (
+        "optimizer=sgd",
+        "optimizer.lr=0.3",
+        *HERE,
+        "rerun=false",
+        "dataset.validation_fraction=0.0",
+        "outputs=a/b",
+    )
     (one,) = plan(field, *words)
     grid = compose_grid(one.words)
     assert len(grid.cells) == 9 and {cell.config["seed"] for cell in grid.cells} == {101}

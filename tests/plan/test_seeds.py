@@ -1,12 +1,15 @@
 """How many seeds a plan asks for: from the finished runs of the same task, and what to do without them."""
 
 import pytest
+import yaml
 from made_runs import make_config, make_rows, write_finished_run
 
 from sweeper.aggregate.sample_size import seeds_needed
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.config.grid import compose_grid
+from sweeper.config.tuned import recipe_hash
 from sweeper.plan import forecast
+from sweeper.plan.seeds import plan_seeds
 from sweeper.runs.results import read_results
 from tests.plan.test_forecast import GRID, launcher
 
@@ -57,6 +60,20 @@ def test_the_finished_runs_of_the_task_say_how_many_and_the_probe_how_long(plan)
     assert "(4 degrees of freedom), 80 % power for a pair\n" in text
     lines = [line.split()[:3] for line in text.splitlines()]
     assert ["0.1", f"{entry['needed'][0]['seeds']:,}", f"{entry['needed'][0]['runs']:,}"] in lines
+
+
+def test_tuned_settings_are_named_as_tables_name_them(tmp_path, monkeypatch):
+    """Without the hash of the images on which they were tuned."""
+    monkeypatch.chdir(tmp_path)
+    words = ["optimizer=sgd", "dataset=digits", "epochs=9"]
+    (cell,) = compose_grid(words).cells
+    fact = {"epochs": 9, "dataset": "digits", "model": "cnn", "recipe": recipe_hash(cell.config), "images": "d" * 8}
+    (tmp_path / "own" / "settings" / "mine").mkdir(parents=True)
+    content = yaml.safe_dump({"lr": 0.4, "tuned": {**fact, "values": {"lr": 0.4}}})
+    (tmp_path / "own" / "settings" / "mine" / "sgd.yaml").write_text(content)
+    grid = compose_grid(["--config-dir", "own", "settings@optimizer=mine/sgd", *words])
+    (entry,) = plan_seeds(grid)
+    assert ", tuned at 9 epochs" in entry["task"] and "images" not in entry["task"]
 
 
 def test_where_all_is_done_the_time_is_that_of_the_finished_runs(plan):

@@ -24,11 +24,13 @@ class Trainer:
         asked: the words of each call.
         codes: the exit codes of calls that train nothing, by their number.
         score: the validation accuracy of a run, from its configuration.
+        images: the hash of the images that are here.
     """
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.codes: dict[int, int] = {}
+        self.images = "d" * 64
         self.score: Callable[[dict[str, Any]], float] = best_at(1.0)
 
     def __call__(self, command: list[str], variables: Any = None, stdout: Any = None) -> int:
@@ -41,8 +43,9 @@ class Trainer:
         while left := unfinished(grid := widen(asked)[0]):
             for cell in grid.cells:
                 if cell.directory in left:
+                    recorded = {"overrides": ["device=cpu"], "data_digest": self.images}
                     rows = make_rows([0.9 + 0.001 * cell.config["seed"] % 0.01] * cell.config["epochs"])
-                    run = write_finished_run(grid.outputs, cell.config, rows, {"overrides": ["device=cpu"]})
+                    run = write_finished_run(grid.outputs, cell.config, rows, recorded)
                     held_out = self.score(cell.config) if cell.config["dataset"]["validation_fraction"] else None
                     change_record(run, result__final_val_accuracy=held_out, result__best_val_accuracy=held_out)
         if "--json" in words:
@@ -79,6 +82,7 @@ def trainer(monkeypatch, tmp_path) -> Trainer:
     monkeypatch.chdir(tmp_path)
     for module in ("sweeper.tune.search", "sweeper.tune.steps", "sweeper.choose.confirm"):
         monkeypatch.setattr(f"{module}.compose_grid", composed)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: trainer.images[:8])
     for module in ("tune.search", "choose.confirm", "tune.command", "system.child"):
         monkeypatch.setattr(f"sweeper.{module}.run", trainer)
     return trainer

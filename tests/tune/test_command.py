@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import run_module
+from made_runs import change_record
 
 from sweeper.tune.command import main
 from tests.tune.conftest import TASK, best_at
@@ -41,7 +42,7 @@ def test_each_step_once_and_again_from_disk(trainer, capsys):
     configs = [record["config"] for record in records]
     assert {(c["optimizer"]["name"], c["optimizer"]["lr"]) for c in configs} == {("sgd", 0.1), ("lion", 0.0005)}
     assert {(c["seed"], c["dataset"]["validation_fraction"], c["tuned"]) for c in configs} == {
-        (seed, 0, "2 epochs") for seed in range(1, 6)
+        (seed, 0, "2 epochs on images dddddddd") for seed in range(1, 6)
     }
     assert yaml.safe_load((folder / "presets" / "settings" / "tuned" / "sgd.yaml").read_text())["lr"] == 0.1
     assert (folder / "search.csv").is_file()
@@ -69,6 +70,32 @@ def test_the_exit_code_is_that_of_the_step_that_failed(trainer, capsys, call, co
     assert main([*TASK, "optimizer=sgd"]) == code and len(trainer.asked) == call
     assert capsys.readouterr().err.splitlines()[-1] == said
     assert main([*TASK, "optimizer=sgd"]) == 0
+
+
+@pytest.mark.parametrize(("call", "words"), [(2, ()), (3, ()), (4, ("--seeds", "7")), (4, ("--confirm", "3"))])
+def test_other_images_than_the_searchs_are_refused_before_the_next_step(trainer, capsys, call, words):
+    task = [*TASK, "optimizer=sgd", "lr_factor=0.01,0.1,0.3,1,3,10"]
+    trainer.codes = {call: 130}
+    assert main(task) in (0, 130)
+    trained = len(trainer.asked)
+    trainer.images = "e" * 64
+    assert main([*task, *words]) == 2 and len(trainer.asked) == trained
+    told = (
+        "error: the images here are others (hash eeeeeeee) than the search's (hash dddddddd); put the search's back, "
+    )
+    assert capsys.readouterr().err.splitlines()[-1].startswith(told)
+
+
+def test_runs_of_the_comparison_on_other_images_are_told(trainer, capsys):
+    """They lay there before the tuning."""
+    assert main([*TASK, "optimizer=sgd"]) == 0
+    for run in Path("outputs").glob("*/*/run.json"):
+        change_record(run.parent, environment__data_digest="e" * 64)
+    assert main([*TASK, "optimizer=sgd"]) == 2
+    told = (
+        "was trained on other images (hash eeeeeeee) than the search (hash dddddddd); put the search's back, or begin"
+    )
+    assert told in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_choice_on_the_edge_after_all_extensions_is_told(trainer, capsys):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.system.errors import BadInput
 from sweeper.tune.search import carry_out_search, tuning_folder
 from tests.tune.conftest import TASK, best_at
 
@@ -70,6 +71,16 @@ def test_a_command_that_trains_nothing_is_not_repeated_for_ever(trainer, monkeyp
     left = {Path("search/a")}
     monkeypatch.setattr("sweeper.tune.search.unfinished", lambda grid: left)
     assert carry_out_search(SGD, []) == 0
+
+
+def test_a_search_goes_on_with_its_own_images_alone(trainer):
+    trainer.codes = {2: 130}
+    assert carry_out_search(SGD, []) == 130
+    trainer.images = "e" * 64
+    for words in ([*SGD, "lr_factor=0.1,1,10"], SGD):
+        with pytest.raises(BadInput, match=r"the images here are others \(hash e{8}\) than the search's \(hash d{8}\)"):
+            carry_out_search(words, [])
+    assert len(trainer.asked) == 2
 
 
 def test_another_optimizers_search_in_the_folder_is_left_alone(trainer):
