@@ -49,6 +49,7 @@ class Run:
         configuration: the identity without the seed, as JSON; "" if the record can't be read.
         conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
         versions: of sweeper and the libraries; empty if none were recorded.
+        started: when it began or last resumed, in UTC, e.g. `2025-01-31T12:00:00Z`; "" if it isn't recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
         comparisons: its arm in each comparison of arms that it is in, by the comparison's number and its folder.
@@ -64,6 +65,7 @@ class Run:
     conditions: dict[str, str] = field(default_factory=dict)
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
+    started: str = ""
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     comparisons: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -158,6 +160,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         {what: value for what, value in conditions.items() if value},
         tuple(sorted(versions.items())),
         EPOCHS.check("result.epochs_done", result.get("epochs_done")) or 0,
+        started if isinstance(started := environment.get("started"), str) else "",
         other_files,
         {name: value for name, value in flat(config) if isinstance(value, list)},
     )

@@ -86,13 +86,19 @@ def check_copies(runs: Sequence[Found]) -> Iterator[Finding]:
     for one in runs:
         known = first.setdefault((one.run.configuration, one.seed, one.digest), one)
         if known is not one:
-            yield Finding(f"is the same run as {known.path}", one.path, "keep one, or verify each folder by itself")
+            again = "" if _curve(one) == _curve(known) else ", trained again with another result"
+            what = f"is the same run as {known.path}{again}"
+            yield Finding(what, one.path, "keep one, or verify each folder by itself")
     curves: dict[Any, list[Found]] = {}
     for one in {id(one): one for one in first.values()}.values():
-        curve = tuple(tuple(row[name] for name in _LOSSES) for row in one.rows)
+        curve = _curve(one)
         if curve and curve[0][0] == curve[0][0]:  # not NaN
             curves.setdefault(curve, []).append(one)
     for group in curves.values():
         for one in group[1:]:
             if one.content == group[0].content or one.seed != group[0].seed:
                 yield Finding(f"its metrics are those of {group[0].path}", one.path, OWN_FILES)
+
+
+def _curve(one: Found) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(row[name] for name in _LOSSES) for row in one.rows)

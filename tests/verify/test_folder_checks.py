@@ -54,6 +54,15 @@ def test_options_that_choose_among_the_images_leave_the_content(tmp_path):
     assert not any(problem for problem, _ in told(tmp_path / "sized"))
 
 
+def test_a_repeat_with_another_result_is_told_from_a_copy(tmp_path):
+    make_run(tmp_path / "a")
+    for folder, accuracy, again in (("b", 0.9, ""), ("c", 0.8, ", trained again with another result")):
+        other = make_run(tmp_path / folder, accuracy=accuracy)
+        runs, _ = read_folder([str(tmp_path / "a"), str(tmp_path / folder)])
+        (finding,) = check_copies(runs)
+        assert (finding.where, finding.what) == (str(other), f"is the same run as {runs[0].path}{again}")
+
+
 def test_two_tags_of_one_seed_may_have_the_same_losses(tmp_path):
     for tag, seconds in (("a", 0.5), ("b", 0.6)):
         file = make_run(tmp_path, tag=tag) / "metrics.csv"
