@@ -9,7 +9,7 @@ from typing import Any
 from sweeper.config.arms import NO_ARM, Arm, naming, read_flags
 from sweeper.config.targets import check_targets
 from sweeper.decide.arms import Arms
-from sweeper.runs.rows import Run, read_row
+from sweeper.runs.rows import CODE_OF, Run, read_row
 from sweeper.system.errors import BadInput
 from sweeper.system.parent import end_with_parent
 
@@ -39,10 +39,11 @@ def describe_differences(asked: Arms) -> str:
         return ""
     theirs = _circumstances(run for runs in asked.field.runs.values() for run in runs.values())
     here = _circumstances(own)
+    both = {name for name in theirs.keys() & here.keys() if name.startswith(CODE_OF)}
     told = [
         f"{name} {_listed(theirs.get(name))} in the field, {_listed(here.get(name))} here"
         for name in dict.fromkeys([*theirs, *here])
-        if theirs.get(name) != here.get(name)
+        if theirs.get(name) != here.get(name) and (name in both or not name.startswith(CODE_OF))
     ]
     return f"Not made alike: {'; '.join(told)}." if told else ""
 
@@ -57,7 +58,9 @@ def _runs(asked: Arms) -> list[Run]:
 def _circumstances(runs: Iterable[Run]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for run in runs:
-        for name, value in (*((name, run.conditions.get(name)) for name in _CONDITIONS), *run.versions):
+        code = {name: value for name, value in run.conditions.items() if name.startswith(CODE_OF)}
+        named = {name: run.conditions.get(name) for name in _CONDITIONS} | code
+        for name, value in (*named.items(), *run.versions):
             if value:
                 found.setdefault(name, set()).add(value)
     return found

@@ -12,12 +12,14 @@ from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, EPOCHS, NUMBER, OPTION, S
 from sweeper.runs.identity import contradiction, flat, identity_config, named_precision
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
+from sweeper.runs.own_code import code_of_parts
 from sweeper.runs.record import effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
 MOST_VALUES = 1000  # in one configuration
+CODE_OF = "code of "  # and a module of the user's own: in `Run.conditions`
 ARM = "arm"  # the column of `Run.arm`
 
 # Columns, their dotted names in the configuration, and the kinds of their values.
@@ -152,6 +154,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         "torch": versions.get("torch"),
         "sweeper": versions.get("sweeper"),
         "data": digest and digest[:8],
+        **{f"{CODE_OF}{module}": " then ".join(digests) for module, digests in code_of_parts(environment).items()},
     }
     return Run(
         str(directory),

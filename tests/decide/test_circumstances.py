@@ -50,6 +50,12 @@ def test_what_runs_recorded_is_compared(asked):
         "Not made alike: device cpu in the field, cpu and cuda here; precision fp32 in the field, bf16 and fp32 here; "
         "torch 2.8.0 in the field, 2.8.0 and 2.9 here."
     )
+    change_record(first, environment__device="cpu", environment__precision="fp32", environment__versions__torch="2.8.0")
+    change_record(first, environment__code={"lion": "1", "net": "1"})
+    assert describe_differences(asked) == ""  # the field's don't call it
+    field = next(iter(next(iter(asked.field.runs.values())).values()))
+    field.conditions["code of net"] = "2"
+    assert describe_differences(asked) == "Not made alike: code of net 2 in the field, 1 here."
     change_record(second, environment__data_digest="e" * 64)
     with pytest.raises(BadInput, match=r"\(hash e{8}, the field's d{8}\)"):
         check_data(asked)

@@ -5,7 +5,7 @@ from made_runs import make_run
 
 from sweeper.datasets.data import load_data
 from sweeper.verify.folder import read_folder
-from sweeper.verify.folder_checks import check_copies, check_data
+from sweeper.verify.folder_checks import check_code, check_copies, check_data
 
 NO_NOISE = {"name": "none", "kind": "none", "rate": 0.0, "seed": 0, "own_class": False, "file": None}
 DIGITS = {
@@ -61,6 +61,22 @@ def test_a_repeat_with_another_result_is_told_from_a_copy(tmp_path):
         runs, _ = read_folder([str(tmp_path / "a"), str(tmp_path / folder)])
         (finding,) = check_copies(runs)
         assert (finding.where, finding.what) == (str(other), f"is the same run as {runs[0].path}{again}")
+
+
+def test_code_of_the_users_own_is_one_for_all_seeds_of_a_configuration(tmp_path):
+    make_run(tmp_path, optimizer="lion", environment={"code": {"net": "1"}})
+    for seed in (1, 2):
+        make_run(tmp_path, seed=seed, environment={"code": {"net": "2", "my": "5"}})
+    assert [(f.problem, f.what) for f in code_told(tmp_path)] == [(False, "code of net: 2 (2), 1 (1)")]
+    make_run(tmp_path, seed=3, environment={"code": {"net": "2", "my": "6"}})
+    assert [(f.problem, f.what) for f in code_told(tmp_path)] == [
+        (False, "code of net: 2 (3), 1 (1)"),
+        (True, "code of my: 5 (2), 6 (1), among seeds of one configuration"),
+    ]
+
+
+def code_told(folder):
+    return [found for found in check_code(read_folder([str(folder)])[0], "runs") if found.what.startswith("code of ")]
 
 
 def test_two_tags_of_one_seed_may_have_the_same_losses(tmp_path):
