@@ -24,6 +24,7 @@ from sweeper.system.text import percent, printable, shortened
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
     from sweeper.aggregate.tasks import Task
+    from sweeper.runs.copies import LeftOut
     from sweeper.runs.results import Results
     from sweeper.runs.rows import Run
 
@@ -224,10 +225,16 @@ def _left_out_words(results: "Results") -> str:
     return words + (f"; {unfinished} unfinished or damaged gave way to these" if unfinished else "")
 
 
+def _repeat_line(one: "LeftOut") -> str:
+    """Where a repeat and the run that counts are, and how they ended."""
+    again, first = (_end(run) for run in (one.run, one.counts))
+    others = " (other figures differ)" if again == first else ""
+    return f"repeat: {printable(one.run.path)} {again}; {printable(one.counts.path)} {first}{others} counts"
+
+
 def _end(run: "Run") -> str:
-    """Where a run is, and how it ended."""
     accuracy = run.values.get("final_test_accuracy")
-    return f"{printable(run.path)} {run.status}{'' if accuracy is None else f', test {percent(accuracy)}'}"
+    return f"{run.status}{'' if accuracy is None else f', test {percent(accuracy)}'}"
 
 
 def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
@@ -250,7 +257,7 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
     yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{_left_out_words(results)}{beside}"
     if repeats := [one for one in results.left_out if one.is_repeat]:
         yield describe_repeats(repeats)
-        yield from (f"repeat: {_end(one.run)}; {_end(one.counts)} counts" for one in repeats[:MOST_REASONS])
+        yield from map(_repeat_line, repeats[:MOST_REASONS])
         if len(repeats) > MOST_REASONS:
             yield f"and {len(repeats) - MOST_REASONS} more repeats"
     if mixture := describe_mixture(runs):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from json_schema import check
-from made_runs import make_run
+from made_runs import change_record, make_run
 
 import sweeper
 from sweeper.aggregate import command
@@ -55,6 +55,14 @@ def test_so_do_the_page_and_a_comparison_in_python(folders, tmp_path):
     assert f"{SAID}." in page and "1 more directories were copies" in page
     ((*_, last),) = sweeper.compare(list(folders)).sentences.values()
     assert last == f"{SAID}."
+
+
+def test_a_repeat_of_the_same_accuracy_says_that_other_figures_differ(tmp_path, capsys):
+    make_run(tmp_path / "a")
+    change_record(make_run(tmp_path / "b"), result__final_train_loss=0.33)
+    assert command.main([str(tmp_path)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("repeat: ")]
+    assert line.endswith(" completed, test 90.00 % (other figures differ) counts")
 
 
 def test_many_repeats_are_counted_and_the_first_named(tmp_path, capsys):
