@@ -27,9 +27,10 @@ def load_results(outputs: "str | PathLike[str] | Iterable[str | PathLike[str]]" 
     """The runs below one or several folders as a table, one row per run, with the columns of `results.csv`.
 
     Besides these there is `path`, the run's directory. Lists are lists. A column that is empty in every row is left
-    out. `attrs["merged"]` is the number of copies that were left out. Accuracies are in [0, 1], times in seconds;
-    `steps_to_target` is `inf` if the target was never reached; of a diverged run it may be a time before that, which
-    the page counts as never reached.
+    out. `attrs["merged"]` is the number of runs that were left out since another one of their configuration and seed
+    counts; `attrs["repeats"]` of those among them that ended otherwise than it. Accuracies are in [0, 1], times in
+    seconds; `steps_to_target` is `inf` if the target was never reached; of a diverged run it may be a time before that,
+    which the page counts as never reached.
 
     Raises:
         BadInput: a folder doesn't exist or has no runs.

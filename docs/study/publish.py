@@ -108,7 +108,7 @@ def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
     tasks = group_tasks(results.runs)
     page = {
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
-        "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs)),
+        "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published}),

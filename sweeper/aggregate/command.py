@@ -19,11 +19,12 @@ from sweeper.system.command import Parser, called, elsewhere, exit_code_of, give
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.module_path import is_installed
 from sweeper.system.terminal import say, writing_stdout
-from sweeper.system.text import shortened
+from sweeper.system.text import percent, printable, shortened
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
     from sweeper.aggregate.tasks import Task
+    from sweeper.runs.copies import LeftOut
     from sweeper.runs.results import Results
     from sweeper.runs.rows import Run
 
@@ -139,16 +140,23 @@ def _parser() -> Parser:
 
 
 def _own(results: "Results", sweep: OwnRuns) -> "Results":
-    """The sweep's own runs, each compared as the sweep asked for it, whatever other sweeps did."""
-    from sweeper.runs.results import Results, runs_in
+    """The sweep's own runs, each compared as the sweep asked for it, whatever other sweeps did.
+
+    Where the folder has another run that counts in place of one of these, it stands for that one here, too.
+    """
+    from sweeper.runs.results import Results
     from sweeper.runs.rows import ARM
     from sweeper.runs.tuned_on import by_images
 
     tuned = {os.path.realpath(directory): words for directory, words in sweep.tuned.items()}
     compared = [{os.path.realpath(directory): arm for directory, arm in arms.items()} for arms in sweep.comparisons]
-    runs = []
-    for run in runs_in(results.runs, tuned):
+    asked_as = {id(one.counts): place for one in results.left_out if (place := os.path.realpath(one.run.path)) in tuned}
+    runs, left_out = [], []
+    for run in results.runs:
         place = os.path.realpath(run.path)
+        if place not in tuned and (place := asked_as.get(id(run), "")) not in tuned:
+            continue
+        left_out += [one for one in results.left_out if one.counts is run]
         arms = {(number, ""): shortened(arm_of[place]) for number, arm_of in enumerate(compared) if place in arm_of}
         values = {name: v for name, v in run.values.items() if name != ARM}
         at = tuned[place]
@@ -156,7 +164,7 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
         values |= {ARM: [*arms.values()][-1]} if arms else {}
         own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=not words)
         runs.append(own)
-    return Results(runs) if runs else results
+    return Results(runs, left_out) if runs else results
 
 
 def _answers(tasks: Sequence["Task"]) -> list[str]:
@@ -212,13 +220,35 @@ def _has_damaged_file(run: "Run") -> bool:
     return bool(run.other_files or (run.status.goes_on and run.values.get("error")))
 
 
+def _left_out_words(results: "Results") -> str:
+    from sweeper.runs.copies import count
+
+    copies, unfinished, _ = count(results.left_out)
+    words = f"; {copies} more {'was a copy' if copies == 1 else 'were copies'} of these" if copies else ""
+    return words + (f"; {unfinished} unfinished or damaged gave way to these" if unfinished else "")
+
+
+def _repeat_line(one: "LeftOut") -> str:
+    """Where a repeat and the run that counts are, and how they ended."""
+    again, first = (_end(run) for run in (one.run, one.counts))
+    others = " (other figures differ)" if again == first else ""
+    return f"repeat: {printable(one.run.path)} {again}; {printable(one.counts.path)} {first}{others} counts"
+
+
+def _end(run: "Run") -> str:
+    accuracy = run.values.get("final_test_accuracy")
+    return f"{run.status}{'' if accuracy is None else f', test {percent(accuracy)}'}"
+
+
 def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
-    """The number of runs of each status, the conditions that differ between them, and why some can't be used.
+    """The number of runs of each status, what was trained again, the conditions that differ, and why some runs can't be
+    used.
 
     Args:
         others: the number of runs in the folder beside these.
     """
     from sweeper.aggregate.summary import describe_mixture
+    from sweeper.runs.copies import describe_repeats
     from sweeper.runs.status import RECORDED, Status
 
     runs = results.runs
@@ -226,9 +256,13 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
     told = ", ".join(
         f"{counts[status]} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
     )
-    copies = f"{results.merged} more {'was a copy' if results.merged == 1 else 'were copies'} of these"
     beside = f"; {others} other{'s' * (others != 1)} in {folder}/" if others else ""
-    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{f'; {copies}' if results.merged else ''}{beside}"
+    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{_left_out_words(results)}{beside}"
+    if repeats := [one for one in results.left_out if one.is_repeat]:
+        yield describe_repeats(repeats)
+        yield from map(_repeat_line, repeats[:MOST_REASONS])
+        if len(repeats) > MOST_REASONS:
+            yield f"and {len(repeats) - MOST_REASONS} more repeats"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):

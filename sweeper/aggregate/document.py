@@ -8,8 +8,11 @@ from sweeper.aggregate.pairs import pair_rows
 from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, VALIDATION, describe_mixture
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import answer_task, headline_task
+from sweeper.runs.copies import LeftOut, count
 from sweeper.runs.results import Results
+from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
+from sweeper.system.text import printable
 
 _OF_ROW = ("lr", "weight_decay", *COUNTS, *(f"{f}_{s}" for f in (*FIGURES, VALIDATION) for s in STATISTICS), "mixed")
 
@@ -29,10 +32,26 @@ def describe_results(
         "runs": len(results.runs),
         "counts": dict(sorted(counts.items())),
         "unusable": [{"run": row["run"], "status": row["status"], "error": row.get("error")} for row in unusable],
+        "left_out": _describe_left_out(results.left_out),
         "mixed": describe_mixture(results.runs) or None,
         "tasks": [_describe_task(task, margin) for task in tasks],
         "written": list(written),
     }
+
+
+def _describe_left_out(left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    numbers = count(left_out)
+    repeats = [one for one in left_out if one.is_repeat]
+    return {
+        "copies": numbers.copies,
+        "unfinished": numbers.unfinished,
+        "repeats": [{**_describe_end(one.run), "counts": _describe_end(one.counts)} for one in repeats],
+    }
+
+
+def _describe_end(run: Run) -> dict[str, Any]:
+    accuracy = run.values.get("final_test_accuracy")
+    return {"path": printable(run.path), "status": run.status.value, "final_test_accuracy": accuracy}
 
 
 def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:

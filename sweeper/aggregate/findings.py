@@ -10,6 +10,7 @@ from sweeper.aggregate.frame import Folders, folders_of, summary_frame
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tasks import Task, group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
+from sweeper.runs.copies import describe_repeats
 from sweeper.runs.results import Results, read_results, read_runs
 from sweeper.system.errors import BadInput
 
@@ -97,11 +98,17 @@ def _find(results: Results, margin: float | None) -> Findings:
     lines = [f"{label}: {words}" for label, words in answers.items()] if len(tasks) > 1 else [*answers.values()]
     return Findings(
         "\n".join(lines) or "No run can be read, so there is no verdict.",
-        {task.label: describe_task(task, margin) for task in tasks},
+        {task.label: [*describe_task(task, margin), *_repeats(task, results)] for task in tasks},
         _table(_INTERVALS, [row for task in tasks for row in _intervals(task, margin)]),
         _table(_GROUPS, [row for task in tasks for row in _groups(task)]),
         summary_frame(summarize(results.runs)),
     )
+
+
+def _repeats(task: Task, results: Results) -> list[str]:
+    counted = {run.path for run in task.runs()}
+    said = describe_repeats([one for one in results.left_out if one.counts.path in counted])
+    return [f"{said}."] if said else []
 
 
 def _intervals(task: Task, margin: float | None) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.summary import COUNTS, FIGURES, LISTS, STATISTICS, Row, Summary, summarize
+from sweeper.runs.copies import count
 from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.metrics import FROM_RESULT, METRICS, read_metrics
 from sweeper.runs.results import Results, read_results
@@ -62,7 +63,8 @@ def folders_of(outputs: Folders) -> list["str | PathLike[str]"]:
 def to_frame(results: Results) -> "pandas.DataFrame":
     """The table of `results.csv`, each column of one dtype."""
     frame = _frame(results.columns(), [run.values for run in results.runs], _DTYPES)
-    frame.attrs["merged"] = results.merged
+    frame.attrs["merged"] = len(results.left_out)
+    frame.attrs["repeats"] = count(results.left_out).repeats
     return frame
 
 

@@ -11,6 +11,7 @@ from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
+from sweeper.runs.copies import LeftOut, describe_repeats
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 from sweeper.system.text import few
@@ -82,14 +83,20 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     return said
 
 
-def describe_limits(tasks: Sequence[Task], runs: Sequence[Run]) -> list[str]:
-    """The sentences on the limits of the verdict."""
+def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequence[LeftOut] = ()) -> list[str]:
+    """The sentences on the limits of the verdict.
+
+    Args:
+        left_out: the runs in whose place one of `runs` counts.
+    """
     said = []
     counts = Counter(run.status for run in runs)
     if unfinished := counts[Status.RUNNING] + counts[Status.INTERRUPTED]:
         said.append(f"{_runs(unfinished)} not finished and counted in no mean.")
     if bad := counts[Status.FAILED] + counts[Status.DAMAGED]:
         said.append(f"{_runs(bad)} failed or damaged and counted in no mean; see the reasons below.")
+    if repeats := describe_repeats(left_out):
+        said.append(f"{repeats}.")
     if mixture := describe_mixture(runs):
         said.append(f"These runs were not all made alike ({mixture}), which may move results too.")
     lengths = {(task.config["epochs"], task.config["batch_size"]) for task in tasks}

@@ -7,7 +7,7 @@ from sweeper.config.arms import NO_ARM, Arm, naming, read_flags
 from sweeper.config.targets import check_targets
 from sweeper.datasets.here import ImagesHere, data_key, finished, own_process
 from sweeper.decide.arms import Arms
-from sweeper.runs.rows import Run, read_row
+from sweeper.runs.rows import CODE_OF, Run, read_row
 from sweeper.system.errors import BadInput
 
 _CONDITIONS = ("device", "precision")
@@ -56,10 +56,11 @@ def describe_differences(asked: Arms) -> str:
 
 
 def _from_field(theirs: dict[str, set[str]], here: dict[str, set[str]]) -> list[str]:
+    both = {name for name in theirs.keys() & here.keys() if name.startswith(CODE_OF)}
     return [
         f"{name} {_listed(theirs.get(name))} in the field, {_listed(here.get(name))} here"
         for name in dict.fromkeys([*theirs, *here])
-        if theirs.get(name) != here.get(name)
+        if theirs.get(name) != here.get(name) and (name in both or not name.startswith(CODE_OF))
     ]
 
 
@@ -69,7 +70,8 @@ def _between_arms(own: dict[str, dict[str, set[str]]]) -> list[str]:
     for name, values in _together(own.values()).items():
         arms: dict[str, list[str]] = {}
         for arm, found in own.items():
-            arms.setdefault(_listed(found.get(name)), []).append(arm)
+            if name in found or not name.startswith(CODE_OF):  # not every arm calls each module of one's own
+                arms.setdefault(_listed(found.get(name)), []).append(arm)
         if len(arms) > 1:
             each = [f"{value} ({', '.join(of)})" for value, of in arms.items()]
             told.append(f"{name} {', '.join(each)}")
@@ -137,7 +139,9 @@ def _runs(asked: Arms, arm: str) -> list[Run]:
 def _circumstances(runs: Iterable[Run]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for run in runs:
-        for name, value in (*((name, run.conditions.get(name)) for name in _CONDITIONS), *run.versions):
+        code = {name: value for name, value in run.conditions.items() if name.startswith(CODE_OF)}
+        named = {name: run.conditions.get(name) for name in _CONDITIONS} | code
+        for name, value in (*named.items(), *run.versions):
             if value:
                 found.setdefault(name, set()).add(value)
     return found

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from sweeper.engine.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
-from sweeper.engine.numerics import EARLIER, facts_of, go_on
+from sweeper.engine.numerics import facts_of, go_on
 from sweeper.engine.state import IMPLEMENTATION, read_state
 from sweeper.engine.state import load_state as load_part
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES, METRICS_FILE
 from sweeper.runs.previous import keep_files
-from sweeper.runs.record import Damaged
+from sweeper.runs.record import EARLIER, Damaged
 from sweeper.system.errors import RunFailed, first_line
 
 CHECKPOINT_VERSION = 1

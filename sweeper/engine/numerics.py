@@ -12,7 +12,8 @@ from sweeper.engine.devices import has_precision, prepare_process
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.runs.record import Damaged, read_run
+from sweeper.runs.own_code import CODE, changed_modules, recorded_code
+from sweeper.runs.record import EARLIER, Damaged, read_run
 from sweeper.system.machine import cores
 
 if TYPE_CHECKING:
@@ -32,14 +33,13 @@ FACTS = {
     "augmentation": "augmented by {}",  # `triton` is our own kernel
     "instructions": "by {}",  # the CPU's instruction set as torch names it
     "torch": "by torch {}",
+    CODE: "with the code of {}",  # of the user's own
 }
 # Facts that a resumed run keeps on the same kind of device; threads only on the CPU.
 KEPT = ("threads", "precision", "deterministic", "compile")
 # Facts that depend on the kind of device: if the kind differs, only the kind is reported.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
 MOST_THREADS = 4096  # a recorded number above this is ignored
-
-EARLIER = "earlier"  # in `environment` and the checkpoint: the facts of each earlier part that differ
 
 
 def describe(device: "Device") -> Facts:
@@ -64,7 +64,9 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     versions = environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
     torch = str(torch) if isinstance(torch, str) else None  # a checkpoint must not contain torch's own string class
-    return {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
+    found = {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
+    found.pop(CODE, None)
+    return found | ({CODE: code} if (code := recorded_code(environment)) else {})
 
 
 def begun_with(run: RunDirectory, record: dict[str, Any] | None, name: str | None = None) -> Facts | None:
@@ -178,8 +180,11 @@ def go_on(environment: dict[str, Any], state: dict[str, Any] | None) -> str | No
     began = _first(environment.get(EARLIER), now) or now
     if not (names := _differences(began, now)):
         return None
-    then_words, now_words = (" ".join(FACTS[n].format(_typed(facts[n])) for n in names) for facts in (began, now))
-    return f"this run began {then_words}; it goes on {now_words}, so its numbers differ from an uninterrupted run's"
+    modules = _changed_code(began, now)
+    began_words, now_words = (" ".join(_phrase(name, facts, modules) for name in names) for facts in (began, now))
+    anew = "; rerun=true trains it anew" if CODE in names else ""
+    differ = "so its numbers differ from an uninterrupted run's"
+    return f"this run began {began_words}; it goes on {now_words}, {differ}{anew}"
 
 
 def _can_go_on(directory: Path) -> bool:
@@ -202,9 +207,22 @@ def _first(earlier: Any, otherwise: Facts | None) -> Facts | None:
 def _differences(then: Facts, now: Facts) -> list[str]:
     """The names of the facts that differ, without those that depend on another differing fact."""
     names = [name for name in FACTS if name in then and name in now and then[name] != now[name]]
+    if CODE in names and not _changed_code(then, now):
+        names.remove(CODE)
     if "device" in names:
         return [name for name in names if name not in OF_THE_KIND]
     return [name for name in names if name != "threads" or now.get("device") == "cpu"]
+
+
+def _changed_code(then: Facts, now: Facts) -> list[str]:
+    return changed_modules(recorded_code(then), recorded_code(now))
+
+
+def _phrase(name: str, facts: Facts, modules: list[str]) -> str:
+    """A fact as a message words it; of code the modules that changed."""
+    code = recorded_code(facts)
+    value = " and ".join(f"{module} ({code[module]})" for module in modules) if name == CODE else _typed(facts[name])
+    return FACTS[name].format(value)
 
 
 def _can_keep(name: str, value: Any, kind: str) -> bool:

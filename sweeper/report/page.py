@@ -31,6 +31,7 @@ from sweeper.report.tables import (
     runs_table,
     speed_table,
 )
+from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
@@ -116,7 +117,7 @@ def build_page(
         "decisions": decisions,
         "shared_colors": len({look.hue for look in of_optimizer.values()}) < len(of_optimizer),
         "looks": script_looks(),
-        "limits": describe_limits(tasks, runs),
+        "limits": describe_limits(tasks, runs, results.left_out),
         "has_curves": bool(drawn),
         "means_only": any("mean" in setting for task in drawn for setting in task["settings"]),
         "no_others": not any(
@@ -194,6 +195,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(origin.started for origin in origins.values() if origin.started)
     devices = sorted({o.device_name for o in origins.values() if o.device_name})
+    copies = count(results.left_out).copies
     noun = "arm" if any(task.noun == "arm" for task in tasks) else "optimizer"
     facts = [
         (f"{noun}s", ", ".join(optimizers)),
@@ -202,7 +204,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("devices", ", ".join(devices)),
         ("device time", _device_time(runs, list(origins.values()))),
         ("begun", _period(started)),
-        ("copies", f"{results.merged} more directories were copies of these runs" if results.merged else ""),
+        ("copies", f"{copies} more directories were copies of these runs" if copies else ""),
     ]
     names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {

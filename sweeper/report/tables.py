@@ -19,7 +19,7 @@ from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
-from sweeper.runs.rows import Run
+from sweeper.runs.rows import CODE_OF, Run
 from sweeper.runs.status import Status
 from sweeper.system.text import duration, few
 
@@ -204,6 +204,8 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
     configs = [_compared_values(run) for run in readable]
     table = PageTable(["value", "of the runs"])
     for name in differing(configs):
+        if name.startswith(CODE_OF) and len({config[name] for config in configs if name in config}) == 1:
+            continue  # the others don't call it
         counts: dict[str, int] = {}
         for config in configs:
             counts[config.get(name, "–")] = counts.get(config.get(name, "–"), 0) + 1

@@ -17,6 +17,7 @@ from sweeper.system.files import read_file
 from sweeper.system.limits import RECORD_BYTES
 from sweeper.system.lock import is_alive, read_lock
 
+EARLIER = "earlier"  # in `environment` and the checkpoint: the facts of each earlier part that differ
 # The version of `run.json`'s schema. To increment it, add the migration from the previous version below.
 SCHEMA_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # from this version to the next

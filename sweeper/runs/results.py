@@ -1,20 +1,20 @@
-"""Folders of runs as a table: every run is one row, copies are merged and counted, unreadable runs are reported."""
+"""Folders of runs as a table: every run is one row, copies and repeats have none, unreadable runs are reported."""
 
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from sweeper.runs.arms import ArmsByFolder, Member
 from sweeper.runs.confirmations import ConfirmationsByFolder
+from sweeper.runs.copies import LeftOut, merge
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
 from sweeper.runs.rows import ARM, ASIDES, FROM_CONFIG, Run, damaged_row, read_row
-from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
 from sweeper.system.errors import BadInput
 from sweeper.system.text import printable
@@ -33,10 +33,10 @@ COLUMNS = (
 
 @dataclass
 class Results:
-    """Runs in the table's order. `merged` is the number of copies that were left out."""
+    """Runs in the table's order, and those that have no row since another run of the same name counts."""
 
     runs: list[Run]
-    merged: int = 0
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def columns(self) -> list[str]:
         """`COLUMNS`, the dotted names of all other config values in alphabetical order, those of `ASIDES` that any run
@@ -50,7 +50,7 @@ class Results:
 def read_results(
     folders: Iterable[str | PathLike[str]], read: Callable[[str, str], Run] = read_row, none_ok: bool = False
 ) -> Results:
-    """The runs below the folders. Of a run with several copies, only the one furthest in training is kept.
+    """The runs below the folders. Of several of one configuration, seed and data one has a row, see `copies.merge`.
 
     With several folders, the column `outputs` names each row's folder as given here.
 
@@ -99,10 +99,10 @@ def runs_in(runs: Iterable[Run], directories: Iterable[str | PathLike[str]]) -> 
 
 def _results(runs: list[Run]) -> Results:
     _find_comparisons(runs)
-    kept = _merge(runs)
+    kept, left_out = merge(runs)
     _compare_versions(kept)
     _name_confirmations(kept)
-    return Results(sorted(kept, key=_order), merged=len(runs) - len(kept))
+    return Results(sorted(kept, key=_order), left_out)
 
 
 def _check_folder(folder: Path) -> None:
@@ -176,53 +176,6 @@ def _is_run(path: str, names: set[str]) -> bool:
             return opened.read(len(header)) == header
     except OSError:  # another program's file, which this user may not read
         return False
-
-
-def _merge(runs: list[Run]) -> list[Run]:
-    """One row per run, in all comparisons of its copies. Copies have the same configuration, seed and data; unreadable
-    ones have the same name."""
-    groups: dict[tuple[str, Any], list[Run]] = {}
-    for run in runs:
-        if run.configuration:
-            groups.setdefault((run.configuration, run.values["seed"]), []).append(run)
-    kept: list[Run] = []
-    for copies in groups.values():
-        first = len(kept)
-        for run in sorted(copies, key=_rank):
-            data = run.conditions.get("data")
-            same = [k for k in kept[first:] if data is None or k.conditions.get("data") in (None, data)]
-            if same:
-                _compare_as(same[0], run)
-            else:
-                kept.append(run)
-    names = {_run_name(run) for run in kept}
-    for run in runs:
-        if not run.configuration and _run_name(run) not in names:
-            kept.append(run)
-            names.add(_run_name(run))
-    return kept
-
-
-def _compare_as(run: Run, copied: Run) -> None:
-    """Let a run be in the comparisons of its copy, too."""
-    run.comparisons = copied.comparisons | run.comparisons
-    if copied.arm:
-        run.values.setdefault(ARM, copied.arm)
-    run.unnamed, run.untuned = run.unnamed or copied.unnamed, run.untuned or copied.untuned
-    run.tuned |= copied.tuned
-
-
-def _run_name(run: Run) -> str:
-    """The name of a run's directory, by which copies are found; the whole path if it isn't named like a run."""
-    name = os.path.basename(os.path.abspath(run.path))
-    return name if NAMED_AS_A_RUN.search(name) else run.path
-
-
-def _rank(run: Run) -> tuple[int, int, int]:
-    """Smaller is further."""
-    finished = {Status.COMPLETED: 0, Status.DIVERGED: 1}.get(run.status, 2)
-    unfinished = (Status.RUNNING, Status.PRUNED, Status.INTERRUPTED, Status.FAILED)
-    return finished, -run.epochs_done, unfinished.index(run.status) if finished == 2 else 0
 
 
 def _compare_versions(runs: list[Run]) -> None:

@@ -12,6 +12,7 @@ from sweeper.runs.checks import AMOUNT, COUNT, DEVICE, EPOCHS, NUMBER, OPTION, S
 from sweeper.runs.identity import contradiction, flat, identity_config, named_precision
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
+from sweeper.runs.own_code import code_of_parts
 from sweeper.runs.record import effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
@@ -19,6 +20,7 @@ from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
 MOST_VALUES = 1000  # in one configuration
+CODE_OF = "code of "  # and a module of the user's own: in `Run.conditions`
 ARM = "arm"  # the column of `Run.arm`
 
 # Columns, their dotted names in the configuration, and the kinds of their values.
@@ -50,6 +52,7 @@ class Run:
         configuration: the identity without the seed, as JSON; "" if the record can't be read.
         conditions: what may change a result but isn't part of the identity, e.g. `{"precision": "bf16"}`.
         versions: of sweeper and the libraries; empty if none were recorded.
+        started: when it began or last resumed, in UTC, e.g. `2025-01-31T12:00:00Z`; "" if it isn't recorded.
         other_files: which files of a finished run aren't those of its record, in one line; "" if all are.
         lists: the values that are lists, whole; their cells are texts.
         comparisons: its arm in each comparison of arms that it is in, by the comparison's number and its folder.
@@ -65,6 +68,7 @@ class Run:
     conditions: dict[str, str] = field(default_factory=dict)
     versions: tuple[tuple[str, str], ...] = ()
     epochs_done: int = 0
+    started: str = ""
     other_files: str = ""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     comparisons: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -153,6 +157,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         "torch": versions.get("torch"),
         "sweeper": versions.get("sweeper"),
         "data": digest and digest[:8],
+        **{f"{CODE_OF}{module}": " then ".join(digests) for module, digests in code_of_parts(environment).items()},
     }
     return Run(
         str(directory),
@@ -161,6 +166,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         {what: value for what, value in conditions.items() if value},
         tuple(sorted(versions.items())),
         EPOCHS.check("result.epochs_done", result.get("epochs_done")) or 0,
+        started if isinstance(started := environment.get("started"), str) else "",
         other_files,
         {name: value for name, value in flat(config) if isinstance(value, list)},
     )

@@ -14,5 +14,6 @@ METRICS_BYTES = 2**26  # metrics.csv of some 400,000 epochs
 SWEEP_BYTES = 2**26  # the file of a running sweep
 LOCK_BYTES = 2**16
 NOTE_BYTES = 2**12  # a file of one line
+SOURCE_BYTES = 2**22  # a module
 SETTINGS_BYTES = 2**20  # YAML
 LABELS_BYTES = 2**28  # one label a line

@@ -9,6 +9,7 @@ from sweeper.engine.numerics import Kept, begun_with, keep, whole_checkpoint
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.layout import RUN_FILE
+from sweeper.runs.own_code import changed_modules, own_code, recorded_code
 from sweeper.runs.previous import keep_files
 from sweeper.runs.record import Damaged, OfAnotherRun, Refused, read_run
 from sweeper.runs.status import Status
@@ -48,7 +49,8 @@ def read_earlier(assignment: Assignment) -> Earlier:
 def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tuple[Earlier, Kept]:
     """Move files that the run doesn't resume from to `previous/`.
 
-    With `rerun=true` these are all files, unless the run was interrupted and has the same options: then it resumes.
+    With `rerun=true` these are all files, unless the run was interrupted and has the same options and code of the
+    user's own: then it resumes.
 
     Returns:
         The record that remains, and the device options with which the run resumes or starts.
@@ -57,8 +59,10 @@ def make_way(assignment: Assignment, run: RunDirectory, earlier: Earlier) -> tup
     kind = best_kind(options["kind"])
     if earlier.damage is not None and not rerun:
         _keep_what_is_damaged(assignment, run, earlier.damage)
-    kept = keep(options, threads, begun_with(run, earlier.record, run_name(assignment.config)), kind)
-    if rerun and (kept.refused or earlier.status is None or not earlier.status.goes_on):
+    began = begun_with(run, earlier.record, run_name(assignment.config))
+    kept = keep(options, threads, began, kind)
+    of_other_code = rerun and changed_modules(recorded_code(began or {}), own_code(assignment.config))
+    if rerun and (kept.refused or of_other_code or earlier.status is None or not earlier.status.goes_on):
         run.set_aside()
         return Earlier(), keep(options, threads, None, kind)
     return earlier, kept

@@ -18,6 +18,7 @@ from sweeper.datasets.data import Data
 from sweeper.engine.devices import Device, peak_memory_bytes
 from sweeper.engine.numerics import carry_over, describe
 from sweeper.runs.metrics import figures
+from sweeper.runs.own_code import CODE, own_code
 from sweeper.runs.status import Status
 from sweeper.system.files import PACKAGE
 from sweeper.system.paths import relative
@@ -44,6 +45,7 @@ def describe_environment(
     environment = {
         "versions": versions,
         **{name: numerics.pop(name) for name in ("device", "device_name", "precision", "threads")},
+        **({CODE: code} if (code := own_code(config)) else {}),  # a hash of each module of the user's own
         "commit": _commit(),  # of the git clone that contains sweeper; without a clone SWEEPER_COMMIT, or null
         "data_digest": data.digest,  # SHA-256 of all images and labels, whatever the files' format
         "data_form": with_relative_root(data.form, config["dataset"]["root"], directory),

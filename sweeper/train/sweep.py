@@ -19,6 +19,7 @@ from sweeper.runs.asked import AskedRuns, asked_runs
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
+from sweeper.runs.own_code import code_of_parts, own_code
 from sweeper.runs.record import Damaged, effective_status, find_finished, read_run, recorded_status
 from sweeper.runs.rows import read_row
 from sweeper.runs.status import Status
@@ -201,6 +202,11 @@ def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:
     asked = with_relative_paths(cell.config, cell.directory)
     if others := other_circumstances(asked, run, probe_kind()):
         say(f"  it was made with {', '.join(others)}; rerun=true makes it as asked for now, and keeps its files aside")
+    now = own_code(cell.config)
+    then = code_of_parts(run["environment"])
+    if changed := sorted(module for module in then.keys() & now.keys() if then[module] != [now[module]]):
+        has = f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'} changed since"
+        say(f"  its code was another: {has}; rerun=true trains it anew by that of now, and keeps its files aside")
 
 
 def _wait_for_others(cells: list[Cell], stop: SweepStop, cancels: bool) -> bool:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.repeats import distance_by_chance
-from sweeper.engine.numerics import EARLIER, facts_of
+from sweeper.engine.numerics import facts_of
 from sweeper.runs.metrics import Row
+from sweeper.runs.record import EARLIER
 from sweeper.runs.status import Status
 from sweeper.system.text import percent
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, is_present
+from sweeper.runs.rows import CODE_OF
 from sweeper.system.errors import BadInput
 from sweeper.verify.finding import Finding, note
 from sweeper.verify.folder import Found
@@ -28,6 +29,26 @@ def check_code(runs: Sequence[Found], where: str) -> Iterator[Finding]:
     for what, found in (("trained on", devices), ("torch", Counter(one.run.conditions.get("torch") for one in runs))):
         if len(found) > 1:
             yield note(f"{what}: {', '.join(f'{name} ({n})' for name, n in found.most_common())}", where)
+    yield from _check_own_code(runs, where)
+
+
+def _check_own_code(runs: Sequence[Found], where: str) -> Iterator[Finding]:
+    """Whether what is averaged was trained by one code of the user's own; of other runs it is a note."""
+    modules: dict[str, Counter[str]] = {}
+    seeds: dict[tuple[str, str], dict[str, Found]] = {}
+    for one in runs:
+        for name, code in one.run.conditions.items():
+            if name.startswith(CODE_OF):
+                modules.setdefault(name, Counter())[code] += 1
+                seeds.setdefault((name, one.run.configuration), {}).setdefault(code, one)
+    apart = {name for (name, _), found in seeds.items() if len(found) > 1}
+    for name, counts in modules.items():
+        told = f"{name}: {', '.join(f'{code} ({n})' for code, n in counts.most_common())}"
+        if name in apart:
+            what = f"{told}, among seeds of one configuration"
+            yield Finding(what, where, "train those of other code again with rerun=true")
+        elif len(counts) > 1:
+            yield note(told, where)
 
 
 def _code(one: Found) -> str:
@@ -86,13 +107,19 @@ def check_copies(runs: Sequence[Found]) -> Iterator[Finding]:
     for one in runs:
         known = first.setdefault((one.run.configuration, one.seed, one.digest), one)
         if known is not one:
-            yield Finding(f"is the same run as {known.path}", one.path, "keep one, or verify each folder by itself")
+            again = "" if _curve(one) == _curve(known) else ", trained again with another result"
+            what = f"is the same run as {known.path}{again}"
+            yield Finding(what, one.path, "keep one, or verify each folder by itself")
     curves: dict[Any, list[Found]] = {}
     for one in {id(one): one for one in first.values()}.values():
-        curve = tuple(tuple(row[name] for name in _LOSSES) for row in one.rows)
+        curve = _curve(one)
         if curve and curve[0][0] == curve[0][0]:  # not NaN
             curves.setdefault(curve, []).append(one)
     for group in curves.values():
         for one in group[1:]:
             if one.content == group[0].content or one.seed != group[0].seed:
                 yield Finding(f"its metrics are those of {group[0].path}", one.path, OWN_FILES)
+
+
+def _curve(one: Found) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(tuple(row[name] for name in _LOSSES) for row in one.rows)

@@ -143,6 +143,19 @@ def test_runs_made_otherwise_are_told_in_their_row(tmp_path):
     assert mixed == {"sgd": "device: cpu, cuda; precision: bf16, fp32", "lion": None}
 
 
+def test_runs_of_other_code_of_the_users_own_are_told(tmp_path):
+    """Those that don't call it, or recorded none, say nothing; one that went on with other code has both."""
+    for seed, digits in ((1, "1"), (2, "2"), (3, None)):
+        make_run(tmp_path, optimizer="my", seed=seed, environment={"code": {"myopt": digits}} if digits else None)
+    make_run(tmp_path, optimizer="other", environment={"code": {"otheropt": "5"}})
+    make_run(tmp_path, optimizer="sgd")
+    told = {row["optimizer"]: row["mixed"] for row in rows(tmp_path)}
+    assert told == {"my": "code of myopt: 1, 2", "other": None, "sgd": None}
+    earlier = [{"code": {"otheropt": "4"}, "until_epoch": 2}]
+    make_run(tmp_path, optimizer="other", seed=2, environment={"code": {"otheropt": "5"}, "earlier": earlier})
+    assert {row["optimizer"]: row["mixed"] for row in rows(tmp_path)}["other"] == "code of otheropt: 4 then 5, 5"
+
+
 def test_only_finished_runs_are_compared_in_how_they_were_made(tmp_path):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, "failed", seed=2, environment={"device": "cuda"})

@@ -72,6 +72,12 @@ def test_what_runs_recorded_is_compared(asked):
     )
     with pytest.raises(BadInput, match=r"\(hash e{8}, the field's d{8}\)"):
         check_data(asked, Images("e" * 8))  # before it goes on
+    change_record(first, environment__device="cpu", environment__precision="fp32", environment__versions__torch="2.8.0")
+    change_record(first, environment__code={"lion": "1", "net": "1"})
+    assert describe_differences(asked) == ""  # the field's don't call it
+    field = next(iter(next(iter(asked.field.runs.values())).values()))
+    field.conditions["code of net"] = "2"
+    assert describe_differences(asked) == "Not made alike: code of net 2 in the field, 1 here."
     change_record(second, environment__data_digest="e" * 64)
     with pytest.raises(BadInput, match=r"\(hash e{8}, the field's d{8}\)"):
         check_data(asked)
@@ -131,3 +137,17 @@ def test_runs_of_arms_that_were_not_made_alike_are_told(tmp_path):
         "Not made alike: device cpu and cuda (old), cpu (new); precision bf16 and fp32; torch 2.8.0 and 2.9 (old), "
         "2.8.0 (new); triton not recorded (old), 3 (new)."
     )
+
+
+def test_code_of_ones_own_is_compared_among_the_arms_that_call_it(tmp_path):
+    asked = decision(tmp_path)
+    first, second = trained(tmp_path, "sgd")
+    other, _ = trained(tmp_path, "lion")
+    for run in (first, second):
+        change_record(run, environment__code={"mine": "1"})
+    assert describe_differences(asked) == ""  # the other arm doesn't call it
+    change_record(second, environment__code={"mine": "2"})
+    assert describe_differences(asked) == "Not made alike: code of mine 1 and 2."
+    change_record(second, environment__code={"mine": "1"})
+    change_record(other, environment__code={"mine": "3"})
+    assert describe_differences(asked) == "Not made alike: code of mine 1 (old), 3 (new)."

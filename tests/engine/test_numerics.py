@@ -42,7 +42,7 @@ def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
     config = configure()
     device, data = choose_device(config["device"], threads=1), load_run_data(config)
     told = describe_environment(config, tmp_path, device, data, [], None)
-    assert set(facts_of(told)) == set(FACTS)
+    assert set(facts_of(told)) == set(FACTS) - {"code"}  # none of it is the user's own
     assert facts_of(told)["torch"] == torch.__version__ and facts_of(told)["threads"] == 1
     names = list(told)
     assert names[:5] == ["versions", "device", "device_name", "precision", "threads"]
@@ -145,6 +145,23 @@ def test_another_torch_is_told():
     then, now = environment(CPU, "2.8.0"), environment(CPU, "2.9.0")
     line = go_on(now, {"numerics": facts_of(then), "earlier": [], "epoch": 1, "step": 1})
     assert line == f"this run began by torch 2.8.0; it goes on by torch 2.9.0, {SO}"
+
+
+def test_other_code_of_the_users_own_is_told_and_known_ever_after():
+    then, now = ({**CPU, "code": {"helper": "0", "myopt": digits}} for digits in ("1", "2"))
+    told = environment(now)
+    line = go_on(told, {"numerics": facts_of(environment(then)), "earlier": [], "epoch": 2, "step": 1})
+    assert line == (
+        f"this run began with the code of myopt (1); it goes on with the code of myopt (2), {SO}; "
+        "rerun=true trains it anew"
+    )
+    assert [part["code"] for part in told["earlier"]] == [{"helper": "0", "myopt": "1"}]
+
+
+@pytest.mark.parametrize("then", [{}, {"code": {"other": "1"}}, {"code": "x"}], ids=["unknown", "others", "no code"])
+def test_code_of_which_one_side_tells_nothing_is_not_told(then):
+    told = environment({**CPU, "code": {"myopt": "2"}})
+    assert go_on(told, {"numerics": {**CPU, **then}, "epoch": 2, "step": 1}) is None and "earlier" not in told
 
 
 def test_each_part_of_a_run_stays_known():

@@ -156,6 +156,15 @@ def test_an_option_of_the_recipe_is_a_difference_where_it_is_used(tmp_path):
     assert texts(differences_table(runs)) == [["drop_last", "true (1); – (2)"], ["ema", "0.99 (1); 0.999 (1); – (1)"]]
 
 
+def test_code_of_the_users_own_is_a_difference_only_between_runs_that_call_it(tmp_path):
+    make_run(tmp_path, optimizer__lr=0.1)
+    make_run(tmp_path, optimizer__lr=0.2, environment={"code": {"my": "1", "net": "1"}})
+    make_run(tmp_path, optimizer__lr=0.3, environment={"code": {"my": "2", "net": "1"}})
+    _, runs = read(tmp_path)
+    assert ["code of my", "1 (1); 2 (1); – (1)"] in texts(differences_table(runs))
+    assert not any(name == "code of net" for name, _ in texts(differences_table(runs)))
+
+
 def test_what_a_run_has_not_sorts_last(tmp_path):
     make_run(tmp_path, "failed")
     _, runs = read(tmp_path)

@@ -166,48 +166,24 @@ def test_others_metrics_that_can_not_be_read_stop_nothing(tmp_path, monkeypatch)
     assert statuses(tmp_path) == ["completed"]
 
 
-FURTHEST_FIRST = ("completed", "diverged", "interrupted of 3 epochs", "interrupted of 1 epoch", "damaged")
-
-
-def make_copy(outputs, state: str):
-    directory = make_run(outputs, "running" if "interrupted" in state else state.replace("damaged", "completed"))
-    if state == "interrupted of 1 epoch":
-        lines = (directory / "metrics.csv").read_text().splitlines(keepends=True)
-        (directory / "metrics.csv").write_text("".join(lines[:2]))
-    if state == "damaged":
-        (directory / "run.json").write_text('{"schema_vers')
-
-
-@pytest.mark.parametrize("reverse", [False, True], ids=["best first", "best last"])
-@pytest.mark.parametrize("k", range(len(FURTHEST_FIRST) - 1))
-def test_of_a_run_in_two_folders_the_whole_and_furthest_counts(tmp_path, k, reverse):
-    make_copy(tmp_path / "a", FURTHEST_FIRST[k])
-    make_copy(tmp_path / "b", FURTHEST_FIRST[k + 1])
-    best = read_results([tmp_path / "a"]).runs[0]
-    folders = [tmp_path / "a", tmp_path / "b"]
-    results = read_results(reversed(folders) if reverse else folders)
-    assert [run.values for run in results.runs] == [best.values | {"outputs": str(tmp_path / "a")}]
-    assert results.merged == 1
-
-
 def test_a_copy_under_another_name_is_the_same_run(tmp_path):
     shutil.copytree(make_run(tmp_path), tmp_path / "backup")
     results = read_results([tmp_path])
-    assert (len(results.runs), results.merged) == (1, 1)
+    assert (len(results.runs), len(results.left_out)) == (1, 1)
 
 
 def test_two_damaged_runs_are_two_rows(tmp_path):
     for seed in (1, 2):
         (make_run(tmp_path, seed=seed) / "run.json").write_text("")
     results = read_results([tmp_path])
-    assert ([run.values["status"] for run in results.runs], results.merged) == (["damaged", "damaged"], 0)
+    assert ([run.values["status"] for run in results.runs], len(results.left_out)) == (["damaged", "damaged"], 0)
 
 
 def test_one_configuration_on_other_images_is_another_result(tmp_path):
     make_run(tmp_path / "a")
     make_run(tmp_path / "b", environment={"data_digest": "e" * 64})
     results = read_results([tmp_path / "a", tmp_path / "b"])
-    assert (len(results.runs), results.merged) == (2, 0)
+    assert (len(results.runs), len(results.left_out)) == (2, 0)
 
 
 def test_a_folder_given_twice_counts_once(tmp_path, monkeypatch):
@@ -216,7 +192,7 @@ def test_a_folder_given_twice_counts_once(tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to("outputs")
     for folders in (["outputs", "outputs/"], ["outputs", "link"], [".", "outputs"], ["outputs", "."]):
         results = read_results(folders)
-        assert (len(results.runs), results.merged) == (1, 0), folders
+        assert (len(results.runs), len(results.left_out)) == (1, 0), folders
 
 
 def test_links_are_followed_once_and_never_in_a_circle(tmp_path):
@@ -231,7 +207,7 @@ def test_links_are_followed_once_and_never_in_a_circle(tmp_path):
     (outputs / "nowhere").symlink_to("gone")
     results = read_results([outputs])
     assert sorted(run.values["optimizer"] for run in results.runs) == ["lion", "sgd"]
-    assert results.merged == 0
+    assert len(results.left_out) == 0
     assert str(directory.relative_to(outputs)) in {run.values["run"] for run in results.runs}
 
 

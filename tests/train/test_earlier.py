@@ -99,3 +99,12 @@ def test_an_interrupted_rerun_with_other_options_begins_anew(tmp_path):
     earlier, kept = take_up(assign(directory, threads=1, rerun=True))
     assert (kept.threads, kept.refused, earlier.record) == (1, [], None)
     assert (directory / "previous" / "1" / "checkpoint.pt").exists()
+
+
+def test_a_rerun_goes_on_from_no_checkpoint_of_other_code_of_the_users_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeper.train.earlier.own_code", lambda config: {"myopt": "2"})
+    for then, rerun, goes_on in (("1", False, True), ("2", True, True), ("1", True, False)):
+        run = RunDirectory(make_run(tmp_path / then / str(rerun), "interrupted", environment={"code": {"myopt": then}}))
+        run.write_checkpoint({"epoch": 1})
+        earlier, _ = take_up(assign(run.path, rerun=rerun))
+        assert (earlier.record is not None) == (run.load_checkpoint() is not None) == goes_on

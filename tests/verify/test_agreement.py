@@ -45,6 +45,7 @@ def test_other_bits_disagree_where_all_is_the_same():
         {"versions": {"torch": "2.8.0", "sweeper": "0.2.0"}},
         {"commit": "4567"},
         {"earlier": [{"threads": 4}]},
+        {"code": {"myopt": "1"}},
     ],
     ids=lambda changed: next(iter(changed)),
 )
