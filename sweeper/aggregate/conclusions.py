@@ -56,7 +56,7 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         said = f"{d.a} {higher} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        said = f"no significant difference ({n}); a gap up to {size(d.gap)} points remains possible."
+        said = f"no significant difference ({n}); a gap up to {size(d.gap, margin)} points remains possible."
         said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero

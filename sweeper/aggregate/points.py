@@ -3,19 +3,31 @@
 import math
 
 
-def size(share: float) -> str:
-    """Without its sign, e.g. `0.69`; what isn't 0 is never shown as 0.00."""
+def size(share: float, margin: float | None = None) -> str:
+    """Without its sign, e.g. `0.69`; what isn't 0 is never shown as 0.00.
+
+    Args:
+        margin: what lies within it is shown so, with as many decimals as that takes.
+    """
     points = 100 * abs(share)
-    return f"{points:.2f}" if points == 0 or points >= 0.005 else f"{points:.1g}"
+    text = f"{points:.2f}" if points == 0 or points >= 0.005 else f"{points:.1g}"
+    if margin is None or not abs(share) < margin:
+        return text
+    decimals = 2
+    while float(text) >= 100 * margin and decimals < 12:
+        decimals += 1
+        text = f"{points:.{decimals}f}"
+    return text
 
 
-def points(share: float, plus: str = "+") -> str:
+def points(share: float, plus: str = "+", margin: float | None = None) -> str:
     """With its sign, e.g. `+1.25`; `–` for none.
 
     Args:
         plus: the sign of what isn't below 0.
+        margin: as of `size`.
     """
-    return "–" if math.isnan(share) else f"{'−' if share < 0 else plus}{size(share)}"
+    return "–" if math.isnan(share) else f"{'−' if share < 0 else plus}{size(share, margin)}"
 
 
 def margin_words(margin: float) -> str:

@@ -117,12 +117,14 @@ def _one_setting(tasks: Sequence[Task]) -> list[str]:
     compared = [(task, setting) for task in tasks for setting in task.compared]
     if not compared or any(len(_settings_of(t, one.optimizer)) > 1 or t.tuned for t, one in compared):
         return []
-    tuned = {one.optimizer for _, one in compared if tuned_at(one.runs)}
-    others = sorted({one.optimizer for _, one in compared} - tuned)
+    untuned = [one.optimizer for _, one in compared if not tuned_at(one.runs)]
+    if not untuned:
+        return []
     whom = f"Each {' or '.join(sorted({task.noun for task in tasks}, reverse=True))} was run with one setting"
-    if tuned:
-        whom = f"{_some(others)} {'was run with one setting' if len(others) == 1 else 'were run with one setting each'}"
-    return [f"{whom}: another learning rate or weight decay may turn the order."] if others else []
+    if len(untuned) < len(compared):
+        names = sorted(set(untuned))
+        whom = f"{_some(names)} {'was run with one setting' if len(names) == 1 else 'were run with one setting each'}"
+    return [f"{whom}: another learning rate or weight decay may turn the order."]
 
 
 def _chosen_by_these(task: Task) -> list[str]:

@@ -111,7 +111,8 @@ def judge(
         seen = {arm: {seed: results[arm][seed] for seed in first} for arm in playing}
         lost = {arm: sum(result.diverged for result in by_seed.values()) for arm, by_seed in seen.items()}
         scores = {arm: {seed: r.score for seed, r in by_seed.items()} for arm, by_seed in seen.items()}
-        comparison = compare(scores, lost, 1 - rule.spent(k), among=len(equal.union(playing)))
+        there = {arm for arm in playing if any(map(math.isfinite, scores[arm].values()))}
+        comparison = compare(scores, lost, 1 - rule.spent(k), among=len(there | equal - {*playing}))
         verdicts = []
         for a, b in itertools.combinations(playing, 2):
             if frozenset((a, b)) in undecided:

@@ -31,7 +31,7 @@ def _said(v: Verdict, rule: Rule) -> str:
     if v.verdict == EQUIVALENT:
         assert rule.margin is not None
         within = f"equivalent within {margin_words(rule.margin)}"
-        return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v)}."
+        return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v, rule.margin)}."
     if math.isnan(v.low):
         missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
         return f"{_lead(v)} (n = {v.n}); {missing}."
@@ -44,8 +44,9 @@ def _lead(v: Verdict) -> str:
     return f"{v.a} leads {v.b} by {size(v.difference)} points"
 
 
-def interval(v: Verdict) -> str:
-    return f"{size(v.difference)} points (interval {points(v.low)} to {points(v.high)})"
+def interval(v: Verdict, margin: float | None = None) -> str:
+    low, high = points(v.low, margin=margin), points(v.high, margin=margin)
+    return f"{size(v.difference, margin)} points (interval {low} to {high})"
 
 
 def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:

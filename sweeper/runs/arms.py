@@ -27,6 +27,7 @@ from sweeper.system.text import shortened
 
 UNNAMED_VARIABLE = "SWEEPER_UNNAMED"  # set for a sweep whose arms only list settings: nothing is shown by their names
 _SAYS = "which arms were compared"
+_told: set[Path] = set()  # files of which this process has said that they can't be written
 Arms = dict[str, list[str]]  # the runs of each arm of a comparison, by their directories relative to the folder
 
 
@@ -68,15 +69,21 @@ def record_arms(outputs: Path, asked: AskedRuns) -> None:
     new = [_by_run(arms, outputs) for arms in asked.comparisons]
     if not new and not asked.tuned and not any(asked.before.values()) and not (outputs / ARMS_FILE).exists():
         return
+    path = outputs / ARMS_FILE
     try:
-        with one_writer(outputs / ARMS_FILE):
-            _record(outputs, new, asked)
+        if _with(before := _read(outputs), outputs, new, asked) == before:
+            return
+        with one_writer(path):
+            after = _with(_read(outputs), outputs, new, asked)
+            write_shared(path, {name: value for name, value in vars(after).items() if value or name == "comparisons"})
     except OSError as error:
-        tell(f"{outputs / ARMS_FILE}: can't be written, so later tables don't know {_SAYS}: {say_what_failed(error)}")
+        if path not in _told:  # a sweep records them when it begins, and at its end
+            tell(f"{path}: can't be written, so later tables don't know {_SAYS}: {say_what_failed(error)}")
+        _told.add(path)
 
 
-def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
-    before = _read(outputs)
+def _with(before: _Content, outputs: Path, new: list[Arms], asked: AskedRuns) -> _Content:
+    """What the file says, with what a sweep adds."""
     named = {run for arms in before.comparisons for runs in arms.values() for run in runs}
     called_tuned = {run for runs in before.tuned.values() for run in runs}
     unnamed, untuned = set(before.unnamed), set(before.untuned)
@@ -93,15 +100,12 @@ def _record(outputs: Path, new: list[Arms], asked: AskedRuns) -> None:
         if words is not None and there and recorded != words:
             tuned.setdefault(words, set()).add(run)
     kept = [arms for arms in before.comparisons if not any(_is_asked_again(arms, other) for other in new)]
-    after = _Content(
+    return _Content(
         [arms for found in (*kept, *new) if (arms := {arm: runs for arm, runs in found.items() if runs})],
         sorted(unnamed),
         {words: sorted(runs) for words, runs in sorted(tuned.items())},
         sorted(untuned),
     )
-    if after != before:
-        content = {name: value for name, value in vars(after).items() if value or name == "comparisons"}
-        write_shared(outputs / ARMS_FILE, content)
 
 
 def read_arms(outputs: Path) -> dict[str, Member]:

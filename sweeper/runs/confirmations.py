@@ -21,11 +21,10 @@ def record_confirmation(outputs: Path, runs: Iterable[Path]) -> None:
         OSError: it can't be written.
     """
     path = outputs / CONFIRMATIONS_FILE
-    with one_writer(path):
-        before = read_confirmations(outputs)
-        after = before | {Path(os.path.relpath(directory, outputs)).as_posix() for directory in runs}
-        if after != before:
-            write_shared(path, {"runs": sorted(after)})
+    new = {Path(os.path.relpath(directory, outputs)).as_posix() for directory in runs}
+    if not new <= read_confirmations(outputs):
+        with one_writer(path):
+            write_shared(path, {"runs": sorted(new | read_confirmations(outputs))})
 
 
 def read_confirmations(outputs: Path) -> frozenset[str]:

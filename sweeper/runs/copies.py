@@ -46,8 +46,8 @@ class LeftOut:
 def merge(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
     """One run per configuration, seed and data, in all comparisons of those that are left out, and these.
 
-    A finished one counts, be it completed or diverged: the one that began first. Without any it is the one furthest in
-    training. Unreadable runs are the same if they have the same name.
+    A finished one counts, be it completed or diverged: the one whose record has the earliest start, which of a run that
+    went on is that of its last part. Without any it is the one furthest in training. Unreadable runs are the same if they have the same name.
     """
     groups: dict[tuple[str, Any], list[Run]] = {}
     for run in runs:
@@ -93,7 +93,7 @@ def describe_repeats(left_out: Iterable[LeftOut]) -> str:
     if not repeats:
         return ""
     head = "1 repeat of these runs has" if len(repeats) == 1 else f"{len(repeats)} repeats of these runs have"
-    said = f"{head} another result: of each run the one that began first counts, and repeats enter nothing"
+    said = f"{head} another result: of each run the one with the earlier start counts, and repeats enter nothing"
     for then, now in ((Status.COMPLETED, Status.DIVERGED), (Status.DIVERGED, Status.COMPLETED)):
         if number := sum((one.counts.status, one.run.status) == (then, now) for one in repeats):
             said += f"; {number} {now} where the first {then}"

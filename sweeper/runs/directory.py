@@ -38,7 +38,8 @@ from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 if TYPE_CHECKING:
     from torch import nn
 
-METRICS_SHARE = 0.02  # of the time that writing `metrics.csv` after each epoch may take
+METRICS_SHARE = 0.02  # of a run's time that writing `metrics.csv` after each epoch may take,
+METRICS_PAUSE = 10.0  # seconds; but on a slow disk, too, the file lags by no more than this
 
 
 class _Table:
@@ -52,19 +53,19 @@ class _Table:
 
     def __init__(self) -> None:
         self.written, self.written_at, self.took = 0, -math.inf, 0.0
+        self._begin()
+
+    def _begin(self) -> None:
         self._rows: list[dict[str, Any]] = []  # those in the text
         self._text = io.StringIO()
         self._writer = csv.DictWriter(self._text, METRICS, lineterminator="\n")
+        self._writer.writeheader()
 
     def encode(self, rows: list[dict[str, Any]]) -> bytes:
-        """The whole file's content."""
-        known = len(self._rows)
-        if not self._text.tell() or rows[:known] != self._rows:
-            self._text.seek(0)
-            self._text.truncate()
-            self._writer.writeheader()
-            known = 0
-        self._writer.writerows(rows[known:])
+        """The whole file's content. A row that was in it before must not be changed in place, but may be replaced."""
+        if rows[: len(self._rows)] != self._rows:
+            self._begin()
+        self._writer.writerows(rows[len(self._rows) :])
         self._rows = list(rows)
         return self._text.getvalue().encode()
 
@@ -110,10 +111,11 @@ class RunDirectory:
 
         Args:
             every: skip this if the file was written less than so many seconds ago, or so lately that writing it would
-                take more than `METRICS_SHARE` of the time; `complete_metrics` makes up for it.
+                take more than `METRICS_SHARE`; `complete_metrics` makes up for it.
         """
         began = time.monotonic()
-        if every is not None and began - self._metrics.written_at < max(every, self._metrics.took / METRICS_SHARE):
+        pause = min(self._metrics.took / METRICS_SHARE, METRICS_PAUSE)
+        if every is not None and began - self._metrics.written_at < max(every, pause):
             return
         self._write(METRICS_FILE, self._metrics.encode(rows))
         self._metrics.written, self._metrics.written_at = len(rows), time.monotonic()

@@ -86,6 +86,6 @@ def _choices(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _arm(config: dict[str, Any]) -> str:
-    with contextlib.suppress(BadInput):  # damaged since the sweep began, which says so at its end
+    with contextlib.suppress(BadInput):  # a sweep says so, before it begins and at its end
         return read_arms(Path(config["outputs"])).get(run_name(config), Member()).arm
     return ""

@@ -34,3 +34,19 @@ def test_what_is_not_0_is_not_shown_as_0_and_keeps_its_side(share):
 @pytest.mark.parametrize("given", ["0.125", "0.2", "0.07", "0.29", "1", "0.123456789", "33.3", "0.001"])
 def test_a_margin_is_told_as_it_was_given(given):
     assert margin_words(margin_share(given)) == f"±{given} points"
+
+
+@given(SHARES, st.integers(1, 9999).map(lambda k: k / 100_000))
+def test_what_lies_within_a_margin_is_shown_so(share, margin):
+    shown = float(size(share, margin))
+    assert (shown < 100 * margin) >= (abs(share) < margin * (1 - 1e-9))
+
+
+def test_no_more_decimals_than_the_margin_asks_for():
+    assert [size(share, 0.00249) for share in (0.001, 0.0024, 0.00248, 0.002486, 0.0025)] == [
+        "0.10",
+        "0.24",
+        "0.248",
+        "0.2486",
+        "0.25",
+    ]

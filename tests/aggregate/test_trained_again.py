@@ -12,7 +12,7 @@ from sweeper.report.command import main as report
 from sweeper.runs.asked import AskedRuns, OwnRuns
 
 SAID = (
-    "1 repeat of these runs has another result: of each run the one that began first counts, and repeats enter "
+    "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats enter "
     "nothing; 1 completed where the first diverged"
 )
 

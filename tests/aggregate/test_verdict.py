@@ -220,3 +220,26 @@ def test_an_optimizers_own_schedule_is_said_once(tmp_path):
     runs = read_results([tmp_path]).runs
     words = "schedule_free_sgd has the schedule that its own YAML brings, warmup; the others have cosine."
     assert describe_limits(group_tasks(runs), runs).count(words) == 1
+
+
+@pytest.mark.parametrize("words", ["20 epochs", "9 epochs on images 01234567"])
+def test_tuned_ones_in_other_words_are_all_tuned(tmp_path, words):
+    """It ended in a traceback."""
+    for seed in (1, 2, 3):
+        make_run(tmp_path, seed=seed, optimizer="sgd", tuned="9 epochs")
+        make_run(tmp_path, seed=seed, optimizer="adam", tuned=words)
+    runs = read_results([tmp_path]).runs
+    assert not any("one setting" in one for one in describe_limits(group_tasks(runs), runs))
+
+
+def test_who_was_tuned_in_one_task_alone_is_named_for_the_other(tmp_path):
+    for seed in (1, 2, 3):
+        make_run(tmp_path, seed=seed, optimizer="sgd", tuned="9 epochs")
+        make_run(tmp_path, seed=seed, optimizer="adam")
+        for optimizer in ("sgd", "adam"):
+            make_run(tmp_path, seed=seed, optimizer=optimizer, epochs=7)
+    runs = read_results([tmp_path]).runs
+    said = [one for one in describe_limits(group_tasks(runs), runs) if "one setting" in one]
+    assert said == [
+        "adam and sgd were run with one setting each: another learning rate or weight decay may turn the order."
+    ]

@@ -114,6 +114,14 @@ def test_an_arm_that_left_as_different_does_not():
     assert look.arms == ("a", "b") and [(v.low, v.high) for v in look.verdicts] == [(alone.low, alone.high)]
 
 
+def test_an_arm_without_a_completed_run_does_not_count_in_the_intervals():
+    runs = results({"a": 0.9, "b": 0.9}, 3) | {"c": {s: Result(math.nan, diverged=True) for s in (1, 2, 3)}}
+    (look,) = judge(("a", "b", "c"), runs, RULE).looks
+    scores = {arm: {seed: r.score for seed, r in runs[arm].items()} for arm in "ab"}
+    (alone,) = compare(scores, {}, 1 - 0.05 * 3 / 8).differences
+    assert (alone.low, alone.high) in [(v.low, v.high) for v in look.verdicts]
+
+
 @pytest.mark.slow
 def test_equivalent_arms_that_leave_do_not_raise_the_error_of_the_others():
     """With the intervals of those alone that stay it was 9 %."""

@@ -52,3 +52,11 @@ def test_confirmations_that_are_recorded_at_once_are_all_kept(tmp_path, monkeypa
     for thread in threads:
         thread.join()
     assert read(tmp_path) == {"g/a", "g/b", "g/c"}
+
+
+def test_what_is_recorded_already_needs_no_writing(tmp_path, monkeypatch):
+    """As in a folder that can only be read."""
+    runs = [tmp_path / "g" / "a"]
+    record_confirmation(tmp_path, runs)
+    monkeypatch.setattr(module, "one_writer", None)
+    record_confirmation(tmp_path, runs)
