@@ -47,8 +47,8 @@ def merge(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
     """One run per configuration, seed and data, in all comparisons of those that are left out, and these.
 
     A finished one counts, be it completed or diverged: the one whose record has the earliest start, which of a run that
-    went on is that of its last part. Without any it is the one furthest in training. Unreadable runs are the same if they
-    have the same name.
+    went on is that of its last part. Without any it is the one furthest in training. Unreadable runs are the same if
+    they have the same name.
     """
     groups: dict[tuple[str, Any], list[Run]] = {}
     for run in runs:
