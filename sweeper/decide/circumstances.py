@@ -1,56 +1,72 @@
 """Whether what a decision compares was trained on the same images, and in what else its runs were made otherwise."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sweeper.config.arms import NO_ARM, Arm, naming, read_flags
+from sweeper.config.arms import NO_ARM, naming, read_flags
+from sweeper.config.resolved import Cell
 from sweeper.config.targets import check_targets
 from sweeper.datasets.here import ImagesHere, data_key, finished, own_process
 from sweeper.decide.arms import Arms
-from sweeper.runs.rows import CODE_OF, Run, read_row
+from sweeper.decide.judge import Decision
+from sweeper.runs.rows import CODE_OF, Run
 from sweeper.system.errors import BadInput
 
 _CONDITIONS = ("device", "precision")
 _NO_VERDICT = "so there is no verdict"
 
 
-def check_data(asked: Arms, here: ImagesHere | None = None) -> None:
-    """Check that all runs have the same images, and those of the field: by what the runs recorded and, before the first
-    is trained, by reading the images.
+def check_data(asked: Arms, decision: Decision, here: ImagesHere | None = None) -> None:
+    """Check that all runs that a decision looks at have the same images, and those of the field: by what the runs
+    recorded and, before more are trained, by reading the images.
 
     Args:
-        here: for runs that are still to be trained; None: nothing is read.
+        here: for the runs that it waits for; None: nothing is read.
 
     Raises:
         BadInput: they have others; or, before a newcomer's first run, a package that it needs is missing.
     """
-    by_hash = _recorded(asked)
+    by_hash = _recorded(asked, decision)
     if asked.field is not None:
-        other = by_hash.keys() - {asked.field.data}
-        if not by_hash and here is not None:
-            _check_packages(asked)
-        if not other and here is not None:
-            other = {here.hash(config) for _, config in _arms(asked)} - {"", asked.field.data}
-        if other:
-            hashes = f"hash {other.pop()}, the field's {asked.field.data}"
-            raise BadInput(f"{asked.field.asked}: the images here are others ({hashes}), {_NO_VERDICT}")
+        if other := by_hash.keys() - {asked.field.data}:
+            raise BadInput(_not_the_fields(asked, other.pop()))
+        if here is not None:
+            check_newcomers(asked, decision.waits, here, begun=bool(by_hash))
         return
     if len(by_hash) > 1:
         told = "; ".join(f"hash {found}: {_named(of)}" for found, of in by_hash.items())
         again = "decide on one set of images in another folder: outputs=DIR"
         raise BadInput(f"{asked.outputs}: its runs are of different images ({told}), {_NO_VERDICT}; {again}")
     if here is not None:
-        _check_here(asked, here, by_hash)
+        _check_here(asked, decision.waits, here, by_hash)
 
 
-def describe_differences(asked: Arms) -> str:
-    """A sentence on devices, precisions and versions that a field's runs and the newcomers', or the arms', don't share;
-    "" if all are the same."""
-    own = {arm: _circumstances(_runs(asked, arm)) for arm in asked.cells}
+def check_newcomers(asked: Arms, names: Collection[str], here: ImagesHere, begun: bool = False) -> None:
+    """Check that newcomers which are about to be trained would read the field's images.
+
+    Args:
+        begun: one was trained already, so their packages are there.
+
+    Raises:
+        BadInput: they would read others, or a package is missing, which is told before images are.
+    """
+    assert asked.field is not None
+    if not begun:
+        _check_packages(asked, names)
+    if other := {here.hash(_config(asked, name)) for name in names} - {"", asked.field.data}:
+        raise BadInput(_not_the_fields(asked, other.pop()))
+
+
+def describe_differences(asked: Arms, decision: Decision) -> str:
+    """A sentence on devices, precisions and versions that a field's runs and the newcomers', or the arms', don't share,
+    of the runs that a decision looks at; "" if all are the same."""
+    own = {arm: _circumstances(run for _, run in finished(_looked_at(asked, decision, arm))) for arm in asked.cells}
     if asked.field is None:
         told = _between_arms({arm: found for arm, found in own.items() if found})
     else:
-        theirs = _circumstances(run for runs in asked.field.runs.values() for run in runs.values())
+        theirs = _circumstances(
+            runs[seed] for name, runs in asked.field.runs.items() for seed in asked.seeds[: decision.seeds_of(name)]
+        )
         told = _from_field(theirs, _together(own.values())) if any(own.values()) else []
     return f"Not made alike: {'; '.join(told)}." if told else ""
 
@@ -88,11 +104,16 @@ def _together(each: Iterable[dict[str, set[str]]]) -> dict[str, set[str]]:
     return found
 
 
-def _recorded(asked: Arms) -> dict[str, dict[str, list[int]]]:
+def _looked_at(asked: Arms, decision: Decision, arm: str) -> list[Cell]:
+    """An arm's runs of the looks; others may lie in the folder, which decide nothing."""
+    return [asked.cells[arm][seed] for seed in asked.seeds[: decision.seeds_of(arm)]]
+
+
+def _recorded(asked: Arms, decision: Decision) -> dict[str, dict[str, list[int]]]:
     """The seeds of each arm's runs that have a result, by the hash of their images."""
     found: dict[str, dict[str, list[int]]] = {}
-    for arm, by_seed in asked.cells.items():
-        for cell, run in finished(by_seed.values()):
+    for arm in asked.cells:
+        for cell, run in finished(_looked_at(asked, decision, arm)):
             if "data" in run.conditions:
                 found.setdefault(run.conditions["data"], {}).setdefault(arm, []).append(cell.config["seed"])
     return found
@@ -105,9 +126,17 @@ def _named(seeds_of: dict[str, list[int]]) -> str:
     )
 
 
-def _check_here(asked: Arms, here: ImagesHere, by_hash: dict[str, dict[str, list[int]]]) -> None:
-    """Check the images here against those of the runs or, where arms read other ones, against one another."""
-    configs = {arm: next(iter(by_seed.values())).config for arm, by_seed in asked.cells.items()}
+def _not_the_fields(asked: Arms, found: str) -> str:
+    assert asked.field is not None
+    hashes = f"hash {found}, the field's {asked.field.data}"
+    return f"{asked.field.asked}: the images here are others ({hashes}), {_NO_VERDICT}"
+
+
+def _check_here(
+    asked: Arms, waits: Collection[str], here: ImagesHere, by_hash: dict[str, dict[str, list[int]]]
+) -> None:
+    """Check the images that waiting arms would read against those of the runs or, where they differ, one another."""
+    configs = {arm: _config(asked, arm) for arm in waits}
     if not by_hash and len(set(map(data_key, configs.values()))) == 1:
         return
     found = {arm: read for arm, config in configs.items() if (read := here.hash(config))}
@@ -121,19 +150,13 @@ def _check_here(asked: Arms, here: ImagesHere, by_hash: dict[str, dict[str, list
         raise BadInput(f"the arms read other images (hashes: {told}), so their accuracies can't be compared")
 
 
-def _check_packages(asked: Arms) -> None:
-    """Raises BadInput if a package that a newcomer needs is missing, which is told before images are."""
-    with own_process() as pool:
-        for arm, config in _arms(asked):
-            with naming(arm, by_group=True):
-                pool.submit(check_targets, config).result()
-
-
-def _runs(asked: Arms, arm: str) -> list[Run]:
-    """An arm's runs that have a record."""
-    directories = [cell.directory for cell in asked.cells[arm].values()]
-    rows = [read_row(str(directory), directory.name) for directory in directories if directory.is_dir()]
-    return [run for run in rows if run.configuration]
+def _check_packages(asked: Arms, names: Collection[str]) -> None:
+    """Raises BadInput if a package that a newcomer needs is missing."""
+    flags = {arm.name: arm for arm in read_flags([f"{name}: {flag}" for name, flag in asked.words.items()])}
+    with own_process("importing what the newcomers name") as pool:
+        for name in names:
+            with naming(flags.get(name, NO_ARM), by_group=True):
+                pool.submit(check_targets, _config(asked, name)).result()
 
 
 def _circumstances(runs: Iterable[Run]) -> dict[str, set[str]]:
@@ -151,7 +174,6 @@ def _listed(values: set[str] | None) -> str:
     return " and ".join(sorted(values)) if values else "not recorded"
 
 
-def _arms(asked: Arms) -> list[tuple[Arm, dict[str, Any]]]:
-    """Each newcomer's overrides with the configuration of one of its runs."""
-    flags = {arm.name: arm for arm in read_flags([f"{name}: {flag}" for name, flag in asked.words.items()])}
-    return [(flags.get(name, NO_ARM), next(iter(by_seed.values())).config) for name, by_seed in asked.cells.items()]
+def _config(asked: Arms, arm: str) -> dict[str, Any]:
+    """The configuration of one of an arm's runs; they differ in the seed alone."""
+    return next(iter(asked.cells[arm].values())).config

@@ -79,7 +79,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     began = time.monotonic()
     asked, rule, tunings, words = _read(own, words)
     found.outputs = asked.outputs
-    here: ImagesHere | None = ImagesHere()
+    here = ImagesHere(asked.field.data if asked.field else "")
     field = asked.field.words() if asked.field else None
     tuned = {tuning.name: tuning.plan(asked.outputs) for tuning in tunings}
     recorded = check_recorded(asked.outputs, rule, None if tunings else asked.runs(), field, tuned)
@@ -94,10 +94,10 @@ def _decide(arguments: list[str], found: Told) -> int:
         asked = read_newcomers(words, asked.field, rule.looks[-1], values)
         recorded = check_recorded(asked.outputs, rule, asked.runs(), field, tuned)
     asked = replace(asked, cells={arm: asked.cells[arm] for arm in recorded_order(recorded, asked.cells)})
-    told, code, ended_by, changed = 0, 0, "", False
+    told, code, ended_by, changed, trained = 0, 0, "", False, False
     while True:
         decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
-        check_data(asked, here if decision.waits else None)
+        check_data(asked, decision, here if decision.waits and not trained else None)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
             say("\n".join(describe_look(look, rule)))
@@ -111,7 +111,7 @@ def _decide(arguments: list[str], found: Told) -> int:
             ended_by = "the time is used up"
             break
         ended = run(asked.command(decision.waits, decision.next_seeds))
-        here = None  # from now on records tell
+        trained = True  # from now on records tell
         if ended not in (0, 1):
             if ended > 128:
                 tell("interrupted; the same command goes on")
@@ -119,7 +119,11 @@ def _decide(arguments: list[str], found: Told) -> int:
         code = max(code, ended)
         if missing := asked.missing(decision.waits, decision.next_seeds):
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
-    sentences = (answer(decision, rule, ended_by), describe_tuning(tunings, asked), describe_differences(asked))
+    sentences = (
+        answer(decision, rule, ended_by),
+        describe_tuning(tunings, asked),
+        describe_differences(asked, decision),
+    )
     said = " ".join(filter(None, sentences))
     found.answer = said
     if told:

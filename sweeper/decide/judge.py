@@ -71,6 +71,12 @@ class Decision:
     waits: tuple[str, ...]
     next_seeds: int
 
+    def seeds_of(self, arm: str) -> int:
+        """How many of the first seeds of an arm, or of a field's optimizer, were looked at or will be next."""
+        if self.waits and any(arm in pair for pair in self.open):
+            return self.next_seeds
+        return max((look.seeds for look in self.looks if arm in look.arms), default=0)
+
     def verdicts(self) -> list[Verdict]:
         """The last one of each pair, in the order in which they were decided; open ones last."""
         last = {frozenset((v.a, v.b)): v for look in self.looks for v in look.verdicts}

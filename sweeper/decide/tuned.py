@@ -22,9 +22,9 @@ from sweeper.config.search_path import search_in
 from sweeper.config.widening import Axes, confirming_seeds
 from sweeper.datasets.here import ImagesHere
 from sweeper.decide.arms import Arms
-from sweeper.decide.circumstances import check_data
+from sweeper.decide.circumstances import check_newcomers
 from sweeper.decide.field import Field
-from sweeper.runs.layout import CHOSEN_FILE, RUN_FILE
+from sweeper.runs.layout import CHOSEN_FILE
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
@@ -71,8 +71,9 @@ class Tuning:
         """What is known before it begins."""
         return {"runs": Path(os.path.relpath(self.folder, outputs)).as_posix(), "rule": self.rule()}
 
-    def is_begun(self) -> bool:
-        return any(self.folder.glob(f"*/*/{RUN_FILE}"))
+    def is_chosen(self) -> bool:
+        """Whether it is finished."""
+        return (self.folder / CHOSEN_FILE).is_file()
 
 
 def take_tune(words: Sequence[str]) -> tuple[bool, list[str]]:
@@ -128,16 +129,21 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
     return found
 
 
-def tune_all(
-    tunings: Sequence[Tuning], asked: Arms, tuned: dict[str, dict[str, Any]], here: ImagesHere | None = None
-) -> int:
-    """Tune each newcomer and add to `tuned` what was chosen. Returns 0, or the exit code of what stopped it."""
-    if not any(tuning.is_begun() for tuning in tunings):
-        check_data(asked, here)
+def tune_all(tunings: Sequence[Tuning], asked: Arms, tuned: dict[str, dict[str, Any]], here: ImagesHere) -> int:
+    """Tune each newcomer and add to `tuned` what was chosen. Returns 0, or the exit code of what stopped it.
+
+    Args:
+        here: what the command knows of the images, and of the field's.
+
+    Raises:
+        BadInput: a tuning was on other images than the field's, or would be; or a package that it needs is missing.
+    """
+    if left := [tuning.name for tuning in tunings if not tuning.is_chosen()]:
+        check_newcomers(asked, left, here)
     for tuning in tunings:
         say(f"{tuning.name}: {tuning.rule()}")
     for tuning in tunings:
-        if code := tune(tuning):
+        if code := tune(tuning, here):
             return code
         tuned[tuning.name] |= (chosen := read_chosen(tuning))
         values = ", ".join(f"{name} {value:g}" for name, value in chosen["values"].items())
@@ -145,12 +151,12 @@ def tune_all(
     return 0
 
 
-def tune(tuning: Tuning) -> int:
+def tune(tuning: Tuning, here: ImagesHere) -> int:
     """Train what is missing of a tuning. Returns 0 when its choice is made, else the exit code of what stopped.
 
     A grid of one axis is confirmed once: had most of its few settings more seeds, records wouldn't say which chose.
     """
-    if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1):
+    if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1, here=here):
         return code
     with writing(tuning.folder, "make it writable"):
         write_choice(read_search([str(tuning.folder)]), tuning.folder)

@@ -89,6 +89,7 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
     check_comparison(steps, images, here)
     if code := _compare(steps, found, in_json):
         return _stopped("the comparison", code)
+    check_comparison(steps, images, here)  # by its runs' records: the images may have changed while it trained
     say(_summary(tunings, steps))
     return 0
 

@@ -13,10 +13,11 @@ from json_schema import check
 from made_runs import make_field
 
 from sweeper.config.grid import compose_grid
+from sweeper.datasets.here import ImagesHere
 from sweeper.decide import tuned
 from sweeper.decide.field import read_field
 from sweeper.decide.newcomer import read_newcomers
-from sweeper.decide.tuned import describe_tuning, plan_tunings, read_chosen, take_tune, tune
+from sweeper.decide.tuned import describe_tuning, plan_tunings, read_chosen, take_tune, tune, tune_all
 from sweeper.system.errors import BadInput
 
 TASK = ("dataset=digits", "dataset.train_limit=300", "model=mlp", "epochs=1")
@@ -119,8 +120,29 @@ def test_a_grid_of_one_axis_is_confirmed_once(planned, monkeypatch, one_axis):
     asked = []
     monkeypatch.setattr(tuned, "carry_out_search", lambda *words, **more: asked.append((words, more)) or 130)
     axes = dict(list(planned.axes.items())[: 1 if one_axis else 2])
-    assert tune(replace(planned, axes=axes)) == 130, "and nothing is chosen"
-    assert asked == [((planned.words, planned.placing), {"once": one_axis})]
+    here = ImagesHere()
+    assert tune(replace(planned, axes=axes), here) == 130, "and nothing is chosen"
+    assert asked == [((planned.words, planned.placing), {"once": one_axis, "here": here})]
+
+
+def test_each_tuning_that_is_left_is_checked_before_any_goes_on(field, tmp_path, monkeypatch):
+    """Another may be begun, or finished; what is known of the images goes along."""
+    arms = ("--arm", "a: optimizer=sgd", "--arm", "b: optimizer=adan", *HERE, f"outputs={tmp_path / 'own'}")
+    newcomers, here = read_newcomers(arms, field, 2, untuned=True), ImagesHere(field.data)
+    first, second = plan_tunings(newcomers, field)
+    make_field(first.folder, *first.words[1:-1], data="d" * 64)
+    read, asked = [], []
+    monkeypatch.setattr(tuned, "carry_out_search", lambda *words, **more: asked.append(more["here"]) or 130)
+    monkeypatch.setattr(here, "hash", lambda config: read.append(config["optimizer"]["name"]) or "e" * 8)
+    for left in (["sgd", "adan"], ["adan"]):
+        read.clear()
+        with pytest.raises(BadInput, match=r"the images here are others \(hash e{8}, the field's d{8}\)"):
+            tune_all([first, second], newcomers, {}, here)
+        assert read == left and not asked
+        (first.folder / "chosen.yaml").touch()
+    (second.folder / "chosen.yaml").parent.mkdir(parents=True)
+    (second.folder / "chosen.yaml").touch()
+    assert tune_all([first, second], newcomers, {}, here) == 130 and asked == [here]
 
 
 def test_the_choice_is_read_with_how_it_was_made(planned, tmp_path):

@@ -98,6 +98,23 @@ def test_runs_of_the_comparison_on_other_images_are_told(trainer, capsys):
     assert told in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_images_that_change_while_the_comparison_trains_are_told(trainer, monkeypatch, capsys):
+    """The command has read them before."""
+    known = trainer.images[:8]
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: known)
+
+    def train(command, *more, **options):
+        trainer.images = ("e" if step(command) == "comparison" else "d") * 64
+        return trainer(command, *more, **options)
+
+    for module in ("tune.search", "choose.confirm", "tune.command"):
+        monkeypatch.setattr(f"sweeper.{module}.run", train)
+    assert main([*TASK, "optimizer=sgd"]) == 2 and len(trainer.asked) == 3
+    told = capsys.readouterr()
+    assert "was trained on other images (hash eeeeeeee) than the search (hash dddddddd)" in told.err.splitlines()[-1]
+    assert "settings chosen by validation images alone" not in told.out
+
+
 def test_a_choice_on_the_edge_after_all_extensions_is_told(trainer, capsys):
     trainer.score = best_at(1000.0)
     assert main([*TASK, "optimizer=sgd", "hydra.sweeper.extensions=1"]) == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.datasets.here import ImagesHere
 from sweeper.system.errors import BadInput
 from sweeper.tune.search import carry_out_search, tuning_folder
 from tests.tune.conftest import TASK, best_at
@@ -80,6 +81,20 @@ def test_a_search_goes_on_with_its_own_images_alone(trainer):
     for words in ([*SGD, "lr_factor=0.1,1,10"], SGD):
         with pytest.raises(BadInput, match=r"the images here are others \(hash e{8}\) than the search's \(hash d{8}\)"):
             carry_out_search(words, [])
+    assert len(trainer.asked) == 2
+
+
+def test_a_tuning_for_a_field_is_of_its_images_in_every_step(trainer):
+    with pytest.raises(BadInput, match=r"the images here are others \(hash d{8}\) than the field's \(hash e{8}\)"):
+        carry_out_search(SGD, [], here=ImagesHere("e" * 8))
+    assert not trainer.asked
+    trainer.codes = {2: 130}
+    assert carry_out_search(SGD, [], here=ImagesHere("d" * 8)) == 130
+    trainer.images = "e" * 64
+    with pytest.raises(
+        BadInput, match=r"^search: it was trained on other images \(hash d{8}\) than the field \(hash e"
+    ):
+        carry_out_search(SGD, [], here=ImagesHere("e" * 8))
     assert len(trainer.asked) == 2
 
 
