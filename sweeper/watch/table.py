@@ -123,8 +123,9 @@ def _progress(overview: Overview, width: int) -> RenderableType:
 
 def _clock(seconds: float) -> str:
     """The time in so many seconds, e.g. `at 14:05`, `on Tue 14:05`."""
-    then = time.localtime(time.time() + seconds)
-    same_day = then.tm_yday == time.localtime().tm_yday and seconds < 86400
+    now = time.time()
+    then = time.localtime(now + seconds)
+    same_day = then.tm_yday == time.localtime(now).tm_yday and seconds < 86400
     return time.strftime("at %H:%M" if same_day else "on %a %H:%M" if seconds < 6 * 86400 else "on %d %b %H:%M", then)
 
 

@@ -108,6 +108,6 @@ def test_tune_confirm_write_and_compare(tmp_path):
     values = yaml.safe_load((tmp_path / "outputs" / "chosen.yaml").read_text())
     for file in tmp_path.glob("compared/**/run.json"):
         config = json.loads(file.read_text())["config"]
-        assert config["tuned"] == "1 epoch" and config["seed"] in (1, 2)
+        assert re.fullmatch("1 epoch on images [0-9a-f]{8}", config["tuned"]) and config["seed"] in (1, 2)
         assert config["optimizer"] | values[config["optimizer"]["name"]] == config["optimizer"]
     assert "tuned at 1 epoch, chosen by validation images" in (tmp_path / "compared" / "report.html").read_text()

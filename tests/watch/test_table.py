@@ -1,6 +1,7 @@
 """The table fits the terminal, whatever there is to show."""
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,12 @@ from sweeper.watch.table import watch_table
 
 MACHINE = {"cpu_load": 0.5, "memory_used_bytes": 2**33, "memory_total_bytes": 2**34, "gpus": []}
 GPU = {"name": "Some GPU", "load": 0.97, "memory_used_bytes": 2**30, "memory_total_bytes": 2**33}
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch):
+    """Near midnight the time left names the day."""
+    monkeypatch.setattr(time, "time", lambda: time.mktime((2026, 11, 27, 12, 0, 0, 0, 0, -1)))
 
 
 def shown(runs, width=80, height=24, machine=MACHINE, **more) -> list[str]:
@@ -65,6 +72,14 @@ def test_the_sweep_says_when_it_ends():
     run = sighting(in_sweep=True)
     line = shown([run], width=120, sweeping=True, seconds_elapsed=60.0, seconds_left=180.0)[2]
     assert line.partition("%  ")[2].startswith("3 min left, at ") and line.rstrip().endswith("1 running; 1 min so far")
+
+
+def test_an_end_after_midnight_names_its_day():
+    run = sighting(in_sweep=True)
+    ends = {9000.0: "at 14:30", 50_400.0: "on Sat 02:00", 10 * 86_400.0: "on 07 Dec 12:00"}
+    for seconds, said in ends.items():
+        lines = shown([run], width=120, sweeping=True, seconds_elapsed=60.0, seconds_left=seconds)
+        assert any(f" left, {said}" in line for line in lines), lines
 
 
 def test_other_runs_that_train_stand_beside_a_sweeps_and_are_not_counted():
