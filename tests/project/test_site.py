@@ -130,8 +130,8 @@ return [...document.querySelectorAll(".md-content pre, .md-content pre > code")]
 def test_no_block_of_code_is_clipped(site, pages, width):
     with pages.open_browser(width=width) as browser:
         for page in ("index", "tutorial", "before", "reference/commands", "reference/python"):
-            browser.get((site / f"{page}.html").as_uri())
-            assert browser.find_elements("css selector", ".md-content pre > code")
+            browser.get((site / f"{page}.html").as_uri())  # the theme's script may still replace the content then
+            pages.WebDriverWait(browser, 30).until(lambda b: b.find_elements("css selector", ".md-content pre > code"))
             assert browser.execute_script(CLIPPED) == [], page
 
 
