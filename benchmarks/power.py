@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import take_no_options, write_csv
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.comparisons import quantile
 from sweeper.aggregate.scatter import plain_scatter
@@ -140,6 +140,8 @@ def error_rates() -> dict[int, dict[int, float]]:
 
 
 def main() -> None:
+    take_no_options("power", __doc__)
+
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():
             print(*(row.get(name, "–") for name in COLUMNS), file=sys.stderr)
