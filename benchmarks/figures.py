@@ -12,7 +12,7 @@ def add_csv(parser: argparse.ArgumentParser) -> None:
 
 
 def take_no_options(module: str, description: str | None) -> None:
-    """The command line of a benchmark that has no options: `--help` tells what it does, and any other word is an error."""
+    """The command line of a benchmark without options: `--help` tells what it does, any other word is an error."""
     argparse.ArgumentParser(
         prog=f"python -m benchmarks.{module}",
         description=description,

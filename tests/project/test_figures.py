@@ -1,5 +1,7 @@
 """The benchmarks' files of figures have one owner."""
 
+import importlib
+
 import pytest
 from conftest import REPOSITORY
 

@@ -9,7 +9,6 @@ import shutil
 import sys
 
 import pytest
-import yaml
 from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study
 
