@@ -20,6 +20,7 @@ from control import controls
 from searched import describe_search, table
 
 from sweeper.aggregate.command import aggregate
+from sweeper.aggregate.points import points
 from sweeper.aggregate.repeats import distance_by_chance
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
@@ -107,6 +108,7 @@ def blocks(study: Path) -> dict[str, str]:
         return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
     return {
+        "answer": f"{_answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
@@ -121,13 +123,37 @@ def headlines(study: Path) -> dict[str, str]:
     results = _there(study / "runs")
     if results is None:
         return {}
-    task = min(group_tasks(results.runs), key=lambda task: task.config["epochs"])
-    answer, *_ = describe_task(task)
+    task = _main(group_tasks(results.runs))
     rows = []
     for setting in task.compared:
         values = [f"{setting.config['optimizer'][name]:g}" for name in ("lr", "weight_decay")]
         rows.append([setting.optimizer, *values, _mean_words(list(setting.final().values()))])
-    return {name: f"**{answer}**\n\n{table(header, rows)}" for name, header in HEADERS.items()}
+    return {name: f"{_answer(task)}\n\n{table(header, rows)}" for name, header in HEADERS.items()}
+
+
+def _main(tasks: Sequence[Task]) -> Task:
+    """The shortest: it was tuned at its own length."""
+    return min(tasks, key=lambda task: task.config["epochs"])
+
+
+def _answer(task: Task) -> str:
+    answer, *_ = describe_task(task)
+    return f"**{answer}**"
+
+
+def _pairs(task: Task) -> str:
+    """Which pairs are separated, and by how much; of the others what remains possible."""
+    pairs = [d for d in task.comparison.differences if d.has_interval]
+    apart = [abs(d.difference) for d in pairs if d.low > 0 or d.high < 0]
+    told = [
+        f"{d.a} − {d.b} {points(d.difference)} ({points(d.low)} to {points(d.high)})"
+        for d in pairs
+        if d.low <= 0 <= d.high
+    ]
+    said = f"{len(apart)} of {len(pairs)} pairs are separated"
+    if apart:
+        said += f", by {100 * min(apart):.2f} to {100 * max(apart):.2f} points"
+    return f"{said}. Not separated, with the 95 % interval: {'; '.join(told)}." if told else f"{said}."
 
 
 def _there(folder: Path) -> Results | None:
@@ -189,7 +215,7 @@ def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
                         both = one.chosen and one.published
                         words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
                     else:
-                        words += [f"{100 * one.difference:+.2f}", f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"]
+                        words += [points(one.difference), f"{points(one.low)} to {points(one.high)}"]
                     rows.append([one.optimizer, *words])
     header = ["optimizer", "chosen", "published values", "difference", "95 % interval of it alone"]
     verdict = f"**Worse than the published values: {', '.join(failed)}. The protocol failed.**"

@@ -114,7 +114,7 @@ def study(tmp_path):
     """An empty study and a README, as they are before the first runs."""
     (tmp_path / "study").mkdir()
     for name, places in (
-        ("study/README.md", ("results", "search", "limits", "cost", "again")),
+        ("study/README.md", ("answer", "results", "search", "limits", "cost", "again")),
         ("README.md", ("study",)),
     ):
         text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
@@ -225,5 +225,5 @@ def test_a_heading_tells_the_length_of_training_once(tmp_path, study):
 def test_a_page_without_places_is_refused(tmp_path, study):
     make_run(tmp_path / "outputs")
     shutil.copy(REPOSITORY / "LICENSE", study / "README.md")
-    with pytest.raises(BadInput, match="has no lines '<!-- results -->'"):
+    with pytest.raises(BadInput, match="has no lines '<!-- answer -->'"):
         load_publish().publish([str(tmp_path / "outputs")], study, tmp_path)

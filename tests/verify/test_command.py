@@ -57,13 +57,16 @@ def test_the_published_runs_hold(monkeypatch, folder):
     assert main([folder]) == 0
 
 
-def test_the_control_of_the_study_has_other_values_than_its_search_chose(monkeypatch, capsys):
-    """On purpose; but who lays both into one folder is told."""
+def test_the_control_of_the_study_has_other_values_than_its_search_chose_and_repeats_are_the_same_runs(
+    monkeypatch, capsys
+):
+    """On purpose; but who lays all of them into one folder is told."""
     monkeypatch.chdir(REPOSITORY)
     assert main(["docs/study/cifar10"]) == 1
     problems = [line for line in capsys.readouterr().out.splitlines() if line.startswith("problem: ")]
-    assert problems and all("the search's validation images chose" in line for line in problems)
-    assert all("docs/study/cifar10/published/runs/" in line for line in problems)
+    control = [line for line in problems if "docs/study/cifar10/published/runs/" in line]
+    assert len(control) == 5 and all("the search's validation images chose" in line for line in control)
+    assert all("docs/study/cifar10/again/" in line for line in problems if line not in control)
 
 
 @pytest.mark.slow
