@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import take_no_options, write_csv
 from benchmarks.reproduce import fill
 from sweeper.aggregate.bootstrap import RESAMPLES, interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.improvement import improvement_interval
@@ -117,6 +117,8 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
+    take_no_options("coverage", __doc__)
+
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():
             print(*(row[name] for name in COLUMNS), file=sys.stderr)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import take_no_options, write_csv
 from benchmarks.reproduce import fill
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
 from sweeper.decide.rule import Rule
@@ -83,6 +83,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> int:
+    take_no_options("decide", __doc__)
     found = rows()
     write_csv(FILE, COLUMNS, found)
     PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"decide": table(found)}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the benchmarks that keep their figures share: the option `--csv`, and how the file is written."""
+"""What the benchmarks that keep their figures share: their command lines, and how the file is written."""
 
 import argparse
 import csv
@@ -9,6 +9,15 @@ from typing import Any
 
 def add_csv(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", help="also write the figures there")
+
+
+def take_no_options(module: str, description: str | None) -> None:
+    """The command line of a benchmark without options: `--help` tells what it does, any other word is an error."""
+    argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

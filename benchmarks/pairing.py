@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import take_no_options, write_csv
 from benchmarks.reproduce import fill
 from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
@@ -87,6 +87,7 @@ def read() -> list[dict[str, str]]:
 
 
 def main() -> None:
+    take_no_options("pairing", __doc__)
     with tempfile.TemporaryDirectory() as folder:
         write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
     PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"pairing": table(read())}), encoding="utf-8")

@@ -21,7 +21,7 @@ NORMAL, LONG = "tests/project/test_documentation.py", "tests/project/test_every_
 ELSEWHERE = {
     r"^eval|^sweeper --help|train --help": "tests/project/test_commands.py",
     r"^make docs": "tests/project/test_site.py",
-    r"docs/study/runs --into docs/study|docs/study/publish": "tests/project/test_study.py",
+    r"docs/study/publish": "tests/project/test_study.py",
     r"tests/documented_commands": "tests/project/test_documented_commands.py",
     r"docs/rooms": "tests/project/test_house.py",
     r"docs/notebook": "tests/project/test_notebook.py",

@@ -14,7 +14,7 @@ from sweeper.runs.results import COLUMNS
 from sweeper.runs.rows import FROM_CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORDS = ROOT / "docs" / "study" / "runs"  # real ones, made on a GPU
+RECORDS = ROOT / "docs" / "study" / "cifar10" / "runs"  # real ones, made on a GPU
 
 
 def columns() -> str:

@@ -1,12 +1,11 @@
 """`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by default
-`docs/study/`, and all that is made of them.
+`docs/study/cifar10/`, and all that is made of them.
 
 Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, with the list of those that confirm a search; of those with `tag=alone`, short ones that had
-their device alone, into `alone/runs/`; of the others into `runs/`, and where `runs/` has the same run, trained at
-another time, below `again/`: what was published there is not replaced. Then writes the tables, the pages, the figures
-and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->` in the study's page and
-the README: no number there is typed. Without OUTPUTS it does the second part alone.
+out into `tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has
+the same run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables,
+the pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->`
+in the study's page and the READMEs: no number there is typed. Without OUTPUTS it does the second part alone.
 """
 
 import argparse
@@ -15,13 +14,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, stdev
 
 from control import controls
 from searched import describe_search, table
 
 from sweeper.aggregate.command import aggregate
-from sweeper.aggregate.labels import is_clean
+from sweeper.aggregate.points import points
 from sweeper.aggregate.repeats import distance_by_chance
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
@@ -31,14 +30,17 @@ from sweeper.report.command import report
 from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
 from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
-from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
 from sweeper.runs.rows import Run
 from sweeper.system.errors import BadInput
 
-STUDY = Path(__file__).resolve().parent
-README = STUDY.parent.parent / "README.md"
+STUDY = Path(__file__).resolve().parent / "cifar10"
+REPOSITORY = STUDY.parents[2]
+HEADERS = {  # of the headline table in each README
+    "README.md": ("optimizer", "learning rate", "weight decay", "test accuracy"),
+    "README.zh-CN.md": ("优化器", "学习率", "权重衰减", "测试准确率"),
+}
 FIGURES = {
     "curves": "Test accuracy by epoch: mean and standard deviation over seeds; the lowest points lie below the axis",
     "seeds": "Final and best test accuracy of each seed",
@@ -46,8 +48,8 @@ FIGURES = {
 }
 
 
-def publish(outputs: Sequence[str], study: Path, readme: Path, published: Sequence[str] = ()) -> None:
-    """See above. `study` has a README.md with the places to fill; `readme` may have one. The runs
+def publish(outputs: Sequence[str], study: Path, repository: Path, published: Sequence[str] = ()) -> None:
+    """See above. `study` has a README.md with the places to fill; the READMEs of `repository` may have one. The runs
     with published values in the folders `published` go into `published/runs/`: the chosen ones are held against them.
 
     Raises:
@@ -69,10 +71,11 @@ def publish(outputs: Sequence[str], study: Path, readme: Path, published: Sequen
     if runs.is_dir():
         print(aggregate([str(runs)], str(study), ["csv"]))
         report([str(runs)], str(study), str(study / "figures"))
-    page, summary = blocks(study)
-    fill(study / "README.md", page)
-    if summary and "<!-- study -->" in readme.read_text(encoding="utf-8"):
-        fill(readme, summary)
+    fill(study / "README.md", blocks(study))
+    for name, headline in headlines(study).items():
+        readme = repository / name
+        if readme.is_file() and f"<!-- {study.name} -->" in readme.read_text(encoding="utf-8"):
+            fill(readme, {study.name: headline})
 
 
 def take_over(run: Run, study: Path, part: str | None = None) -> None:
@@ -84,7 +87,6 @@ def take_over(run: Run, study: Path, part: str | None = None) -> None:
         raise BadInput(f"{run.path}: its record tells the host's name; train with record_host=false")
     if part is None:
         part = "tuning/runs" if run.values.get("dataset.validation_fraction") else "runs"
-        part = "alone/runs" if run.values.get("tag") == "alone" else part
     path = Path(run.path)
     to = study / part / path.parent.name / path.name
     if part == "runs" and (to / RUN_FILE).is_file() and _started(to) != _started(path):
@@ -98,32 +100,60 @@ def _started(run: Path) -> str:
     return str(read_run(run)["environment"]["started"])
 
 
-def blocks(study: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """What belongs between the marks of the study's page, and of the README: Markdown by name."""
-    parts = ("runs", "tuning/runs", "alone/runs", "published/runs")
-    results, searched, alone, published = (_there(study / part) for part in parts)
+def blocks(study: Path) -> dict[str, str]:
+    """What belongs between the marks of the study's page: Markdown by name."""
+    parts = ("runs", "tuning/runs", "published/runs")
+    results, searched, published = (_there(study / part) for part in parts)
     if results is None:
-        page = {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
-        return page, {}
+        return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
-    page = {
+    return {
+        "answer": f"{_answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published}),
-        "speed": _speed(alone) if alone else "",
         "again": _again(study, tasks),
     }
-    clean = [task for task in tasks if is_clean(task.config["noise"])]
-    main = max(clean or tasks, key=lambda task: (min(task.comparison.seeds.values(), default=0), task.config["epochs"]))
-    parts = ["## What came of it", f"**{task_title(main)}**", _verdict(main), _ranking(main)]
-    parts += ["![Learning curves and final accuracies of the study](docs/study/figures/curves.png)"]
-    for task in tasks:
-        if task is not main:
-            parts += [f"**{task_title(task)}**", _verdict(task)]
-    parts += ["More, and every number behind it: [docs/study](docs/study/README.md)."]
-    return page, {"study": "\n\n".join(parts)}
+
+
+def headlines(study: Path) -> dict[str, str]:
+    """For each README the shortest task's answer and a row an optimizer, best first; none before the first runs."""
+    results = _there(study / "runs")
+    if results is None:
+        return {}
+    task = _main(group_tasks(results.runs))
+    rows = []
+    for setting in task.compared:
+        values = [f"{setting.config['optimizer'][name]:g}" for name in ("lr", "weight_decay")]
+        rows.append([setting.optimizer, *values, _mean_words(list(setting.final().values()))])
+    return {name: f"{_answer(task)}\n\n{table(header, rows)}" for name, header in HEADERS.items()}
+
+
+def _main(tasks: Sequence[Task]) -> Task:
+    """The shortest: it was tuned at its own length."""
+    return min(tasks, key=lambda task: task.config["epochs"])
+
+
+def _answer(task: Task) -> str:
+    answer, *_ = describe_task(task)
+    return f"**{answer}**"
+
+
+def _pairs(task: Task) -> str:
+    """Which pairs are separated, and by how much; of the others what remains possible."""
+    pairs = [d for d in task.comparison.differences if d.has_interval]
+    apart = [abs(d.difference) for d in pairs if d.low > 0 or d.high < 0]
+    told = [
+        f"{d.a} − {d.b} {points(d.difference)} ({points(d.low)} to {points(d.high)})"
+        for d in pairs
+        if d.low <= 0 <= d.high
+    ]
+    said = f"{len(apart)} of {len(pairs)} pairs are separated"
+    if apart:
+        said += f", by {100 * min(apart):.2f} to {100 * max(apart):.2f} points"
+    return f"{said}. Not separated, with the 95 % interval: {'; '.join(told)}." if told else f"{said}."
 
 
 def _there(folder: Path) -> Results | None:
@@ -185,7 +215,7 @@ def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
                         both = one.chosen and one.published
                         words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
                     else:
-                        words += [f"{100 * one.difference:+.2f}", f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"]
+                        words += [points(one.difference), f"{points(one.low)} to {points(one.high)}"]
                     rows.append([one.optimizer, *words])
     header = ["optimizer", "chosen", "published values", "difference", "95 % interval of it alone"]
     verdict = f"**Worse than the published values: {', '.join(failed)}. The protocol failed.**"
@@ -206,18 +236,6 @@ def _cost(parts: dict[str, Results | None]) -> str:
         epochs = sum(run.epochs_done for run in results.runs)
         rows.append([name, str(len(seconds)), f"{epochs:,}", minutes, devices])
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
-
-
-def _speed(alone: Results) -> str:
-    """Seconds of an epoch's training, the first epoch left out: kernels are chosen in it."""
-    rows = []
-    for run in alone.runs:
-        if run.values.get("shared_device") is not False:
-            raise BadInput(f"{run.path}: it shared its device, so its seconds tell nothing; train it again, alone")
-        timed = [row["train_seconds"] for row in read_metrics(Path(run.path) / METRICS_FILE)[0][1:]]
-        epoch = median(seconds for seconds in timed if seconds is not None)
-        rows.append((epoch, [run.values["optimizer"], f"{epoch:.2f}", str(len(timed)), read_origin(run).device_name]))
-    return table(["optimizer", "seconds an epoch", "epochs timed", "device"], [row for _, row in sorted(rows)])
 
 
 def _again(study: Path, tasks: list[Task]) -> str:
@@ -262,7 +280,7 @@ def _short(commit: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
-    parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: this program's")
+    parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: docs/study/cifar10")
     parser.add_argument(
         "--published", action="append", default=[], metavar="OUTPUTS", help="runs with published values, the control"
     )
@@ -270,7 +288,7 @@ def main() -> None:
         "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
     )
     arguments = parser.parse_args()
-    publish(arguments.outputs, arguments.study, README, arguments.published)
+    publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The part of a study's page that tells its search."""
 
-import shlex
 from collections.abc import Iterable, Sequence
-from math import prod
 from pathlib import Path
 
 from sweeper.aggregate.search import (
@@ -13,7 +11,7 @@ from sweeper.aggregate.search import (
     searched_options,
     tried_settings,
 )
-from sweeper.aggregate.tasks import Task, group_tasks
+from sweeper.aggregate.tasks import group_tasks
 from sweeper.choose.choice import the_search
 from sweeper.runs.results import Results
 
@@ -24,7 +22,7 @@ TUNING_FIGURES = {
 
 
 def describe_search(searched: Results, study: Path) -> str:
-    """What was chosen, and how to search again."""
+    """What was chosen."""
     task = the_search(group_tasks(searched.runs), ["tuning/runs"])
     options = searched_options(task)
     rows = []
@@ -40,38 +38,9 @@ def describe_search(searched: Results, study: Path) -> str:
     header += ["trials", "at the grid's edge"]
     beyond = "Beyond a value at the grid's edge may lie a better one. " * any(row[-1] != "–" for row in rows)
     parts = [table(header, rows), f"{beyond}Every trial is in [tuning/search.csv](tuning/search.csv)."]
-    if commands := _commands(task, options):
-        parts[-1] += (
-            " These commands make them again, with every value written out, since the defaults were others then:"
-        )
-        parts += ["\n".join(f"    {command}" for command in commands)]
-    else:
-        parts[-1] += " Each one's command stands on [its page](tuning/report.html)."
+    parts[-1] += " Each one's command stands on [its page](tuning/report.html)."
     there = [name for name in TUNING_FIGURES if (study / "tuning" / "figures" / f"{name}.png").is_file()]
     return "\n\n".join([*parts, *(f"![{TUNING_FIGURES[name]}](tuning/figures/{name}.png)" for name in there)])
-
-
-def _commands(task: Task, options: Sequence[str]) -> list[str]:
-    """The commands that search again, one an optimizer; none unless its trials are all combinations of its values."""
-    commands = []
-    for optimizer in sorted({setting.optimizer for setting in task.settings}):
-        tried = tried_settings(task, optimizer)
-        grids = {
-            name: sorted({s.config["optimizer"][name] for s in tried if name in s.config["optimizer"]})
-            for name in options
-        }
-        if len(tried) != prod(len(grid) for grid in grids.values() if grid):
-            return []
-        norms = str(tried[0].config.get("decay_norms_and_biases", False)).lower()
-        words = [
-            f"optimizer={optimizer}",
-            f"dataset.validation_fraction={task.config['dataset']['validation_fraction']}",
-        ]
-        words += ["save_model=false", f"decay_norms_and_biases={norms}"]
-        words += [f"optimizer.{name}={','.join(map(str, grid))}" for name, grid in grids.items() if grid]
-        words += [f"dataset={task.config['dataset']['name']}", f"epochs={task.config['epochs']}"]
-        commands.append(shlex.join(["python", "-m", "sweeper.train", "-m", *words]))
-    return commands
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

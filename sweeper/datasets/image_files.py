@@ -92,7 +92,7 @@ def find_splits(root: Path, test_fraction: float | None) -> Splits:
         with os.scandir(root) as entries:
             folders = sorted(entry.name for entry in entries if not is_junk(entry.name) and _is_folder(entry))
     except OSError as error:
-        raise BadInput(f"dataset.root={root}: {error.filename}: {error.strerror}; {EXPECTED}") from error
+        raise _unread(root, error) from error
     train, test = (_first(folders, names) for names in (TRAIN_FOLDERS, TEST_FOLDERS))
     if test_fraction is not None and (train is None or not _has_folders(root / train)):
         return Splits("", None, [])  # a class may be called train
@@ -107,6 +107,12 @@ def find_splits(root: Path, test_fraction: float | None) -> Splits:
     if test_fraction is not None and test is not None:
         raise BadInput(f"dataset.test_fraction={test_fraction}: {root} has test images, {test}/; leave it out")
     return Splits(train, test, [name for name in folders if name not in (train, test)])
+
+
+def _unread(root: Path, error: OSError) -> BadInput:
+    """Of a root or what lies below it, named once."""
+    where = "" if error.filename in (None, str(root), root) else f"{error.filename}: "
+    return BadInput(f"dataset.root={root}: {where}{error.strerror}; {EXPECTED}")
 
 
 def find_images(root: Path, split: str, class_part: int) -> Found:
@@ -125,7 +131,7 @@ def find_images(root: Path, split: str, class_part: int) -> Found:
     try:
         _walk(root / split, split, (), found, leaves)
     except OSError as error:
-        raise BadInput(f"dataset.root={root}: {error.filename}: {error.strerror}; {EXPECTED}") from error
+        raise _unread(root, error) from error
     where, depth = (f"{split}/", 1) if split else ("it", 0)
     if not found.images:
         raise BadInput(f"dataset.root={root}: no images in {where}{say_left(found.left)}; {EXPECTED}")

@@ -105,6 +105,8 @@ def _seeds(tasks: Sequence[Task]) -> "Figure":
             axes.plot([place + 0.14 + JITTER * k for k in levels(best, near)], best, markerfacecolor="none", **style)
             axes.hlines(mean(final), place - 0.3, place + 0.06, color=style["color"], linewidth=1)
         axes.set_xticks(range(len(shown)), [label(setting.label, 16) for setting in shown], rotation=30, ha="right")
+        few = min(0.0, (len(shown) - 3) / 2)  # one or two stand as near as of three
+        axes.set_xlim(few - 0.5, len(shown) - 0.5 - few)
         axes.set(title=title(task.label), ylabel=f"accuracy (%): ● final\n○ {BEST}")
     return figure
 

@@ -132,7 +132,7 @@ def test_the_one_epoch_of_short_runs_stands_beside_its_name(tmp_path):
 
 @pytest.mark.parametrize("kind", ["made", "the study's"])
 def test_it_prints_on_four_pages_at_most(outputs, kind):
-    page = outputs / "report.html" if kind == "made" else REPOSITORY / "docs" / "study" / "report.html"
+    page = outputs / "report.html" if kind == "made" else REPOSITORY / "docs" / "study" / "cifar10" / "report.html"
     with open_page(page) as browser:
         content = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
     assert content.startswith(b"%PDF") and 2 <= content.count(b"/Type /Page\n") <= 4

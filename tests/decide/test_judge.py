@@ -124,7 +124,7 @@ def test_an_arm_without_a_completed_run_does_not_count_in_the_intervals():
 
 @pytest.mark.slow
 def test_equivalent_arms_that_leave_do_not_raise_the_error_of_the_others():
-    """With the intervals of those alone that stay it was 9 %."""
+    """The intervals of those alone that stay would be too narrow: the most alike have left."""
     numbers, studies, names = np.random.default_rng(5), 1000, tuple("abcdefghij")
     rule, wrong = Rule(margin=2.0, looks=(15, 20)), 0  # in standard deviations of the scores
     for _ in range(studies):

@@ -31,7 +31,7 @@ from small_commands import SWEEP
 from sweeper.config.grid import compose_grid
 from sweeper.config.overrides import sweep_values
 
-PRESETS = ("tuned", "digits_10", "study_cifar10")  # that the commands before write into mine/
+PRESETS = ("tuned", "digits_10", "chosen")  # that the commands before write into mine/
 
 
 class ParsedAlready(BaseException):

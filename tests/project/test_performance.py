@@ -130,6 +130,23 @@ def test_set_up_and_two_gpus_are_the_files():
     )
     assert numbers(said.groups()) == pytest.approx([alone, beside, small, digits], abs=0.051)
     assert f"takes {cold:.1f} s" in PAGE
-    auto = {row["runs"]: (row["lanes"], float(row["loss_percent"])) for row in rows if row["part"] == "auto"}
-    assert auto["5"] == ("5", 0.0) and auto["15"][0] == "4"
-    assert f"but 4 for 15, with which they take\n{auto['15'][1]:.1f} % longer" in PAGE
+
+
+def test_what_lanes_auto_takes_for_small_networks_is_the_files():
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in read("nvidia-h200-2026-11-29-lanes-auto-small.csv"):
+        groups.setdefault((row["work"], row["beside"]), []).append(row)
+    said = {"digits mlp": "digits, MLP", "resnet20": "ResNet-20"}
+    for (work, beside), rows in groups.items():
+        speeds = {row["lanes"]: float(row["images_per_second"]) for row in rows if row["part"] == "lanes"}
+        cells = ", ".join(f"{speeds[n]:,.0f}" if n in speeds else "–" for n in ("1", "3", "5", "6", "8"))
+        chosen = [f"{row['lanes']}, loses {float(row['loss_percent']):.1f} %" for row in rows if row["part"] == "auto"]
+        name = said[work] + ", beside other measurements" * (beside != "nothing")
+        (line,) = [line for line in PAGE.splitlines() if cells in line]
+        assert line.startswith(f"| {name}") and line.endswith(f"| {' | '.join(chosen)} |")
+    alone = {
+        row["lanes"]: float(row["images_per_second"])
+        for row in groups["digits mlp", "nothing"]
+        if row["part"] == "lanes"
+    }
+    assert f"against 416,026, {alone['5'] / alone['1']:.2f}\ntimes as many" in PAGE

@@ -22,10 +22,12 @@ def test_every_section_has_its_place_in_the_template():
 
 
 def test_the_studys_page_is_small_and_names_no_place_of_its_machine(tmp_path):
-    """45 runs; data sets stood in a folder of their own on the machine that trained."""
-    assert main([str(REPOSITORY / "docs" / "study" / "runs"), "--into", str(tmp_path)]) == 0
+    """Data sets stood in a folder of their own on the machine that trained."""
+    runs = REPOSITORY / "docs" / "study" / "cifar10" / "runs"
+    assert main([str(runs), "--into", str(tmp_path)]) == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert page.count("python -m sweeper.train ") == 45 and len(page.encode()) < 500_000
+    assert page.count("python -m sweeper.train ") == len([*runs.rglob("run.json")]) >= 25
+    assert len(page.encode()) < 500_000
     assert "dataset.root=" not in page and "outputs=" not in page
 
 

@@ -102,7 +102,7 @@ def test_of_a_data_set_the_place_is_said_where_it_was_typed(tmp_path, monkeypatc
 
 def test_a_data_set_that_lies_elsewhere_by_now_is_looked_for_in_its_own_place():
     """As for a study that was published from another machine."""
-    (directory, *_) = sorted((REPOSITORY / "docs" / "study" / "runs").glob("*/*/"))
+    (directory, *_) = sorted((REPOSITORY / "docs" / "study" / "cifar10" / "runs").glob("*/*/"))
     record = json.loads((directory / "run.json").read_text(encoding="utf-8"))
     assert record["config"]["dataset"]["root"] is not None
     command = read_origin(read_row(str(directory), "")).command
