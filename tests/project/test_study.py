@@ -67,6 +67,14 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path, study):
         assert marked(REPOSITORY / readme)[study.name].strip() == headline
 
 
+def test_no_search_ends_on_an_edge_and_no_choice_is_worse_than_the_published_values():
+    page = marked(CIFAR10 / "README.md")
+    edges = re.findall(r"^\| (?:adam|adamw|lion|muon|sgd) \| .* \| (.+?) \|$", page["search"], re.MULTILINE)
+    assert edges == ["–"] * 5
+    assert "No chosen setting is worse than the published one by more than chance." in page["control"]
+    assert page["control"].count("(n = 5)") == 5 and page["control"].count("(n = 3)") == 5
+
+
 def test_the_preset_is_the_searchs_choice(tmp_path):
     """To the byte, but for where the trials are."""
     choose([str(CIFAR10 / "tuning" / "runs")], str(tmp_path / "into"), write=str(tmp_path), name="again")
