@@ -171,6 +171,8 @@ def by_auto(arguments: argparse.Namespace, rows: list[dict[str, Any]], limit_s: 
     Raises:
         Failed: nothing was chosen.
     """
+    if arguments.device == "cpu":
+        raise Failed("a CPU trains one run at a time")
     overrides = [
         *work(arguments),
         "epochs=100000",

@@ -150,10 +150,12 @@ def started(command: list[str], variables: Mapping[str, str] = MappingProxyType(
         **variables,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
     }
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # else it would train on
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True, **options)
     try:
         yield process
     finally:
+        signal.signal(signal.SIGTERM, before)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

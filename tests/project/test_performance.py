@@ -1,7 +1,11 @@
 """What docs/performance.md says of lanes is what the recorded files say, and no GPU is timed that isn't there."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 from conftest import REPOSITORY
@@ -111,6 +115,27 @@ def test_gpus_that_there_are_not_are_not_timed(monkeypatch):
     assert first_gpus(2, "cuda") == {"CUDA_VISIBLE_DEVICES": "0,1"}
     with pytest.raises(Failed, match="there are 2 GPUs"):
         first_gpus(3, "cuda")
+
+
+@pytest.mark.slow
+def test_what_a_benchmark_has_started_ends_with_it(tmp_path):
+    """And on a CPU, where nothing is chosen, it doesn't begin."""
+    there = tmp_path / "pid"
+    child = f"import os, time; open({str(there)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    program = (
+        "import sys, time; from benchmarks.sweeps import started\n"
+        f"with started([sys.executable, '-c', {child!r}]): time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY) as benchmark:
+        while not (there.is_file() and there.read_text()):
+            time.sleep(0.05)
+        benchmark.terminate()
+    assert benchmark.returncode == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(there.read_text()), 0)
+    words = [sys.executable, "-m", "benchmarks.scaling", "--device", "cpu", "--only", "auto"]
+    told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 1 and told.stderr == "auto {}: a CPU trains one run at a time\n"
 
 
 def test_set_up_and_two_gpus_are_the_files():
