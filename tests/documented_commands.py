@@ -19,6 +19,7 @@ NEED_MORE = r"against=|newcomer-tuning|dataset\.root=images|dataset=hub|sweeper\
 NORMAL, LONG = "tests/project/test_documentation.py", "tests/project/test_every_command.py"
 INSTALLED = "tests/project/test_pip_commands.py"  # as LONG by make commands
 GPU = "tests/project/test_gpu_commands.py"  # by make test-cuda
+VIEWERS = "tests/train/trackers/test_viewers.py"  # by make test-extras
 RAY, SLURM = "tests/clusters/test_on_ray.py", "tests/clusters/test_on_slurm.py"  # by make ray-test, make slurm-test
 # What is done with a command that no page's test carries out: the first pattern that is found in it.
 ELSEWHERE = {
@@ -30,27 +31,35 @@ ELSEWHERE = {
     r"docs/notebook": "tests/project/test_notebook.py",
     r"benchmarks\.reproduce --table": "tests/project/test_reproduce.py",
     r"benchmarks\.(tilings|newton_schulz|batch_norm)|benchmarks\.scaling --only (lanes|auto|gpus)": GPU,
+    r"^tensorboard |^trackio ": VIEWERS,
     r"launcher=ray": RAY,
     r"launcher=slurm|^sbatch": SLURM,
 }
-BY_MAKE_COMMANDS = {r"^pip |^uv export |^uv lock|^uv sync .*--dry-run": INSTALLED, r"^python ": LONG}
+BY_MAKE_COMMANDS = {r"^pip |^uv export|^uv lock|^uv sync .*--dry-run": INSTALLED, r"^python ": LONG}
 LEFT_OUT = {
+    r"^mlflow ": "of a package that isn't installed; tests/train/trackers/test_mlflow.py reads what it would show",
+    r"^wandb ": "sends to an account; tests/train/trackers/test_wandb.py reads what it would send",
+    r"pre-commit install": "changes the clone; make test has the same checks",
     r"^git ": "has no address yet; tests/project/test_first_answer.py clones a made repository",
     r"^uv": f"downloads gigabytes; {INSTALLED} finds all that uv.lock names",
     r"^hf ": "downloads what isn't here; tests/datasets/test_from_hub.py trains on such a folder",
-    r"^docker ": "needs a daemon: tests/project/test_image.py builds and runs the image",
+    r"^docker |^mkdir -p outputs": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
 }
 PARSED = {
+    r"^pytest ": "is a part of make faults or make test",
     r"^make ": "runs tests, of which this is one, or what other tests run; make --dry-run knows its recipe",
     r"benchmarks\.first_answer": "downloads all packages: tests/project/test_first_answer.py",
     r"dataset=hub": "downloads what isn't here; tests/datasets/test_from_hub.py trains on a set from disk",
 }
 
-_PROGRAM = r"(?:python3? |sweeper |pip |make |git |find |sbatch |hf |uvx? |docker |eval |\. \.venv)"
+_PROGRAM = (
+    r"(?:python3? |sweeper |(?:\.venv/bin/)?pip |make |git |find |sbatch |hf |uvx? |docker |mkdir |eval |\. \.venv|"
+    r"pytest |tensorboard |mlflow |wandb |trackio )"
+)
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(rf"^    ({_PROGRAM}(?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
-_SPAN = re.compile(rf"`({_PROGRAM}[^`\n]+)`")
+_SPAN = re.compile(rf"`({_PROGRAM}[^`\n]+(?:\n[^`\n]+)?)`")
 _PLACEHOLDERS = {"N": "2", "POINTS": "0.5", "KEY": "k"}
 
 

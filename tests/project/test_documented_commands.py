@@ -74,6 +74,8 @@ def parse(monkeypatch, tmp_path):
             assert dry_run(*words)
         elif first == "uv" or "--test-only" in words:
             assert words  # their options are uv's and Slurm's own
+        elif first == "pytest":
+            assert all((REPOSITORY / word).is_file() for word in words if word.startswith("tests/"))
         elif first == "sbatch":
             assert (REPOSITORY / "docs/slurm.sh").is_file()
             compose("hydra/launcher=packed", "-m", *words[words.index("docs/slurm.sh") + 1 :])
