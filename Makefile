@@ -13,11 +13,11 @@ help:
 	@echo "make test-fast    the part of the tests that takes a few minutes"
 	@echo "make test-avx2    the part that trains, as on a CPU without AVX-512: a minute or two"
 	@echo "make test-extras  what needs a browser, Slurm, Ray, a notebook, or a tracker's or the Hub's own library"
-	@echo "make slurm-test   sweeps by a real Slurm, a controller and two nodes on this machine: some minutes"
+	@echo "make slurm-test   sweeps by a real Slurm, a controller and three nodes on this machine: some minutes"
 	@echo "make image-test   the Dockerfile's image is built and trains: a quarter of an hour, and up to 20 GB while it builds"
 	@echo "make test-cuda    what needs an NVIDIA GPU"
 	@echo "make faults       the long forms: kills, damaged files, full disks, signals; a quarter of an hour or more"
-	@echo "make commands     every command of the documentation, made small: ten minutes"
+	@echo "make commands     every command of the documentation, made small: a quarter of an hour"
 	@echo "make fuzz         ten minutes of a fuzzer on the readers of others' files"
 	@echo "make docs         the documentation as a site, build/docs/index.html; a broken link is an error; Python 3.11 or later"
 	@echo "make pythons      the wheel in an empty environment of each Python here: minutes, and 6 GB for each"
@@ -52,7 +52,7 @@ faults: $(VENV)/.installed-test
 	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8
 
 commands: $(VENV)/.installed-test
-	$(BIN)/pytest tests/project/test_every_command.py -m commands -n auto --durations=8
+	$(BIN)/pytest tests/project/test_every_command.py tests/project/test_pip_commands.py -m commands -n auto --durations=8
 
 $(VENV)/.installed-extras: $(VENV)/.installed-test
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,test-extras]'

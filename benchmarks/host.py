@@ -40,6 +40,7 @@ from sweeper.engine.graphs import Recording
 from sweeper.engine.loop import train
 from sweeper.engine.rates import Rates
 from sweeper.runs.directory import RunDirectory
+from sweeper.system.command import exit_code_of
 from sweeper.system.machine import cores
 from sweeper.train.launchers import lanes as lanes_module
 from sweeper.train.launchers.cuda_lane import Cuda, Host
@@ -74,7 +75,9 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="with --idle: another checkout to compare with")
     parser.add_argument("--rounds", type=int, default=3, help="with --idle: processes of each kind (default: 3)")
     parser.add_argument("overrides", nargs="*", help="for sweeper")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
+    if unknown := set(arguments.only.split(",")) - set(WORK):
+        parser.error(f"--only: unknown: {', '.join(sorted(unknown))}; there are {', '.join(WORK)}")
     if arguments.idle:
         idle = idle_rows(arguments.beside, arguments.rounds)
         print("\n".join(idle_table(idle)))
@@ -252,4 +255,4 @@ def line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code_of(main))

@@ -10,6 +10,7 @@ the wall time. What follows the options are overrides for sweeper, e.g. model=re
 import argparse
 import csv
 import functools
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -27,6 +28,7 @@ from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.loop import train
 from sweeper.runs.directory import RunDirectory
+from sweeper.system.command import exit_code_of
 from sweeper.system.machine import cores
 from sweeper.train.launchers.cuda_lane import Cuda
 from sweeper.train.launchers.lanes import Lanes
@@ -71,7 +73,7 @@ def main() -> None:
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--csv", metavar="FILE", help="also write every kernel there")
     parser.add_argument("overrides", nargs="*", help="for sweeper")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if not torch.cuda.is_available():
         parser.error("needs a GPU with CUDA")
     prepare_process(cores())
@@ -231,4 +233,4 @@ def print_table(rows: list[tuple[str, str, Cost]], step_us: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code_of(main))

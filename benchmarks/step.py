@@ -9,6 +9,7 @@ optimizer's own step in place of our kernels.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
 from sweeper.engine.meter import Clock
 from sweeper.engine.training import build_training
+from sweeper.system.command import exit_code_of
+from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores
 
 WARM_UP = 4  # steps: the first is eager, then the graph is recorded
@@ -38,7 +41,7 @@ def main() -> None:
     )
     parser.add_argument("--textbook", action="store_true", help="also with the optimizer's own step, not our kernels")
     parser.add_argument("overrides", nargs="*", help="of sweeper.train")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     variants: list[list[str]] = [[]]
     if arguments.recipe:
         variants += [*([option] for option in RECIPE), RECIPE]
@@ -51,7 +54,7 @@ def main() -> None:
         more = f", {100 * (epoch / seconds[0] - 1):+.1f} %" if training is not trainings[0] else ""
         print(f"{training.describe(epoch)}{more}")
         if arguments.profile:
-            print_kernels(training.train)
+            print_kernels(training.train, min(PROFILED, training.count))
 
 
 class Steps:
@@ -60,16 +63,22 @@ class Steps:
     def __init__(self, overrides: list[str], textbook: bool = False) -> None:
         images = ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes"]
         config = compose_grid([*images, *overrides]).cells[0].config
-        prepare_process(config["device"]["threads"] or cores())
+        threads = config["device"]["threads"] or cores()
+        prepare_process(threads)
         self.words = (" ".join(overrides) or "defaults") + textbook * ", the optimizer's own step"
         self.batch_size = config["batch_size"]
-        self.device = choose_device(config["device"], cores())
+        self.device = choose_device(config["device"], threads)
         data = load_run_data(config)
         begun = time.perf_counter()
         self.parts = build_training(config, data, self.device)
         if textbook:
             self.parts.step.fused_step = None
         self.count = self.parts.sizes.count(self.batch_size)
+        if self.count < WARM_UP:
+            raise BadInput(
+                f"batch_size={self.batch_size}: an epoch has {self.count} full batches, and at least {WARM_UP} are "
+                "needed; give a smaller batch_size or a larger dataset.train_limit"
+            )
         self.parts.order.draw(config["seed"], epoch=1)
         self.train(WARM_UP)
         timed(self.train, WARM_UP, self.device.kind)
@@ -105,15 +114,15 @@ def timed(work: Callable[[int], None], count: int, kind: str) -> float:
     return clock.read()
 
 
-def print_kernels(train: Callable[[int], None]) -> None:
+def print_kernels(train: Callable[[int], None], steps: int) -> None:
     with torch.profiler.profile() as profile:
-        train(PROFILED)
+        train(steps)
     kernels = [k for k in profile.key_averages() if k.device_time_total and k.device_type.name != "CPU"]
-    total = sum(k.device_time_total for k in kernels) / PROFILED / 1e3
-    print(f"{total:.3f} ms of kernels a step, {sum(k.count for k in kernels) / PROFILED:.0f} kernels")
+    total = sum(k.device_time_total for k in kernels) / steps / 1e3
+    print(f"{total:.3f} ms of kernels a step, {sum(k.count for k in kernels) / steps:.0f} kernels")
     for k in sorted(kernels, key=lambda k: -k.device_time_total)[:30]:
-        print(f"{k.device_time_total / PROFILED / 1e3:8.4f} ms  × {k.count / PROFILED:5.1f}  {k.key[:90]}")
+        print(f"{k.device_time_total / steps / 1e3:8.4f} ms  × {k.count / steps:5.1f}  {k.key[:90]}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code_of(main))

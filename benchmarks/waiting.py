@@ -41,6 +41,7 @@ def main() -> int:
     )
     parser.add_argument("--busy", action="store_true", help="load all cores by other processes")
     parser.add_argument("--rounds", type=int, default=5, help="paired trials of each policy (default: 5)")
+    parser.add_argument("--only", action="append", choices=WORK, help="this work, not all; may be given again")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent / "results", help="the folder of the CSV")
     parser.add_argument("--trial", nargs=2, metavar=("POLICY", "WORK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -51,7 +52,7 @@ def main() -> int:
     rows: list[Row] = []
 
     def kept() -> Iterator[Row]:
-        for row in compare(arguments.rounds, in_a_process):
+        for row in compare(arguments.only or WORK, arguments.rounds, in_a_process):
             rows.append(row | {"busy": arguments.busy})
             yield rows[-1]
 
@@ -61,9 +62,9 @@ def main() -> int:
     return 0 if all(row["losses_equal"] for row in rows) else 1
 
 
-def compare(rounds: int, measure: Callable[[str, str], Row]) -> Iterator[Row]:
-    """The rows of all trials. `measure(policy, work)` gives a trial's `seconds` and `losses`."""
-    for work in WORK:
+def compare(works: Iterable[str], rounds: int, measure: Callable[[str, str], Row]) -> Iterator[Row]:
+    """The rows of all trials of the works. `measure(policy, work)` gives a trial's `seconds` and `losses`."""
+    for work in works:
         expected: list[float] | None = None
         for number in range(1, rounds + 1):
             turn = number % len(POLICIES)

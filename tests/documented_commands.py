@@ -17,6 +17,10 @@ PAGES = [README, CHINESE, REPOSITORY / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.
 CARRIED_OUT = [README, TUTORIAL, DOCS / "decide.md", DOCS / "join.md", *sorted(DOCS.glob("how-to/*.md"))]
 NEED_MORE = r"against=|newcomer-tuning|dataset\.root=images|dataset=hub|sweeper\.doctor|\bDIR\b"
 NORMAL, LONG = "tests/project/test_documentation.py", "tests/project/test_every_command.py"
+INSTALLED = "tests/project/test_pip_commands.py"  # as LONG by make commands
+GPU = "tests/project/test_gpu_commands.py"  # by make test-cuda
+VIEWERS = "tests/train/trackers/test_viewers.py"  # by make test-extras
+RAY, SLURM = "tests/clusters/test_on_ray.py", "tests/clusters/test_on_slurm.py"  # by make ray-test, make slurm-test
 # What is done with a command that no page's test carries out: the first pattern that is found in it.
 ELSEWHERE = {
     r"^eval|^sweeper --help|train --help": "tests/project/test_commands.py",
@@ -26,28 +30,36 @@ ELSEWHERE = {
     r"docs/rooms": "tests/project/test_house.py",
     r"docs/notebook": "tests/project/test_notebook.py",
     r"benchmarks\.reproduce --table": "tests/project/test_reproduce.py",
+    r"benchmarks\.(tilings|newton_schulz|batch_norm)|benchmarks\.scaling --only (lanes|auto|gpus)": GPU,
+    r"^tensorboard |^trackio ": VIEWERS,
+    r"launcher=ray": RAY,
+    r"launcher=slurm|^sbatch": SLURM,
 }
+BY_MAKE_COMMANDS = {r"^pip |^uv export|^uv lock|^uv sync .*--dry-run": INSTALLED, r"^python ": LONG}
 LEFT_OUT = {
-    r"^git |^uv|^hf ": "downloads what isn't here",
-    r"^docker ": "needs a daemon: tests/project/test_image.py builds and runs the image",
+    r"^mlflow ": "of a package that isn't installed; tests/train/trackers/test_mlflow.py reads what it would show",
+    r"^wandb ": "sends to an account; tests/train/trackers/test_wandb.py reads what it would send",
+    r"pre-commit install": "changes the clone; make test has the same checks",
+    r"^git ": "has no address yet; tests/project/test_first_answer.py clones a made repository",
+    r"^uv": f"downloads gigabytes; {INSTALLED} finds all that uv.lock names",
+    r"^hf ": "downloads what isn't here; tests/datasets/test_from_hub.py trains on such a folder",
+    r"^docker |^mkdir -p outputs": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
-    r"sbatch --test-only": "needs a cluster: tests/clusters/test_on_slurm.py",
 }
 PARSED = {
-    r"^pip ": "downloads; the extra is one of the package's",
+    r"^pytest ": "is a part of make faults or make test",
     r"^make ": "runs tests, of which this is one, or what other tests run; make --dry-run knows its recipe",
-    r"sbatch|launcher=slurm": "needs a cluster: tests/clusters/test_on_slurm.py",
-    r"launcher=ray": "needs a cluster: tests/clusters/test_on_ray.py",
     r"benchmarks\.first_answer": "downloads all packages: tests/project/test_first_answer.py",
-    r"benchmarks\.waiting": "takes minutes: tests/project/test_waiting.py has its trials",
-    r"benchmarks\.(step|batch_norm|tilings|host|newton_schulz|stacked|scaling|reproduce)": "needs an NVIDIA GPU",
-    r"dataset=hub": "downloads what isn't here",
+    r"dataset=hub": "downloads what isn't here; tests/datasets/test_from_hub.py trains on a set from disk",
 }
 
-_PROGRAM = r"(?:python3? |sweeper |pip |make |git |find |sbatch |hf |uvx? |docker |eval |\. \.venv)"
+_PROGRAM = (
+    r"(?:python3? |sweeper |(?:\.venv/bin/)?pip |make |git |find |sbatch |hf |uvx? |docker |mkdir |eval |\. \.venv|"
+    r"pytest |tensorboard |mlflow |wandb |trackio )"
+)
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(rf"^    ({_PROGRAM}(?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
-_SPAN = re.compile(rf"`({_PROGRAM}[^`\n]+)`")
+_SPAN = re.compile(rf"`({_PROGRAM}[^`\n]+(?:\n[^`\n]+)?)`")
 _PLACEHOLDERS = {"N": "2", "POINTS": "0.5", "KEY": "k"}
 
 
@@ -55,8 +67,8 @@ def read_commands(page: Path) -> list[str]:
     """The commands of a page's blocks and spans, each once, in the page's order: in one line, without comments,
     `sweeper train` as `python -m sweeper.train`, and with all words that it shows as optional."""
     text = _FENCE.sub(_shell_indented, page.read_text(encoding="utf-8"))
-    found = [(match.start(), match[1]) for form in (_LINE, _SPAN) for match in form.finditer(text)]
-    return list(dict.fromkeys(command for _, text in sorted(found) for command in _whole(text)))
+    found = [(match.start(), match[1], form is _LINE) for form in (_LINE, _SPAN) for match in form.finditer(text)]
+    return list(dict.fromkeys(command for _, text, in_block in sorted(found) for command in _whole(text, in_block)))
 
 
 def is_carried_out(page: Path, command: str) -> bool:
@@ -79,11 +91,10 @@ def treatment(command: str) -> tuple[str, str]:
     """What is done with it, and by which test or why no more."""
     if any(is_carried_out(page, command) for page in CARRIED_OUT if command in read_commands(page)):
         return "carried out", NORMAL
-    for done, reasons in (("carried out", ELSEWHERE), ("left out", LEFT_OUT), ("parsed", PARSED)):
+    treatments = {"carried out": ELSEWHERE, "parsed": PARSED, "carried out by make commands": BY_MAKE_COMMANDS}
+    for done, reasons in (treatments | {"left out": LEFT_OUT}).items():
         if why := next((why for pattern, why in reasons.items() if re.search(pattern, command)), ""):
             return done, why
-    if command.startswith("python "):
-        return "carried out by make commands", LONG
     raise AssertionError(f"{command}: no test carries it out, and no reason is known")
 
 
@@ -91,15 +102,15 @@ def _shell_indented(fence: re.Match[str]) -> str:
     return re.sub("^", "    ", fence[2], flags=re.MULTILINE) if fence[1] == "bash" else ""
 
 
-def _whole(text: str) -> Iterator[str]:
-    """The command, unless it is only the name or a form of one."""
+def _whole(text: str, in_block: bool) -> Iterator[str]:
+    """The command, unless it is only a form of one, or in a sentence its name."""
     line = " ".join(re.sub(r"\s+#.*", "", text, flags=re.MULTILINE).replace("\\\n", " ").split())
     line = re.sub(r"^sweeper (?!-)(\w+)", r"python -m sweeper.\1", line).replace("python -P ", "python ")
     line = re.sub(r" \[[^-][^]]*\]", "", line)  # names of what else it takes
     while line != (shorter := re.sub(r" \[(--[^][]*)\]", r" \1", line)):
         line = shorter
     words = [_PLACEHOLDERS.get(word, word) for word in line.split(" ") if word != "…"]
-    if not re.search("(=|--arm )…", line) and (len(words) > 3 or (len(words) > 1 and words[1] != "-m")):
+    if not re.search("(=|--arm )…", line) and (in_block or len(words) > 3 or (len(words) > 1 and words[1] != "-m")):
         yield " ".join(words)
 
 

@@ -1,4 +1,6 @@
-"""A Slurm of its own on one machine: a controller and two nodes, all in one folder, without any accounting.
+"""A Slurm of its own on one machine: a controller and three nodes, all in one folder, without any accounting.
+
+The third is in a partition of its own, `gpu`. Its GPU is the null device, which Slurm grants and nothing computes on.
 
 `python tests/clusters/slurm.py start FOLDER` starts it and tells the line for the shell by which `sbatch` and the
 others find it; `python tests/clusters/slurm.py stop FOLDER` ends it. Needs Debian's or Ubuntu's `slurm-wlm` and
@@ -16,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-NODES = ("node1", "node2")
+NODES = ("node1", "node2", "node3")
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scancel", "scontrol")
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -51,10 +53,14 @@ KillWait=5
 CompleteWait=0
 ReturnToService=2
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
+GresTypes=gpu
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=2 RealMemory=4000 State=UNKNOWN
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=2 RealMemory=4000 State=UNKNOWN
+NodeName=node3 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[3]} CPUs=2 RealMemory=4000 Gres=gpu:1 State=UNKNOWN
 PartitionName=main Nodes=node1,node2 Default=YES MaxTime=60 State=UP OverSubscribe=NO
+PartitionName=gpu Nodes=node3 MaxTime=120 State=UP OverSubscribe=NO
 """
+GPUS = "NodeName=node3 Name=gpu File=/dev/null\n"
 
 
 class Unavailable(Exception):
@@ -152,8 +158,9 @@ class Slurm:
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(secrets.token_bytes(128))
-        text = CONFIGURATION.format(host=socket.gethostname(), folder=self.folder, ports=_free_ports(3))
+        text = CONFIGURATION.format(host=socket.gethostname(), folder=self.folder, ports=_free_ports(1 + len(NODES)))
         (self.folder / "slurm.conf").write_text(text)
+        (self.folder / "gres.conf").write_text(GPUS)
 
     def _daemon(self, name: str, *arguments: str) -> None:
         """Each goes to the background by itself."""

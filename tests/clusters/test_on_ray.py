@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from conftest import merged, run_module
+from documented_commands import DOCS, PAGES, RAY, read_commands, treatment
+from documented_pages import lay_for_all
+from small_commands import made_small
 
 pytest.importorskip("ray")
 pytest.importorskip("hydra_plugins.hydra_ray_launcher")
@@ -22,6 +26,7 @@ pytestmark = pytest.mark.cluster
 TINY = ("dataset=digits", "model=mlp", "dataset.train_limit=200", "epochs=2", "device=cpu", "device.threads=1")
 LONG = (*TINY[:2], "dataset.train_limit=1000", "epochs=40", *TINY[4:], "checkpoint_every=1", "save_model=false")
 RUNS = ("-m", "optimizer=sgd,lion", "seed=1,2")
+DOCUMENTED = sorted({c for page in PAGES for c in read_commands(page) if treatment(c)[1] == RAY})
 # What is of a machine and a moment, not of a result.
 PASSING = {"train_seconds", "images_per_second", "peak_memory_bytes", "shared_device", "run"}
 
@@ -51,10 +56,11 @@ def kill(process: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
+    """Of a node with a GPU, which Ray believes; the runs compute on the CPU."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with node("--head", f"--port={port}", "--include-dashboard=false"):
+    with node("--head", f"--port={port}", "--num-gpus=1", "--include-dashboard=false"):
         for _ in range(300):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 yield f"127.0.0.1:{port}"
@@ -125,7 +131,7 @@ def test_a_killed_worker_and_a_killed_node_lose_nothing(address, tmp_path):
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("hydra.launcher.ray.remote.num_gpus=3", "num_gpus=3: no node of the cluster has so many; the most is 0"),
+        ("hydra.launcher.ray.remote.num_gpus=3", "num_gpus=3: no node of the cluster has so many; the most is 1"),
         ("hydra.launcher.ray.remote.num_cpus=99", "num_cpus=99: no node of the cluster has so many; the most is 2"),
     ],
 )
@@ -141,3 +147,13 @@ def test_an_address_that_does_not_answer_is_said_in_a_line(tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "error: hydra.launcher.ray.init.address=127.0.0.1:1: no Ray cluster answers (" in done.stderr
     assert not list(tmp_path.glob("outputs/*/*/run.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", DOCUMENTED)
+def test_a_documented_command(address, tmp_path, command):
+    """By a Ray of its own where it names no address."""
+    environment = lay_for_all(tmp_path, DOCS / "scaling.md") | {"RAY_AUTH_MODE": "disabled"}
+    words = made_small(re.sub(r"(?<=init\.address=)\S+", address, command))
+    done = run_module("train", *words[1:], cwd=tmp_path, **environment)
+    assert done.returncode == 0 and "2 runs: 2 completed" in done.stdout, done.stdout + done.stderr

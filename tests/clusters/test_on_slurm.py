@@ -1,4 +1,4 @@
-"""Sweeps by a real Slurm, a controller and two nodes on this machine: each leaves what a plain local sweep leaves."""
+"""Sweeps by a real Slurm, a controller and three nodes on this machine: each leaves what a plain local sweep leaves."""
 
 import csv
 import os
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, TINY, merged, run_module
+from documented_commands import DOCS, PAGES, SLURM, read_commands, treatment
+from documented_pages import lay_for_all
+from small_commands import made_small, sbatch_made_small
 
 from tests.clusters.slurm import Slurm, Unavailable
 
@@ -18,7 +21,8 @@ pytestmark = pytest.mark.cluster
 GRID = (*TINY, "model=mlp", "optimizer=adam,sgd", "seed=1,2")
 # Long enough to be stopped in the middle: some 20 s on one core.
 LONG = ("dataset=digits", "model=cnn", "dataset.train_limit=600", "epochs=150", "device=cpu", "device.threads=1")
-SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
+BY_SLURM = ("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1")
+DOCUMENTED = sorted({c for page in PAGES for c in read_commands(page) if treatment(c)[1] == SLURM})
 # Differ between two trainings of the same run.
 MEASURED = {"train_seconds", "images_per_second", "peak_memory_bytes", "shared_device", "versions_differ"}
 
@@ -86,11 +90,11 @@ def plain(folder: Path, *arguments: str) -> dict[str, list[object]]:
 
 
 def test_a_grid(queue, tmp_path):
-    done = run_module("train", "-m", *GRID, *SLURM, cwd=tmp_path)
+    done = run_module("train", "-m", *GRID, *BY_SLURM, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert results(tmp_path / "outputs") == plain(tmp_path / "plain", *GRID)
     assert logs(tmp_path / "outputs").count("Job completed successfully") == 4
-    again = run_module("train", "-m", *GRID, *SLURM, cwd=tmp_path)
+    again = run_module("train", "-m", *GRID, *BY_SLURM, cwd=tmp_path)
     assert again.returncode == 0
     assert again.stdout.count("completed already") == 4
     assert logs(tmp_path / "outputs").count("Job completed successfully") == 4  # nothing was queued
@@ -113,7 +117,7 @@ def wait_for_epochs(sweep: subprocess.Popen[str], outputs: Path, runs: int, epoc
 @pytest.mark.parametrize("warning", ["USR2", "TERM"])
 def test_a_preempted_run_is_queued_again_and_goes_on(queue, tmp_path, warning):
     """SIGUSR2 is what Slurm sends before a time limit, SIGTERM what it may send before a preemption."""
-    sweep = start_sweep(*LONG, "seed=1,2", *SLURM, cwd=tmp_path)
+    sweep = start_sweep(*LONG, "seed=1,2", *BY_SLURM, cwd=tmp_path)
     wait_for_epochs(sweep, tmp_path / "outputs", 2)
     preempted = jobs(queue, "RUNNING")[0]
     queue.run("scancel", f"--signal={warning}", preempted)
@@ -131,7 +135,7 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
     """Slurm looks at limits twice a minute and counts in minutes, so this one warns from 10 s on."""
     limit = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=50")
     runs = (*LONG, "seed=1", "epochs=400")
-    sweep = start_sweep(*runs, *SLURM, *limit, cwd=tmp_path)
+    sweep = start_sweep(*runs, *BY_SLURM, *limit, cwd=tmp_path)
     told, _ = sweep.communicate(timeout=300)
     assert sweep.returncode == 0, told
     assert "is timed-out" in logs(tmp_path / "outputs").replace("this job ", "")
@@ -143,7 +147,7 @@ def test_a_run_past_its_time_limit_is_queued_again_and_goes_on(queue, tmp_path):
 def test_a_node_killed_in_the_middle(queue, tmp_path):
     """Slurm itself queues its job again; meanwhile the other node goes on."""
     runs = (*LONG, "epochs=300", "checkpoint_every=5", "seed=1,2")
-    sweep = start_sweep(*runs, *SLURM, "hydra.launcher.cpus_per_task=2", cwd=tmp_path)
+    sweep = start_sweep(*runs, *BY_SLURM, "hydra.launcher.cpus_per_task=2", cwd=tmp_path)
     wait_for_epochs(sweep, tmp_path / "outputs", 2, epochs=10)
     assert sorted(queue.run("squeue", "--noheader", "--format=%N").split()) == ["node1", "node2"]
     queue.kill_node("node2")
@@ -158,7 +162,7 @@ def test_a_node_killed_in_the_middle(queue, tmp_path):
 @pytest.mark.slow
 def test_scancel_of_one_run_and_of_all(queue, tmp_path):
     """A cancelled run is no one's any more: the others end, and the same command goes on."""
-    command = (*LONG, "seed=1,2", *SLURM)
+    command = (*LONG, "seed=1,2", *BY_SLURM)
     sweep = start_sweep(*command, cwd=tmp_path)
     wait_for_epochs(sweep, tmp_path / "outputs", 2)
     cancelled = jobs(queue, "RUNNING")[0]
@@ -178,7 +182,7 @@ def test_scancel_of_one_run_and_of_all(queue, tmp_path):
 @pytest.mark.slow
 def test_a_stopped_sweep_leaves_the_queue(queue, tmp_path):
     """Ctrl-C: what runs writes its checkpoint, what waits is taken back, the same command goes on."""
-    command = (*LONG, "epochs=100", "seed=1,2,3,4,5,6", *SLURM, "hydra.launcher.array_parallelism=2")
+    command = (*LONG, "epochs=100", "seed=1,2,3,4,5,6", *BY_SLURM, "hydra.launcher.array_parallelism=2")
     sweep = start_sweep(*command, cwd=tmp_path)
     wait_for_epochs(sweep, tmp_path / "outputs", 2)
     sweep.send_signal(2)
@@ -233,3 +237,27 @@ def test_what_the_cluster_lacks_is_told_before_anything_is_queued(queue, call, o
     assert err.splitlines()[-1].startswith("error: ") and line in err.splitlines()[-1]
     assert jobs(queue, "PENDING,RUNNING") == []
     assert not Path("outputs").exists()
+
+
+def test_a_documented_request_is_tried_without_being_queued(queue):
+    (command,) = [command for command in DOCUMENTED if "--test-only" in command]
+    queue.run(*command.split(), "--partition=gpu", "--gpus-per-node=1", REPOSITORY / "docs" / "slurm.sh")
+    assert jobs(queue, "PENDING,RUNNING") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [command for command in DOCUMENTED if "--test-only" not in command])
+def test_a_documented_command(queue, tmp_path, monkeypatch, command):
+    """The GPU of the partition `gpu` is granted, but the runs compute on the CPU."""
+    for name, value in lay_for_all(tmp_path, DOCS / "slurm.md").items():
+        monkeypatch.setenv(name, value)
+    if command.startswith("python "):
+        done = run_module("train", *made_small(command)[1:], cwd=tmp_path)
+        assert done.returncode == 0 and "2 runs: 2 completed" in done.stdout, done.stdout + done.stderr
+    else:
+        sbatch, *words = sbatch_made_small(command)
+        own = ("--wait", f"--chdir={tmp_path}", f"--export=ALL,PYTHON={sys.executable}")
+        subprocess.run([sbatch, *own, *words], check=True, timeout=240)
+        told = [log.read_text() for log in tmp_path.glob("slurm-*.log")]
+        assert len(told) == 2 and all("2 runs: 2 completed" in text for text in told), told
+    assert len(list(tmp_path.glob("outputs/*/*/run.json"))) == 2

@@ -3,12 +3,12 @@
 import configparser
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
 
 import pytest
+from build_context import lay_context
 from conftest import REPOSITORY, TINY
 
 import sweeper
@@ -21,17 +21,8 @@ pytestmark = pytest.mark.slow
 def installed(tmp_path_factory):
     """The wheel's content in a folder of its own, as pip would lay it, built from what the Dockerfile copies."""
     folder = tmp_path_factory.mktemp("wheel")
-    for line in (REPOSITORY / "Dockerfile").read_text().splitlines():
-        if line.startswith("COPY "):
-            *sources, target = line.split()[1:]
-            for source in (REPOSITORY / name for name in sources):
-                place = folder / "context" / target
-                if source.is_dir():
-                    shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
-                else:
-                    place.mkdir(parents=True, exist_ok=True)
-                    shutil.copy(source, place)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, folder / "context"]
+    context = lay_context(folder / "context")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, context]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     assert wheel.name.startswith(f"optimizer_sweeper-{sweeper.__version__}-py3")

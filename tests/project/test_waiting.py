@@ -15,7 +15,7 @@ SECONDS = {"unset": 3.0, "PASSIVE": 4.0, "sweeper": 2.0}
 
 
 def test_each_round_has_a_trial_of_each_policy_and_the_order_turns():
-    rows = list(compare(3, lambda policy, work: {"seconds": SECONDS[policy], "losses": [1.0]}))
+    rows = list(compare(WORK, 3, lambda policy, work: {"seconds": SECONDS[policy], "losses": [1.0]}))
     assert len(rows) == 9 * len(WORK) and {row["losses_equal"] for row in rows} == {True}
     rounds = [[row["policy"] for row in rows if (row["work"], row["round"]) == ("digits, mlp", k)] for k in (1, 2, 3)]
     assert all(sorted(one) == sorted(POLICIES) for one in rounds) and {one[0] for one in rounds} == set(POLICIES)
@@ -24,7 +24,7 @@ def test_each_round_has_a_trial_of_each_policy_and_the_order_turns():
 
 
 def test_losses_that_differ_are_told():
-    rows = list(compare(1, lambda policy, work: {"seconds": 1.0, "losses": [1.0 + (policy == "PASSIVE")]}))
+    rows = list(compare(WORK, 1, lambda policy, work: {"seconds": 1.0, "losses": [1.0 + (policy == "PASSIVE")]}))
     assert {row["policy"] for row in rows if row["losses_equal"]} < set(POLICIES)
     assert all(line.endswith("losses DIFFER") for line in summary(rows))
 
