@@ -118,6 +118,8 @@ const ERRORS = {
   clean_train_accuracy: "training error, right labels, %", corrupted_train_accuracy: "wrong labels not learnt, %",
 };
 
+const wordsOf = (metric, error) => (error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric]);
+
 function setUpCurves() {
   const element = document.getElementById("curves-chart");
   if (!element) return;
@@ -138,7 +140,8 @@ function setUpCurves() {
     offer(control("settings"), [["", "one setting each"], ...several.map(([name, n]) => [name, `${name}: all ${n} settings`])]);
     control("settings").parentElement.hidden = !several.length;
     const metrics = Object.keys(WORDS).filter((m) => task.settings.some((s) => [s.mean, ...s.runs].some((one) => one?.metrics[m])));
-    offer(control("metric"), metrics.map((m) => [m, WORDS[m]]));
+    const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
+    offer(control("metric"), metrics.map((m) => [m, wordsOf(m, error)]));
     offer(control("against"), ["epoch", "step", "seconds"].map((x) => [x, WORDS[x], x === "seconds" && task.no_seconds]));
     const compared = task.settings.some((s) => s.compared);
     const chosen = control("settings").value;
@@ -146,9 +149,10 @@ function setUpCurves() {
     document.getElementById("curves-note").textContent =
       task.no_seconds ? `Not against seconds: ${task.no_seconds}.` : "";
     const [metric, against] = [control("metric").value, control("against").value];
-    const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
-    const words = error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric];
-    const chart = { title: `${task.label}: ${words}`, x: { title: WORDS[against], whole: against !== "seconds" }, y: { title: words, log: error },
+    const words = wordsOf(metric, error);
+    const title = [`${task.label}: ${words}`, chosen && `${chosen}, all settings`].filter(Boolean).join("; ");
+    control("caption").textContent = [`${title}, by ${WORDS[against]}`, late && "the last fifth"].filter(Boolean).join("; ");
+    const chart = { title, x: { title: WORDS[against], whole: against !== "seconds" }, y: { title: words, log: error },
       series: curveSeries(settings, { metric, against, each, error, late, bySetting: Boolean(chosen) }) };
     show(element, chart);
     makeLegend(document.getElementById("curves-legend"), [chart]);
