@@ -175,7 +175,9 @@ function writeTable(id, { rows, columns, minor }) {
       const [place, ...numbers] = (cells.length > 1 ? cells[k] : cells[0]).split(" "), [kind, ...texts] = DATA.tables.forms[place];
       const cell = row.insertCell(), text = texts.reduce((before, after, n) => before + numbers[n - 1] + after);
       if (kind) cell.className = kind;
-      (kind === "command" ? cell.appendChild(document.createElement("code")) : cell).textContent = text;
+      const host = kind === "command" ? cell.appendChild(document.createElement("code")) : cell;
+      if (kind === "command") host.tabIndex = 0;
+      host.textContent = text;
       const key = first ? text.replace("\u2212", "-").match(/-?[0-9][0-9,]*(\.[0-9]+)?/)?.[0].replaceAll(",", "") ?? "" : sort?.[k];
       if (key !== undefined && key !== null) cell.dataset.sort = key;
     }
@@ -221,4 +223,12 @@ const observer = new ResizeObserver((entries) => entries.forEach(({ target }) =>
   widths.set(target, target.clientWidth);
 }));
 drawn.forEach((_, host) => { widths.set(host, host.clientWidth); observer.observe(host); });
+
+// A table that is wider than its place says so: not every screen shows a scrollbar.
+const tell = (scroll) => { scroll.previousElementSibling.hidden = scroll.scrollWidth <= scroll.clientWidth + 1; };
+const places = new ResizeObserver((entries) => entries.forEach(({ target }) => tell(target.closest(".scroll"))));
+for (const scroll of document.querySelectorAll(".scroll")) {
+  places.observe(scroll);
+  places.observe(scroll.firstElementChild);
+}
 document.documentElement.dataset.ready = "true";
