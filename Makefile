@@ -75,9 +75,9 @@ image-test: $(VENV)/.installed-test builder
 
 # Installed where it is missing and may be; else told in a line.
 browser:
-	@command -v chromedriver >/dev/null && command -v chromium >/dev/null \
-	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes chromium chromium-driver >/dev/null; } \
-	|| { echo "the browser tests need chromium and chromedriver: sudo apt-get install chromium chromium-driver" >&2; exit 1; }
+	@command -v chromedriver >/dev/null && command -v chromium >/dev/null && command -v pdftotext >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install --yes chromium chromium-driver poppler-utils >/dev/null; } \
+	|| { echo "the browser tests need chromium, chromedriver and pdftotext: sudo apt-get install chromium chromium-driver poppler-utils" >&2; exit 1; }
 
 # The same; without it those tests are skipped with the reason.
 slurm:

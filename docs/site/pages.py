@@ -6,6 +6,7 @@ Zensical doesn't look for ends this: a link to a file that isn't there, a page t
 is only in the navigation.
 """
 
+import html
 import json
 import os
 import re
@@ -29,6 +30,9 @@ LEFT_OUT = [
 ]
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")  # the path of a link or picture, not an address
 PAGE = re.compile(r'"([^"]+\.md)"')  # of the navigation
+ROW = re.compile(r"^\|.*\|$", re.MULTILINE)  # of a table
+CODE = re.compile(r"(?<!`)`([^`|]+)`(?!`)")
+OPTION = re.compile(r"(?<!\S)\[*--?[\w-]+\]*")
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".sh": "bash", ".toml": "toml", ".csv": "text"}
 
 
@@ -56,7 +60,8 @@ def lay() -> None:
             text = _text(origin, made)
             missing = [path for path in LINK.findall(text) if _name(_resolved(origin, path)) not in origins]
             wrong += [f"{origin.relative_to(ROOT)}: its link {path} leads to no file" for path in missing]
-            (pages / name).write_text(_moved(text, origin, name), encoding="utf-8")
+            text = _with_whole_options(_moved(text, origin, name))
+            (pages / name).write_text(text, encoding="utf-8")
         elif name.endswith(".md"):
             (pages / name).write_text(_shown(origin), encoding="utf-8")
         else:
@@ -97,6 +102,18 @@ def _moved(text: str, origin: Path, name: str) -> str:
     """A page with its links led from where the site has it."""
     folder = os.path.dirname(name) or "."
     return LINK.sub(lambda link: os.path.relpath(_name(_resolved(origin, link[1])), folder), text)
+
+
+def _with_whole_options(text: str) -> str:
+    """A page whose tables break no line within an option's name: a browser may after each hyphen."""
+
+    def marked(code: re.Match[str]) -> str:
+        if not OPTION.search(code[1]) or " " not in code[1]:
+            return code[0]
+        words = OPTION.sub(r"<span class=option>\g<0></span>", html.escape(code[1], quote=False))
+        return f"<code>{words}</code>"
+
+    return ROW.sub(lambda row: CODE.sub(marked, row[0]), text)
 
 
 def _name(path: Path) -> str:

@@ -127,6 +127,32 @@ def test_error_on_a_log_axis_and_the_last_fifth(browser):
         assert late[name][1] == pytest.approx([value for _, value in kept])
 
 
+def test_what_is_shown_is_named_as_the_axis_names_it(browser):
+    choose(browser, task="0", metric="test_accuracy", against="epoch")
+    what = Select(browser.find_element(By.ID, "curves-metric"))
+    error = browser.find_element(By.ID, "curves-error")
+    axis = "return document.getElementById('curves-chart').drawn.y.title"
+    for words in ("test error, %", "test accuracy, %"):
+        error.click()
+        assert what.first_selected_option.text == browser.execute_script(axis) == words
+    error.click()
+    assert [option.text for option in what.options if "accuracy" in option.text] == []
+    error.click()
+
+
+def test_on_paper_a_caption_says_what_the_choices_say_on_a_screen(browser):
+    choose(browser, task="1", metric="test_loss", against="step")
+    browser.find_element(By.ID, "curves-late").click()
+    caption, controls = (browser.find_element(By.ID, f"curves-{name}") for name in ("caption", "task"))
+    task = Select(controls).first_selected_option.text
+    assert controls.is_displayed() and not caption.is_displayed()
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert caption.is_displayed() and not controls.is_displayed()
+    assert caption.text == f"{task}: test loss, by steps; the last fifth"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
+    browser.find_element(By.ID, "curves-late").click()
+
+
 def test_a_click_on_a_name_takes_it_out_of_every_chart_and_back(browser):
     series = "return [...document.querySelectorAll('.chart')].map((host) => host.drawn.series.length)"
     before = browser.execute_script(series)

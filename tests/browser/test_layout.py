@@ -3,9 +3,16 @@
 import itertools
 
 import pytest
+from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study, name_as_configured
 
+from sweeper.decide.judge import Result, judge
+from sweeper.decide.record import content, write
+from sweeper.decide.rule import Rule
+from sweeper.decide.words import answer
 from sweeper.report.command import report
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 
 selenium = pytest.importorskip("selenium", reason="pip install '.[test-extras]'")
 
@@ -16,18 +23,34 @@ pytestmark = [
     pytest.mark.skipif(find_browser() is None, reason="apt-get install chromium chromium-driver"),
 ]
 SCREEN, PHONE = 1400, 390
-# The places of each text that is shown: its words, its box, and whether it scrolls sideways within a table.
+PAGES = ("one", "several", "tuned", "arms", "study")
+# The places of each text that is shown: its words, its box, and where something hides a part of it, what tells of that:
+# the words above a table that scrolls sideways, or nothing. A command has its line's box: it ends in "…", and opens.
 TEXTS = """
 const found = [], range = document.createRange();
+const hider = (box, host) => {
+  for (let one = host; one; one = one.parentElement) {
+    const frame = one.getBoundingClientRect();
+    const beyond = box.right > frame.right + 1 || box.left < frame.left - 1;
+    if (beyond && getComputedStyle(one).overflowX !== "visible") return one;
+  }
+};
+const told = (one) => {
+  const hint = one.matches(".scroll") ? one.previousElementSibling : null;
+  return hint?.checkVisibility() && hint.matches(".hint") ? hint.textContent : "nothing";
+};
 const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) {
   const node = walk.currentNode, host = node.parentElement;
   if (!node.data.trim() || host.closest("title, desc, option, .tip") || !host.checkVisibility()) continue;
   range.selectNodeContents(node);
-  for (const box of range.getClientRects()) {
-    const scroll = host.closest(".scroll"), frame = scroll?.getBoundingClientRect();
+  const clipped = host.closest("td.command > code");  // whose text has a box of its own beyond the "…"
+  for (const box of clipped ? [clipped.getBoundingClientRect()] : range.getClientRects()) {
+    const frame = host.closest(".scroll")?.getBoundingClientRect();
     const bottom = frame ? Math.min(box.bottom, frame.bottom) : box.bottom;  // a tall table hides its lower rows
-    if (box.width && box.top < bottom) found.push([node.data.trim(), box.left, box.top, box.right, bottom, !!scroll]);
+    if (!box.width || box.top >= bottom) continue;
+    const by = hider(box, host);
+    found.push([node.data.trim(), box.left, box.top, box.right, bottom, by ? told(by) : ""]);
   }
 }
 return found;
@@ -54,7 +77,8 @@ return [...document.querySelectorAll(".picture .who")].flatMap((who) => [...who.
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
-    """Of one task; of several, with a diverged run; of tuned optimizers, with their search."""
+    """Of one task; of several, with a diverged run; of tuned optimizers, with their search; of arms, with a
+    decision; and the published study's."""
     folder = tmp_path_factory.mktemp("pages")
     make_study(folder / "one", rates=(0.0,))
     make_study(folder / "several", epochs=150)
@@ -71,12 +95,27 @@ def pages(tmp_path_factory):
         values = {"optimizer": optimizer, "optimizer__lr": lr, "optimizer__weight_decay": decay}
         run = make_run(folder / "search", seed=101, epochs=40, dataset__validation_fraction=0.1, **values)
         change_record(run, result__final_val_accuracy=0.9 - 0.02 * abs(lr - 0.1) + decay)
-    for outputs in (["one"], ["several"], ["tuned", "search"]):
+    make_arms(folder / "arms")
+    for outputs in (["one"], ["several"], ["tuned", "search"], ["arms"]):
         report([str(folder / part) for part in outputs])
-    return {name: folder / name / "report.html" for name in ("one", "several", "tuned")}
+    report([str(REPOSITORY / "docs" / "study" / "cifar10" / "runs")], str(folder / "study"))
+    return {name: folder / name / "report.html" for name in PAGES}
 
 
-@pytest.fixture(scope="module", params=["one", "several", "tuned"])
+def make_arms(folder):
+    arms = {"warm-up of 10": 0.91, "none": 0.905, "warm_up_of_20": 0.85}
+    found = {name: [] for name in arms}
+    for k, (name, accuracy) in enumerate(arms.items(), 1):
+        for seed in (1, 2, 3, 4):
+            found[name].append(make_run(folder, seed=seed, batch_size=32 * k, accuracy=accuracy + 0.001 * k * seed))
+    record_arms(folder, AskedRuns([run for runs in found.values() for run in runs], [found]))
+    rule = Rule(margin=0.002, looks=(2, 4))
+    runs = {name: {seed: Result(accuracy + 0.001 * seed) for seed in (1, 2)} for name, accuracy in arms.items()}
+    decision = judge(tuple(arms), runs, rule)
+    write(folder, content(rule, {}, decision, answer(decision, rule)))
+
+
+@pytest.fixture(scope="module", params=PAGES)
 def name(request):
     return request.param
 
@@ -111,18 +150,38 @@ def test_the_first_screen_has_the_answer(page, width):
 
 @pytest.mark.parametrize("opened", [False, True], ids=["closed", "opened"])
 def test_no_text_is_cut_or_lies_over_another(page, width, opened):
-    page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = arguments[0]; })", opened)
+    page.execute_async_script(
+        "document.querySelectorAll('details').forEach((one) => { one.open = arguments[0]; });"
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[1]));",  # once it is drawn
+        opened,
+    )
     texts = page.execute_script(TEXTS)
     page.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
     assert len(texts) > 100
-    for words, left, _, right, _, scrolls in texts:
-        assert scrolls or (left >= 0 and right <= width), words
+    for words, left, _, right, _, told in texts:
+        assert told or (left >= 0 and right <= width), words
+        assert not told or (width == PHONE and "scrolls sideways" in told), f"{words} is cut, and {told} tells it"
         assert width == PHONE or not words.endswith("…"), words
+    texts.sort(key=lambda text: text[2])
     for k, (words, left, top, right, bottom, _) in enumerate(texts):
-        for others, left2, top2, right2, bottom2, _ in texts[k + 1 :]:
+        for others, left2, top2, right2, bottom2, _ in itertools.islice(texts, k + 1, None):
+            if top2 >= bottom:
+                break
             across, down = min(right, right2) - max(left, left2), min(bottom, bottom2) - max(top, top2)
             assert across <= 1 or down <= 4, f"{words} | {others}"  # a box is higher than its letters
     assert page.execute_script(BROKEN_WORDS) == []
+
+
+def test_a_command_is_a_line_until_it_is_clicked(page):
+    page.execute_script("document.querySelector('#runs details').open = true")
+    code = page.find_element("css selector", "#runs-table td.command code")
+    hidden = "return arguments[0].scrollWidth - arguments[0].clientWidth"
+    assert page.execute_script(hidden, code) > 100 and code.value_of_css_property("text-overflow") == "ellipsis"
+    line = code.rect["height"]
+    code.click()
+    assert page.execute_script(hidden, code) <= 0 and code.rect["height"] > 2 * line
+    assert page.execute_script("return getSelection().toString()") == code.get_property("textContent")
+    page.execute_script("arguments[0].blur(); document.querySelector('#runs details').open = false", code)
 
 
 def test_a_dot_is_seen_on_its_ground(page):

@@ -2,10 +2,13 @@
 
 import base64
 import json
+import re
+import shutil
+import subprocess
 
 import pytest
 from conftest import REPOSITORY
-from made_runs import change_record, make_run
+from made_runs import change_record, make_run, make_study
 
 from sweeper.report.command import report
 
@@ -130,12 +133,49 @@ def test_the_one_epoch_of_short_runs_stands_beside_its_name(tmp_path):
     assert len(found) == 2 and max(found) < 100
 
 
-@pytest.mark.parametrize("kind", ["made", "the study's"])
-def test_it_prints_on_four_pages_at_most(outputs, kind):
-    page = outputs / "report.html" if kind == "made" else REPOSITORY / "docs" / "study" / "cifar10" / "report.html"
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    into = tmp_path_factory.mktemp("published")
+    report([str(REPOSITORY / "docs" / "study" / "cifar10" / "runs")], str(into))
+    return into / "report.html"
+
+
+def printed(page):
     with open_page(page) as browser:
-        content = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+        return base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+
+
+@pytest.mark.parametrize("kind", ["made", "the study's"])
+def test_it_prints_on_four_pages_at_most(outputs, study, kind):
+    content = printed(study if kind == "the study's" else outputs / "report.html")
     assert content.startswith(b"%PDF") and 2 <= content.count(b"/Type /Page\n") <= 4
+
+
+def ranked_on_paper(page):
+    """Of each printed page how many rows of a ranking follow each of its headers there."""
+    command = ["pdftotext", "-layout", "-", "-"]
+    text = subprocess.run(command, input=printed(page), stdout=subprocess.PIPE, check=True).stdout.decode()
+    found = []
+    for paper in text.split("\f"):
+        tables = re.split(r"^ *optimizer .*final.*$", paper, flags=re.MULTILINE)
+        found.append([len(re.findall(r"^.*% \(n = \d\).*$", rows, re.MULTILINE)) for rows in tables])
+    return [(before, rows) for before, *rows in found]
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="apt-get install poppler-utils")
+def test_on_paper_no_row_is_without_its_header_or_alone(tmp_path):
+    """A table that fits on a page is whole; a longer one has its header on each page."""
+    make_study(tmp_path / "small", rates=(0.0, 0.1, 0.2))
+    for k in range(1, 80):
+        make_run(tmp_path / "long", optimizer__lr=k / 1000, accuracy=0.9 - k / 1000)
+    found = []
+    for name in ("small", "long"):
+        report([str(tmp_path / name)])
+        shown = ranked_on_paper(tmp_path / name / "report.html")
+        assert all(before == 0 for before, _ in shown), shown
+        found.append([n for _, rows in shown for n in rows])
+    assert found[0] == [5, 5, 5]
+    assert len(found[1]) > 1 and min(found[1]) > 1 and sum(found[1]) == 79
 
 
 def test_a_phone_shows_the_result(outputs):

@@ -135,6 +135,36 @@ def test_no_block_of_code_is_clipped(site, pages, width):
             assert browser.execute_script(CLIPPED) == [], page
 
 
+TABLES = """
+return [...document.querySelectorAll(".md-content table:not([class])")].map((table) => {
+  const place = table.closest(".md-typeset__scrollwrap").clientWidth;
+  const columns = [...table.rows[0].cells].map((cell) => cell.getBoundingClientRect().width);
+  return [table.rows[0].textContent, table.getBoundingClientRect().width - place, columns];
+});
+"""
+
+
+def test_every_table_has_its_place_and_its_words_theirs(site, pages):
+    """None scrolls sideways on a screen, and no column of sentences is narrow because another is wide."""
+    having = [page for page in sorted(site.rglob("*.html")) if "<table>" in page.read_text()]
+    found = {}
+    with pages.open_browser(width=1400) as browser:
+        for page in having:
+            browser.get(page.as_uri())
+            pages.WebDriverWait(browser, 30).until(
+                lambda b: b.find_elements("css selector", ".md-content .md-typeset__scrollwrap table")
+            )
+            name = page.relative_to(site).as_posix()
+            found[name] = browser.execute_script(TABLES)
+            assert all(over <= 1 for _, over, _ in found[name]), (name, found[name])
+        browser.get((site / "commands.html").as_uri())
+        options = "return [...document.querySelectorAll('td .option')].map((one) => one.getClientRects().length)"
+        pages.WebDriverWait(browser, 30).until(lambda b: b.find_elements("css selector", "td .option"))
+        assert set(browser.execute_script(options)) == {1}
+    ((_, _, columns), *_) = found["commands.html"]
+    assert columns[2] > 300 and len(found) > 20
+
+
 def test_the_search_works_from_the_disk(site, pages):
     found = "return [...document.body.children].map((child) => child.shadowRoot?.textContent ?? '').join()"
     type_in = pytest.importorskip("selenium.webdriver").ActionChains

@@ -118,6 +118,8 @@ const ERRORS = {
   clean_train_accuracy: "training error, right labels, %", corrupted_train_accuracy: "wrong labels not learnt, %",
 };
 
+const wordsOf = (metric, error) => (error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric]);
+
 function setUpCurves() {
   const element = document.getElementById("curves-chart");
   if (!element) return;
@@ -138,7 +140,8 @@ function setUpCurves() {
     offer(control("settings"), [["", "one setting each"], ...several.map(([name, n]) => [name, `${name}: all ${n} settings`])]);
     control("settings").parentElement.hidden = !several.length;
     const metrics = Object.keys(WORDS).filter((m) => task.settings.some((s) => [s.mean, ...s.runs].some((one) => one?.metrics[m])));
-    offer(control("metric"), metrics.map((m) => [m, WORDS[m]]));
+    const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
+    offer(control("metric"), metrics.map((m) => [m, wordsOf(m, error)]));
     offer(control("against"), ["epoch", "step", "seconds"].map((x) => [x, WORDS[x], x === "seconds" && task.no_seconds]));
     const compared = task.settings.some((s) => s.compared);
     const chosen = control("settings").value;
@@ -146,9 +149,10 @@ function setUpCurves() {
     document.getElementById("curves-note").textContent =
       task.no_seconds ? `Not against seconds: ${task.no_seconds}.` : "";
     const [metric, against] = [control("metric").value, control("against").value];
-    const [each, error, late] = ["each", "error", "late"].map((name) => control(name).checked);
-    const words = error && metric.endsWith("accuracy") ? ERRORS[metric] : WORDS[metric];
-    const chart = { title: `${task.label}: ${words}`, x: { title: WORDS[against], whole: against !== "seconds" }, y: { title: words, log: error },
+    const words = wordsOf(metric, error);
+    const title = [`${task.label}: ${words}`, chosen && `${chosen}, all settings`].filter(Boolean).join("; ");
+    control("caption").textContent = [`${title}, by ${WORDS[against]}`, late && "the last fifth"].filter(Boolean).join("; ");
+    const chart = { title, x: { title: WORDS[against], whole: against !== "seconds" }, y: { title: words, log: error },
       series: curveSeries(settings, { metric, against, each, error, late, bySetting: Boolean(chosen) }) };
     show(element, chart);
     makeLegend(document.getElementById("curves-legend"), [chart]);
@@ -171,7 +175,9 @@ function writeTable(id, { rows, columns, minor }) {
       const [place, ...numbers] = (cells.length > 1 ? cells[k] : cells[0]).split(" "), [kind, ...texts] = DATA.tables.forms[place];
       const cell = row.insertCell(), text = texts.reduce((before, after, n) => before + numbers[n - 1] + after);
       if (kind) cell.className = kind;
-      (kind === "command" ? cell.appendChild(document.createElement("code")) : cell).textContent = text;
+      const host = kind === "command" ? cell.appendChild(document.createElement("code")) : cell;
+      if (kind === "command") host.tabIndex = 0;
+      host.textContent = text;
       const key = first ? text.replace("\u2212", "-").match(/-?[0-9][0-9,]*(\.[0-9]+)?/)?.[0].replaceAll(",", "") ?? "" : sort?.[k];
       if (key !== undefined && key !== null) cell.dataset.sort = key;
     }
@@ -217,4 +223,12 @@ const observer = new ResizeObserver((entries) => entries.forEach(({ target }) =>
   widths.set(target, target.clientWidth);
 }));
 drawn.forEach((_, host) => { widths.set(host, host.clientWidth); observer.observe(host); });
+
+// A table that is wider than its place says so: not every screen shows a scrollbar.
+const tell = (scroll) => { scroll.previousElementSibling.hidden = scroll.scrollWidth <= scroll.clientWidth + 1; };
+const places = new ResizeObserver((entries) => entries.forEach(({ target }) => tell(target.closest(".scroll"))));
+for (const scroll of document.querySelectorAll(".scroll")) {
+  places.observe(scroll);
+  places.observe(scroll.firstElementChild);
+}
 document.documentElement.dataset.ready = "true";
