@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.aggregate import QuickRunDirectory, write_run
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.figures import add_csv, count, write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.runs.metrics import METRICS, read_metrics
 from sweeper.runs.status import Status
@@ -29,8 +29,10 @@ TINY = ("-m", "dataset=digits", "epochs=1", "device=cpu")
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answer", description=__doc__)
-    parser.add_argument("--trained", type=int, default=300, metavar="N", help="runs to train (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3000, help="finished ones, a multiple of 15; default: %(default)s")
+    parser.add_argument("--trained", type=count, default=300, metavar="N", help="runs to train (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=count, default=3000, help="finished ones, 15 or a multiple; default: %(default)s"
+    )
     add_csv(parser)
     arguments = parser.parse_args()
     print("| what | runs | seconds | CPU seconds | MB |\n|---|---|---|---|---|")

@@ -20,6 +20,13 @@ def take_no_options(module: str, description: str | None) -> None:
     ).parse_args()
 
 
+def count(text: str) -> int:
+    """The type of an option that is a number of something: at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a whole number from 1 on")
+    return int(text)
+
+
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write each row when it comes, since the next may take minutes; a figure that it lacks is an empty cell.
 

@@ -31,7 +31,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.figures import add_csv, count, write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine import bursts, pace
@@ -73,7 +73,7 @@ def main() -> None:
     add_csv(parser)
     parser.add_argument("--idle", action="store_true", help="let a device that computes nothing stand in for the GPU")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="with --idle: another checkout to compare with")
-    parser.add_argument("--rounds", type=int, default=3, help="with --idle: processes of each kind (default: 3)")
+    parser.add_argument("--rounds", type=count, default=3, help="with --idle: processes of each kind (default: 3)")
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_intermixed_args()
     if unknown := set(arguments.only.split(",")) - set(WORK):

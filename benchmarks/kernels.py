@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.figures import count
 from benchmarks.host import MADE
 from benchmarks.scaling import OPTIMIZERS
 from sweeper.config.grid import compose_grid
@@ -69,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.kernels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lanes", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--lanes", type=count, default=5, help="default: %(default)s")
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--csv", metavar="FILE", help="also write every kernel there")
     parser.add_argument("overrides", nargs="*", help="for sweeper")

@@ -29,7 +29,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.figures import add_csv, count, write_csv
 from benchmarks.sweeps import Failed, last_line, started, time_sweep, total_images_per_second
 from sweeper.config.grid import compose_grid
 from sweeper.system.machine import probe_kind
@@ -95,7 +95,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--epochs", type=int, help="of each, the first left out; default: by name, a few minutes in all"
     )
-    parser.add_argument("--rounds", type=int, default=1, help="all in turn so often; the fastest of each counts")
+    parser.add_argument("--rounds", type=count, default=1, help="all in turn so often; the fastest of each counts")
     parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
     add_csv(parser)
     parser.add_argument("overrides", nargs="*", help="for sweeper alone")

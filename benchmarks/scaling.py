@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.figures import add_csv, count, write_csv
 from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
 from sweeper.system.machine import probe_kind
 from sweeper.train.launchers.gpu_processes import visible_gpus
@@ -65,7 +65,7 @@ def main() -> int:
         try:
             found = by_auto(arguments, rows, left) if part == "auto" else [measure(part, values, arguments, left)]
         except Failed as failure:
-            print(f"{part} {values}: {failure}", file=sys.stderr, flush=True)
+            print(f"{part}{f' {values}' if values else ''}: {failure}", file=sys.stderr, flush=True)
             continue
         rows += found
         for row in found:
@@ -87,9 +87,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
     parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
     parser.add_argument("--gpus", type=integers, default="1,2", help="numbers of them; default: %(default)s")
-    parser.add_argument("--runs", type=int, default=15, help="of the whole sweep; default: %(default)s")
+    parser.add_argument("--runs", type=count, default=15, help="of the whole sweep; default: %(default)s")
     parser.add_argument(
-        "--sweep-lanes", type=int, default=5, help="of the whole sweep, and of each GPU; default: %(default)s"
+        "--sweep-lanes", type=count, default=5, help="of the whole sweep, and of each GPU; default: %(default)s"
     )
     parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
     parser.add_argument("--budget", type=float, default=350, metavar="SECONDS", help="for all; default: %(default)s")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import count
 from benchmarks.sweeps import REPOSITORY, Failed, last_line, started
 
 TINY = ["dataset=digits", "dataset.train_limit=128", "dataset.test_limit=64", "model=mlp", "model.width=8", "epochs=1"]
@@ -39,7 +40,7 @@ class Look:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--runs", type=count, default=2000)
     parser.add_argument("--launcher", choices=[*LAUNCHERS, "both"], default="both")
     arguments = parser.parse_args()
     for launcher in LAUNCHERS if arguments.launcher == "both" else [arguments.launcher]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import count, write_csv
 from sweeper.engine.devices import set_variables
 from sweeper.system.machine import cores
 
@@ -40,15 +40,23 @@ def main() -> int:
         prog="python -m benchmarks.waiting", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--busy", action="store_true", help="load all cores by other processes")
-    parser.add_argument("--rounds", type=int, default=5, help="paired trials of each policy (default: 5)")
-    parser.add_argument("--only", action="append", choices=WORK, help="this work, not all; may be given again")
-    parser.add_argument("--into", type=Path, default=Path(__file__).parent / "results", help="the folder of the CSV")
+    parser.add_argument("--rounds", type=count, default=5, help="paired trials of each policy (default: 5)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=WORK,
+        metavar="WORK",
+        help=f"not all: {'; '.join(WORK)}; may be given again",
+    )
+    parser.add_argument("--into", type=Path, help="the folder of the CSV; default: benchmarks/results")
     parser.add_argument("--trial", nargs=2, metavar=("POLICY", "WORK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.trial:
         print(json.dumps(trial(*arguments.trial)))
         return 0
-    path = arguments.into / f"waiting{'-busy' * arguments.busy}.csv"
+    if arguments.only and arguments.into is None:
+        parser.error("--only: the file in benchmarks/results has all works; name another folder by --into")
+    path = (arguments.into or Path(__file__).parent / "results") / f"waiting{'-busy' * arguments.busy}.csv"
     rows: list[Row] = []
 
     def kept() -> Iterator[Row]:

@@ -22,12 +22,8 @@ SITE = DOCS / "site"
 BUILD = ROOT / "build"
 HOME = ROOT / "README.md"
 # Not pages: what makes the site and the study's tables, and runs.
-RUNS = ("runs", "tuning/runs", "alone", "again", "published")
-LEFT_OUT = [
-    SITE,
-    DOCS / "reproduction" / "runs",
-    *(DOCS / study / part for study in ("study", "study/cifar10") for part in RUNS),
-]
+RUNS = ("runs", "tuning/runs", "again", "published")
+LEFT_OUT = [SITE, DOCS / "reproduction" / "runs", *(DOCS / "study" / "cifar10" / part for part in RUNS)]
 LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")  # the path of a link or picture, not an address
 PAGE = re.compile(r'"([^"]+\.md)"')  # of the navigation
 ROW = re.compile(r"^\|.*\|$", re.MULTILINE)  # of a table

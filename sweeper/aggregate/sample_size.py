@@ -53,7 +53,7 @@ def describe_seeds(comparison: Comparison, seconds: float | None = None) -> list
     """How many seeds find the `DIFFERENCES`, in words; none if no deviation tells.
 
     Args:
-        seconds: of training one seed of all methods.
+        seconds: of the device, for one seed of all methods.
     """
     if not comparison.deviation > 0 or len(comparison.methods) < 2:
         return []
@@ -61,7 +61,7 @@ def describe_seeds(comparison: Comparison, seconds: float | None = None) -> list
     sizes, seeds = _either(f"{100 * d:g}" for d in DIFFERENCES), _either(map(seeds_words, found))
     said = [f"At {100 * POWER:.0f} % power a true difference of {sizes} points takes {seeds} seeds."]
     if seconds and None not in found:
-        said.append(f"Their training takes {_either(duration(n * seconds) for n in found if n)}, one run at a time.")
+        said.append(f"They take {_either(duration(n * seconds) for n in found if n)} of the device, as these runs did.")
     return said
 
 

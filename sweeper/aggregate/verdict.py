@@ -164,9 +164,10 @@ def _divergence(setting: Setting) -> str:
 
 
 def _seconds_of_a_seed(task: Task) -> float | None:
-    """The training of one seed of all that are compared; None if it isn't known of one."""
+    """The device time of one seed of all that are compared, where runs side by side count their share; None if it isn't
+    known of one."""
     of_each = [
-        [run.values.get("train_seconds") for run in setting.runs if run.status is Status.COMPLETED]
+        [run.device_seconds for run in setting.runs if run.status is Status.COMPLETED]
         for setting in task.compared
         if setting.optimizer in task.comparison.methods
     ]

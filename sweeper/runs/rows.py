@@ -60,6 +60,7 @@ class Run:
         tuned: where its setting was tuned, e.g. `100 epochs`, as sweeps said.
         untuned: whether it is compared with settings that weren't tuned, too.
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
+        device_seconds: the device time that it took, its share where others ran beside it; None if it isn't recorded.
     """
 
     path: str
@@ -76,6 +77,7 @@ class Run:
     tuned: frozenset[str] = frozenset()
     untuned: bool = True
     confirms: bool = False
+    device_seconds: float | None = None
 
     @property
     def arm(self) -> str | None:
@@ -169,6 +171,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         started if isinstance(started := environment.get("started"), str) else "",
         other_files,
         {name: value for name, value in flat(config) if isinstance(value, list)},
+        device_seconds=spent,
     )
 
 

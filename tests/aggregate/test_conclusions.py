@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sweeper.aggregate.comparisons import compare
 from sweeper.aggregate.conclusions import answer, chance_lead, describe_comparison, describe_difference, headline
 
-STUDY = {  # docs/study, right labels
+STUDY = {  # scores of five optimizers and three seeds, by the number of epochs
     100: {
         "muon": [0.9460, 0.9488, 0.9492],
         "sgd": [0.9443, 0.9449, 0.9438],

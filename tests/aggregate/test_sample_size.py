@@ -44,5 +44,5 @@ def test_the_words_have_the_numbers_and_nothing_is_said_without_scatter():
     power, time = describe_seeds(found, 3600.0)
     seeds = f"{needed[0]}, {needed[1]} or {needed[2]} seeds"
     assert power == f"At 80 % power a true difference of 0.1, 0.2 or 0.5 points takes {seeds}."
-    assert time.startswith("Their training takes ") and time.endswith(f" or {needed[2]} h 0 min, one run at a time.")
+    assert time.startswith("They take ") and time.endswith(f" or {needed[2]} h 0 min of the device, as these runs did.")
     assert describe_seeds(compare({"sgd": {1: 0.9, 2: 0.8}}), 1.0) == describe_seeds(compare({}), 1.0) == []

@@ -1,5 +1,7 @@
 """The verdict on a task: one line first, no claim that the runs don't allow, and each limit named."""
 
+import re
+
 import pytest
 from made_runs import change_record, make_run
 
@@ -8,6 +10,7 @@ from sweeper.aggregate.verdict import answer_task, describe_limits, describe_tas
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
+from sweeper.system.text import duration
 
 SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003, 0.002, 0.003, -0.001)
 
@@ -31,6 +34,19 @@ def test_a_lead_whose_interval_excludes_0_is_the_answer(tmp_path):
     assert said[0] == "lion > sgd"
     assert said[2].startswith("lion is higher than sgd by 5.") and "(95 % CI 4." in said[2]
     assert "With 2 equal optimizers one leads in all 3 seeds in 25 % of studies." in said
+
+
+def test_more_seeds_take_the_device_time_of_runs_side_by_side_and_not_the_sum_of_their_clocks(tmp_path):
+    """Five runs in five lanes: 500 s each by its own clock, 100 s of the device."""
+    shares = {"environment": {"device_seconds": 100.0}}
+    for k, name in ((k, name) for k in range(5) for name in ("lion", "sgd")):
+        run = make_run(tmp_path, seed=k, optimizer=name, accuracy=0.9 + SCATTER[k] * (1 + (name == "sgd")), **shares)
+        change_record(run, result__train_seconds=500.0, result__shared_device=True)
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    (power,) = [sentence for sentence in describe_task(task) if sentence.startswith("At 80 %")]
+    (takes,) = [sentence for sentence in describe_task(task) if sentence.startswith("They take")]
+    most = int(re.search(r"0.5 points takes (\d+)", power.replace("or ", ""))[1])
+    assert takes.startswith(f"They take {duration(most * 200)}")
 
 
 def test_a_small_lead_is_no_order_and_not_called_equal(tmp_path):

@@ -20,7 +20,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.libqsturng import qsturng
 from statsmodels.stats.multicomp import pairwise_tukeyhsd
 
-BALANCED = {  # final test accuracies of docs/study, 100 epochs, right labels
+BALANCED = {  # final test accuracies of five optimizers, CIFAR-10, 100 epochs
     "muon": {"1": 0.9460, "2": 0.9488, "3": 0.9492},
     "sgd": {"1": 0.9443, "2": 0.9449, "3": 0.9438},
     "adamw": {"1": 0.9389, "2": 0.9418, "3": 0.9426},

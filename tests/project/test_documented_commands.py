@@ -73,7 +73,7 @@ def parse(monkeypatch, tmp_path):
         elif first == "make":
             assert dry_run(*words)
         elif first == "uv" or "--test-only" in words:
-            assert words  # their options are uv's and Slurm's own
+            return  # their options are uv's and Slurm's own: tests that aren't of the normal set carry them out
         elif first == "pytest":
             assert all((REPOSITORY / word).is_file() for word in words if word.startswith("tests/"))
         elif first == "sbatch":

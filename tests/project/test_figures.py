@@ -1,11 +1,13 @@
 """The benchmarks' files of figures have one owner."""
 
+import argparse
 import importlib
+import re
 
 import pytest
 from conftest import REPOSITORY
 
-from benchmarks.figures import write_csv
+from benchmarks.figures import count, write_csv
 
 
 def test_each_row_is_in_the_file_before_the_next_is_measured(tmp_path):
@@ -37,3 +39,22 @@ def test_a_benchmark_without_options_begins_nothing_at_any_word(monkeypatch, cap
     assert ended.value.code == code
     out, err = capsys.readouterr()
     assert f"python -m benchmarks.{name}" in (out or err)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5"])
+def test_a_number_of_something_is_a_whole_one_from_1_on(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{text}: a whole number from 1 on"):
+        count(text)
+
+
+def test_no_option_of_a_benchmark_takes_no_rounds_at_all():
+    """It would leave a file without rows."""
+    for file in (REPOSITORY / "benchmarks").glob("*.py"):
+        assert not re.search(r'"--(rounds|runs|trained|sweep-lanes)",\s+type=int', file.read_text()), file.name
+
+
+def test_one_work_alone_is_not_written_over_the_file_of_all(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["waiting", "--only", "digits, mlp"])
+    with pytest.raises(SystemExit):
+        importlib.import_module("benchmarks.waiting").main()
+    assert "--only: the file in benchmarks/results has all works" in capsys.readouterr().err

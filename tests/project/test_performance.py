@@ -135,7 +135,7 @@ def test_what_a_benchmark_has_started_ends_with_it(tmp_path):
         os.kill(int(there.read_text()), 0)
     words = [sys.executable, "-m", "benchmarks.scaling", "--device", "cpu", "--only", "auto"]
     told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
-    assert told.returncode == 1 and told.stderr == "auto {}: a CPU trains one run at a time\n"
+    assert told.returncode == 1 and told.stderr == "auto: a CPU trains one run at a time\n"
 
 
 def test_set_up_and_two_gpus_are_the_files():

@@ -12,9 +12,13 @@ import pytest
 from conftest import REPOSITORY
 from made_runs import change_record, make_run, make_study
 
+from benchmarks import power
 from sweeper.aggregate.command import aggregate
+from sweeper.aggregate.comparisons import compare
+from sweeper.aggregate.tasks import group_tasks
 from sweeper.choose.choice import choose
 from sweeper.config.grid import compose_grid
+from sweeper.runs.results import read_results
 from sweeper.system.errors import BadInput
 
 STUDIES = REPOSITORY / "docs" / "study"
@@ -75,6 +79,26 @@ def test_no_search_ends_on_an_edge_and_no_choice_is_worse_than_the_published_val
     assert page["control"].count("(n = 5)") == 5 and page["control"].count("(n = 3)") == 5
 
 
+def test_with_adamws_published_values_it_would_be_separated_from_lion_and_nothing_else_would_change():
+    chosen = min(group_tasks(read_results([CIFAR10 / "runs"]).runs), key=lambda task: task.config["epochs"])
+    (published,) = group_tasks(read_results([CIFAR10 / "published" / "runs"]).runs)
+    scores, others = ({one.optimizer: one.final() for one in task.compared} for task in (chosen, published))
+    apart, then = (
+        {frozenset((d.a, d.b)) for d in compare(given).differences if d.low > 0 or d.high < 0}
+        for given in (scores, scores | {"adamw": others["adamw"]})
+    )
+    assert then - apart == {frozenset(("adamw", "lion"))} and apart <= then
+    error = next(row for row in power.read() if row["scenario"] == "the study's scatters" and row["seeds"] == "5")
+    assert f"{100 * (1 - float(error['error'])):.0f} % of studies, not 95" in " ".join(
+        (CIFAR10 / "README.md").read_text().split()
+    )
+
+
+def test_every_run_is_of_one_commit():
+    records = [json.loads(path.read_text()) for path in CIFAR10.rglob("run.json")]
+    assert len(records) > 170 and {record["environment"]["commit"] for record in records} == {"6ebf640"}
+
+
 def test_the_preset_is_the_searchs_choice(tmp_path):
     """To the byte, but for where the trials are."""
     choose([str(CIFAR10 / "tuning" / "runs")], str(tmp_path / "into"), write=str(tmp_path), name="again")
@@ -96,8 +120,8 @@ def test_the_presets_runs_are_the_published_ones(epochs):
 
 
 def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
-    files = [path for path in STUDIES.rglob("*") if path.is_file() and "runs" in path.parts]
-    assert {path.name for path in files} <= {"run.json", "metrics.csv", "confirmations.json"}
+    files = [path for path in STUDIES.rglob("*") if path.is_file() and {"runs", "again"} & {*path.parts}]
+    assert {path.name for path in files} == {"run.json", "metrics.csv", "confirmations.json"}
     for file in files:
         if file.name == "run.json":
             assert '"host": null' in file.read_text()
