@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sweeper.config.arms import NO_ARM, Arm
 from sweeper.config.grid import Grid
@@ -37,6 +38,7 @@ from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
+from sweeper.train.other_images import Finished, check_images
 from sweeper.train.search.carry_out import carry_out_search
 from sweeper.train.search.widen import widen
 from sweeper.train.signals import StopSignals
@@ -56,7 +58,9 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     begin(grid)
     if UNNAMED_VARIABLE in os.environ:
         grid = replace(grid, arms={}, comparisons=[])
-    to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
+    records = [None if cell.config["rerun"] else find_finished(cell.directory) for cell in grid.cells]
+    to_do = [cell for cell, record in zip(grid.cells, records, strict=True) if record is None]
+    check_images(_finished(grid, records))
     done = len(grid.cells) - len(to_do)
     if to_do:
         check_writable(grid.outputs, [cell.directory for cell in to_do])
@@ -104,6 +108,19 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
             tell(f"{left} more not begun; the same command goes on")
         whole = written and grid.widening is None
         return _exit_code(begun, signals, stop.reason(), whole) or (0 if written else 1)
+
+
+def _finished(grid: Grid, records: list[dict[str, Any] | None]) -> list[Finished]:
+    """Those of the records that are of finished runs; of a search, whose trials aren't known yet, all in its folder."""
+    if grid.search is None:
+        known = zip(grid.cells, records, strict=True)
+        return [Finished(cell.directory, cell.config, record) for cell, record in known if record is not None]
+    found = []
+    for path in sorted(grid.outputs.glob(f"*/*/{RUN_FILE}")):
+        with contextlib.suppress(Damaged):  # tables tell
+            if (record := find_finished(path.parent)) is not None:
+                found.append(Finished(path.parent, grid.cells[0].config, record))
+    return found
 
 
 def _launch(
