@@ -101,7 +101,7 @@ def _progress(overview: Overview, width: int) -> RenderableType:
     """The progress bar, the estimated end, and the number of runs of each status, which a narrow terminal cuts."""
     counts = overview.counts()
     total = sum(counts.values())
-    share = overview.epochs_done / overview.epochs if overview.epochs else 0.0
+    share = overview.share
     words = []
     if overview.seconds_left is not None:
         words.append(f"{duration(overview.seconds_left)} left, {_clock(overview.seconds_left)}")
