@@ -16,7 +16,7 @@ from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.arms import UNNAMED_VARIABLE, read_arms, record_arms
-from sweeper.runs.asked import AskedRuns, asked_runs
+from sweeper.runs.asked import AskedRuns, arm_of_each, asked_runs
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
@@ -33,7 +33,7 @@ from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import shortened
 from sweeper.train.deaths import tell_of_the_dead
-from sweeper.train.label import score_words
+from sweeper.train.label import Labelled, label_rows, score_words
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
@@ -132,7 +132,8 @@ def _launch(
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
     record_arms(grid.outputs, own)
-    write_sweep(grid.outputs, stop.key, plan)
+    labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
+    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled, arm_of_each(grid.arms)))
     show_sweep(grid.outputs)
     launches = Launches(to_do, launcher, stop)
     traces = _traces(to_do)

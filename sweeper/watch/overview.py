@@ -55,6 +55,7 @@ class Sighting:
         changed: when its record was last written, that is when it started or ended, in seconds since 1970; 0 without a
             record.
         in_sweep: it belongs to a running sweep.
+        label: what distinguishes it in that; "" if nothing does.
     """
 
     run: str
@@ -73,6 +74,7 @@ class Sighting:
     part: float = 0.0
     pace: float | None = None
     age: float = 0.0
+    label: str = ""
 
 
 @dataclass
@@ -221,7 +223,7 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
         seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
     elif seen.epochs is None:  # it has begun and has no record yet
         seen.epochs = planned.epochs
-    seen.in_sweep = True
+    seen.in_sweep, seen.label = True, planned.label
     return seen
 
 

@@ -70,7 +70,7 @@ def _table(runs: list[Sighting], width: int) -> Table:
         speed = "" if run.images_per_second is None or run.status is Status.WAITING else f"{run.images_per_second:,.0f}"
         table.add_row(
             *([Text(run.settings.get(ARM) or "")] if by_arm else []),
-            Text(printable(run.run)),
+            Text(printable(run.label or run.run)),
             Text(run.status, style=COLORS[run.status]) if width >= WITH_STATUS else Text(*mark(run)),
             *(["" if run.epochs is None else f"{run.epoch}/{run.epochs}"] if width >= WITH_EPOCH else []),
             percent(run.val_accuracy if validated else run.test_accuracy) if run.status is not Status.WAITING else "",

@@ -204,6 +204,12 @@ def test_a_run_of_an_arm_has_its_name_also_while_it_waits_and_after_a_renaming(t
     assert {run.settings["arm"] for run in watcher.look().runs} == {"base", "mine"}
 
 
+def test_runs_of_a_sweep_are_named_by_what_varies_in_it(tmp_path):
+    done, coming = make_run(tmp_path, seed=1), tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    write_sweep(tmp_path, "abc", [(done, 3, True), (coming, 10, False)], {done: "lr 0.1", coming: "lr 0.3"})
+    assert sorted(run.label for run in look(tmp_path).runs) == ["lr 0.1", "lr 0.3"]
+
+
 def test_a_run_trained_again_waits_although_it_is_finished(tmp_path):
     directory = make_run(tmp_path)
     set_age(directory / "run.json", 500)
