@@ -29,6 +29,7 @@ ELSEWHERE = {
 }
 LEFT_OUT = {
     r"^git |^uv|^hf ": "downloads what isn't here",
+    r"sweeper\.datasets \w": "downloads what isn't here",
     r"^docker ": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
     r"sbatch --test-only": "needs a cluster: tests/clusters/test_on_slurm.py",
