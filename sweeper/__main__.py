@@ -14,6 +14,7 @@ from sweeper.system.terminal import say
 COMMANDS = {  # each with the module whose `main` it is, and what it is for
     "train": ("sweeper.train.__main__", "train a run, or with -m a sweep; answers from disk what is finished"),
     "doctor": ("sweeper.doctor.__main__", "what this machine offers, and whether training works on it"),
+    "datasets": ("sweeper.datasets.__main__", "download published data sets to where runs look for them"),
     "plan": ("sweeper.plan.__main__", "what a sweep will take, before it begins"),
     "tune": ("sweeper.tune.__main__", "tune each optimizer, then compare what was chosen with fresh seeds"),
     "decide": ("sweeper.decide.__main__", "seeds until each pair of arms is decided, by a rule fixed beforehand"),
@@ -69,13 +70,17 @@ def _hand_over(command: str, arguments: list[str]) -> int:
 
 
 def _complete(arguments: list[str]) -> int:
-    """Complete commands here and overrides by Hydra, whose script the shell has loaded by `install`."""
+    """Complete commands and data sets here and overrides by Hydra, whose script the shell has loaded by `install`."""
     if not any("query=" in argument for argument in arguments):
         return _hand_over("train", arguments)
     line = os.environ.get("COMP_LINE", "")
     program, *words = line.split() or [""]
     if not words or (len(words) == 1 and not line[-1].isspace()):
         return exit_code_of(lambda: say("\n".join(COMMANDS)))
+    if words[0] == "datasets":
+        from sweeper.datasets.facts import published_names
+
+        return exit_code_of(lambda: say("\n".join(published_names())))
     if words[0] not in TAKE_OVERRIDES:
         return 0
     os.environ["COMP_LINE"] = f"{program} {line.removeprefix(program).lstrip().removeprefix(words[0]).lstrip()}"

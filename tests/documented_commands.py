@@ -43,6 +43,7 @@ LEFT_OUT = {
     r"^git ": "has no address yet; tests/project/test_first_answer.py clones a made repository",
     r"^uv": f"downloads gigabytes; {INSTALLED} finds all that uv.lock names",
     r"^hf ": "downloads what isn't here; tests/datasets/test_from_hub.py trains on such a folder",
+    r"sweeper\.datasets \w": "downloads what isn't here; tests/doctor/test_facts.py has its answers",
     r"^docker |^mkdir -p outputs": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
 }

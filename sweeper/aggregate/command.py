@@ -169,12 +169,14 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
 
 def _answers(tasks: Sequence["Task"]) -> list[str]:
     """The answer on each task; no empty line among them."""
-    from sweeper.aggregate.verdict import answer_sweep
+    from sweeper.aggregate.verdict import answers_of_sweep
 
-    answers = [(task.label, answer_sweep(task)) for task in tasks]
+    answers = answers_of_sweep(tasks)
     if len(answers) == 1:
-        return [answers[0][1]]
-    return [f"{label}: {words}" for label, words in answers] or ["No run can be read, so there is no verdict."]
+        return answers
+    return [f"{task.label}: {words}" for task, words in zip(tasks, answers, strict=True)] or [
+        "No run can be read, so there is no verdict."
+    ]
 
 
 def _formats(given: str) -> list[str]:

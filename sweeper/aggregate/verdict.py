@@ -25,6 +25,14 @@ def answer_sweep(task: Task) -> str:
     return headline_task(task)
 
 
+def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
+    """The answer on each task. Where the settings of one optimizer are all that differs the last says what to do."""
+    answers = [answer_sweep(task) for task in tasks]
+    for k in [k for k, task in enumerate(tasks) if _is_ablation(task)][-1:]:
+        answers[k] = f"{answers[k]} {_how_to_choose(tasks[k])}"
+    return answers
+
+
 def headline_task(task: Task, margin: float | None = None) -> str:
     """`answer_task`; where no interval separates any two, who leads and by how much."""
     words = answer_task(task, margin)
@@ -37,6 +45,10 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return "No run has completed on this task, so there is no verdict."
     if not task.comparison.methods:
         return "Every finished run on this task diverged, so there is no verdict."
+    if _is_ablation(task):
+        count, name = sum(bool(setting.scores()) for setting in task.settings), task.compared[0].optimizer
+        none = f"no verdict between its {count} settings: that would be a choice on test images"
+        return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
         return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
     if len(task.compared) == 1:
@@ -61,12 +73,14 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     said = [answer_task(task, margin)]
     if not task.comparison.methods:
         return said
+    if _is_ablation(task):
+        return [*said, "The one of highest test accuracy stands here, which flatters it.", _how_to_choose(task)]
     if task.chosen_by == "test":
         said.append(
             f"Some {task.noun}s were run with several settings and no images were held out for validation, so the best "
             "by test accuracy stands here."
         )
-        return [*said, "That flatters whoever was given more settings."]
+        return [*said, "That flatters whoever was given more settings.", _how_to_choose(task)]
     if len(task.compared) == 1:
         said.append("No other has finished a run, so nothing can be compared.")
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
@@ -81,6 +95,16 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     if names := task.arms_differ_in():
         said.append(f"The arms differ in {_listed(names)}, too.")
     return said
+
+
+def _is_ablation(task: Task) -> bool:
+    """Whether all that differs is the settings of one optimizer or arm, without images that may choose."""
+    return task.chosen_by == "test" and len(task.compared) == 1
+
+
+def _how_to_choose(task: Task) -> str:
+    own = "each setting as an arm of its own" if task.noun == "arm" else "settings as arms"
+    return f"Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare {own}, by --arm."
 
 
 def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequence[LeftOut] = ()) -> list[str]:

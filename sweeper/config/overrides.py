@@ -196,7 +196,7 @@ def _which(group: str, values: list[Any], wrong: str, choices: list[str]) -> str
     if words is not None and " " in one:
         return f"write {words}; {nearest('', choices)}" if one.startswith("optimizer=any ") else f"write {words}"
     if words is None or not words.startswith("-m "):
-        return nearest(wrong, choices)
+        return nearest(one.partition("=")[2] or wrong, choices)
     return f"did you mean {words}? ({nearest('', choices)})"
 
 

@@ -106,8 +106,8 @@ def right_choices(group: str, values: Sequence[str], choices: Sequence[str]) -> 
     if len(values) == 1 and values[0] not in choices:
         values = [piece for piece in re.split(r"[\s;|,]+", values[0]) if piece]
     rates = ["0" if value == "none" else value for value in values]
-    if group == "noise" and len(values) > 1 and set(map(_is_rate, rates)) == {True}:
-        return f"-m noise=symmetric noise.rate={','.join(f'{float(share(rate) or rate):g}' for rate in rates)}"
+    if group == "noise" and len(values) > 1 and None not in (shares := [_rate(rate) for rate in rates]):
+        return f"-m noise=symmetric noise.rate={','.join(f'{rate:g}' for rate in shares)}"
     if any("*" in value or value == "all" for value in values if value not in choices):
         patterns = ",".join("*" if value == "all" else value for value in values)
         return written(group, [f"glob([{patterns}])" if len(values) > 1 else f"glob({patterns})"])
@@ -148,14 +148,14 @@ def choice(group: str, value: object) -> str | None:
     ('noise=symmetric noise.rate=0.2', 'dataset=folder dataset.root=DIR')
     """
     text = str(value).strip("'\"")
-    if group == "noise" and text.endswith("%"):
-        text = share(text) or text
+    if group == "device" and re.fullmatch(r"(?:cuda|gpu)?:?0", text) is not None:
+        return "device=cuda"
     if group == "device" and (number := re.fullmatch(r"(?:cuda|gpu)?:?([1-9]\d?)", text)) is not None:
         return f"device=cuda, and CUDA_VISIBLE_DEVICES={number[1]} before the command"
     if group == "optimizer" and re.fullmatch(r"(torch\.optim|pytorch_optimizer)\.\w+", text):
         return f"optimizer=any optimizer.name={text}"
-    if group == "noise" and _is_rate(text):
-        return f"noise=symmetric noise.rate={rate:g}" if (rate := float(text)) else "noise=none"
+    if group == "noise" and (rate := _rate(text)) is not None:
+        return f"noise=symmetric noise.rate={rate:g}" if rate else "noise=none"
     if group == "dataset" and squeezed(text) in OWN_IMAGES:
         return "dataset=folder dataset.root=DIR"
     if group == "dataset" and "/" in text:
@@ -227,9 +227,12 @@ def _integers_of(schema: type, prefix: str = "") -> Iterable[str]:
             yield prefix + field.name
 
 
-def _is_rate(text: str) -> bool:
+def _rate(text: str) -> float | None:
+    """A share of labels: `0.2`, `20%`, or `20`, which can only be meant as a percentage; None for anything else."""
     text = share(text) or text
-    return _RATE.fullmatch(text) is not None and 0 <= float(text) <= 1
+    if _RATE.fullmatch(text) is not None:
+        return float(text) if float(text) <= 1 else None
+    return float(text) / 100 if is_number(text) and 1 < float(text) <= 100 else None
 
 
 def _span(text: str) -> range | None:

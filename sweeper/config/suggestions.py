@@ -1,13 +1,12 @@
 """What to type here instead of what other programs take, such as `lr=0.1`, `--optimizer adam` and `seed=1-3`."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 
 from sweeper.config.schema import TEXTS, Config
 from sweeper.config.spelling import groups_with, is_number, meant, split_values
-from sweeper.system.errors import squeezed
+from sweeper.system.errors import close_matches, squeezed
 
 # Other programs' names for our options, without case and separators.
 NAMES = {
@@ -88,7 +87,7 @@ def option(key: str, known: Iterable[str]) -> str | None:
         for name in known
         if name.startswith(group) and name.count(".") == 1 and not name.startswith((f"{group}_", f"{group}name"))
     }
-    close = difflib.get_close_matches(key.lower(), inner | plain, n=1, cutoff=_ALIKE)
+    close = close_matches(key.lower(), inner | plain, _ALIKE)
     return inner.get(close[0]) if close and close[0] not in plain else None
 
 

@@ -1,15 +1,16 @@
-"""`python -m sweeper.datasets NAME …`: downloads published data sets to where runs look for them."""
+"""`sweeper datasets NAME …`: downloads published data sets to where runs look for them."""
 
 import importlib
 import sys
 
-from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, is_present
+from sweeper import __version__
+from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, download_command, is_present, published_names
 from sweeper.system.command import exit_code_of
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.terminal import say, tell
 
 HELP = """\
-usage: python -m sweeper.datasets NAME …
+usage: {command} NAME …
 
 Downloads data sets into {folder}/, where runs look for them: {names}"""
 
@@ -20,11 +21,16 @@ def main() -> int:
 
 
 def _download(names: list[str]) -> None:
-    known = {loader.rpartition(".")[2]: loader for loader, data in PUBLISHED.items() if data.files}
+    known = published_names()
     if not names or {"-h", "--help"} & set(names):
-        say(HELP.format(folder=DOWNLOADS, names=", ".join(known)))
+        say(HELP.format(command=download_command(), folder=DOWNLOADS, names=", ".join(known)))
+        return
+    if "--version" in names:
+        say(f"sweeper {__version__}")
         return
     for name in names:
+        if name.startswith("-"):
+            raise BadInput(f"unrecognized arguments: {name}; see {download_command()} --help")
         if name not in known:
             raise BadInput(f"{name}: is no data set to download; {nearest(name, known)}")
     for name in names:

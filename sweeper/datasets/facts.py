@@ -3,12 +3,14 @@
 For commands that run before a sweep: needs no torch and reads no images.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.system.command import called
+
 MADE = "made images"  # used for timing if the data set isn't on this machine
-DOWNLOAD = "python -m sweeper.datasets"  # the command that downloads data sets, to be followed by their names
 DOWNLOADS = "data"  # the folder of torchvision's files, in the current folder, if dataset.root is null
 
 
@@ -47,6 +49,20 @@ PUBLISHED = {
     ),
     "sweeper.datasets.svhn": Published((73_257, 26_032), (3, 32, 32), 10, 246, ("train_32x32.mat",)),
 }
+
+
+def published_names() -> dict[str, str]:
+    """The loaders of those that can be downloaded, by their names."""
+    return {loader.rpartition(".")[2]: loader for loader, data in PUBLISHED.items() if data.files}
+
+
+def download_command(*names: str) -> str:
+    """How a user downloads these data sets, in the form in which this command was typed.
+
+    >>> download_command("cifar10")
+    'python -m sweeper.datasets cifar10'
+    """
+    return shlex.join([*called("datasets").split(), *names])
 
 
 def is_present(dataset: dict[str, Any]) -> bool:

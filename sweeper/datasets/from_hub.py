@@ -1,8 +1,12 @@
 """Loads a set of images of the Hugging Face Hub by the library `datasets`, which keeps it on this machine."""
 
 import logging
+import os
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from sweeper.datasets.decode import EncodedImage, decode
 from sweeper.datasets.parquet import choose_columns, choose_splits, class_names, encoded, number_classes
@@ -24,13 +28,15 @@ def hub(dataset: dict[str, Any]) -> RawData:
         BadInput: `datasets` isn't installed or can't load the set, it has no such splits or columns, an image is
             unreadable, or sizes differ.
     """
+    unknown = _go_offline()
     try:
         datasets = import_installed("datasets")
     except ImportError as error:
         raise BadInput(f"dataset=hub: needs datasets; {install('hub')}") from error
     where = f"dataset.name={dataset['name']}"
     datasets.disable_progress_bars()
-    logging.getLogger("datasets").setLevel(logging.CRITICAL)  # it logs the errors that it raises, on several lines
+    for library in ("datasets", "huggingface_hub"):  # they log the errors that they raise, on several lines
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     words = dataset["name"].split("/")
     path, configuration = "/".join(words[:2]), next(iter(words[2:]), None)
     try:
@@ -40,6 +46,9 @@ def hub(dataset: dict[str, Any]) -> RawData:
         if len(several) > 1:
             choice = f"dataset.name={path}/{several[0]}"
             raise BadInput(f"{where}: has several configurations, {few(several)}; name one: {choice}") from error
+        if unknown and isinstance(error, ConnectionError):
+            told = f"{unknown} can't be found, and the set isn't on this machine"
+            raise BadInput(f"{where}: {told}; try again with a network") from error
         raise BadInput(f"{where}: {_reason(error)}") from error
     train, test = choose_splits(where, loaded, dataset.get("test_fraction"))
     features = loaded[train].features
@@ -55,6 +64,23 @@ def hub(dataset: dict[str, Any]) -> RawData:
     told = f"{n:,} images in {train}" + (f", {len(names[1]):,} in {test}" if test is not None else "")
     form = f"the folder {dataset['name']}" if Path(path).is_dir() else f"{dataset['name']} of the Hugging Face Hub"
     return RawData(pixels[:n], labels[:n], pixels[n:], labels[n:], classes, form, ordered=False, files=told)
+
+
+def _go_offline() -> str:
+    """Without a network tell the library, before its import, to read what it has: it would try for half a minute.
+
+    Returns:
+        The Hub's host, if its name isn't known to the network; "" if it is, or if a proxy or the user decides.
+    """
+    host = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname
+    if host is None or getproxies() or "HF_HUB_OFFLINE" in os.environ:
+        return ""
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        return host
+    return ""
 
 
 def _configurations(datasets: Any, path: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.datasets.facts import DOWNLOAD, DOWNLOADS
+from sweeper.datasets.facts import DOWNLOADS, download_command
 from sweeper.datasets.image_folder import load_tree
 from sweeper.datasets.raw import RawData, keyed_order, refuse_image_size
 from sweeper.system.errors import BadInput
@@ -115,7 +115,7 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
             ) from None
         if not dataset.get("download", True):  # a check before training, which downloads them and says so
             raise BadInput(
-                f"dataset={dataset['name']}: no complete files in {given}; {DOWNLOAD} downloads them"
+                f"dataset={dataset['name']}: no complete files in {given}; {download_command()} downloads them"
             ) from None
         log.info("%s: no complete files in %s; downloading them", title, root)
         existed = root.exists()

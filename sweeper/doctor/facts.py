@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper import __version__
-from sweeper.datasets.facts import DOWNLOAD, PUBLISHED, is_present
+from sweeper.datasets.facts import PUBLISHED, download_command, is_present
 from sweeper.plan.estimate import kept_bytes
 from sweeper.runs.access import LEAST_FREE, existing_folder, free_bytes
 from sweeper.system.files import PACKAGE, say_what_failed
@@ -132,7 +132,7 @@ def datasets() -> list[dict[str, Any]]:
     found = []
     for loader, published in PUBLISHED.items():
         present, name = is_present({"loader": loader, "root": None}), loader.rpartition(".")[2]
-        command = None if present else f"{DOWNLOAD} {name}"
+        command = None if present else download_command(name)
         found.append({"name": name, "present": present, "megabytes": published.megabytes, "command": command})
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.datasets.facts import DOWNLOAD
+from sweeper.datasets.facts import download_command
 from sweeper.system.terminal import say
 from sweeper.system.text import duration, printable, size
 
@@ -40,8 +40,8 @@ def lines(document: dict[str, Any]) -> list[tuple[str, str]]:
     found += [("✓", f"dataset={data['name']}") for data in document["datasets"] if data["present"]]
     if later := [data for data in document["datasets"] if not data["present"]]:
         sizes = ", ".join(f"{data['name']} ({data['megabytes']} MB)" for data in later)
-        names = " ".join(data["name"] for data in later)
-        found += [("–", f"downloaded when first used: {sizes}; or now, by"), ("", f"    {DOWNLOAD} {names}")]
+        command = download_command(*(data["name"] for data in later))
+        found += [("–", f"downloaded when first used: {sizes}; or now, by"), ("", f"    {command}")]
     missing = [extra for extra in document["extras"] if not extra["present"]]
     found += [("–", f"{extra['purpose']}: {extra['command']}") for extra in missing]
     found.append(("", ""))

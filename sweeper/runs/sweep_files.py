@@ -2,7 +2,8 @@
 
 A run that hasn't started has no directory yet. `.sweep-<key>.json` records the sweep's process and, for each run, its
 directory relative to the folder, its epochs, how many of them were done before the sweep, and whether it is trained
-anew. The start of the sweep is the file's modification time, so that it compares with other files' times by one clock.
+anew; beside these its `labels`, by what varies in the sweep. The start of the sweep is the file's modification time, so
+that it compares with other files' times by one clock.
 """
 
 import contextlib
@@ -10,18 +11,19 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.runs.checks import EPOCHS
+from sweeper.runs.checks import EPOCHS, TEXT, Damaged
 from sweeper.runs.layout import ARMS_FILE, CONFIRMATIONS_FILE, METRICS_FILE, TABLE_FILES
 from sweeper.runs.metrics import read_metrics
 from sweeper.system.files import read_file, remove_file, remove_leftovers, write_atomically, write_mark
 from sweeper.system.limits import NOTE_BYTES, SWEEP_BYTES
 from sweeper.system.lock import is_alive
 from sweeper.system.processes import is_here, this_process
+from sweeper.system.text import shortened
 
 VARIABLE = "SWEEPER_SWEEP"
 
@@ -37,12 +39,14 @@ class Planned:
         path: its directory's real path.
         done: epochs that were done before the sweep.
         anew: train from the start, whatever exists.
+        label: what distinguishes it in the sweep, e.g. `lr 0.1, seed 1`; "" if nothing does.
     """
 
     path: str
     epochs: int
     done: int
     anew: bool
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,31 @@ def sweep_file(outputs: Path, key: str) -> Path:
     return outputs / PATTERN.replace("*", key)
 
 
-def write_sweep(outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]]) -> None:
+def write_sweep(
+    outputs: Path, key: str, runs: Iterable[tuple[Path, int, bool]], labels: Mapping[Path, str] | None = None
+) -> None:
     """Record a sweep that starts.
 
     Args:
         runs: for each run its directory, its epochs, and whether it is trained anew whatever exists.
+        labels: of the runs, by their directories.
     """
     planned = {
-        Path(os.path.relpath(directory, outputs)).as_posix(): [
+        _name(directory, outputs): [
             epochs,
             0 if anew else len(read_metrics(directory / METRICS_FILE)[0]),
             anew,
         ]
         for directory, epochs, anew in runs
     }
+    named = {_name(directory, outputs): shortened(label) for directory, label in (labels or {}).items() if label}
     with contextlib.suppress(OSError):  # the sweep doesn't depend on it
-        write_atomically(sweep_file(outputs, key), json.dumps({**this_process(), "runs": planned}).encode())
+        content = {**this_process(), "runs": planned, "labels": named}
+        write_atomically(sweep_file(outputs, key), json.dumps(content).encode())
+
+
+def _name(directory: Path, outputs: Path) -> str:
+    return Path(os.path.relpath(directory, outputs)).as_posix()
 
 
 def tidy_folder(outputs: Path) -> None:
@@ -109,20 +122,22 @@ def read_sweeps(outputs: Path) -> list[Sweep]:
     found = []
     with contextlib.suppress(OSError):
         for path in outputs.glob(PATTERN):
-            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, Damaged):
                 found.append(_read(path))
     return sorted(found, key=lambda sweep: (sweep.began, sweep.path))
 
 
 def _read(path: Path) -> Sweep:
-    content: Any = json.loads(read_file(path, SWEEP_BYTES))
+    content = _dictionary(json.loads(read_file(path, SWEEP_BYTES)))
     began = path.stat().st_mtime
     folder = os.path.realpath(path.parent)
+    labels = _dictionary(content.get("labels", {}))  # of a former version none
     runs = []
-    for name, (epochs, done, anew) in _dictionary(_dictionary(content)["runs"]).items():
+    for name, (epochs, done, anew) in _dictionary(content["runs"]).items():
         if not all(EPOCHS.fits(n) for n in (epochs, done)) or "\0" in name:
             raise ValueError(name)
-        runs.append(Planned(os.path.normpath(os.path.join(folder, name)), epochs, min(done, epochs), anew is True))
+        run, label = os.path.normpath(os.path.join(folder, name)), TEXT.check("label", labels.get(name)) or ""
+        runs.append(Planned(run, epochs, min(done, epochs), anew is True, label))
     return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_here(content))
 
 

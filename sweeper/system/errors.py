@@ -134,9 +134,20 @@ def like_flag(flag: str, flags: Iterable[str]) -> str | None:
     name = flag.partition("=")[0].lstrip("-").lower()
     names = {known.lstrip("-"): known for known in flags if known.startswith("--")}
     other = {"output": "into", "out": "into", "outdir": "into"}.get(name, "")
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    close = close_matches(name, names, cutoff=0.75)
     ends = [known for known in names if len(name) > 2 and (known.startswith(name) or known.endswith(f"-{name}"))]
     return next((names[found] for found in (other, *close, *ends) if found in names), None)
+
+
+def close_matches(word: str, names: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The name that is spelt most like a word, if one is: first one in which two neighbouring letters are swapped.
+
+    >>> close_matches("adma", ["adan", "adam"]), close_matches("lino", ["lion"]), close_matches("xyz", ["lion"])
+    (['adam'], ['lion'], [])
+    """
+    names = list(names)
+    swaps = {word[:k] + word[k + 1] + word[k] + word[k + 2 :] for k in range(len(word) - 1)}
+    return [name for name in names if name in swaps][:1] or difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
 
 
 def nearest_of(word: str, choices: Iterable[str]) -> str | None:
@@ -150,7 +161,10 @@ def nearest_of(word: str, choices: Iterable[str]) -> str | None:
     if not any(name.startswith(head) for name in names):
         head = ""
     part, parts = word.removeprefix(head), [name.removeprefix(head) for name in names if name.startswith(head)]
-    alike = [ALIASES.get(part.lower(), ""), *(name for name in parts if part and squeezed(name) == squeezed(part))]
-    alike += difflib.get_close_matches(part, parts, n=1) or difflib.get_close_matches(part.lower(), parts, n=1)
+    alike = [
+        ALIASES.get(part.lower().removesuffix(":0"), ""),
+        *(name for name in parts if part and squeezed(name) == squeezed(part)),
+    ]
+    alike += close_matches(part, parts) or close_matches(part.lower(), parts)
     alike += [name for name in parts if part and name.startswith(part)]
     return next((head + name for name in alike if name in parts), None)

@@ -3,6 +3,8 @@
 It works on shared folders: it needs neither `flock` nor synchronized clocks. The owner rewrites the file every few
 seconds with a counter that it increments. An observer presumes the owner dead when the counter hasn't changed for
 `PATIENCE` seconds by the observer's clock, or at once if the owner was a process of this machine that has ended.
+
+With the heartbeat the owner tells how far its work is, see `Lock.facts`.
 """
 
 import contextlib
@@ -14,6 +16,7 @@ import stat
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,8 @@ from sweeper.system.files import create_whole, make_folder, read_file, remove_fi
 from sweeper.system.limits import LOCK_BYTES
 from sweeper.system.processes import describe, is_here, process_started, this_process
 
-HEARTBEAT = 5.0  # seconds between two writes of the counter
+HEARTBEAT = 5.0  # seconds between two writes of the counter, at most
+NEWS = 1.0  # seconds between two writes of facts that have changed, at least
 PATIENCE = 60.0  # seconds without a heartbeat after which an owner on another machine is presumed dead
 
 _held: set[str] = set()  # owners in this process: a lock it couldn't remove must not block itself
@@ -42,6 +46,10 @@ class LockLost(Exception):
 class Lock:
     """A context manager that acquires the lock `path`.
 
+    Attributes:
+        facts: called from another thread, gives what the file tells of the owner's work, as `work`; beside it
+            `unchanged` is for how many seconds that has been so.
+
     Raises:
         Locked: another process owns it.
         OSError: the lock file can't be written.
@@ -49,6 +57,7 @@ class Lock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.facts: Callable[[], dict[str, Any]] = dict
         self._me = {"owner": uuid.uuid4().hex, "beat": 0, **this_process()}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lock heartbeat", daemon=True)
@@ -117,11 +126,21 @@ class Lock:
             remove_file(guard)
 
     def _beat(self) -> None:
-        while not self._stop.wait(HEARTBEAT):
+        written = changed = time.monotonic()
+        told: dict[str, Any] = {}
+        while not self._stop.wait(min(NEWS, HEARTBEAT)):
+            facts, now = self.facts(), time.monotonic()
+            if facts != told:
+                told, changed = facts, now
+            elif now - written < HEARTBEAT:
+                continue
             try:
                 if not self._is_mine():
                     return
+                written = now
                 self._me["beat"] += 1
+                if told:
+                    self._me |= {"work": told, "unchanged": round(now - changed, 1)}
                 write_atomically(self.path, json.dumps(self._me).encode(), durable=False)
             except OSError:
                 continue  # the folder is full or unreachable: try again at the next beat

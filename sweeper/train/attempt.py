@@ -37,6 +37,7 @@ class Attempt:
     Attributes:
         rows: of `metrics.csv`, one an epoch.
         environment: the record's; empty until the device and the data are there.
+        progress: how far it is, for the terminal and the run's lock.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Attempt:
         self._energy = RunEnergy(None, None)
         self._shared = True if assignment.parallel > 1 else shared_before(run.path, earlier.record)
         self._judged = 0  # rows
-        self._progress = Progress(assignment.config["epochs"], quiet=sweep is not None)
+        self.progress = Progress(assignment.config["epochs"], quiet=sweep is not None)
 
     def steps(self, check_lock: Callable[[], None]) -> Generator[Turn, None, None]:
         """Prepare the run and train it to its end; what stops it, or goes wrong, is raised.
@@ -87,7 +88,7 @@ class Attempt:
         if Presence.runs_here() == 0:
             reset_peak_memory(device.kind)
         loop = train(config, data, device, run, self.rows, self._show, self.environment)
-        self._progress.begin(-(-len(data.train.labels) // config["batch_size"]))
+        self.progress.begin(-(-len(data.train.labels) // config["batch_size"]))
         with Presence(device.kind) as presence:
             checked = time.monotonic()
             for turn in state.turns(loop):
@@ -96,7 +97,7 @@ class Attempt:
                         loop.throw(reason)
                 self._device_time.count()
                 self._energy.count(self._device_time.sharing)
-                self._progress.step(len(self.rows), turn.steps, turn.before)
+                self.progress.step(len(self.rows), turn.steps, turn.before)
                 if time.monotonic() - checked > CHECK_LOCK_EVERY:
                     check_lock()
                     presence.look()
@@ -108,7 +109,7 @@ class Attempt:
 
     def close(self) -> None:
         """Give the process and the terminal back, however the steps ended."""
-        self._progress.close()
+        self.progress.close()
         if self._state is not None:
             self._state.close()
 
@@ -138,7 +139,7 @@ class Attempt:
         return None
 
     def _show(self, row: dict[str, Any]) -> None:
-        self._progress.show(row)
+        self.progress.show(row)
         self._tracking.epoch(self.rows)
 
     def _count_device_time(self) -> None:

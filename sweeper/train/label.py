@@ -1,12 +1,12 @@
-"""Names a run of a sweep by its arm and by what varies in it, for the line that reports its end."""
+"""Names a run of a sweep by its arm and by what varies in it, for the line that reports its end and the live table."""
 
 import contextlib
 import json
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweeper.aggregate.labels import telling, text, texts
 from sweeper.runs.arms import Member, read_arms
@@ -18,6 +18,14 @@ from sweeper.system.text import percent
 VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
 MOST = 200
 _BY_FACTOR = ("optimizer.weight_decay", "optimizer.adamw_lr", "optimizer.adamw_weight_decay")
+
+
+class Labelled(NamedTuple):
+    """What a run is named by; `overrides` are its own."""
+
+    directory: Path
+    config: dict[str, Any]
+    overrides: Sequence[str]
 
 
 def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
@@ -37,24 +45,49 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     Args:
         overrides: the run's own. A factor of lr x weight decay stands for the values that it gives: `decay ×0.3162`.
     """
-    choices, values = _choices(config), dict(flat(config))
-    varies = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
+    varies = _varies()
     arm = "" if "" in varies else _arm(config)
-    names = varies.get(arm.partition(EQUAL)[0], [])
+    words = _values(config, overrides, varies.get(arm.partition(EQUAL)[0], []))
+    return ", ".join([arm, *words] if arm else words)
+
+
+def label_rows(runs: Iterable[Labelled], arm_of: Mapping[Path, str]) -> dict[Path, str]:
+    """The runs of the sweep at work by what varies, for a table that has a column for arms.
+
+    Args:
+        arm_of: the arm of each run of a sweep of arms.
+    """
+    varies = _varies()
+    return {
+        run.directory: ", ".join(
+            _values(run.config, run.overrides, varies.get(arm_of.get(run.directory, "").partition(EQUAL)[0], []))
+        )
+        for run in runs
+    }
+
+
+def _varies() -> dict[str, list[str]]:
+    varies: dict[str, list[str]] = json.loads(os.environ.get(VARIES_VARIABLE, "{}"))
+    return varies
+
+
+def _values(config: dict[str, Any], overrides: Sequence[str], names: list[str]) -> list[str]:
+    """The run's values of what varies, in words."""
+    choices, values = _choices(config), dict(flat(config))
     factor = _decay_factor(overrides)
     if factor is not None and "optimizer.weight_decay" in names:
         names = [name for name in names if name not in _BY_FACTOR]
         values["decay"] = f"×{factor:g}"
         place = names.index("optimizer.lr") + 1 if "optimizer.lr" in names else len(names) - ("seed" in names)
         names.insert(place, "decay")
-    words = [arm] if arm else []
+    words = []
     for name in names:
         if name in choices:
             words.append(choices[name])
         elif (value := values.get(name)) is not None:
             said = f"{value:.4g}" if isinstance(value, float) else text(value)
             words.append(f"{name.removeprefix('optimizer.')} {said}")
-    return ", ".join(words)
+    return words
 
 
 def _decay_factor(overrides: Sequence[str]) -> float | None:

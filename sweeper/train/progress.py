@@ -1,10 +1,11 @@
-"""Shows a run's progress: a bar on a terminal, one line per epoch elsewhere, nothing inside a sweep."""
+"""Shows a run's progress: a bar on a terminal, one line per epoch elsewhere; inside a sweep it is told to the lock."""
 
 import contextlib
 import sys
 import time
 from typing import Any
 
+from sweeper.runs.under_way import UnderWay
 from sweeper.system.terminal import tell
 from sweeper.system.text import duration, percent
 
@@ -22,6 +23,7 @@ class Progress:
         self._steps = 0  # since the last row
         self._updated = 0.0
         self._done_before: float | None = None  # epochs, before this process began
+        self._reached = UnderWay(0.0, None)
         self._last: Row | None = None
         self._bar: Any = None
 
@@ -41,10 +43,12 @@ class Progress:
         if self._done_before is None:
             self._done_before, self._steps = epochs_done + before / self._steps_of_epoch, before
         self._steps += steps
-        if self._bar is None or (now := time.perf_counter()) - self._updated < EVERY:
-            return
-        self._updated, part = now, min(1.0, self._steps / self._steps_of_epoch)
+        now, part = time.perf_counter(), min(1.0, self._steps / self._steps_of_epoch)
         done = epochs_done + part
+        self._reach(done, now)
+        if self._bar is None or now - self._updated < EVERY:
+            return
+        self._updated = now
         if self._last is not None:
             self._update(done, self._text(self._last, done, now))
         else:  # the first since the run began or went on
@@ -55,10 +59,15 @@ class Progress:
             self._done_before = row["epoch"] - 1
         self._last, self._steps = row, max(0, self._steps - self._steps_of_epoch)  # of the next epoch already
         now = time.perf_counter()
+        self._reach(row["epoch"] + min(1.0, self._steps / self._steps_of_epoch), now)
         if self._bar is not None:
             self._update(row["epoch"], self._text(row, row["epoch"], now))
         elif not self.quiet:
             tell(f"epoch {row['epoch']}/{self.epochs}  {_figures(row)}  {self._left(row['epoch'], now)} left")
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's lock tells of it. Another thread may ask."""
+        return self._reached.to_json()
 
     def close(self) -> None:
         if self._bar is not None:
@@ -69,9 +78,17 @@ class Progress:
         """The time left first, since a narrow terminal cuts the end."""
         return f"{self._left(done, now)} left  {_figures(row)}"
 
-    def _left(self, done: float, now: float) -> str:
+    def _reach(self, done: float, now: float) -> None:
+        self._reached = UnderWay(done, self._pace(done, now))
+
+    def _pace(self, done: float, now: float) -> float | None:
+        """Seconds per epoch since this process began."""
         trained = done - (self._done_before or 0)  # 0 if the run was stopped after the last step of an epoch
-        return duration((now - self._began) / trained * (self.epochs - done)) if trained else "unknown time"
+        return (now - self._began) / trained if trained > 0 else None
+
+    def _left(self, done: float, now: float) -> str:
+        pace = self._pace(done, now)
+        return "unknown time" if pace is None else duration(pace * (self.epochs - done))
 
     def _update(self, done: float, text: str) -> None:
         with contextlib.suppress(OSError):  # e.g. the terminal has been closed; the run goes on without it

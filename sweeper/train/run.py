@@ -16,7 +16,7 @@ from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import say_what_failed
-from sweeper.system.lock import Locked, LockLost
+from sweeper.system.lock import Lock, Locked, LockLost
 from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import is_passed_over
 from sweeper.train.earlier import Earlier, make_way, read_earlier
@@ -74,7 +74,7 @@ def run_in_steps(assignment: Assignment) -> Generator[Turn, None, Status]:
                     run.remove_checkpoints(*CHECKPOINT_FILES)  # left by a process that was killed after the last epoch
                     if not config["rerun"]:
                         return earlier.status  # another process finished it while we waited for the lock
-                return (yield from _train(assignment, run, earlier, lock.check, tracking, sweep))
+                return (yield from _train(assignment, run, earlier, lock, tracking, sweep))
         except LockLost as lost:
             log.error("%s", assignment.as_typed(lost))
             return Status.LOCKED
@@ -99,7 +99,7 @@ def _train(
     assignment: Assignment,
     run: RunDirectory,
     earlier: Earlier,
-    check_lock: Callable[[], None],
+    lock: Lock,
     tracking: Tracking,
     sweep: SweepStop | None,
 ) -> Generator[Turn, None, Status]:
@@ -113,12 +113,13 @@ def _train(
     earlier, kept = make_way(assignment, run, earlier)
     prepare_process(kept.threads)
     attempt = Attempt(assignment, run, earlier, kept, tracking, sweep)
+    lock.facts = attempt.progress.facts
     outcome = yield from _to_the_end(
-        attempt.steps(check_lock),
+        attempt.steps(lock.check),
         lambda failure: classify(failure, run.path, signals.received is not None, Presence.runs_here()),
         attempt.close,
     )
-    check_lock()
+    lock.check()
     status, error, result = outcome.status, outcome.error, attempt.result(outcome.status)
     with contextlib.suppress(OSError):  # what matters of a full disk is the outcome
         run.complete_metrics(attempt.rows)

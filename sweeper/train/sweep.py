@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sweeper.config.arms import NO_ARM, Arm
 from sweeper.config.grid import Grid
@@ -15,7 +16,7 @@ from sweeper.config.resolved import Cell, other_circumstances
 from sweeper.runs.access import check_readable, check_writable
 from sweeper.runs.agreement import metrics_disagreement, weights_disagreement
 from sweeper.runs.arms import UNNAMED_VARIABLE, read_arms, record_arms
-from sweeper.runs.asked import AskedRuns, asked_runs
+from sweeper.runs.asked import AskedRuns, arm_of_each, asked_runs
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import with_relative_paths
 from sweeper.runs.layout import HYDRAS_SWEEP_FILE, LOCK_FILE, RUN_FILE
@@ -32,11 +33,12 @@ from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import shortened
 from sweeper.train.deaths import tell_of_the_dead
-from sweeper.train.label import score_words
+from sweeper.train.label import Labelled, label_rows, score_words
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import check_installed, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
+from sweeper.train.other_images import Finished, check_images
 from sweeper.train.search.carry_out import carry_out_search
 from sweeper.train.search.widen import widen
 from sweeper.train.signals import StopSignals
@@ -56,7 +58,9 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     begin(grid)
     if UNNAMED_VARIABLE in os.environ:
         grid = replace(grid, arms={}, comparisons=[])
-    to_do = [cell for cell in grid.cells if cell.config["rerun"] or find_finished(cell.directory) is None]
+    records = [None if cell.config["rerun"] else find_finished(cell.directory) for cell in grid.cells]
+    to_do = [cell for cell, record in zip(grid.cells, records, strict=True) if record is None]
+    check_images(_finished(grid, records))
     done = len(grid.cells) - len(to_do)
     if to_do:
         check_writable(grid.outputs, [cell.directory for cell in to_do])
@@ -106,6 +110,19 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         return _exit_code(begun, signals, stop.reason(), whole) or (0 if written else 1)
 
 
+def _finished(grid: Grid, records: list[dict[str, Any] | None]) -> list[Finished]:
+    """Those of the records that are of finished runs; of a search, whose trials aren't known yet, all in its folder."""
+    if grid.search is None:
+        known = zip(grid.cells, records, strict=True)
+        return [Finished(cell.directory, cell.config, record) for cell, record in known if record is not None]
+    found = []
+    for path in sorted(grid.outputs.glob(f"*/*/{RUN_FILE}")):
+        with contextlib.suppress(Damaged):  # tables tell
+            if (record := find_finished(path.parent)) is not None:
+                found.append(Finished(path.parent, grid.cells[0].config, record))
+    return found
+
+
 def _launch(
     grid: Grid, to_do: list[Cell], asked: argparse.Namespace, launcher: Launcher, stop: SweepStop, own: AskedRuns
 ) -> None:
@@ -115,7 +132,8 @@ def _launch(
     waits = len(to_do) > 1 and not launcher.elsewhere
     later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
     record_arms(grid.outputs, own)
-    write_sweep(grid.outputs, stop.key, plan)
+    labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
+    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled, arm_of_each(grid.arms)))
     show_sweep(grid.outputs)
     launches = Launches(to_do, launcher, stop)
     traces = _traces(to_do)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
-from sweeper.datasets.facts import DOWNLOAD, DOWNLOADS, is_present
+from sweeper.datasets.facts import DOWNLOADS, download_command, is_present
 from sweeper.report.provenance import repeat_words
 from sweeper.runs.identity import GROUPS, flat, identity_config, is_identity, run_hash
 from sweeper.runs.layout import DRAW_FILE
@@ -93,7 +93,7 @@ def check_present(cell: Cell) -> None:
     if not is_present(dataset):
         raise BadInput(
             f"dataset={dataset['name']}: isn't in {dataset['root'] or DOWNLOADS}/ here; say dataset.root=DIR, or "
-            f"download it: {DOWNLOAD} {dataset['name']}"
+            f"download it: {download_command(dataset['name'])}"
         )
 
 

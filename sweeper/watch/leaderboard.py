@@ -4,6 +4,7 @@ Where validation images are held out, validation accuracy counts: `sgd ●●○
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ MARKS = {
     Status.INTERRUPTED: "◐",
     Status.COMPLETED: "●",
 }  # ✗ for all others
+WITH_REASON = 64  # the narrowest terminal that says why a row has no accuracy
 MOST_MARKS = 12  # of a row with more runs they are counted
 
 _NAME = re.compile(r"(?:(?P<task>.*)/)?(?P<method>[^/]+)-seed(?P<seed>\d+)-\w+")
@@ -84,6 +86,15 @@ class Row:
                 return max(known) if self.several_settings else sum(known) / len(known)
         return None
 
+    @property
+    def why_none(self) -> str:
+        """Why there is no accuracy although runs have one; else ""."""
+        if self.accuracy is not None or all(run.test_accuracy is None for run in self.runs):
+            return ""
+        if len({run.settings["noise_rate"] for run in self.runs} - {None}) > 1:
+            return "several noise rates"
+        return f"{max(Counter(self.seeds).values())} settings, no validation images"
+
 
 def group_runs(runs: Sequence[Sighting]) -> list[Row]:
     """The rows by task, the highest accuracy first. What isn't named like a run is in none."""
@@ -116,15 +127,16 @@ def _by_name(method: str, optimizers: Iterable[str]) -> tuple[str, str]:
 
 def leaderboard(rows: list[Row], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    room = 30 if any(row.validated for row in rows) else 26
+    reasons = [row.why_none if width >= WITH_REASON else "" for row in rows]
+    room = max([30 if any(row.validated for row in rows) else 26, *(16 + len(reason) for reason in reasons)])
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(6, width - room))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, justify="right")
     several = len({row.task for row in rows}) > 1
-    for row in rows:
+    for row, reason in zip(rows, reasons, strict=True):
         label = f"{f'{row.task} ' * several}{row.label}{f', {row.noise}' * bool(row.noise)}"
         best, on = "best " * row.several_settings, " val" * row.validated
-        shown = f"{best}{percent(row.accuracy)}{on}" if row.accuracy is not None else ""
+        shown = Text(reason, "dim") if row.accuracy is None else Text(f"{best}{percent(row.accuracy)}{on}")
         table.add_row(Text(printable(label)), _marks(row), shown)
     return table
 

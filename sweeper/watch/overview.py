@@ -18,6 +18,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import Planned, Sweep, read_sweeps
+from sweeper.runs.under_way import read_under_way
 from sweeper.system.limits import MOST_SECONDS
 
 # As they are shown: what goes on first, what needs a look next.
@@ -44,6 +45,9 @@ class Sighting:
     Attributes:
         status: one of `STATUSES`; `waiting` is a planned run of a sweep that hasn't started.
         epoch: the number of epochs done.
+        part: of the epoch under way, in [0, 1]; of very short epochs several may be under way.
+        pace: seconds per epoch while it trains; None before the first step.
+        age: seconds since its latest step or epoch, or since it ended.
         test_accuracy: after the latest epoch, in [0, 1].
         val_accuracy: likewise, on held-out training images; None without them.
         seconds_left: an estimate, for a running run.
@@ -51,6 +55,7 @@ class Sighting:
         changed: when its record was last written, that is when it started or ended, in seconds since 1970; 0 without a
             record.
         in_sweep: it belongs to a running sweep.
+        label: what distinguishes it in that; "" if nothing does.
     """
 
     run: str
@@ -66,6 +71,10 @@ class Sighting:
     changed: float = 0.0
     in_sweep: bool = False
     val_accuracy: float | None = None
+    part: float = 0.0
+    pace: float | None = None
+    age: float = 0.0
+    label: str = ""
 
 
 @dataclass
@@ -75,6 +84,7 @@ class Overview:
     Attributes:
         runs: in the order in which they are shown.
         epochs_done: out of `epochs`; all epochs of a run that ended early count as done.
+        under_way: the parts of epochs that are done besides.
         sweeping: whether the figures below are of running sweeps.
         seconds_left: an estimate; None if none is possible or nothing is running.
     """
@@ -85,6 +95,12 @@ class Overview:
     epochs: int
     seconds_elapsed: float | None
     seconds_left: float | None
+    under_way: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Of all epochs, what is done."""
+        return min(1.0, (self.epochs_done + self.under_way) / self.epochs) if self.epochs else 0.0
 
     def counts(self) -> dict[Status, int]:
         return {status: n for status in STATUSES if (n := sum(run.status is status for run in self.counted()))}
@@ -150,6 +166,7 @@ def _sight(run: Run, now: float) -> Sighting:
         changed=_time_of(run.path, RUN_FILE) or 0.0,
         val_accuracy=values.get("final_val_accuracy"),
     )
+    seen.age = max(0.0, now - seen.changed)
     if seen.status.goes_on:
         rows, _ = read_metrics(Path(run.path) / METRICS_FILE)
         if rows:
@@ -159,7 +176,20 @@ def _sight(run: Run, now: float) -> Sighting:
         if seen.status is Status.RUNNING:
             written = _time_of(run.path, METRICS_FILE)
             seen.seconds_left = _seconds_left(rows, seen.epochs, seen.changed, written, now)
+            if rows and written is not None:
+                seen.age = max(0.0, now - written)
+            if seen.epochs is not None and (told := read_under_way(Path(run.path), now)) is not None:
+                seen.part = min(max(0.0, told.epochs - seen.epoch), seen.epochs - seen.epoch)
+                seen.pace, seen.age = told.pace, told.age
+                if seen.seconds_left is None:  # its first epoch
+                    seen.seconds_left = _left(told.pace or 0.0, seen.epochs - seen.epoch - seen.part, told.age)
     return seen
+
+
+def _left(pace: float, epochs: float, age: float) -> float | None:
+    """The seconds for so many epochs, of which no more than one is taken off for the time since the latest news: so
+    what is left doesn't grow while nothing is heard."""
+    return _plausible(max(0.0, pace * epochs - min(age, pace)))
 
 
 def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: float | None, now: float) -> float | None:
@@ -177,8 +207,7 @@ def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: fl
     done = len(rows)
     training = statistics.median(row["train_seconds"] or 0.0 for row in rows[-RECENT:])
     pace = max(training, (written - began) / done)
-    since = min(max(0.0, now - written), pace)
-    return _plausible(max(0.0, pace * (epochs - (rows[-1]["epoch"] or 0)) - since))
+    return _left(pace, epochs - (rows[-1]["epoch"] or 0), max(0.0, now - written))
 
 
 def _plausible(seconds: float) -> float | None:
@@ -194,7 +223,7 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
         seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
     elif seen.epochs is None:  # it has begun and has no record yet
         seen.epochs = planned.epochs
-    seen.in_sweep = True
+    seen.in_sweep, seen.label = True, planned.label
     return seen
 
 
@@ -215,11 +244,9 @@ def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overv
     ends = [run.seconds_left for run in unfinished if run.seconds_left is not None]
     elapsed = max(0.0, now - min(sweep.began for sweep in live)) if live else None
     if elapsed is not None:
-        # Scale the time so far by the epochs left: this includes everything besides training, for any launcher.
         planned = {run.path: run for sweep in live for run in sweep.runs}
-        gained = sum(max(0, runs[path].epoch - run.done) for path, run in planned.items())
-        left = sum((run.epochs or 0) - run.epoch for run in unfinished)
-        if gained and (whole := _plausible(elapsed * left / gained)) is not None:
+        begun = [(runs[path], run.done) for path, run in planned.items()]
+        if (whole := _whole(unfinished, begun, elapsed)) is not None:
             ends.append(whole)
         elif any(run.status is Status.WAITING for run in unfinished):
             ends = []
@@ -230,7 +257,26 @@ def _overview(runs: dict[str, Sighting], live: list[Sweep], now: float) -> Overv
         sum(run.epochs or 0 for run in counted),
         elapsed,
         max(ends) if ends and unfinished else None,
+        sum(run.part for run in counted if not run.status.settled),
     )
+
+
+def _whole(unfinished: list[Sighting], begun: list[tuple[Sighting, int]], elapsed: float) -> float | None:
+    """The seconds left of a sweep, by what its runs have done in it; None before the first step.
+
+    Args:
+        begun: each of its runs, and the epochs that were done before it.
+        elapsed: since it began.
+    """
+    left = sum((run.epochs or 0) - run.epoch - run.part for run in unfinished)
+    training = [run for run in unfinished if run.status is Status.RUNNING and run.pace]
+    if all(run.epoch <= done for run, done in begun):  # no epoch has ended: by the steps, without the sweep's start
+        speed = sum(1 / run.pace for run in training if run.pace)
+        return _left(1 / speed, left, min(run.age for run in training)) if speed else None
+    # Scale the time until the latest news by the epochs left: it includes all besides training, for any launcher.
+    gained = sum(max(0.0, run.epoch + run.part - done) for run, done in begun)
+    age = min([run.age for run, done in begun if run.epoch + run.part > done], default=0.0)
+    return _left(max(0.0, elapsed - age) / gained, left, age)
 
 
 def _time_of(directory: str, name: str) -> float | None:

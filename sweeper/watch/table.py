@@ -70,7 +70,7 @@ def _table(runs: list[Sighting], width: int) -> Table:
         speed = "" if run.images_per_second is None or run.status is Status.WAITING else f"{run.images_per_second:,.0f}"
         table.add_row(
             *([Text(run.settings.get(ARM) or "")] if by_arm else []),
-            Text(printable(run.run)),
+            Text(printable(run.label or run.run)),
             Text(run.status, style=COLORS[run.status]) if width >= WITH_STATUS else Text(*mark(run)),
             *(["" if run.epochs is None else f"{run.epoch}/{run.epochs}"] if width >= WITH_EPOCH else []),
             percent(run.val_accuracy if validated else run.test_accuracy) if run.status is not Status.WAITING else "",
@@ -101,7 +101,7 @@ def _progress(overview: Overview, width: int) -> RenderableType:
     """The progress bar, the estimated end, and the number of runs of each status, which a narrow terminal cuts."""
     counts = overview.counts()
     total = sum(counts.values())
-    share = overview.epochs_done / overview.epochs if overview.epochs else 0.0
+    share = overview.share
     words = []
     if overview.seconds_left is not None:
         words.append(f"{duration(overview.seconds_left)} left, {_clock(overview.seconds_left)}")

@@ -1,12 +1,13 @@
 """The verdict on a task: one line first, no claim that the runs don't allow, and each limit named."""
 
+import itertools
 import re
 
 import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
+from sweeper.aggregate.verdict import answer_task, answers_of_sweep, describe_limits, describe_task
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
@@ -105,6 +106,23 @@ def test_settings_chosen_on_the_test_images_get_no_verdict(tmp_path):
     said = describe_task(task)
     assert said[0] == "No verdict between optimizers: settings were chosen by test accuracy."
     assert not any(">" in one or "CI" in one for one in said)
+    assert said[-1].startswith("Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or ")
+
+
+def test_settings_of_one_optimizer_are_told_as_such_and_what_to_do(tmp_path):
+    for seed, lr, rate in itertools.product((1, 2), (0.1, 0.3, 1.0), (0.2, 0.4)):
+        noise = {"name": "symmetric", "kind": "symmetric", "rate": rate}
+        make_run(tmp_path, seed=seed, optimizer__lr=lr, accuracy=0.8 + lr / 10, noise=noise)
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    told = "There is one optimizer only, sgd, and no verdict between its 3 settings: "
+    told += "that would be a choice on test images."
+    advice = (
+        "Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare settings as arms, "
+        "by --arm."
+    )
+    assert answers_of_sweep(tasks) == [told, f"{told} {advice}"] and answers_of_sweep(tasks[:1]) == [f"{told} {advice}"]
+    stands = "The one of highest test accuracy stands here, which flatters it."
+    assert [describe_task(task) for task in tasks] == [[told, stands, advice]] * 2
 
 
 def test_a_margin_is_told_with_its_condition(tmp_path):

@@ -20,6 +20,13 @@ BAD = {
     "hydra/lancher=joblib": "did you mean 'hydra/launcher'?",
     "device=gpu": "there is no such device; did you mean 'cuda'?",
     "device=cuda:0": "did you mean 'cuda'?",
+    "device=gpu:0": "did you mean 'cuda'?",
+    "device=0": "did you mean 'cuda'?",
+    "device.kind=gpu:0": "did you mean 'cuda'?",
+    "optimizer=adma": "did you mean 'adam'?",  # two neighbouring letters are swapped; of adan one is another
+    "optimizer.mometnum=0.9": "did you mean 'optimizer.momentum'?",
+    "noise=20": "noise=20: there is no such noise; write noise=symmetric noise.rate=0.2",
+    "noise=200": "noise=200: there is no such noise; there are: ",
     "device=cuda:1": "there is no such device; write device=cuda, and CUDA_VISIBLE_DEVICES=1 before the command",
     "optimizer=AdEMAMix": "there is no such optimizer; write optimizer=any optimizer.name=AdEMAMix; there are: ",
     "dataset=CIFAR-10": "did you mean 'cifar10'?",

@@ -59,6 +59,8 @@ WORDS = {
     "-momentum 0.9": "optimizer.momentum=0.9",
     "adam": "optimizer=adam",
     "noise=20%,0.4": "-m noise=symmetric noise.rate=0.2,0.4",
+    "noise=20,40": "-m noise=symmetric noise.rate=0.2,0.4",
+    "optimizer=adma,sgd": "-m optimizer=adam,sgd",
     "label_noise=0.2": "noise=symmetric noise.rate=0.2",
     "label_smoothing=10%": "label_smoothing=0.1",
     "optimizer=all": "-m 'optimizer=glob(*)'",

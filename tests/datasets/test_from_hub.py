@@ -1,6 +1,9 @@
 """`dataset=hub` reads what the library `datasets` returns; a stand-in has the part of its interface that is used."""
 
 import json
+import logging
+import os
+import socket
 import sys
 from types import ModuleType
 
@@ -21,6 +24,23 @@ NODE = {"name": "someone/pets", "root": None, "image_size": None, "workers": 1}
 @pytest.fixture
 def pixels():
     return np.random.default_rng(0).integers(0, 256, (12, 6, 5, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch):
+    """One that knows the Hub, as far as a look at its name goes; `network["Hub"] = False` is none."""
+    known = {"Hub": True}
+
+    def look(host, port):
+        if not known[{"huggingface.co": "Hub"}[host]]:
+            raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("sweeper.datasets.from_hub.socket.getaddrinfo", look)
+    monkeypatch.setattr("sweeper.datasets.from_hub.getproxies", dict)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")  # so that what the test changes is undone
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    return known
 
 
 @pytest.fixture
@@ -194,3 +214,33 @@ def test_what_the_library_itself_raises_is_one_line(made, tmp_path, capfd):
     with pytest.raises(BadInput, match=r"^dataset.name=someone/none: EmptyDatasetError: .*doesn't contain any data fi"):
         hub(node | {"name": "someone/none"})
     assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_network_what_is_here_is_read_at_once(library, network, monkeypatch):
+    """The libraries would try for half a minute, and log each time."""
+    network["Hub"] = False
+
+    def load(name, configuration, cache_dir=None):
+        assert os.environ["HF_HUB_OFFLINE"] == "1"
+        assert not logging.getLogger("huggingface_hub.utils._http").isEnabledFor(logging.ERROR)
+        raise ConnectionError("Couldn't reach the Hub")
+
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", load)
+    with pytest.raises(BadInput) as refused:
+        hub(NODE)
+    assert str(refused.value) == (
+        "dataset.name=someone/pets: huggingface.co can't be found, and the set isn't on this machine; try again with a "
+        "network"
+    )
+
+
+@pytest.mark.parametrize("way", ["known", "proxy", "said"])
+def test_the_library_goes_online_unless_the_hub_is_unknown(library, network, monkeypatch, way):
+    network["Hub"] = way == "known"
+    if way == "proxy":
+        monkeypatch.setattr("sweeper.datasets.from_hub.getproxies", lambda: {"https": "http://proxy"})
+    if way == "said":
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    with pytest.raises(BadInput, match="doesn't exist on the Hub"):
+        hub(NODE)
+    assert os.environ.get("HF_HUB_OFFLINE", "0") == "0"

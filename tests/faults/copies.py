@@ -37,7 +37,7 @@ def record(folder: str) -> None:
 
     from sweeper.system import lock
 
-    lock.HEARTBEAT = 600.0  # so that no other thread writes while a copy is made
+    lock.HEARTBEAT = lock.NEWS = 600.0  # so that no other thread writes while a copy is made
     outputs = os.path.abspath("outputs")
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     state = threading.local()

@@ -10,6 +10,7 @@ from conftest import REPOSITORY
 
 import sweeper
 from sweeper.__main__ import COMMANDS, main
+from sweeper.datasets.facts import download_command
 
 
 @pytest.fixture
@@ -59,12 +60,21 @@ def test_a_command_is_handed_its_words_and_is_called_as_it_was_typed(say, comman
         (["-m", "seed=1,2"], "-m: the command comes first, as in sweeper train -m seed=1,2;"),
         (["train", "--nope"], "unrecognized arguments: --nope; see sweeper train --help"),
         (["report", "--nope"], "unrecognized arguments: --nope; see sweeper report --help"),
+        (["datasets", "cifar1"], "cifar1: is no data set to download; did you mean"),
+        (["datasets", "--nope"], "unrecognized arguments: --nope; see sweeper datasets --help"),
         (["plan", "--cfg", "job"], "--cfg: is for sweeper train; see sweeper plan --help"),
     ],
 )
 def test_what_is_no_command_is_refused_in_a_line(say, words, told):
     code, out, err = say(*words)
     assert (code, out) == (2, "") and err.startswith("error: ") and told in err and err.count("\n") == 1
+
+
+def test_messages_name_the_command_that_downloads_as_it_was_typed(say, monkeypatch):
+    assert "usage: sweeper datasets NAME …" in say("datasets")[1]
+    assert download_command("cifar10") == "sweeper datasets cifar10"
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sweeper-train"])
+    assert download_command("cifar10", "svhn") == "sweeper-datasets cifar10 svhn"
 
 
 def test_help_imports_nothing_that_takes_long(tmp_path):
@@ -87,6 +97,7 @@ def test_the_shell_completes_commands_groups_and_choices(tmp_path):
         "sweeper train optimizer=ad": " ".join(f"optimizer={name}" for name in sorted_choices("ad")),
         "sweeper plan -m seed=1 optimizer=li": "optimizer=lion",
         "sweeper report sweeper": "",
+        "sweeper datasets cifar": "cifar10 cifar100",
     }
     bash = ['eval "$(sweeper --shell-completion install=bash)"']
     for line in lines:

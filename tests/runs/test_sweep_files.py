@@ -41,6 +41,24 @@ def test_a_sweep_tells_its_runs_and_what_of_them_is_done(tmp_path):
     assert read_sweeps(tmp_path) == []
 
 
+def test_its_runs_have_labels_by_what_varies(tmp_path):
+    first, second = tmp_path / "a" / "b", tmp_path / "a" / "c"
+    write_sweep(tmp_path, "abc", [(first, 1, False), (second, 1, False)], {first: "lr 0.1", second: ""})
+    assert [run.label for sweep in read_sweeps(tmp_path) for run in sweep.runs] == ["lr 0.1", ""]
+    write_sweep(tmp_path, "abc", [(first, 1, False)], {first: "tag " + "x" * 10**4})
+    assert [run.label[:5] for sweep in read_sweeps(tmp_path) for run in sweep.runs] == ["tag x"]
+    write_sweep(tmp_path, "abc", [(first, 1, False), (second, 1, False)])
+    change(tmp_path, "abc", labels={"a/c": "\x1b[31mred"})
+    assert [run.label for sweep in read_sweeps(tmp_path) for run in sweep.runs] == ["", " [31mred"]
+    for odd in ([], {"a/c": 1}, {"a/c": "x" * 10**6}):
+        change(tmp_path, "abc", labels=odd)
+        assert read_sweeps(tmp_path) == []
+    content = json.loads(sweep_file(tmp_path, "abc").read_text())
+    del content["labels"]  # a former version's
+    sweep_file(tmp_path, "abc").write_text(json.dumps(content))
+    assert [run.label for sweep in read_sweeps(tmp_path) for run in sweep.runs] == ["", ""]
+
+
 def change(outputs, key, **values):
     content = json.loads(sweep_file(outputs, key).read_text())
     sweep_file(outputs, key).write_text(json.dumps(content | values))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import psutil
 import pytest
@@ -136,3 +137,29 @@ def test_an_owner_here_lives_by_when_it_started(tmp_path, child, monkeypatch, li
     child.kill()
     child.wait()
     assert not any(is_alive(path, seen | {"process_started": word}) for word in (started, "", "1", None))
+
+
+def test_the_owner_tells_how_far_it_is_and_since_when(tmp_path, monkeypatch):
+    """News are written between two heartbeats, but no more often than `NEWS`; nothing new is written with them."""
+    monkeypatch.setattr(lock_module, "HEARTBEAT", 600.0)
+    monkeypatch.setattr(lock_module, "NEWS", 0.02)
+    lock = Lock(tmp_path / "run.lock")
+    told = {"epochs": 0.5}
+    lock.facts = lambda: told
+    with lock:
+        seen = wait_for(tmp_path / "run.lock", lambda seen: "work" in seen)
+        assert (seen["work"], seen["unchanged"], seen["beat"]) == ({"epochs": 0.5}, 0.0, 1)
+        time.sleep(0.1)
+        assert read_lock(tmp_path / "run.lock") == seen
+        monkeypatch.setattr(lock_module, "HEARTBEAT", 0.1)
+        wait_for(tmp_path / "run.lock", lambda seen: seen["unchanged"] > 0)
+        told = {"epochs": 0.75}
+        assert wait_for(tmp_path / "run.lock", lambda seen: seen["work"] == told)["owner"] == seen["owner"]
+
+
+def wait_for(path, there):
+    deadline = time.monotonic() + 10
+    while not there(seen := read_lock(path) or {}):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.01)
+    return seen

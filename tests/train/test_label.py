@@ -7,8 +7,8 @@ from conftest import merged
 
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
-from sweeper.runs.asked import AskedRuns
-from sweeper.train.label import VARIES_VARIABLE, label_run, score_words, what_varies
+from sweeper.runs.asked import AskedRuns, arm_of_each
+from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run, score_words, what_varies
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,10 @@ def test_a_run_of_an_arm_is_named_by_it_and_by_what_varies_in_it(monkeypatch, tm
     record_arms(tmp_path, AskedRuns(config_of, grid.comparisons))
     assert [label_run(config) for config in config_of.values()] == [
         f"{arm}, seed {seed}" for seed in (1, 2) for arm in ("plain", "mine, lr 0.0001", "mine, lr 0.0003")
+    ]
+    labelled = [Labelled(run, config, ()) for run, config in config_of.items()]
+    assert [*label_rows(labelled, arm_of_each(grid.arms)).values()] == [  # beside a column of arms
+        f"{lr}seed {seed}" for seed in (1, 2) for lr in ("", "lr 0.0001, ", "lr 0.0003, ")
     ]
 
 

@@ -134,3 +134,16 @@ def test_the_bar_moves_within_the_first_epoch_and_the_time_left_is_never_cut(mon
     assert any("0/4000" in line and " 4 d 15 h left  50 % of " in line for line in lines), lines
     assert any("1/4000" in line and " 2 d 9 h left  test 50." in line for line in lines), lines
     assert all(len(line) <= int(columns) for line in lines)
+
+
+def test_a_run_of_a_sweep_tells_its_lock_how_far_it_is(monkeypatch):
+    clock = itertools.count(step=1.0)
+    monkeypatch.setattr("sweeper.train.progress.time", types.SimpleNamespace(perf_counter=lambda: next(clock)))
+    progress = Progress(epochs=4, quiet=True)
+    progress.begin(100)
+    assert progress.facts() == {}
+    for _ in range(50):
+        progress.step(epochs_done=1, steps=1, before=25)
+    assert progress.facts() == {"epochs": 1.75, "pace": 100.0}
+    progress.show(ROW | {"epoch": 2})
+    assert progress.facts()["epochs"] == 2.0

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pytest
@@ -19,6 +20,7 @@ from sweeper.runs.layout import LOCK_FILE
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
+from sweeper.system.lock import read_lock
 from sweeper.train.attempt import Attempt
 from sweeper.train.presence import Presence
 from sweeper.train.run import execute_run, run_in_steps
@@ -199,3 +201,13 @@ def test_a_disk_on_which_nothing_can_be_written_is_one_line(tmp_path, monkeypatc
     monkeypatch.setattr(RunDirectory, "write_run", full)
     with pytest.raises(RunFailed, match="No space left on device; when it can be written, the same command goes on"):
         execute_run(assignment)
+
+
+def test_its_lock_tells_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("sweeper.system.lock.NEWS", 0.01)
+    assignment, told = assign(tmp_path, "epochs=1", "batch_size=4"), []
+    for _ in run_in_steps(assignment):
+        time.sleep(0.01)
+        told.append((read_lock(assignment.directory / LOCK_FILE) or {}).get("work"))
+    epochs = [work["epochs"] for work in told if work]
+    assert epochs == sorted(epochs) and any(0 < part < 1 for part in epochs)

@@ -25,9 +25,9 @@ def run(
     return seen
 
 
-def shown(runs) -> list[list[str]]:
+def shown(runs, width=80) -> list[list[str]]:
     file = io.StringIO()
-    Console(file=file, width=80, color_system=None).print(leaderboard(group_runs(runs), 80))
+    Console(file=file, width=width, color_system=None).print(leaderboard(group_runs(runs), width))
     return [line.split() for line in file.getvalue().splitlines()]
 
 
@@ -53,7 +53,14 @@ def test_of_several_settings_the_best_by_validation_is_shown_and_says_so():
     assert shown(tuned) == [["sgd", "●●●", "best", "80.00", "%", "val"]]
     other = [run("d-m/lion-seed1", accuracy=0.1, val=0.9), run("d-m/lion-seed2", accuracy=0.1, val=0.8)]
     assert shown([*tuned, *other])[0] == ["lion", "●●", "85.00", "%", "val"]
-    assert shown([run("d-m/sgd-seed1", accuracy=accuracy) for accuracy in (0.5, 0.9)]) == [["sgd", "●●"]]
+    assert shown([run("d-m/sgd-seed1", accuracy=accuracy) for accuracy in (0.5, 0.9)]) == [
+        ["sgd", "●●", "2", "settings,", "no", "validation", "images"]
+    ]
+    assert shown([run("d-m/sgd-seed1", "running"), run("d-m/sgd-seed1", "waiting")]) == [["sgd", "◐○"]]
+
+
+def test_a_narrow_terminal_has_marks_rather_than_why_there_is_no_accuracy():
+    assert shown([run("d-m/sgd-seed1", accuracy=accuracy) for accuracy in (0.5, 0.9)], width=50) == [["sgd", "●●"]]
 
 
 def test_tasks_are_never_ranked_among_each_other():
@@ -68,7 +75,7 @@ def test_tasks_are_never_ranked_among_each_other():
     runs = [run("d-m/sgd-seed1", accuracy=0.8), run("d-m/sgd-seed1", accuracy=0.9, epochs=20)]
     assert [" ".join(row[:4]) for row in shown(runs)] == ["d-m 10 epochs sgd", "d-m 20 epochs sgd"]
     rates = [run(f"d-m/sgd-symmetric-seed{s}", accuracy=0.8, rate=s / 10, optimizer="sgd", **noisy) for s in (1, 2)]
-    assert shown(rates) == [["sgd,", "symmetric", "●●"]]
+    assert shown(rates) == [["sgd,", "symmetric", "●●", "several", "noise", "rates"]]
 
 
 def test_an_arm_under_several_noises_is_a_row_of_each():

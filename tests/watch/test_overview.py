@@ -14,6 +14,7 @@ from sweeper.runs.asked import AskedRuns
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.sweep_files import sweep_file, write_sweep
+from sweeper.runs.under_way import UnderWay
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock
 from sweeper.watch.leaderboard import group_runs
@@ -119,6 +120,69 @@ def test_a_sweep_has_the_runs_that_have_not_begun_and_an_end(tmp_path):
     assert overview.seconds_left == pytest.approx(50 * (0 + 5 + 10) / 5, abs=8)  # `failed` had done its 3 epochs
 
 
+def tell(directory, epochs, pace, age=0.0):
+    """What a run writes into its lock while it trains."""
+    lock = directory / "run.lock"
+    work = UnderWay(epochs, pace).to_json()
+    lock.write_text(json.dumps(json.loads(lock.read_text()) | {"work": work, "unchanged": 0.0}))
+    set_age(lock, age)
+
+
+def test_a_sweep_moves_within_its_first_epoch(tmp_path):
+    """And its time left, by the steps' own speed, is there; it doesn't grow while none are done."""
+    begun, coming = (tmp_path / run_name(make_config(seed=seed, epochs=2)) for seed in (1, 2))
+    write_sweep(tmp_path, "abc", [(begun, 2, False), (coming, 2, False)])
+    set_age(sweep_file(tmp_path, "abc"), 30)
+    begin_run(tmp_path, [], epochs=2, age=25, seed=1)
+    with Lock(begun / "run.lock"):
+        assert (look(tmp_path).seconds_left, look(tmp_path).share) == (None, 0)
+        tell(begun, 0.25, pace=40.0)
+        first = look(tmp_path)
+        tell(begun, 0.25, pace=40.0, age=10.0)
+        later = look(tmp_path)
+    assert (first.epochs_done, first.epochs, first.share) == (0, 4, 0.0625)
+    assert by_run(first)[f"digits-cnn/{begun.name}"].seconds_left == pytest.approx(40 * 1.75, abs=1)
+    assert first.seconds_left == pytest.approx(40 * 3.75, abs=1)
+    assert later.seconds_left == pytest.approx(40 * 3.75 - 10, abs=1)
+
+
+def test_runs_beside_one_another_share_what_is_left(tmp_path):
+    runs = [tmp_path / run_name(make_config(seed=seed, epochs=2)) for seed in (1, 2, 3, 4)]
+    write_sweep(tmp_path, "abc", [(run, 2, False) for run in runs])
+    for seed in (1, 2):
+        begin_run(tmp_path, [], epochs=2, age=5, seed=seed)
+    with Lock(runs[0] / "run.lock"), Lock(runs[1] / "run.lock"):
+        tell(runs[0], 0.5, pace=20.0)
+        tell(runs[1], 0.5, pace=20.0)
+        assert look(tmp_path).seconds_left == pytest.approx(20 * 7 / 2, abs=1)
+
+
+def test_after_an_epochs_end_the_time_left_does_not_grow_while_nothing_is_done(tmp_path):
+    done, begun = make_run(tmp_path, seed=1, epochs=3), tmp_path / run_name(make_config(seed=2, epochs=3))
+    write_sweep(tmp_path, "abc", [(done, 3, True), (begun, 3, False)])
+    left = []
+    for passed in (0, 5, 10, 15, 60):  # seconds since the first run ended; it took 30
+        set_age(sweep_file(tmp_path, "abc"), 30 + passed)
+        set_age(done / "run.json", passed)
+        left.append(look(tmp_path).seconds_left)
+    assert left == [pytest.approx(expected, abs=1) for expected in (30, 25, 20, 20, 20)]
+    set_age(sweep_file(tmp_path, "abc"), 37)
+    set_age(done / "run.json", 7)
+    begin_run(tmp_path, [], epochs=3, age=6, seed=2)
+    with Lock(begun / "run.lock"):
+        tell(begun, 0.5, pace=10.0, age=2.0)
+        overview = look(tmp_path)
+    assert overview.share == 3.5 / 6 and overview.seconds_left == pytest.approx(35 / 3.5 * 2.5 - 2, abs=1)
+
+
+def test_a_part_of_an_epoch_that_its_row_has_overtaken_counts_once(tmp_path):
+    run = begin_run(tmp_path, [0.5], epochs=2)
+    with Lock(run / "run.lock"):
+        for told, share in ((0.9, 0.5), (1.0, 0.5), (1.5, 0.75), (7.0, 1.0)):
+            tell(run, told, pace=5.0)
+            assert look(tmp_path).share == share
+
+
 def test_a_run_that_has_no_record_yet_has_the_sweeps_epochs_and_row(tmp_path):
     begun, coming = (tmp_path / run_name(make_config(seed=seed, epochs=10)) for seed in (1, 2))
     write_sweep(tmp_path, "abc", [(begun, 10, False), (coming, 10, False)])
@@ -138,6 +202,12 @@ def test_a_run_of_an_arm_has_its_name_also_while_it_waits_and_after_a_renaming(t
     assert [run.settings["arm"] for run in watcher.look().runs] == ["mine", "mine"]
     record_arms(tmp_path, AskedRuns([done], [{"base": [done]}]))
     assert {run.settings["arm"] for run in watcher.look().runs} == {"base", "mine"}
+
+
+def test_runs_of_a_sweep_are_named_by_what_varies_in_it(tmp_path):
+    done, coming = make_run(tmp_path, seed=1), tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    write_sweep(tmp_path, "abc", [(done, 3, True), (coming, 10, False)], {done: "lr 0.1", coming: "lr 0.3"})
+    assert sorted(run.label for run in look(tmp_path).runs) == ["lr 0.1", "lr 0.3"]
 
 
 def test_a_run_trained_again_waits_although_it_is_finished(tmp_path):

@@ -149,3 +149,16 @@ def test_gpus_have_a_line_each_and_without_the_library_a_hint():
 
 def test_no_runs_yet():
     assert "no runs yet" in shown([], epochs=0, epochs_done=0)[1]
+
+
+def test_the_bar_has_the_epochs_under_way():
+    lines = shown([sighting(in_sweep=True)], epochs_done=5, under_way=2.5, epochs=20, sweeping=True)
+    assert any(line.startswith("1 run ") and "38 %" in line for line in lines)
+
+
+def test_a_run_is_named_by_what_varies_where_that_is_known():
+    lines = shown([sighting(label="lr 0.1, seed 1"), sighting(2)])
+    assert [line.split("  ")[0] for line in lines if "running" in line and "/50" in line] == [
+        "lr 0.1, seed 1",
+        "digits-cnn/adamw-seed2-0123abcd",
+    ]

@@ -23,6 +23,7 @@ from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 from sweeper.system.terminal import say, tell
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.hydra_hooks import result_of
+from sweeper.train.label import Labelled, label_rows
 from sweeper.train.launchers.interface import Launcher
 from sweeper.train.launchers.registry import find_launcher
 from sweeper.train.launches import Launches
@@ -134,7 +135,8 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
         launches = Launches([asked.cell for asked in batch], work.launcher, work.stop)
         while batch := [asked for asked in batch if not _told(work, asked)]:
             plan = [(asked.cell.directory, asked.cell.config["epochs"], False) for asked in batch]
-            write_sweep(work.stop.path.parent, work.stop.key, plan)
+            labelled = [Labelled(asked.cell.directory, asked.cell.config, asked.overrides) for asked in batch]
+            write_sweep(work.stop.path.parent, work.stop.key, plan, label_rows(labelled, {}))
             for asked in batch:  # Hydra opens the log of each
                 RunDirectory(asked.cell.directory).remove_links()
 
