@@ -23,6 +23,7 @@ VIEWERS = "tests/train/trackers/test_viewers.py"  # by make test-extras
 RAY, SLURM = "tests/clusters/test_on_ray.py", "tests/clusters/test_on_slurm.py"  # by make ray-test, make slurm-test
 # What is done with a command that no page's test carries out: the first pattern that is found in it.
 ELSEWHERE = {
+    r"sweeper\.datasets \w": "tests/doctor/test_facts.py",  # with a download in place of the network's
     r"^eval|^sweeper --help|train --help": "tests/project/test_commands.py",
     r"^make docs": "tests/project/test_site.py",
     r"docs/study/publish": "tests/project/test_study.py",
@@ -43,7 +44,6 @@ LEFT_OUT = {
     r"^git ": "has no address yet; tests/project/test_first_answer.py clones a made repository",
     r"^uv": f"downloads gigabytes; {INSTALLED} finds all that uv.lock names",
     r"^hf ": "downloads what isn't here; tests/datasets/test_from_hub.py trains on such a folder",
-    r"sweeper\.datasets \w": "downloads what isn't here; tests/doctor/test_facts.py has its answers",
     r"^docker |^mkdir -p outputs": "needs a daemon: tests/project/test_image.py builds and runs the image",
     r"venv|activate": "make pythons does it for each Python",
 }
