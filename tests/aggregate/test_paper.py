@@ -14,7 +14,7 @@ from sweeper.aggregate.tasks import group_tasks
 from sweeper.runs.layout import PAPER_FILES
 from sweeper.runs.results import read_results
 
-STUDY = REPOSITORY / "docs" / "study"
+STUDY = REPOSITORY / "docs" / "study" / "cifar10"
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,10 @@ def test_the_studys_files_are_well_formed(study):
 
 def test_the_search_stands_in_the_setup_and_not_in_the_table(study):
     tasks, files = study
-    assert len(tasks) == 4 and len(shown_tasks(tasks)) == 3 and len(cells(files["table.tex"])[0]) == 4
-    assert "(9 trials, 72 epochs)" in files["setup.tex"]
-    assert len(list(csv.reader(io.StringIO(files["pairs.csv"])))) == 1 + 3 * 10
+    """Not even if runs with other seeds confirmed it."""
+    assert len(tasks) == 3 and len(shown_tasks(tasks)) == 2 and len(cells(files["table.tex"])[0]) == 3
+    assert "(12 trials, 1,800 epochs)" in files["setup.tex"]
+    assert len(list(csv.reader(io.StringIO(files["pairs.csv"])))) == 1 + 10
 
 
 def test_every_citation_has_its_entry(study):

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from sweeper.config.grid import CONF, compose_grid
 
 OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml") if path.stem != "any")
-OWN = [path.relative_to(CONF / "settings").with_suffix("").parts for path in CONF.glob("settings/*/*.yaml")]
+SETTINGS = [path.relative_to(CONF / "settings").with_suffix("").parts for path in CONF.glob("settings/*/*.yaml")]
+OWN = [parts for parts in SETTINGS if not (CONF / "experiment" / f"{parts[0]}.yaml").is_file()]  # others are a preset's
 SOURCE = re.compile(r"arXiv \d{4}\.\d{5}|github\.com/[\w-]+/[\w-]+|kuangliu/pytorch-cifar")
 
 

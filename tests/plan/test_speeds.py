@@ -1,13 +1,12 @@
 """`conf/speeds.yaml`: every speed has its source, names what exists, and gives the time it is meant to give."""
 
-from statistics import median
+import csv
 
 import pytest
 from conftest import REPOSITORY
 
 from sweeper.config.grid import CONF
 from sweeper.plan.speeds import load_speeds, speeds_of
-from sweeper.runs.metrics import read_metrics
 
 
 def test_every_entry_names_what_exists_and_its_source():
@@ -18,15 +17,16 @@ def test_every_entry_names_what_exists_and_its_source():
         assert speed.source.startswith("docs/performance.md"), speed
 
 
-def test_the_speeds_of_the_h100_are_those_of_the_studys_runs_alone():
+def test_the_speeds_of_the_h100_are_those_of_runs_alone():
     (h100,) = (s for s in speeds_of("resnet18", (3, 32, 32)) if s.device == "NVIDIA H100, one run at a time")
-    files = sorted((REPOSITORY / "docs" / "study" / "alone").glob("runs/*/*/metrics.csv"))
-    assert len(files) == 5
-    for file in files:
-        optimizer = file.parent.name.partition("-")[0]
-        epoch = median(row["train_seconds"] for row in read_metrics(file)[0][1:])
-        evaluation = 0.074  # seconds, by docs/performance.md
-        assert h100.seconds([(optimizer, 50_000)]) == pytest.approx(epoch + evaluation, rel=0.005), optimizer
+    file = REPOSITORY / "benchmarks" / "results" / "nvidia-h100-2026-11-27-alone.csv"
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 5
+    page = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert file.name in page and "evaluation takes 0.074 s" in page
+    for row in rows:
+        epoch = float(row["train_seconds"]) + 0.074
+        assert h100.seconds([(row["optimizer"], 50_000)]) == pytest.approx(epoch, rel=0.005), row
 
 
 def test_a_start_counts_where_it_is_known():

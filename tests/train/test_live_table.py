@@ -53,7 +53,7 @@ def test_a_sweep_on_a_terminal_shows_its_runs_and_the_failed_ones_reason(folder)
     assert terminal.process.wait() == 1
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", terminal.text)
     assert re.search(r"failing-seed1-\w+: failed: RuntimeError: this one fails \(more in its train.log\)", plain)
-    assert re.search(r"mlp/sgd-seed1-\w+ +completed +2/2", plain) and "1 failed, 1 completed" in plain
+    assert re.search(r"\nsgd +completed +2/2 ", plain) and "1 failed, 1 completed" in plain
     assert ": completed, test" not in plain  # the table tells that
     assert plain.rindex("this machine: load") < plain.index("written: outputs/results.csv")
     assert "page: outputs/report.html" in plain and "Traceback" not in plain
