@@ -41,7 +41,7 @@ def paper_files(tasks: Sequence[Task], margin: float | None = None) -> dict[str,
 
 
 def shown_tasks(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks whose results are a paper's: not a search of one seed, or one that others confirm, if there are others."""
+    """The tasks whose results are a paper's: if there are others, no search of one seed or with confirming runs."""
     one = [t for t in searches(tasks) if t.confirmed_by or max(t.comparison.seeds.values(), default=0) < 2]
     others = [task for task in tasks if task not in one and task.compared]
     return others or [task for task in tasks if task.compared]
