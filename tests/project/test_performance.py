@@ -138,6 +138,22 @@ def test_what_a_benchmark_has_started_ends_with_it(tmp_path):
     assert told.returncode == 1 and told.stderr == "auto: a CPU trains one run at a time\n"
 
 
+def test_many_runs_are_the_files_and_within_their_bounds():
+    """Seconds: the first of 300 begins within 10, another costs 0.2, 3,000 are answered in 20 and reported in 10."""
+    _, page = PAGE.split("## Many runs")
+    rows = {row["what"]: float(row["seconds"]) for row in read("2-cores-of-an-amd-epyc-2026-11-30-many-runs.csv")}
+    bounds = {
+        "first run begins": (1, 10),
+        "each further run, beside its training": (3, 0.2),
+        "finished runs answered": (1, 20),
+        "report, 200 epochs": (1, 10),
+    }
+    for what, (digits, most) in bounds.items():
+        name = what.replace(",", "`?,")
+        assert re.search(rf"^\| `?(?:sweeper )?{name}.*? \| {rows[what]:.{digits}f} \|", page, re.MULTILINE), what
+        assert rows[what] <= most
+
+
 def test_set_up_and_two_gpus_are_the_files():
     rows = read("nvidia-h200-2026-11-29-set-up-gpus.csv")
     gpus = {row["gpus"]: float(row["images_per_second"]) for row in rows if row["part"] == "gpus"}
