@@ -1,8 +1,6 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
 import contextlib
-import re
-import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,30 +17,24 @@ from sweeper.aggregate.search import (
     is_pruned,
     searched_accuracy,
     searched_options,
-    searched_values,
     searches,
     tried_settings,
 )
 from sweeper.aggregate.search_axes import PRODUCT
 from sweeper.aggregate.tables import to_csv
-from sweeper.aggregate.tasks import Setting, Task, group_tasks, task_title
+from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
 from sweeper.aggregate.tuning import describe_tuning, edge_advice, tuning_rows, tunings
-from sweeper.config.preset import Places, check_values, files_to_remove, preset_files, to_yaml
-from sweeper.config.schema import PRECISIONS
-from sweeper.config.search_path import searchpath
-from sweeper.config.tuned import recipe_hash
-from sweeper.config.widening import comparing_seeds
-from sweeper.runs.identity import PRECISION, named_precision
+from sweeper.choose.preset import build_preset, plain_values, preset_command
+from sweeper.config.preset import Places, to_yaml
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
-from sweeper.runs.tuned_on import IMAGES
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
 from sweeper.system.terminal import tell
-from sweeper.system.text import printable, shortened
+from sweeper.system.text import printable
 
 
 def choose(
@@ -114,9 +106,9 @@ def write_choice(
     if write is not None:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
         places = _places(write, config_dir)
-        preset, old = _preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
+        preset, old = build_preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
-        said += f"\nwritten: {', '.join(map(str, preset))}\n{_command(task, places, name)}\n"
+        said += f"\nwritten: {', '.join(map(str, preset))}\n{preset_command(task, places, name)}\n"
     for file, content in files.items():
         if not _is_written(file, content):
             make_folder(file.parent)
@@ -139,73 +131,11 @@ def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, c
         BadInput: it couldn't.
     """
     task = read_search(outputs)
-    _preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
+    build_preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 
 
 def _places(write: str, config_dir: str | None) -> Places:
     return Places(Path(write), None if config_dir is None else Path(config_dir))
-
-
-def _preset(
-    task: Task, options: list[str], places: Places, name: str, source: list[str], replace: bool
-) -> tuple[dict[Path, bytes], list[Path]]:
-    """The preset's files, and those of another choice that go."""
-    folder = places.folder
-    if task.noun == "arm":
-        raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
-    if folder.resolve().name == "optimizer":
-        raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
-    values = {}
-    for setting in chosen_settings(task):
-        tried = tried_settings(task, setting.optimizer)
-        searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
-        searched |= _values(setting, options)
-        values[setting.optimizer] = check_values(places, setting.optimizer, setting.config["optimizer"], searched)
-    recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
-    settings = {
-        optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
-    }
-    optimizers = ",".join(map(as_word, settings))
-    comparison = {
-        "epochs": task.config["epochs"],
-        "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
-    }
-    files = preset_files(places, name, settings, comparison, list(map(printable, source)))
-    return files, files_to_remove(folder, name, files, replace)
-
-
-def _unused_seeds(task: Task) -> str:
-    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
-
-
-def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
-    """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
-    choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
-    known = {group: name for group, name in choices.items() if name in places.names(group)}
-    images = {"images": task.images()} if IMAGES.fullmatch(task.images()) else {}
-    fact = {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, **images}
-    return fact | {"values": values}
-
-
-def _command(task: Task, places: Places, name: str) -> str:
-    """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    groups = {group: task.config[group]["name"] for group in ("dataset", "model")}
-    known = {group: choice for group, choice in groups.items() if choice in places.names(group)}
-    chosen = [*known.items(), *(("optimizer", setting.optimizer) for setting in chosen_settings(task))]
-    where = ["--config-dir", str(places.folder)]
-    if any(places.first(*pair) in places.others[1:] for pair in chosen):
-        where = [searchpath(*places.others[1:], places.folder)]
-    words = ["python", "-m", "sweeper.train", "-m", *where, f"experiment={name}"]
-    words += [f"{group}={as_word(choice)}" for group, choice in known.items()]
-    if (precision := named_precision(task.config)) in PRECISIONS:
-        words += [f"{PRECISION}={precision}"]
-    return shlex.join(words)
-
-
-def as_word(choice: str) -> str:
-    """A choice as Hydra's grammar reads it."""
-    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
 
 
 def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> Task:
@@ -256,9 +186,9 @@ def describe_choice(task: Task, options: list[str]) -> str:
         told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
         lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, {how} of {some}{told}"]
         for trial in tried:
-            _values(trial, options)  # none may hold what isn't to be copied
+            plain_values(trial, options)  # none may hold what isn't to be copied
         edges = at_edge(task, setting, options)
-        for name, value in _values(setting, options).items():
+        for name, value in plain_values(setting, options).items():
             edge = f"  # the {edges[name]} tried: a better one may lie beyond" if name in edges else ""
             if name == "weight_decay" and PRODUCT in edges:
                 edge = f"  # {PRODUCT} is the {edges[PRODUCT]} tried: a better one may lie beyond"
@@ -269,23 +199,9 @@ def describe_choice(task: Task, options: list[str]) -> str:
 def _trials(task: Task, options: list[str]) -> list[dict[str, Any]]:
     chosen = {setting.label for setting in chosen_settings(task)}
     return [
-        {"optimizer": setting.row["optimizer"], **_values(setting, options), "chosen": setting.label in chosen}
+        {"optimizer": setting.row["optimizer"], **plain_values(setting, options), "chosen": setting.label in chosen}
         | {ARM: setting.arm}
         | {name: setting.row[name] for name in ("n", "n_diverged", "n_failed", "n_pruned")}
         | accuracy_columns(setting)
         for setting in task.settings
     ]
-
-
-def _values(setting: Setting, options: list[str]) -> dict[str, Any]:
-    """A setting's values of the searched options.
-
-    Raises:
-        BadInput: a value names code or is an interpolation; a configuration that contains it would evaluate it.
-    """
-    values = searched_values(setting, options)
-    for name, value in values.items():
-        if not name.isidentifier() or name.startswith("_") or "${" in str(value):
-            where = f"{setting.runs[0].path}: optimizer.{name}={shortened(str(value))}"
-            raise BadInput(f"{where}: can't be chosen; a choice is among plain values of an optimizer's options")
-    return values

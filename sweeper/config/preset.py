@@ -57,6 +57,7 @@ def preset_files(
     places: Places,
     name: str,
     values: Mapping[str, dict[str, Any]],
+    choices: Mapping[str, str],
     comparison: Mapping[str, Any],
     source: Sequence[str],
 ) -> dict[Path, bytes]:
@@ -64,14 +65,16 @@ def preset_files(
 
     Args:
         values: the options of each optimizer, as returned by `check_values`, and that they were tuned.
+        choices: of config groups by group, which another choice on the command line replaces.
         comparison: what else the preset sets.
         source: lines that say where the values come from.
     """
     check_name(places, name)
     folder = places.folder
     head = f"{MARK}: {source[0]}.\n" + "".join(f"# {line}.\n" for line in source[1:])
-    defaults = f"defaults:\n  - override /settings@optimizer: {name}/${{optimizer}}\n"
-    preset = f"# @package _global_\n{head}{defaults}"
+    defaults = [f"  - override /{group}: {to_yaml(choice)}\n" for group, choice in choices.items()]
+    defaults.append(f"  - override /settings@optimizer: {name}/${{optimizer}}\n")
+    preset = f"# @package _global_\n{head}defaults:\n{''.join(defaults)}"
     preset += yaml.safe_dump(dict(comparison), sort_keys=False) if comparison else ""
     files = {
         _settings(folder, name) / f"{optimizer}.yaml": f"{head}{yaml.dump(own, Dumper=_Dumper)}"
@@ -184,8 +187,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _values(file: bytes) -> list[bytes]:
-    """All lines except comments."""
-    return [line for line in file.splitlines() if not line.startswith(b"#")]
+    """All lines except comments and the choices of groups, which earlier versions didn't write."""
+    return [line for line in file.splitlines() if not line.startswith((b"#", b"  - override /"))]
 
 
 def _settings(folder: Path, name: str) -> Path:

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from sweeper.aggregate.tasks import epochs_words
-from sweeper.choose.choice import as_word, read_search, write_choice
+from sweeper.choose.choice import read_search, write_choice
+from sweeper.choose.preset import as_word
 from sweeper.config.arms import read_flags
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS

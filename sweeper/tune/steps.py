@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.aggregate.task_config import task_configs
-from sweeper.choose.choice import as_word
+from sweeper.choose.preset import as_word
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
 from sweeper.config.grid import Grid, compose_grid

@@ -111,7 +111,11 @@ def test_the_values_become_a_preset_and_no_default_changes(search, conf, capsys)
         "settings/tuned/lion.yaml": tuned({"lr": 6e-05, "weight_decay": 1.5}),
         "settings/tuned/sgd.yaml": tuned({"lr": 0.4, "weight_decay": 1.5}),
         "experiment/tuned.yaml": {
-            "defaults": [{"override /settings@optimizer": "tuned/${optimizer}"}],
+            "defaults": [
+                {"override /dataset": "digits"},
+                {"override /model": "cnn"},
+                {"override /settings@optimizer": "tuned/${optimizer}"},
+            ],
             "epochs": 3,
             "save_model": False,
             "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": "2,3,4,5,6", "optimizer": "lion,sgd"}}},

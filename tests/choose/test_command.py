@@ -101,7 +101,7 @@ def test_tune_confirm_write_and_compare(tmp_path):
     again = run_module(*choice, cwd=tmp_path)
     assert again.stdout == chosen.stdout and "8 of 8 runs done already" in again.stderr
     assert len(list(tmp_path.rglob("run.json"))) == runs + 8
-    assert "mine experiment=tuned dataset=digits model=mlp" in chosen.stdout.splitlines()[-1]
+    assert chosen.stdout.splitlines()[-1].endswith("sweeper.train -m --config-dir mine experiment=tuned")
     preset = ("--config-dir", "mine", "experiment=tuned", *TINY, "seed=1,2", "outputs=compared")
     compared = run_module("train", *preset, cwd=tmp_path)
     assert compared.returncode == 0 and ", tuned at 1 epoch: test accuracy" in compared.stdout, compared.stderr

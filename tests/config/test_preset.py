@@ -16,7 +16,7 @@ def add(folder, name, text):
 
 def write(folder, values, name="mine", replace=False):
     """As `choose` does."""
-    files = preset_files(Places(folder), name, values, {}, ["a search"])
+    files = preset_files(Places(folder), name, values, {}, {}, ["a search"])
     old = files_to_remove(folder, name, files, replace)
     for file, content in files.items():
         add(folder, file.relative_to(folder), content.decode())
@@ -82,7 +82,7 @@ def test_another_choice_is_replaced_whole_and_only_if_asked(tmp_path, other):
 
 def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
     write(tmp_path, {"sgd": {"lr": 0.4}})
-    files = preset_files(Places(tmp_path), "mine", {"sgd": {"lr": 0.4}}, {}, ["another folder"])
+    files = preset_files(Places(tmp_path), "mine", {"sgd": {"lr": 0.4}}, {}, {}, ["another folder"])
     assert files_to_remove(tmp_path, "mine", files, replace=False) == []
 
 

@@ -1,0 +1,113 @@
+"""Builds the preset of a search's choice: the comparison of what was chosen, on what it was tuned for."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
+from sweeper.aggregate.tasks import Setting, Task
+from sweeper.config.preset import Places, check_values, files_to_remove, is_number, preset_files
+from sweeper.config.schema import PRECISIONS
+from sweeper.config.search_path import searchpath
+from sweeper.config.tuned import recipe_hash
+from sweeper.config.widening import comparing_seeds
+from sweeper.runs.identity import PRECISION, named_precision
+from sweeper.runs.layout import CHOSEN_FILE
+from sweeper.runs.tuned_on import IMAGES
+from sweeper.system.errors import BadInput
+from sweeper.system.text import printable, shortened
+
+
+def build_preset(
+    task: Task, options: list[str], places: Places, name: str, source: list[str], replace: bool
+) -> tuple[dict[Path, bytes], list[Path]]:
+    """The preset's files, and those of another choice that go."""
+    folder = places.folder
+    if task.noun == "arm":
+        raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
+    if folder.resolve().name == "optimizer":
+        raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
+    values = {}
+    for setting in chosen_settings(task):
+        tried = tried_settings(task, setting.optimizer)
+        searched = dict.fromkeys(name for name in options if any(name in plain_values(s, options) for s in tried))
+        searched |= plain_values(setting, options)
+        values[setting.optimizer] = check_values(places, setting.optimizer, setting.config["optimizer"], searched)
+    recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
+    settings = {
+        optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
+    }
+    optimizers = ",".join(map(as_word, settings))
+    comparison = {
+        "epochs": task.config["epochs"],
+        "save_model": False,
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
+    }
+    choices = _known_groups(task, places)
+    if noise := _drawn_noise(task, places):
+        choices["noise"] = task.config["noise"]["name"]
+        comparison["noise"] = noise
+    files = preset_files(places, name, settings, choices, comparison, list(map(printable, source)))
+    return files, files_to_remove(folder, name, files, replace)
+
+
+def _unused_seeds(task: Task) -> str:
+    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
+
+
+def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
+    """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
+    images = {"images": task.images()} if IMAGES.fullmatch(task.images()) else {}
+    fact = {"chosen_by": "validation", "epochs": task.config["epochs"], **_known_groups(task, places)}
+    fact |= {"recipe": recipe, **images}
+    return fact | {"values": values}
+
+
+def _known_groups(task: Task, places: Places) -> dict[str, str]:
+    """Data set and model by config group, where they are choices of the places: a record's text alone isn't copied."""
+    names = {group: task.config[group]["name"] for group in ("dataset", "model")}
+    return {group: name for group, name in names.items() if name in places.names(group)}
+
+
+def _drawn_noise(task: Task, places: Places) -> dict[str, Any]:
+    """The options of label noise that is drawn; empty for right labels and for labels from a file, which has a path."""
+    noise = task.config["noise"]
+    drawn = {name: value for name, value in noise.items() if name in ("rate", "seed", "own_class")}
+    plain = all(isinstance(value, bool) or is_number(value) for value in drawn.values())
+    known = noise["name"] in places.names("noise") and noise.get("file") is None
+    return drawn if drawn.get("rate") and plain and known else {}
+
+
+def preset_command(task: Task, places: Places, name: str) -> str:
+    """What trains with the preset. Of the records' texts there are only names of groups' choices."""
+    chosen = [
+        *_known_groups(task, places).items(),
+        *(("optimizer", setting.optimizer) for setting in chosen_settings(task)),
+    ]
+    where = ["--config-dir", str(places.folder)]
+    if any(places.first(*pair) in places.others[1:] for pair in chosen):
+        where = [searchpath(*places.others[1:], places.folder)]
+    words = ["python", "-m", "sweeper.train", "-m", *where, f"experiment={name}"]
+    if (precision := named_precision(task.config)) in PRECISIONS:
+        words += [f"{PRECISION}={precision}"]
+    return shlex.join(words)
+
+
+def as_word(choice: str) -> str:
+    """A choice as Hydra's grammar reads it."""
+    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
+
+
+def plain_values(setting: Setting, options: list[str]) -> dict[str, Any]:
+    """A setting's values of the searched options.
+
+    Raises:
+        BadInput: a value names code or is an interpolation; a configuration that contains it would evaluate it.
+    """
+    values = searched_values(setting, options)
+    for name, value in values.items():
+        if not name.isidentifier() or name.startswith("_") or "${" in str(value):
+            where = f"{setting.runs[0].path}: optimizer.{name}={shortened(str(value))}"
+            raise BadInput(f"{where}: can't be chosen; a choice is among plain values of an optimizer's options")
+    return values
