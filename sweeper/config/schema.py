@@ -125,7 +125,8 @@ def check_config(config: dict[str, Any]) -> None:
     _within("divergence_loss", config["divergence_loss"], 0, math.inf, below_ok=False, above_ok=False)
     _within("price_per_hour", config["price_per_hour"], 0, math.inf, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
-        raise BadInput(f"noise.rate={config['noise']['rate']}: noise=none has no rate; choose e.g. noise=symmetric, or noise.rate=0")
+        told = "noise=none has no rate; choose e.g. noise=symmetric, or noise.rate=0"
+        raise BadInput(f"noise.rate={config['noise']['rate']}: {told}")
     for group in ("model", "optimizer", "schedule"):
         if not isinstance(config[group].get("_target_"), str):
             raise BadInput(f"{group}={config[group]['name']}: its YAML names no `_target_`")

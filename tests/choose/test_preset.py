@@ -2,10 +2,10 @@
 
 import pytest
 import yaml
-from tests.choose.test_choice import make_trial
 
 from sweeper.choose.command import main
 from sweeper.config.grid import compose_grid
+from tests.choose.test_choice import make_trial
 
 NOISE = {"name": "symmetric", "kind": "symmetric", "rate": 0.4, "seed": 3, "own_class": False, "file": None}
 
