@@ -58,18 +58,22 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
     of_optimizer = looks_of(tasks)
     for axes, task in zip(places, tasks, strict=True):
         late: list[float] = []
+        highest = 0.0
         for setting in sorted(task.compared, key=lambda setting: setting.optimizer):
             style = line_style(of_optimizer[setting.optimizer], mark=False)
             epochs, middle, spread = _test_accuracy(setting, curves)
             if epochs:
                 axes.plot(epochs, middle, label=label(setting.label), **style)
-                low, high = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
+                ends = ([m + sign * s for m, s in zip(middle, spread, strict=True)] for sign in (-1, 1))
+                low, high = ([min(100.0, max(0.0, end)) for end in side] for side in ends)
+                highest = max(highest, *middle)
                 axes.fill_between(epochs, low, high, color=style["color"], alpha=0.18, linewidth=0)
                 after = sorted(low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1])
                 late += after[int(RARE * len(after)) :]
         axes.set(title=title(task.label), xlabel="epoch", ylabel="test accuracy (%)")
         if late:
-            axes.set_ylim(bottom=max(0.0, min(late) - 0.05 * (100 - min(late))))
+            room = 0.05 * (100 - min(late))
+            axes.set_ylim(max(0.0, min(late) - room), highest + room)
         legend(axes)
     return figure
 

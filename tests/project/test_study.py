@@ -112,7 +112,7 @@ def test_the_preset_is_the_searchs_choice(tmp_path):
         assert there == now
 
 
-@pytest.mark.parametrize("epochs", [100])
+@pytest.mark.parametrize("epochs", [100, 200])
 def test_the_presets_runs_are_the_published_ones(epochs):
     cells = compose_grid(["-m", "experiment=study_cifar10", f"epochs={epochs}"]).cells
     assert len(cells) == 25

@@ -91,7 +91,8 @@ function curveSeries(settings, { metric, against, each, error, late, bySetting }
       const ys = whole ? given(whole.y.map(value), whole.spread) : statistics(completed.map((run) => run.metrics[metric].map(value)));
       const xs = whole ? given(xOf(setting, setting.mean)) : statistics(completed.map((run) => xOf(setting, run)));
       const at = ys.map((_, k) => k).filter((k) => ys[k] && xs[k] && xs[k].mean >= first);
-      const ends = (sign) => at.map((k) => ys[k].mean + sign * ys[k].spread);
+      const within = (v) => (metric.endsWith("accuracy") ? Math.min(100, Math.max(0, v)) : v); // an axis beyond 100 % would puzzle
+      const ends = (sign) => at.map((k) => within(ys[k].mean + sign * ys[k].spread));
       found.push({ ...common, kind: "mean", name: `${setting.label} (n = ${n})`, label: setting.label,
         x: at.map((k) => xs[k].mean), y: at.map((k) => ys[k].mean), ...(n > 1 && (!whole || whole.spread) && { low: ends(-1), high: ends(1) }) });
     }
