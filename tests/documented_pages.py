@@ -31,7 +31,8 @@ def lay(folder: Path, page: Path) -> dict[str, str]:
 
 def lay_for_all(folder: Path, page: Path) -> dict[str, str]:
     """The same for commands that need more: CIFAR's images, made ones, others' runs, the study."""
-    make_pictures(folder / "images", [f"class{k}" for k in range(10)], count=5, size=(32, 32))
+    classes = 100 if page.parent.name == "cifar100" else 10
+    make_pictures(folder / "images", [f"class{k:02}" for k in range(classes)], count=5, size=(32, 32))
     for seed, name in enumerate(FOLDERS_OF_RUNS, 1):
         make_run(folder / name, seed=seed)
     if page.is_relative_to(DOCS / "study"):
