@@ -18,6 +18,7 @@ from statistics import mean, stdev
 
 from control import controls
 from searched import describe_search, table
+from timescale import describe_timescales
 
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.points import points
@@ -112,6 +113,7 @@ def blocks(study: Path) -> dict[str, str]:
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
+        "timescale": describe_timescales(_main(tasks)),
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published}),
         "again": _again(study, tasks),

@@ -94,6 +94,15 @@ def test_with_adamws_published_values_it_would_be_separated_from_lion_and_nothin
     )
 
 
+def test_the_averaging_time_is_that_of_decoupled_decay_and_of_momentums_larger_steps():
+    load_publish()
+    steps = load_module(STUDIES / "timescale.py").averaging_steps
+    decay = {"lr": 0.01, "weight_decay": 0.005}
+    assert steps({"name": "adamw", **decay}) == pytest.approx(20_000)
+    assert steps({"name": "sgd", "momentum": 0.9, **decay}) == pytest.approx(2_000)
+    assert steps({"name": "adam", **decay}) is None and steps({"name": "lion", "lr": 0.1, "weight_decay": 0.0}) is None
+
+
 def test_every_run_is_of_one_commit():
     records = [json.loads(path.read_text()) for path in CIFAR10.rglob("run.json")]
     assert len(records) > 170 and {record["environment"]["commit"] for record in records} == {"6ebf640"}
@@ -146,7 +155,7 @@ def study(tmp_path):
     """An empty study and a README, as they are before the first runs."""
     (tmp_path / "study").mkdir()
     for name, places in (
-        ("study/README.md", ("answer", "results", "search", "limits", "cost", "again")),
+        ("study/README.md", ("answer", "results", "search", "limits", "timescale", "cost", "again")),
         ("README.md", ("study",)),
     ):
         text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)

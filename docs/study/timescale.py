@@ -1,0 +1,51 @@
+"""Over how many epochs a setting averages its weights: the part of a study's page that tells it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from searched import table
+
+from sweeper.aggregate.tasks import Setting, Task
+from sweeper.runs.record import read_run
+
+DECOUPLED = ("adamw", "lion", "muon")  # the weights shrink by lr · weight decay a step
+
+
+def averaging_steps(optimizer: Mapping[str, Any]) -> float | None:
+    """The steps over which weight decay averages the updates, at the schedule's highest rate.
+
+    With decoupled decay the weights are an exponential moving average of the updates over 1 / (lr · weight decay) steps
+    (Wang & Aitchison 2024, arXiv 2405.13698). SGD's decay is in the gradient, whose momentum multiplies the rate by
+    1 / (1 - momentum).
+
+    Args:
+        optimizer: the node of the configuration; of Muon the hidden layers' part.
+
+    Returns:
+        None for an optimizer of which no such time is known, such as Adam with its decay in the gradient, and without
+        decay.
+    """
+    decay = optimizer["lr"] * optimizer["weight_decay"]
+    if not decay:
+        return None
+    if optimizer["name"] in DECOUPLED:
+        return float(1 / decay)
+    return float((1 - optimizer.get("momentum", 0)) / decay) if optimizer["name"] == "sgd" else None
+
+
+def describe_timescales(task: Task) -> str:
+    """A table, an optimizer a row, best first."""
+    rows = []
+    for setting in task.compared:
+        steps = averaging_steps(setting.config["optimizer"])
+        product = setting.config["optimizer"]["lr"] * setting.config["optimizer"]["weight_decay"]
+        epochs = "–" if steps is None else f"{steps / _steps_an_epoch(setting):.1f}"
+        rows.append([setting.optimizer, f"{product:.2g}", epochs])
+    return table(["optimizer", "lr · weight decay", "τ, epochs"], rows)
+
+
+def _steps_an_epoch(setting: Setting) -> float:
+    """Of its first run that trained."""
+    result = next(read_run(Path(run.path))["result"] for run in setting.runs if run.epochs_done)
+    return float(result["steps"] / result["epochs_done"])
