@@ -179,7 +179,7 @@ def _sight(run: Run, now: float) -> Sighting:
             if rows and written is not None:
                 seen.age = max(0.0, now - written)
             if seen.epochs is not None and (told := read_under_way(Path(run.path), now)) is not None:
-                seen.part = min(max(0.0, told.epochs - seen.epoch), seen.epochs - seen.epoch)
+                seen.part = max(0.0, min(told.epochs, seen.epochs) - seen.epoch)
                 seen.pace, seen.age = told.pace, told.age
                 if seen.seconds_left is None:  # its first epoch
                     seen.seconds_left = _left(told.pace or 0.0, seen.epochs - seen.epoch - seen.part, told.age)

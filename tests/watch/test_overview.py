@@ -183,6 +183,16 @@ def test_a_part_of_an_epoch_that_its_row_has_overtaken_counts_once(tmp_path):
             assert look(tmp_path).share == share
 
 
+def test_a_run_of_more_epochs_than_its_record_asks_for_is_shown_too(tmp_path):
+    run = tmp_path / run_name(make_config(seed=1, epochs=2))
+    write_sweep(tmp_path, "abc", [(run, 2, False)])
+    begin_run(tmp_path, [0.5] * 3, epochs=2, seed=1)
+    with Lock(run / "run.lock"):
+        tell(run, 0.25, pace=5.0)
+        overview = look(tmp_path)
+    assert (overview.runs[0].part, overview.share, overview.seconds_left) == (0.0, 1.0, 0.0)
+
+
 def test_a_run_that_has_no_record_yet_has_the_sweeps_epochs_and_row(tmp_path):
     begun, coming = (tmp_path / run_name(make_config(seed=seed, epochs=10)) for seed in (1, 2))
     write_sweep(tmp_path, "abc", [(begun, 10, False), (coming, 10, False)])
