@@ -4,11 +4,11 @@
 
 - `time`: when it was read, UTC, e.g. `2025-01-31T12:00:00Z`.
 - `progress`: `sweeping` (whether a sweep is running; the other figures are of its runs, or else of all runs), `runs`,
-  `counts` (runs by status), `epochs_done`, `epochs`, `share` in [0, 1] (of all epochs, what is done: the bar, which moves
-  within an epoch), `seconds_elapsed`, `seconds_left`, `ends` (UTC).
+  `counts` (runs by status), `epochs_done`, `epochs`, `share` in [0, 1] (of all epochs, what is done: the bar, which
+  moves within an epoch), `seconds_elapsed`, `seconds_left`, `ends` (UTC).
 - `runs`, a list: `run`, `label` (what varies in its running sweep, e.g. `lr 0.1, seed 1`; null outside of one),
   `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or `completed`), `in_sweep`,
-  `epoch` (the epochs that have ended), `epoch_part` (what is done after them, in epochs: 0.25 is a quarter of the next),
+  `epoch` (those that have ended), `epoch_part` (what is done after them, in epochs: 0.25 is a quarter of the next),
   `epochs`, `test_accuracy` and `val_accuracy` (of the latest epoch; the latter null without validation images),
   `best_test_accuracy`, `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`,
   `noise_rate`, `seed`, `device`, `precision`, `arm`.
