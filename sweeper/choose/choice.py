@@ -69,9 +69,11 @@ def choose(
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
             anybody's, hold what isn't to be copied into a configuration.
     """
-    task, folder = read_search(outputs), Path(into or outputs[0])
+    (task, repeats), folder = read_search(outputs), Path(into or outputs[0])
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
         said = write_choice(task, folder, write, name, replace, config_dir)
+    if repeats:
+        tell(repeats)
     for one in tunings(task):
         if one.edges and one.confirmed:
             tell(printable(edge_advice(one)))
@@ -138,7 +140,7 @@ def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, c
     Raises:
         BadInput: it couldn't.
     """
-    task = read_search(outputs)
+    task, _ = read_search(outputs)
     _preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 
 
@@ -208,21 +210,22 @@ def as_word(choice: str) -> str:
     return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
 
 
-def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> Task:
-    """The search among the runs, of some optimizers alone; of none given all.
+def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> tuple[Task, str]:
+    """The search among the runs, of some optimizers alone, of none given all; and which of its runs were trained again,
+    "" if none were.
 
     Raises:
         BadInput: there isn't one, or it was confirmed on other images.
     """
-    runs = read_results(outputs).runs
-    kept = [run for run in runs if run.values.get("optimizer") in optimizers] if optimizers else runs
+    results = read_results(outputs)
+    kept = [run for run in results.runs if not optimizers or run.values.get("optimizer") in optimizers]
     task = the_search(group_tasks(kept), outputs)
     settings, images = {run.configuration for run in task.runs()}, task.images()
     for run in kept:
         if run.confirms and run.configuration in settings and images and run.conditions.get("data", images) != images:
             told = f"confirms on other images (hash {run.conditions['data']}) than the search had (hash {images})"
             raise BadInput(f"{run.path}: {told}; move it away, put the search's back, and confirm again")
-    return task
+    return task, results.repeats_of(task.runs())
 
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:

@@ -35,6 +35,7 @@ class Field:
         seeds: those of which every optimizer has a run that ended.
         data: the hash of the images' content, as rows have it.
         others: tasks of the folder that the options choose as well.
+        repeats: which of the runs were trained again, as a sentence; "" if none were.
     """
 
     asked: str
@@ -44,6 +45,7 @@ class Field:
     seeds: tuple[int, ...]
     data: str
     others: tuple[Task, ...] = ()
+    repeats: str = ""
 
     def results(self) -> dict[str, dict[int, Result]]:
         return {name: {seed: _result(runs[seed]) for seed in self.seeds} for name, runs in self.runs.items()}
@@ -94,7 +96,8 @@ def read_field(name: str, words: Sequence[str], config_dir: str | None = None) -
     """
     asked = f"{GROUP}={name}"
     folder, usual = _place(name, [CONF, *([Path(config_dir)] if config_dir else [])])
-    runs = read_results([folder], none_ok=True).runs
+    results = read_results([folder], none_ok=True)
+    runs = results.runs
     if not runs:
         raise BadInput(f"{asked}: there are no runs in {folder}; name a folder of runs of sweeper.train")
     if bad := [run for run in runs if run.status is Status.DAMAGED or run.other_files]:
@@ -112,7 +115,8 @@ def read_field(name: str, words: Sequence[str], config_dir: str | None = None) -
     data = {run.conditions.get("data", "") for found in by_seed.values() for run in found.values()}
     if len(data) > 1 or "" in data:
         raise BadInput(f"{asked}: its records don't all hold one hash of the images, so no verdict can be given")
-    return Field(asked, folder, task, by_seed, tuple(seeds), data.pop(), others)
+    repeats = results.repeats_of(run for found in by_seed.values() for run in found.values())
+    return Field(asked, folder, task, by_seed, tuple(seeds), data.pop(), others, repeats)
 
 
 def _place(name: str, folders: Sequence[Path]) -> tuple[Path, list[Override]]:

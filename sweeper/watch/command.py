@@ -12,6 +12,7 @@
   `epochs`, `test_accuracy` and `val_accuracy` (of the latest epoch; the latter null without validation images),
   `best_test_accuracy`, `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`,
   `noise_rate`, `seed`, `device`, `precision`, `arm`.
+- `repeats`, a sentence: how many runs were trained again with another result, and which one counts; null if none.
 - `machine`, of this command: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
@@ -125,6 +126,7 @@ def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
             }
             for run in overview.runs
         ],
+        "repeats": overview.repeats or None,
         "machine": machine,
     }
 

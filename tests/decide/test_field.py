@@ -166,3 +166,14 @@ def test_one_field_is_taken_from_the_words():
     for words in (["against="], ["against=a", "against=b"]):
         with pytest.raises(BadInput):
             take_field(words)
+
+
+def test_a_run_of_the_field_that_was_trained_again_is_told(copy):
+    run = next(copy.glob("*/sgd-seed3-*"))
+    again = copy / "again" / run.parent.name / run.name
+    shutil.copytree(run, again)
+    change_record(again, status="diverged", result__final_test_accuracy=None)
+    change_record(again, environment__started="2030-01-01T00:00:00Z")
+    field = read_field(str(copy), ["noise=none"])
+    assert field.repeats.startswith("1 repeat of these runs has another result: of each run the one with the earlier")
+    assert not field.results()["sgd"][3].diverged and read_field(str(copy), ["noise.rate=0.2"]).repeats == ""
