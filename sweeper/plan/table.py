@@ -11,7 +11,7 @@ from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.plan.standing import COUNTED
 from sweeper.system.terminal import say
-from sweeper.system.text import duration, printable, size
+from sweeper.system.text import amount, duration, printable, size
 from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launchers.packed import Packed
 
@@ -150,7 +150,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             str(way["at_a_time"]),
             duration(way["seconds"]),
             *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
-            *(f"{way[name]:.2g}" if name in way else "" for name in asides),
+            *(amount(way[name]) if name in way else "" for name in asides),
             ", ".join(remark),
         )
     return table
