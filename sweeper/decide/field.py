@@ -164,7 +164,8 @@ def _choose(
     if len(chosen) > 1:
         labels = "; ".join(task.label for task in chosen)
         choice = _choice([texts(task.config) for task in chosen])
-        raise BadInput(f"{asked}: it has {len(chosen)} tasks: {labels}; choose one, e.g. by {choice}")
+        how = f"choose one, e.g. by {choice}" if choice else "no option tells them apart, so name a folder that has one"
+        raise BadInput(f"{asked}: it has {len(chosen)} tasks: {labels}; {how}")
     return chosen[0], tuple(task for task in fitting if task is not chosen[0])
 
 

@@ -7,6 +7,8 @@ from made_runs import change_record, make_field
 
 from sweeper.decide import field as module
 from sweeper.decide.field import read_field, take_field
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 
@@ -73,6 +75,15 @@ def test_a_length_is_chosen_among_those_that_the_field_has(tmp_path):
     ):
         with pytest.raises(BadInput, match=told):
             read_field(str(folder), words)
+
+
+def test_tasks_that_no_option_tells_apart_are_refused_in_a_line(copy):
+    """Such as settings that were tuned beside those that weren't."""
+    for run in copy.glob("*/adam-seed3-*"):
+        record_arms(copy, AskedRuns([run], tuned={run: "1 epoch"}, before={run: None}))
+    told = "it has 2 tasks: .*, tuned at 1 epoch; no option tells them apart, so name a folder that has one$"
+    with pytest.raises(BadInput, match=told):
+        read_field(str(copy), ["noise=none"])
 
 
 def test_a_file_names_a_folder_and_its_usual_task(records, tmp_path):
