@@ -4,7 +4,6 @@ Each is a finished run of 200 epochs as `sweeper.train` leaves it, in a temporar
 in a process of its own. The growth ratio is the factor in seconds over the factor in runs: 1 is linear.
 """
 
-import argparse
 import random
 import resource
 import subprocess
@@ -14,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.command_line import Parser
+from benchmarks.figures import write_csv
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.metrics import METRICS
@@ -27,8 +27,8 @@ COLUMNS = ("runs", "seconds", "milliseconds_a_run", "peak_megabytes", "growth_ra
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.aggregate", description=__doc__)
-    add_csv(parser)
+    parser = Parser("aggregate", __doc__)
+    parser.add_csv()
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,6 @@ answer to the sweep that asks for them again, `sweeper.aggregate` and `sweeper.r
 may share the cores, CPU seconds of the whole command with the processes that it starts, and the page's size.
 """
 
-import argparse
 import resource
 import statistics
 import subprocess
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.aggregate import QuickRunDirectory, write_run
-from benchmarks.figures import add_csv, count, write_csv
+from benchmarks.command_line import Parser, count
+from benchmarks.figures import write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.runs.metrics import METRICS, read_metrics
 from sweeper.runs.status import Status
@@ -28,13 +28,17 @@ TINY = ("-m", "dataset=digits", "epochs=1", "device=cpu")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.answer", description=__doc__)
+    parser = Parser("answer", __doc__)
     parser.add_argument("--trained", type=count, default=300, metavar="N", help="runs to train (default: %(default)s)")
     parser.add_argument(
         "--runs", type=count, default=3000, help="finished ones, 15 or a multiple; default: %(default)s"
     )
-    add_csv(parser)
+    parser.add_csv()
     arguments = parser.parse_args()
+    if arguments.trained < 2:
+        parser.error("--trained: at least 2, of which the first is timed by itself")
+    if arguments.runs % 15:
+        parser.error(f"--runs {arguments.runs}: 15 or a multiple, three seeds of five optimizers")
     print("| what | runs | seconds | CPU seconds | MB |\n|---|---|---|---|---|")
     rows: list[dict[str, Any]] = []
     for measure, runs in ((trained, arguments.trained), (answered, arguments.runs), (reported, arguments.runs)):

@@ -7,7 +7,6 @@ more backward. So GB/s above the memory's own tell of reads that the L2 cache se
 gradients, which torch adds in a kernel of its own.
 """
 
-import argparse
 import functools
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.command_line import Parser, count, seconds
 from sweeper.engine.kernels.batch_norm import batch_norm, batch_norm_for_two, plain
 from sweeper.engine.kernels.triton import triton_serves
 
@@ -37,12 +37,13 @@ WAYS = (  # with a residual, ReLU, readers
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch_norm", description=__doc__)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--channels", type=int, nargs="*", help="only the stages with so many channels")
+    parser = Parser("batch_norm", __doc__)
+    parser.add_argument("--batch-size", type=count, default=128)
+    channels = [channels for channels, _ in STAGES]
+    parser.add_argument("--channels", type=int, choices=channels, nargs="*", help="only these stages")
     parser.add_argument("--dtype", choices=["bfloat16", "float16", "float32"], default="bfloat16")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
-    parser.add_argument("--seconds", type=float, default=80, help="after these nothing more is compiled")
+    parser.add_argument("--seconds", type=seconds, default=80, help="after these nothing more is compiled")
     arguments = parser.parse_args()
     if not torch.cuda.is_available():
         print("benchmarks.batch_norm: no NVIDIA GPU here", file=sys.stderr)

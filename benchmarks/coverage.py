@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from benchmarks.figures import take_no_options, write_csv
+from benchmarks.command_line import take_no_options
+from benchmarks.figures import write_csv
 from benchmarks.reproduce import fill
 from sweeper.aggregate.bootstrap import RESAMPLES, interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.improvement import improvement_interval

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import take_no_options, write_csv
+from benchmarks.command_line import take_no_options
+from benchmarks.figures import write_csv
 from benchmarks.reproduce import fill
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
 from sweeper.decide.rule import Rule

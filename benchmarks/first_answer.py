@@ -6,7 +6,6 @@ environment, the first epoch of any run, and the sentence that answers, each als
 other work may share the cores, `make`'s CPU seconds with all that it starts. It needs 6 GB of disk while it runs.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,7 +21,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.command_line import Parser
+from benchmarks.figures import write_csv
 from sweeper.system.machine import cores
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -33,10 +33,8 @@ Moment = tuple[float, float]  # seconds, and CPU seconds
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.first_answer", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    add_csv(parser)
+    parser = Parser("first_answer", __doc__)
+    parser.add_csv()
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "sweeper"

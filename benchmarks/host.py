@@ -31,7 +31,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.figures import add_csv, count, write_csv
+from benchmarks.command_line import Parser, count, folder, some_of
+from benchmarks.figures import write_csv
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine import bursts, pace
@@ -56,9 +57,12 @@ WORK: dict[str, tuple[tuple[str, ...], int, bool]] = {
 }
 WARM_UP = 2  # epochs
 LANES = 5
+ROUNDS = 3
 PARTS = ("seeding", "schedule", "replay", "rest", "between", "waiting")
 _OF_RUN = ("work", "lanes", "bursts", "epoch_seconds", "train_seconds", "steps")
 COLUMNS = (*_OF_RUN, *(f"{part}_us" for part in PARTS), "tier", "device", "torch")
+HEAD = f"| work | lanes | bursts | s/epoch | s of training | {' | '.join(f'{part} µs' for part in PARTS)} |\n"
+HEAD += "|---" * (5 + len(PARTS)) + "|"
 IDLE = ("setup_s", "turns", "epoch_us", "calls", "end_ms")
 HERE = Path(__file__).resolve().parent
 
@@ -66,40 +70,55 @@ Row = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.host", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", default=",".join(WORK), help="default: %(default)s")
-    add_csv(parser)
-    parser.add_argument("--idle", action="store_true", help="let a device that computes nothing stand in for the GPU")
-    parser.add_argument("--beside", type=Path, metavar="FOLDER", help="with --idle: another checkout to compare with")
-    parser.add_argument("--rounds", type=count, default=3, help="with --idle: processes of each kind (default: 3)")
-    parser.add_argument("overrides", nargs="*", help="for sweeper")
-    arguments = parser.parse_intermixed_args()
-    if unknown := set(arguments.only.split(",")) - set(WORK):
-        parser.error(f"--only: unknown: {', '.join(sorted(unknown))}; there are {', '.join(WORK)}")
+    arguments = parse_arguments()
     if arguments.idle:
-        idle = idle_rows(arguments.beside, arguments.rounds)
+        idle = idle_rows(arguments.beside, arguments.rounds or ROUNDS)
         print("\n".join(idle_table(idle)))
         if arguments.csv:
             write_csv(arguments.csv, ("checkout", "lanes", "round", *IDLE), idle)
         return
     prepare_process(cores())
+    configs = {work: configure(work, arguments.overrides) for work in arguments.only or WORK}  # before any is trained
     rows: list[Row] = []
-    print(f"| work | lanes | bursts | s/epoch | s of training | {' | '.join(f'{part} µs' for part in PARTS)} |")
-    print("|---|---|---|---|---|" + "---|" * len(PARTS), flush=True)
-    for work in arguments.only.split(","):
-        overrides, epochs, in_lanes = WORK[work]
-        config = (
-            compose_grid([*overrides, *arguments.overrides, f"epochs={epochs}", "save_model=false"]).cells[0].config
-        )
-        for lanes in (1, LANES) if in_lanes and torch.cuda.is_available() else (1,):
+    for work, config in configs.items():
+        for lanes in (1, LANES) if WORK[work][2] and torch.cuda.is_available() else (1,):
             for single in (True, False) if torch.cuda.is_available() else (True,):
                 with steps_one_by_one() if single else of_usual_length():
-                    rows.append({"work": work, "bursts": "single" if single else "usual", **measure(config, lanes)})
-                print(line(rows[-1]), flush=True)
+                    row = {"work": work, "bursts": "single" if single else "usual", **measure(config, lanes)}
+                if not rows:
+                    print(HEAD)
+                rows.append(row)
+                print(line(row), flush=True)
     if arguments.csv:
         write_csv(arguments.csv, COLUMNS, rows)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = Parser("host", __doc__)
+    parser.add_argument("--only", type=some_of(list(WORK)), help=f"default: {','.join(WORK)}")
+    parser.add_csv()
+    parser.add_argument("--idle", action="store_true", help="let a device that computes nothing stand in for the GPU")
+    parser.add_argument("--beside", type=folder, metavar="FOLDER", help="with --idle: another checkout to compare with")
+    parser.add_argument("--rounds", type=count, help=f"with --idle: processes of each kind (default: {ROUNDS})")
+    parser.add_argument("overrides", nargs="*", help="for sweeper")
+    arguments = parser.parse_intermixed_args()
+    if arguments.idle and (arguments.only or arguments.overrides):
+        parser.error("--idle: trains digits' MLP as it is; leave out --only and overrides")
+    if not arguments.idle and (arguments.beside or arguments.rounds):
+        parser.error("--beside and --rounds: are of --idle; add it, or leave them out")
+    if arguments.beside and not (arguments.beside / "sweeper" / "__init__.py").is_file():
+        parser.error(f"--beside {arguments.beside}: is no checkout of sweeper")
+    return arguments
+
+
+def configure(work: str, overrides: list[str]) -> dict[str, Any]:
+    """The configuration of a work's run.
+
+    Raises:
+        BadInput: an override is wrong.
+    """
+    own, epochs, _ = WORK[work]
+    return compose_grid([*own, *overrides, f"epochs={epochs}", "save_model=false"]).cells[0].config
 
 
 def idle_rows(beside: Path | None, rounds: int) -> list[Row]:

@@ -7,7 +7,6 @@ the wall time, where n kernels that run at once count 1/n each. The shares and t
 the wall time. What follows the options are overrides for sweeper, e.g. model=resnet20.
 """
 
-import argparse
 import csv
 import functools
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.figures import count
+from benchmarks.command_line import Parser, count
 from benchmarks.host import MADE
 from benchmarks.scaling import OPTIMIZERS
 from sweeper.config.grid import compose_grid
@@ -67,22 +66,20 @@ class Cost:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kernels", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("kernels", __doc__)
     parser.add_argument("--lanes", type=count, default=5, help="default: %(default)s")
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
-    parser.add_argument("--csv", metavar="FILE", help="also write every kernel there")
+    parser.add_csv()
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_intermixed_args()
-    if not torch.cuda.is_available():
-        parser.error("needs a GPU with CUDA")
-    prepare_process(cores())
     names = [arguments.optimizers[k % len(arguments.optimizers)] for k in range(arguments.lanes)]
     cells = [
         compose_grid([*MADE, *arguments.overrides, f"optimizer={name}", "epochs=20", "save_model=false"]).cells[0]
         for name in names
     ]
+    if not torch.cuda.is_available():
+        parser.error("needs a GPU with CUDA")
+    prepare_process(cores())
     recorder = Recorder(arguments.lanes)
     train_in_lanes([cell.config for cell in cells], recorder)
     rows = table(recorder.spans, recorder.wall_us, recorder.steps)

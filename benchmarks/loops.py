@@ -20,6 +20,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from benchmarks.command_line import Parser
 from sweeper.datasets.data import find_loader
 from sweeper.engine.build import build_model
 from sweeper.engine.devices import choose_device, peak_memory_bytes, synchronize
@@ -197,6 +198,9 @@ LOOPS = {"plain": plain, "tuned": tuned, "tuned_compiled": tuned_compiled, "ligh
 
 
 def main() -> None:
+    parser = Parser("loops", __doc__)
+    parser.add_argument("name", choices=list(LOOPS))
+    name = parser.parse_args().name
     request = json.load(sys.stdin)
     config = request["config"]
     threads = config["device"]["threads"] or cores()
@@ -205,7 +209,7 @@ def main() -> None:
     images = PilImages(config["dataset"])
     model = build_model(config["model"], images.image_shape, images.num_classes, config["seed"])
     clock = Clock(device.kind)
-    trained = LOOPS[sys.argv[1]](model, images, config, clock)
+    trained = LOOPS[name](model, images, config, clock)
     epoch = statistics.median(clock.seconds[1:])
     result = {
         "device": device.name,

@@ -6,7 +6,6 @@ TFLOP/s are of the textbook's products; ours computes of two of three products o
 `--sweep` tries many sizes of tiles and prints the best, for `sweeper/engine/kernels/newton_schulz_tiles.py`.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from benchmarks.batch_norm import time_in_graph
+from benchmarks.command_line import Parser, seconds
 from sweeper.engine.build import hidden_weights
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.models import resnet18
@@ -31,9 +31,9 @@ SIZES = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.newton_schulz", description=__doc__)
+    parser = Parser("newton_schulz", __doc__)
     parser.add_argument("--sweep", action="store_true")
-    parser.add_argument("--seconds", type=float, default=240, help="then ends the sweep")
+    parser.add_argument("--seconds", type=seconds, default=240, help="then ends the sweep")
     arguments = parser.parse_args()
     if not torch.cuda.is_available() or not triton_serves(torch.device("cuda", torch.cuda.current_device())):
         print("benchmarks.newton_schulz: no NVIDIA GPU of 8.0 and later with Triton and a C compiler", file=sys.stderr)

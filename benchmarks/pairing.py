@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.figures import take_no_options, write_csv
+from benchmarks.command_line import take_no_options
+from benchmarks.figures import write_csv
 from benchmarks.reproduce import fill
 from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results

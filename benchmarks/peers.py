@@ -29,13 +29,15 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
-from benchmarks.figures import add_csv, count, write_csv
+from benchmarks.command_line import Parser, count, folder, seconds, some_of
+from benchmarks.figures import write_csv
 from benchmarks.sweeps import Failed, last_line, started, time_sweep, total_images_per_second
 from sweeper.config.grid import compose_grid
-from sweeper.system.machine import probe_kind
+from sweeper.system.command import exit_code_of
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "lion", "muon")
 NAMES = ("plain", "tuned", "tuned_compiled", "lightning", "sweeper", "packed")
+OURS = ("sweeper", "packed")  # to which overrides belong
 EPOCHS = {"plain": 2, "tuned": 3, "tuned_compiled": 3, "lightning": 3, "sweeper": 10, "packed": 10}
 CPU_EPOCHS = {"digits": 10, "cifar10": 3}
 BUDGET, CPU_BUDGET = 350, 1800  # seconds for all
@@ -60,9 +62,13 @@ COLUMNS = (
 
 def main() -> int:
     arguments = parse_arguments()
+    # A wrong word is told before anything is timed; some only by the command that builds what they name.
+    for dataset, name in itertools.product(arguments.dataset, arguments.only):
+        compose_grid(words(name, dataset, arguments))
+    names = sorted(arguments.only, key=lambda name: bool(arguments.overrides) and name not in OURS)
     best: dict[tuple[str, str], dict[str, Any]] = {}
     deadline = time.monotonic() + arguments.budget
-    for dataset, _, name in itertools.product(arguments.dataset, range(arguments.rounds), arguments.only):
+    for dataset, _, name in itertools.product(arguments.dataset, range(arguments.rounds), names):
         limit_s = min(LARGEST_SHARE * arguments.budget, max(0.0, deadline - time.monotonic()))
         try:
             row = measure(name, dataset, arguments, limit_s)
@@ -74,7 +80,7 @@ def main() -> int:
         before = best.setdefault(key, row)
         setup_seconds = min(row["setup_seconds"], before["setup_seconds"])
         best[key] = min(row, before, key=lambda r: r["seconds_per_epoch"]) | {"setup_seconds": setup_seconds}
-    rows = list(best.values())
+    rows = [best[key] for key in itertools.product(arguments.dataset, arguments.only) if key in best]
     add_ratios(rows)
     print_tables(rows)
     if arguments.csv:
@@ -83,34 +89,50 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    names = lambda text: text.split(",")  # noqa: E731
-    parser.add_argument("--only", type=names, help=f"of {','.join(NAMES)}")
-    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    parser.add_argument("--dataset", type=names, help="cifar10 (ResNet-18), digits (a small CNN), or both")
-    parser.add_argument("--root", help="the folder of CIFAR-10's real files")
-    parser.add_argument("--batch-size", type=int, help="default: the data set's own")
+    parser = Parser("peers", __doc__)
+    parser.add_argument("--only", type=some_of(NAMES), help=f"of {','.join(NAMES)}")
+    parser.add_device()
+    both = "cifar10 (ResNet-18), digits (a small CNN), or both"
+    parser.add_argument("--dataset", type=some_of(list(CPU_EPOCHS)), help=both)
+    parser.add_argument("--root", type=folder, help="the folder of CIFAR-10's real files")
+    parser.add_argument("--batch-size", type=count, help="default: the data set's own")
     parser.add_argument(
-        "--epochs", type=int, help="of each, the first left out; default: by name, a few minutes in all"
+        "--epochs", type=count, help="of each, the first left out; default: by name, a few minutes in all"
     )
     parser.add_argument("--rounds", type=count, default=1, help="all in turn so often; the fastest of each counts")
-    parser.add_argument("--budget", type=float, metavar="SECONDS", help=f"for all; default: {BUDGET}, CPU {CPU_BUDGET}")
-    add_csv(parser)
+    budget = f"for all; default: {BUDGET}, CPU {CPU_BUDGET}"
+    parser.add_argument("--budget", type=seconds, metavar="SECONDS", help=budget)
+    parser.add_csv()
     parser.add_argument("overrides", nargs="*", help="for sweeper alone")
     arguments = parser.parse_args()
-    if arguments.device == "auto":
-        arguments.device = probe_kind()
+    if arguments.epochs is not None and arguments.epochs < 2:
+        parser.error("--epochs: at least 2, of which the first is left out")
+    arguments.device = parser.find_device(arguments.device)
     on_gpu = arguments.device == "cuda"
     arguments.only = arguments.only or [n for n in NAMES if on_gpu or n not in ("tuned_compiled", "packed")]
     arguments.dataset = arguments.dataset or (["cifar10"] if on_gpu else ["digits", "cifar10"])
     arguments.budget = arguments.budget or (BUDGET if on_gpu else CPU_BUDGET)
-    if unknown := set(arguments.only) - set(NAMES) or set(arguments.dataset) - set(CPU_EPOCHS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if arguments.epochs is not None and arguments.epochs < 2:
-        parser.error("--epochs: at least 2, of which the first is left out")
+    if arguments.overrides and not set(OURS) & set(arguments.only):
+        parser.error(f"{arguments.overrides[0]}: is for sweeper alone, which --only leaves out")
     return arguments
+
+
+def words(name: str, dataset: str, arguments: argparse.Namespace) -> list[str]:
+    """What sweeper composes: a loop's configuration, or a command of its own, to which the overrides belong."""
+    on_gpu = arguments.device == "cuda"
+    overrides = [f"dataset={dataset}", f"device={arguments.device}"]
+    overrides.append(f"epochs={arguments.epochs or (EPOCHS[name] if on_gpu else CPU_EPOCHS[dataset])}")
+    if arguments.batch_size:
+        overrides.append(f"batch_size={arguments.batch_size}")
+    if dataset == "cifar10":
+        made = "dataset.loader=benchmarks.made.cifar10_shapes"
+        overrides.append(f"dataset.root={arguments.root.resolve()}" if arguments.root else made)
+        if not on_gpu:
+            overrides += ["dataset.train_limit=512", "dataset.test_limit=100"]
+    if name == "packed":
+        optimizers, lanes = f"optimizer={','.join(OPTIMIZERS)}", f"hydra.launcher.lanes={len(OPTIMIZERS)}"
+        overrides = ["-m", optimizers, "hydra/launcher=packed", lanes, *overrides]
+    return [*overrides, *(arguments.overrides if name in OURS else ())]
 
 
 def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: float) -> dict[str, Any]:
@@ -119,22 +141,9 @@ def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: flo
     Raises:
         Failed: its process failed or took too long.
     """
-    on_gpu = arguments.device == "cuda"
-    overrides = [f"dataset={dataset}", f"device={arguments.device}"]
-    overrides.append(f"epochs={arguments.epochs or (EPOCHS[name] if on_gpu else CPU_EPOCHS[dataset])}")
-    if arguments.batch_size:
-        overrides.append(f"batch_size={arguments.batch_size}")
-    if dataset == "cifar10":
-        overrides.append(
-            f"dataset.root={arguments.root}" if arguments.root else "dataset.loader=benchmarks.made.cifar10_shapes"
-        )
-        if not on_gpu:
-            overrides += ["dataset.train_limit=512", "dataset.test_limit=100"]
+    overrides = words(name, dataset, arguments)
     config = compose_grid(overrides).cells[0].config
-    if name in ("sweeper", "packed"):
-        result = time_sweeper(name, overrides + arguments.overrides, limit_s)
-    else:
-        result = time_loop(name, config, limit_s)
+    result = time_sweeper(name, overrides, limit_s) if name in OURS else time_loop(name, config, limit_s)
     described = {"dataset": dataset, "model": config["model"]["name"], "batch_size": config["batch_size"], "name": name}
     return {**described, **result, "date": datetime.now(timezone.utc).date().isoformat()}
 
@@ -157,14 +166,6 @@ def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, An
 
 def time_sweeper(name: str, overrides: list[str], limit_s: float) -> dict[str, Any]:
     """One run, or five packed, from the files that they write."""
-    if name == "packed":
-        overrides = [
-            "-m",
-            f"optimizer={','.join(OPTIMIZERS)}",
-            "hydra/launcher=packed",
-            f"hydra.launcher.lanes={len(OPTIMIZERS)}",
-            *overrides,
-        ]
     runs, _ = time_sweep(overrides, limit_s)
     first = runs[0]
     images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
@@ -209,4 +210,4 @@ def print_tables(rows: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(main))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr
 
-from benchmarks.figures import take_no_options, write_csv
+from benchmarks.command_line import take_no_options
+from benchmarks.figures import write_csv
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.comparisons import quantile
 from sweeper.aggregate.scatter import plain_scatter

@@ -4,7 +4,6 @@ The runs are those of `benchmarks.aggregate`, in a temporary folder; the real co
 own, and a browser, if there is one, opens the page: seconds until its charts are drawn.
 """
 
-import argparse
 import resource
 import subprocess
 import sys
@@ -13,12 +12,13 @@ import time
 from pathlib import Path
 
 from benchmarks.aggregate import write_run
+from benchmarks.command_line import take_no_options
 
 SIZES = (100, 1_000)
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__).parse_args()
+    take_no_options("report", __doc__)
     with tempfile.TemporaryDirectory() as folder:
         outputs, made = Path(folder) / "outputs", 0
         for size in SIZES:

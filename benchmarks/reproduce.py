@@ -10,7 +10,6 @@ deviation or n that the source doesn't tell counts nothing there.
 Exit code 0: it holds, or has no verdict; 1: it doesn't hold, or a run didn't end; 2: nothing was trained.
 """
 
-import argparse
 import csv
 import math
 import re
@@ -25,7 +24,9 @@ from typing import Any
 import yaml
 from scipy.special import stdtrit
 
+from benchmarks.command_line import Parser
 from benchmarks.published import ROWS, Row
+from sweeper.config.grid import compose_grid
 from sweeper.engine.devices import kinds_here
 from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.metrics import read_metrics
@@ -58,11 +59,7 @@ class Outcome:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.reproduce",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("reproduce", __doc__)
     parser.add_argument("row", nargs="?", choices=[name for name, row in ROWS.items() if row.accuracy is not None])
     parser.add_argument("overrides", nargs="*", help="for sweeper.train")
     parser.add_argument("--table", action="store_true", help="write docs/reproduction.md's tables, and train nothing")
@@ -79,15 +76,20 @@ def write_page(page: Path, records: Path) -> None:
 
 
 def train(name: str, overrides: Sequence[str]) -> int:
-    """Train a row's seeds and judge them. Returns the exit code."""
+    """Train a row's seeds and judge them. Returns the exit code.
+
+    Raises:
+        BadInput: an override is wrong.
+    """
+    row = ROWS[name]
+    asides = ("seed=1,2,3,4,5", f"outputs=outputs/reproduction/{name}", "save_model=false", "hydra/launcher=packed")
+    words = replace([*row.words, *asides], overrides)
+    compose_grid(["-m", *words])
     if not kinds_here()["cuda"] and not any(word.startswith("device") for word in overrides):
         print(
             "there is no NVIDIA GPU, and on a CPU a row takes days; device=cpu trains it all the same", file=sys.stderr
         )
         return 2
-    row = ROWS[name]
-    asides = ("seed=1,2,3,4,5", f"outputs=outputs/reproduction/{name}", "save_model=false", "hydra/launcher=packed")
-    words = replace([*row.words, *asides], overrides)
     done = subprocess.run([sys.executable, "-m", "sweeper.train", "-m", *words], check=False)
     if done.returncode == 2:
         return 2

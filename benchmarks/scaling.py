@@ -24,9 +24,11 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
-from benchmarks.figures import add_csv, count, write_csv
+from benchmarks.command_line import Parser, count, counts, seconds, some_of
+from benchmarks.figures import write_csv
 from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
-from sweeper.system.machine import probe_kind
+from sweeper.config.grid import compose_grid
+from sweeper.system.command import exit_code_of
 from sweeper.train.launchers.gpu_processes import visible_gpus
 from sweeper.train.launchers.lane_gains import choose_lanes, sweep_time
 
@@ -51,15 +53,17 @@ COLUMNS = (
     "loss_percent",
     "gpus",
 )
+HEAD = "| part | lanes | runs | batch | images/s | s/epoch | set-up s | second set-up s | peak MB | command s |\n"
+HEAD += "|---|---|---|---|---|---|---|---|---|---|"
 CPU_SMALL = ("dataset.train_limit=256", "dataset.test_limit=100", "model.width=8")
 
 
 def main() -> int:
     arguments = parse_arguments()
+    for part, values in plan(arguments):  # a wrong word before anything is timed
+        compose_grid(words(part, values, arguments))
     rows: list[dict[str, Any]] = []
     deadline = time.monotonic() + arguments.budget
-    print("| part | lanes | runs | batch | images/s | s/epoch | set-up s | second set-up s | peak MB | command s |")
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for part, values in plan(arguments):
         left = max(0.0, deadline - time.monotonic())
         try:
@@ -67,6 +71,8 @@ def main() -> int:
         except Failed as failure:
             print(f"{part}{f' {values}' if values else ''}: {failure}", file=sys.stderr, flush=True)
             continue
+        if not rows:
+            print(HEAD)
         rows += found
         for row in found:
             print(auto_line(row) if part == "auto" else table_line(row), flush=True)
@@ -78,36 +84,27 @@ def main() -> int:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scaling", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", default="setup,batches,lanes", help=f"of {','.join(PARTS)}; default: %(default)s")
-    parser.add_argument("--device", choices=("auto", "cuda", "cpu"), default="auto")
-    parser.add_argument("--lanes", type=integers, default="1,2,3,4,5,8", help="default: %(default)s")
+    parser = Parser("scaling", __doc__)
+    of_all = f"of {','.join(PARTS)}; default: %(default)s"
+    parser.add_argument("--only", type=some_of(PARTS), default="setup,batches,lanes", help=of_all)
+    parser.add_device()
+    parser.add_argument("--lanes", type=counts, default="1,2,3,4,5,8", help="default: %(default)s")
     parser.add_argument("--optimizers", type=lambda text: text.split(","), default=list(OPTIMIZERS))
-    parser.add_argument("--batch-sizes", type=integers, default="128,256,512,1024", help="default: %(default)s")
-    parser.add_argument("--gpus", type=integers, default="1,2", help="numbers of them; default: %(default)s")
+    parser.add_argument("--batch-sizes", type=counts, default="128,256,512,1024", help="default: %(default)s")
+    parser.add_argument("--gpus", type=counts, default="1,2", help="numbers of them; default: %(default)s")
     parser.add_argument("--runs", type=count, default=15, help="of the whole sweep; default: %(default)s")
     parser.add_argument(
         "--sweep-lanes", type=count, default=5, help="of the whole sweep, and of each GPU; default: %(default)s"
     )
-    parser.add_argument("--epochs", type=int, default=4, help="of each run; default: %(default)s")
-    parser.add_argument("--budget", type=float, default=350, metavar="SECONDS", help="for all; default: %(default)s")
-    add_csv(parser)
+    parser.add_argument("--epochs", type=count, default=4, help="of each run; default: %(default)s")
+    parser.add_argument("--budget", type=seconds, default=350, metavar="SECONDS", help="for all; default: %(default)s")
+    parser.add_csv()
     parser.add_argument("overrides", nargs="*", help="for sweeper")
     arguments = parser.parse_args()
-    arguments.only = arguments.only.split(",")
-    if unknown := set(arguments.only) - set(PARTS):
-        parser.error(f"--only: unknown: {', '.join(sorted(unknown))}")
     if arguments.epochs < 3:
         parser.error("--epochs: at least 3")
-    if arguments.device == "auto":
-        arguments.device = probe_kind()
+    arguments.device = parser.find_device(arguments.device)
     return arguments
-
-
-def integers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
 
 
 def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -128,23 +125,26 @@ def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
             yield part, {"lanes": arguments.sweep_lanes, "runs": arguments.runs}
 
 
+def words(part: str, values: dict[str, Any], arguments: argparse.Namespace) -> list[str]:
+    """What follows `sweeper.train`."""
+    if part == "auto":
+        own = ["epochs=100000", *grid(max(OF_AUTO), arguments.optimizers), "hydra/launcher=packed"]
+    else:
+        sizes = [f"batch_size={values['batch_size']}"] if "batch_size" in values else []
+        sweep = [*grid(values["runs"], arguments.optimizers), *launcher(values["lanes"])]
+        own = [f"epochs={arguments.epochs}", *sizes, *sweep]
+    return ["-m", *work(arguments), *own, *arguments.overrides]
+
+
 def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, limit_s: float) -> dict[str, Any]:
     """One row.
 
     Raises:
         Failed: its command failed or took too long.
     """
-    overrides = [
-        *work(arguments),
-        f"epochs={arguments.epochs}",
-        *([f"batch_size={values['batch_size']}"] if "batch_size" in values else []),
-        *grid(values["runs"], arguments.optimizers),
-        *launcher(values["lanes"]),
-        *arguments.overrides,
-    ]
     gpus = values.get("gpus", 1)
     variables = first_gpus(gpus, arguments.device) if "gpus" in values else {}
-    runs, seconds = time_sweep(["-m", *overrides], limit_s, variables)
+    runs, seconds = time_sweep(words(part, values, arguments), limit_s, variables)
     first = runs[0]
     images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
     together = len(runs) == values["lanes"] * gpus
@@ -173,14 +173,7 @@ def by_auto(arguments: argparse.Namespace, rows: list[dict[str, Any]], limit_s: 
     """
     if arguments.device == "cpu":
         raise Failed("a CPU trains one run at a time")
-    overrides = [
-        *work(arguments),
-        "epochs=100000",
-        *grid(max(OF_AUTO), arguments.optimizers),
-        "hydra/launcher=packed",
-        *arguments.overrides,
-    ]
-    gains, found = gains_by_trial(["-m", *overrides], limit_s), []
+    gains, found = gains_by_trial(words("auto", {}, arguments), limit_s), []
     print(f"gains by the trial: {', '.join(f'{n}: {gain:.3f}' for n, gain in gains.items())}", flush=True)
     speeds = {row["lanes"]: row["images_per_second"] for row in rows if row["part"] == "lanes"}
     measured = {n: speed / speeds[1] for n, speed in speeds.items()} if 1 in speeds else {}
@@ -245,4 +238,4 @@ def table_line(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(main))

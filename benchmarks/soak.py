@@ -4,7 +4,6 @@ Tells what a run leaves behind in the sweep's processes (memory and open files, 
 half of the sweep), whether the last runs take longer than the first, and whether the table has every run once.
 """
 
-import argparse
 import csv
 import os
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures import count
+from benchmarks.command_line import Parser, count
 from benchmarks.sweeps import REPOSITORY, Failed, last_line, started
 
 TINY = ["dataset=digits", "dataset.train_limit=128", "dataset.test_limit=64", "model=mlp", "model.width=8", "epochs=1"]
@@ -39,7 +38,7 @@ class Look:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser("soak", __doc__)
     parser.add_argument("--runs", type=count, default=2000)
     parser.add_argument("--launcher", choices=[*LAUNCHERS, "both"], default="both")
     arguments = parser.parse_args()

@@ -8,13 +8,14 @@ what each of `label_smoothing`, `clip_grad_norm`, `ema` and `drop_last` costs, a
 optimizer's own step in place of our kernels.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
+from benchmarks.command_line import Parser
 from sweeper.config.grid import compose_grid
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, prepare_process
@@ -28,13 +29,12 @@ WARM_UP = 4  # steps: the first is eager, then the graph is recorded
 PROFILED = 20
 BURST = 8  # steps
 ROUNDS = 3
+IMAGES = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes")
 RECIPE = ["label_smoothing=0.1", "clip_grad_norm=1", "ema=0.999", "drop_last=true"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.step", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("step", __doc__)
     parser.add_argument("--profile", action="store_true", help="also print the kernels that take the longest")
     parser.add_argument(
         "--recipe", action="store_true", help="also each option of the recipe, and all of them together"
@@ -46,7 +46,10 @@ def main() -> None:
     if arguments.recipe:
         variants += [*([option] for option in RECIPE), RECIPE]
     ways = (False, True) if arguments.textbook else (False,)
-    trainings = [Steps([*arguments.overrides, *options], textbook) for options in variants for textbook in ways]
+    runs = [[*arguments.overrides, *options] for options in variants]
+    configs = [compose_grid([*IMAGES, *overrides]).cells[0].config for overrides in runs]  # before any is trained
+    named = [" ".join(overrides) or "defaults" for overrides in runs]
+    trainings = [Steps(*one, textbook) for one in zip(named, configs, strict=True) for textbook in ways]
     # In turn, so that a machine that other work slows down slows all of them down.
     seconds = [min(times) for times in zip(*([t.time_epoch() for t in trainings] for _ in range(ROUNDS)), strict=True)]
     print(trainings[0].device.line())
@@ -60,12 +63,10 @@ def main() -> None:
 class Steps:
     """A run's training steps with full batches, warmed up."""
 
-    def __init__(self, overrides: list[str], textbook: bool = False) -> None:
-        images = ["dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes"]
-        config = compose_grid([*images, *overrides]).cells[0].config
+    def __init__(self, words: str, config: dict[str, Any], textbook: bool = False) -> None:
         threads = config["device"]["threads"] or cores()
         prepare_process(threads)
-        self.words = (" ".join(overrides) or "defaults") + textbook * ", the optimizer's own step"
+        self.words = words + textbook * ", the optimizer's own step"
         self.batch_size = config["batch_size"]
         self.device = choose_device(config["device"], threads)
         data = load_run_data(config)

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from sweeper.system.errors import BadInput
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 LOOK_EVERY = 0.005  # seconds
 # Evaluation after each epoch belongs to what is timed; files that the figures aren't about do not.
@@ -60,6 +62,7 @@ def time_sweep(
     epoch, and the command's seconds.
 
     Raises:
+        BadInput: the command refuses a word.
         Failed: the command failed, or took longer than `limit_s`.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -79,6 +82,7 @@ def time_sweep(
                     raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
                 time.sleep(LOOK_EVERY)
             seconds = time.perf_counter() - began_clock
+        check_words(process.returncode, log)
         for path, run in runs.items():
             run.record = json.loads((path.parent / "run.json").read_text())
         bad = [run.record["error"] for run in runs.values() if run.record["status"] != "completed"]
@@ -91,6 +95,7 @@ def gains_by_trial(overrides: list[str], limit_s: float) -> dict[int, float]:
     """Begin a sweep with lanes=auto, with no gains on disk, and stop it when its trial has ended.
 
     Raises:
+        BadInput: the command refuses a word.
         Failed: the command ended before, or the trial took longer than `limit_s`.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -103,12 +108,19 @@ def gains_by_trial(overrides: list[str], limit_s: float) -> dict[int, float]:
         ):
             while not (found := list(caches.glob("*/lanes/*.json"))):
                 if process.poll() is not None:
+                    check_words(process.returncode, log)
                     raise Failed(f"no lanes were chosen: {last_line(log.read_text())}")
                 if time.perf_counter() - began > limit_s:
                     raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
                 time.sleep(10 * LOOK_EVERY)
             gains = json.loads(found[0].read_text())["gains"]
     return {int(n): float(gain) for n, gain in gains.items()}
+
+
+def check_words(code: int, log: Path) -> None:
+    """Raises BadInput if a command's exit code is that for it, for then no other of its kind can do better."""
+    if code == 2:
+        raise BadInput(last_line(log.read_text(encoding="utf-8")).removeprefix("error: "))
 
 
 def look(outputs: Path, runs: dict[Path, TimedRun], seen: dict[Path, int], began: float) -> None:

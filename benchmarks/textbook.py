@@ -11,6 +11,7 @@ It appends a row to OUT.csv for each seed, and to OUT.epochs.csv for each epoch.
 import argparse
 import csv
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
+from benchmarks.command_line import Parser, count
 from sweeper.datasets.loaders import cifar10
+from sweeper.system.command import exit_code_of
 
 LR, MOMENTUM, WEIGHT_DECAY = 0.1, 0.9, 5e-4
 BATCH_SIZE, PADDING = 128, 4
@@ -239,22 +242,26 @@ def write_row(path: Path, row: dict[str, Any]) -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.textbook", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("textbook", __doc__)
     parser.add_argument("--root", type=Path, required=True, help="CIFAR-10, as for dataset.root, or an .npz")
     parser.add_argument("--csv", type=Path, required=True, help="appended to")
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=count, default=100)
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one after another")
     parser.add_argument("--decay-norms", choices=("true", "false"), default="true")
     parser.add_argument("--weight-decay", type=float, default=WEIGHT_DECAY)
     parser.add_argument("--precision", choices=PRECISIONS, default="bf16")
     parser.add_argument("--init", choices=("torchvision", "torch"), default="torchvision", help="of convolutions")
     parser.add_argument("--warmup", type=float, default=0.0, help="linear, as a fraction of all steps")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--limit", type=int, help="only that many training and test images")
-    return parser.parse_args()
+    parser.add_device(default="cuda")
+    parser.add_argument("--limit", type=count, help="only that many training and test images")
+    arguments = parser.parse_args()
+    if not arguments.root.exists():
+        parser.error(f"--root {arguments.root}: isn't there")
+    if arguments.csv.is_dir():
+        parser.error(f"--csv {arguments.csv}: is a folder; name a file")
+    arguments.device = parser.find_device(arguments.device)
+    return arguments
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code_of(main))

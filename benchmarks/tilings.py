@@ -6,7 +6,6 @@ residual (`plain`) and those with one (`residual`). Compiles in parallel first; 
 best tilings over all stages and the one in use; `--csv` keeps every figure. `--model resnet20` takes its activations.
 """
 
-import argparse
 import itertools
 import multiprocessing
 import sys
@@ -19,7 +18,8 @@ from typing import Any
 import torch
 
 from benchmarks.batch_norm import L2_BYTES, STAGES, time_in_graph
-from benchmarks.figures import add_csv, write_csv
+from benchmarks.command_line import Parser
+from benchmarks.figures import write_csv
 from sweeper.engine.kernels.tiling import BLOCKS, Blocks, Tiling, tiling
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.system.machine import cores
@@ -35,12 +35,10 @@ Task = tuple[str, str, int, int, Blocks]  # kernel, way, channels, side, blocks
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.tilings", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("tilings", __doc__)
     parser.add_argument("--kernel", choices=list(BLOCKS), nargs="*", default=list(BLOCKS))
     parser.add_argument("--model", choices=list(ACTIVATIONS), default="resnet18")
-    add_csv(parser)
+    parser.add_csv()
     arguments = parser.parse_args()
     if not triton_serves(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
         print("benchmarks.tilings: no NVIDIA GPU of 8.0 or later, Triton, C compiler or Python.h here", file=sys.stderr)

@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.figures import count, write_csv
+from benchmarks.command_line import Parser, count, folder
+from benchmarks.figures import write_csv
 from sweeper.engine.devices import set_variables
 from sweeper.system.machine import cores
 
@@ -36,9 +37,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.waiting", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser("waiting", __doc__)
     parser.add_argument("--busy", action="store_true", help="load all cores by other processes")
     parser.add_argument("--rounds", type=count, default=5, help="paired trials of each policy (default: 5)")
     parser.add_argument(
@@ -48,7 +47,7 @@ def main() -> int:
         metavar="WORK",
         help=f"not all: {'; '.join(WORK)}; may be given again",
     )
-    parser.add_argument("--into", type=Path, help="the folder of the CSV; default: benchmarks/results")
+    parser.add_argument("--into", type=folder, help="the folder of the CSV; default: benchmarks/results")
     parser.add_argument("--trial", nargs=2, metavar=("POLICY", "WORK"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.trial:

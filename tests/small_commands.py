@@ -15,7 +15,6 @@ BENCHMARKS = {
     "answer": ("--trained", "2", "--runs", "15"),
     "peers": ("--rounds", "1", "--dataset", "digits", "--only", "plain,sweeper", "--epochs", "2"),
     "scaling": ("--device", "cpu", "--epochs", "3", "--runs", "2", "--lanes", "1", "--batch-sizes", "128"),
-    "stacked": ("--device", "cpu", "--models", "mlp", "--lanes", "2", "--seconds", "5"),
     "textbook": ("--root", "images", "--device", "cpu", "--precision", "fp32", "--limit", "20", "--epochs", "1"),
     "waiting": ("--rounds", "1", "--only", "digits, mlp", "--into", "."),
 }

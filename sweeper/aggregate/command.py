@@ -243,13 +243,14 @@ def _end(run: "Run") -> str:
 
 
 def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
-    """The number of runs of each status, what was trained again, the conditions that differ, and why some runs can't be
-    used.
+    """The number of runs of each status, what they took and cost, what was trained again, the conditions that differ,
+    and why some runs can't be used.
 
     Args:
         others: the number of runs in the folder beside these.
     """
     from sweeper.aggregate.summary import describe_mixture
+    from sweeper.runs.compute import describe_amounts
     from sweeper.runs.copies import describe_repeats
     from sweeper.runs.status import RECORDED, Status
 
@@ -260,6 +261,8 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
     )
     beside = f"; {others} other{'s' * (others != 1)} in {folder}/" if others else ""
     yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{_left_out_words(results)}{beside}"
+    if amounts := describe_amounts(runs):
+        yield amounts
     if repeats := [one for one in results.left_out if one.is_repeat]:
         yield describe_repeats(repeats)
         yield from map(_repeat_line, repeats[:MOST_REASONS])

@@ -10,7 +10,6 @@ from sweeper.aggregate.frame import Folders, folders_of, summary_frame
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tasks import Task, group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task
-from sweeper.runs.copies import describe_repeats
 from sweeper.runs.results import Results, read_results, read_runs
 from sweeper.system.errors import BadInput
 
@@ -106,8 +105,7 @@ def _find(results: Results, margin: float | None) -> Findings:
 
 
 def _repeats(task: Task, results: Results) -> list[str]:
-    counted = {run.path for run in task.runs()}
-    said = describe_repeats([one for one in results.left_out if one.counts.path in counted])
+    said = results.repeats_of(task.runs())
     return [f"{said}."] if said else []
 
 

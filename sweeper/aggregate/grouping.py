@@ -126,12 +126,14 @@ def _tasks(runs: Sequence[Run], config_of: dict[str, Config], names: dict[str, s
 
 def _by_tuning(task: TaskRuns) -> list[TaskRuns]:
     """The task, or several where an optimizer has settings that were tuned and others: a task for those that weren't,
-    and one for each length at which settings were tuned. So no tuning changes what was found without it."""
+    and one for each length at which settings were tuned. So no tuning changes what was found without it: a run that a
+    later sweep calls tuned is so in that sweep's task alone."""
     parts: dict[str, dict[str, list[Run]]] = {}
     for text, runs in task.runs.items():
         for run in runs:
             for length in sorted({*run.tuned, *([""] if run.untuned or not run.tuned else [])}):
-                as_asked = replace(run, tuned=frozenset({length})) if length and len(run.tuned) > 1 else run
+                asked = frozenset({length} if length else ())
+                as_asked = run if run.tuned == asked else replace(run, tuned=asked)
                 parts.setdefault(length, {}).setdefault(text, []).append(as_asked)
     methods = [{task.arms.get(text, _optimizer(runs)) for text, runs in part.items()} for part in parts.values()]
     if sum(map(len, methods)) == len(set().union(*methods)):

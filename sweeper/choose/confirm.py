@@ -52,7 +52,7 @@ def confirm(
     """
     if most < 2:
         raise BadInput(f"--confirm {most}: the best are confirmed against one another; give 2 or more")
-    task = read_search(outputs, optimizers)
+    task, _ = read_search(outputs, optimizers)  # `choose` says what was trained again
     seeds = fresh_seeds(task)
     arms = []
     for optimizer in dict.fromkeys(setting.optimizer for setting in task.compared):

@@ -84,8 +84,8 @@ def _decide(arguments: list[str], found: Told) -> int:
     tuned = {tuning.name: tuning.plan(asked.outputs) for tuning in tunings}
     recorded = check_recorded(asked.outputs, rule, None if tunings else asked.runs(), field, tuned)
     say(f"rule: {rule.words()}")
-    if field:
-        say(field)
+    if asked.field:
+        say("\n".join(filter(None, [field, asked.field.repeats])))
     if tunings:
         assert asked.field is not None
         if ended := tune_all(tunings, asked, tuned, here):

@@ -13,7 +13,7 @@ from sweeper.aggregate.labels import Texts, differing, texts
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.config.overrides import parse_overrides
 from sweeper.decide.judge import Result
-from sweeper.runs.identity import flat, is_identity
+from sweeper.runs.identity import PRECISION, flat, is_identity
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
@@ -34,6 +34,8 @@ class Field:
         runs: the compared setting's runs of each optimizer, by seed.
         seeds: those of which every optimizer has a run that ended.
         data: the hash of the images' content, as rows have it.
+        others: tasks of the folder that the options choose as well.
+        repeats: which of the runs were trained again, as a sentence; "" if none were.
     """
 
     asked: str
@@ -42,6 +44,8 @@ class Field:
     runs: dict[str, dict[int, Run]]
     seeds: tuple[int, ...]
     data: str
+    others: tuple[Task, ...] = ()
+    repeats: str = ""
 
     def results(self) -> dict[str, dict[int, Result]]:
         return {name: {seed: _result(runs[seed]) for seed in self.seeds} for name, runs in self.runs.items()}
@@ -53,6 +57,10 @@ class Field:
             name: [Path(runs[seed].path).resolve().relative_to(below).as_posix() for seed in self.seeds]
             for name, runs in self.runs.items()
         }
+
+    def values(self, key: str) -> list[str]:
+        """The values of an option or group that the task and the others have, as they are typed."""
+        return _typed([self.task, *self.others], key)
 
     def words(self) -> str:
         seeds = ", ".join(map(str, self.seeds))
@@ -88,13 +96,15 @@ def read_field(name: str, words: Sequence[str], config_dir: str | None = None) -
     """
     asked = f"{GROUP}={name}"
     folder, usual = _place(name, [CONF, *([Path(config_dir)] if config_dir else [])])
-    runs = read_results([folder], none_ok=True).runs
+    results = read_results([folder], none_ok=True)
+    runs = results.runs
     if not runs:
         raise BadInput(f"{asked}: there are no runs in {folder}; name a folder of runs of sweeper.train")
     if bad := [run for run in runs if run.status is Status.DAMAGED or run.other_files]:
         reason = bad[0].values.get("error") or bad[0].other_files
         raise BadInput(f"{asked}: {len(bad)} of {len(runs)} records can't be used; {bad[0].path}: {reason}")
-    task = _choose(asked, [task for task in group_tasks(runs) if task.compared], parse_overrides([*words]), usual)
+    tasks = [task for task in group_tasks(runs) if task.compared]
+    task, others = _choose(asked, tasks, parse_overrides([*words]), usual)
     if task.chosen_by == "test":
         raise BadInput(f"{asked}: an optimizer has several settings, chosen by test images; keep one of each")
     by_seed = {s.optimizer: {run.values["seed"]: run for run in s.runs if _has_ended(run)} for s in task.compared}
@@ -105,7 +115,8 @@ def read_field(name: str, words: Sequence[str], config_dir: str | None = None) -
     data = {run.conditions.get("data", "") for found in by_seed.values() for run in found.values()}
     if len(data) > 1 or "" in data:
         raise BadInput(f"{asked}: its records don't all hold one hash of the images, so no verdict can be given")
-    return Field(asked, folder, task, by_seed, tuple(seeds), data.pop())
+    repeats = results.repeats_of(run for found in by_seed.values() for run in found.values())
+    return Field(asked, folder, task, by_seed, tuple(seeds), data.pop(), others, repeats)
 
 
 def _place(name: str, folders: Sequence[Path]) -> tuple[Path, list[Override]]:
@@ -131,24 +142,31 @@ def _place(name: str, folders: Sequence[Path]) -> tuple[Path, list[Override]]:
     return folder.resolve(), usual
 
 
-def _choose(asked: str, tasks: list[Task], given: Sequence[Override], usual: Sequence[Override]) -> Task:
-    """The one task that agrees with the options given, or else with the usual ones, too."""
+def _choose(
+    asked: str, tasks: list[Task], given: Sequence[Override], usual: Sequence[Override]
+) -> tuple[Task, tuple[Task, ...]]:
+    """The one task that agrees with the options given, or else with the usual ones, too; and what these leave out."""
     if not tasks:
         raise BadInput(f"{asked}: none of its runs has ended")
     fitting = tasks
     for override in given:
-        before, fitting = fitting, [task for task in fitting if _agrees(task, override)]
+        before, fitting = fitting, _agreeing(fitting, override)
         if not fitting:
-            values = dict.fromkeys(_value(task, override.key_or_group) for task in before)
-            trained = f"its runs were trained with {override.key_or_group}={' or '.join(map(str, values))}"
-            raise BadInput(f"{override.input_line}: {asked} fixes it: {trained}; leave it out")
-    if len(fitting) > 1:
-        fitting = [task for task in fitting if all(_agrees(task, override) for override in usual)] or fitting
-    if len(fitting) > 1:
-        labels = "; ".join(task.label for task in fitting)
-        choice = _choice([texts(task.config) for task in fitting])
-        raise BadInput(f"{asked}: it has {len(fitting)} tasks: {labels}; choose one, e.g. by {choice}")
-    return fitting[0]
+            key = override.key_or_group
+            values = _typed(before, key)
+            trained = f"its runs were trained with {key}={' or '.join(values)}"
+            how = "leave it out" if len(values) == 1 else "give one of these"
+            raise BadInput(f"{override.input_line}: {asked} fixes it: {trained}; {how}")
+    chosen = fitting
+    for override in usual if len(fitting) > 1 else ():
+        chosen = _agreeing(chosen, override)
+    chosen = chosen or fitting
+    if len(chosen) > 1:
+        labels = "; ".join(task.label for task in chosen)
+        choice = _choice([texts(task.config) for task in chosen])
+        how = f"choose one, e.g. by {choice}" if choice else "no option tells them apart, so name a folder that has one"
+        raise BadInput(f"{asked}: it has {len(chosen)} tasks: {labels}; {how}")
+    return chosen[0], tuple(task for task in fitting if task is not chosen[0])
 
 
 def _choice(tasks: Sequence[Texts]) -> str:
@@ -159,18 +177,27 @@ def _choice(tasks: Sequence[Texts]) -> str:
     return " ".join(f"{name.removesuffix('.name')}={tasks[0].get(name, 'null')}" for name in told)
 
 
-def _agrees(task: Task, override: Override) -> bool:
+def _agreeing(tasks: list[Task], override: Override) -> list[Task]:
+    """Those with the override's value; all if none has an option of this name, or if each newcomer has its own."""
     key = override.key_or_group
     if not is_identity(key) or key.partition(".")[0] in ("optimizer", "seed"):
-        return True
-    value = _value(task, key)
-    return value is None or value == override.value()
+        return tasks
+    values = [_value(task, key) for task in tasks]
+    if all(value is None for value in values):
+        return tasks
+    return [task for task, value in zip(tasks, values, strict=True) if value == override.value()]
+
+
+def _typed(tasks: Sequence[Task], key: str) -> list[str]:
+    return list(dict.fromkeys(typed(_value(task, key)) for task in tasks))
 
 
 def _value(task: Task, key: str) -> Any:
     """A value of the task, by its dotted name; of a group its choice; None if it has none of this name."""
     group = task.config.get(key)
-    return group.get("name") if isinstance(group, dict) else dict(flat(task.config)).get(key)
+    if isinstance(group, dict):
+        return group.get("name")
+    return dict(flat(task.config)).get(key, "auto" if key == PRECISION else None)
 
 
 def _has_ended(run: Run) -> bool:
@@ -180,3 +207,8 @@ def _has_ended(run: Run) -> bool:
 def _result(run: Run) -> Result:
     score = run.values["final_test_accuracy"] if run.status is Status.COMPLETED else None
     return Result(math.nan if score is None else float(score), run.status is Status.DIVERGED)
+
+
+def typed(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,9 +11,9 @@ from sweeper.config.arms import read_flags, take_files
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
 from sweeper.decide.arms import Arms, as_flags, cells_of, check_distinct, compose, read_words, shared_words
-from sweeper.decide.field import Field
+from sweeper.decide.field import Field, typed
 from sweeper.report.provenance import identity_words, names_code
-from sweeper.runs.identity import PRECISION, flat, identity_config
+from sweeper.runs.identity import flat, identity_config
 from sweeper.system.errors import BadInput
 
 _OWN = ("optimizer", "seed", "schedule")
@@ -146,10 +146,12 @@ def _check_protocol(arm: str, cell: Cell, field: Field, own_schedule: bool, give
         key = name.removesuffix(".name")
         if key in given or name in given:
             of = f"arm '{arm}': " if arm else ""
-            theirs = "auto" if key == PRECISION else _text(b)
-            raise BadInput(f"{of}{key}={_text(a)}: the field has {theirs}, and its protocol is kept; leave it out")
+            values = field.values(key)
+            how = "leave it out" if len(values) == 1 else f"give one of these{', beside the arms' * bool(arm)}"
+            has = f"the field has {' or '.join(values)}, and its protocol is kept"
+            raise BadInput(f"{of}{key}={typed(a)}: {has}; {how}")
         raise BadInput(
-            f"{field.asked}: its runs are of another recipe: {name} is {_text(b)} there and would be {_text(a)} here"
+            f"{field.asked}: its runs are of another recipe: {name} is {typed(b)} there and would be {typed(a)} here"
         )
 
 
@@ -158,7 +160,3 @@ def _check_new(name: str, cell: Cell, field: Field) -> None:
     for optimizer, runs in field.runs.items():
         if any(run.configuration == identity for run in runs.values()):
             raise BadInput(f"{name}: is {optimizer} of the field itself, with its values; change one to compare them")
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

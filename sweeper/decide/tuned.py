@@ -30,7 +30,7 @@ from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 from sweeper.tune.search import BEST, PRESET, carry_out_search, tuning_folder
 
 TUNE = "tune"  # tune=true on the command line
@@ -159,8 +159,11 @@ def tune(tuning: Tuning, here: ImagesHere) -> int:
     """
     if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1, here=here):
         return code
+    task, repeats = read_search([str(tuning.folder)])
+    if repeats:
+        tell(repeats)
     with writing(tuning.folder, "make it writable"):
-        write_choice(read_search([str(tuning.folder)]), tuning.folder)
+        write_choice(task, tuning.folder)
     return 0
 
 

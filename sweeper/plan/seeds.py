@@ -13,7 +13,7 @@ from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
 from sweeper.runs.asked import arm_of_each
 from sweeper.runs.identity import identity_config
-from sweeper.runs.results import read_results
+from sweeper.runs.results import Results, read_results
 from sweeper.runs.rows import ARM, Run
 from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
@@ -29,12 +29,17 @@ def plan_seeds(grid: Grid, pace: Pace | None = None) -> list[dict[str, Any]]:
         pace: the time by a timing probe; without it, and for what it didn't time, the finished runs' training counts.
     """
     asked = {_configuration(cell): cell for cell in grid.cells}
-    runs = read_results([grid.outputs], none_ok=True).runs if grid.outputs.is_dir() else []
+    results = read_results([grid.outputs], none_ok=True) if grid.outputs.is_dir() else Results([])
+    runs = [*results.runs]
     known = {run.configuration for run in runs}
     runs += [_not_begun(key, cell) for key, cell in asked.items() if key not in known]
     _name_arms(runs, grid, asked)
     tasks = group_tasks(runs)
-    return [_of_task(task, asked, pace) for task in tasks if _asked_on(task, asked)]
+    return [
+        _of_task(task, asked, pace) | {"repeats": results.repeats_of(task.runs()) or None}
+        for task in tasks
+        if _asked_on(task, asked)
+    ]
 
 
 def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:

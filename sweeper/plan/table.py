@@ -11,7 +11,7 @@ from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.plan.standing import COUNTED
 from sweeper.system.terminal import say
-from sweeper.system.text import duration, printable, size
+from sweeper.system.text import amount, duration, printable, size
 from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launchers.packed import Packed
 
@@ -150,7 +150,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             str(way["at_a_time"]),
             duration(way["seconds"]),
             *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
-            *(f"{way[name]:.2g}" if name in way else "" for name in asides),
+            *(amount(way[name]) if name in way else "" for name in asides),
             ", ".join(remark),
         )
     return table
@@ -179,21 +179,27 @@ def _tell_seeds(document: dict[str, Any], show: Any) -> None:
     for entry in document["seeds"]:
         show()
         task = "how many seeds? " + (printable(f"{entry['task']}: ") if several else "")
-        if not entry["needed"]:
+        if entry["needed"]:
+            _show_needed(entry, task, show)
+        else:
             show(f"{task}{_why_no_seeds(entry, document['outputs'])}")
-            continue
-        k, df = entry["optimizers"], entry["df"]
-        scatter = f"{100 * entry['deviation']:.2g} points ({df} degree{'s' * (df != 1)} of freedom)"
-        power = f"{100 * entry['power']:.0f} % power for a pair"
-        show(f"{task}{k} {entry['noun']}s at a residual deviation of {scatter}, {power}")
-        table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))
-        for need in entry["needed"]:
-            runs, seconds = need["runs"], need["seconds"]
-            cells = (f"{runs:,}" if runs else "–", duration(seconds) if seconds is not None else "–")
-            table.add_row(f"{100 * need['difference']:g}", seeds_words(need["seeds"]), *cells)
-        show(table)
-        if any(need["seconds"] is not None and not need["timed"] for need in entry["needed"]):
-            show("this time is of training as in the finished runs, one at a time")
+        if entry["repeats"]:
+            show(entry["repeats"])
+
+
+def _show_needed(entry: dict[str, Any], task: str, show: Any) -> None:
+    k, df = entry["optimizers"], entry["df"]
+    scatter = f"{100 * entry['deviation']:.2g} points ({df} degree{'s' * (df != 1)} of freedom)"
+    power = f"{100 * entry['power']:.0f} % power for a pair"
+    show(f"{task}{k} {entry['noun']}s at a residual deviation of {scatter}, {power}")
+    table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))
+    for need in entry["needed"]:
+        runs, seconds = need["runs"], need["seconds"]
+        cells = (f"{runs:,}" if runs else "–", duration(seconds) if seconds is not None else "–")
+        table.add_row(f"{100 * need['difference']:g}", seeds_words(need["seeds"]), *cells)
+    show(table)
+    if any(need["seconds"] is not None and not need["timed"] for need in entry["needed"]):
+        show("this time is of training as in the finished runs, one at a time")
 
 
 def _why_no_seeds(entry: dict[str, Any], outputs: str) -> str:

@@ -1,11 +1,14 @@
-"""What a run was computed on: its device, when it started, and the device time it took."""
+"""What a run was computed on: its device, when it started, and the device time, energy and money that it took."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeper.runs.checks import SECONDS, TEXT
 from sweeper.runs.record import Damaged, read_run
+from sweeper.runs.rows import Run
+from sweeper.system.text import amount
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,15 @@ def read_compute(path: str) -> Compute:
         return compute_of(read_run(Path(path))["environment"])
     except Damaged:
         return Compute()
+
+
+def describe_amounts(runs: Sequence[Run]) -> str:
+    """What the runs took of their GPU's energy and what they cost, where it was recorded, e.g. `these runs took 0.034
+    kWh of their GPU and cost 1.25`; "" if neither was. No full stop."""
+    told = []
+    for name, words in (("energy_kwh", "took {} kWh of their GPU"), ("cost", "cost {}")):
+        known = [value for run in runs if (value := run.values.get(name)) is not None]
+        if known:
+            some = f" ({len(known)} of {len(runs)} have it recorded)" if len(known) < len(runs) else ""
+            told.append(words.format(amount(sum(known))) + some)
+    return f"these runs {' and '.join(told)}" if told else ""

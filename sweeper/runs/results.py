@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeper.runs.arms import ArmsByFolder, Member
 from sweeper.runs.confirmations import ConfirmationsByFolder
-from sweeper.runs.copies import LeftOut, merge
+from sweeper.runs.copies import LeftOut, describe_repeats, merge
 from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FILES
 from sweeper.runs.metrics import FROM_RESULT, METRICS
@@ -45,6 +45,11 @@ class Results:
         others = sorted(found - {*COLUMNS, *ASIDES, ARM})
         arm = [ARM] if any(run.arm for run in self.runs) else []
         return [*COLUMNS, *others, *(name for name in ASIDES if name in found), *arm]
+
+    def repeats_of(self, runs: Iterable[Run]) -> str:
+        """Which of these runs, rows of the table, were trained again, in the words of `copies.describe_repeats`."""
+        counted = {run.path for run in runs}
+        return describe_repeats(one for one in self.left_out if one.counts.path in counted)
 
 
 def read_results(

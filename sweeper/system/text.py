@@ -56,6 +56,17 @@ def size(n: float) -> str:
     return f"{n:.0f} {units[0]}" if n >= 10 or units[0] == "bytes" else f"{n:.1f} {units[0]}"
 
 
+def amount(value: float) -> str:
+    """Of energy or money, two decimals or, of a small one, two digits: `1,250.00`, `0.034`.
+
+    >>> amount(3.14159), amount(0.03449), amount(0.00002)
+    ('3.14', '0.034', 'less than 0.0001')
+    """
+    if value >= 1:
+        return f"{value:,.2f}"
+    return f"{value:.2g}" if value >= 0.0001 or value == 0 else "less than 0.0001"
+
+
 def few(names: list[str], most: int = 12) -> str:
     """A list in a sentence, cut after `most` of them: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -99,7 +99,9 @@ def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
     from sweeper.aggregate.tuning import edge_words, tunings
     from sweeper.choose.choice import read_search, write_choice
 
-    task, options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
+    (task, repeats), options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
+    if repeats:
+        tell(repeats)
     replace = options.replace or options.write is None  # beside the search there is no other's
     own = None if places.config_dir is None else str(places.config_dir)
     with writing(steps.folder, "make it writable"):

@@ -4,11 +4,15 @@
 
 - `time`: when it was read, UTC, e.g. `2025-01-31T12:00:00Z`.
 - `progress`: `sweeping` (whether a sweep is running; the other figures are of its runs, or else of all runs), `runs`,
-  `counts` (runs by status), `epochs_done`, `epochs`, `seconds_elapsed`, `seconds_left`, `ends` (UTC).
-- `runs`, a list: `run`, `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or
-  `completed`), `in_sweep`, `epoch`, `epochs`, `test_accuracy` and `val_accuracy` (of the latest epoch; the
-  latter null without validation images), `best_test_accuracy`, `images_per_second`, `seconds_left`, `error`, and
-  `dataset`, `model`, `optimizer`, `noise`, `noise_rate`, `seed`, `device`, `precision`, `arm`.
+  `counts` (runs by status), `epochs_done`, `epochs`, `share` in [0, 1] (of all epochs, what is done: the bar, which
+  moves within an epoch), `seconds_elapsed`, `seconds_left`, `ends` (UTC).
+- `runs`, a list: `run`, `label` (what varies in its running sweep, e.g. `lr 0.1, seed 1`; null outside of one),
+  `status` (`running`, `waiting`, `failed`, `damaged`, `interrupted`, `diverged`, `pruned` or `completed`), `in_sweep`,
+  `epoch` (those that have ended), `epoch_part` (what is done after them, in epochs: 0.25 is a quarter of the next),
+  `epochs`, `test_accuracy` and `val_accuracy` (of the latest epoch; the latter null without validation images),
+  `best_test_accuracy`, `images_per_second`, `seconds_left`, `error`, and `dataset`, `model`, `optimizer`, `noise`,
+  `noise_rate`, `seed`, `device`, `precision`, `arm`.
+- `repeats`, a sentence: how many runs were trained again with another result, and which one counts; null if none.
 - `machine`, of this command: `cpu_load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`, and `gpus`, a list of
   `name`, `load` in [0, 1], `memory_used_bytes`, `memory_total_bytes`.
 """
@@ -98,6 +102,7 @@ def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
             "counts": overview.counts(),
             "epochs_done": overview.epochs_done,
             "epochs": overview.epochs,
+            "share": overview.share,
             "seconds_elapsed": overview.seconds_elapsed,
             "seconds_left": left,
             "ends": None if left is None else _utc(now + left),
@@ -105,9 +110,11 @@ def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
         "runs": [
             {
                 "run": run.run,
+                "label": run.label or None,
                 "status": run.status,
                 "in_sweep": run.in_sweep,
                 "epoch": run.epoch,
+                "epoch_part": run.part,
                 "epochs": run.epochs,
                 "test_accuracy": run.test_accuracy,
                 "val_accuracy": run.val_accuracy,
@@ -119,6 +126,7 @@ def _document(overview: "Overview", machine: dict[str, Any]) -> dict[str, Any]:
             }
             for run in overview.runs
         ],
+        "repeats": overview.repeats or None,
         "machine": machine,
     }
 

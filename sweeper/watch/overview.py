@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ class Overview:
         under_way: the parts of epochs that are done besides.
         sweeping: whether the figures below are of running sweeps.
         seconds_left: an estimate; None if none is possible or nothing is running.
+        repeats: which of the runs were trained again, as a sentence; "" if none were.
     """
 
     runs: list[Sighting]
@@ -96,6 +97,7 @@ class Overview:
     seconds_elapsed: float | None
     seconds_left: float | None
     under_way: float = 0.0
+    repeats: str = ""
 
     @property
     def share(self) -> float:
@@ -128,13 +130,16 @@ class Watcher:
         now = time.time()
         runs = {os.path.realpath(run.path): _sight(run, now) for run in results.runs}
         arms = ArmsByFolder()
+        given_way = {os.path.realpath(one.run.path): one.run for one in results.left_out}
+        for path in {planned.path for sweep in sweeps for planned in sweep.runs} & given_way.keys():
+            runs[path] = _sight(given_way[path], now)  # a sweep's own run is shown, whichever counts
         live = [sweep for sweep in sweeps if sweep.alive or _at_work(sweep, runs)]
         for sweep in live:
             names = [(arms.of(planned.path) or Member()).arm for planned in sweep.runs]
             for planned, name in zip(sweep.runs, names, strict=True):
                 runs[planned.path] = seen = _as_planned(planned, sweep, runs.get(planned.path))
                 seen.settings[ARM] = name if all(names) else None  # a sweep without arms has others, too
-        return _overview(runs, live, now)
+        return replace(_overview(runs, live, now), repeats=results.repeats_of(results.runs))
 
     def _read(self, path: str, name: str) -> Run:
         try:
@@ -179,7 +184,7 @@ def _sight(run: Run, now: float) -> Sighting:
             if rows and written is not None:
                 seen.age = max(0.0, now - written)
             if seen.epochs is not None and (told := read_under_way(Path(run.path), now)) is not None:
-                seen.part = min(max(0.0, told.epochs - seen.epoch), seen.epochs - seen.epoch)
+                seen.part = max(0.0, min(told.epochs, seen.epochs) - seen.epoch)
                 seen.pace, seen.age = told.pace, told.age
                 if seen.seconds_left is None:  # its first epoch
                     seen.seconds_left = _left(told.pace or 0.0, seen.epochs - seen.epoch - seen.part, told.age)

@@ -1,5 +1,6 @@
 """Draws `sweeper.watch` to fit the terminal: one row per optimizer, the runs, a line for the sweep and the machine."""
 
+import textwrap
 import time
 from collections import Counter
 from typing import Any
@@ -34,7 +35,8 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
     bad = [run for run in counted if run.status in (Status.FAILED, Status.DAMAGED) and run.error]
     told = bad[: MOST_REASONS if height is None else min(MOST_REASONS, height // 8)]
     low = height is not None and height < WITH_MACHINE
-    below = [*_reasons(told), _progress(overview, width), *([] if low else _machine(machine, overview))]
+    repeats = [] if low else [_dim(line) for line in textwrap.wrap(overview.repeats, width)]
+    below = [*_reasons(told), *repeats, _progress(overview, width), *([] if low else _machine(machine, overview))]
     runs = counted or overview.runs
     if overview.sweeping:  # and what else trains there
         runs = runs + [run for run in overview.runs if run.status is Status.RUNNING and not run.in_sweep]

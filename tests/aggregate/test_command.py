@@ -12,8 +12,10 @@ from conftest import run_module
 from made_runs import make_run
 
 import sweeper
+from sweeper.aggregate.command import aggregate as write_tables
 from sweeper.aggregate.command import main
 from sweeper.aggregate.frame import to_frame
+from sweeper.runs.asked import AskedRuns, OwnRuns
 from sweeper.runs.layout import PAPER_FILES
 from sweeper.runs.results import read_results
 from sweeper.system.lock import Lock
@@ -48,6 +50,15 @@ def outputs(tmp_path):
 def read(file) -> list[dict[str, str]]:
     with file.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
+
+
+def test_what_runs_took_and_cost_stands_under_the_table_of_a_sweep_and_of_a_folder(tmp_path):
+    runs = [make_run(tmp_path, seed=seed, environment={"cost": 0.5, "energy_kwh": 0.02}) for seed in (1, 2, 3)]
+    sweep = OwnRuns.from_json(AskedRuns(runs[:2]).to_json())
+    lines = write_tables([str(tmp_path)], None, ["csv"], sweep=sweep).splitlines()
+    place = lines.index(f"2 runs: 2 completed; 1 other in {tmp_path}/")
+    assert lines[place + 1] == "these runs took 0.04 kWh of their GPU and cost 1.00"
+    assert "\nthese runs took 0.06 kWh of their GPU and cost 1.50\n" in write_tables([str(tmp_path)], None, ["csv"])
 
 
 def tree(folder) -> dict[str, bytes]:

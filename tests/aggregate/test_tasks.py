@@ -4,7 +4,7 @@ import pytest
 from made_runs import change_record, make_run
 
 from sweeper.aggregate.tasks import group_tasks, task_title
-from sweeper.aggregate.verdict import describe_task
+from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results
@@ -227,6 +227,23 @@ def test_what_no_record_says_of_a_run_a_sweep_of_tuned_settings_does(tmp_path, t
     untuned, tuned = tasks()
     assert [setting.label for setting in tuned.compared] == ["adam", "sgd"] and tuned.tuned == "3 epochs"
     assert {setting.label for setting in untuned.compared} == {"adam", "sgd"} and untuned.tuned == ""
+    assert not any("tuned" in said for said in describe_limits([untuned, tuned], untuned.runs()))
+
+
+@pytest.mark.parametrize("first", [None, "3 epochs"], ids=["called tuned later", "trained tuned"])
+def test_what_was_found_without_a_tuning_stays_whoever_is_called_tuned(tmp_path, tasks, first):
+    """Here all settings are also those that a tuning chose; it is the same task as if none had been."""
+    runs = [make_run(tmp_path, optimizer=optimizer, tuned=first) for optimizer in ("sgd", "adam")]
+    said = {None: dict.fromkeys(runs, "3 epochs"), "3 epochs": {}}[first]
+    record_arms(tmp_path, AskedRuns(runs, [], said, dict.fromkeys(runs, first)))
+    make_run(tmp_path, optimizer="lion")
+    untuned, tuned = tasks()
+    assert [(task.label, task.tuned) for task in (untuned, tuned)] == [
+        ("digits, cnn, no label noise", ""),
+        ("digits, cnn, no label noise, tuned at 3 epochs", "3 epochs"),
+    ]
+    assert [len(task.compared) for task in (untuned, tuned)] == [3, 2]
+    assert not any("was tuned" in line or "were tuned" in line for line in describe_limits([untuned], untuned.runs()))
 
 
 def test_one_setting_that_two_tunings_chose_is_in_the_task_of_each(tmp_path, tasks):

@@ -10,6 +10,7 @@ import sweeper
 from sweeper.aggregate import command
 from sweeper.report.command import main as report
 from sweeper.runs.asked import AskedRuns, OwnRuns
+from sweeper.watch.command import main as watch
 
 SAID = (
     "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats enter "
@@ -55,6 +56,16 @@ def test_so_do_the_page_and_a_comparison_in_python(folders, tmp_path):
     assert f"{SAID}." in page and "1 more directories were copies" in page
     ((*_, last),) = sweeper.compare(list(folders)).sentences.values()
     assert last == f"{SAID}."
+
+
+def test_so_does_the_live_table(folders, capsys):
+    assert watch([*folders, "--once"]) == 0
+    assert SAID in " ".join(capsys.readouterr().out.split())
+    assert watch([*folders, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    check("watch", document)
+    assert document["repeats"] == SAID and document["progress"]["counts"] == {"diverged": 1, "completed": 1}
+    assert watch([folders[0], "--json"]) == 0 and json.loads(capsys.readouterr().out)["repeats"] is None
 
 
 def test_a_repeat_of_the_same_accuracy_says_that_other_figures_differ(tmp_path, capsys):

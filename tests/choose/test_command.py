@@ -32,6 +32,21 @@ def test_a_folder_of_choices_is_for_a_confirmation_or_a_preset(tmp_path, capsys)
     assert capsys.readouterr().err == f"error: --config-dir {tmp_path}/none: there is no such folder\n"
 
 
+def test_a_trial_that_was_trained_again_is_told(tmp_path, capsys):
+    """Of the two the one in `outputs` counts, in whatever order the folders are named."""
+    for folder, accuracies in (("outputs", (0.7, 0.8)), ("repeated", (0.9,))):
+        for lr, accuracy in zip((0.1, 0.2), accuracies, strict=False):
+            make_trial(tmp_path / folder, accuracy, 0.5, optimizer__lr=lr)
+    outputs, repeated, into = (str(tmp_path / name) for name in ("outputs", "repeated", "into"))
+    assert main([outputs, "--into", into]) == 0
+    chosen = capsys.readouterr()
+    assert chosen.err == "" and yaml.safe_load(chosen.out)["sgd"]["lr"] == 0.2
+    said = "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats "
+    for folders in ((outputs, repeated), (repeated, outputs)):
+        assert main([*folders, "--into", into]) == 0
+        assert capsys.readouterr() == (chosen.out, f"{said}enter nothing\n")
+
+
 def test_the_choices_of_another_folder_are_known_and_its_names_are_seen(tmp_path, capsys):
     """A search with `--config-dir own` of an optimizer that lies there, and a preset that is written elsewhere."""
     (tmp_path / "own" / "experiment").mkdir(parents=True)

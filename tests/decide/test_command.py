@@ -10,7 +10,7 @@ import psutil
 import pytest
 from conftest import run_module
 from json_schema import check
-from made_runs import make_field
+from made_runs import change_record, make_field
 
 from sweeper.config.grid import compose_grid
 from sweeper.decide.command import main
@@ -95,6 +95,17 @@ def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp
     told = capsys.readouterr().err
     assert told.startswith("error: the images here are others (hash ") and told.count("\n") == 1
     assert "than those of usual with seeds 1, 2 (hash dddddddd)" in told
+
+
+def test_a_field_with_runs_that_were_trained_again_says_so_before_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("field", "field/again"):
+        make_field(tmp_path / folder, *RUN, "optimizer=sgd,adam", "seed=1,2")
+    change_record(next((tmp_path / "field" / "again").glob("*/sgd-seed1-*")), result__final_test_accuracy=0.1)
+    assert main(["against=field", "optimizer=lion", "device=cpu", "outputs=own"]) == 2
+    out, err = capsys.readouterr()
+    assert "\nagainst=field: digits, mlp" in out and "\n1 repeat of these runs has another result: " in out
+    assert err.startswith("error: against=field: the images here are others")
 
 
 def test_arms_in_another_order_are_the_same_decision(tmp_path, monkeypatch, capsys):

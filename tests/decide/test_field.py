@@ -7,6 +7,8 @@ from made_runs import change_record, make_field
 
 from sweeper.decide import field as module
 from sweeper.decide.field import read_field, take_field
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 
@@ -44,13 +46,44 @@ def test_options_of_the_protocol_choose_the_task(records):
             "it has 2 tasks: digits, mlp, no label noise; digits, mlp, 20 % .*; choose one, e.g. by noise=none$",
         ),
         (["epochs=7"], "epochs=7: against=.* fixes it: its runs were trained with epochs=1; leave it out"),
-        (["noise=pair"], "noise=pair: against=.* trained with noise=none or symmetric; leave it out"),
+        (["noise=pair"], "noise=pair: against=.* trained with noise=none or symmetric; give one of these$"),
+        (["device.precision=fp32"], "device.precision=fp32: .* trained with device.precision=auto; leave it out$"),
     ],
 )
 def test_a_task_that_is_not_clear_is_refused_in_a_line(records, words, told):
     with pytest.raises(BadInput, match=told) as refused:
         read_field(str(records), words)
     assert "\n" not in str(refused.value)
+
+
+def test_a_length_is_chosen_among_those_that_the_field_has(tmp_path):
+    """And so is an option that some of its tasks have and others leave null."""
+    folder, sgd = tmp_path / "field", ("dataset=digits", "model=mlp", "device=cpu", "optimizer=sgd,adam", "seed=1,2")
+    for words in (("epochs=1",), ("epochs=2",), ("epochs=2", "dataset.train_limit=100")):
+        make_field(folder, *sgd, *words)
+    assert [read_field(str(folder), ["epochs=1"]).task.config["epochs"]] == [1]
+    limited = read_field(str(folder), ["dataset.train_limit=100"])
+    assert limited.task.config["dataset"]["train_limit"] == 100 and limited.others == ()
+    for words, told in (
+        (["epochs=15"], "epochs=15: .* trained with epochs=1 or 2; give one of these$"),
+        (["epochs=1,2"], "epochs=1,2: .* trained with epochs=1 or 2; give one of these$"),
+        (
+            ["epochs=2", "dataset.train_limit=9"],
+            "with dataset.train_limit=(null or 100|100 or null); give one of these$",
+        ),
+        (["dataset.train_limit=100", "epochs=1"], "epochs=1: .* trained with epochs=2; leave it out$"),
+    ):
+        with pytest.raises(BadInput, match=told):
+            read_field(str(folder), words)
+
+
+def test_tasks_that_no_option_tells_apart_are_refused_in_a_line(copy):
+    """Such as settings that were tuned beside those that weren't."""
+    for run in copy.glob("*/adam-seed3-*"):
+        record_arms(copy, AskedRuns([run], tuned={run: "1 epoch"}, before={run: None}))
+    told = "it has 2 tasks: .*, tuned at 1 epoch; no option tells them apart, so name a folder that has one$"
+    with pytest.raises(BadInput, match=told):
+        read_field(str(copy), ["noise=none"])
 
 
 def test_a_file_names_a_folder_and_its_usual_task(records, tmp_path):
@@ -73,6 +106,7 @@ def test_a_file_names_a_folder_and_its_usual_task(records, tmp_path):
 
 def test_the_study_is_a_field():
     field = read_field("study", ["dataset=cifar10"])
+    assert field.values("epochs") == ["100", "200"] and field.values("batch_size") == ["128"]
     assert len(field.seeds) >= 3 and {"sgd", "adamw", "lion", "muon"} <= set(field.runs)
 
 
@@ -143,3 +177,14 @@ def test_one_field_is_taken_from_the_words():
     for words in (["against="], ["against=a", "against=b"]):
         with pytest.raises(BadInput):
             take_field(words)
+
+
+def test_a_run_of_the_field_that_was_trained_again_is_told(copy):
+    run = next(copy.glob("*/sgd-seed3-*"))
+    again = copy / "again" / run.parent.name / run.name
+    shutil.copytree(run, again)
+    change_record(again, status="diverged", result__final_test_accuracy=None)
+    change_record(again, environment__started="2030-01-01T00:00:00Z")
+    field = read_field(str(copy), ["noise=none"])
+    assert field.repeats.startswith("1 repeat of these runs has another result: of each run the one with the earlier")
+    assert not field.results()["sgd"][3].diverged and read_field(str(copy), ["noise.rate=0.2"]).repeats == ""

@@ -71,6 +71,19 @@ def test_what_departs_from_the_protocol_is_refused_in_a_line(field, words):
     assert BAD[words] in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_length_of_an_arms_own_is_told_those_that_the_field_has(tmp_path):
+    longer = [word for word in SMALL if word != "epochs=1"]
+    for length in (1, 2):
+        make_field(tmp_path, *longer, *OWN_RECIPE, f"epochs={length}")
+    file = tmp_path / "against" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_text("folder: ..\ntask: epochs=1\n")
+    field = read_field("mine", [], str(tmp_path))
+    told = "arm 'a': epochs=2: the field has 1 or 2, and its protocol is kept; give one of these, beside the arms$"
+    with pytest.raises(BadInput, match=told):
+        read_newcomers(["--arm", "a: optimizer=lion epochs=2"], field, 2)
+
+
 def test_the_fields_own_folder_is_not_written_to(field):
     with pytest.raises(BadInput, match="the field's runs lie there; choose another folder"):
         read_newcomers(["optimizer=lion", f"outputs={field.folder}"], field, 2)

@@ -168,5 +168,7 @@ def test_energy_and_cost_follow_from_the_power_and_the_price(plan):
         assert found["kwh"] == pytest.approx(360 * devices * found["seconds"] / 3.6e6, rel=1e-2)
     _, text = plan(*words, "price_per_hour=3600", kind="cuda", watts=360.0, text=True)
     assert "kWh of the GPU" in text and "cost" in text
+    dear = next(way for way in plan(*words, "price_per_hour=360000")[1]["launchers"] if way["chosen"])["cost"]
+    assert dear > 1000 and f" {dear:,.2f} " in plan(*words, "price_per_hour=360000", text=True)[1]
     _, document = plan(*words)
     assert not any({"kwh", "cost"} & {*found} for found in document["launchers"])

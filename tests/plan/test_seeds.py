@@ -1,8 +1,10 @@
 """How many seeds a plan asks for: from the finished runs of the same task, and what to do without them."""
 
+import shutil
+
 import pytest
 import yaml
-from made_runs import make_config, make_rows, write_finished_run
+from made_runs import change_record, make_config, make_rows, write_finished_run
 
 from sweeper.aggregate.sample_size import seeds_needed
 from sweeper.aggregate.tasks import group_tasks
@@ -84,3 +86,16 @@ def test_where_all_is_done_the_time_is_that_of_the_finished_runs(plan):
     for need in document["seeds"][0]["needed"]:
         assert not need["timed"] and need["seconds"] == pytest.approx(need["runs"] * 10 * 0.5)
     assert "this time is of training as in the finished runs, one at a time\n" in plan(*grid, text=True)[1]
+
+
+def test_a_run_that_was_trained_again_is_told_and_no_further_seed(plan):
+    outputs = finish()
+    (_, before), (run, *_) = plan(*GRID), sorted(outputs.glob("*/sgd-seed1-*"))
+    again = outputs / "again" / run.parent.name / run.name
+    shutil.copytree(run, again)
+    change_record(again, result__final_test_accuracy=0.5, result__best_test_accuracy=0.9)
+    change_record(again, environment__started="2030-01-01T00:00:00Z")
+    (entry,) = plan(*GRID)[1]["seeds"]
+    said = "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats "
+    assert entry == before["seeds"][0] | {"repeats": f"{said}enter nothing"} and before["seeds"][0]["repeats"] is None
+    assert f"\n{said}enter nothing\n" in plan(*GRID, text=True)[1]

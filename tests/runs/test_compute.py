@@ -3,8 +3,9 @@
 import pytest
 from made_runs import change_record, make_run
 
-from sweeper.runs.compute import Compute, compute_of, read_compute
+from sweeper.runs.compute import Compute, compute_of, describe_amounts, read_compute
 from sweeper.runs.record import Damaged
+from sweeper.runs.results import read_results
 
 
 def test_it_is_what_the_record_says(tmp_path):
@@ -19,3 +20,20 @@ def test_old_records_lack_it_and_a_wrong_kind_is_damage():
     assert compute_of({}) == Compute()
     with pytest.raises(Damaged, match="device_name"):
         compute_of({"device_name": 3})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        ([{}, {}], ""),
+        ([{"cost": 1.0}, {"cost": 0.25}], "these runs cost 1.25"),
+        ([{"energy_kwh": 0.03}, {"energy_kwh": 0.004}], "these runs took 0.034 kWh of their GPU"),
+        ([{"cost": 1200.0, "energy_kwh": 2.0}] * 2, "these runs took 4.00 kWh of their GPU and cost 2,400.00"),
+        ([{"cost": 0.0}, {}], "these runs cost 0 (1 of 2 have it recorded)"),
+    ],
+)
+def test_amounts_are_told_where_they_were_recorded(tmp_path, recorded, words):
+    """A failed run's, too."""
+    for seed, environment in enumerate(recorded):
+        make_run(tmp_path, "completed" if seed else "failed", seed=seed, environment=environment)
+    assert describe_amounts(read_results([tmp_path]).runs) == words

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeper.system.text import LONGEST_TEXT, duration, percent, printable, printable_lines, shortened, size
+from sweeper.system.text import LONGEST_TEXT, amount, duration, percent, printable, printable_lines, shortened, size
 
 
 def test_letters_of_all_scripts_stay_and_what_breaks_a_line_does_not():
@@ -72,3 +72,18 @@ def test_accuracies_in_percent():
 )
 def test_sizes_by_powers_of_1000(n, words):
     assert size(n) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0"),
+        (0.00001, "less than 0.0001"),
+        (0.00123, "0.0012"),
+        (0.25, "0.25"),
+        (1, "1.00"),
+        (1234.5, "1,234.50"),
+    ],
+)
+def test_amounts_of_money_and_energy(value, words):
+    assert amount(value) == words

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,19 @@ def test_each_step_once_and_again_from_disk(trainer, capsys):
     assert again[0].startswith("search: 6 runs (6 done already), 3 each") and again[2:] == [lion, sgd, last]
     assert len(list(Path().rglob("run.json"))) == before
     assert {path: path.stat().st_mtime_ns for path in written} == written, "so the folder may be read-only by then"
+
+
+def test_a_trial_that_was_trained_again_is_told(trainer, capsys):
+    assert main([*BOTH]) == 0
+    assert "repeat" not in capsys.readouterr().err
+    (folder,) = Path("outputs-tuning").iterdir()
+    run = next(folder.glob("*/sgd-seed101-*"))
+    again = folder / "again" / run.parent.name / run.name
+    shutil.copytree(run, again)
+    change_record(again, result__final_test_accuracy=0.1)
+    change_record(again, environment__started="2030-01-01T00:00:00Z")
+    assert main([*BOTH]) == 0
+    assert "\n1 repeat of these runs has another result: of each run the one with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from conftest import merged, run_module
 from json_schema import check
 from made_runs import change_record, make_run
 
+from sweeper.runs.sweep_files import write_sweep
+from sweeper.runs.under_way import UnderWay
+from sweeper.system.lock import Lock
 from sweeper.watch import command as watch
 from sweeper.watch.command import main
 
@@ -53,6 +56,32 @@ def test_json_has_the_documented_fields(tmp_path, capsys):
     assert damaged["status"] == "damaged" and damaged["optimizer"] is None
     assert document["progress"]["counts"] == {"damaged": 1, "completed": 1}
     assert document["progress"]["ends"] is None and re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}Z", document["time"])
+
+
+def test_json_has_what_the_live_table_shows_of_a_run_that_trains(tmp_path, capsys):
+    """What it is named by, not the hash of its folder, and how far it is within an epoch."""
+    begun, coming = make_run(tmp_path, "running", epochs=2), tmp_path / "digits-cnn" / "sgd-seed4-00000000"
+    labels = {begun: "lr 0.1, seed 1", coming: "lr 0.3, seed 4"}
+    write_sweep(tmp_path, "abc", [(begun, 2, False), (coming, 2, False)], labels)
+    (begun / "metrics.csv").unlink()
+    make_run(tmp_path, seed=9)  # of another sweep
+    with Lock(begun / "run.lock"):
+        lock = begun / "run.lock"
+        work = UnderWay(0.25, 40.0).to_json()
+        lock.write_text(json.dumps(json.loads(lock.read_text()) | {"work": work, "unchanged": 0.0}))
+        assert main([str(tmp_path), "--once"]) == 0
+        table = capsys.readouterr().out
+        assert main(["--json", str(tmp_path)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    check("watch", document)
+    told = [(run["label"], run["status"], run["epoch"], run["epoch_part"]) for run in document["runs"]]
+    assert told == [
+        ("lr 0.1, seed 1", "running", 0, 0.25),
+        ("lr 0.3, seed 4", "waiting", 0, 0.0),
+        (None, "completed", 3, 0.0),
+    ]
+    assert document["progress"]["share"] == 0.25 / 4 and " 6 %" in table
+    assert all(label in table for label in labels.values())
 
 
 @pytest.mark.parametrize(

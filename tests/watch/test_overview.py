@@ -181,6 +181,9 @@ def test_a_part_of_an_epoch_that_its_row_has_overtaken_counts_once(tmp_path):
         for told, share in ((0.9, 0.5), (1.0, 0.5), (1.5, 0.75), (7.0, 1.0)):
             tell(run, told, pace=5.0)
             assert look(tmp_path).share == share
+        RunDirectory(run).write_metrics(make_rows([0.5] * 3))  # more than the record asks for
+        tell(run, 0.25, pace=5.0)
+        assert (look(tmp_path).runs[0].part, look(tmp_path).share) == (0.0, 1.0)
 
 
 def test_a_run_that_has_no_record_yet_has_the_sweeps_epochs_and_row(tmp_path):
@@ -282,3 +285,14 @@ def _harm(file, numbers) -> None:
         file.write_bytes(numbers.randbytes(200))
     else:
         file.write_bytes(whole.replace(b"3", b"1e999").replace(b"0.5", b"nan"))
+
+
+def test_a_sweep_that_trains_a_run_again_shows_it_whichever_counts(tmp_path):
+    """Another folder has it finished, so of the two that one is in the tables."""
+    make_run(tmp_path / "a", epochs=10)
+    run = begin_run(tmp_path / "b", [0.5] * 4, epochs=10)
+    write_sweep(tmp_path / "b", "abc", [(run, 10, False)])
+    with Lock(run / "run.lock"):
+        overview = look(tmp_path / "a", tmp_path / "b")
+    assert overview.counts() == {"running": 1} and (overview.epochs_done, overview.epochs) == (4, 10)
+    assert overview.repeats == "", "nothing ended otherwise"
