@@ -132,89 +132,17 @@ def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, c
     Raises:
         BadInput: it couldn't.
     """
-<<<<<<< HEAD
-    task = read_search(outputs)
-    build_preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
-=======
     task, _ = read_search(outputs)
-    _preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
->>>>>>> small
+    build_preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 
 
 def _places(write: str, config_dir: str | None) -> Places:
     return Places(Path(write), None if config_dir is None else Path(config_dir))
 
 
-<<<<<<< HEAD
-def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> Task:
-    """The search among the runs, of some optimizers alone; of none given all.
-=======
-def _preset(
-    task: Task, options: list[str], places: Places, name: str, source: list[str], replace: bool
-) -> tuple[dict[Path, bytes], list[Path]]:
-    """The preset's files, and those of another choice that go."""
-    folder = places.folder
-    if task.noun == "arm":
-        raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
-    if folder.resolve().name == "optimizer":
-        raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")
-    values = {}
-    for setting in chosen_settings(task):
-        tried = tried_settings(task, setting.optimizer)
-        searched = dict.fromkeys(name for name in options if any(name in _values(s, options) for s in tried))
-        searched |= _values(setting, options)
-        values[setting.optimizer] = check_values(places, setting.optimizer, setting.config["optimizer"], searched)
-    recipes = {setting.optimizer: recipe_hash(setting.config) for setting in chosen_settings(task)}
-    settings = {
-        optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
-    }
-    optimizers = ",".join(map(as_word, settings))
-    comparison = {
-        "epochs": task.config["epochs"],
-        "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
-    }
-    files = preset_files(places, name, settings, comparison, list(map(printable, source)))
-    return files, files_to_remove(folder, name, files, replace)
-
-
-def _unused_seeds(task: Task) -> str:
-    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
-
-
-def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
-    """That the values were chosen by validation, and where. Of the records' texts there are only known names."""
-    choices = {group: task.config[group]["name"] for group in ("dataset", "model")}
-    known = {group: name for group, name in choices.items() if name in places.names(group)}
-    images = {"images": task.images()} if IMAGES.fullmatch(task.images()) else {}
-    fact = {"chosen_by": "validation", "epochs": task.config["epochs"], **known, "recipe": recipe, **images}
-    return fact | {"values": values}
-
-
-def _command(task: Task, places: Places, name: str) -> str:
-    """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    groups = {group: task.config[group]["name"] for group in ("dataset", "model")}
-    known = {group: choice for group, choice in groups.items() if choice in places.names(group)}
-    chosen = [*known.items(), *(("optimizer", setting.optimizer) for setting in chosen_settings(task))]
-    where = ["--config-dir", str(places.folder)]
-    if any(places.first(*pair) in places.others[1:] for pair in chosen):
-        where = [searchpath(*places.others[1:], places.folder)]
-    words = ["python", "-m", "sweeper.train", "-m", *where, f"experiment={name}"]
-    words += [f"{group}={as_word(choice)}" for group, choice in known.items()]
-    if (precision := named_precision(task.config)) in PRECISIONS:
-        words += [f"{PRECISION}={precision}"]
-    return shlex.join(words)
-
-
-def as_word(choice: str) -> str:
-    """A choice as Hydra's grammar reads it."""
-    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
-
-
 def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> tuple[Task, str]:
     """The search among the runs, of some optimizers alone, of none given all; and which of its runs were trained again,
     "" if none were.
->>>>>>> small
 
     Raises:
         BadInput: there isn't one, or it was confirmed on other images.
