@@ -60,15 +60,15 @@ def test_the_curves_axis_shows_what_differs_late(tmp_path):
 
 
 def test_no_axis_shows_more_than_100_percent(tmp_path):
-    """Of two seeds one dips from 95 to 10 %: mean + standard deviation is 112 %."""
-    for seed, dip in ((1, 0.1), (2, 0.95)):
+    """Of two seeds one dips from 90 to 10 %: mean + standard deviation is 107 %."""
+    for seed, dip in ((1, 0.1), (2, 0.9)):
         run = make_run(tmp_path, seed=seed, epochs=100)
-        RunDirectory(run).write_metrics(make_rows([0.95] * 59 + [dip] + [0.95] * 40))
+        RunDirectory(run).write_metrics(make_rows([0.9] * 59 + [dip] + [0.9] * 40))
         change_record(run, result__epochs_done=100, result__steps=2000)
     tasks = group_tasks(read_results([tmp_path]).runs)
     curves = {run.path: read_curve(run) for run in tasks[0].runs()}
     (axes,) = _curves(tasks, curves).axes
-    assert 95 < axes.get_ylim()[1] < 100
+    assert 90 < axes.get_ylim()[1] < 100
     (band,) = axes.collections
     assert band.get_paths()[0].vertices[:, 1].max() == 100
 
