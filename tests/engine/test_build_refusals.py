@@ -142,11 +142,14 @@ def test_memory_that_the_device_lacks_is_no_bad_value():
 def test_a_full_gpu_does_not_choose_another_implementation(monkeypatch):
     """Whether a step can be a part of a graph is tried out; what has no room has not been tried."""
     zeros = torch.zeros
-    monkeypatch.setattr(torch, "zeros", lambda *size, device=None: zeros(*size))
+
+    def on_cpu(*size, device):
+        return zeros(*size)
 
     def step(self):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
 
+    monkeypatch.setattr(torch, "zeros", on_cpu)
     monkeypatch.setattr(torch.optim.SGD, "step", step)
     with pytest.raises(torch.OutOfMemoryError):
         _without_host(load_choice("optimizer", "sgd"), torch.optim.SGD)
