@@ -74,7 +74,7 @@ def _settings(tasks: Sequence[Task]) -> list[str]:
     for task in tasks:
         for setting in task.compared:
             values = [(words, setting.row[name]) for name, words in (("lr", ""), ("weight_decay", "weight decay "))]
-            told = ", ".join(f"{words}{value:g}" for words, value in values if value is not None)
+            told = ", ".join(f"{words}{value:.12g}" for words, value in values if value is not None)
             found.setdefault(setting.optimizer, {}).setdefault(told or "its own", []).append(task_title(task))
     parts = []
     for name, on in sorted(found.items()):

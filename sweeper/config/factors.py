@@ -39,7 +39,7 @@ def apply_factors(config: dict[str, Any]) -> None:
         if factor is None:
             raise BadInput(f"{name}=null: must be a number above 0")
     if product is not None and decay != 1:
-        given = f"decay_factor={product:g} and weight_decay_factor={decay:g}"
+        given = f"decay_factor={product:.12g} and weight_decay_factor={decay:.12g}"
         raise BadInput(f"{given}: both are of the weight decay; give one of them")
     optimizer = config["optimizer"]
     multiplied = product is not None and decay_is_multiplied(optimizer)

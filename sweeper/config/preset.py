@@ -179,7 +179,9 @@ def _read(file: Path) -> dict[str, Any]:
     """The YAML as Hydra reads it: `1e-8` is a number, and interpolations stay unresolved."""
     try:
         content = OmegaConf.to_container(OmegaConf.load(file))
-    except (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError):
+    except OSError as error:
+        raise BadInput(f"{file}: can't be read: {error.strerror or error}") from error
+    except (yaml.YAMLError, OmegaConfBaseException, ValueError):
         content = None
     if not isinstance(content, dict):
         raise BadInput(f"{file}: can't be read as YAML of names and values; mend it")

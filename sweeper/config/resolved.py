@@ -1,7 +1,6 @@
 """Resolves a composed configuration, and compares it with a finished run's record."""
 
 import contextlib
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from sweeper.config.factors import apply_factors
 from sweeper.config.named_optimizer import complete, is_named
 from sweeper.config.schema import TEXTS
 from sweeper.config.tuned import tuned_words
-from sweeper.runs.identity import GROUPS, HUB, flat, is_identity
+from sweeper.runs.identity import FILE_DIGEST, GROUPS, HUB, digest_of, flat, is_identity
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import LABELS_BYTES
@@ -69,9 +68,8 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         if config[group].get(name):
             config[group][name] = str(given_path(config[group][name], f"{group}.{name}="))
     if (file := config["noise"]["file"]) is not None:  # the labels are part of the identity, their path isn't
-        with contextlib.suppress(OSError):  # reported when the labels are read
-            labels = read_file(Path(file), LABELS_BYTES)
-            config["noise"]["file_digest"] = hashlib.sha256(labels).hexdigest()[:16]
+        with contextlib.suppress(OSError):  # reported when the labels are read; without it no run is trained
+            config["noise"][FILE_DIGEST] = digest_of(read_file(Path(file), LABELS_BYTES))
     for recommended in ("epochs", "batch_size"):  # used by the options of these names at the top level
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run

@@ -193,7 +193,7 @@ def _within(
     above = value >= low if below_ok else value > low
     below = value <= high if above_ok else value < high
     if not (above and below):
-        raise BadInput(f"{name}={value:g}: must be {words if math.isfinite(value) else f'a finite number {words}'}")
+        raise BadInput(f"{name}={value:.12g}: must be {words if math.isfinite(value) else f'a finite number {words}'}")
 
 
 def decoding(name: str, value: Any) -> str:

@@ -65,7 +65,7 @@ def share(text: str) -> str | None:
     """
     if is_number(text):
         return text
-    return f"{float(text[:-1]) / 100:g}" if text.endswith("%") and is_number(text[:-1]) else None
+    return f"{float(text[:-1]) / 100:.12g}" if text.endswith("%") and is_number(text[:-1]) else None
 
 
 def written(name: str, values: Sequence[str]) -> str:
@@ -107,7 +107,7 @@ def right_choices(group: str, values: Sequence[str], choices: Sequence[str]) -> 
         values = [piece for piece in re.split(r"[\s;|,]+", values[0]) if piece]
     rates = ["0" if value == "none" else value for value in values]
     if group == "noise" and len(values) > 1 and None not in (shares := [_rate(rate) for rate in rates]):
-        return f"-m noise=symmetric noise.rate={','.join(f'{rate:g}' for rate in shares)}"
+        return f"-m noise=symmetric noise.rate={','.join(f'{rate:.12g}' for rate in shares)}"
     if any("*" in value or value == "all" for value in values if value not in choices):
         patterns = ",".join("*" if value == "all" else value for value in values)
         return written(group, [f"glob([{patterns}])" if len(values) > 1 else f"glob({patterns})"])
@@ -155,7 +155,7 @@ def choice(group: str, value: object) -> str | None:
     if group == "optimizer" and re.fullmatch(r"(torch\.optim|pytorch_optimizer)\.\w+", text):
         return f"optimizer=any optimizer.name={text}"
     if group == "noise" and (rate := _rate(text)) is not None:
-        return f"noise=symmetric noise.rate={rate:g}" if rate else "noise=none"
+        return f"noise=symmetric noise.rate={rate:.12g}" if rate else "noise=none"
     if group == "dataset" and squeezed(text) in OWN_IMAGES:
         return "dataset=folder dataset.root=DIR"
     if group == "dataset" and "/" in text:

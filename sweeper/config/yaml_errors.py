@@ -108,12 +108,16 @@ def _unreadable(file: Path) -> str | None:
     """Why the file is never a valid configuration, in one line; None if it may be one."""
     try:
         text = read_file(file, SETTINGS_BYTES).decode()
-        if not isinstance(content := yaml.safe_load(text) or {}, dict):
-            return f"{_shown(file)}: must be lines `name: value`, and is one {type(content).__name__}"
+        written = yaml.compose(text, yaml.SafeLoader)  # makes no values: OmegaConf reads some otherwise than PyYAML
+        kind = "map" if written is None else written.tag.rpartition(":")[2]
+        if kind not in ("map", "null"):
+            return f"{_shown(file)}: must be lines `name: value`, and is one {'list' if kind == 'seq' else kind}"
         OmegaConf.create(text)
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         return f"{_shown(file)} line {line}: isn't text in UTF-8; save it as UTF-8"
+    except (ValueError, LookupError, AttributeError):  # as PyYAML raises them
+        return f"{_shown(file)}: a value isn't of the kind that its tag (!!…) says"
     except RecursionError:
         return f"{_shown(file)}: a value is a part of itself; write it out"
     except (yaml.YAMLError, OmegaConfBaseException) as error:

@@ -16,7 +16,7 @@ import torch
 from sweeper.datasets.noise import corrupt_labels
 from sweeper.datasets.raw import RawData
 from sweeper.datasets.splits import hold_out_test, hold_out_validation, limit
-from sweeper.runs.identity import NAMES_OF_TODAY
+from sweeper.runs.identity import FILE_DIGEST, NAMES_OF_TODAY
 from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 
 CHUNK = 2000  # images hashed or summed at a time, to avoid a second copy of the data set
@@ -121,10 +121,11 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     module_name, _, name = path.rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except (ImportError, ValueError) as error:
-        expected = "expected a function's path, e.g. package.module.f"
-        raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
     except OF_USERS_CODE as error:
+        missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else "."
+        if not module_name or f"{module_name}.".startswith(missing):
+            expected = "expected a function's path, e.g. package.module.f"
+            raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
         raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
     if not callable(loader):
@@ -140,7 +141,7 @@ def _load(dataset: dict[str, Any]) -> RawData:
     loader = find_loader(dataset["loader"])
     try:
         raw = loader(dataset)
-    except BadInput:
+    except (BadInput, MemoryError):
         raise
     except OF_USERS_CODE as error:
         raise BadInput(f"{where}: {type(error).__name__}: {one_line(error)}") from error
@@ -239,8 +240,17 @@ def _digest(raw: RawData, order: np.ndarray, test_order: np.ndarray) -> str:
 
 
 def load_run_data(config: dict[str, Any]) -> Data:
-    """The run's data; consecutive runs of one process share it."""
-    return _load_data(json.dumps([config["dataset"], config["noise"]], sort_keys=True))
+    """The run's data; consecutive runs of one process share it.
+
+    Raises:
+        BadInput: see `load_data`; or the labels of `noise.file`, a part of the run's identity, couldn't be read when it
+            was composed.
+    """
+    noise = config["noise"]
+    data = _load_data(json.dumps([config["dataset"], noise], sort_keys=True))
+    if noise.get("file") is not None and FILE_DIGEST not in noise:
+        raise BadInput(f"noise.file={noise['file']}: couldn't be read when this command began; start it again")
+    return data
 
 
 @functools.lru_cache(maxsize=2)  # runs with and without label noise may alternate in a grid

@@ -111,7 +111,11 @@ def read_image(path: Path | EncodedImage, side: int | None) -> tuple[np.ndarray,
             return np.asarray(converted), gray
     except _TooDeep as error:
         raise BadInput(f"{path}: more than 16 bits a pixel (mode {error}); convert it to 8 or 16 bits") from error
+    except MemoryError:
+        raise  # the file may be whole
     except Exception as error:  # Pillow raises many kinds of errors for a broken file
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, not Pillow's own
+            raise BadInput(f"{path}: can't be read: {error.strerror or error}") from error
         raise BadInput(f"{path}: unreadable image ({one_line(error)}); replace or remove it") from error
 
 
@@ -122,6 +126,8 @@ class _TooDeep(Exception):
 def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(ORIENTATION)
+    except MemoryError:
+        raise
     except Exception:  # a damaged EXIF block raises many kinds of errors; viewers then show the image as it is stored
         return image
     method = UPRIGHT.get(orientation) if isinstance(orientation, int) else None

@@ -42,6 +42,7 @@ JUNK = frozenset(
 
 # What isn't taken, besides files by their ending: several, and one.
 BROKEN, DEVICES, OTHERS = "broken links", "pipes or devices", "others"
+NO_TARGET = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # of a link
 ONE = {BROKEN: "broken link", DEVICES: "pipe or device", OTHERS: "other"}
 
 
@@ -90,7 +91,7 @@ def find_splits(root: Path, test_fraction: float | None) -> Splits:
     """
     try:
         with os.scandir(root) as entries:
-            folders = sorted(entry.name for entry in entries if not is_junk(entry.name) and _is_folder(entry))
+            folders = sorted(entry.name for entry in entries if not is_junk(entry.name) and is_folder(entry))
     except OSError as error:
         raise _unread(root, error) from error
     train, test = (_first(folders, names) for names in (TRAIN_FOLDERS, TEST_FOLDERS))
@@ -202,7 +203,7 @@ def _walk(directory: Path, relative: str, above: tuple[tuple[int, int], ...], fo
             if is_junk(entry.name):
                 continue
             path = f"{relative}/{entry.name}" if relative else entry.name
-            if _is_folder(entry):
+            if is_folder(entry):
                 is_leaf = False
                 _walk(directory / entry.name, path, (*above, here), found, leaves)
             elif (ending := os.path.splitext(entry.name)[1].lower()) not in _endings():
@@ -225,12 +226,18 @@ def _endings() -> frozenset[str]:
     return IMAGE_ENDINGS | {".avif"} if avif else IMAGE_ENDINGS
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a folder or a link to one; a link to itself is none."""
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a link to itself is none.
+
+    Raises:
+        OSError: the disk, or a permission, doesn't tell: its images would be left out without a word.
+    """
     try:
         return entry.is_dir()
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in NO_TARGET:
+            return False
+        raise
 
 
 def _is_broken(entry: os.DirEntry[str]) -> bool:
@@ -240,7 +247,7 @@ def _is_broken(entry: os.DirEntry[str]) -> bool:
     try:
         entry.stat()
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        if error.errno in NO_TARGET:
             return True
         raise
     return False
@@ -248,7 +255,7 @@ def _is_broken(entry: os.DirEntry[str]) -> bool:
 
 def _has_folders(directory: Path) -> bool:
     with os.scandir(directory) as entries:
-        return any(_is_folder(entry) for entry in entries if not is_junk(entry.name))
+        return any(is_folder(entry) for entry in entries if not is_junk(entry.name))
 
 
 def _first(folders: list[str], names: tuple[str, ...]) -> str | None:

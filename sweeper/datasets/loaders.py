@@ -1,6 +1,7 @@
 """Loaders of the published data sets. Each takes the `dataset` node and returns `RawData`."""
 
 import contextlib
+import importlib
 import importlib.util
 import logging
 import math
@@ -105,8 +106,11 @@ def _published(dataset: dict[str, Any], name: str, title: str, what_to_do: str) 
     refuse_image_size(dataset)
     given = dataset["root"] or DOWNLOADS
     root = Path(given)
+    importlib.import_module("torchvision")  # here, where one that is broken isn't taken for missing files
     try:
         train, test = _open(name, root, download=False)
+    except MemoryError:
+        raise
     except Exception:  # missing or damaged files raise many kinds of errors
         if (damaged := _find_damaged_idx(root / name / "raw")) is not None:
             raise BadInput(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sweeper.runs.identity import FILE_DIGEST, digest_of
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import read_file
 from sweeper.system.limits import LABELS_BYTES
@@ -85,7 +86,7 @@ def corrupt_labels(
     if kind == "none":
         return labels.copy(), None
     if kind == "human":
-        noisy = _human_labels(noise["file"], dataset_name, classes, original_index, original_size)
+        noisy = _human_labels(noise, dataset_name, classes, original_index, original_size)
         return noisy, noisy != labels
 
     # Raw numbers, because NumPy fixes these for all time, but not how its `permutation` and `integers` use them.
@@ -130,22 +131,28 @@ RULES = {"symmetric": _symmetric, "pair": _pair, "asymmetric": _asymmetric}
 KINDS = ("none", *RULES, "human")
 
 
-def load_human_labels(path: Path, size: int, n_classes: int) -> np.ndarray:
+def load_human_labels(path: Path, size: int, n_classes: int, digest: str | None = None) -> np.ndarray:
     """Read a text file with one integer label per line, in the published order, after an optional header line.
+
+    Args:
+        digest: by which the run that is to be trained on them was named.
 
     Returns:
         (size,) int64, each in [0, n_classes).
 
     Raises:
-        BadInput: the file doesn't exist, isn't text, or has another number of labels; or a line, which the error names,
-            isn't a label.
+        BadInput: the file doesn't exist, isn't text, or has another number of labels or another digest; or a line,
+            which the error names, isn't a label.
     """
     try:
-        lines = read_file(path, LABELS_BYTES).decode("utf-8-sig").rstrip().splitlines()
+        content = read_file(path, LABELS_BYTES)
+        lines = content.decode("utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise BadInput(f"noise.file={path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"noise.file={path}: not a text file; it must hold one integer label a line") from error
+    if digest not in (None, digest_of(content)):
+        raise BadInput(f"noise.file={path}: has changed since this command began; start it again")
     header = 1 if lines and lines[0].lstrip("\"'# ")[:1].isalpha() else 0
     labels = []
     for number, line in enumerate(lines[header:], start=header + 1):
@@ -178,13 +185,13 @@ def _check_options(noise: dict[str, Any]) -> None:
 
 
 def _human_labels(
-    file: str | None,
+    noise: dict[str, Any],
     dataset_name: str,
     classes: tuple[str, ...],
     original_index: np.ndarray | None,
     original_size: int,
 ) -> np.ndarray:
-    if file is None:
+    if (file := noise["file"]) is None:
         raise BadInput("noise=human: noise.file is missing; it must hold one integer label a line, in published order")
     if original_index is None:
         advice = "choose another noise, or a data set that torchvision downloads"
@@ -194,7 +201,7 @@ def _human_labels(
             f"noise=human: dataset={dataset_name} was not read in its published order, so the labels of noise.file "
             f"don't fit; {advice}"
         )
-    return load_human_labels(Path(file), original_size, len(classes))[original_index]
+    return load_human_labels(Path(file), original_size, len(classes), noise.get(FILE_DIGEST))[original_index]
 
 
 def _partners(dataset_name: str, classes: tuple[str, ...]) -> np.ndarray:

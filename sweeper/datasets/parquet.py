@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sweeper.datasets.decode import EncodedImage
-from sweeper.datasets.image_files import IMAGE_ENDINGS, TEST_FOLDERS, TRAIN_FOLDERS, ImageFile, is_junk
+from sweeper.datasets.image_files import IMAGE_ENDINGS, TEST_FOLDERS, TRAIN_FOLDERS, ImageFile, is_folder, is_junk
 from sweeper.system.errors import BadInput, install
 from sweeper.system.text import few
 
@@ -35,14 +35,17 @@ def find_parquet(root: Path) -> Files:
     images.
 
     Raises:
-        BadInput: they are of several sets, in folders of their own.
+        BadInput: they are of several sets, in folders of their own, or a folder among them can't be read.
     """
     found: Files = {}
     sets = set[str]()
+    unread: list[OSError] = []
     try:
-        paths = sorted(_walk(root, "", DEEPEST))
+        paths = sorted(_walk(root, "", DEEPEST, unread))
     except _ImageFound:
         return {}
+    if paths and unread:  # without any the tree's reader says why
+        raise BadInput(f"dataset.root={root}: {unread[0].filename}: {unread[0].strerror}") from unread[0]
     for path in paths:
         *folders, file = path.split("/")
         parts = [match[1] for part in (file, *reversed(folders)) if (match := _SPLIT.search(part.lower()))]
@@ -189,8 +192,8 @@ class _ImageFound(Exception):
     """A file is an image, so the folder is a tree of images."""
 
 
-def _walk(root: Path, relative: str, depth: int) -> Iterator[str]:
-    """The Parquet files at most `depth` folders deep."""
+def _walk(root: Path, relative: str, depth: int, unread: list[OSError]) -> Iterator[str]:
+    """The Parquet files at most `depth` folders deep; why a folder can't be read is added to `unread`."""
     try:
         with os.scandir(root / relative) as entries:
             for entry in entries:
@@ -202,10 +205,10 @@ def _walk(root: Path, relative: str, depth: int) -> Iterator[str]:
                     yield path
                 elif ending in IMAGE_ENDINGS:
                     raise _ImageFound
-                elif depth and entry.is_dir():
-                    yield from _walk(root, path, depth - 1)
-    except OSError:
-        return  # the tree's reader says why
+                elif depth and is_folder(entry):
+                    yield from _walk(root, path, depth - 1, unread)
+    except OSError as error:
+        unread.append(error)
 
 
 def _pyarrow(root: Path) -> Any:

@@ -73,12 +73,15 @@ class Arms:
         asked = [(arm, seed) for arm in arms for seed in self.seeds[:seeds]]
         return [self.cells[arm][seed].directory for arm, seed in asked if seed not in results[arm]]
 
-    def command(self, arms: tuple[str, ...], seeds: int) -> list[str]:
+    def command(self, arms: tuple[str, ...], seeds: int, results: dict[str, dict[int, Result]]) -> list[str]:
         """The command that trains these arms' first `seeds` seeds, from the first that hasn't ended.
 
         Seeds before it were looked at: a failed one isn't tried again, since that would change a look afterwards.
+
+        Args:
+            results: those that were judged; of the runs that they lack another command may end some meanwhile.
         """
-        results, asked = self.results(), self.seeds[:seeds]
+        asked = self.seeds[:seeds]
         first = min(k for arm in arms for k, seed in enumerate(asked) if seed not in results[arm])
         flags = [word for arm in arms if arm in self.words for word in ("--arm", f"{arm}: {self.words[arm]}")]
         return [sys.executable, "-m", "sweeper.train", "-m", *self.common, *flags, _seeds(asked[first:])]

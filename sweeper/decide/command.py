@@ -96,7 +96,8 @@ def _decide(arguments: list[str], found: Told) -> int:
     asked = replace(asked, cells={arm: asked.cells[arm] for arm in recorded_order(recorded, asked.cells)})
     told, code, ended_by, changed, trained = 0, 0, "", False, False
     while True:
-        decision = judge(asked.names, asked.results(), rule, asked.pairs if asked.field else None, asked.seeds)
+        results = asked.results()
+        decision = judge(asked.names, results, rule, asked.pairs if asked.field else None, asked.seeds)
         check_data(asked, decision, here if decision.waits and not trained else None)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
@@ -110,7 +111,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         if within is not None and time.monotonic() - began >= within:
             ended_by = "the time is used up"
             break
-        ended = run(asked.command(decision.waits, decision.next_seeds))
+        ended = run(asked.command(decision.waits, decision.next_seeds, results))
         trained = True  # from now on records tell
         if ended not in (0, 1):
             if ended > 128:

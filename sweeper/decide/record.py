@@ -74,7 +74,9 @@ def check_recorded(
             raise TypeError(looks)
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:  # it may be whole: without it, looks that were taken would be taken again
+        raise BadInput(f"{path}: can't be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{path}: isn't a decision's file; move it away") from error
     if recorded != json.loads(json.dumps(rule.as_json())):
         raise BadInput(

@@ -40,7 +40,8 @@ class Rule:
     def words(self) -> str:
         seeds = ", ".join(map(str, self.looks))
         margin = "" if self.margin is None else f", equivalent within {margin_words(self.margin)}"
-        return f"looks at {seeds} seeds; error of all looks and pairs together at most {100 * self.level:g} %{margin}"
+        percent = f"{100 * self.level:.12g}"  # of all digits: this line tells two rules apart
+        return f"looks at {seeds} seeds; error of all looks and pairs together at most {percent} %{margin}"
 
     def as_json(self) -> dict[str, Any]:
         return {"level": self.level, "margin": self.margin, "looks": list(self.looks)}

@@ -178,7 +178,9 @@ def read_chosen(tuning: Tuning) -> dict[str, Any]:
         text = read_file(path, SETTINGS_BYTES).decode()
         values = yaml.safe_load(text)[tuning.optimizer]
         numbers = {str(name): float(value) for name, value in values.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise BadInput(f"{path}: can't be read: {error.strerror or error}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise BadInput(f"{path}: doesn't have the choice of {tuning.optimizer}; the same command goes on") from error
     how = re.search(r"^\S.*:  # (.+)$", text, re.MULTILINE)
     edge = "; on the edge of its grid, so a better one may lie beyond" if "may lie beyond" in text else ""

@@ -134,6 +134,7 @@ def _resnet(kind: str) -> tuple[float, int | None]:
     from sweeper.datasets.data import load_run_data
     from sweeper.engine.memory import fitting_batch_size, measure_memory
     from sweeper.plan.timing import time_first, time_within
+    from sweeper.runs.metrics import per_second
 
     batch_size, images = SIZES[kind]
     limits = f"dataset.train_limit={images}", "dataset.test_limit=50"
@@ -146,7 +147,7 @@ def _resnet(kind: str) -> tuple[float, int | None]:
         with contextlib.suppress(Exception):  # an estimate; the training above worked without it
             free, peak = measure_memory(config, data, device)
             fits = fitting_batch_size(peak, free // 2, MOST_IMAGES)  # as after running out of memory
-    return round(timing.images / timing.train_seconds, 1), fits
+    return per_second(timing.images, timing.train_seconds), fits
 
 
 if __name__ == "__main__":

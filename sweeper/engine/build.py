@@ -126,6 +126,8 @@ def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict
         probe.grad = torch.zeros_like(probe)
         try:
             _call("optimizer", optimizer, target, [probe], **options).step()
+        except torch.OutOfMemoryError:  # beside others, or the run would train by another implementation
+            raise
         except (BadInput, RuntimeError):  # e.g. Adagrad takes `fused`, but not on CUDA
             return {}
     return options
@@ -186,7 +188,7 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
     options = {key: _build_value(f"{group}.{key}", value) for key, value in options.items()}
     try:
         return target(*args, **{**given, **options})
-    except BadInput:
+    except (BadInput, torch.OutOfMemoryError):  # no bad value: with fewer runs on the device there may be room
         raise
     except OF_USERS_CODE as error:  # a third-party constructor may raise anything for a bad value
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)

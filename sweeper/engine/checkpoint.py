@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sweeper.engine.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
+from sweeper.engine.memory import is_of_device
 from sweeper.engine.numerics import facts_of, go_on
 from sweeper.engine.state import IMPLEMENTATION, read_state
 from sweeper.engine.state import load_state as load_part
@@ -125,6 +126,7 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
 
     Raises:
         Unfit: a part can't load its state.
+        Exception: the device has too little memory for it or is lost, of which the checkpoint has no part.
     """
     own = {name: read_state(part) for name, part in parts.items()}
     check_parts(state, own)
@@ -138,6 +140,8 @@ def _put(state: dict[str, Any], parts: dict[str, Any]) -> None:
             if name in state:  # missing if the run started in another precision
                 load_part(part, state[name])
     except Exception as error:  # a user's class may raise anything
+        if is_of_device(error):
+            raise
         for name_before, part in parts.items():
             load_part(part, before[name_before], back=True)
         raise Unfit(f"the {name} can't take its state ({first_line(error)})") from error

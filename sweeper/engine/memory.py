@@ -32,17 +32,26 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
 
 
+def is_of_device(error: BaseException) -> bool:
+    """Whether an error tells of the device alone, whatever it was to compute: out of memory, or of its driver."""
+    return is_out_of_memory(error) or _is_of_driver(error)
+
+
 def raise_if_lost(error: BaseException) -> None:
     """Detect an error after which this process can't use the device any more; any other concerns only this run.
 
     Raises:
         DeviceLost: `error` came from the device, which no longer responds.
     """
-    if isinstance(error, RuntimeError) and "CUDA error" in str(error) and not device_answers():
+    if _is_of_driver(error) and not device_answers():
         raise DeviceLost(
             f"the GPU is lost to this process ({first_line(error)}); "
             "no run failed by it, the same command goes on from the checkpoints"
         ) from None
+
+
+def _is_of_driver(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
 
 
 def device_answers() -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from sweeper.engine.devices import on_host, synchronize
+from sweeper.runs.metrics import per_second
 
 Row = dict[str, Any]
 
@@ -113,7 +114,7 @@ class Sums:
             "clean_train_accuracy": clean / (n - n_corrupted) if n > n_corrupted else None,
             "corrupted_train_accuracy": corrupted / n_corrupted if n_corrupted else None,
             "train_seconds": round(seconds, 6),
-            "images_per_second": round(n / seconds, 1),
+            "images_per_second": per_second(n, seconds),
         }
 
     def first_bad_step(self, bound: float | None) -> int | None:

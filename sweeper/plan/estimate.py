@@ -26,7 +26,7 @@ def ends(seconds: Sequence[float], at_a_time: int) -> list[float]:
     """When each run ends, if the next one starts as soon as one of `at_a_time` workers is free.
 
     >>> ends([2, 3, 1], 2)
-    [2, 3, 3]
+    [2.0, 3.0, 3.0]
     """
     places = [0.0] * at_a_time
     found = []

@@ -11,6 +11,7 @@ from sweeper.plan.sides import Side, time_kinds
 from sweeper.plan.speeds import speeds_of
 from sweeper.plan.timing import Timing
 from sweeper.runs.access import LEAST_FREE, free_bytes
+from sweeper.runs.metrics import per_second
 from sweeper.system.machine import likely_kind, parallel_runs
 from sweeper.train.energy import JOULES
 from sweeper.train.launchers.interface import Measured, Turns
@@ -196,7 +197,7 @@ def _describe_work(
         "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
         "epoch_seconds": {n: round(timing.epoch_seconds, 4) for n, timing in by_number.items()},
         "setup_seconds": {n: round(timing.setup_seconds, 4) for n, timing in by_number.items()},
-        "images_per_second": {n: round(timing.images / timing.epoch_seconds, 1) for n, timing in by_number.items()},
+        "images_per_second": {n: per_second(timing.images, timing.epoch_seconds) for n, timing in by_number.items()},
         "memory_bytes": alone.memory_bytes,
         "part_timed": round(alone.part, 4),
         "data": alone.data,

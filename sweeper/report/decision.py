@@ -43,7 +43,9 @@ def _read(path: Path) -> ShownDecision:
     try:
         found = json.loads(read_file(path, RECORD_BYTES))
         return ShownDecision(_shown(found["answer"]), _rule(found), _looks(found["looks"]))
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+    except OSError as error:
+        return ShownDecision(f"{DECISION_FILE} can't be read ({error.strerror or error}), so it isn't shown.")
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ShownDecision(f"{DECISION_FILE} isn't a decision's file, so it isn't shown.")
 
 

@@ -21,10 +21,14 @@ _CHANGED = "isn't the file that the run wrote"
 
 
 def describe_files(directory: Path) -> dict[str, dict[str, Any]]:
-    """The size and SHA-256 of those of `NAMED` that exist, for the record of a finished run."""
+    """The size and SHA-256 of those of `NAMED` that exist, for the record of a finished run.
+
+    Raises:
+        OSError: one can't be read, so that the record couldn't tell it from another later.
+    """
     found = {}
     for path in (directory / name for name in NAMED):
-        with contextlib.suppress(OSError):  # there is none
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             found[path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
     return found
 

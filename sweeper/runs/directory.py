@@ -34,6 +34,7 @@ from sweeper.system import files
 from sweeper.system.files import read_file
 from sweeper.system.limits import NOTE_BYTES
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
+from sweeper.system.process_start import is_lack_of_memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -151,6 +152,8 @@ class RunDirectory:
 
         Raises:
             Damaged: the file isn't a whole checkpoint.
+            OSError, MemoryError, RuntimeError: it can't be read now, or there is too little memory for it: it may be
+                whole, so nothing is trained anew.
         """
         import torch
 
@@ -160,9 +163,13 @@ class RunDirectory:
         try:
             content = files.read_without_checksum(path)
             state: dict[str, Any] = dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-        except PermissionError:  # it may be whole: don't train anew
+        except FileNotFoundError:  # removed since
+            return None
+        except OSError:
             raise
         except Exception as error:  # the unpickler may raise anything on a foreign file
+            if is_lack_of_memory(error):
+                raise
             raise Damaged(f"{path}: not a whole checkpoint ({type(error).__name__})") from error
         return state
 

@@ -56,12 +56,17 @@ NOT_IDENTITY = frozenset(
         "noise.file",  # identified by its content, `noise.file_digest`
     }
 )
-
+FILE_DIGEST = "file_digest"  # in `noise`
 
 NAMED_AS_A_RUN = re.compile(r"-seed\d+-(?P<hash>[0-9a-f]{8})$")  # the end of what `run_name` returns
 
 # Names of devices on Windows, also with any extension.
 _RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d", re.IGNORECASE)
+
+
+def digest_of(labels: bytes) -> str:
+    """Of the content of `noise.file`."""
+    return hashlib.sha256(labels).hexdigest()[:16]
 
 
 def flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -103,8 +103,18 @@ def figures(rows: Sequence[Mapping[str, Any]], target: float | None, status: Sta
         "final_train_loss": finite_or_none(last.get("train_loss")) if completed else None,
         "steps_to_target": _steps_to_target(tested, target, status),
         "train_seconds": round(seconds, 6),
-        "images_per_second": round(images / seconds, 1) if seconds else None,
+        "images_per_second": per_second(images, seconds) if seconds else None,
     }
+
+
+def per_second(count: float, seconds: float) -> float:
+    """A speed to a tenth, or to five digits where that is more: one of a large model on a CPU may be far below 1.
+
+    >>> per_second(123_456, 2), per_second(10, 3), per_second(1, 30), per_second(0, 1)
+    (61728.0, 3.3333, 0.033333, 0.0)
+    """
+    speed = count / seconds
+    return round(speed, max(1, 4 - math.floor(math.log10(speed)))) if speed > 0 else 0.0
 
 
 def figures_so_far(rows: list[Row], target: float | None) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from sweeper.runs.own_code import code_of_parts
 from sweeper.runs.record import effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
+from sweeper.system.files import when_written
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.text import printable, shortened
 
 MOST_VALUES = 1000  # in one configuration
+READS = 3  # of a run whose record changes while it is read, at most
 CODE_OF = "code of "  # and a module of the user's own: in `Run.conditions`
 ARM = "arm"  # the column of `Run.arm`
 
@@ -91,6 +93,15 @@ class Run:
 
 def read_row(path: str, name: str) -> Run:
     """The run in the directory `path` as a row, `name` in its column `run`; status `damaged` if it can't be read."""
+    for _ in range(READS):
+        written = when_written(Path(path, RUN_FILE))
+        row = _read_once(path, name)
+        if when_written(Path(path, RUN_FILE)) == written:
+            break  # else the run ended or began anew meanwhile, and its other files aren't those of the record
+    return row
+
+
+def _read_once(path: str, name: str) -> Run:
     try:
         return _read(Path(path), printable(name))
     except Damaged as damage:

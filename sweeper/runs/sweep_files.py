@@ -22,7 +22,7 @@ from sweeper.runs.metrics import read_metrics
 from sweeper.system.files import read_file, remove_file, remove_leftovers, write_atomically, write_mark
 from sweeper.system.limits import NOTE_BYTES, SWEEP_BYTES
 from sweeper.system.lock import is_alive
-from sweeper.system.processes import is_here, this_process
+from sweeper.system.processes import is_known, this_process
 from sweeper.system.text import shortened
 
 VARIABLE = "SWEEPER_SWEEP"
@@ -55,15 +55,15 @@ class Sweep:
 
     Attributes:
         began: in seconds since 1970, by the clock of the folder's file system.
-        alive: its process is running; for another machine this is known in the sweep's first minute only.
-        here: its process belongs to this machine.
+        alive: its process is running; where it isn't `known`, this is so in the sweep's first minute only.
+        known: its process belongs to this machine, which doesn't hide it.
     """
 
     path: Path
     began: float
     runs: tuple[Planned, ...]
     alive: bool
-    here: bool
+    known: bool
 
 
 def sweep_file(outputs: Path, key: str) -> Path:
@@ -102,7 +102,7 @@ def tidy_folder(outputs: Path) -> None:
     now = time.time()
     with contextlib.suppress(OSError):
         for sweep in read_sweeps(outputs):
-            if not sweep.alive and (sweep.here or now - sweep.began > 24 * LONG_AGO):
+            if not sweep.alive and (sweep.known or now - sweep.began > 24 * LONG_AGO):
                 key = sweep.path.name.removeprefix(".sweep-").removesuffix(".json")
                 SweepStop(stop_file(outputs, key)).remove_files()
                 remove_file(sweep.path)
@@ -122,7 +122,7 @@ def read_sweeps(outputs: Path) -> list[Sweep]:
     found = []
     with contextlib.suppress(OSError):
         for path in outputs.glob(PATTERN):
-            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, Damaged):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError, Damaged):
                 found.append(_read(path))
     return sorted(found, key=lambda sweep: (sweep.began, sweep.path))
 
@@ -138,7 +138,7 @@ def _read(path: Path) -> Sweep:
             raise ValueError(name)
         run, label = os.path.normpath(os.path.join(folder, name)), TEXT.check("label", labels.get(name)) or ""
         runs.append(Planned(run, epochs, min(done, epochs), anew is True, label))
-    return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_here(content))
+    return Sweep(path, began, tuple(runs), is_alive(path, content, wait=False), is_known(content))
 
 
 def _dictionary(value: Any) -> dict[str, Any]:

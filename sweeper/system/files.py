@@ -231,9 +231,10 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             left = _LEFT_BEHIND.fullmatch(path.name)
-            old = older_than == 0 or time.time() - path.lstat().st_mtime >= older_than
-            if left and left["name"] in names and old:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # gone meanwhile, or somebody else's
+                old = older_than == 0 or time.time() - path.lstat().st_mtime >= older_than
+                if left and left["name"] in names and old:
+                    path.unlink(missing_ok=True)
 
 
 def say_what_failed(error: OSError) -> str:

@@ -164,17 +164,17 @@ def read_lock(path: Path) -> dict[str, Any] | None:
 
 
 def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
-    """Whether the owner recorded in the lock is alive. Immediate for a process of this machine.
+    """Whether the owner recorded in the lock is alive. Immediate for a process that this machine doesn't hide.
 
-    For an owner on another machine it watches the counter for up to `PATIENCE` seconds. With `wait=False` it goes by
-    the file's age instead, which is right unless the two clocks differ by more than that. A file that is dated ahead by
-    more is no heartbeat either.
+    For an owner on another machine, or a hidden one, it watches the counter for up to `PATIENCE` seconds. With
+    `wait=False` it goes by the file's age instead, which is right unless the two clocks differ by more than that. A
+    file that is dated ahead by more is no heartbeat either.
     """
     if is_here(seen):
         if seen.get("pid") == os.getpid() and "owner" in seen:
             return str(seen["owner"]) in _held
-        started = process_started(seen.get("pid"))
-        return started is not None and seen.get("process_started") in (started, "")
+        if (started := process_started(seen.get("pid"))) != "":
+            return started is not None and seen.get("process_started") in (started, "")
     if not wait:
         try:
             return abs(time.time() - path.stat().st_mtime) < PATIENCE

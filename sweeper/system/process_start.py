@@ -79,10 +79,10 @@ def check_memory_limit() -> None:
 
 
 def is_lack_of_memory(error: BaseException) -> bool:
-    """Whether there was no memory for Python, or for a library that was to be loaded."""
-    words = ("failed to map segment", "cannot allocate memory", "std::bad_alloc")
+    """Whether there was no memory for Python, for a library that was to be loaded, or for a tensor on the host."""
+    words = ("failed to map segment", "cannot allocate memory", "can't allocate memory", "std::bad_alloc")
     return isinstance(error, MemoryError) or (
-        isinstance(error, (ImportError, OSError)) and any(word in str(error).lower() for word in words)
+        isinstance(error, (ImportError, OSError, RuntimeError)) and any(word in str(error).lower() for word in words)
     )
 
 

@@ -15,6 +15,11 @@ def is_here(seen: dict[str, Any]) -> bool:
     return (seen.get("host"), seen.get("boot")) == (socket.gethostname(), _boot())
 
 
+def is_known(seen: dict[str, Any]) -> bool:
+    """Whether this machine tells if the recorded process lives: it is the process's own and doesn't hide it."""
+    return is_here(seen) and process_started(seen.get("pid")) != ""
+
+
 def describe(seen: dict[str, Any]) -> str:
     return shortened(f"process {seen.get('pid')} on host {seen.get('host')}", 200)
 
@@ -45,6 +50,8 @@ def _boot() -> str:
 def process_started(pid: Any) -> str | None:
     """When the process started; "" if it exists but its start time can't be read; None if it has ended.
 
+    A machine may hide other users' processes (`hidepid` of /proc, see proc(5)), though not that there are some.
+
     On Linux in kernel ticks since the boot: psutil's time since 1970 changes whenever the clock is set.
     """
     import psutil
@@ -65,4 +72,14 @@ def process_started(pid: Any) -> str | None:
     except psutil.AccessDenied:
         return ""
     except (psutil.Error, OverflowError):
-        return None
+        return "" if _is_of_another_user(pid) else None
+
+
+def _is_of_another_user(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False

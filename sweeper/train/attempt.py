@@ -56,6 +56,7 @@ class Attempt:
         self._device: Device | None = None
         self._data: Data | None = None
         self._state: ProcessState | None = None
+        self._presence: Presence | None = None
         self._device_time = DeviceTime(earlier.record, assignment.parallel)
         self._energy = RunEnergy(None, None)
         self._shared = True if assignment.parallel > 1 else shared_before(run.path, earlier.record)
@@ -89,7 +90,8 @@ class Attempt:
             reset_peak_memory(device.kind)
         loop = train(config, data, device, run, self.rows, self._show, self.environment)
         self.progress.begin(-(-len(data.train.labels) // config["batch_size"]))
-        with Presence(device.kind) as presence:
+        self._presence = Presence(device.kind)
+        with self._presence as presence:
             checked = time.monotonic()
             for turn in state.turns(loop):
                 if (reason := self._reason_to_stop()) is not None:
@@ -103,9 +105,6 @@ class Attempt:
                     presence.look()
                     checked = time.monotonic()
                 yield turn
-            presence.look()
-            if presence.others:
-                self._shared = True
 
     def close(self) -> None:
         """Give the process and the terminal back, however the steps ended."""
@@ -117,7 +116,13 @@ class Attempt:
         """What came of the attempt, for the record."""
         if self.environment:
             self._count_device_time()
-        return summarize_rows(self.rows, self._assignment.config, self.environment, status, self._shared)
+        return summarize_rows(self.rows, self._assignment.config, self.environment, status, self._shared_device())
+
+    def _shared_device(self) -> bool | None:
+        """Whether other runs used the device, in this attempt or before; None if unknown."""
+        if (presence := self._presence) is not None and (presence.others or self._shared is False):
+            return presence.others
+        return self._shared
 
     def explain_out_of_memory(self) -> str | None:
         """Which batch size would fit; None where not even the data did. To be called after the steps have ended."""

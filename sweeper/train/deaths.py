@@ -117,7 +117,7 @@ class Deaths:
 
 
 def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None:
-    how = "killed, a crash, or os._exit" if code is None else _end(code)
+    how = "killed, a crash, or os._exit" if code is None else how_ended(code)
     error = f"{describe(owner)} ended in the middle of it ({how})"
     run = RunDirectory(cell.directory)
     with contextlib.suppress(OSError, Locked, Damaged), run.lock():
@@ -125,11 +125,11 @@ def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None
     tell(f"{cell.directory}: failed: {error}")
 
 
-def _end(code: int) -> str:
+def how_ended(code: int) -> str:
     """How a process ended, in words.
 
-    >>> _end(3), _end(-11)
-    ('exit code 3', 'SIGSEGV')
+    >>> how_ended(3), how_ended(-11), how_ended(-40)
+    ('exit code 3', 'SIGSEGV', 'signal 40')
     """
     try:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"

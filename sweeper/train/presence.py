@@ -18,15 +18,20 @@ class Presence:
     """Detects whether other runs of this user use the same device of this machine at the same time.
 
     While it trains, each process keeps a file named by its id in a folder of the system's temporary folder.
+
+    Attributes:
+        others: whether there was another; None if the folder can't be used, so that there may have been.
     """
 
     _here: ClassVar[list["Presence"]] = []  # the runs of this process that are training
 
     def __init__(self, kind: str) -> None:
-        self.others = False
+        self.others: bool | None = False
         self._file: Path | None = None
-        with contextlib.suppress(OSError):
+        try:
             self._file = temporary_folder() / _device_key(kind) / str(os.getpid())
+        except OSError:
+            self.others = None
 
     @classmethod
     def runs_here(cls) -> int:
@@ -35,14 +40,17 @@ class Presence:
 
     def __enter__(self) -> "Presence":
         if self._file is not None:
-            with contextlib.suppress(OSError):
+            try:
                 make_folder(self._file.parent)
                 write_mark(self._file, "")
+            except OSError:
+                self.others = None  # nor do they see this one
         self._here.append(self)
         self.look()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.look()  # however the training ends: it may go on later
         self._here.remove(self)
         if not self._here and self._file is not None:
             with contextlib.suppress(OSError):
@@ -52,8 +60,11 @@ class Presence:
         if len(self._here) > 1:
             for run in self._here:
                 run.others = True
-        if self._file is not None and _others(self._file):
-            self.others = True
+        if self._file is not None and not self.others:
+            try:
+                self.others = _others(self._file) or self.others
+            except OSError:
+                self.others = None
 
 
 def is_used_by_others(kind: str) -> bool:
@@ -65,15 +76,19 @@ def is_used_by_others(kind: str) -> bool:
 
 
 def _others(own: Path) -> bool:
-    """Whether a process that lives has a file beside this one; files of others are removed."""
+    """Whether a process that lives has a file beside this one; files of others are removed.
+
+    Raises:
+        OSError: the folder can't be read.
+    """
     found = False
-    with contextlib.suppress(OSError):
-        for file in own.parent.iterdir():
-            if file == own:
-                continue
-            if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
-                found = True
-            else:
+    for file in own.parent.iterdir():
+        if file == own:
+            continue
+        if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
+            found = True
+        else:
+            with contextlib.suppress(OSError):
                 remove_file(file)
     return found
 

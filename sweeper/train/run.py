@@ -89,7 +89,7 @@ def run_in_steps(assignment: Assignment) -> Generator[Turn, None, Status]:
             time.sleep(1)
         except OSError as failure:
             what = assignment.as_typed(say_what_failed(failure))
-            reason = f"{what}; when it can be written, the same command goes on from what is whole"
+            reason = f"{what}; when it can be read and written, the same command goes on from what is whole"
             if in_sweep:  # report it now: the exception is printed only at the sweep's end
                 log.error("%s: failed: %s", directory, reason)
             raise RunFailed(reason) from failure

@@ -14,7 +14,7 @@ from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.lock import holds_any
 from sweeper.system.parent import end_with_parent
-from sweeper.system.terminal import heeded, leave_closed_terminal
+from sweeper.system.terminal import heeded, leave_closed_terminal, tell
 
 WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by Slurm before a time limit
 STOPPING = "stopping: waiting for the runs to write what they have; Ctrl-C again doesn't wait"
@@ -138,5 +138,14 @@ def _is_to_go_on() -> bool:
     if job is None or os.environ.get("SUBMITIT_EXECUTOR") != "slurm":
         return True
     command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
-    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
-    return answer.stdout.strip() == "RUNNING"
+    reason: object
+    try:
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error
+    else:
+        if done.returncode == 0:
+            return done.stdout.strip() == "RUNNING"
+        reason = done.stderr.strip() or f"exit code {done.returncode}"
+    tell(f"job {job} isn't queued again, as squeue doesn't tell whether it was cancelled: {reason}")
+    return False

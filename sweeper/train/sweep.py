@@ -71,13 +71,13 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     if grid.search is not None:
         return carry_out_search(grid, grid.search, _prepare, partial(train_by_hydra, asked), _exit_code)
     if not grid.sweep:
-        return _carry_out_one(grid.cells[0], bool(to_do), asked)
+        return _carry_out_one(grid.cells[0], records[0], asked)
     read_arms(grid.outputs)  # a damaged file is refused before anything starts
     own = asked_runs({cell.directory: cell.config for cell in grid.cells}, grid.comparisons)
     arm_of = {directory: arm for arm, directories in grid.arms.items() for directory in directories}
-    for cell in grid.cells:
-        if cell not in to_do:
-            _answer(cell, arm=arm_of.get(cell.directory, ""))
+    for cell, record in zip(grid.cells, records, strict=True):
+        if record is not None:
+            _answer(cell, record, arm=arm_of.get(cell.directory, ""))
     runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
     if to_do:
         if sys.stderr.isatty():  # the imports take seconds
@@ -169,9 +169,9 @@ def _wider(
     return wider, new
 
 
-def _carry_out_one(cell: Cell, to_do: bool, asked: argparse.Namespace) -> int:
-    if not to_do:
-        _answer(cell, whole=True)
+def _carry_out_one(cell: Cell, record: dict[str, Any] | None, asked: argparse.Namespace) -> int:
+    if record is not None:
+        _answer(cell, record, whole=True)
         return 0
     if sys.stderr.isatty():  # the imports take seconds
         tell(f"{cell.directory}: preparing")
@@ -198,15 +198,14 @@ def _rehearse(cells: list[Cell], elsewhere: bool = False, arms: Sequence[Arm] = 
     rehearse([cell.config for cell in cells], elsewhere, arms)
 
 
-def _answer(cell: Cell, whole: bool = False, arm: str = "") -> None:
+def _answer(cell: Cell, run: dict[str, Any], whole: bool = False, arm: str = "") -> None:
     """Report a finished run's result from disk, with the options it was made with if others are requested now.
 
     Args:
+        run: its record as this command read it first; another may train it anew meanwhile.
         whole: read the weights to compare them with the record; else only their size is.
         arm: the name of its arm in this sweep, which begins the line.
     """
-    run = find_finished(cell.directory)
-    assert run is not None
     RunDirectory(cell.directory).tidy_finished()
     result = run["result"] or {}
     outcome = shortened(run.get("error") or score_words(result))

@@ -6,7 +6,6 @@ import locale
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
 from sweeper.system.terminal import say, tell
+from sweeper.train.deaths import how_ended
 from sweeper.train.label import VARIES_VARIABLE, what_varies
 from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
@@ -106,7 +106,8 @@ def update_tables(outputs: str, own: AskedRuns | None = None) -> bool:
         stdout=subprocess.PIPE,
         check=False,
     )
-    encoding = locale.getpreferredencoding(False)  # in which both write
+    # In which both write, as this process does; without an output it isn't known here.
+    encoding = sys.__stdout__.encoding if sys.__stdout__ is not None else locale.getpreferredencoding(False)
     printed = aggregate.stdout.decode(encoding, errors="replace")
     aggregated, (answer, blank, tables) = aggregate.returncode, printed.partition("\n\n")
     told, reasons = (text.decode(encoding, errors="replace") for text in report.communicate())
@@ -133,4 +134,4 @@ def update_tables(outputs: str, own: AskedRuns | None = None) -> bool:
 
 def _end(code: int) -> str:
     """How a process without an error message ended, in words."""
-    return f"exit code {code}" if code > 0 else f"killed by {signal.Signals(-code).name}"
+    return f"{'killed by ' if code < 0 else ''}{how_ended(code)}"

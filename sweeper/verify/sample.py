@@ -42,7 +42,9 @@ def key_of(into: Path | None, given: str | None) -> str:
         make_folder(into)
         write_atomically(file, f"{key}\n".encode())
         return key
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BadInput(f"{file}: can't be read: {error.strerror or error}") from error
+    except ValueError as error:
         raise BadInput(f"{file}: isn't a draw's key; remove it, or give --into another folder") from error
 
 

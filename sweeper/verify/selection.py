@@ -104,9 +104,16 @@ def _check_file(file: Path) -> Iterator[Finding]:
         yield note("can't be checked, the trials of one search must lie below its folder", str(file))
         return
     try:
-        given = yaml.safe_load(read_file(file, SETTINGS_BYTES))
         expected = yaml.safe_load(describe_choice(found[0], searched_options(found[0])))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError, BadInput):
-        given, expected = None, {}
+    except BadInput as error:
+        yield Finding(f"can't be checked, sweeper.choose refuses its trials: {error}", str(file))
+        return
+    try:
+        given = yaml.safe_load(read_file(file, SETTINGS_BYTES))
+    except OSError as error:
+        yield Finding(f"can't be read: {error.strerror or error}", str(file))
+        return
+    except (ValueError, LookupError, AttributeError, yaml.YAMLError, RecursionError):  # PyYAML's of a wrong tag, too
+        given = None
     if given != expected:
         yield Finding("isn't what the trials' validation accuracies choose", str(file), "run sweeper.choose again")

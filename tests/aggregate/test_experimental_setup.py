@@ -36,6 +36,13 @@ def test_settings_seeds_compute_and_versions(tmp_path):
         assert words in text
 
 
+def test_rates_that_differ_are_told_apart(tmp_path):
+    for lr in (0.10000001, 0.10000002):
+        make_run(tmp_path, optimizer__lr=lr, epochs=round(lr * 1e8) % 10)
+    text = described(tmp_path)
+    assert "sgd 0.10000001, weight decay 0.0005 (" in text and "; sgd 0.10000002, weight decay 0.0005 (" in text
+
+
 def test_seeds_that_not_every_optimizer_has_are_not_said_of_all(tmp_path):
     for optimizer, seeds in (("sgd", (1, 2)), ("lion", (2, 3))):
         for seed in seeds:

@@ -49,6 +49,7 @@ def test_a_run_with_factors_is_the_run_with_their_values():
     [
         (("decay_factor=0",), "decay_factor=0.0: must be a number above 0"),
         (("decay_factor=2", "weight_decay_factor=3"), "decay_factor=2 and weight_decay_factor=3: both are of the"),
+        (("decay_factor=2", "weight_decay_factor=1.0000001"), "and weight_decay_factor=1.0000001: both are of the"),
     ],
 )
 def test_what_is_no_factor_is_refused(given, words):

@@ -158,3 +158,16 @@ def test_a_yaml_that_is_none_is_named(tmp_path, text):
     add(tmp_path, "optimizer/lion.yaml", text)
     with pytest.raises(BadInput, match=r"lion\.yaml: can't be read as YAML of names and values; mend it"):
         check_values(Places(tmp_path), "lion", {"lr": 0.1}, {})
+
+
+def test_a_yaml_that_can_not_be_read_is_not_to_be_mended(tmp_path):
+    def broken(file):
+        raise OSError(5, "Input/output error", str(file))
+
+    add(tmp_path, "optimizer/lion.yaml", "lr: 0.4\n")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(BadInput, match=r"lion\.yaml: can't be read: Input/output error$"),
+    ):
+        patch.setattr("sweeper.config.preset.OmegaConf.load", broken)
+        check_values(Places(tmp_path), "lion", {"lr": 0.1}, {})

@@ -28,6 +28,7 @@ BAD = {
     f"schedule.warmup_fraction=-1{400 * '0'}": "…: too large a number; a float goes up to 1.8e308",
     "label_smoothing=-0.1": "label_smoothing=-0.1: must be from 0 and below 1",
     "label_smoothing=1": "label_smoothing=1: must be from 0 and below 1",
+    "label_smoothing=1.00000001": "label_smoothing=1.00000001: must be from 0 and below 1",
     "label_smoothing=nan": "label_smoothing=nan: must be a finite number from 0 and below 1",
     "label_smoothing=much": "label_smoothing=much: must be a number",
     "clip_grad_norm=0": "clip_grad_norm=0: must be above 0; null turns it off",

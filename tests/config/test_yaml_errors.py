@@ -18,6 +18,10 @@ BROKEN = {
     b"lr: '${'\n": "mine.yaml: no viable alternative at input '${'",
     b"defaults: [nope, _self_]\n": "mine.yaml: Could not load 'optimizer/nope'.",
     b"defaults: 3\n": "mine.yaml: Invalid defaults list in 'optimizer/mine', defaults must be a list (got int)",
+    b"lr: !!float ''\n": "mine.yaml: a value isn't of the kind that its tag (!!\u2026) says",
+    b"lr: !!bool x\n": "mine.yaml: a value isn't of the kind that its tag (!!\u2026) says",
+    b"lr: !!timestamp x\n": "mine.yaml: a value isn't of the kind that its tag (!!\u2026) says",
+    b"lr: ${nope:2}\nday: 2025-02-30\n": "mine.yaml: optimizer.lr: Unsupported interpolation type nope",
     b"lr: &a [*a]\n": "mine.yaml: a value is a part of itself; write it out",
 }
 

@@ -212,3 +212,21 @@ def test_images_that_the_memory_does_not_hold_are_refused_before_any_is_read(sav
     assert decode(root, files, 5, 1).shape == (8, 5, 5, 3)
     with pytest.raises(BadInput, match=r"dataset.root=.*: 8 images of 5x6 pixels .* choose dataset.image_size=2 or"):
         decode(root, files, None, 1)
+
+
+@pytest.mark.parametrize("where", ["open", "Image.getexif"])
+def test_a_lack_of_memory_is_no_broken_image(save, monkeypatch, where):
+    def fail(*given):
+        raise MemoryError
+
+    path = save(PHOTO)
+    monkeypatch.setattr(f"sweeper.datasets.decode.Image.{where}", fail)
+    with pytest.raises(MemoryError):
+        read(path)
+
+
+def test_an_image_that_can_not_be_read_at_the_moment_is_not_to_be_removed(save):
+    path = save(PHOTO)
+    path.unlink()
+    with pytest.raises(BadInput, match=r"0\.png: can't be read: No such file or directory$"):
+        read(path)

@@ -1,13 +1,15 @@
 """Of a tree every image is found, whatever its ending and its folder's name; what isn't taken is counted."""
 
+import errno
 import os
+import types
 import unicodedata
 
 import pytest
 import torchvision
 
 import sweeper.datasets.image_files as module
-from sweeper.datasets.image_files import describe_files, find_images, find_splits, is_junk
+from sweeper.datasets.image_files import describe_files, find_images, find_splits, is_folder, is_junk
 from sweeper.system.errors import BadInput
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
@@ -236,3 +238,15 @@ def test_links_to_nothing_and_what_is_no_file_are_counted(make):
         (root / "train/a" / name).symlink_to(target)
     os.mkfifo(root / "test/a/pipe.png")
     assert tell(root) == "1 image in train/, 1 in test/; not taken: 4 broken links, 1 pipe or device"
+
+
+def test_a_folder_that_the_disk_does_not_tell_from_a_file_is_not_left_out():
+    def entry(number):
+        def is_dir():
+            raise OSError(number, os.strerror(number), "cats")
+
+        return types.SimpleNamespace(is_dir=is_dir)
+
+    assert not is_folder(entry(errno.ELOOP))
+    with pytest.raises(OSError, match="Input/output error"):
+        is_folder(entry(errno.EIO))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.datasets.noise import CIFAR100_SUPERCLASSES, corrupt_labels, load_human_labels
+from sweeper.runs.identity import digest_of
 from sweeper.system.errors import BadInput
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -144,6 +145,18 @@ def test_label_files_of_any_writer_are_read(tmp_path_factory, labels, header, ne
     file = tmp_path_factory.mktemp("human") / "labels.csv"
     file.write_bytes((header + newline.join(map(str, labels)) + end).encode())
     assert load_human_labels(file, len(labels), 100).tolist() == labels
+
+
+def test_labels_that_are_written_anew_after_a_run_was_named_are_refused(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("0\n1\n")
+    digest = digest_of(file.read_bytes())
+    assert load_human_labels(file, 2, 2, digest).tolist() == [0, 1]
+    file.write_text("1\n0\n")
+    with pytest.raises(BadInput, match=r"labels\.csv: has changed since this command began; start it again"):
+        load_human_labels(file, 2, 2, digest)
+    with pytest.raises(BadInput, match="has changed since this command began"):
+        corrupt([0, 1], 2, "human", file=str(file), file_digest=digest, original_index=np.arange(2))
 
 
 @pytest.mark.parametrize(

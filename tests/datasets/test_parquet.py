@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 
 import numpy as np
@@ -108,6 +109,26 @@ def test_several_sets_are_refused_by_their_folders(tmp_path):
         (tmp_path / name / "train.parquet").touch()
     with pytest.raises(BadInput, match=r"has Parquet files of several sets, large/, small/; name one of the folders"):
         find_parquet(tmp_path)
+
+
+def test_a_folder_among_them_that_can_not_be_read_is_not_left_out(tmp_path, monkeypatch):
+    for split in ("train", "dev"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "0.parquet").touch()
+    (tmp_path / "itself").symlink_to("itself")  # is no folder
+    assert {*find_parquet(tmp_path)} == {"train", "dev"}
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("/dev"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(BadInput, match=r"^dataset\.root=.*: .*/dev: Permission denied$"):
+        find_parquet(tmp_path)
+    (tmp_path / "train" / "0.parquet").unlink()
+    assert find_parquet(tmp_path) == {}  # the tree's reader tells
 
 
 def test_files_that_describe_no_features_are_read_by_their_columns(tmp_path, pixels):

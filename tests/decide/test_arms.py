@@ -15,7 +15,7 @@ SGD, LION = ("--arm", "sgd: optimizer=sgd optimizer.lr=0.1"), ("--arm", "lion: o
 def test_an_arm_has_a_run_for_each_seed_and_a_command_that_trains_the_next(tmp_path):
     asked = read_arms([*SMALL, *SGD, *LION, f"outputs={tmp_path}"], 3)
     assert {arm: list(by_seed) for arm, by_seed in asked.cells.items()} == {"sgd": [1, 2, 3], "lion": [1, 2, 3]}
-    command = asked.command(("lion",), 2)
+    command = asked.command(("lion",), 2, asked.results())
     assert command[-2:] == ["lion: optimizer=lion tag='a b'", "seed=1,2"] and command[1:4] == [
         "-m",
         "sweeper.train",
@@ -34,7 +34,7 @@ def test_a_failed_seed_of_an_earlier_look_is_not_trained_again(monkeypatch):
     done, failed = Result(0.9), Result(math.nan)
     on_disk = {"sgd": {1: done, 2: failed, 4: done}, "lion": {1: done, 2: done, 3: done}}
     monkeypatch.setattr(Arms, "results", lambda self: on_disk)
-    assert asked.command(("sgd", "lion"), 4)[-1] == "seed=3,4"
+    assert asked.command(("sgd", "lion"), 4, asked.results())[-1] == "seed=3,4"
 
 
 BAD = {

@@ -14,6 +14,7 @@ from made_runs import change_record, make_field
 
 from sweeper.config.grid import compose_grid
 from sweeper.decide.command import main
+from sweeper.decide.judge import judge
 
 RUN = ("dataset=digits", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
 ARMS = {
@@ -120,6 +121,25 @@ def test_arms_in_another_order_are_the_same_decision(tmp_path, monkeypatch, caps
     assert main([*FLAGS[2:4], *FLAGS[:2], *RUN, *rule]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == answer
     assert (tmp_path / "outputs" / "decision.json").read_text() == before
+
+
+def test_runs_that_another_command_ends_after_a_look_are_taken_as_they_are(tmp_path, monkeypatch):
+    """Between the judgement, which lacks them, and the command that would train them."""
+    monkeypatch.chdir(tmp_path)
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1", "seed=1,2")
+    looked, asked = [], []
+
+    def judge_then_end(*given):
+        looked.append(judge(*given))
+        if len(looked) == 1:
+            make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1,0.1001", "seed=1,2")
+        return looked[-1]
+
+    monkeypatch.setattr("sweeper.decide.judge.judge", judge_then_end)
+    monkeypatch.setattr("sweeper.decide.command.run", lambda command: asked.append(command) or 0)
+    monkeypatch.setattr("sweeper.decide.circumstances.check_data", lambda *given: None)
+    assert main([*FLAGS[:4], *RUN, "--looks", "2", "--most-seeds", "2"]) == 0
+    assert len(looked) == 2 and [command[-1] for command in asked] == ["seed=1,2"]
 
 
 def test_help_and_version(capsys):

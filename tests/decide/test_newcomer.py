@@ -25,7 +25,7 @@ def test_a_newcomer_is_trained_as_the_field_was(field):
     config = identity_config(asked.cells["lion"][3].config)
     theirs = {key: value for key, value in field.task.config.items() if key != "data"}
     assert {key: value for key, value in config.items() if key in theirs} == theirs
-    assert asked.command(("lion",), 2)[-1] == "seed=3,5" and asked.words == {}
+    assert asked.command(("lion",), 2, asked.results())[-1] == "seed=3,5" and asked.words == {}
     assert config["batch_size"] == 50 and config["optimizer"]["lr"] == 1e-4
 
 
@@ -42,7 +42,7 @@ def test_arms_are_newcomers_and_an_own_schedule_stays(field):
     schedules = {name: by_seed[3].config["schedule"] for name, by_seed in asked.cells.items()}
     assert schedules["a"]["warmup_fraction"] == 0.1 and schedules["b"]["name"] != schedules["a"]["name"]
     assert len(asked.pairs) == 9
-    assert "a: optimizer=lion schedule=cosine " in " ".join(asked.command(("a", "b"), 1))
+    assert "a: optimizer=lion schedule=cosine " in " ".join(asked.command(("a", "b"), 1, asked.results()))
 
 
 def test_one_that_is_named_like_one_of_the_field_is_new(field):

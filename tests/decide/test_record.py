@@ -94,3 +94,10 @@ def test_a_file_that_is_no_decision_is_told(tmp_path, text):
     (tmp_path / "decision.json").write_text(text)
     with pytest.raises(BadInput, match=r"decision\.json: isn't a decision's file; move it away"):
         check_recorded(tmp_path, RULE, ARMS)
+
+
+def test_one_that_can_not_be_read_is_not_to_be_moved_away(tmp_path):
+    """It may be whole, and what it says of looks that were taken would be lost."""
+    (tmp_path / "decision.json").mkdir()
+    with pytest.raises(BadInput, match=r"decision\.json: can't be read: Is a directory$"):
+        check_recorded(tmp_path, RULE, ARMS)

@@ -20,7 +20,8 @@ def test_options():
     assert read_rule({}, 5).looks == (5,) and read_rule({"--looks": "3,5"}, 5).looks == (3, 5)
     with pytest.raises(BadInput, match="--most-seeds 6: must be at most 5, the seeds of the field"):
         read_rule({"--most-seeds": "6"}, 5)
-    assert "3, 5, 8, 12, 20 seeds" in read_rule({}).words()
+    assert "3, 5, 8, 12, 20 seeds" in read_rule({}).words() and " 7 %" in Rule(0.07).words()
+    assert Rule(0.05).words() != Rule(0.050000001).words()  # which a refusal tells apart
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,11 @@ def test_the_choice_is_read_with_how_it_was_made(planned, tmp_path):
         (tmp_path / "chosen.yaml").write_text(text)
         with pytest.raises(BadInput, match="doesn't have the choice of sgd; the same command goes on"):
             read_chosen(one)
+    (tmp_path / "chosen.yaml").rename(tmp_path / "other.yaml")
+    (tmp_path / "chosen.yaml").mkdir()
+    with pytest.raises(BadInput, match=r"chosen\.yaml: can't be read: Is a directory"):
+        read_chosen(one)
+    (tmp_path / "chosen.yaml").rmdir()
     text = "# a title: it\nsgd:  # 98 %, the best of 9 trials\n  lr: 5.0e-05{}\n  weight_decay: 0.0\n"
     (tmp_path / "chosen.yaml").write_text(text.format(""))
     assert read_chosen(one) == {"values": {"lr": 5e-05, "weight_decay": 0.0}, "chosen": "98 %, the best of 9 trials"}

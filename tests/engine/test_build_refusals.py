@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+import torch
 from torch import nn
 
+from sweeper.engine.build import _without_host
 from sweeper.system.errors import BadInput
 from tests.engine.test_build import load_choice, model, node, optimizer, schedule
 
@@ -122,6 +124,35 @@ def test_a_users_module_that_fails(source, words, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "own_broken", raising=False)
     (tmp_path / "own_broken.py").write_text(source)
     refused(words, model, node("own_broken.net"))
+
+
+class Full(torch.optim.SGD):
+    """Allocates its state when it is made, as torch's Adagrad does, on a GPU that other runs have filled."""
+
+    def __init__(self, params, lr=0.1):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def test_memory_that_the_device_lacks_is_no_bad_value():
+    """It is told as such, and beside other runs this one goes on when there is room."""
+    with pytest.raises(torch.OutOfMemoryError):
+        optimizer(node(f"{__name__}.Full"))
+
+
+def test_a_full_gpu_does_not_choose_another_implementation(monkeypatch):
+    """Whether a step can be a part of a graph is tried out; what has no room has not been tried."""
+    zeros = torch.zeros
+
+    def on_cpu(*size, device):
+        return zeros(*size)
+
+    def step(self):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
+
+    monkeypatch.setattr(torch, "zeros", on_cpu)
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    with pytest.raises(torch.OutOfMemoryError):
+        _without_host(load_choice("optimizer", "sgd"), torch.optim.SGD)
 
 
 def refused(words: str, build, *arguments) -> None:

@@ -162,3 +162,28 @@ def test_a_whole_checkpoint_of_senseless_content_is_kept_aside(killed, tmp_path,
     assert len(lines) == len(refused) and all(f"; it is kept in {kept}; the run " in line for line in lines)
     assert {name: (kept / name).read_bytes() for name in refused} == refused
     assert ("going on from the checkpoint: epoch 3, step 0" in caplog.text) != both
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes."),
+        RuntimeError("CUDA error: unspecified launch failure"),
+    ],
+    ids=["no memory beside others", "no memory", "a lost GPU"],
+)
+def test_a_checkpoint_has_no_part_in_what_the_device_lacks(killed, tmp_path, monkeypatch, failure):
+    """It stays where it is, and the run goes on from it when there is memory again, or in another process."""
+    config, directory, whole, _ = killed
+    shutil.copytree(directory, tmp_path / "run")
+
+    def fail(part, state, back=False):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sweeper.engine.checkpoint.load_part", fail)
+        with pytest.raises(type(failure)):
+            finish(config, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"metrics.csv", *CHECKPOINT_FILES}
+    assert finish(config, tmp_path / "run") == whole

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from sweeper.engine import memory as faults
-from sweeper.engine.memory import DeviceLost, fitting_batch_size, is_out_of_memory, raise_if_lost
+from sweeper.engine.memory import (
+    DeviceLost,
+    fitting_batch_size,
+    is_of_device,
+    is_out_of_memory,
+    raise_if_lost,
+)
 from sweeper.system.machine import Memory
 
 LOST = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"
@@ -27,6 +33,12 @@ LOST = "CUDA error: device-side assert triggered\nCUDA kernel errors might be re
 )
 def test_memory_that_ran_out_is_known_by_its_words(error, is_it):
     assert is_out_of_memory(error) is is_it
+
+
+def test_what_tells_of_the_device_alone_is_known():
+    assert is_of_device(torch.OutOfMemoryError("CUDA out of memory")) and is_of_device(RuntimeError(LOST))
+    assert not is_of_device(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_of_device(ValueError("CUDA error"))
 
 
 def test_a_device_that_answers_no_more_is_lost_and_said_in_one_line(monkeypatch):

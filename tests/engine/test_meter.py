@@ -110,3 +110,9 @@ def test_the_clock_runs_between_start_and_stop_alone(monkeypatch):
         wait(10)
         clock.stop()
     assert clock.read() == clock.read() == 6
+
+
+def test_the_speed_of_a_large_model_has_its_digits(monkeypatch):
+    monkeypatch.setattr(Clock, "read", lambda self: 300.0)
+    figures = metered(None).sums(ORDER).metrics()
+    assert (figures["train_seconds"], figures["images_per_second"]) == (300.0, 0.016667)

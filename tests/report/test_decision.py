@@ -55,3 +55,13 @@ def test_a_file_that_is_no_decision_is_told(tmp_path, text):
     (tmp_path / "decision.json").write_text(text)
     (shown,) = read_decisions([tmp_path])
     assert shown.answer == "decision.json isn't a decision's file, so it isn't shown." and not shown.looks.rows
+
+
+def test_a_file_that_can_not_be_read_is_told(tmp_path, monkeypatch):
+    def broken(path, most):
+        raise OSError(5, "Input/output error", str(path))
+
+    (tmp_path / "decision.json").write_text("{}")
+    monkeypatch.setattr("sweeper.report.decision.read_file", broken)
+    (shown,) = read_decisions([tmp_path])
+    assert shown.answer == "decision.json can't be read (Input/output error), so it isn't shown."

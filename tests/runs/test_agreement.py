@@ -130,3 +130,17 @@ def test_thousands_of_runs_are_compared_in_a_second(tmp_path):
     for _ in range(300):
         disagreement(directory, run)
     assert time.process_time() - began < 0.3
+
+
+def test_a_record_leaves_no_file_out_because_it_can_not_be_read(tmp_path, monkeypatch):
+    """Else no later change of it would be seen; the run goes on from its checkpoint once it can be read."""
+    run = make_run(tmp_path)
+    (run / "model.safetensors").mkdir()
+    assert describe_files(run).keys() == {"metrics.csv"}
+
+    def broken(path):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("sweeper.runs.agreement.sha256", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        describe_files(run)

@@ -1,8 +1,10 @@
 """A run directory's files appear whole or not at all, can be moved, and are read back with suspicion."""
 
 import csv
+import errno
 import os
 import time
+from pathlib import Path
 
 import pytest
 from made_runs import make_rows, make_run
@@ -49,6 +51,45 @@ def test_a_checkpoint_that_is_not_whole_is_refused(tmp_path):
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(Damaged, match="not a whole checkpoint"):
         run.load_checkpoint()
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ESTALE, "Stale file handle"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes."),
+    ],
+    ids=lambda failure: str(failure)[:40] or "MemoryError",
+)
+@pytest.mark.parametrize("where", ["sweeper.system.files.read_without_checksum", "torch.load"])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_called_damaged(tmp_path, monkeypatch, failure, where):
+    """A damaged one is moved away, and what it held is trained again."""
+    run = RunDirectory(tmp_path)
+    run.write_checkpoint({"epoch": 3})
+
+    def fail(*arguments, **options):
+        raise failure
+
+    monkeypatch.setattr(where, fail)
+    with pytest.raises(type(failure)):
+        run.load_checkpoint()
+
+
+def test_a_checkpoint_that_is_removed_while_it_is_looked_for_is_none(tmp_path, monkeypatch):
+    run = RunDirectory(tmp_path)
+    run.write_checkpoint({"epoch": 3})
+    is_file = Path.is_file
+
+    def seen_and_removed(path):
+        found = is_file(path)
+        path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "is_file", seen_and_removed)
+    assert run.load_checkpoint() is None
 
 
 def test_a_checkpoint_runs_no_code(tmp_path):

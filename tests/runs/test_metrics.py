@@ -117,3 +117,9 @@ def test_epochs_without_an_evaluation_have_no_best():
     found = figures_so_far(rows, target=0.1)
     assert (found["best_test_accuracy"], found["best_epoch"], found["steps_to_target"]) == (None, None, None)
     assert (found["epochs_done"], found["train_seconds"]) == (2, 1.0)
+
+
+def test_a_runs_speed_has_its_digits_at_any_order_of_magnitude():
+    for speed in (0.016667, 7.0312, 61234.5):
+        rows = [row | {"images_per_second": speed} for row in make_rows([0.5, 0.6])]
+        assert figures(rows, None, Status.COMPLETED)["images_per_second"] == speed

@@ -12,8 +12,10 @@ from made_runs import change_record, make_config, make_rows, make_run
 from sweeper.aggregate.frame import to_frame
 from sweeper.aggregate.summary import summarize
 from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
+from sweeper.runs.agreement import describe_files
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import FROM_RESULT
+from sweeper.runs.record import read_run
 from sweeper.runs.results import Results
 from sweeper.runs.rows import FROM_CONFIG, read_row
 from sweeper.runs.status import RECORDED, Status
@@ -62,6 +64,35 @@ def test_a_run_that_trains_has_its_figures_so_far(tmp_path):
 
 def test_a_running_run_whose_owner_is_gone_reads_interrupted(tmp_path):
     assert row(make_run(tmp_path, "running"))["status"] == "interrupted"
+
+
+def test_a_run_that_ends_while_it_is_read_has_ended(tmp_path, monkeypatch):
+    """Its owner writes the record and lets go of the lock between the reads of the two."""
+    run, reads = make_run(tmp_path, "running"), []
+
+    def read_then_end(directory, own):
+        reads.append(read_run(directory, own))
+        make_run(tmp_path)
+        return reads[-1]
+
+    monkeypatch.setattr("sweeper.runs.rows.read_run", read_then_end)
+    assert row(run)["status"] == "completed"
+    assert reads[0]["status"] == "running"
+
+
+def test_a_run_that_begins_anew_while_it_is_read_is_no_finished_one_without_its_files(tmp_path, monkeypatch):
+    run = make_run(tmp_path)
+    change_record(run, files=describe_files(run))
+
+    def read_then_move(directory, own):
+        record = read_run(directory, own)
+        for name in ("run.json", "metrics.csv"):
+            (run / name).unlink()
+        return record
+
+    monkeypatch.setattr("sweeper.runs.rows.read_run", read_then_move)
+    with Lock(run / "run.lock"):
+        assert row(run) == {"run": "run", "status": "running"}
 
 
 def test_figures_so_far_are_those_of_the_record(tmp_path):

@@ -91,6 +91,18 @@ def test_one_of_another_machine_is_forgotten_after_a_day(tmp_path):
         assert names(tmp_path) == left
 
 
+def test_one_whose_process_this_machine_hides_is_forgotten_after_a_day(tmp_path, monkeypatch):
+    write_sweep(tmp_path, "hidden", [])
+    for module in ("lock", "processes"):
+        monkeypatch.setattr(f"sweeper.system.{module}.process_started", lambda pid: "")
+    change(tmp_path, "hidden", pid=1)
+    now = time.time()
+    for age, left in ((300, [".sweep-hidden.json"]), (90_000, [])):
+        os.utime(sweep_file(tmp_path, "hidden"), (now - age, now - age))
+        tidy_folder(tmp_path)
+        assert names(tmp_path) == left
+
+
 def test_what_killed_writers_left_is_removed_after_an_hour_and_nothing_else(tmp_path):
     left = [".results.csv-0123abcd", ".report.html-0123abcd", ".stop-0123456789ab", ".writable-a1_b2c3d"]
     left += ["..sweep-0123456789ab.json-0123abcd"]
@@ -112,6 +124,7 @@ def test_what_killed_writers_left_is_removed_after_an_hour_and_nothing_else(tmp_
         "{",
         "[]",
         "null",
+        "{}",
         "[" * 100_000,
         '{"runs": []}',
         '{"runs": {"a": 1}}',

@@ -158,3 +158,13 @@ def test_what_a_killed_writer_left_is_removed_however_it_is_dated(tmp_path):
     assert left.exists()
     remove_leftovers(tmp_path, {"run.json"})
     assert not left.exists()
+
+
+def test_what_vanishes_or_can_not_be_removed_ends_no_tidying(tmp_path):
+    left = [tmp_path / f".run.json-0123abc{digit}" for digit in "0123456789"]
+    for path in left[:5]:
+        path.touch()
+    for path in left[5:]:
+        path.mkdir()
+    remove_leftovers(tmp_path, {"run.json"})
+    assert sorted(tmp_path.iterdir()) == left[5:]

@@ -163,3 +163,20 @@ def wait_for(path, there):
         assert time.monotonic() < deadline, seen
         time.sleep(0.01)
     return seen
+
+
+def test_an_owner_that_this_machine_hides_lives_while_its_counter_grows(tmp_path, monkeypatch):
+    """Another user's process on a machine whose /proc tells of one's own alone (`hidepid`)."""
+    monkeypatch.setattr(lock_module, "process_started", lambda pid: "")
+    path, here = tmp_path / "run.lock", {**json.loads(elsewhere(0)), **this_process(), "pid": 1}
+    path.write_text(json.dumps(here))
+    assert is_alive(path, here, wait=False)
+    timer = threading.Timer(0.2, path.write_text, [json.dumps(here | {"beat": 1})])
+    timer.start()
+    with pytest.raises(Locked, match="process 1 on host"), Lock(path):
+        pass
+    timer.join()
+    os.utime(path, (0, 0))
+    assert not is_alive(path, here, wait=False)
+    with Lock(path):  # it beats no more
+        pass

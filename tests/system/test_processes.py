@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeper.system.processes import describe, is_here, process_started, this_process
+from sweeper.system.processes import describe, is_here, is_known, process_started, this_process
 
 
 def kernels_ticks(pid: int) -> str:
@@ -72,3 +72,24 @@ def test_process_1_of_another_container_isnt_one_of_here_though_the_host_name_is
 def test_outside_of_containers_the_boot_is_the_kernels_alone_as_in_locks_of_old(monkeypatch):
     monkeypatch.setattr("os.readlink", lambda path: {"/proc/self/ns/pid": "pid:[4026531836]"}[path])
     assert this_process()["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+
+
+def test_a_process_of_another_user_that_the_machine_hides_is_not_known_to_have_ended(child, monkeypatch):
+    """As with `hidepid=2` of /proc: there is nothing of it, yet a signal may not be sent to it."""
+
+    def hidden(pid):
+        raise psutil.NoSuchProcess(pid)
+
+    kill = os.kill
+
+    def not_allowed(pid, number):
+        if number == 0:
+            raise PermissionError(1, "Operation not permitted")
+        kill(pid, number)
+
+    seen = {**this_process(), "pid": child.pid, "process_started": process_started(child.pid)}
+    assert is_known(seen)
+    monkeypatch.setattr("psutil.Process", hidden)
+    assert process_started(child.pid) is None and is_known(seen)  # one's own would be seen: it has ended
+    monkeypatch.setattr("os.kill", not_allowed)
+    assert process_started(child.pid) == "" and not is_known(seen)

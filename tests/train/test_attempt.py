@@ -78,5 +78,23 @@ def test_it_goes_on_counting_what_it_cost_and_whether_it_shared_its_device(tmp_p
     assert attempt(tmp_path, parallel=2).result(Status.FAILED)["shared_device"] is True
 
 
+@pytest.mark.parametrize("others", [True, None])
+def test_it_shared_its_device_also_when_it_was_stopped(tmp_path, monkeypatch, others):
+    """As its record says then: a later command goes on from it."""
+
+    def look(presence):
+        presence.others = others
+
+    monkeypatch.setattr("sweeper.train.presence.Presence.look", look)
+    stopped = attempt(tmp_path)
+    steps = stopped.steps(lambda: None)
+    next(steps)
+    StopSignals.installed().received = signal.SIGTERM
+    with pytest.raises(Stopped):
+        next(steps)
+    stopped.close()
+    assert stopped.result(Status.INTERRUPTED)["shared_device"] is others
+
+
 def test_memory_that_ran_out_before_there_were_data_is_not_explained(tmp_path):
     assert attempt(tmp_path).explain_out_of_memory() is None

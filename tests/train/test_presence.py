@@ -35,6 +35,34 @@ def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monke
     assert Presence.runs_here() == 0 and not first._file.exists()
 
 
+@pytest.mark.parametrize("cause", ["nowhere", "full", "unreadable"])
+def test_where_the_folder_can_not_be_used_nobody_knows_of_others(monkeypatch, tmp_path, cause):
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    if cause == "unreadable":
+        monkeypatch.setattr("sweeper.train.presence._others", fail)
+    else:
+        name = {"nowhere": "temporary_folder", "full": "write_mark"}[cause]
+        monkeypatch.setattr(f"sweeper.train.presence.{name}", fail)
+    with Presence("cpu") as first:
+        assert first.others is None
+        with Presence("cpu"):
+            assert first.others is True
+    assert first.others is True
+
+
+def test_a_file_that_can_not_be_removed_hides_no_other_run(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with Presence("cpu") as run:
+        (run._file.parent / "1").touch()
+        for number in range(8):
+            (run._file.parent / f"not-{number}").mkdir()
+        run.look()
+        assert run.others is True
+
+
 def test_runs_that_share_a_device_share_its_seconds(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("sweeper.train.presence.time.perf_counter", lambda: now[0])

@@ -199,7 +199,7 @@ def test_a_disk_on_which_nothing_can_be_written_is_one_line(tmp_path, monkeypatc
 
     assignment = assign(tmp_path)
     monkeypatch.setattr(RunDirectory, "write_run", full)
-    with pytest.raises(RunFailed, match="No space left on device; when it can be written, the same command goes on"):
+    with pytest.raises(RunFailed, match="No space left on device; when it can be read and written, the same command"):
         execute_run(assignment)
 
 

@@ -16,6 +16,7 @@ from made_runs import make_run
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import expand
 from sweeper.config.resolved import Cell
+from sweeper.runs.record import read_run
 from sweeper.runs.status import Status
 from sweeper.train import sweep
 from sweeper.train.signals import SIGNALS, STOPPING
@@ -138,6 +139,16 @@ def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
     assert sum(text.count("completed, test") for text in errors) == 2  # each run once, by whichever came first
     assert metrics(tmp_path / "outputs") == metrics(untouched)
     assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))
+
+
+def test_a_finished_run_that_is_begun_anew_meanwhile_is_answered_as_it_was(tmp_path, capfd, monkeypatch):
+    """By another command, with rerun=true."""
+    monkeypatch.setattr(sweep, "other_circumstances", lambda *given: [])
+    run = make_run(tmp_path)
+    record = read_run(run)
+    (run / "run.json").unlink()
+    sweep._answer(Cell(record["config"], run, 0), record)
+    assert "completed already" in capfd.readouterr().out
 
 
 def test_a_launcher_that_begins_no_run_ends_the_sweep(call, monkeypatch):

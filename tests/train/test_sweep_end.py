@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 from conftest import TINY, run_module
@@ -133,6 +135,15 @@ def test_without_runs_there_is_one_line_not_two(tmp_path, capfd):
     assert not update_tables(str(tmp_path))
     error = capfd.readouterr().err
     assert error.count("\n") == 1 and "there are no runs in this folder" in error
+
+
+def test_what_the_two_print_is_read_in_the_encoding_that_they_write(tmp_path):
+    """As under `PYTHONIOENCODING`, which is no locale's."""
+    make_run(tmp_path)
+    code = "import sys; from sweeper.train.sweep_end import update_tables; sys.exit(not update_tables(sys.argv[1]))"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, env=environment, check=True)
+    assert "test accuracy, mean ± standard deviation" in done.stdout.decode("latin-1")
 
 
 @pytest.mark.parametrize("killed", ["aggregate", "report"])

@@ -50,3 +50,14 @@ def test_a_name_is_held_against_the_rule_of_the_records_own_version(tmp_path):
     config = json.loads((run / "run.json").read_text())["config"]
     run.rename(run.with_name(run_name(config, 1).rpartition("/")[2]))
     assert told(tmp_path) == []
+
+
+def test_a_slow_run_of_an_earlier_version_gave_its_speed_to_a_tenth(tmp_path):
+    run = make_run(tmp_path, dataset__loader=LOADER)
+    rewrite(run, images_per_second=(1, "0.3"))
+    rewrite(run, images_per_second=(2, "0.4"))
+    rewrite(run, images_per_second=(3, "0.3"))
+    change_record(run, result__images_per_second=0.3)
+    assert told(tmp_path) == []
+    change_record(run, result__images_per_second=0.4)
+    assert told(tmp_path) == ["images_per_second is 0.4 in run.json and 0.33333 by metrics.csv"]

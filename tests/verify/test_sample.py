@@ -31,6 +31,10 @@ def test_a_key_is_new_each_time_and_kept_where_the_runs_are(tmp_path):
     (into / "draw.key").write_bytes(b"\xff")
     with pytest.raises(BadInput, match=r"draw.key: isn't a draw's key; remove it"):
         key_of(into, None)
+    (into / "draw.key").unlink()
+    (into / "draw.key").mkdir()
+    with pytest.raises(BadInput, match=r"draw.key: can't be read: Is a directory$"):  # not to be removed
+        key_of(into, None)
 
 
 WORDS = ["optimizer=sgd", "optimizer.lr=0.05", "dataset.train_limit=300", "tag='it''s'".replace("''", "\\'")]

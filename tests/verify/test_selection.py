@@ -7,6 +7,7 @@ from made_runs import make_run
 from sweeper.choose.choice import choose
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
+from sweeper.system.errors import BadInput
 from sweeper.verify.folder import read_folder
 from sweeper.verify.selection import check_selection
 
@@ -54,8 +55,22 @@ def test_of_two_searches_one_must_have_chosen(tmp_path):
     assert problems(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"sgd: [", b"\xff", b"", b"sgd: {lr: 0.03}\n"])
+@pytest.mark.parametrize("content", [b"sgd: [", b"\xff", b"", b"sgd: {lr: 0.03}\n", b"sgd: !!bool x"])
 def test_a_choice_that_is_none_is_reported(tmp_path, content):
     make_folder(tmp_path)
     (tmp_path / "chosen.yaml").write_bytes(content)
     assert problems(tmp_path) == ["isn't what the trials' validation accuracies choose"]
+
+
+def test_a_choice_that_can_not_be_judged_is_not_called_another(tmp_path, monkeypatch):
+    make_folder(tmp_path)
+    (tmp_path / "chosen.yaml").mkdir()
+    assert problems(tmp_path) == ["can't be read: Is a directory"]
+
+    def refuse(task, options):
+        raise BadInput("_target_=os.remove: can't be chosen")
+
+    monkeypatch.setattr("sweeper.verify.selection.describe_choice", refuse)
+    assert problems(tmp_path) == [
+        "can't be checked, sweeper.choose refuses its trials: _target_=os.remove: can't be chosen"
+    ]

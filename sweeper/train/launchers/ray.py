@@ -62,6 +62,8 @@ def connect(launcher: Options) -> None:
             ray.init(**{"logging_level": logging.ERROR, **options})
     except Exception as error:  # gRPC, sockets and Ray raise different ones
         reason = first_line(error)
+        if address is None:
+            raise BadInput(f"hydra.launcher.ray.init: Ray doesn't start on this machine ({reason})") from error
         where = f"hydra.launcher.ray.init.address={address}"
         raise BadInput(f"{where}: no Ray cluster answers ({reason}); null starts one on this machine") from error
     try:

@@ -186,18 +186,21 @@ def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[floa
 def _told(work: _AtWork, asked: _Asked) -> bool:
     """Tell Optuna the result of a run that has ended. A failed or interrupted one stays open for the same command."""
     directory = asked.cell.directory
-    rows, _ = read_metrics(directory / METRICS_FILE)
-    curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
     status, value = None, None
     if (finished := find_finished(directory)) is not None:
         status, value = finished["status"], (finished["result"] or {}).get("final_val_accuracy")
         if status is Status.COMPLETED and value is None:  # a record from elsewhere
             status = Status.DIVERGED
-    elif recorded_status(directory) is Status.PRUNED and why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+    elif recorded_status(directory) is Status.PRUNED:
         status = Status.PRUNED
-    if status is not None:
-        work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
-    return status is not None
+    if status is None:
+        return False
+    rows, _ = read_metrics(directory / METRICS_FILE)  # after the record, which a run writes when they are whole
+    if status is Status.PRUNED and not why_pruned([row["val_accuracy"] for row in rows], asked.bars):
+        return False
+    curve = {int(row["epoch"] or 0): row["val_accuracy"] for row in rows if row["val_accuracy"] is not None}
+    work.trials.tell(asked.optimizer, asked.number, status, curve, len(rows), value)
+    return True
 
 
 def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:

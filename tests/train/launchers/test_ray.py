@@ -85,3 +85,12 @@ def test_an_address_where_nobody_listens_is_refused(cluster):
     with pytest.raises(BadInput, match=r"^hydra.launcher.ray.init.address=127.0.0.1:1: no Ray cluster answers"):
         RAY.prepare(options("127.0.0.1:1"))
     assert cluster == []
+
+
+def test_ray_that_does_not_start_here_is_no_cluster_that_does_not_answer(cluster):
+    def init(**given):
+        raise RuntimeError("Failed to start\nits log says why")
+
+    sys.modules["ray"].init = init
+    with pytest.raises(BadInput, match=r"^hydra.launcher.ray.init: Ray doesn't start on this machine \(Failed to"):
+        RAY.prepare(options())

@@ -139,6 +139,24 @@ def test_a_signal_is_handed_on_to_submitit(kept_signals, monkeypatch, tmp_path, 
     assert submitit.seen == [number] * again
 
 
+def test_a_job_is_not_queued_again_where_slurm_tells_nothing_of_it(kept_signals, monkeypatch, tmp_path, capfd):
+    """It may have been cancelled; that it won't go on by itself is said."""
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    submitit = SubmititsHandler()
+    signal.signal(signal.SIGUSR2, submitit.checkpoint_and_try_requeue)
+    signals = StopSignals()
+    signals.received = signal.SIGUSR2
+    for script, reason in ((None, "No such file"), ("echo 'Unable to contact' >&2; exit 1", "Unable to contact")):
+        if script is not None:
+            commands(tmp_path, squeue=script)
+        signals.requeue()
+        said = capfd.readouterr().err
+        assert said.startswith("job 17 isn't queued again, as squeue doesn't tell") and reason in said
+        assert submitit.seen == [] and said.count("\n") == 1
+
+
 def test_without_submitit_nothing_is_handed_on(kept_signals):
     signals = StopSignals()
     assert not signals.of_one_job
