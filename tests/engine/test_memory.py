@@ -36,7 +36,7 @@ def test_memory_that_ran_out_is_known_by_its_words(error, is_it):
 
 
 def test_what_tells_of_the_device_alone_is_known():
-    assert is_of_device(torch.OutOfMemoryError("CUDA out of memory")) and is_of_device(RuntimeError(LOST))
+    assert is_of_device(torch.cuda.OutOfMemoryError("CUDA out of memory")) and is_of_device(RuntimeError(LOST))
     assert not is_of_device(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not is_of_device(ValueError("CUDA error"))
 
