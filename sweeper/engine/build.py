@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.config.targets import load_target
-from sweeper.engine.memory import is_of_device
+from sweeper.engine.device_errors import is_of_device
 from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 from sweeper.system.random_streams import stream_seed
 
