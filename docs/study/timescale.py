@@ -40,12 +40,13 @@ def describe_timescales(task: Task) -> str:
     for setting in task.compared:
         steps = averaging_steps(setting.config["optimizer"])
         product = setting.config["optimizer"]["lr"] * setting.config["optimizer"]["weight_decay"]
-        epochs = "–" if steps is None else f"{steps / _steps_an_epoch(setting):.1f}"
+        per_epoch = _steps_an_epoch(setting)
+        epochs = "–" if steps is None or per_epoch is None else f"{steps / per_epoch:.1f}"
         rows.append([setting.optimizer, f"{product:.2g}", epochs])
     return table(["optimizer", "lr · weight decay", "τ, epochs"], rows)
 
 
-def _steps_an_epoch(setting: Setting) -> float:
-    """Of its first run that trained."""
-    result = next(read_run(Path(run.path))["result"] for run in setting.runs if run.epochs_done)
-    return float(result["steps"] / result["epochs_done"])
+def _steps_an_epoch(setting: Setting) -> float | None:
+    """Of its first run that trained; None if all diverged in their first epoch."""
+    result = next((read_run(Path(run.path))["result"] for run in setting.runs if run.epochs_done), None)
+    return float(result["steps"] / result["epochs_done"]) if result else None

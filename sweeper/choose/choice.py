@@ -25,7 +25,7 @@ from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.tuning import COLUMNS as TUNING_COLUMNS
 from sweeper.aggregate.tuning import describe_tuning, edge_advice, tuning_rows, tunings
-from sweeper.choose.preset import build_preset, plain_values, preset_command
+from sweeper.choose.preset import build_preset, describe_unnamed, plain_values, preset_command
 from sweeper.config.preset import Places, to_yaml
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
@@ -66,6 +66,8 @@ def choose(
         said = write_choice(task, folder, write, name, replace, config_dir)
     if repeats:
         tell(repeats)
+    if write is not None and (unnamed := describe_unnamed(task, _places(write, config_dir))):
+        tell(unnamed)
     for one in tunings(task):
         if one.edges and one.confirmed:
             tell(printable(edge_advice(one)))

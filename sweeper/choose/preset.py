@@ -7,7 +7,7 @@ from typing import Any
 
 from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.config.preset import Places, check_values, files_to_remove, is_number, preset_files
+from sweeper.config.preset import CONF, Places, check_values, files_to_remove, is_number, preset_files
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
@@ -16,7 +16,7 @@ from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE
 from sweeper.runs.tuned_on import IMAGES
 from sweeper.system.errors import BadInput
-from sweeper.system.text import printable, shortened
+from sweeper.system.text import few, printable, shortened
 
 
 def build_preset(
@@ -44,10 +44,9 @@ def build_preset(
         "save_model": False,
         "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
     }
-    choices = _known_groups(task, places)
-    if noise := _drawn_noise(task, places):
-        choices["noise"] = task.config["noise"]["name"]
-        comparison["noise"] = noise
+    choices = _choices(task, places)
+    if "noise" in choices and (drawn := _drawn_noise(task.config["noise"])):
+        comparison["noise"] = drawn
     files = preset_files(places, name, settings, choices, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
 
@@ -70,19 +69,40 @@ def _known_groups(task: Task, places: Places) -> dict[str, str]:
     return {group: name for group, name in names.items() if name in places.names(group)}
 
 
-def _drawn_noise(task: Task, places: Places) -> dict[str, Any]:
-    """The options of label noise that is drawn; empty for right labels and for labels from a file, which has a path."""
-    noise = task.config["noise"]
+def _choices(task: Task, places: Places) -> dict[str, str]:
+    """The choice of each group that the preset names; of label noise none for right labels."""
+    choices, noise, kind = _known_groups(task, places), task.config["noise"], _kind(task)
+    choice = noise["name"]
+    usual = choice == kind or places.first("noise", choice) != CONF  # sweeper's own choices are named by their kind
+    if usual and choice in places.names("noise") and (kind == "human" or _drawn_noise(noise)):
+        choices["noise"] = choice
+    return choices
+
+
+def _kind(task: Task) -> str:
+    return str(task.config["noise"].get("kind", task.config["noise"]["name"]))
+
+
+def _drawn_noise(noise: dict[str, Any]) -> dict[str, Any]:
+    """The options of label noise that is drawn; empty for labels from a file, whose path isn't copied, so that the
+    command refuses to train until it is given."""
     drawn = {name: value for name, value in noise.items() if name in ("rate", "seed", "own_class")}
     plain = all(isinstance(value, bool) or is_number(value) for value in drawn.values())
-    known = noise["name"] in places.names("noise") and noise.get("file") is None
-    return drawn if drawn.get("rate") and plain and known else {}
+    return drawn if drawn.get("rate") and plain and noise.get("file") is None else {}
+
+
+def describe_unnamed(task: Task, places: Places) -> str:
+    """What the search had and the preset can't name, as a sentence; "" if nothing."""
+    had, named = ["dataset", "model", *(["noise"] if _kind(task) != "none" else [])], _choices(task, places)
+    unnamed = [f"{group}={task.config[group]['name']}" for group in had if group not in named]
+    told = f"the preset can't name the search's {few(unnamed)}; give it on the command line, as for the search"
+    return printable(told) if unnamed else ""
 
 
 def preset_command(task: Task, places: Places, name: str) -> str:
     """What trains with the preset. Of the records' texts there are only names of groups' choices."""
     chosen = [
-        *_known_groups(task, places).items(),
+        *_choices(task, places).items(),
         *(("optimizer", setting.optimizer) for setting in chosen_settings(task)),
     ]
     where = ["--config-dir", str(places.folder)]

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.config.targets import load_target
+from sweeper.engine.device_errors import is_of_device
 from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
 from sweeper.system.random_streams import stream_seed
 
@@ -126,9 +127,9 @@ def _without_host(optimizer: dict[str, Any], target: Callable[..., Any]) -> dict
         probe.grad = torch.zeros_like(probe)
         try:
             _call("optimizer", optimizer, target, [probe], **options).step()
-        except torch.OutOfMemoryError:  # beside others, or the run would train by another implementation
-            raise
-        except (BadInput, RuntimeError):  # e.g. Adagrad takes `fused`, but not on CUDA
+        except (BadInput, RuntimeError) as error:  # e.g. Adagrad takes `fused`, but not on CUDA
+            if is_of_device(error):  # it tells nothing of the options
+                raise
             return {}
     return options
 
@@ -188,9 +189,11 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
     options = {key: _build_value(f"{group}.{key}", value) for key, value in options.items()}
     try:
         return target(*args, **{**given, **options})
-    except (BadInput, torch.OutOfMemoryError):  # no bad value: with fewer runs on the device there may be room
+    except BadInput:
         raise
     except OF_USERS_CODE as error:  # a third-party constructor may raise anything for a bad value
+        if group != "model" and is_of_device(error):  # no bad value; a model is built on the host, so its size is one
+            raise
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
         advice = nulls if "NoneType" in str(error) else ""
         raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error

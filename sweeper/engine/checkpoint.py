@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from sweeper.engine.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
-from sweeper.engine.memory import is_of_device
+from sweeper.engine.device_errors import is_of_device
 from sweeper.engine.numerics import facts_of, go_on
 from sweeper.engine.state import IMPLEMENTATION, read_state
 from sweeper.engine.state import load_state as load_part

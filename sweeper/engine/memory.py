@@ -5,14 +5,13 @@ import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from sweeper.engine.device_errors import is_of_driver
 from sweeper.system.errors import RunFailed, first_line
 from sweeper.system.machine import memory
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data
     from sweeper.engine.devices import Device
-
-_NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
 
 
 class NoRoom(Exception):
@@ -23,35 +22,17 @@ class DeviceLost(RunFailed):
     """The device no longer responds to this process. No run caused it: each resumes from its checkpoint."""
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means out of memory, by its class or by the message of the driver or a library."""
-    import torch
-
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
-
-
-def is_of_device(error: BaseException) -> bool:
-    """Whether an error tells of the device alone, whatever it was to compute: out of memory, or of its driver."""
-    return is_out_of_memory(error) or _is_of_driver(error)
-
-
 def raise_if_lost(error: BaseException) -> None:
     """Detect an error after which this process can't use the device any more; any other concerns only this run.
 
     Raises:
         DeviceLost: `error` came from the device, which no longer responds.
     """
-    if _is_of_driver(error) and not device_answers():
+    if is_of_driver(error) and not device_answers():
         raise DeviceLost(
             f"the GPU is lost to this process ({first_line(error)}); "
             "no run failed by it, the same command goes on from the checkpoints"
         ) from None
-
-
-def _is_of_driver(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
 
 
 def device_answers() -> bool:

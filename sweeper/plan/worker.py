@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sweeper.datasets.facts import is_present
+from sweeper.engine.device_errors import is_out_of_memory
 from sweeper.engine.devices import choose_device, prepare_process
-from sweeper.engine.memory import explain_out_of_memory, is_out_of_memory
+from sweeper.engine.memory import explain_out_of_memory
 from sweeper.plan.probe import SKIP
 from sweeper.plan.timing import Timing, time_first, time_within
 from sweeper.system.errors import BadInput, named

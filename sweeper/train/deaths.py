@@ -18,7 +18,7 @@ from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.files import write_atomically
 from sweeper.system.lock import Locked, is_alive, read_lock
-from sweeper.system.processes import describe, is_here
+from sweeper.system.processes import describe, is_known
 from sweeper.system.terminal import tell
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ PASSED_OVER = "SWEEPER_PASSED_OVER"  # the number of a launch's list of runs tha
 
 
 def dead_owner(directory: Path) -> dict[str, Any] | None:
-    """The process on this machine that died while it trained the run; None if there is none."""
+    """The process on this machine that died while it trained the run; None if there is none, or if it can't be told at
+    once, as of another machine's process and of one that this machine hides."""
     if recorded_status(directory) is not Status.RUNNING:
         return None
     seen = read_lock(directory / LOCK_FILE)
-    return seen if seen is not None and is_here(seen) and not is_alive(directory / LOCK_FILE, seen) else None
+    return seen if seen is not None and is_known(seen) and not is_alive(directory / LOCK_FILE, seen) else None
 
 
 def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.engine.device_errors import is_out_of_memory
 from sweeper.engine.loop import Diverged, Stopped
-from sweeper.engine.memory import is_out_of_memory, raise_if_lost
+from sweeper.engine.memory import raise_if_lost
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import say_what_failed

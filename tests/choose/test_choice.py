@@ -14,10 +14,6 @@ from sweeper.choose.command import main
 from sweeper.config.grid import compose_grid
 from sweeper.config.tuned import recipe_hash
 
-SAID = (
-    "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats enter "
-)
-SAID += "nothing"
 HELD_OUT = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
 
 

@@ -126,20 +126,40 @@ def test_a_users_module_that_fails(source, words, tmp_path, monkeypatch):
     refused(words, model, node("own_broken.net"))
 
 
+OF_DEVICE = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9.00 GB). Tried to allocate 2.00 GB on private pool."),
+    RuntimeError("CUDA error: unspecified launch failure"),
+]
+
+
 class Full(torch.optim.SGD):
     """Allocates its state when it is made, as torch's Adagrad does, on a GPU that other runs have filled."""
 
-    def __init__(self, params, lr=0.1):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    def __init__(self, params, lr=0.1, which=0):
+        raise OF_DEVICE[which]
 
 
-def test_memory_that_the_device_lacks_is_no_bad_value():
+class Huge(nn.Module):
+    """Of more weights than the host has memory for."""
+
+    def __init__(self, num_classes):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes.")
+
+
+@pytest.mark.parametrize("which", range(len(OF_DEVICE)))
+def test_what_the_device_lacks_is_no_bad_value(which):
     """It is told as such, and beside other runs this one goes on when there is room."""
-    with pytest.raises(torch.OutOfMemoryError):
-        optimizer(node(f"{__name__}.Full"))
+    with pytest.raises(type(OF_DEVICE[which]), match=r"out of memory|CUDA error"):
+        optimizer(node(f"{__name__}.Full", which=which))
 
 
-def test_a_full_gpu_does_not_choose_another_implementation(monkeypatch):
+def test_a_model_too_large_for_the_host_is_named():
+    refused("Huge: DefaultCPUAllocator: can't allocate memory", model, node(f"{__name__}.Huge"))
+
+
+@pytest.mark.parametrize("failure", OF_DEVICE)
+def test_a_full_gpu_does_not_choose_another_implementation(monkeypatch, failure):
     """Whether a step can be a part of a graph is tried out; what has no room has not been tried."""
     zeros = torch.zeros
 
@@ -147,11 +167,11 @@ def test_a_full_gpu_does_not_choose_another_implementation(monkeypatch):
         return zeros(*size)
 
     def step(self):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
+        raise failure
 
     monkeypatch.setattr(torch, "zeros", on_cpu)
     monkeypatch.setattr(torch.optim.SGD, "step", step)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(failure), match=r"out of memory|CUDA error"):
         _without_host(load_choice("optimizer", "sgd"), torch.optim.SGD)
 
 

@@ -167,7 +167,7 @@ def test_a_whole_checkpoint_of_senseless_content_is_kept_aside(killed, tmp_path,
 @pytest.mark.parametrize(
     "failure",
     [
-        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes."),
         RuntimeError("CUDA error: unspecified launch failure"),
     ],

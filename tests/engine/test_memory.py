@@ -6,39 +6,10 @@ import pytest
 import torch
 
 from sweeper.engine import memory as faults
-from sweeper.engine.memory import (
-    DeviceLost,
-    fitting_batch_size,
-    is_of_device,
-    is_out_of_memory,
-    raise_if_lost,
-)
+from sweeper.engine.memory import DeviceLost, fitting_batch_size, raise_if_lost
 from sweeper.system.machine import Memory
 
 LOST = "CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later"
-
-
-@pytest.mark.parametrize(
-    ("error", "is_it"),
-    [
-        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
-        (RuntimeError("CUDA error: out of memory"), True),  # the driver's, e.g. where a graph is made
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
-        (RuntimeError("MPS backend out of memory (MPS allocated: 18.00 GB)"), True),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 768000000000 bytes."), True),
-        (MemoryError(), True),
-        (RuntimeError(LOST), False),
-        (ValueError("out of memory"), False),  # a user's own
-    ],
-)
-def test_memory_that_ran_out_is_known_by_its_words(error, is_it):
-    assert is_out_of_memory(error) is is_it
-
-
-def test_what_tells_of_the_device_alone_is_known():
-    assert is_of_device(torch.OutOfMemoryError("CUDA out of memory")) and is_of_device(RuntimeError(LOST))
-    assert not is_of_device(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-    assert not is_of_device(ValueError("CUDA error"))
 
 
 def test_a_device_that_answers_no_more_is_lost_and_said_in_one_line(monkeypatch):

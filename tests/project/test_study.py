@@ -103,6 +103,15 @@ def test_the_averaging_time_is_that_of_decoupled_decay_and_of_momentums_larger_s
     assert steps({"name": "adam", **decay}) is None and steps({"name": "lion", "lr": 0.1, "weight_decay": 0.0}) is None
 
 
+def test_an_optimizer_all_of_whose_runs_diverged_at_once_has_no_averaging_time(tmp_path):
+    load_publish()
+    change_record(make_run(tmp_path, "diverged", optimizer="sgd"), result__epochs_done=0, result__steps=0)
+    make_run(tmp_path, optimizer="adamw")
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    told = load_module(STUDIES / "timescale.py").describe_timescales(task)
+    assert re.search(r"\| sgd \| .* \| – \|", told) and re.search(r"\| adamw \| .* \| [\d.]+ \|", told)
+
+
 def test_every_run_is_of_one_commit():
     records = [json.loads(path.read_text()) for path in CIFAR10.rglob("run.json")]
     assert len(records) > 170 and {record["environment"]["commit"] for record in records} == {"6ebf640"}
