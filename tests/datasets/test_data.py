@@ -1,6 +1,5 @@
 """One canonical order whatever the loader gives, exact statistics, and splits that no seed of a run touches."""
 
-import json
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -12,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import sweeper.datasets.data as data_module
-from sweeper.datasets.data import canonical_order, find_loader, load_data, load_run_data, pixel_statistics
+from sweeper.datasets.data import canonical_order, find_loader, load_data, pixel_statistics
 from sweeper.datasets.raw import RawData
 from sweeper.system.errors import BadInput
 
@@ -288,16 +286,6 @@ def test_a_loader_that_has_no_memory_is_not_wrong(tmp_path, monkeypatch):
     (tmp_path / "own_loader.py").write_text("def load(dataset): raise MemoryError\n")
     with pytest.raises(MemoryError):
         load_data({"name": "mine", "loader": "own_loader.load"}, NONE)
-
-
-def test_labels_that_are_no_part_of_a_runs_identity_train_no_run(monkeypatch):
-    """As of a file that couldn't be read when the run was composed, and can be now."""
-    monkeypatch.setattr(data_module, "_load_data", json.loads)
-    noise = {"kind": "human", "file": "labels.csv"}
-    for known in ({"file": None}, noise | {"file_digest": "0123"}):
-        assert load_run_data({"dataset": {}, "noise": known}) == [{}, known]
-    with pytest.raises(BadInput, match=r"^noise\.file=labels\.csv: couldn't be read when this command began; start"):
-        load_run_data({"dataset": {}, "noise": noise})
 
 
 def test_integers_of_any_width_are_labels(load):
