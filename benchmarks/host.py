@@ -129,7 +129,7 @@ def idle_rows(beside: Path | None, rounds: int) -> list[Row]:
         for (name, tree), lanes in itertools.product(trees.items(), (1, LANES)):
             command = [sys.executable, str(HERE / "idle_host.py"), str(lanes)]
             environment = {**os.environ, "PYTHONPATH": str(tree)}
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True)
             rows.append({"checkout": name, "lanes": lanes, "round": number + 1, **json.loads(done.stdout)})
     return rows
 

@@ -152,7 +152,7 @@ def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, An
     """One of `benchmarks.loops`, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.loops", name]
     pipes = {key: subprocess.PIPE for key in ("stdin", "stdout", "stderr")}
-    with started(command, text=True, **pipes) as process:
+    with started(command, encoding="utf-8", errors="replace", **pipes) as process:
         request = json.dumps({"config": config, "launched": time.time()})
         try:
             out, err = process.communicate(request, timeout=limit_s)

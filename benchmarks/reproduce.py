@@ -187,7 +187,7 @@ def published(row: Row) -> str:
 def tables(records: Path) -> dict[str, str]:
     """The blocks of the page, by name."""
     outcomes = {name: read(records / "runs" / name, row.words) for name, row in ROWS.items()}
-    with (records / "textbook.csv").open(newline="") as file:
+    with (records / "textbook.csv").open(encoding="utf-8", newline="") as file:
         textbook = list(csv.DictReader(file))
     return {
         "results": results_table(outcomes),

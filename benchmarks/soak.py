@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command_line import Parser, count
-from benchmarks.sweeps import REPOSITORY, Failed, last_line, started
+from benchmarks.sweeps import REPOSITORY, Failed, end_of, last_line, started
 
 TINY = ["dataset=digits", "dataset.train_limit=128", "dataset.test_limit=64", "model=mlp", "model.width=8", "epochs=1"]
 TINY += ["device=cpu", "device.threads=1", "record_host=false"]
@@ -63,13 +63,13 @@ def soak(launcher: str, runs: int, outputs: Path) -> list[Look]:
     log = outputs.parent / "log"
     looks: list[Look] = []
     began = time.perf_counter()
-    with log.open("w") as file, started([*command, f"outputs={outputs}"], stdout=file, stderr=file) as process:
+    with log.open("wb") as file, started([*command, f"outputs={outputs}"], stdout=file, stderr=file) as process:
         while process.poll() is None:
             done = log.read_bytes().count(b": completed, test ")
             looks.append(Look(time.perf_counter() - began, done, *use_of(process.pid)))
             time.sleep(LOOK_EVERY)
     if process.returncode != 0:
-        raise Failed(f"exit code {process.returncode}: {last_line(log.read_text())}")
+        raise Failed(f"exit code {process.returncode}: {end_of(log)}")
     return looks
 
 
@@ -101,12 +101,12 @@ def describe(looks: list[Look], outputs: Path, runs: int) -> str:
     done = [look.done for look in second]
     memory, files = (np.polyfit(done, [getattr(k, what) for k in second], 1)[0] for what in ("memory", "files"))
     halves = [seconds_per_run(at_work, *part) for part in ((0.1, 0.5), (0.5, 1.0))]
-    with (outputs / "results.csv").open(newline="") as file:
+    with (outputs / "results.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     lost = set(range(runs)) - {int(row["seed"]) for row in rows if row["status"] == "completed"}
     doubled = len(rows) - len({row["seed"] for row in rows})
     again = [sys.executable, "-m", "sweeper.train", "-m", *TINY, f"seed=range(0,{runs})", f"outputs={outputs}"]
-    asked = subprocess.run(again, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    asked = subprocess.run(again, cwd=REPOSITORY, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if lost or doubled or f"{runs} runs, {runs} done already" not in asked.stderr:
         raise Failed(f"lost {len(lost)}, doubled {doubled}: {last_line(asked.stderr)}")
     return (

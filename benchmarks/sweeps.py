@@ -70,7 +70,7 @@ def time_sweep(
         outputs = Path(folder) / "outputs"
         command = [sys.executable, "-m", "sweeper.train", *QUIET, *overrides, f"outputs={outputs}"]
         began, began_clock = time.time(), time.perf_counter()
-        with log.open("w") as file, started(command, variables, stdout=file, stderr=file) as process:
+        with log.open("wb") as file, started(command, variables, stdout=file, stderr=file) as process:
             runs: dict[Path, TimedRun] = {}
             seen: dict[Path, int] = {}
             while True:
@@ -79,15 +79,15 @@ def time_sweep(
                 if over:
                     break
                 if time.perf_counter() - began_clock > limit_s:
-                    raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
+                    raise Failed(f"stopped after {limit_s:.0f} s: {end_of(log)}")
                 time.sleep(LOOK_EVERY)
             seconds = time.perf_counter() - began_clock
         check_words(process.returncode, log)
         for path, run in runs.items():
-            run.record = json.loads((path.parent / "run.json").read_text())
+            run.record = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
         bad = [run.record["error"] for run in runs.values() if run.record["status"] != "completed"]
         if process.returncode != 0 or bad or not runs:
-            raise Failed(f"exit code {process.returncode}: {bad[0] if bad else last_line(log.read_text())}")
+            raise Failed(f"exit code {process.returncode}: {bad[0] if bad else end_of(log)}")
     return sorted(runs.values(), key=lambda run: run.ends[0]), seconds
 
 
@@ -103,17 +103,17 @@ def gains_by_trial(overrides: list[str], limit_s: float) -> dict[int, float]:
         command = [sys.executable, "-m", "sweeper.train", *QUIET, *overrides, f"outputs={folder}/outputs"]
         began = time.perf_counter()
         with (
-            log.open("w") as file,
+            log.open("wb") as file,
             started(command, {"XDG_CACHE_HOME": str(caches)}, stdout=file, stderr=file) as process,
         ):
             while not (found := list(caches.glob("*/lanes/*.json"))):
                 if process.poll() is not None:
                     check_words(process.returncode, log)
-                    raise Failed(f"no lanes were chosen: {last_line(log.read_text())}")
+                    raise Failed(f"no lanes were chosen: {end_of(log)}")
                 if time.perf_counter() - began > limit_s:
-                    raise Failed(f"stopped after {limit_s:.0f} s: {last_line(log.read_text())}")
+                    raise Failed(f"stopped after {limit_s:.0f} s: {end_of(log)}")
                 time.sleep(10 * LOOK_EVERY)
-            gains = json.loads(found[0].read_text())["gains"]
+            gains = json.loads(found[0].read_text(encoding="utf-8"))["gains"]
     return {int(n): float(gain) for n, gain in gains.items()}
 
 
@@ -131,7 +131,7 @@ def look(outputs: Path, runs: dict[Path, TimedRun], seen: dict[Path, int], began
             if seen.get(path) == written:
                 continue
             seen[path] = written
-            rows = list(csv.DictReader(path.read_text().splitlines()))
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
             if rows:
                 run = runs.setdefault(path, TimedRun())
                 # Rows between two looks share their time; epochs are far longer than that.
@@ -171,6 +171,11 @@ def started(command: list[str], variables: Mapping[str, str] = MappingProxyType(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def end_of(log: Path) -> str:
+    """The last line of what a command printed, in whatever encoding."""
+    return last_line(log.read_text(encoding="utf-8", errors="replace"))
 
 
 def last_line(text: str) -> str:

@@ -103,7 +103,7 @@ def summary(rows: Iterable[Row]) -> Iterator[str]:
 
 def in_a_process(policy: str, work: str) -> Row:
     command = [sys.executable, "-m", "benchmarks.waiting", "--trial", policy, work]
-    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout))
 
 
 def trial(policy: str, work: str) -> Row:

@@ -31,7 +31,7 @@ def columns() -> str:
     summary, metrics = comments("sweeper/aggregate/summary"), comments("sweeper/runs/metrics")
     figures = [f"{figure}_{statistic}" for figure in FIGURES for statistic in STATISTICS]
     blocks = [(HEAD, ""), (COUNTS, summary["COUNTS"]), (figures, summary["STATISTICS"])]
-    record = json.loads(min(RECORDS.rglob("run.json")).read_text())
+    record = json.loads(min(RECORDS.rglob("run.json")).read_text(encoding="utf-8"))
     parts = ["# Files and columns\n\nAccuracies are in [0, 1], times in seconds. An empty cell is unknown."]
     parts += [
         "## `results.csv`",
@@ -69,7 +69,7 @@ def comments(module: str) -> dict[str, str]:
     """The comments at lines' ends, by the first name and by the first text in quotes of their line."""
     found: dict[str, str] = {}
     line, words = 0, {}
-    for token in tokenize.generate_tokens(io.StringIO((ROOT / f"{module}.py").read_text()).readline):
+    for token in tokenize.generate_tokens(io.StringIO((ROOT / f"{module}.py").read_text(encoding="utf-8")).readline):
         if token.start[0] != line:
             line, words = token.start[0], {}
         if token.type == tokenize.COMMENT:

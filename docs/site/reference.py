@@ -50,14 +50,14 @@ def reference() -> dict[str, str]:
 def commands() -> str:
     """Each command of pyproject.toml with what it says of itself."""
     pattern = r'^(sweeper-\w+) = "sweeper\.(\w+)(?:\.__main__)?:main"'
-    scripts = re.findall(pattern, (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    scripts = re.findall(pattern, (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
     parts = [
         "# Commands\n\nWhat each says by `--help`. As a word after `sweeper`, as a script of its own, or as a module."
     ]
-    environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "COLUMNS": "90", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     for script, module in scripts:
         command = [sys.executable, "-m", f"sweeper.{module}", "--help"]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=True)
         parts.append(
             f"## `sweeper {module}`, `{script}`, `python -m sweeper.{module}`\n\n~~~~text\n{done.stdout.strip()}\n~~~~"
         )
@@ -83,7 +83,7 @@ def configuration() -> dict[str, str]:
 
 def _groups() -> Iterator[tuple[str, str]]:
     """Each group, with what its page says of its choices."""
-    primary = (CONF / "config.yaml").read_text()
+    primary = (CONF / "config.yaml").read_text(encoding="utf-8")
     for group, default in re.findall(r"^  - (?:override )?([a-z]+|hydra/launcher): (\w+)", primary, re.MULTILINE):
         prefix = {"experiment": "", "hydra/launcher": "hydra.launcher."}.get(group, f"{group}.")
 

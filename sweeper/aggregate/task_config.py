@@ -50,6 +50,7 @@ def own_schedules(*folders: Path) -> dict[str, str]:
     """
     found = {}
     for file in (file for folder in (*folders, CONF) for file in (folder / "optimizer").glob("*.yaml")):
+        # A file that isn't UTF-8 is refused by whatever composes it; here none is composed, and names are ASCII.
         if choice := _OVERRIDES_SCHEDULE.search(file.read_text(encoding="utf-8", errors="replace")):
             found[file.stem] = choice[1]
     return found

@@ -1,10 +1,13 @@
 """The share of wrong labels is exact, the wrong labels are the same for every run, and only what was asked changes."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper.datasets import data
 from sweeper.datasets.noise import CIFAR100_SUPERCLASSES, corrupt_labels, load_human_labels
 from sweeper.runs.identity import digest_of
 from sweeper.system.errors import BadInput
@@ -157,6 +160,16 @@ def test_labels_that_are_written_anew_after_a_run_was_named_are_refused(tmp_path
         load_human_labels(file, 2, 2, digest)
     with pytest.raises(BadInput, match="has changed since this command began"):
         corrupt([0, 1], 2, "human", file=str(file), file_digest=digest, original_index=np.arange(2))
+
+
+def test_labels_that_are_no_part_of_a_runs_identity_train_no_run(monkeypatch):
+    """As of a file that couldn't be read when the run was composed, and can be now."""
+    monkeypatch.setattr(data, "_load_data", json.loads)
+    noise = {"kind": "human", "file": "labels.csv"}
+    for known in ({"file": None}, noise | {"file_digest": "0123"}):
+        assert data.load_run_data({"dataset": {}, "noise": known}) == [{}, known]
+    with pytest.raises(BadInput, match=r"^noise\.file=labels\.csv: couldn't be read when this command began; start"):
+        data.load_run_data({"dataset": {}, "noise": noise})
 
 
 @pytest.mark.parametrize(

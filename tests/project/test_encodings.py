@@ -5,7 +5,9 @@ import ast
 import pytest
 from conftest import REPOSITORY
 
-FILES = sorted(file for room in ("sweeper", "hydra_plugins") for file in (REPOSITORY / room).rglob("*.py"))
+FILES = sorted(
+    file for room in ("sweeper", "hydra_plugins", "benchmarks", "docs") for file in (REPOSITORY / room).rglob("*.py")
+)
 
 
 def without_encoding(source: str) -> list[int]:

@@ -99,6 +99,7 @@ class Lanes(Generic[T]):
         finally:
             self.device.share(False)
             for lane in self.lanes:
+                # What is raised already says more: a lost device lets no run end in order.
                 with contextlib.suppress(Exception), lane.place:
                     lane.steps.close()
         return self.outcomes
