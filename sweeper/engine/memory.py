@@ -5,7 +5,7 @@ import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sweeper.system.errors import RunFailed, first_line
+from sweeper.system.errors import RunFailed, first_line, message_of
 from sweeper.system.machine import memory
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(words in message_of(error) for words in _NO_MEMORY)
 
 
 def raise_if_lost(error: BaseException) -> None:
@@ -38,7 +38,7 @@ def raise_if_lost(error: BaseException) -> None:
     Raises:
         DeviceLost: `error` came from the device, which no longer responds.
     """
-    if isinstance(error, RuntimeError) and "CUDA error" in str(error) and not device_answers():
+    if isinstance(error, RuntimeError) and "CUDA error" in message_of(error) and not device_answers():
         raise DeviceLost(
             f"the GPU is lost to this process ({first_line(error)}); "
             "no run failed by it, the same command goes on from the checkpoints"

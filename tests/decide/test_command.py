@@ -14,6 +14,7 @@ from made_runs import change_record, make_field
 
 from sweeper.config.grid import compose_grid
 from sweeper.decide.command import main
+from sweeper.runs.arms import read_arms
 
 RUN = ("dataset=digits", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
 ARMS = {
@@ -120,6 +121,32 @@ def test_arms_in_another_order_are_the_same_decision(tmp_path, monkeypatch, caps
     assert main([*FLAGS[2:4], *FLAGS[:2], *RUN, *rule]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == answer
     assert (tmp_path / "outputs" / "decision.json").read_text() == before
+
+
+@pytest.mark.parametrize("there", ["0.1,0.1001,0.001", "0.1,0.1001", "0.1"])
+def test_tables_compare_all_arms_whichever_of_their_runs_were_there(there, tmp_path, monkeypatch):
+    """The sweep has the missing runs alone, and there is none where nothing is missing."""
+    monkeypatch.chdir(tmp_path)
+    made = [*RUN, "optimizer=sgd", "seed=1,2"]
+    make_field(tmp_path / "outputs", *made, f"optimizer.lr={there}")
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda *_: "")
+
+    def train(command):
+        make_field(tmp_path / "outputs", *made, "optimizer.lr=0.1,0.1001,0.001")
+        return 0
+
+    monkeypatch.setattr("sweeper.decide.command.run", train)
+    assert main([*FLAGS[:6], *RUN, "--looks", "2", "--most-seeds", "2"]) == 0
+    members = read_arms(tmp_path / "outputs").values()
+    assert sorted(member.arm for member in members) == ["like", "like", "slow", "slow", "usual", "usual"]
+    assert len({number for member in members for number in member.arms}) == 1  # one comparison
+
+
+def test_nothing_is_recorded_where_nothing_is_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.decide.command.run", lambda command: 2)
+    assert main([*FLAGS[:4], *RUN]) == 2
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_help_and_version(capsys):
