@@ -159,8 +159,8 @@ def test_plan_counts_the_others_as_done(runs, monkeypatch, capsys):
 
 def test_train_answers_the_others(runs, capsys):
     for name, cell, _ in runs:
-        if find_finished(cell.directory) is not None:
-            sweep._answer(cell)
+        if (record := find_finished(cell.directory)) is not None:
+            sweep._answer(cell, record)
             said = capsys.readouterr().out
             check_text(said)
             assert "completed already, validation " in said

@@ -4,7 +4,7 @@ import argparse
 import itertools
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from sweeper.config.overrides import check_repeated, parse_overrides
 from sweeper.config.resolved import Cell
 from sweeper.decide.field import Field
 from sweeper.decide.judge import Result
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import asked_runs
 from sweeper.runs.record import Damaged, effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
@@ -72,6 +74,17 @@ class Arms:
         results = self.results()
         asked = [(arm, seed) for arm in arms for seed in self.seeds[:seeds]]
         return [self.cells[arm][seed].directory for arm, seed in asked if seed not in results[arm]]
+
+    def record(self, arms: Collection[str], seeds: int) -> None:
+        """Record in `arms.json` that these arms' first `seeds` seeds are compared, for the tables and the page.
+
+        The sweeps that train them don't say it all: they have only those that are missing.
+        """
+        cells = {arm: [self.cells[arm][seed] for seed in self.seeds[:seeds]] for arm in self.words if arm in arms}
+        if cells:
+            configs = {cell.directory: cell.config for runs in cells.values() for cell in runs}
+            compared = {arm: [cell.directory for cell in runs] for arm, runs in cells.items()}
+            record_arms(self.outputs, asked_runs(configs, [compared]))
 
     def command(self, arms: tuple[str, ...], seeds: int, results: dict[str, dict[int, Result]]) -> list[str]:
         """The command that trains these arms' first `seeds` seeds, from the first that hasn't ended.

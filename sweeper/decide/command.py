@@ -101,6 +101,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         check_data(asked, decision, here if decision.waits and not trained else None)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
+            asked.record(look.arms, look.seeds)
             say("\n".join(describe_look(look, rule)))
         told = len(decision.looks)
         if told:
@@ -112,6 +113,8 @@ def _decide(arguments: list[str], found: Told) -> int:
             ended_by = "the time is used up"
             break
         ended = run(asked.command(decision.waits, decision.next_seeds, results))
+        if ended != 2:  # else nothing was started
+            asked.record(decision.playing, decision.next_seeds)
         trained = True  # from now on records tell
         if ended not in (0, 1):
             if ended > 128:

@@ -68,7 +68,7 @@ class Field:
 
 
 def take_field(words: Iterable[str]) -> tuple[str | None, list[str]]:
-    """The value of `against=NAME`, which may begin with a plus, and the other words.
+    """The value of `against=NAME`, which may begin with a plus and be quoted as for Hydra, and the other words.
 
     Raises:
         BadInput: it is given twice, or is empty.
@@ -76,7 +76,8 @@ def take_field(words: Iterable[str]) -> tuple[str | None, list[str]]:
     names, others = list[str](), list[str]()
     for word in words:
         key, _, value = word.lstrip("+").partition("=")
-        (names if key == GROUP else others).append(value if key == GROUP else word)
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        (names if key == GROUP else others).append(value[quoted : len(value) - quoted] if key == GROUP else word)
     if len(names) > 1:
         raise BadInput(f"{' '.join(f'{GROUP}={name}' for name in names)}: one field at a time; leave one out")
     if names and not names[0]:

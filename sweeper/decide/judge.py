@@ -71,9 +71,14 @@ class Decision:
     waits: tuple[str, ...]
     next_seeds: int
 
+    @property
+    def playing(self) -> frozenset[str]:
+        """The arms of the pairs that aren't decided."""
+        return frozenset().union(*self.open)
+
     def seeds_of(self, arm: str) -> int:
         """How many of the first seeds of an arm, or of a field's optimizer, were looked at or will be next."""
-        if self.waits and any(arm in pair for pair in self.open):
+        if self.waits and arm in self.playing:
             return self.next_seeds
         return max((look.seeds for look in self.looks if arm in look.arms), default=0)
 

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from sweeper.config.targets import load_target
 from sweeper.engine.device_errors import is_of_device
-from sweeper.system.errors import OF_USERS_CODE, BadInput, nearest, one_line
+from sweeper.system.errors import OF_USERS_CODE, BadInput, message_of, nearest, one_line
 from sweeper.system.random_streams import stream_seed
 
 NOT_OPTIONS = ("name", "_target_", "_partial_")
@@ -195,7 +195,7 @@ def _call(group: str, node: dict[str, Any], target: Callable[..., Any], *args: A
         if group != "model" and is_of_device(error):  # no bad value; a model is built on the host, so its size is one
             raise
         nulls = "".join(f"; {group}.{key}=null" for key, value in options.items() if value is None)
-        advice = nulls if "NoneType" in str(error) else ""
+        advice = nulls if "NoneType" in message_of(error) else ""
         raise BadInput(f"{group}={_name(node)}: {node['_target_']}: {one_line(error)}{advice}") from error
 
 

@@ -1,5 +1,7 @@
 """Knows an error of the device itself by its class or words, whatever was to be computed."""
 
+from sweeper.system.errors import message_of
+
 _NO_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "can't allocate memory")
 
 
@@ -9,7 +11,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+    return isinstance(error, RuntimeError) and any(words in message_of(error) for words in _NO_MEMORY)
 
 
 def is_of_device(error: BaseException) -> bool:
@@ -19,4 +21,4 @@ def is_of_device(error: BaseException) -> bool:
 
 def is_of_driver(error: BaseException) -> bool:
     """Whether an error comes from the GPU's driver."""
-    return isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    return isinstance(error, RuntimeError) and "CUDA error" in message_of(error)

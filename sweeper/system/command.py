@@ -14,7 +14,7 @@ from sweeper import __version__
 from sweeper.system.errors import BadInput, RunFailed, like_flag, named, repeated
 from sweeper.system.files import say_what_failed
 from sweeper.system.module_path import tell_children
-from sweeper.system.paths import given_path
+from sweeper.system.paths import as_argument, given_path
 from sweeper.system.process_end import ignore_ctrl_c
 from sweeper.system.process_start import is_lack_of_memory, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
@@ -137,7 +137,7 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
     >>> elsewhere("report", ["my runs"])
     "python -m sweeper.report 'my runs' --into DIR writes elsewhere"
     """
-    return f"{called(module)} {shlex.join([*outputs, '--into', 'DIR'])} writes elsewhere"
+    return f"{called(module)} {shlex.join([*map(as_argument, outputs), '--into', 'DIR'])} writes elsewhere"
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:

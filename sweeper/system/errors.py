@@ -46,7 +46,7 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("first\\nsecond"))
     'first second'
     """
-    return printable(" ".join(_words(error).split())) or type(error).__name__
+    return printable(" ".join(message_of(error).split())) or type(error).__name__
 
 
 def first_line(error: BaseException) -> str:
@@ -56,14 +56,18 @@ def first_line(error: BaseException) -> str:
     >>> first_line(ValueError("first\\nsecond")), first_line(ValueError("not found:\\n\\n  second\\nthird"))
     ('first', 'not found: second')
     """
-    first, *others = (_words(error).strip() or type(error).__name__).splitlines()
+    first, *others = (message_of(error).strip() or type(error).__name__).splitlines()
     if first.rstrip().endswith(":"):
         first = " ".join([first.rstrip(), *[line.strip() for line in others if line.strip()][:1]])
     return printable(first.rstrip().rstrip(":")).strip()
 
 
-def _words(error: BaseException) -> str:
-    return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+def message_of(error: BaseException) -> str:
+    """An exception's whole message. One of a user's own class may fail to give it; then its class must do."""
+    try:
+        return f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+    except OF_USERS_CODE:
+        return ""
 
 
 def named(error: BaseException) -> str:

@@ -17,6 +17,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from sweeper.system.errors import one_line
+
 PACKAGE = Path(__file__).resolve().parents[1]  # where sweeper is installed; in a clone, its folder there
 # Installed from a wheel conf/ lies in the package; in a clone it lies beside it.
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -239,11 +241,7 @@ def remove_leftovers(folder: Path, names: Collection[str], older_than: float = 0
 
 def say_what_failed(error: OSError) -> str:
     """One line: the file and the reason."""
-    return (
-        f"{error.filename}: {error.strerror}"
-        if error.filename and error.strerror
-        else str(error) or type(error).__name__
-    )
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else one_line(error)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -24,6 +24,15 @@ def given_path(path: str | os.PathLike[str], option: str = "") -> Path:
         raise BadInput(f"{option}{path}: {what}; give the whole path, or ./{path} for a folder of this name") from error
 
 
+def as_argument(path: str) -> str:
+    """The path as a command takes it, which would read one that begins with a dash as an option.
+
+    >>> as_argument("-runs"), as_argument("my runs")
+    ('./-runs', 'my runs')
+    """
+    return f"./{path}" if path.startswith("-") else path
+
+
 def sqlite_url(path: Path) -> str:
     """The URL by which SQLAlchemy opens a database file, whatever characters are in its path."""
     from sqlalchemy import make_url

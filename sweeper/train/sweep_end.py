@@ -20,6 +20,7 @@ from sweeper.runs.sweep_files import SweepStop, remove_sweep
 from sweeper.system.command import called
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
+from sweeper.system.paths import as_argument
 from sweeper.system.terminal import say, tell
 from sweeper.train.deaths import how_ended
 from sweeper.train.label import VARIES_VARIABLE, what_varies
@@ -92,6 +93,7 @@ def update_tables(outputs: str, own: AskedRuns | None = None) -> bool:
     """
     global _latest  # noqa: PLW0603  # a command has one sweep
     end_show()
+    outputs = as_argument(outputs)
     runs = b"" if own is None else own.to_json().encode()
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     report = subprocess.Popen([sys.executable, "-m", "sweeper.report", outputs, "--sweep"], **pipes)

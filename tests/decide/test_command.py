@@ -15,6 +15,7 @@ from made_runs import change_record, make_field
 from sweeper.config.grid import compose_grid
 from sweeper.decide.command import main
 from sweeper.decide.judge import judge
+from sweeper.runs.arms import read_arms
 
 RUN = ("dataset=digits", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
 ARMS = {
@@ -140,6 +141,32 @@ def test_runs_that_another_command_ends_after_a_look_are_taken_as_they_are(tmp_p
     monkeypatch.setattr("sweeper.decide.circumstances.check_data", lambda *given: None)
     assert main([*FLAGS[:4], *RUN, "--looks", "2", "--most-seeds", "2"]) == 0
     assert len(looked) == 2 and [command[-1] for command in asked] == ["seed=1,2"]
+
+
+@pytest.mark.parametrize("there", ["0.1,0.1001,0.001", "0.1,0.1001", "0.1"])
+def test_tables_compare_all_arms_whichever_of_their_runs_were_there(there, tmp_path, monkeypatch):
+    """The sweep has the missing runs alone, and there is none where nothing is missing."""
+    monkeypatch.chdir(tmp_path)
+    made = [*RUN, "optimizer=sgd", "seed=1,2"]
+    make_field(tmp_path / "outputs", *made, f"optimizer.lr={there}")
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda *_: "")
+
+    def train(command):
+        make_field(tmp_path / "outputs", *made, "optimizer.lr=0.1,0.1001,0.001")
+        return 0
+
+    monkeypatch.setattr("sweeper.decide.command.run", train)
+    assert main([*FLAGS[:6], *RUN, "--looks", "2", "--most-seeds", "2"]) == 0
+    members = read_arms(tmp_path / "outputs").values()
+    assert sorted(member.arm for member in members) == ["like", "like", "slow", "slow", "usual", "usual"]
+    assert len({number for member in members for number in member.arms}) == 1  # one comparison
+
+
+def test_nothing_is_recorded_where_nothing_is_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.decide.command.run", lambda command: 2)
+    assert main([*FLAGS[:4], *RUN]) == 2
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_help_and_version(capsys):

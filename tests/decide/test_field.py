@@ -174,7 +174,8 @@ def test_a_diverged_run_of_the_field_has_no_score(copy):
 def test_one_field_is_taken_from_the_words():
     assert take_field(["optimizer=lion", "+against=a/b"]) == ("a/b", ["optimizer=lion"])
     assert take_field(["optimizer=lion"]) == (None, ["optimizer=lion"])
-    for words in (["against="], ["against=a", "against=b"]):
+    assert [take_field([word])[0] for word in ("against='a b'", 'against="~/a"', "against='a")] == ["a b", "~/a", "'a"]
+    for words in (["against="], ["against=''"], ["against=a", "against=b"]):
         with pytest.raises(BadInput):
             take_field(words)
 

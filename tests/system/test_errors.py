@@ -12,8 +12,16 @@ def test_the_examples_hold():
     assert doctest.testmod(errors).failed == 0
 
 
+class Mute(RuntimeError):
+    """One whose message is code that fails, as a user's own may be."""
+
+    def __str__(self):
+        raise ValueError
+
+
 @pytest.mark.parametrize(
-    "error", [ValueError(), ValueError("\n \n"), KeyError("a\nb"), SystemExit(), OSError(2, "a\nb")]
+    "error",
+    [ValueError(), ValueError("\n \n"), KeyError("a\nb"), SystemExit(), SystemExit(Mute()), OSError(2, "a\nb"), Mute()],
 )
 def test_every_error_is_one_line_that_says_something(error):
     for words in (one_line(error), first_line(error), named(error)):

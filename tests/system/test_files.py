@@ -8,7 +8,15 @@ import pytest
 from conftest import REPOSITORY
 
 from sweeper.system import files
-from sweeper.system.files import create_whole, move, remove_file, remove_leftovers, write_atomically, write_mark
+from sweeper.system.files import (
+    create_whole,
+    move,
+    remove_file,
+    remove_leftovers,
+    say_what_failed,
+    write_atomically,
+    write_mark,
+)
 
 OWNER = "sweeper/system/files.py"
 METHODS = {"unlink", "mkdir", "rmdir", "touch", "rename", "write_text", "write_bytes", "symlink_to", "hardlink_to"}
@@ -168,3 +176,15 @@ def test_what_vanishes_or_can_not_be_removed_ends_no_tidying(tmp_path):
         path.mkdir()
     remove_leftovers(tmp_path, {"run.json"})
     assert sorted(tmp_path.iterdir()) == left[5:]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(2, "No such file or directory", "a/b"), "a/b: No such file or directory"),
+        (OSError("first\nsecond"), "first second"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_what_failed_is_one_line(error, words):
+    assert say_what_failed(error) == words

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.system.errors import BadInput
-from sweeper.system.paths import given_path, relative, sqlite_url
+from sweeper.system.paths import as_argument, given_path, relative, sqlite_url
 
 ODD = "what?x/ru ns#1%41{0}@ö&y=z"
 
@@ -25,6 +25,10 @@ def test_a_home_folder_that_does_not_exist_is_refused(monkeypatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without an entry in the passwords
     with pytest.raises(BadInput, match=r"^~/x: this user has no home folder, and HOME isn't set; "):
         given_path("~/x")
+
+
+def test_a_folder_is_no_option():
+    assert [as_argument(path) for path in ("-x", "--x", "x-", "a/-x")] == ["./-x", "./--x", "x-", "a/-x"]
 
 
 def test_a_database_lies_where_its_path_says(tmp_path):

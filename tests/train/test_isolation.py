@@ -35,11 +35,16 @@ class Rogue(torch.optim.SGD):
         return super().step(closure)
 
 
+class Mute(RuntimeError):
+    def __str__(self): raise ValueError
+
+
 def nothing(): pass
 def exit_0(): sys.exit(0)
 def exit_3(): sys.exit(3)
 def generator_exit(): raise GeneratorExit
 def keyboard_interrupt(): raise KeyboardInterrupt
+def mute(): raise Mute
 def cancelled(): raise asyncio.CancelledError
 def os_exit(): os._exit(0)
 def crash(): os.kill(os.getpid(), signal.SIGSEGV)
@@ -86,6 +91,7 @@ FAIL = {
     "generator_exit": "GeneratorExit",
     "keyboard_interrupt": "KeyboardInterrupt",
     "cancelled": "CancelledError",
+    "mute": "Mute",
     "everything": "SystemExit: sys.exit('done with it')",
 }
 GO_ON = ("default_type", "folder", "endless_thread")

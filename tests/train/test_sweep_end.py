@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import TINY, run_module
@@ -45,6 +46,14 @@ def test_the_answer_comes_first_then_the_page_then_the_sweeps_own_table(tmp_path
     ]
     assert error == "" and (tmp_path / "report.html").stat().st_size > 10_000
     assert "adam" in (tmp_path / "summary.csv").read_text()
+
+
+def test_a_folder_whose_name_begins_with_a_dash_is_no_option(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    own = [make_run(Path("-runs"), seed=seed) for seed in (1, 2)]
+    assert update_tables("-runs", AskedRuns(own))
+    out, error = capfd.readouterr()
+    assert "page: -runs/report.html\n" in out and "\n2 runs: 2 completed\n" in out and error == ""
 
 
 def test_on_a_terminal_the_table_is_as_wide_as_it(tmp_path, capfd, monkeypatch):

@@ -8,6 +8,7 @@ from sweeper.config.factors import FACTORS
 from sweeper.runs.identity import flat
 from sweeper.runs.status import Status
 from sweeper.system.command import called
+from sweeper.system.paths import as_argument
 from sweeper.system.terminal import writing_stdout
 from sweeper.system.text import percent
 
@@ -40,7 +41,7 @@ def search_table(trials: "Trials", outputs: str) -> str:
     if any(not trial.state.is_finished() for optimizer in trials.search.bases for trial in trials.of(optimizer)):
         last.append("open trials failed or were stopped; the same command goes on with them")
     if any(_completed(trials, optimizer) for optimizer in trials.search.bases):
-        command = f"{called('choose')} {shlex.quote(outputs)}"
+        command = f"{called('choose')} {shlex.quote(as_argument(outputs))}"
         last.append(f"{command} writes them as YAML, with --write DIR as a preset")
     return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
