@@ -50,6 +50,7 @@ def parse(monkeypatch, tmp_path):
     for name in PRESETS:
         (tmp_path / "mine" / "experiment").mkdir(parents=True, exist_ok=True)
         (tmp_path / "mine" / "experiment" / f"{name}.yaml").write_text("# @package _global_\nsave_model: false\n")
+    (tmp_path / "FOLDER").mkdir()  # which the documentation says for a folder of the reader's
     monkeypatch.chdir(tmp_path)
 
     def end_here(*_, **__):

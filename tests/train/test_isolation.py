@@ -160,7 +160,7 @@ def test_what_leaves_fails_in_a_line_and_the_tables_are_made(sweep):
     table = rows(outputs / "results.csv")
     failed = [row for row in table if row["status"] == "failed"]
     told = {(row["optimizer.does"], row["error"]) for row in failed}
-    assert len(table) == 20 and len(failed) == 2 * len(FAIL) and told == set(FAIL.items())
+    assert len(table) == 22 and len(failed) == 2 * len(FAIL) and told == set(FAIL.items())
     for error in FAIL.values():
         assert done.stderr.count(f": failed: {error} (more in its train.log)\n") == 2
 
