@@ -42,15 +42,20 @@ def test_a_search_prunes_by_its_bars_after_an_epoch(tmp_path):
     assert result["epochs_done"] == len(pruned.rows) == 1 and result["final_test_accuracy"] is None
 
 
-def test_a_signal_stops_it_and_its_sweep(tmp_path):
-    sweep = SweepStop(tmp_path / ".stop-x")
-    stopped = attempt(tmp_path, sweep=sweep, in_sweep=True)
+def stop_by_signal(stopped):
+    """After its first step."""
     steps = stopped.steps(lambda: None)
     next(steps)
     StopSignals.installed().received = signal.SIGTERM
     with pytest.raises(Stopped):
         next(steps)
     stopped.close()
+
+
+def test_a_signal_stops_it_and_its_sweep(tmp_path):
+    sweep = SweepStop(tmp_path / ".stop-x")
+    stopped = attempt(tmp_path, sweep=sweep, in_sweep=True)
+    stop_by_signal(stopped)
     assert sweep.reason() == "interrupted" and (stopped._run.path / "checkpoint.pt").exists()
 
 
@@ -87,12 +92,7 @@ def test_it_shared_its_device_also_when_it_was_stopped(tmp_path, monkeypatch, ot
 
     monkeypatch.setattr("sweeper.train.presence.Presence.look", look)
     stopped = attempt(tmp_path)
-    steps = stopped.steps(lambda: None)
-    next(steps)
-    StopSignals.installed().received = signal.SIGTERM
-    with pytest.raises(Stopped):
-        next(steps)
-    stopped.close()
+    stop_by_signal(stopped)
     assert stopped.result(Status.INTERRUPTED)["shared_device"] is others
 
 
