@@ -19,7 +19,7 @@ SHORT = {  # what is added to a command in which the pattern is found
     "benchmarks.batch_norm": ("--channels", "64", "--no-compile"),
     "--only auto": ("--budget", "60", *SMALL),
     "--only lanes,auto": ("--lanes", "1,2", "--budget", "90", *SMALL),
-    "--only gpus": ("--gpus", "1", "--epochs", "3", *SMALL),
+    "--only gpus": ("--gpus", "1"),
 }
 
 

@@ -47,6 +47,23 @@ def test_the_table_by_kernel_is_the_files_sums():
     assert f"{wall:,.0f} µs" in page
 
 
+def test_the_peers_and_the_readmes_figure_are_the_files():
+    rows = {row["name"]: row for row in read("nvidia-h200-2026-11-30-peers.csv")}
+    names = ("plain", "tuned", "sweeper, one run", "sweeper, packed")
+    for name, row in zip(names, (rows[n] for n in ("plain", "tuned", "sweeper", "packed")), strict=True):
+        told = [
+            f"{float(row[column]):.{digits}f}" for column, digits in (("seconds_per_epoch", 3), ("ratio_to_plain", 2))
+        ]
+        seconds, plain = told
+        images, tuned = f"{float(row['images_per_second']):,.0f}", f"{float(row['ratio_to_tuned']):.2f}"
+        assert re.search(rf"^\| {name}.* \| {seconds} \| {images} \| {plain} \| {tuned} \|$", PAGE, re.MULTILINE), name
+    packed, ours = (float(rows[name]["seconds_per_epoch"]) for name in ("packed", "sweeper"))
+    assert f"By this table 15 runs of 200 epochs take {(3000 * packed + 20) / 60:.0f} minutes (calculated" in PAGE
+    said = f"trains an epoch of ResNet-18 in {ours:.2f} s, a sixth of a plain PyTorch loop's"
+    assert said in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert 6 <= float(rows["sweeper"]["ratio_to_plain"]) < 7
+
+
 def test_speeds_of_lanes_are_the_files():
     sgd = {row["lanes"]: float(row["images_per_second"]) for row in read("nvidia-h200-2026-11-29-lanes.csv")[:4]}
     lanes, speeds = re.findall(r"^\| SGD in ([\d, ]+) lanes.*\| – \| ([\d, ]+) \|$", PAGE, re.MULTILINE)[0]
