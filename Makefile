@@ -41,12 +41,14 @@ test: lint
 test-fast: $(VENV)/.installed-test
 	$(BIN)/pytest -n auto --dist loadscope -m "not slow and $(HERE)"
 
-# Such a CPU is served by other kernels of oneDNN's. They have been wrong, so it may hang or crash.
+# Such a CPU is served by other kernels of oneDNN's. They have been wrong, so it may hang or crash. Triton's interpreter
+# computes by NumPy, so it has no part.
 WITHOUT_AVX512 := engine/test_devices.py engine/test_fuse.py engine/test_fuse_numbers.py engine/test_trace.py \
 	engine/kernels models optimizers doctor/test_device_test.py
 test-avx2: $(VENV)/.installed-test
 	ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n auto --dist loadscope -m "$(HERE)" $(WITHOUT_AVX512:%=tests/%) \
-		tests/train/test_command.py::test_cifar10_from_a_tree_of_images
+		tests/train/test_command.py::test_cifar10_from_a_tree_of_images \
+		--deselect tests/engine/kernels/test_triton.py::test_kernels_in_the_interpreter
 
 faults: $(VENV)/.installed-test
 	$(BIN)/pytest tests/faults -m faults -n auto --dist worksteal -rP --durations=8
