@@ -17,12 +17,13 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from control import controls
+from repeats import describe_repeats
 from searched import describe_search, table
 from timescale import describe_timescales
+from wrong_labels import describe_wrong_labels
 
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.points import points
-from sweeper.aggregate.repeats import distance_by_chance
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose
@@ -49,9 +50,16 @@ FIGURES = {
 }
 
 
-def publish(outputs: Sequence[str], study: Path, repository: Path, published: Sequence[str] = ()) -> None:
+def publish(
+    outputs: Sequence[str],
+    study: Path,
+    repository: Path,
+    published: Sequence[str] = (),
+    equal: Sequence[str] = (),
+) -> None:
     """See above. `study` has a README.md with the places to fill; the READMEs of `repository` may have one. The runs
     with published values in the folders `published` go into `published/runs/`: the chosen ones are held against them.
+    Those of the folders `equal`, in which all average over the same time, go into `equal/runs/` and are compared there.
 
     Raises:
         BadInput: a run tells its host, a file has no such place, or there are no runs.
@@ -61,9 +69,9 @@ def publish(outputs: Sequence[str], study: Path, repository: Path, published: Se
             take_over(run, study)
         if (confirmations := Path(folder) / CONFIRMATIONS_FILE).is_file():
             shutil.copyfile(confirmations, study / "tuning" / "runs" / CONFIRMATIONS_FILE)
-    for folder in published:
-        for run in read_results([folder]).runs:
-            take_over(run, study, "published/runs")
+    for part, folders in (("published/runs", published), ("equal/runs", equal)):
+        for run in (run for folder in folders for run in read_results([folder]).runs):
+            take_over(run, study, part)
     runs, tuning = study / "runs", study / "tuning"
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
@@ -103,8 +111,8 @@ def _started(run: Path) -> str:
 
 def blocks(study: Path) -> dict[str, str]:
     """What belongs between the marks of the study's page: Markdown by name."""
-    parts = ("runs", "tuning/runs", "published/runs")
-    results, searched, published = (_there(study / part) for part in parts)
+    parts = ("runs", "tuning/runs", "published/runs", "equal/runs")
+    results, searched, published, equal = (_there(study / part) for part in parts)
     if results is None:
         return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
@@ -114,9 +122,11 @@ def blocks(study: Path) -> dict[str, str]:
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
         "timescale": describe_timescales(_main(tasks)),
+        "wrong_labels": describe_wrong_labels(tasks),
+        "equal": "\n\n".join(_task(task) for task in group_tasks(equal.runs)) if equal else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
-        "cost": _cost({"search": searched, "study": results, "published values": published}),
-        "again": _again(study, tasks),
+        "cost": _cost({"search": searched, "study": results, "published values": published, "equal averaging": equal}),
+        "again": describe_repeats(study, tasks),
     }
 
 
@@ -134,8 +144,8 @@ def headlines(study: Path) -> dict[str, str]:
 
 
 def _main(tasks: Sequence[Task]) -> Task:
-    """The shortest: it was tuned at its own length."""
-    return min(tasks, key=lambda task: task.config["epochs"])
+    """The shortest with the fewest wrong labels: it was tuned so."""
+    return min(tasks, key=lambda task: (task.config["epochs"], task.config["noise"]["rate"]))
 
 
 def _answer(task: Task) -> str:
@@ -240,44 +250,9 @@ def _cost(parts: dict[str, Results | None]) -> str:
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
 
 
-def _again(study: Path, tasks: list[Task]) -> str:
-    """Each repeat beside the run that was published first, and how far two draws of the seeds' scatter lie apart."""
-    rows, near = [], []
-    for run in (run for folder in sorted(study.glob("again/*")) for run in read_results([folder]).runs):
-        values = run.values
-        of = (run.configuration, values["seed"])
-        found = [(t, first) for t in tasks for first in t.runs() if (first.configuration, first.values["seed"]) == of]
-        if not found:
-            raise BadInput(f"{run.path}: it repeats no run of {study / 'runs'}; take it away")
-        task, first = found[0]
-        accuracies = [_percent(r.values["final_test_accuracy"]) for r in (first, run)]
-        bound = _percent(distance_by_chance([list(setting.final().values()) for setting in task.compared]))
-        known = [a for a in accuracies if a is not None]
-        difference = known[1] - known[0] if len(known) == 2 else None
-        if difference is not None and bound is not None:
-            near.append(abs(difference) <= bound)
-        words = [str(values[name]) for name in ("optimizer", "noise_rate", "epochs", "seed")]
-        words += ["diverged" if a is None else f"{a:.2f}" for a in accuracies]
-        words += ["–" if difference is None else f"{difference:+.2f}", "–" if bound is None else f"{bound:.2f}"]
-        rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
-    header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
-    header += ["first's commit", "again's"]
-    count = f"{sum(near)} of {len(near)} repeats lie as close to their first run as two seeds do in 95 of 100 cases."
-    return "\n\n".join([table(header, rows), count]) if rows else ""
-
-
 def _mean_words(shares: Sequence[float]) -> str:
     around = f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else ""
     return f"{100 * mean(shares):.2f}{around} % (n = {len(shares)})" if shares else "– (n = 0)"
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
-
-
-def _short(commit: str) -> str:
-    """What is not committed stays marked."""
-    return commit[:7] + "-dirty" * commit.endswith("-dirty")
 
 
 def main() -> None:
@@ -287,10 +262,13 @@ def main() -> None:
         "--published", action="append", default=[], metavar="OUTPUTS", help="runs with published values, the control"
     )
     parser.add_argument(
+        "--equal", action="append", default=[], metavar="OUTPUTS", help="runs that all average over the same time"
+    )
+    parser.add_argument(
         "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
     )
     arguments = parser.parse_args()
-    publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published)
+    publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published, arguments.equal)
 
 
 if __name__ == "__main__":

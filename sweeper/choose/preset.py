@@ -1,13 +1,21 @@
 """Builds the preset of a search's choice: the comparison of what was chosen, on what it was tuned for."""
 
-import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.config.preset import CONF, Places, check_values, files_to_remove, is_number, preset_files
+from sweeper.config.preset import (
+    CONF,
+    Places,
+    as_word,
+    check_values,
+    files_to_remove,
+    is_number,
+    preset_files,
+    set_option,
+)
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
@@ -17,6 +25,9 @@ from sweeper.runs.layout import CHOSEN_FILE
 from sweeper.runs.tuned_on import IMAGES
 from sweeper.system.errors import BadInput
 from sweeper.system.text import few, printable, shortened
+
+if TYPE_CHECKING:
+    from sweeper.choose.recipe import Recipe
 
 
 def build_preset(
@@ -44,7 +55,11 @@ def build_preset(
         "save_model": False,
         "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
     }
-    choices = _choices(task, places)
+    choices, recipe = _choices(task, places), _recipe(task, places)
+    if recipe.schedule:
+        choices["schedule"] = recipe.schedule
+    for option, value in recipe.values.items():
+        set_option(comparison, option, value)
     if "noise" in choices and (drawn := _drawn_noise(task.config["noise"])):
         comparison["noise"] = drawn
     files = preset_files(places, name, settings, choices, comparison, list(map(printable, source)))
@@ -67,6 +82,14 @@ def _known_groups(task: Task, places: Places) -> dict[str, str]:
     """Data set and model by config group, where they are choices of the places: a record's text alone isn't copied."""
     names = {group: task.config[group]["name"] for group in ("dataset", "model")}
     return {group: name for group, name in names.items() if name in places.names(group)}
+
+
+def _recipe(task: Task, places: Places) -> "Recipe":
+    """What else the search's command line changed."""
+    from sweeper.choose.recipe import recipe_of  # composes, which is Hydra's
+
+    where = [searchpath(*places.others[1:], *([places.folder] if places.folder.is_dir() else []))]
+    return recipe_of(task, _known_groups(task, places), places.names("schedule"), where)
 
 
 def _choices(task: Task, places: Places) -> dict[str, str]:
@@ -95,6 +118,7 @@ def describe_unnamed(task: Task, places: Places) -> str:
     """What the search had and the preset can't name, as a sentence; "" if nothing."""
     had, named = ["dataset", "model", *(["noise"] if _kind(task) != "none" else [])], _choices(task, places)
     unnamed = [f"{group}={task.config[group]['name']}" for group in had if group not in named]
+    unnamed += _recipe(task, places).unnamed
     told = f"the preset can't name the search's {few(unnamed)}; give it on the command line, as for the search"
     return printable(told) if unnamed else ""
 
@@ -112,11 +136,6 @@ def preset_command(task: Task, places: Places, name: str) -> str:
     if (precision := named_precision(task.config)) in PRECISIONS:
         words += [f"{PRECISION}={precision}"]
     return shlex.join(words)
-
-
-def as_word(choice: str) -> str:
-    """A choice as Hydra's grammar reads it."""
-    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
 
 
 def plain_values(setting: Setting, options: list[str]) -> dict[str, Any]:

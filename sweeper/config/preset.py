@@ -101,6 +101,25 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
     return [path for path in others if path not in files]
 
 
+def as_word(choice: str) -> str:
+    """A choice as Hydra's grammar reads it."""
+    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
+
+
+def set_option(config: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value by its dotted name.
+
+    >>> config = {"model": {"depth": 2}}
+    >>> set_option(config, "model.width", 32)
+    >>> config
+    {'model': {'depth': 2, 'width': 32}}
+    """
+    *nodes, last = name.split(".")
+    for node in nodes:
+        config = config.setdefault(node, {})
+    config[last] = value
+
+
 def _content(path: Path) -> bytes:
     """A preset's file; empty for what can't be one."""
     with contextlib.suppress(OSError):

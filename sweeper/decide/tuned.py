@@ -14,11 +14,11 @@ import yaml
 
 from sweeper.aggregate.tasks import epochs_words
 from sweeper.choose.choice import read_search, write_choice
-from sweeper.choose.preset import as_word
 from sweeper.config.arms import read_flags
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
 from sweeper.config.grid import compose_grid
+from sweeper.config.preset import as_word
 from sweeper.config.search_path import search_in
 from sweeper.config.widening import Axes, confirming_seeds
 from sweeper.datasets.here import ImagesHere
