@@ -95,7 +95,7 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
     for path, content in contents.items():
         if MARK.encode() not in content:
             raise BadInput(f"{path}: was not written by sweeper.choose and isn't replaced; choose another --name NAME")
-    others = [path for path, content in contents.items() if _values(files.get(path, b"")) != _values(content)]
+    others = [path for path, content in contents.items() if not _is_same_choice(path, content, files.get(path, b""))]
     if others and not replace:
         raise BadInput(f"{others[0]}: is of another choice; keep it by another --name NAME, or take this by --replace")
     return [path for path in others if path not in files]
@@ -205,6 +205,13 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadInput(f"{file}: can't be read as YAML of names and values; mend it")
     return {str(name): value for name, value in content.items()}
+
+
+def _is_same_choice(path: Path, there: bytes, now: bytes) -> bool:
+    """Whether a preset's file holds the choice that is to be written; earlier versions left more of the recipe out."""
+    if path.parent.name == "experiment":
+        return set(_values(there)) <= set(_values(now))
+    return _values(there) == _values(now)
 
 
 def _values(file: bytes) -> list[bytes]:

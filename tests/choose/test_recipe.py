@@ -9,6 +9,7 @@ from sweeper.choose.recipe import recipe_of
 from sweeper.config.grid import compose_grid
 from sweeper.config.tuned import recipe_hash
 from sweeper.runs.results import read_results
+from sweeper.system.errors import BadInput
 
 NAMED = {"dataset": "digits", "model": "mlp"}
 WORDS = ("dataset=digits", "model=mlp", "device=cpu", "epochs=2")
@@ -37,6 +38,23 @@ def test_the_printed_command_trains_by_the_searchs_recipe(tmp_path, changed):
     cells = compose_grid([*words, "device=cpu"]).cells
     assert len(cells) == 10
     assert {recipe_hash(cell.config) for cell in cells} == {recipe_hash(config) for config in searched}
+
+
+def test_a_preset_of_an_earlier_version_is_completed(tmp_path):
+    """It is of the same choice, and left unsaid what the search's command line had changed."""
+    make_search(tmp_path / "runs", "batch_size=16", "noise=symmetric")
+    arguments = {"outputs": [str(tmp_path / "runs")], "into": str(tmp_path), "write": str(tmp_path / "mine")}
+    choose(**arguments)
+    preset = tmp_path / "mine" / "experiment" / "tuned.yaml"
+    whole = preset.read_text()
+    earlier, _, added = whole.partition("batch_size:")
+    assert "noise:" in added
+    preset.write_text(earlier)
+    choose(**arguments)
+    assert preset.read_text() == whole
+    preset.write_text(whole.replace("epochs: 2", "epochs: 3"))
+    with pytest.raises(BadInput, match="is of another choice"):
+        choose(**arguments)
 
 
 def test_a_schedule_that_an_optimizer_brings_is_left_to_it(tmp_path):
