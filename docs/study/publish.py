@@ -35,6 +35,7 @@ from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
 from sweeper.runs.rows import Run
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 STUDY = Path(__file__).resolve().parent / "cifar10"
 REPOSITORY = STUDY.parents[2]
@@ -152,7 +153,7 @@ def _pairs(task: Task) -> str:
         for d in pairs
         if d.low <= 0 <= d.high
     ]
-    said = f"{len(apart)} of {len(pairs)} pairs are separated"
+    said = f"{len(apart)} of {counted(len(pairs), 'pair')} {'is' if len(apart) == 1 else 'are'} separated"
     if apart:
         said += f", by {100 * min(apart):.2f} to {100 * max(apart):.2f} points"
     return f"{said}. Not separated, with the 95 % interval: {'; '.join(told)}." if told else f"{said}."
@@ -262,7 +263,8 @@ def _again(study: Path, tasks: list[Task]) -> str:
         rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
     header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
     header += ["first's commit", "again's"]
-    count = f"{sum(near)} of {len(near)} repeats lie as close to their first run as two seeds do in 95 of 100 cases."
+    lie = "lies as close to its" if sum(near) == 1 else "lie as close to their"
+    count = f"{sum(near)} of {counted(len(near), 'repeat')} {lie} first run as two seeds do in 95 of 100 cases."
     return "\n\n".join([table(header, rows), count]) if rows else ""
 
 
