@@ -36,6 +36,7 @@ from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
 from sweeper.runs.rows import Run
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 STUDY = Path(__file__).resolve().parent / "cifar10"
 REPOSITORY = STUDY.parents[2]
@@ -162,7 +163,7 @@ def _pairs(task: Task) -> str:
         for d in pairs
         if d.low <= 0 <= d.high
     ]
-    said = f"{len(apart)} of {len(pairs)} pairs are separated"
+    said = f"{len(apart)} of {counted(len(pairs), 'pair')} {'is' if len(apart) == 1 else 'are'} separated"
     if apart:
         said += f", by {100 * min(apart):.2f} to {100 * max(apart):.2f} points"
     return f"{said}. Not separated, with the 95 % interval: {'; '.join(told)}." if told else f"{said}."

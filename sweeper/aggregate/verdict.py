@@ -14,7 +14,7 @@ from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.copies import LeftOut, describe_repeats
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import few
+from sweeper.system.text import counted, few
 
 
 def answer_sweep(task: Task) -> str:
@@ -90,7 +90,7 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     if task.chosen_by == "validation":
         said.append(f"Of several settings of an {task.noun}, the one of highest validation accuracy stands here.")
     if task.tuned:
-        other = "" if task.tuned == epochs_words(task) else f"; these runs have {epochs_words(task)}"
+        other = "" if task.tuned == epochs_words(task) else f"; here it is trained for {epochs_words(task)}"
         said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
         said.append(f"The arms differ in {_listed(names)}, too.")
@@ -184,7 +184,9 @@ def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:
 
 
 def _divergence(setting: Setting) -> str:
-    return f"{setting.label} diverged in {setting.diverged()} of {len(setting.scores())} finished runs."
+    finished = len(setting.scores())
+    lost = "its one finished run" if finished == 1 else f"{setting.diverged()} of {finished} finished runs"
+    return f"{setting.label} diverged in {lost}."
 
 
 def _seconds_of_a_seed(task: Task) -> float | None:
@@ -215,7 +217,7 @@ def _settings_of(task: Task, optimizer: str) -> list[Setting]:
 
 
 def _runs(count: int) -> str:
-    return f"{count} run is" if count == 1 else f"{count} runs are"
+    return f"{counted(count, 'run')} {'is' if count == 1 else 'are'}"
 
 
 def _some(names: list[str], most: int = 4) -> str:

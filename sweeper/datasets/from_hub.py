@@ -13,7 +13,7 @@ from sweeper.datasets.parquet import choose_columns, choose_splits, class_names,
 from sweeper.datasets.raw import RawData
 from sweeper.system.errors import OF_USERS_CODE, BadInput, install, named
 from sweeper.system.module_path import import_installed
-from sweeper.system.text import few
+from sweeper.system.text import counted, few
 
 
 def hub(dataset: dict[str, Any]) -> RawData:
@@ -61,7 +61,7 @@ def hub(dataset: dict[str, Any]) -> RawData:
     labels, classes = number_classes(names[0], names[1] if test is not None else [])
     pixels = decode(Path(), images, dataset["image_size"], dataset["workers"])
     n = len(names[0])
-    told = f"{n:,} images in {train}" + (f", {len(names[1]):,} in {test}" if test is not None else "")
+    told = f"{counted(n, 'image')} in {train}" + (f", {len(names[1]):,} in {test}" if test is not None else "")
     form = f"the folder {dataset['name']}" if Path(path).is_dir() else f"{dataset['name']} of the Hugging Face Hub"
     return RawData(pixels[:n], labels[:n], pixels[n:], labels[n:], classes, form, ordered=False, files=told)
 

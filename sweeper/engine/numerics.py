@@ -15,6 +15,7 @@ from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.own_code import CODE, changed_modules, recorded_code
 from sweeper.runs.record import EARLIER, Damaged, read_run
 from sweeper.system.machine import cores
+from sweeper.system.text import counted
 
 if TYPE_CHECKING:
     from sweeper.engine.devices import Device
@@ -149,7 +150,7 @@ def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) 
             )
     lines, here = [*refused], cores()
     if kept.get("threads", 0) > here:
-        few = "there is 1 core" if here == 1 else f"there are {here} cores"
+        few = f"there {'is' if here == 1 else 'are'} {counted(here, 'core')}"
         lines.append(f"the run goes on with the {kept['threads']} threads it began with; {few}")
     return Kept({**options, **kept}, kept.get("threads", threads), refused, lines)
 

@@ -35,7 +35,7 @@ from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
-from sweeper.system.text import duration, few
+from sweeper.system.text import counted, duration, few
 
 FOLDER = PACKAGE / "report" / "template"
 
@@ -204,12 +204,12 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("devices", ", ".join(devices)),
         ("device time", _device_time(runs, list(origins.values()))),
         ("begun", _period(started)),
-        ("copies", f"{copies} more directories were copies of these runs" if copies else ""),
+        ("copies", _copies_words(copies, len(runs))),
     ]
     names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, noun, tasks),
-        "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), noun)} on {_count(len(tasks), 'task')}",
+        "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
         "counts": [(name, counts[name]) for name in names if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
         "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
@@ -240,8 +240,11 @@ def _period(started: list[str]) -> str:
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
+def _copies_words(copies: int, runs: int) -> str:
+    if not copies:
+        return ""
+    more, were = counted(copies, "more directory", "more directories"), "was a copy" if copies == 1 else "were copies"
+    return f"{more} {were} of {'this run' if runs == 1 else 'these runs'}"
 
 
 def _ordinal(number: int) -> str:

@@ -31,7 +31,7 @@ from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
 from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
-from sweeper.system.text import shortened
+from sweeper.system.text import counted, shortened
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.label import Labelled, label_rows, score_words
 from sweeper.train.launchers.interface import Launcher
@@ -78,12 +78,12 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     for cell, record in zip(grid.cells, records, strict=True):
         if record is not None:
             _answer(cell, record, arm=arm_of.get(cell.directory, ""))
-    runs = "1 run" if len(grid.cells) == 1 else f"{len(grid.cells)} runs"
+    runs = counted(len(grid.cells), "run")
     if to_do:
         if sys.stderr.isatty():  # the imports take seconds
             tell(f"{runs}: preparing")
         _prepare(grid, to_do)
-    tell(f"{runs}, {done} done already, in {grid.outputs}/")
+    tell(f"{runs}, {done:,} done already, in {grid.outputs}/")
     for line in said:
         tell(line)
     if not to_do:

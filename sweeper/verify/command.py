@@ -18,6 +18,7 @@ from sweeper.system.errors import BadInput
 from sweeper.system.module_path import look_there_last
 from sweeper.system.paths import given_path
 from sweeper.system.terminal import say
+from sweeper.system.text import counted
 
 _HERE = re.compile(r"(device(\.\w+)?|dataset\.(root|workers))=.*", re.DOTALL)  # what isn't part of a run's identity
 
@@ -71,8 +72,8 @@ def _verify(arguments: list[str]) -> int:
     if given.json:
         say(json.dumps(document, indent=1, allow_nan=False))
     else:
-        held = f"{problems} problem{'s' * (problems != 1)}" if problems else "all holds"
-        say(f"{len(runs)} run{'s' * (len(runs) != 1)}: {held}")
+        held = counted(problems, "problem") if problems else "all holds"
+        say(f"{counted(len(runs), 'run')}: {held}")
     return int(bool(problems))
 
 

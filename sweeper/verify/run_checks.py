@@ -9,6 +9,7 @@ from typing import Any
 from sweeper.runs.identity import recorded_version, run_name
 from sweeper.runs.metrics import figures
 from sweeper.runs.status import Status
+from sweeper.system.text import counted
 from sweeper.verify.finding import Finding, note
 from sweeper.verify.folder import Found
 
@@ -51,7 +52,7 @@ def _check_rows(one: Found) -> Iterator[str]:
         yield f"metrics.csv has the epochs {_ends(epochs)}, which aren't 1, 2, 3, …"
         return
     if status is Status.COMPLETED and len(rows) != config["epochs"]:
-        yield f"has {len(rows)} epochs, its configuration asks for {config['epochs']}"
+        yield f"has {counted(len(rows), 'epoch')}, its configuration asks for {config['epochs']}"
     steps = [0.0, *(row["step"] or 0.0 for row in rows)]
     if any(after <= before for before, after in pairwise(steps)):
         yield "metrics.csv has steps that don't rise"

@@ -222,7 +222,7 @@ def test_a_channel_of_one_value_is_not_divided_by_zero():
         ),
         ({}, {"test_fraction": 0.2}, "dataset.test_fraction=0.2: dataset=mine has its own test images; leave it out"),
         ({"n_test": 0, "n": 0}, {"test_fraction": 0.2}, "no training images"),
-        ({"n_test": 0, "n": 4}, {"test_fraction": 0.2}, "leaves no test images of the 1 images of class 'a'"),
+        ({"n_test": 0, "n": 4}, {"test_fraction": 0.2}, "leaves no test images of the 1 image of class 'a'"),
         ({}, {"train_limit": 0}, "dataset.train_limit=0: leaves no images"),
         ({}, {"test_limit": 0}, "dataset.test_limit=0: leaves no images"),
         ({}, {"validation_fraction": 0.999}, "validation_fraction=0.999: leaves no training images of 60"),

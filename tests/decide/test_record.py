@@ -39,7 +39,7 @@ def test_the_same_question_goes_on(begun):
         (
             Rule(margin=0.01, looks=(2, 3)),
             ARMS,
-            r"together at most 5 %\) than is asked for \(looks at 2, 3 seeds; .* 5 %, equivalent within ±1 points\)",
+            r"together at most 5 %\) than is asked for \(looks at 2, 3 seeds; .* 5 %, equivalent within ±1 point\)",
         ),
         (RULE, {"a": ARMS["a"], "c": ["c1", "c2", "c3"]}, "is about other arms"),
     ],

@@ -183,6 +183,8 @@ def test_one_run(tmp_path, page):
     found = page()
     assert "There is one optimizer only: sgd with 90.00 % (n = 1)" in found.text
     assert "nan" not in found.text.lower()
+    assert "1 run, with its command" in found.text and "since this run has nothing to show there" in found.text
+    assert "these runs" not in found.text and "1 runs" not in found.text
 
 
 def test_one_seed(tmp_path, page):
@@ -227,7 +229,7 @@ def test_shared_devices_have_no_speed(tmp_path, page):
     change_record(make_run(tmp_path, seed=1), result__shared_device=True)
     make_run(tmp_path, seed=2)
     found = page()
-    assert found.tables["speed-table"][1][4] == "1" and "1 others shared it" in found.text
+    assert found.tables["speed-table"][1][4] == "1" and "1 other shared it" in found.text
 
 
 def test_what_the_study_cost_is_told_if_every_run_tells(tmp_path, page):
