@@ -1,11 +1,12 @@
 """`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by default
 `docs/study/cifar10/`, and all that is made of them.
 
-Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has
-the same run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables,
-the pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->`
-in the study's page and the READMEs: no number there is typed. Without OUTPUTS it does the second part alone.
+Copies `run.json` and `metrics.csv` of each finished run below OUTPUTS: of those with validation images held out into
+`tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has the same
+run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables, the
+pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->` in
+the study's page and the READMEs: no number there is typed. Without OUTPUTS it does that alone. The same runs give the
+same bytes: no page says when it was made.
 """
 
 import argparse
@@ -69,10 +70,10 @@ def publish(outputs: Sequence[str], study: Path, repository: Path, published: Se
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
         aggregate([str(tuning / "runs")], str(tuning), ["csv"])
-        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"))
+        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"), dated=False)
     if runs.is_dir():
         print(aggregate([str(runs)], str(study), ["csv"]))
-        report([str(runs)], str(study), str(study / "figures"))
+        report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
     for name, headline in headlines(study).items():
         readme = repository / name
@@ -188,10 +189,8 @@ def _verdict(task: Task) -> str:
 
 def _figures(study: Path) -> str:
     there = [name for name in FIGURES if (study / "figures" / f"{name}.png").is_file()]
-    words = (
-        "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). A row a "
-        "configuration: [summary.csv](summary.csv)."
-    )
+    words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
+    words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
 
 
@@ -263,8 +262,8 @@ def _again(study: Path, tasks: list[Task]) -> str:
         rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
     header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
     header += ["first's commit", "again's"]
-    lie = "lies as close to its" if sum(near) == 1 else "lie as close to their"
-    count = f"{sum(near)} of {counted(len(near), 'repeat')} {lie} first run as two seeds do in 95 of 100 cases."
+    count = f"{sum(near)} of {counted(len(near), 'repeat')}"
+    count = f"As close to the first run as two seeds are in 95 of 100 cases: {count}."
     return "\n\n".join([table(header, rows), count]) if rows else ""
 
 
@@ -285,12 +284,10 @@ def _short(commit: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
     parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: docs/study/cifar10")
-    parser.add_argument(
-        "--published", action="append", default=[], metavar="OUTPUTS", help="runs with published values, the control"
-    )
-    parser.add_argument(
-        "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
-    )
+    control = "runs with published values, the control"
+    parser.add_argument("--published", action="append", default=[], metavar="OUTPUTS", help=control)
+    of_none = "folders of runs; none: publish again what is there"
+    parser.add_argument("outputs", nargs="*", metavar="OUTPUTS", help=of_none)
     arguments = parser.parse_args()
     publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published)
 
