@@ -1,11 +1,12 @@
 """`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by default
 `docs/study/cifar10/`, and all that is made of them.
 
-Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has
-the same run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables,
-the pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->`
-in the study's page and the READMEs: no number there is typed. Without OUTPUTS it does the second part alone.
+Copies `run.json` and `metrics.csv` of each finished run below OUTPUTS: of those with validation images held out into
+`tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has the same
+run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables, the
+pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->` in
+the study's page and the READMEs: no number there is typed. Without OUTPUTS it does that alone. The same runs give the
+same bytes: no page says when it was made.
 """
 
 import argparse
@@ -77,10 +78,10 @@ def publish(
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
         aggregate([str(tuning / "runs")], str(tuning), ["csv"])
-        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"))
+        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"), dated=False)
     if runs.is_dir():
         print(aggregate([str(runs)], str(study), ["csv"]))
-        report([str(runs)], str(study), str(study / "figures"))
+        report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
     for name, headline in headlines(study).items():
         readme = repository / name
@@ -198,10 +199,8 @@ def _verdict(task: Task) -> str:
 
 def _figures(study: Path) -> str:
     there = [name for name in FIGURES if (study / "figures" / f"{name}.png").is_file()]
-    words = (
-        "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). A row a "
-        "configuration: [summary.csv](summary.csv)."
-    )
+    words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
+    words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
 
 

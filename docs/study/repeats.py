@@ -35,8 +35,8 @@ def describe_repeats(study: Path, tasks: Sequence[Task]) -> str:
         rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
     header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
     header += ["first's commit", "again's"]
-    lie = "lies as close to its" if sum(near) == 1 else "lie as close to their"
-    count = f"{sum(near)} of {counted(len(near), 'repeat')} {lie} first run as two seeds do in 95 of 100 cases."
+    count = f"{sum(near)} of {counted(len(near), 'repeat')}"
+    count = f"As close to the first run as two seeds are in 95 of 100 cases: {count}."
     return "\n\n".join([table(header, rows), count]) if rows else ""
 
 

@@ -40,6 +40,7 @@ def report(
     figures: str | None = None,
     margin: float | None = None,
     sweep: OwnRuns | None = None,
+    dated: bool = True,
 ) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
@@ -48,6 +49,7 @@ def report(
         figures: a folder to create for the figures; None draws none.
         margin: of equivalence, as a share; None: the page says nothing of it.
         sweep: the runs of a sweep that ends: the cards of its tasks come first.
+        dated: whether the page says when it was made.
 
     Returns:
         The written files.
@@ -68,7 +70,7 @@ def report(
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
     latest = [] if sweep is None else latest_tasks(tasks, sweep)
-    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest)
+    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest, dated)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()

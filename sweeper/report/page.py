@@ -1,8 +1,9 @@
 """Builds `report.html`, a single file that needs no other files and no network."""
 
+import base64
+import hashlib
 import json
 import math
-import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -68,6 +69,7 @@ def build_page(
     margin: float | None = None,
     decisions: Sequence[ShownDecision] = (),
     latest: Sequence[Task] = (),
+    dated: bool = True,
 ) -> bytes:
     """The page in UTF-8.
 
@@ -77,6 +79,7 @@ def build_page(
         margin: of equivalence, as a share.
         decisions: of `sweeper.decide`, in these folders.
         latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
+        dated: whether it says when it was made; without that the same runs give the same bytes.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -149,15 +152,17 @@ def build_page(
     }
     titles = _with_charts(SECTIONS, {section.name: section.short for section in charts_of})
     absent = _with_charts(NOT_SHOWN, {section.name: section.absent for section in charts_of})
+    script = _read("charts.js") + _read("report.js")
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         **view,
         **_head(results, tasks, origins),
+        made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
-        nonce=secrets.token_urlsafe(16),
         css=Markup(style_sheet() + _read("report.css")),
-        js=Markup(_read("charts.js") + _read("report.js")),
+        js=Markup(script),
+        js_hash=hash_source(script),
         data=Markup(to_script_json(data)),
     )
     return page.encode()
@@ -188,6 +193,12 @@ def to_script_json(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def hash_source(script: str) -> str:
+    """How the page's content security policy names its script: by its content, so no other one runs, whatever the names
+    of runs hold. A random nonce would do so too, but change the page each time it is made."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
@@ -212,7 +223,6 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
         "counts": [(name, counts[name]) for name in names if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
-        "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
     }
 
 

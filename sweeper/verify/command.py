@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweeper.system.command import Parser, exit_code_of, given_folder
+from sweeper.system.command import Parser, check_current_folder, exit_code_of, given_folder
 from sweeper.system.errors import BadInput
 from sweeper.system.module_path import look_there_last
 from sweeper.system.paths import given_path
@@ -43,6 +43,7 @@ def _verify(arguments: list[str]) -> int:
     for folder in given.outputs:
         if given.into and _shared(given.into, folder):
             raise BadInput(f"--into {given.into}: shares its place with {folder}; give a folder of its own, e.g. again")
+    check_current_folder()
     from sweeper.verify.checks import check
     from sweeper.verify.finding import as_json, lines
     from sweeper.verify.folder import read_folder
