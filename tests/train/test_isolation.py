@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, merged, run_module
+from forked import run_forked
 from packed_sweeps import interleaved, metrics, records, rows
-
-from tests.faults.forked import run_forked
 
 pytestmark = pytest.mark.slow
 
