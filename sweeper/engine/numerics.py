@@ -42,8 +42,11 @@ KEPT = ("threads", "precision", "deterministic", "compile")
 # Facts that depend on the kind of device: if the kind differs, only the kind is reported.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
 # Variables by which MKL and oneDNN, which compute for torch on the CPU, choose other instructions or a lower precision.
-OF_LIBRARIES: tuple[str, ...] = ("MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
-OF_LIBRARIES += tuple(f"{of}_{what}" for of in ("ONEDNN", "DNNL") for what in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE"))
+OF_LIBRARIES = (
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    *(f"{of}_{what}" for of in ("ONEDNN", "DNNL") for what in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
+)
 MOST_THREADS = 4096  # a recorded number above this is ignored
 
 

@@ -261,7 +261,8 @@ def _check_progress(cells: list[Cell], before: list[int | None]) -> list[int | N
     if (now := _traces(cells)) == before:
         left = [cell.directory for cell in cells if recorded_status(cell.directory) is None]
         which = f"{(left or [cells[0].directory])[0]}: "
-        raise RunFailed(f"{which}the launcher ended without beginning this run; its own log may say why")
+        why = "its own log may say why, or the run was moved or removed meanwhile"
+        raise RunFailed(f"{which}the launcher ended without beginning this run; {why}")
     return now
 
 
@@ -280,6 +281,12 @@ def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None, whol
     statuses = [_status(cell) for cell in cells]
     if signals.received is not None and not (whole and _all_settled(cells)):
         return signals.exit_code
+    if reason is None and (
+        gone := [cell.directory for cell, status in zip(cells, statuses, strict=True) if not status]
+    ):
+        more = f", and of {len(gone) - 1} more" if len(gone) > 1 else ""
+        tell(f"{gone[0]}: there is no whole record{more}: it was moved or removed meanwhile; the same command goes on")
+        return 1
     if Status.FAILED in statuses or reason == Status.FAILED:
         return 1
     return 0 if _all_settled(cells) else 130

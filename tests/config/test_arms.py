@@ -106,7 +106,7 @@ def test_a_name_in_either_spelling_of_its_accents_is_one_name():
     one, two = (
         f"caf{accented}: optimizer={optimizer}" for accented, optimizer in (("\u00e9", "sgd"), ("e\u0301", "lion"))
     )
-    with pytest.raises(BadInput, match="arm 'caf\u00e9': two arms have this name"):
+    with pytest.raises(BadInput, match=r"^arm 'caf\u00e9': two arms have this name"):
         compose_grid([*SMALL, "--arm", one, "--arm", two])
     assert list(compose_grid([*SMALL, *SGD, "--arm", two]).arms) == ["sgd", "caf\u00e9"]
 

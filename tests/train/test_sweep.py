@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import types
 
@@ -95,6 +96,18 @@ def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(tmp_path, sta
     cells = [Cell({}, make_run(tmp_path, status=status), 0)]
     signals = types.SimpleNamespace(received=signal.SIGINT, exit_code=130)
     assert sweep._exit_code(cells, signals, None, whole) == code
+
+
+@pytest.mark.parametrize(("removed", "more"), [(1, ""), (2, ", and of 1 more")])
+def test_runs_that_are_removed_at_a_sweeps_end_are_told_and_are_no_interruption(tmp_path, capsys, removed, more):
+    cells = [Cell({}, make_run(tmp_path, seed=seed), seed) for seed in (1, 2, 3)]
+    for cell in cells[:removed]:
+        shutil.rmtree(cell.directory)
+    signals = types.SimpleNamespace(received=None)
+    assert sweep._exit_code(cells, signals, None) == 1
+    assert capsys.readouterr().err.startswith(
+        f"{cells[0].directory}: there is no whole record{more}: it was moved or removed"
+    )
 
 
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
