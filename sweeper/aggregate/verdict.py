@@ -165,10 +165,19 @@ def _chosen_by_these(task: Task) -> list[str]:
 
 
 def _unequal(task: Task) -> list[str]:
-    """That some of what is compared was tuned and some wasn't, or that arms have taken runs out of the comparison."""
-    tuned = [one.optimizer for one in task.compared if tuned_at(one.runs)]
+    """That some of what is compared was tuned and some wasn't or elsewhere, or that arms have taken runs out of the
+    comparison."""
+    places: dict[str, list[str]] = {}
+    for one in task.compared:
+        places.setdefault(tuned_at(one.runs), []).append(one.optimizer)
+    tuned = [name for at, names in places.items() if at for name in names]
     said = []
-    if 0 < len(tuned) < len(task.compared):
+    if len(tuned) == len(task.compared) and len(places) > 1:
+        each = (
+            f"{_some(sorted(names), 2)} at {at}" for at, names in sorted(places.items(), key=lambda place: place[1])
+        )
+        said.append(f"Tuned unlike one another: {'; '.join(each)}.")
+    elif 0 < len(tuned) < len(task.compared):
         verb, whom = ("was", "it") if len(tuned) == 1 else ("were", "them")
         said.append(f"Only {_some(sorted(tuned))} {verb} tuned, which favours {whom}.")
     if task.named_elsewhere and task.compared:

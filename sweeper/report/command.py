@@ -83,15 +83,15 @@ def report(
 
 
 def latest_tasks(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
-    """The tasks that show a sweep's own runs, of arms or not and tuned or not, as the sweep has them.
+    """The tasks that show a sweep's own runs, of arms or, tuned or not, of optimizers, as the sweep has them.
 
     Of arms not those that show fewer runs of a comparison than another does: another sweep's, which share a run.
     """
     from sweeper.runs.results import runs_in
 
     having = [task for task in tasks if runs_in(task.runs(), sweep.tuned)]
-    tuned = any(sweep.tuned.values())
-    alike = [task for task in having if ((task.noun == "arm"), bool(task.tuned)) == (bool(sweep.comparisons), tuned)]
+    of_arms, tuned = bool(sweep.comparisons), any(sweep.tuned.values())
+    alike = [task for task in having if (task.noun == "arm") == of_arms and (of_arms or bool(task.tuned) == tuned)]
     shown = alike if not sweep.comparisons else []
     for arms in sweep.comparisons:
         held = [(task, {run.path for run in runs_in(task.runs(), arms)}) for task in alike]
