@@ -1,7 +1,6 @@
 """Detects runs that share a device, and measures the device time of a run."""
 
 import contextlib
-import json
 import os
 import time
 from pathlib import Path
@@ -11,16 +10,14 @@ import torch
 
 from sweeper.runs.checks import SECONDS, Damaged
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.system.files import make_folder, read_file, remove_file, temporary_folder, write_mark
-from sweeper.system.limits import NOTE_BYTES
-from sweeper.system.processes import is_running, this_process
+from sweeper.system.files import make_folder, remove_file, temporary_folder, write_mark
+from sweeper.system.processes import process_started
 
 
 class Presence:
     """Detects whether other runs of this user use the same device of this machine at the same time.
 
-    While it trains, each process keeps a file named by its id in a folder of the system's temporary folder. The file
-    says when the process started, since its id may be another process's later.
+    While it trains, each process keeps a file named by its id in a folder of the system's temporary folder.
 
     Attributes:
         others: whether there was another; None if the folder can't be used, so that there may have been.
@@ -45,7 +42,7 @@ class Presence:
         if self._file is not None:
             try:
                 make_folder(self._file.parent)
-                write_mark(self._file, json.dumps(this_process()))
+                write_mark(self._file, "")
             except OSError:
                 self.others = None  # nor do they see this one
         self._here.append(self)
@@ -79,9 +76,7 @@ def is_used_by_others(kind: str) -> bool:
 
 
 def _others(own: Path) -> bool:
-    """Whether a process that runs has a file beside this one; files of those that have ended are removed.
-
-    What this machine can't tell, as of another container's process, is neither counted nor removed.
+    """Whether a process that lives has a file beside this one; files of others are removed.
 
     Raises:
         OSError: the folder can't be read.
@@ -90,22 +85,12 @@ def _others(own: Path) -> bool:
     for file in own.parent.iterdir():
         if file == own:
             continue
-        running = is_running(_read(file))
-        if running:
+        if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
             found = True
-        elif running is False:
+        else:
             with contextlib.suppress(OSError):
                 remove_file(file)
     return found
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """The process that a file tells of; empty where it can't be read, e.g. since it is being written."""
-    try:
-        content = json.loads(read_file(file, NOTE_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 class DeviceTime:
