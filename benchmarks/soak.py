@@ -107,7 +107,7 @@ def describe(looks: list[Look], outputs: Path, runs: int) -> str:
     doubled = len(rows) - len({row["seed"] for row in rows})
     again = [sys.executable, "-m", "sweeper.train", "-m", *TINY, f"seed=range(0,{runs})", f"outputs={outputs}"]
     asked = subprocess.run(again, cwd=REPOSITORY, capture_output=True, encoding="utf-8", errors="replace", check=False)
-    if lost or doubled or f"{runs} runs, {runs} done already" not in asked.stderr:
+    if lost or doubled or f"{runs:,} runs, {runs:,} done already" not in asked.stderr:
         raise Failed(f"lost {len(lost)}, doubled {doubled}: {last_line(asked.stderr)}")
     return (
         f"{runs} runs, lost 0, doubled 0; growth a run {memory:+.1f} KiB of memory and {files:+.3f} open files; "

@@ -95,6 +95,8 @@ def started(request, monkeypatch):
     yield
     if request.node.stash.get(_PASSED, False):
         return
+    if "forked" in sys.modules:
+        sys.modules["forked"].kill_all()
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # with what it has started, if it has ended too

@@ -2,21 +2,17 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from conftest import TINY, merged
+from conftest import TINY
+from forked import TABLES_HERE, run_forked
 
 PACKED = ("hydra/launcher=packed",)
 
+# As a `patch` of `forked`.
 INTERLEAVED = """
-import sys
 from sweeper.train.launchers.cuda_lane import Host
 Host.several = True
-from sweeper.train.command import main
-sys.exit(main())
 """
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)
 # Long enough to be caught in the middle, short enough to be trained whole as well.
@@ -49,6 +45,4 @@ def records(outputs: Path) -> dict[str, dict]:
 
 
 def interleaved(*arguments, cwd, **environment):
-    command = [sys.executable, "-c", INTERLEAVED, *merged(*arguments)]
-    environment = {**os.environ, **environment}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return run_forked("train", *arguments, cwd=cwd, patch=INTERLEAVED + TABLES_HERE, **environment)

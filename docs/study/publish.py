@@ -1,11 +1,12 @@
 """`python docs/study/publish.py [--study FOLDER] [OUTPUTS …]`: finished runs into a study's folder, by default
 `docs/study/cifar10/`, and all that is made of them.
 
-Copies `run.json` and `metrics.csv` of each finished run below the folders OUTPUTS: of those with validation images held
-out into `tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has
-the same run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables,
-the pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->`
-in the study's page and the READMEs: no number there is typed. Without OUTPUTS it does the second part alone.
+Copies `run.json` and `metrics.csv` of each finished run below OUTPUTS: of those with validation images held out into
+`tuning/runs/`, with the list of those that confirm a search; of the others into `runs/`, and where `runs/` has the same
+run, trained at another time, below `again/`: what was published there is not replaced. Then writes the tables, the
+pages, the figures and the choice of the search, and fills what stands between `<!-- name -->` and `<!-- /name -->` in
+the study's page and the READMEs: no number there is typed. Without OUTPUTS it does that alone. The same runs give the
+same bytes: no page says when it was made.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
 from sweeper.runs.rows import Run
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 STUDY = Path(__file__).resolve().parent / "cifar10"
 REPOSITORY = STUDY.parents[2]
@@ -76,10 +78,10 @@ def publish(
     if tuning.is_dir():
         choose([str(tuning / "runs")], str(tuning))
         aggregate([str(tuning / "runs")], str(tuning), ["csv"])
-        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"))
+        report([str(tuning / "runs")], str(tuning), str(tuning / "figures"), dated=False)
     if runs.is_dir():
         print(aggregate([str(runs)], str(study), ["csv"]))
-        report([str(runs)], str(study), str(study / "figures"))
+        report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
     for name, headline in headlines(study).items():
         readme = repository / name
@@ -162,7 +164,7 @@ def _pairs(task: Task) -> str:
         for d in pairs
         if d.low <= 0 <= d.high
     ]
-    said = f"{len(apart)} of {len(pairs)} pairs are separated"
+    said = f"{len(apart)} of {counted(len(pairs), 'pair')} {'is' if len(apart) == 1 else 'are'} separated"
     if apart:
         said += f", by {100 * min(apart):.2f} to {100 * max(apart):.2f} points"
     return f"{said}. Not separated, with the 95 % interval: {'; '.join(told)}." if told else f"{said}."
@@ -197,10 +199,8 @@ def _verdict(task: Task) -> str:
 
 def _figures(study: Path) -> str:
     there = [name for name in FIGURES if (study / "figures" / f"{name}.png").is_file()]
-    words = (
-        "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). A row a "
-        "configuration: [summary.csv](summary.csv)."
-    )
+    words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
+    words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
 
 

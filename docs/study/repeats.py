@@ -10,6 +10,7 @@ from sweeper.aggregate.tasks import Task
 from sweeper.runs.record import read_run
 from sweeper.runs.results import read_results
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 
 def describe_repeats(study: Path, tasks: Sequence[Task]) -> str:
@@ -34,7 +35,8 @@ def describe_repeats(study: Path, tasks: Sequence[Task]) -> str:
         rows.append(words + [_short(str(read_run(Path(r.path))["environment"]["commit"])) for r in (first, run)])
     header = ["optimizer", "wrong labels", "epochs", "seed", "first, %", "again, %", "difference", "two seeds'"]
     header += ["first's commit", "again's"]
-    count = f"{sum(near)} of {len(near)} repeats lie as close to their first run as two seeds do in 95 of 100 cases."
+    count = f"{sum(near)} of {counted(len(near), 'repeat')}"
+    count = f"As close to the first run as two seeds are in 95 of 100 cases: {count}."
     return "\n\n".join([table(header, rows), count]) if rows else ""
 
 

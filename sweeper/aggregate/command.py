@@ -19,7 +19,7 @@ from sweeper.system.command import Parser, called, elsewhere, exit_code_of, give
 from sweeper.system.errors import BadInput, install, nearest
 from sweeper.system.module_path import is_installed
 from sweeper.system.terminal import say, writing_stdout
-from sweeper.system.text import percent, printable, shortened
+from sweeper.system.text import counted, percent, printable, shortened
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
@@ -226,8 +226,9 @@ def _left_out_words(results: "Results") -> str:
     from sweeper.runs.copies import count
 
     copies, unfinished, _ = count(results.left_out)
-    words = f"; {copies} more {'was a copy' if copies == 1 else 'were copies'} of these" if copies else ""
-    return words + (f"; {unfinished} unfinished or damaged gave way to these" if unfinished else "")
+    them = "it" if len(results.runs) == 1 else "these"
+    words = f"; {copies:,} more {'was a copy' if copies == 1 else 'were copies'} of {them}" if copies else ""
+    return words + (f"; {unfinished:,} unfinished or damaged gave way to {them}" if unfinished else "")
 
 
 def _repeat_line(one: "LeftOut") -> str:
@@ -257,17 +258,17 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
     told = ", ".join(
-        f"{counts[status]} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
+        f"{counts[status]:,} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
     )
-    beside = f"; {others} other{'s' * (others != 1)} in {folder}/" if others else ""
-    yield f"{len(runs)} run{'s' * (len(runs) != 1)}: {told}{_left_out_words(results)}{beside}"
+    beside = f"; {counted(others, 'other')} in {folder}/" if others else ""
+    yield f"{counted(len(runs), 'run')}: {told}{_left_out_words(results)}{beside}"
     if amounts := describe_amounts(runs):
         yield amounts
     if repeats := [one for one in results.left_out if one.is_repeat]:
         yield describe_repeats(repeats)
         yield from map(_repeat_line, repeats[:MOST_REASONS])
         if len(repeats) > MOST_REASONS:
-            yield f"and {len(repeats) - MOST_REASONS} more repeats"
+            yield f"and {counted(len(repeats) - MOST_REASONS, 'more repeat')}"
     if mixture := describe_mixture(runs):
         yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):

@@ -12,6 +12,7 @@ import numpy as np
 from sweeper.aggregate.comparisons import Comparison, Difference
 from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
+from sweeper.system.text import counted
 
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 DRAWS = 2_000_000  # comparisons of two simulated scores that an estimate of `chance_lead` makes
@@ -76,11 +77,12 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     if not shown:
         return []
     several = len(comparison.methods) > 2
-    pairs = f"{len(shown)} pair{'s' * (len(shown) != 1)}"
+    pairs = counted(len(shown), "pair")
     by = f"Simultaneous 95 % intervals by Tukey's method, {pairs}" if several else "Paired t interval"
     said = [f"{by}, {n_words(comparison)}; > means that {'one' if several else 'it'} excludes 0."]
     said += _pairs_of_note(comparison)
-    said.append(f"The residual deviation is {size(comparison.deviation)} points ({comparison.df} degrees of freedom).")
+    degrees = counted(comparison.df, "degree")
+    said.append(f"The residual deviation is {size(comparison.deviation)} points ({degrees} of freedom).")
     said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
     if margin is not None:
         said += _equivalence(comparison, margin)
@@ -191,7 +193,8 @@ def _limits(comparison: Comparison) -> list[str]:
         share = f"{'at least ' if scatter.beyond else ''}{100 * rate:.0f} %"
         said.append(f"At {ratio} times the scatter, simulated studies make false claims in {share} instead of 5 %.")
     if comparison.ignored:
-        said.append(f"{comparison.ignored} of the results are no numbers and left out.")
+        none = "is no number" if comparison.ignored == 1 else "are no numbers"
+        said.append(f"{comparison.ignored} of the results {none} and left out.")
     return said
 
 
@@ -201,7 +204,8 @@ def _lost(comparison: Comparison) -> list[str]:
 
 def _of_seeds(comparison: Comparison, method: str) -> str:
     lost = comparison.diverged[method]
-    return f"{lost} of {comparison.seeds.get(method, 0) + lost} seeds"
+    seeds = comparison.seeds.get(method, 0) + lost
+    return "its one seed" if seeds == 1 else f"{lost} of {seeds} seeds"
 
 
 def n_words(comparison: Comparison) -> str:

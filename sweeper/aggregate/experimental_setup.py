@@ -10,6 +10,7 @@ from sweeper.aggregate.tasks import Task, epochs_words, task_title
 from sweeper.aggregate.tuning import budget_words, space_words, tunings
 from sweeper.runs.compute import Compute
 from sweeper.runs.rows import Run
+from sweeper.system.text import counted
 
 
 def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Mapping[str, Compute]) -> str:
@@ -104,11 +105,11 @@ def _compute(runs: Sequence[Run], compute: Mapping[str, Compute]) -> list[str]:
         times = [one.device_seconds for one in found if one.device_seconds is not None]
         names = sorted({one.device_name for one in found if one.device_name})
         on = f" on {_listed(names)}" if names else ""
-        count = f"{len(times)} run{'s' * (len(times) != 1)}"
+        count = counted(len(times), "run")
         if times:
             said.append(f"{count} took {_hours(sum(times))} {words} hours{on}, evaluation and set-up included.")
         if missing := len(found) - len(times):
-            said.append(f"The time of {missing} run{'s' * (missing != 1)}{on} isn't recorded.")
+            said.append(f"The time of {counted(missing, 'run')}{on} isn't recorded.")
     return said
 
 

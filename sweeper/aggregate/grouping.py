@@ -31,8 +31,7 @@ class TaskRuns:
         config: what determines the task, see `task_config`, and the content of its `data`.
         runs: by their configuration, as JSON.
         arms: the name of each configuration that is in an arm; the last one of several.
-        tuned: at which length settings of each optimizer were chosen by validation images, e.g. `100 epochs`; "" if
-            some weren't.
+        tuned: at which length all its settings were chosen by validation images, e.g. `100 epochs`; "" if some weren't.
         named_elsewhere: the arms whose runs would be in this task if no sweep had named them.
     """
 
@@ -198,11 +197,9 @@ def tuned_at(runs: Iterable[Run]) -> str:
 
 
 def _tuned(task: TaskRuns) -> str:
-    by_optimizer: dict[str, set[str]] = {}
-    for runs in task.runs.values():
-        by_optimizer.setdefault(_optimizer(runs), set()).add(tuned_at(runs))
-    found = [told - {""} for told in by_optimizer.values()]
-    return found[0].pop() if all(told == found[0] and len(told) == 1 for told in found) else ""
+    """At which length all settings of the task were tuned, those of each arm too; "" if some were at another or not."""
+    found = {tuned_at(runs) for runs in task.runs.values()}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _optimizer(runs: Sequence[Run]) -> str:

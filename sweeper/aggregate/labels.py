@@ -5,6 +5,7 @@ from typing import Any
 
 from sweeper.aggregate.search_axes import followers
 from sweeper.runs.identity import PRECISION, flat
+from sweeper.system.text import counted
 
 Texts = dict[str, str]  # values as text by dotted name
 BY_ARM = "by arm"  # in a task's configuration, the value of what differs between the arms that it compares
@@ -47,7 +48,7 @@ def length_words(epochs: int | str) -> str:
     """`1 epoch`, `8 epochs`, `epochs by arm`."""
     if epochs == BY_ARM:
         return f"epochs {BY_ARM}"
-    return f"{epochs} epoch{'s' * (epochs != 1)}"
+    return counted(str(epochs), "epoch")
 
 
 def task_labels(tasks: Sequence[dict[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from sweeper.aggregate.conclusions import n_words, seeds_note
 from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import describe_own_schedules
+from sweeper.system.text import counted
 
 CELL_WIDTH = 16  # characters of `94.12 ± 0.15` with letters and the space between columns
 PAGE_WIDTH = 64  # characters that fit beside the optimizers' names
@@ -75,7 +76,7 @@ def describe_test(task: Task) -> str:
         return f"{n}, no test, since settings were chosen on the test images"
     if not task.ranked:
         return f"{n}, no test"
-    return f"{n}, {task.comparison.df} degree{'s' * (task.comparison.df != 1)} of freedom"
+    return f"{n}, {counted(task.comparison.df, 'degree')} of freedom"
 
 
 def _cell(task: Task, marks: Marks, optimizer: str) -> str:

@@ -2,6 +2,8 @@
 
 import math
 
+from sweeper.system.text import counted
+
 
 def size(share: float, margin: float | None = None) -> str:
     """Without its sign, e.g. `0.69`; what isn't 0 is never shown as 0.00.
@@ -32,4 +34,4 @@ def points(share: float, plus: str = "+", margin: float | None = None) -> str:
 
 def margin_words(margin: float) -> str:
     """A margin of equivalence as it was given: rounded it would claim another one. E.g. `±0.125 points`."""
-    return f"±{100 * margin:.12g} points"
+    return f"±{counted(f'{100 * margin:.12g}', 'point')}"

@@ -11,6 +11,7 @@ from sweeper.aggregate.latex import in_latex, tabular
 from sweeper.aggregate.search_axes import followers
 from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
 from sweeper.runs.rows import ARM
+from sweeper.system.text import counted
 
 BEST = "best epoch (chosen on test)"
 FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST, VALIDATION: "validation"}
@@ -176,7 +177,7 @@ def _words(name: str, row: Row) -> str:
     if name in ("dataset", "model"):
         return str(value)
     if name == "epochs":
-        return f"{value} epoch" + "s" * (value != 1)
+        return counted(str(value), "epoch")
     return f"{name.replace('_', ' ')} {text(value)}" if value is not None else ""
 
 

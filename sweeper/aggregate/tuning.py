@@ -19,6 +19,7 @@ from sweeper.aggregate.search import (
 from sweeper.aggregate.search_axes import PRODUCT, is_number, on_axes
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
+from sweeper.system.text import counted
 
 NEAR = 0.005  # half a point
 MOST_VALUES = 6  # of an option that are listed; of more only both ends
@@ -177,7 +178,8 @@ def budget_words(one: Tuning) -> str:
     counts = [(sum(t.ended == ended for t in one.trials), ended) for ended in ("pruned", "diverged")]
     counts.append((one.still_open, "still open"))
     told = ", ".join(f"{count} {ended}" for count, ended in counts if count)
-    return f"{len(one.trials) + one.still_open} trials{f' ({told})' if told else ''}, {one.epochs:,} epochs"
+    trials = counted(len(one.trials) + one.still_open, "trial") + f" ({told})" * bool(told)
+    return f"{trials}, {counted(one.epochs, 'epoch')}"
 
 
 def edge_words(one: Tuning) -> str:

@@ -14,7 +14,7 @@ from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.copies import LeftOut, describe_repeats
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import few
+from sweeper.system.text import counted, few
 
 
 def answer_sweep(task: Task) -> str:
@@ -90,7 +90,7 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     if task.chosen_by == "validation":
         said.append(f"Of several settings of an {task.noun}, the one of highest validation accuracy stands here.")
     if task.tuned:
-        other = "" if task.tuned == epochs_words(task) else f"; these runs have {epochs_words(task)}"
+        other = "" if task.tuned == epochs_words(task) else f"; here it is trained for {epochs_words(task)}"
         said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
         said.append(f"The arms differ in {_listed(names)}, too.")
@@ -165,10 +165,19 @@ def _chosen_by_these(task: Task) -> list[str]:
 
 
 def _unequal(task: Task) -> list[str]:
-    """That some of what is compared was tuned and some wasn't, or that arms have taken runs out of the comparison."""
-    tuned = [one.optimizer for one in task.compared if tuned_at(one.runs)]
+    """That some of what is compared was tuned and some wasn't or elsewhere, or that arms have taken runs out of the
+    comparison."""
+    places: dict[str, list[str]] = {}
+    for one in task.compared:
+        places.setdefault(tuned_at(one.runs), []).append(one.optimizer)
+    tuned = [name for at, names in places.items() if at for name in names]
     said = []
-    if 0 < len(tuned) < len(task.compared):
+    if len(tuned) == len(task.compared) and len(places) > 1:
+        each = (
+            f"{_some(sorted(names), 2)} at {at}" for at, names in sorted(places.items(), key=lambda place: place[1])
+        )
+        said.append(f"Tuned unlike one another: {'; '.join(each)}.")
+    elif 0 < len(tuned) < len(task.compared):
         verb, whom = ("was", "it") if len(tuned) == 1 else ("were", "them")
         said.append(f"Only {_some(sorted(tuned))} {verb} tuned, which favours {whom}.")
     if task.named_elsewhere and task.compared:
@@ -184,7 +193,9 @@ def describe_own_schedules(tasks: Sequence[Task]) -> list[str]:
 
 
 def _divergence(setting: Setting) -> str:
-    return f"{setting.label} diverged in {setting.diverged()} of {len(setting.scores())} finished runs."
+    finished = len(setting.scores())
+    lost = "its one finished run" if finished == 1 else f"{setting.diverged()} of {finished} finished runs"
+    return f"{setting.label} diverged in {lost}."
 
 
 def _seconds_of_a_seed(task: Task) -> float | None:
@@ -215,7 +226,7 @@ def _settings_of(task: Task, optimizer: str) -> list[Setting]:
 
 
 def _runs(count: int) -> str:
-    return f"{count} run is" if count == 1 else f"{count} runs are"
+    return f"{counted(count, 'run')} {'is' if count == 1 else 'are'}"
 
 
 def _some(names: list[str], most: int = 4) -> str:

@@ -34,7 +34,7 @@ from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
 from sweeper.system.terminal import tell
-from sweeper.system.text import printable
+from sweeper.system.text import counted, printable
 
 
 def choose(
@@ -188,7 +188,7 @@ def describe_choice(task: Task, options: list[str]) -> str:
             seeds = " and ".join(map(str, sorted(task.confirmed_by[setting.optimizer])))
             how = f"with seeds {seeds}, the best of {len(confirmed)} run again,"
         percent = f"{100 * accuracy:.2f} %"
-        told = f"{len(tried)} trials{f', {pruned} pruned' if pruned else ''}"
+        told = f"{counted(len(tried), 'trial')}{f', {pruned} pruned' if pruned else ''}"
         lines += [f"{to_yaml(setting.optimizer)}:  # {percent}, {how} of {some}{told}"]
         for trial in tried:
             plain_values(trial, options)  # none may hold what isn't to be copied

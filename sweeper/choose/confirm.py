@@ -23,6 +23,7 @@ from sweeper.runs.status import Status
 from sweeper.system.child import run
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import tell
+from sweeper.system.text import counted
 
 
 def confirm(
@@ -68,7 +69,8 @@ def confirm(
     (here or ImagesHere()).check(grid.cells, task.images())
     done = sum(find_finished(cell.directory) is not None for cell in grid.cells)
     named = " and ".join(map(str, seeds))
-    tell(f"confirmation: {len(arms)} settings with seeds {named}, {done} of {len(grid.cells)} runs done already")
+    runs = counted(len(grid.cells), "run")
+    tell(f"confirmation: {counted(len(arms), 'setting')} with seeds {named}, {done:,} of {runs} done already")
     try:
         record_confirmation(grid.outputs, [cell.directory for cell in grid.cells])
     except OSError as error:
@@ -89,7 +91,7 @@ def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting],
     tried = tried_settings(task, optimizer)
     whole = [setting for setting in tried if setting.final() and not setting.diverged()]
     if len(whole) <= most or 2 * most > max(len(whole), 4):
-        few = f"{len(whole)} completed setting{'s' * (len(whole) != 1)}"
+        few = counted(len(whole), "completed setting")
         return [], f"{optimizer}: {few}, too few to confirm the best {most}"
     ordered = sorted(whole, key=searched_accuracy, reverse=True)
     scores = [searched_accuracy(setting) for setting in ordered]

@@ -5,6 +5,7 @@ import itertools
 import math
 import re
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,6 +153,7 @@ def _is_name(text: str) -> bool:
 
 
 def _arm(name: str, words: Sequence[str], where: str) -> Arm:
+    name = unicodedata.normalize("NFC", name)  # keyboards and systems spell an é by one code point or by two
     if not words:
         raise BadInput(f"{where}: the arm is empty; {HOW}")
     if len(without_hydras(words)) < len(words):

@@ -8,7 +8,7 @@ from sweeper.runs.checks import is_plain_number
 from sweeper.runs.identity import identity_config
 from sweeper.runs.tuned_on import IMAGES, on_images
 from sweeper.system.errors import BadInput
-from sweeper.system.text import shortened
+from sweeper.system.text import counted, shortened
 
 _NO_RECIPE = ("epochs", "optimizer", "seed", "tag", "device")
 
@@ -33,7 +33,7 @@ def tuned_words(fact: Any, config: dict[str, Any]) -> str | None:
         return None
     if config["dataset"]["validation_fraction"]:  # tuning goes on
         return None
-    length = f"{fact['epochs']} epoch{'s' * (fact['epochs'] != 1)}"
+    length = counted(str(fact["epochs"]), "epoch")
     places = [str(fact.get(group, "another")) for group in ("dataset", "model")]
     if places != [config[group]["name"] for group in ("dataset", "model")]:
         return f"{length} on {', '.join(places)}"

@@ -5,7 +5,7 @@ import sys
 
 from sweeper import __version__
 from sweeper.datasets.facts import DOWNLOADS, PUBLISHED, download_command, is_present, published_names
-from sweeper.system.command import exit_code_of
+from sweeper.system.command import check_current_folder, exit_code_of
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.terminal import say, tell
 
@@ -33,6 +33,7 @@ def _download(names: list[str]) -> None:
             raise BadInput(f"unrecognized arguments: {name}; see {download_command()} --help")
         if name not in known:
             raise BadInput(f"{name}: is no data set to download; {nearest(name, known)}")
+    check_current_folder()
     for name in names:
         loader = known[name]
         if is_present({"loader": loader, "root": None}):

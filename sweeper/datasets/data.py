@@ -4,6 +4,7 @@ import functools
 import hashlib
 import importlib
 import inspect
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -119,12 +120,13 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
     """
     path = NAMES_OF_TODAY.get(path, path)
     module_name, _, name = path.rpartition(".")
+    expected = "expected a function's path, e.g. package.module.f"
+    if not module_name or module_name.startswith("."):
+        raise BadInput(f"dataset.loader={path}: names no module; {expected}")
     try:
         module = importlib.import_module(module_name)
     except OF_USERS_CODE as error:
-        missing = f"{error.name}." if isinstance(error, ModuleNotFoundError) else "."
-        if not module_name or f"{module_name}.".startswith(missing):
-            expected = "expected a function's path, e.g. package.module.f"
+        if isinstance(error, ModuleNotFoundError) and error.name in _packages_and_module(module_name):
             raise BadInput(f"dataset.loader={path}: {one_line(error)}; {expected}") from error
         raise BadInput(f"dataset.loader={path}: importing {module_name} failed: {one_line(error)}") from error
     loader = getattr(module, name, None)
@@ -133,6 +135,11 @@ def find_loader(path: str) -> Callable[[dict[str, Any]], RawData]:
         raise BadInput(f"dataset.loader={path}: {module_name} has no function {name!r}; {nearest(name, functions)}")
     found: Callable[[dict[str, Any]], RawData] = loader
     return found
+
+
+def _packages_and_module(name: str) -> list[str]:
+    """`a.b.c` as a, a.b and a.b.c: if one of them isn't found, the module itself isn't, and not what it imports."""
+    return list(itertools.accumulate(name.split("."), "{}.{}".format))
 
 
 def _load(dataset: dict[str, Any]) -> RawData:

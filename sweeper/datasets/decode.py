@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from sweeper.datasets.image_files import ImageFile
 from sweeper.system.errors import BadInput, one_line
 from sweeper.system.machine import cores, memory
+from sweeper.system.text import counted
 
 # Incremented when the same files would be decoded differently.
 DECODING_VERSION = 2
@@ -152,6 +153,7 @@ def _check_memory(option: str, n: int, height: int, width: int) -> None:
     if needed > free:
         fits = max(1, math.isqrt(free // (4 * 3 * n)))  # 4: with the copies for splits and batches
         raise BadInput(
-            f"{option}: {n:,} images of {width}x{height} pixels take {needed / 2**30:,.1f} GiB of memory, and "
-            f"{free / 2**30:,.1f} are free; choose dataset.image_size={fits} or less"
+            f"{option}: {counted(n, 'image')} of {width}x{height} pixels {'takes' if n == 1 else 'take'} "
+            f"{needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} are free; choose "
+            f"dataset.image_size={fits} or less"
         )

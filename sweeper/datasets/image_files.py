@@ -13,7 +13,7 @@ from typing import NamedTuple
 from PIL import features
 
 from sweeper.system.errors import BadInput
-from sweeper.system.text import few, printable
+from sweeper.system.text import counted, few, printable
 
 # All that torchvision's ImageFolder reads, and their relatives; in any case.
 IMAGE_ENDINGS = frozenset(
@@ -160,7 +160,7 @@ def describe_files(splits: Splits, train: Found, test: Found | None) -> str:
 
     E.g. `1,600 images in train/, 400 in test/; not taken: 3 .heic, 1 .txt; empty class folders: x`.
     """
-    text = "1 image" if len(train.images) == 1 else f"{len(train.images):,} images"
+    text = counted(len(train.images), "image")
     if splits.train:
         text += f" in {splits.train}/"
     if test is not None:

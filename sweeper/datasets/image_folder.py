@@ -25,7 +25,7 @@ from sweeper.datasets.raw import RawData
 from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_file, write_atomically
 from sweeper.system.places import cache_folder
-from sweeper.system.text import few
+from sweeper.system.text import counted, few
 
 log = logging.getLogger("sweeper")
 
@@ -98,7 +98,7 @@ def load_parquet(dataset: dict[str, Any], files: Files) -> RawData:
     images = load_cached(
         root, both, len(labels), side, lambda: decode(root, read_images(root, both, columns), side, workers)
     )
-    told = f"{len(names[0]):,} images in {train or 'Parquet files'}"
+    told = f"{counted(len(names[0]), 'image')} in {train or 'Parquet files'}"
     if test is not None:
         told += f", {len(names[1]):,} in {test}"
     if others := sorted(set(files) - {train, test}):
@@ -121,7 +121,7 @@ def load_cached(
     if cached is not None and len(cached) == n:
         return cached
 
-    log.info("decoding %d images in %s", n, root)
+    log.info("decoding %s in %s", counted(n, "image"), root)
     start = time.monotonic()
     images = decode_all()
     log.info("decoded in %.1f s", time.monotonic() - start)

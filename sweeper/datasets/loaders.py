@@ -19,6 +19,7 @@ from sweeper.datasets.raw import RawData, keyed_order, refuse_image_size
 from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_empty_folder
 from sweeper.system.lock import Lock, Locked
+from sweeper.system.text import counted
 
 log = logging.getLogger("sweeper")
 
@@ -94,7 +95,9 @@ def _cifar(dataset: dict[str, Any], name: str, title: str, n_classes: int) -> Ra
         )
     raw = load_tree(dataset, title, class_part=-2)
     if len(raw.classes) != n_classes:
-        raise BadInput(f"dataset.root={dataset['root']}: {len(raw.classes)} class folders; {title} has {n_classes}")
+        raise BadInput(
+            f"dataset.root={dataset['root']}: {counted(len(raw.classes), 'class folder')}; {title} has {n_classes}"
+        )
     counts = len(raw.train_labels), len(raw.test_labels)
     if counts != (50_000, 10_000):
         log.warning("%s: %d training and %d test images; %s has 50000 and 10000", raw.form, *counts, title)
@@ -151,7 +154,7 @@ def _find_damaged_idx(folder: Path) -> str | None:
             if head[:4] != bytes([0, 0, 8, dimensions]) or len(sizes) != dimensions:
                 return f"{path} isn't an IDX file"
             if (length := path.stat().st_size) != (expected := len(head) + math.prod(sizes)):
-                return f"{path} has {length:,} bytes instead of {expected:,}"
+                return f"{path} has {counted(length, 'byte')} instead of {expected:,}"
     return None
 
 

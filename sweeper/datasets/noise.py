@@ -13,6 +13,7 @@ from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import read_file
 from sweeper.system.limits import LABELS_BYTES
 from sweeper.system.random_streams import numpy_stream
+from sweeper.system.text import counted
 
 # Patrini et al. 2017, "Making Deep Neural Networks Robust to Label Noise", section 5.2 (arXiv 1609.03683).
 CIFAR10_CONFUSIONS = {
@@ -165,8 +166,8 @@ def load_human_labels(path: Path, size: int, n_classes: int, digest: str | None 
         labels.append(int(text))
     if len(labels) != size:
         raise BadInput(
-            f"noise.file={path}: {len(labels)} labels, but the whole training set has {size} images; expected one "
-            f"label a line in the published order"
+            f"noise.file={path}: {counted(len(labels), 'label')}, but the whole training set has "
+            f"{counted(size, 'image')}; expected one label a line in the published order"
         )
     return np.array(labels, dtype=np.int64)
 

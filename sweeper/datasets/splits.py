@@ -7,6 +7,7 @@ import numpy as np
 
 from sweeper.datasets.raw import RawData, keyed_order
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 
 def limit(n: int, dataset: dict[str, Any], option: str) -> np.ndarray:
@@ -41,8 +42,8 @@ def hold_out_test(raw: RawData, order: np.ndarray, fraction: float) -> RawData:
         held = round(fraction * len(members))
         if held in (0, len(members)):
             left = "training" if held else "test"
-            counted = f"{len(members)} images of class {raw.classes[label]!r}"
-            raise BadInput(f"dataset.test_fraction={fraction}: leaves no {left} images of the {counted}")
+            members_of = f"{counted(len(members), 'image')} of class {raw.classes[label]!r}"
+            raise BadInput(f"dataset.test_fraction={fraction}: leaves no {left} images of the {members_of}")
         is_test[members[keyed_order(len(members), "data", "test")[:held]]] = True
     counts, semicolon, rest = raw.files.partition(";")
     return replace(

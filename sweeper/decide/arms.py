@@ -21,6 +21,7 @@ from sweeper.runs.asked import asked_runs
 from sweeper.runs.record import Damaged, effective_status, read_run
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def cells_of(grid: Grid, seeds: Sequence[int]) -> dict[str, dict[int, Cell]]:
         by_seed = {cell.config["seed"]: cell for cell in map(by_directory.__getitem__, directories)}
         if sorted(by_seed) != sorted(seeds) or len(directories) != len(seeds):
             raise BadInput(
-                f"arm '{arm}': it has {len(directories) // len(seeds)} settings; a decision needs one an arm"
+                f"arm '{arm}': it has {counted(len(directories) // len(seeds), 'setting')}; a decision needs one an arm"
             )
         cells[arm] = dict(sorted(by_seed.items()))
     return cells

@@ -122,7 +122,8 @@ def _recorded(asked: Arms, decision: Decision) -> dict[str, dict[str, list[int]]
 def _named(seeds_of: dict[str, list[int]]) -> str:
     """`sgd with seeds 1, 2, lion with seed 1`"""
     return ", ".join(
-        f"{arm} with seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" for arm, seeds in seeds_of.items()
+        f"{arm} with {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+        for arm, seeds in seeds_of.items()
     )
 
 

@@ -20,6 +20,7 @@ from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, first_line, nearest
 from sweeper.system.files import CONF
 from sweeper.system.paths import given_path
+from sweeper.system.text import counted
 
 GROUP = "against"  # the folder of named fields, in each configuration folder
 
@@ -103,7 +104,7 @@ def read_field(name: str, words: Sequence[str], config_dir: str | None = None) -
         raise BadInput(f"{asked}: there are no runs in {folder}; name a folder of runs of sweeper.train")
     if bad := [run for run in runs if run.status is Status.DAMAGED or run.other_files]:
         reason = bad[0].values.get("error") or bad[0].other_files
-        raise BadInput(f"{asked}: {len(bad)} of {len(runs)} records can't be used; {bad[0].path}: {reason}")
+        raise BadInput(f"{asked}: {len(bad)} of {counted(len(runs), 'record')} can't be used; {bad[0].path}: {reason}")
     tasks = [task for task in group_tasks(runs) if task.compared]
     task, others = _choose(asked, tasks, parse_overrides([*words]), usual)
     if task.chosen_by == "test":

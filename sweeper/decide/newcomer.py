@@ -15,6 +15,7 @@ from sweeper.decide.field import Field, typed
 from sweeper.report.provenance import identity_words, names_code
 from sweeper.runs.identity import flat, identity_config
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 _OWN = ("optimizer", "seed", "schedule")
 
@@ -115,7 +116,7 @@ def _named(grid: Grid, seeds: Sequence[int], field: Field) -> dict[str, dict[int
         return found
     name = grid.cells[0].config["optimizer"]["name"]
     if len(grid.cells) != len(seeds):
-        raise BadInput(f"{len(grid.cells) // len(seeds)} settings: a newcomer is one; give several as arms")
+        raise BadInput(f"{counted(len(grid.cells) // len(seeds), 'setting')}: a newcomer is one; give several as arms")
     return {f"new {name}" if name in field.runs else name: {cell.config["seed"]: cell for cell in grid.cells}}
 
 

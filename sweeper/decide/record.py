@@ -9,12 +9,14 @@ from typing import Any
 from sweeper.decide.judge import Decision
 from sweeper.decide.rule import Rule
 from sweeper.runs.layout import DECISION_FILE
+from sweeper.runs.shared_record import one_writer
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file, write_atomically
 from sweeper.system.limits import RECORD_BYTES
 from sweeper.system.terminal import say
 
 VERSION = 1
+_SAME = ("rule", "field", "arms")  # what one decision keeps from its first look to its end
 
 
 def content(
@@ -120,13 +122,28 @@ def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decisio
 
 
 def write(outputs: Path, document: dict[str, Any]) -> bool:
-    """Write the file. Returns whether it has changed."""
+    """Write the file. Returns whether it has changed.
+
+    Raises:
+        BadInput: another command has written another decision since this one looked.
+    """
     path, text = outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode()
-    with contextlib.suppress(OSError):
-        if read_file(path, RECORD_BYTES) == text:
-            return False
-    write_atomically(path, text)
+    if _is_written(path, text):
+        return False
+    with one_writer(path):
+        with contextlib.suppress(FileNotFoundError, ValueError, RecursionError):
+            found, own = json.loads(read_file(path, RECORD_BYTES)), json.loads(text)
+            if not isinstance(found, dict) or any(found.get(name) != own.get(name) for name in _SAME):
+                told = "has since been written by a command with another rule or other arms, and stays"
+                raise BadInput(f"{path}: {told}; decide these in another folder: outputs=DIR")
+        write_atomically(path, text)
     return True
+
+
+def _is_written(path: Path, text: bytes) -> bool:
+    with contextlib.suppress(OSError):
+        return read_file(path, RECORD_BYTES) == text
+    return False
 
 
 def show(outputs: Path) -> None:

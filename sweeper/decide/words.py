@@ -68,7 +68,9 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
     if len(verdicts) == 1:
         said = describe(verdicts[0], rule, diverged).replace("open: ", "", 1).removesuffix(".")
         return f"No winner after {seeds} seeds: {said}; {why}."
-    said = f"{len(decision.open)} of {len(verdicts)} pairs are undecided: {why}"
+    said = (
+        f"{len(decision.open)} of {len(verdicts)} pairs {'is' if len(decision.open) == 1 else 'are'} undecided: {why}"
+    )
     return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from sweeper.datasets.facts import download_command
 from sweeper.system.terminal import say
-from sweeper.system.text import duration, printable, size
+from sweeper.system.text import counted, duration, printable, size
 
 CIFAR10 = 50_000  # training images
 
@@ -30,7 +30,7 @@ def lines(document: dict[str, Any]) -> list[tuple[str, str]]:
     named = ", ".join(f"{name} {value or '– not installed'}" for name, value in versions.items() if name != "system")
     found = [
         ("", named),
-        ("", f"{versions['system']}, {machine['cores']} cores, {memory}"),
+        ("", f"{versions['system']}, {counted(machine['cores'], 'core')}, {memory}"),
         ("", ""),
         *(line for device in document["devices"] for line in _device(device)),
         ("", ""),

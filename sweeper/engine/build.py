@@ -20,6 +20,7 @@ from sweeper.config.targets import load_target
 from sweeper.engine.device_errors import is_of_device
 from sweeper.system.errors import OF_USERS_CODE, BadInput, message_of, nearest, one_line
 from sweeper.system.random_streams import stream_seed
+from sweeper.system.text import counted
 
 NOT_OPTIONS = ("name", "_target_", "_partial_")
 
@@ -109,8 +110,8 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     trainable = [id(p) for p in model.parameters() if p.requires_grad]
     if sorted(grouped) != sorted(trainable):
         raise BadInput(
-            f"optimizer={_name(optimizer)}: {optimizer['_target_']} has {len(grouped)} parameters in its groups, of "
-            f"{len(trainable)} that the model trains; each must be in exactly one group"
+            f"optimizer={_name(optimizer)}: {optimizer['_target_']} has {counted(len(grouped), 'parameter')} in its "
+            f"groups, of {len(trainable)} that the model trains; each must be in exactly one group"
         )
     for group in built.param_groups:
         group.setdefault("lr", 1.0)  # for schedules; a class that names no rate doesn't read it

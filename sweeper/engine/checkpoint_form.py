@@ -9,6 +9,7 @@ import torch
 
 from sweeper.runs.checks import is_integer, is_plain_number
 from sweeper.runs.metrics import METRICS
+from sweeper.system.text import counted
 
 # Columns that are empty without label noise or without validation images.
 _OPTIONAL = ("clean_train_accuracy", "corrupted_train_accuracy", "val_loss", "val_accuracy")
@@ -51,7 +52,7 @@ def check_progress(state: dict[str, Any], signature: Signature) -> None:
     if not is_integer(step) or not 0 <= step <= signature.steps:
         raise Unfit(f"its step is {step!r:.40}, of {signature.steps} in an epoch")
     if not isinstance(rows, list) or len(rows) != epoch - 1:
-        raise Unfit(f"it has no rows of {epoch - 1} epochs")
+        raise Unfit(f"it has no rows of {counted(epoch - 1, 'epoch')}")
     for k, row in enumerate(rows, 1):
         if not isinstance(row, dict) or not _is_row(row, signature.validated):
             raise Unfit(f"its row {k} isn't one of metrics")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sweeper.engine.deferred_compiler import defer_compiler
 from sweeper.system.errors import BadInput
 from sweeper.system.places import prepare_caches
+from sweeper.system.text import counted
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,7 @@ class Device:
     contiguous: bool = False  # images and weights are contiguous on the CPU, see `place`
 
     def line(self) -> str:
-        threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.kind == "cpu" else ""
+        threads = f", {counted(self.threads, 'thread')}" if self.kind == "cpu" else ""
         return f"device: {self.kind.upper()} ({self.name}), {self.precision}{threads}; {self.why}"
 
     @property

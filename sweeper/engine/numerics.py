@@ -4,6 +4,7 @@ They are in `environment` and in the checkpoint. A resumed run keeps as many of 
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.own_code import CODE, changed_modules, recorded_code
 from sweeper.runs.record import EARLIER, Damaged, read_run
 from sweeper.system.machine import cores
+from sweeper.system.text import counted, shortened
 
 if TYPE_CHECKING:
     from sweeper.engine.devices import Device
@@ -31,7 +33,7 @@ FACTS = {
     "compile": "with compile={}",
     "memory_format": "in {}",  # of images
     "augmentation": "augmented by {}",  # `triton` is our own kernel
-    "instructions": "by {}",  # the CPU's instruction set as torch names it
+    "instructions": "by {}",  # the CPU's, see `_instructions`
     "torch": "by torch {}",
     CODE: "with the code of {}",  # of the user's own
 }
@@ -39,6 +41,12 @@ FACTS = {
 KEPT = ("threads", "precision", "deterministic", "compile")
 # Facts that depend on the kind of device: if the kind differs, only the kind is reported.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
+# Variables by which MKL and oneDNN, which compute for torch on the CPU, choose other instructions or a lower precision.
+OF_LIBRARIES = (
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    *(f"{of}_{what}" for of in ("ONEDNN", "DNNL") for what in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
+)
 MOST_THREADS = 4096  # a recorded number above this is ignored
 
 
@@ -55,8 +63,16 @@ def describe(device: "Device") -> Facts:
         "compile": device.compile,
         "memory_format": str(device.memory_format).removeprefix("torch."),
         "augmentation": "triton" if triton_serves(device.torch_device) else "torch",
-        "instructions": torch.backends.cpu.get_cpu_capability() if device.kind == "cpu" else None,
+        "instructions": _instructions() if device.kind == "cpu" else None,
     }
+
+
+def _instructions() -> str:
+    """The CPU's instruction set as torch names it, and the variables that let its libraries compute otherwise."""
+    import torch
+
+    named = [f"{name}={shortened(os.environ[name], 40)}" for name in OF_LIBRARIES if os.environ.get(name)]
+    return " with ".join([torch.backends.cpu.get_cpu_capability(), *([" and ".join(named)] if named else [])])
 
 
 def facts_of(environment: dict[str, Any]) -> Facts:
@@ -149,7 +165,7 @@ def keep(options: dict[str, Any], threads: int, began: Facts | None, kind: str) 
             )
     lines, here = [*refused], cores()
     if kept.get("threads", 0) > here:
-        few = "there is 1 core" if here == 1 else f"there are {here} cores"
+        few = f"there {'is' if here == 1 else 'are'} {counted(here, 'core')}"
         lines.append(f"the run goes on with the {kept['threads']} threads it began with; {few}")
     return Kept({**options, **kept}, kept.get("threads", threads), refused, lines)
 

@@ -15,6 +15,7 @@ from sweeper.engine.trial import Subject, model_subject, optimizer_subject, why_
 from sweeper.system.errors import OF_USERS_CODE, BadInput, one_line
 from sweeper.system.random_streams import torch_stream
 from sweeper.system.terminal import tell
+from sweeper.system.text import counted
 
 Shape = tuple[int, int, int]
 OURS = "sweeper.models."  # how the `_target_` of a model of sweeper's begins
@@ -124,7 +125,7 @@ def _check_logits(name: str, node: dict[str, Any], model: nn.Module, shape: Shap
             logits = model.eval()(_images(size, shape))
             output = model.train()(_images(size, shape)) if size > 1 else logits
     except OF_USERS_CODE as error:
-        raise BadInput(f"{name}: {target} fails in training, on {size} images: {one_line(error)}") from error
+        raise BadInput(f"{name}: {target} fails in training, on {counted(size, 'image')}: {one_line(error)}") from error
     if isinstance(output, torch.Tensor) and output.shape == logits.shape:
         return int(logits.shape[1])
     got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__

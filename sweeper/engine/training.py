@@ -22,6 +22,7 @@ from sweeper.engine.rates import Rates
 from sweeper.engine.state import Attributes
 from sweeper.engine.step import Step
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def batch_sizes(images: int, batch_size: int, drop_last: bool) -> list[int]:
         sizes.pop()
     if not sizes:
         raise BadInput(
-            f"drop_last=true: no batch is left, since batch_size={batch_size} is more than the {images} training "
-            "images; choose a smaller batch_size, or leave out drop_last"
+            f"drop_last=true: no batch is left, since batch_size={batch_size} is more than the "
+            f"{counted(images, 'training image')}; choose a smaller batch_size, or leave out drop_last"
         )
     return sizes

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sweeper.plan.probe import Bound, Probed, probe
 from sweeper.plan.timing import Timing
 from sweeper.system.terminal import tell
-from sweeper.system.text import duration
+from sweeper.system.text import counted, duration
 
 IMPLAUSIBLE = 1.5  # an epoch alone isn't slower by this factor than one of several at a time, with fewer threads each
 LONG = 10.0  # an epoch that takes so many times the time to be spent on it
@@ -92,7 +92,7 @@ def _announce(kinds: Mapping[str, Any], sides: Collection[Side], seconds: float,
     several = max(side.at_a_time for side in sides)
     ways = " and ".join("alone" if side.at_a_time == 1 else f"{several} at a time" for side in sides)
     if several == 1 < len(sides):
-        ways = "alone with " + " and ".join(f"{side.threads} thread{'s' * (side.threads != 1)}" for side in sides)
+        ways = "alone with " + " and ".join(counted(side.threads, "thread") for side in sides)
     what = f"{len(kinds)} kinds of runs" if len(kinds) > 1 else "a run"
     most = "and set-up" if limit is None else f"with set-up about {duration(limit)} at most"
     tell(f"timing {what}, {ways}: {duration(seconds)} of training, {most}")

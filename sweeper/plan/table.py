@@ -11,7 +11,7 @@ from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
 from sweeper.plan.standing import COUNTED
 from sweeper.system.terminal import say
-from sweeper.system.text import amount, duration, printable, size
+from sweeper.system.text import amount, counted, duration, printable, size, times
 from sweeper.train.launchers.joblib import Joblib
 from sweeper.train.launchers.packed import Packed
 
@@ -37,13 +37,13 @@ def _print(document: dict[str, Any], console: Console) -> None:
     if left:
         show(_answer(document))
     states = f"{document['done']} done, {document['half_done']} half-done, {document['to_do']} to do"
-    epochs = f"{left:,} of {document['epochs']:,} epochs left"
-    show(f"{runs} run{'s' * (runs != 1)} in {document['outputs']}/: {states}; {epochs}")
+    epochs = f"{left:,} of {counted(document['epochs'], 'epoch')} left"
+    show(f"{counted(runs, 'run')} in {document['outputs']}/: {states}; {epochs}")
     if document["half_done"]:
         show(COUNTED)
     if most := document.get("extensions"):
         grows = "a grid grows while its optimizer's best cell lies on the edge"
-        show(f"extensions come on top: {grows}, {most} times at most")
+        show(f"extensions come on top: {grows}, {times(most)} at most")
     if not left:
         show("nothing is left to do: sweeper.train answers from disk")
         _tell_seeds(document, show)
@@ -149,7 +149,7 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             name,
             str(way["at_a_time"]),
             duration(way["seconds"]),
-            *([f"{way['fit']} run{'s' * (way['fit'] != 1)}"] if asked else []),
+            *([counted(way["fit"], "run")] if asked else []),
             *(amount(way[name]) if name in way else "" for name in asides),
             ", ".join(remark),
         )
@@ -165,12 +165,13 @@ def _tell_within(document: dict[str, Any], show: Any) -> None:
         return
     best, left = document["launchers"][0], document["half_done"] + document["to_do"]
     within, most = duration(document["within_seconds"]), best["epochs_that_fit"]
+    runs, them = counted(left, "run"), "it" if left == 1 else "them"
     if best["fit"] == left:
-        show(f"all of it fits in {within}; from the beginning, {most:,} epoch{'s' * (most != 1)} a run would")
+        show(f"all of it fits in {within}; from the beginning, {counted(most, 'epoch')} a run would")
     elif most:
-        show(f"in {within}: {best['fit']} of {left} runs, or all of them by epochs={most}")
+        show(f"in {within}: {best['fit']:,} of {runs}, or all of {them} by epochs={most}")
     else:
-        show(f"in {within}: {best['fit']} of {left} runs, and not all of them with even one epoch")
+        show(f"in {within}: {best['fit']:,} of {runs}, and not all of {them} with even one epoch")
 
 
 def _tell_seeds(document: dict[str, Any], show: Any) -> None:
@@ -189,7 +190,8 @@ def _tell_seeds(document: dict[str, Any], show: Any) -> None:
 
 def _show_needed(entry: dict[str, Any], task: str, show: Any) -> None:
     k, df = entry["optimizers"], entry["df"]
-    scatter = f"{100 * entry['deviation']:.2g} points ({df} degree{'s' * (df != 1)} of freedom)"
+    points = counted(f"{100 * entry['deviation']:.2g}", "point")
+    scatter = f"{points} ({counted(df, 'degree')} of freedom)"
     power = f"{100 * entry['power']:.0f} % power for a pair"
     show(f"{task}{k} {entry['noun']}s at a residual deviation of {scatter}, {power}")
     table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))

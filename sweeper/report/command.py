@@ -40,6 +40,7 @@ def report(
     figures: str | None = None,
     margin: float | None = None,
     sweep: OwnRuns | None = None,
+    dated: bool = True,
 ) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
@@ -48,6 +49,7 @@ def report(
         figures: a folder to create for the figures; None draws none.
         margin: of equivalence, as a share; None: the page says nothing of it.
         sweep: the runs of a sweep that ends: the cards of its tasks come first.
+        dated: whether the page says when it was made.
 
     Returns:
         The written files.
@@ -68,7 +70,7 @@ def report(
     curves = {run.path: read_curve(run) for run in readable}
     origins = {run.path: read_origin(run) for run in readable}
     latest = [] if sweep is None else latest_tasks(tasks, sweep)
-    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest)
+    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest, dated)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()
@@ -81,15 +83,15 @@ def report(
 
 
 def latest_tasks(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
-    """The tasks that show a sweep's own runs, of arms or not and tuned or not, as the sweep has them.
+    """The tasks that show a sweep's own runs, of arms or, tuned or not, of optimizers, as the sweep has them.
 
     Of arms not those that show fewer runs of a comparison than another does: another sweep's, which share a run.
     """
     from sweeper.runs.results import runs_in
 
     having = [task for task in tasks if runs_in(task.runs(), sweep.tuned)]
-    tuned = any(sweep.tuned.values())
-    alike = [task for task in having if ((task.noun == "arm"), bool(task.tuned)) == (bool(sweep.comparisons), tuned)]
+    of_arms, tuned = bool(sweep.comparisons), any(sweep.tuned.values())
+    alike = [task for task in having if (task.noun == "arm") == of_arms and (of_arms or bool(task.tuned) == tuned)]
     shown = alike if not sweep.comparisons else []
     for arms in sweep.comparisons:
         held = [(task, {run.path for run in runs_in(task.runs(), arms)}) for task in alike]

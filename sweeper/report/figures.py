@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EARLY = 0.1  # share of the first epochs that the curves' axis ignores: their steep rise would squeeze the rest
-RARE = 0.02  # share of the lowest later points, such as single dips, that the axis ignores, too
+RARE = 0.02  # share of the lowest and of the highest later ends of bands, as at single dips, that it ignores, too
 
 
 def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, bytes]]:
@@ -57,8 +57,7 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
     figure, places = panels(len(tasks))
     of_optimizer = looks_of(tasks)
     for axes, task in zip(places, tasks, strict=True):
-        late: list[float] = []
-        highest = 0.0
+        bottom, top, highest = 100.0, 0.0, 0.0  # of the late bands, and of all means
         for setting in sorted(task.compared, key=lambda setting: setting.optimizer):
             style = line_style(of_optimizer[setting.optimizer], mark=False)
             epochs, middle, spread = _test_accuracy(setting, curves)
@@ -68,12 +67,14 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
                 low, high = ([min(100.0, max(0.0, end)) for end in side] for side in ends)
                 highest = max(highest, *middle)
                 axes.fill_between(epochs, low, high, color=style["color"], alpha=0.18, linewidth=0)
-                after = sorted(low[k] for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1])
-                late += after[int(RARE * len(after)) :]
+                late = [k for k, epoch in enumerate(epochs) if epoch > EARLY * epochs[-1]]
+                rare = int(RARE * len(late))
+                bottom = min(bottom, sorted(low[k] for k in late)[rare])
+                top = max(top, sorted((high[k] for k in late), reverse=True)[rare])
         axes.set(title=title(task.label), xlabel="epoch", ylabel="test accuracy (%)")
-        if late:
-            room = 0.05 * (100 - min(late))
-            axes.set_ylim(max(0.0, min(late) - room), highest + room)
+        if axes.lines:
+            room = 0.05 * (100 - bottom)
+            axes.set_ylim(max(0.0, bottom - room), max(highest + room, min(100.0, top + room)))
         legend(axes)
     return figure
 

@@ -1,8 +1,9 @@
 """Builds `report.html`, a single file that needs no other files and no network."""
 
+import base64
+import hashlib
 import json
 import math
-import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
 from sweeper.runs.status import RECORDED, Status
 from sweeper.system.files import PACKAGE
-from sweeper.system.text import duration, few
+from sweeper.system.text import counted, duration, few
 
 FOLDER = PACKAGE / "report" / "template"
 
@@ -68,6 +69,7 @@ def build_page(
     margin: float | None = None,
     decisions: Sequence[ShownDecision] = (),
     latest: Sequence[Task] = (),
+    dated: bool = True,
 ) -> bytes:
     """The page in UTF-8.
 
@@ -77,6 +79,7 @@ def build_page(
         margin: of equivalence, as a share.
         decisions: of `sweeper.decide`, in these folders.
         latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
+        dated: whether it says when it was made; without that the same runs give the same bytes.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -149,15 +152,17 @@ def build_page(
     }
     titles = _with_charts(SECTIONS, {section.name: section.short for section in charts_of})
     absent = _with_charts(NOT_SHOWN, {section.name: section.absent for section in charts_of})
+    script = _read("charts.js") + _read("report.js")
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         **view,
         **_head(results, tasks, origins),
+        made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
-        nonce=secrets.token_urlsafe(16),
         css=Markup(style_sheet() + _read("report.css")),
-        js=Markup(_read("charts.js") + _read("report.js")),
+        js=Markup(script),
+        js_hash=hash_source(script),
         data=Markup(to_script_json(data)),
     )
     return page.encode()
@@ -188,6 +193,12 @@ def to_script_json(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
+def hash_source(script: str) -> str:
+    """How the page's content security policy names its script: by its content, so no other one runs, whatever the names
+    of runs hold. A random nonce would do so too, but change the page each time it is made."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
 def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
@@ -204,15 +215,14 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("devices", ", ".join(devices)),
         ("device time", _device_time(runs, list(origins.values()))),
         ("begun", _period(started)),
-        ("copies", f"{copies} more directories were copies of these runs" if copies else ""),
+        ("copies", _copies_words(copies, len(runs))),
     ]
     names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, noun, tasks),
-        "lead": f"{_count(len(runs), 'run')} of {_count(len(optimizers), noun)} on {_count(len(tasks), 'task')}",
+        "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
         "counts": [(name, counts[name]) for name in names if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
-        "made": f"Made by sweeper {__version__}, {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}.",
     }
 
 
@@ -240,8 +250,11 @@ def _period(started: list[str]) -> str:
     return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else ""
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
+def _copies_words(copies: int, runs: int) -> str:
+    if not copies:
+        return ""
+    more, were = counted(copies, "more directory", "more directories"), "was a copy" if copies == 1 else "were copies"
+    return f"{more} {were} of {'this run' if runs == 1 else 'these runs'}"
 
 
 def _ordinal(number: int) -> str:

@@ -15,6 +15,7 @@ from sweeper.runs.metrics import METRICS, read_line
 from sweeper.runs.status import Status
 from sweeper.system.files import read_file, sha256
 from sweeper.system.limits import METRICS_BYTES
+from sweeper.system.text import counted
 
 NAMED = (METRICS_FILE, WEIGHTS_FILE)
 _CHANGED = "isn't the file that the run wrote"
@@ -74,7 +75,7 @@ def weights_disagreement(directory: Path, record: dict[str, Any], whole: bool = 
         return None
     try:
         if (size := path.stat().st_size) != named["bytes"]:
-            return f"{WEIGHTS_FILE} has {size:,} bytes, the run wrote {named['bytes']:,}"
+            return f"{WEIGHTS_FILE} has {counted(size, 'byte')}, the run wrote {named['bytes']:,}"
         return f"{WEIGHTS_FILE} {_CHANGED}" if whole and sha256(path) != named["sha256"] else None
     except FileNotFoundError:
         return f"{WEIGHTS_FILE} is missing"
@@ -102,9 +103,9 @@ def _compare(content: bytes, record: dict[str, Any]) -> str | None:
     if epochs is None:
         return None
     if not content.endswith(b"\n"):
-        return f"is cut off, {rest.count(10)} of {epochs} epochs are whole"
+        return f"is cut off after {rest.count(10)} of {counted(epochs, 'epoch')}"
     if (rows := rest.count(10)) != epochs:
-        return f"has {rows} epoch{'s' * (rows != 1)}, the run {epochs}"
+        return f"has {counted(rows, 'epoch')}, the run {epochs}"
     if not rows:
         return None
     try:

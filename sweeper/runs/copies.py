@@ -13,6 +13,7 @@ from sweeper.runs.identity import NAMED_AS_A_RUN
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import ARM, Run
 from sweeper.runs.status import Status
+from sweeper.system.text import counted
 
 # What two trainings to the same weights may differ in. The target is no part of the identity.
 _MEASURED = ("train_seconds", "images_per_second", "peak_memory_bytes", "shared_device", "steps_to_target")
@@ -93,8 +94,8 @@ def describe_repeats(left_out: Iterable[LeftOut]) -> str:
     repeats = [one for one in left_out if one.is_repeat]
     if not repeats:
         return ""
-    head = "1 repeat of these runs has" if len(repeats) == 1 else f"{len(repeats)} repeats of these runs have"
-    said = f"{head} another result: of each run the one with the earlier start counts, and repeats enter nothing"
+    head = f"{counted(len(repeats), 'repeat')} {'has' if len(repeats) == 1 else 'have'} another result"
+    said = f"{head}: of each run the one with the earlier start counts, and repeats enter nothing"
     for then, now in ((Status.COMPLETED, Status.DIVERGED), (Status.DIVERGED, Status.COMPLETED)):
         if number := sum((one.counts.status, one.run.status) == (then, now) for one in repeats):
             said += f"; {number} {now} where the first {then}"

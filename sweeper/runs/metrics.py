@@ -11,6 +11,7 @@ from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.status import Status
 from sweeper.system.files import read_file
 from sweeper.system.limits import METRICS_BYTES, MOST_EPOCHS
+from sweeper.system.text import counted
 
 METRICS = (
     "epoch",  # from 1
@@ -68,9 +69,9 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
         for line in lines[1:-1]:
             rows.append(read_line(line))
     except (ValueError, Damaged):
-        return rows, f"{METRICS_FILE}: only its first {len(rows)} rows can be read"
+        return rows, f"{METRICS_FILE}: only its first {counted(len(rows), 'row').removeprefix('1 ')} can be read"
     if lines[-1] or len(lines) == 1:
-        return rows, f"{METRICS_FILE}: cut off after {len(rows)} whole rows"
+        return rows, f"{METRICS_FILE}: cut off after {counted(len(rows), 'whole row')}"
     return rows, None
 
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib
+import os
 import re
 import shlex
 import sys
@@ -18,6 +19,8 @@ from sweeper.system.paths import as_argument, given_path
 from sweeper.system.process_end import ignore_ctrl_c
 from sweeper.system.process_start import is_lack_of_memory, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
+
+NO_FOLDER = "the current folder no longer exists; go to one that does, such as by cd ~"
 
 
 def called(command: str = "") -> str:
@@ -140,6 +143,27 @@ def elsewhere(module: str, outputs: Sequence[str]) -> str:
     return f"{called(module)} {shlex.join([*map(as_argument, outputs), '--into', 'DIR'])} writes elsewhere"
 
 
+def check_current_folder() -> None:
+    """To be called before a library is imported that ends the process without the current folder, as torch does.
+
+    Raises:
+        BadInput: it was removed.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        raise BadInput(NO_FOLDER) from None
+
+
+def with_cause(reason: str) -> str:
+    """What went wrong, and before it that the current folder was removed, on which most of it depends."""
+    try:
+        check_current_folder()
+    except BadInput as gone:
+        return reason if reason == str(gone) else f"{gone} ({reason})"
+    return reason
+
+
 def exit_code_of(command: Callable[[], int | None]) -> int:
     """Call a command and return its exit code: its own, 0 for None; 1 for a failed run or too little memory; 2 for bad
     input or a file that can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
@@ -151,7 +175,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
             with writing_stdout():
                 sys.stdout.flush()  # what argparse printed
     except (BadInput, RunFailed) as error:
-        tell(f"error: {error}")
+        tell(f"error: {with_cause(str(error))}")
         return 2 if isinstance(error, BadInput) else 1
     except (MemoryError, ImportError, OSError) as error:
         if is_lack_of_memory(error):
@@ -159,7 +183,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
             return 1
         if not isinstance(error, OSError):
             raise
-        tell(f"error: {say_what_failed(error)}")
+        tell(f"error: {with_cause(say_what_failed(error))}")
         return 2
     except KeyboardInterrupt:
         return 130

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from sweeper.system.command import exit_code_of
+from sweeper.system.command import exit_code_of, with_cause
 from sweeper.system.errors import BadInput, RunFailed, named, one_line
 from sweeper.system.terminal import say, stdout_to_stderr
 
@@ -22,7 +22,7 @@ def print_document(command: Callable[[], int], content: Callable[[], dict[str, A
             with stdout_to_stderr():
                 return command()
         except Exception as error:
-            told.append(one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error))
+            told.append(with_cause(one_line(error) if isinstance(error, (BadInput, RunFailed)) else named(error)))
             raise
 
     def show() -> None:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from sweeper.system.text import printable, shortened
+from sweeper.system.text import printable, shortened, times
 
 # What other programs call our options and choices.
 ALIASES = {
@@ -86,9 +86,8 @@ def repeated(name: str, values: Sequence[str]) -> str:
     >>> repeated("--margin", ["0.2", "0.5"])
     '--margin is given twice: 0.2 and 0.5; give one'
     """
-    times = "twice" if len(values) == 2 else f"{len(values)} times"
     first, last = [shortened(value, 40) for value in values[:-1]], shortened(values[-1], 40)
-    return f"{name} is given {times}: {', '.join(first)} and {last}; give one"
+    return f"{name} is given {times(len(values))}: {', '.join(first)} and {last}; give one"
 
 
 def squeezed(word: str) -> str:

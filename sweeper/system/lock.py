@@ -22,7 +22,7 @@ from typing import Any
 
 from sweeper.system.files import create_whole, make_folder, read_file, remove_file, write_atomically
 from sweeper.system.limits import LOCK_BYTES
-from sweeper.system.processes import describe, is_here, process_started, this_process
+from sweeper.system.processes import describe, is_here, is_running, this_process
 
 HEARTBEAT = 5.0  # seconds between two writes of the counter, at most
 NEWS = 1.0  # seconds between two writes of facts that have changed, at least
@@ -170,11 +170,10 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
     `wait=False` it goes by the file's age instead, which is right unless the two clocks differ by more than that. A
     file that is dated ahead by more is no heartbeat either.
     """
-    if is_here(seen):
-        if seen.get("pid") == os.getpid() and "owner" in seen:
-            return str(seen["owner"]) in _held
-        if (started := process_started(seen.get("pid"))) != "":
-            return started is not None and seen.get("process_started") in (started, "")
+    if is_here(seen) and seen.get("pid") == os.getpid() and "owner" in seen:
+        return str(seen["owner"]) in _held
+    if (running := is_running(seen)) is not None:
+        return running
     if not wait:
         try:
             return abs(time.time() - path.stat().st_mtime) < PATIENCE

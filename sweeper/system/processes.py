@@ -15,9 +15,19 @@ def is_here(seen: dict[str, Any]) -> bool:
     return (seen.get("host"), seen.get("boot")) == (socket.gethostname(), _boot())
 
 
+def is_running(seen: dict[str, Any]) -> bool | None:
+    """Whether the recorded process runs: its number may be another process's by now, which started at another time.
+
+    None where this machine doesn't tell: the process is another machine's or container's, or one that it hides.
+    """
+    if not is_here(seen) or (started := process_started(seen.get("pid"))) == "":
+        return None
+    return started is not None and seen.get("process_started") in (started, "")
+
+
 def is_known(seen: dict[str, Any]) -> bool:
-    """Whether this machine tells if the recorded process lives: it is the process's own and doesn't hide it."""
-    return is_here(seen) and process_started(seen.get("pid")) != ""
+    """Whether this machine tells if the recorded process runs."""
+    return is_running(seen) is not None
 
 
 def describe(seen: dict[str, Any]) -> str:
@@ -25,7 +35,7 @@ def describe(seen: dict[str, Any]) -> str:
 
 
 def this_process() -> dict[str, Any]:
-    """This process's identity, by which `is_alive` finds it later."""
+    """This process's identity, by which `is_running` finds it later."""
     pid = os.getpid()
     return {"host": socket.gethostname(), "boot": _boot(), "pid": pid, "process_started": process_started(pid)}
 

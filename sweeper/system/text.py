@@ -67,6 +67,21 @@ def amount(value: float) -> str:
     return f"{value:.2g}" if value >= 0.0001 or value == 0 else "less than 0.0001"
 
 
+def counted(number: int | str, noun: str, nouns: str = "") -> str:
+    """A number, or its digits, and what it counts: `1 run`, `1,500 runs`.
+
+    Args:
+        nouns: the plural, unless it is the noun with an s.
+    """
+    digits = number if isinstance(number, str) else f"{number:,}"
+    return f"{digits} {noun if digits == '1' else nouns or f'{noun}s'}"
+
+
+def times(number: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
 def few(names: list[str], most: int = 12) -> str:
     """A list in a sentence, cut after `most` of them: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sweeper.system.command import called
+from sweeper.system.text import counted
 
 FEW_STEPS = 10  # an epoch
 FEW_IMAGES = 100  # one of them is a point of accuracy or more
@@ -22,13 +23,14 @@ def about_images(config: dict[str, Any], train: int, steps: int, judged: dict[st
     dataset = config["dataset"]
     name = f"dataset={dataset['name']}"
     if steps < FEW_STEPS and dataset["train_limit"] is None:
-        epoch = f"an epoch is {steps} step{'s' * (steps != 1)} of batch_size={config['batch_size']}"
+        epoch = f"of {counted(train, 'training image')} an epoch is {counted(steps, 'step')}"
         of_run = f"{steps * config['epochs']:,} in epochs={config['epochs']}"
-        yield f"{name}: of {train} training images {epoch}, {of_run}; a smaller batch_size or more epochs train more"
+        of_batch = f"of batch_size={config['batch_size']}"
+        yield f"{name}: {epoch} {of_batch}, {of_run}; a smaller batch_size or more epochs train more"
     for split, images in judged.items():
         if images < FEW_IMAGES and (split != "test" or dataset["test_limit"] is None):
             one = f"one is {100 / images:.1f} points of accuracy, so only large differences show"
-            yield f"{name}: {images} {split} images: {one}; more images show smaller ones"
+            yield f"{name}: {counted(images, f'{split} image')}: {one}; more images show smaller ones"
 
 
 def about_cpu(config: dict[str, Any], train: int, parameters: int) -> Iterator[str]:

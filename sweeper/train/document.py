@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sweeper.runs.arms import ArmsByFolder
+from sweeper.runs.asked import arm_of_each
 from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM, Run, read_row
 from sweeper.runs.status import Status
 from sweeper.system.document import print_document
 from sweeper.system.errors import BadInput
+from sweeper.train.label import Labelled, label_rows, varies_in
 from sweeper.train.sweep_end import latest_tables
 
 if TYPE_CHECKING:
@@ -55,11 +57,15 @@ def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
     if grid.search is not None:  # its trials aren't known beforehand
         with contextlib.suppress(BadInput):  # no folder yet
             for run in read_results([str(grid.outputs)], none_ok=True).runs:
-                yield _describe(run, run.values.get("optimizer"), run.values.get("seed"), run.values.get("epochs"))
+                asked = (run.values.get(name) for name in ("optimizer", "seed", "epochs"))
+                yield _describe(run, "", *asked)
         return
+    labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
+    labels = label_rows(labelled, arm_of_each(grid.arms), varies_in(grid))
     arms = ArmsByFolder() if grid.arms else None
     for cell in grid.cells:
-        yield _describe(_row(cell, arms), cell.config["optimizer"]["name"], cell.config["seed"], cell.config["epochs"])
+        config, label = cell.config, labels.get(cell.directory, "")
+        yield _describe(_row(cell, arms), label, config["optimizer"]["name"], config["seed"], config["epochs"])
 
 
 def _row(cell: "Cell", arms: ArmsByFolder | None) -> Run:
@@ -73,10 +79,11 @@ def _row(cell: "Cell", arms: ArmsByFolder | None) -> Run:
     return run
 
 
-def _describe(run: Run, optimizer: str | None, seed: int | None, epochs: int | None) -> dict[str, Any]:
+def _describe(run: Run, label: str, optimizer: str | None, seed: int | None, epochs: int | None) -> dict[str, Any]:
     return {
         "run": run.values["run"],
         "directory": run.path,
+        "label": label or None,
         "status": run.status.value,
         "optimizer": optimizer,
         "arm": run.arm,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweeper.aggregate.labels import telling, text, texts
+from sweeper.config.grid import Grid
 from sweeper.runs.arms import Member, read_arms
 from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
@@ -39,6 +40,13 @@ def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[
     return {arm: _telling(configs) for arm, configs in arms.items()}
 
 
+def varies_in(grid: Grid) -> dict[str, list[str]]:
+    """`what_varies` in a sweep."""
+    config_of = {cell.directory: cell.config for cell in grid.cells}
+    arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}
+    return what_varies(arms or {"": [*config_of.values()]})
+
+
 def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     """A run of the sweep at work by its arm and by what varies, e.g. `sgd, lr 0.03, seed 1`; "" outside of a sweep.
 
@@ -51,13 +59,16 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     return ", ".join([arm, *words] if arm else words)
 
 
-def label_rows(runs: Iterable[Labelled], arm_of: Mapping[Path, str]) -> dict[Path, str]:
-    """The runs of the sweep at work by what varies, for a table that has a column for arms.
+def label_rows(
+    runs: Iterable[Labelled], arm_of: Mapping[Path, str], varies: Mapping[str, list[str]] | None = None
+) -> dict[Path, str]:
+    """The runs of a sweep by what varies, for a table that has a column for arms.
 
     Args:
         arm_of: the arm of each run of a sweep of arms.
+        varies: in the sweep; None for the one at work.
     """
-    varies = _varies()
+    varies = _varies() if varies is None else varies
     return {
         run.directory: ", ".join(
             _values(run.config, run.overrides, varies.get(arm_of.get(run.directory, "").partition(EQUAL)[0], []))

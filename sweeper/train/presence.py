@@ -1,6 +1,7 @@
 """Detects runs that share a device, and measures the device time of a run."""
 
 import contextlib
+import json
 import os
 import time
 from pathlib import Path
@@ -10,14 +11,16 @@ import torch
 
 from sweeper.runs.checks import SECONDS, Damaged
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.system.files import make_folder, remove_file, temporary_folder, write_mark
-from sweeper.system.processes import process_started
+from sweeper.system.files import make_folder, read_file, remove_file, temporary_folder, write_mark
+from sweeper.system.limits import NOTE_BYTES
+from sweeper.system.processes import is_running, this_process
 
 
 class Presence:
     """Detects whether other runs of this user use the same device of this machine at the same time.
 
-    While it trains, each process keeps a file named by its id in a folder of the system's temporary folder.
+    While it trains, each process keeps a file named by its id in a folder of the system's temporary folder. The file
+    says when the process started, since its id may be another process's later.
 
     Attributes:
         others: whether there was another; None if the folder can't be used, so that there may have been.
@@ -42,7 +45,7 @@ class Presence:
         if self._file is not None:
             try:
                 make_folder(self._file.parent)
-                write_mark(self._file, "")
+                write_mark(self._file, json.dumps(this_process()))
             except OSError:
                 self.others = None  # nor do they see this one
         self._here.append(self)
@@ -76,7 +79,9 @@ def is_used_by_others(kind: str) -> bool:
 
 
 def _others(own: Path) -> bool:
-    """Whether a process that lives has a file beside this one; files of others are removed.
+    """Whether a process that runs has a file beside this one; files of those that have ended are removed.
+
+    What this machine can't tell, as of another container's process, is neither counted nor removed.
 
     Raises:
         OSError: the folder can't be read.
@@ -85,12 +90,22 @@ def _others(own: Path) -> bool:
     for file in own.parent.iterdir():
         if file == own:
             continue
-        if process_started(int(file.name) if file.name.isdecimal() else None) is not None:
+        running = is_running(_read(file))
+        if running:
             found = True
-        else:
+        elif running is False:
             with contextlib.suppress(OSError):
                 remove_file(file)
     return found
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The process that a file tells of; empty where it can't be read, e.g. since it is being written."""
+    try:
+        content = json.loads(read_file(file, NOTE_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 class DeviceTime:

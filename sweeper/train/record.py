@@ -70,6 +70,11 @@ def with_relative_root(form: str, root: str | None, directory: Path) -> str:
     return form.removesuffix(root) + relative(root, directory) if root and form.endswith(root) else form
 
 
+# What git sets for its hooks and for a command of `git rebase --exec`: another repository, or another index, than that
+# of the folder which `-C` names.
+_OF_A_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE"}
+
+
 @cache
 def _commit() -> str | None:
     """The commit of the git clone that contains sweeper, with `-dirty` if files differ from it, when this process asked
@@ -81,8 +86,11 @@ def _commit() -> str | None:
     if not (here / ".git").exists():
         return os.environ.get("SWEEPER_COMMIT") or None
     command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    plain = {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=10, check=True, env=plain
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

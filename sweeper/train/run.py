@@ -17,6 +17,7 @@ from sweeper.runs.sweep_files import SweepStop
 from sweeper.system.errors import RunFailed
 from sweeper.system.files import say_what_failed
 from sweeper.system.lock import Lock, Locked, LockLost
+from sweeper.system.text import counted
 from sweeper.train.assignment import Assignment
 from sweeper.train.deaths import is_passed_over
 from sweeper.train.earlier import Earlier, make_way, read_earlier
@@ -128,7 +129,7 @@ def _train(
     run.write_run(status, assignment.config, attempt.environment, result, error)
     tracking.end(attempt.rows, status, result)
     if outcome.no_room:
-        raise NoRoom(f"{assignment.directory}: out of memory beside {Presence.runs_here()} others")
+        raise NoRoom(f"{assignment.directory}: out of memory beside {counted(Presence.runs_here(), 'other')}")
     if status.finished:
         run.remove_checkpoints(*CHECKPOINT_FILES)
     if status is Status.FAILED and sweep is not None and assignment.config["fail_fast"]:

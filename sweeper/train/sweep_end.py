@@ -23,7 +23,7 @@ from sweeper.system.files import remove_file
 from sweeper.system.paths import as_argument
 from sweeper.system.terminal import say, tell
 from sweeper.train.deaths import how_ended
-from sweeper.train.label import VARIES_VARIABLE, what_varies
+from sweeper.train.label import VARIES_VARIABLE, varies_in
 from sweeper.train.live_table import end_show
 from sweeper.train.signals import StopSignals
 from sweeper.train.threads import cores_file
@@ -61,9 +61,7 @@ def sweep_at_work(
         outlived: the runs go on when the command's terminal is closed.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
-    config_of = {cell.directory: cell.config for cell in grid.cells}
-    arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}
-    os.environ[VARIES_VARIABLE] = json.dumps(what_varies(arms or {"": [*config_of.values()]}))
+    os.environ[VARIES_VARIABLE] = json.dumps(varies_in(grid))
     stop = SweepStop.begin(outputs)
     try:
         yield stop, StopSignals(stop, outlived, of_command=True)

@@ -16,6 +16,7 @@ from sweeper.system.child import run, run_and_read, run_steps
 from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
+from sweeper.system.text import counted
 from sweeper.tune.document import Told, answer_in_json
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _summary(tunings: Sequence["Tuning"], steps: "Steps") -> str:
     from sweeper.runs.layout import PAGE_FILE
 
     counts = [
-        f"{one.optimizer} after {_trials(one)} trials" + (f" ({edge_words(one)})" if one.edges else "")
+        f"{one.optimizer} after {counted(_trials(one), 'trial')}" + (f" ({edge_words(one)})" if one.edges else "")
         for one in tunings
     ]
     said = f"settings chosen by validation images alone: {', '.join(counts)}"

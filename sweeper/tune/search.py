@@ -13,6 +13,7 @@ from sweeper.runs.layout import RUN_FILE
 from sweeper.runs.record import find_finished
 from sweeper.system.child import run
 from sweeper.system.terminal import tell
+from sweeper.system.text import counted
 from sweeper.train.search.widen import widen
 
 PRESET = "experiment=tune"
@@ -71,7 +72,7 @@ def carry_out_search(
                 told = widen(grid)[1]  # by that command
         else:
             runs = len(wider.cells)
-            tell(f"search: {runs} run{'s' * (runs != 1)}, all done already, in {grid.outputs}/")
+            tell(f"search: {counted(runs, 'run')}, all done already, in {grid.outputs}/")
             for line in said:
                 tell(line)
             told = said

@@ -19,6 +19,7 @@ from sweeper.datasets.here import ImagesHere
 from sweeper.runs.access import check_readable, check_writable, existing_folder
 from sweeper.runs.identity import identity_config, is_identity, run_name
 from sweeper.system.errors import BadInput
+from sweeper.system.text import counted, times
 from sweeper.train.search.widen import widen
 from sweeper.tune.search import BEST, PRESET, tuning_folder, unfinished
 
@@ -86,14 +87,14 @@ class Steps:
         done = len(self.grid.cells) - len(unfinished(self.grid))
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
         grows = "; a grid grows while its best run lies on the edge, "
-        grows = f"{grows}{_times(self.grid.widening.most)} at most" if self.grid.widening else ""
+        grows = f"{grows}{times(self.grid.widening.most)} at most" if self.grid.widening else ""
         searching, again, comparing = self.runs().values()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [
-            f"search: {searching} runs{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
+            f"search: {counted(searching, 'run')}{f' ({done} done already)' if done else ''}{_of_each(runs)}, "
             f"{_seeds(_searching(self.grid))}{grows}; in {self.folder}/",
-            f"confirmation: {again} runs, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; comparison: "
-            f"{comparing} run{'s' * (comparing != 1)}, {_seeds(self.seeds)}; in {self.outputs}/",
+            f"confirmation: {counted(again, 'run')}, {best} with {_seeds(confirming_seeds(_searching(self.grid)))}; "
+            f"comparison: {counted(comparing, 'run')}, {_seeds(self.seeds)}; in {self.outputs}/",
         ]
 
     def runs(self) -> dict[str, int]:
@@ -176,9 +177,8 @@ def _check_grid(grid: Grid, options: Options) -> None:
         raise BadInput("there is one setting of each optimizer, so nothing to choose; leave the factors out")
     if options.confirm > (can := min(fewest - 1, max(fewest, 4) // 2)):
         more = "give more by lr_factor" if can < 2 else f"give --confirm {can} or less"
-        raise BadInput(
-            f"--confirm {options.confirm}: of a grid of {fewest} settings at most {can} are confirmed; {more}"
-        )
+        few = f"at most {can} {'is' if can == 1 else 'are'} confirmed"
+        raise BadInput(f"--confirm {options.confirm}: of a grid of {fewest} settings {few}; {more}")
 
 
 def _check_preset(grid: Grid, places: Places, options: Options) -> None:
@@ -216,10 +216,6 @@ def _is_placing(key: str) -> bool:
     return key != "outputs" and not key.startswith(_SWEEPER) and (hydras or not is_identity(key))
 
 
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
-
-
 def _of_each(runs: Counter[str]) -> str:
     """` of sgd`, `, 9 each of sgd, lion`, `, 9 of sgd, 3 of signum`."""
     if len(runs) == 1:
@@ -233,4 +229,4 @@ def _seeds(seeds: Sequence[int]) -> str:
     """`seed 101`, `seeds 102 and 103`, `seeds 1 to 5`."""
     if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
         return f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"seed{'s' * (len(seeds) > 1)} {' and '.join(map(str, seeds))}"
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {' and '.join(map(str, seeds))}"

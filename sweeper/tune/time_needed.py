@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeper.system.child import run_and_read
 from sweeper.system.terminal import say, tell
-from sweeper.system.text import duration
+from sweeper.system.text import counted, duration
 from sweeper.tune.document import Told
 from sweeper.tune.search import unfinished
 from sweeper.tune.steps import Steps
@@ -23,7 +23,7 @@ def tell_time(steps: Steps, found: Told) -> int:
         plan, runs = json.loads(text), sum(steps.runs().values()) - (len(steps.grid.cells) - left)
         found.seconds = seconds_needed(plan, left, runs)
         grows = ", and more where a grid grows" if plan["extensions"] else ""
-        say(f"time: about {duration(found.seconds)} for {runs} runs on this machine{grows}")
+        say(f"time: about {duration(found.seconds)} for {counted(runs, 'run')} on this machine{grows}")
         if code:
             tell(f"the disk is too full: {plan['outputs']}; make room, or choose another folder by outputs=DIR")
     return code

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweeper.system.command import Parser, exit_code_of, given_folder
+from sweeper.system.command import Parser, check_current_folder, exit_code_of, given_folder
 from sweeper.system.errors import BadInput
 from sweeper.system.module_path import look_there_last
 from sweeper.system.paths import given_path
 from sweeper.system.terminal import say
+from sweeper.system.text import counted
 
 _HERE = re.compile(r"(device(\.\w+)?|dataset\.(root|workers))=.*", re.DOTALL)  # what isn't part of a run's identity
 
@@ -42,6 +43,7 @@ def _verify(arguments: list[str]) -> int:
     for folder in given.outputs:
         if given.into and _shared(given.into, folder):
             raise BadInput(f"--into {given.into}: shares its place with {folder}; give a folder of its own, e.g. again")
+    check_current_folder()
     from sweeper.verify.checks import check
     from sweeper.verify.finding import as_json, lines
     from sweeper.verify.folder import read_folder
@@ -71,8 +73,8 @@ def _verify(arguments: list[str]) -> int:
     if given.json:
         say(json.dumps(document, indent=1, allow_nan=False))
     else:
-        held = f"{problems} problem{'s' * (problems != 1)}" if problems else "all holds"
-        say(f"{len(runs)} run{'s' * (len(runs) != 1)}: {held}")
+        held = counted(problems, "problem") if problems else "all holds"
+        say(f"{counted(len(runs), 'run')}: {held}")
     return int(bool(problems))
 
 

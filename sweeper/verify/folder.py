@@ -15,6 +15,7 @@ from sweeper.runs.rows import Run, read_row
 from sweeper.runs.status import Status
 from sweeper.system.files import read_file
 from sweeper.system.limits import METRICS_BYTES
+from sweeper.system.text import counted
 
 
 @dataclass
@@ -93,7 +94,7 @@ def _reason(content: bytes, whole: int) -> str:
     if not whole and len(lines) < 3:
         return f"{METRICS_FILE} has no row"
     if whole + 1 >= len(lines) - 1:
-        return f"{METRICS_FILE} is cut off after {whole} rows"
+        return f"{METRICS_FILE} is cut off after {counted(whole, 'row')}"
     try:
         read_line(lines[whole + 1])
     except Damaged as damage:

@@ -12,7 +12,7 @@ from sweeper.runs.layout import METRICS_FILE
 from sweeper.runs.metrics import read_metrics
 from sweeper.runs.record import read_run
 from sweeper.system.child import run
-from sweeper.system.text import duration
+from sweeper.system.text import counted, duration
 from sweeper.verify.agreement import OPEN, Answer, Trained, judge
 from sweeper.verify.folder import Found
 from sweeper.verify.sample import CantRepeat, check_present, compose_again, draw, finals, key_of, train_command
@@ -43,7 +43,7 @@ def repeat(
     key = key_of(into if kept else None, key)
     drawn = draw(runs, size, key)
     took = duration(sum(one.run.values["train_seconds"] or 0 for one in drawn))
-    runs_drawn = f"{len(drawn)} run{'s' * (len(drawn) != 1)}"
+    runs_drawn = counted(len(drawn), "run")
     say(f"sample: {runs_drawn}, drawn by --key {key}; {took} of training, by the records")
     asked: list[tuple[Found, Cell, list[str]]] = []
     answers: dict[str, Answer] = {}

@@ -62,7 +62,7 @@ def _check_comparison(task: Task, found: list[Task], where: str) -> Iterator[Fin
         both = set(map(_optimizer, search.settings)) & set(map(_optimizer, task.settings))
         reused = sorted(_seeds(search, both) & _seeds(task, both))
         if reused:
-            told = f"seed{'s' * (len(reused) > 1)} {', '.join(map(str, reused))}"
+            told = f"{'seed' if len(reused) == 1 else 'seeds'} {', '.join(map(str, reused))}"
             yield Finding(
                 f"{told} served the search ({task_title(search)}) and the comparison ({task_title(task)})",
                 where,

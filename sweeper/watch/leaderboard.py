@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sweeper.runs.rows import ARM
 from sweeper.runs.status import Status
-from sweeper.system.text import percent, printable
+from sweeper.system.text import counted, percent, printable
 from sweeper.watch.overview import Sighting
 
 COLORS = {
@@ -106,7 +106,7 @@ def group_runs(runs: Sequence[Sighting]) -> list[Row]:
             if optimizer is None:
                 optimizer, noise = _by_name(name["method"], optimizers)
             noise = "" if noise in (None, "none") else noise
-            length = f"{run.epochs} epoch{'s' * (run.epochs != 1)}" if run.epochs else ""
+            length = counted(str(run.epochs), "epoch") if run.epochs else ""
             key = f"{name['task'] or ''} {length}".strip(), noise, run.settings[ARM] or optimizer
             row = rows.setdefault(key, Row(*key))
             row.runs.append(run)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from sweeper.runs.rows import ARM
 from sweeper.runs.status import Status
-from sweeper.system.text import duration, percent, printable
+from sweeper.system.text import counted, duration, percent, printable
 from sweeper.watch.leaderboard import COLORS, group_runs, leaderboard, mark
 from sweeper.watch.load import HINT
 from sweeper.watch.overview import Overview, Sighting
@@ -112,7 +112,7 @@ def _progress(overview: Overview, width: int) -> RenderableType:
         words.append(f"{duration(overview.seconds_elapsed)} so far")
     line = Table.grid(padding=(0, 1))
     line.add_column(no_wrap=True)
-    cells: list[RenderableType] = [f"{total} run{'s' * (total != 1)}"]
+    cells: list[RenderableType] = [counted(total, "run")]
     room = width - len(str(cells[0])) - 1
     if width >= WITH_BAR:
         line.add_column(width=20)

@@ -146,7 +146,7 @@ def test_several_folders_are_merged_into_the_first(aggregate, outputs, tmp_path)
 def test_one_copy_is_said_in_the_singular(aggregate, tmp_path):
     for folder in ("a", "b"):
         make_run(tmp_path / folder)
-    assert "\n1 run: 1 completed; 1 more was a copy of these\n" in aggregate("a", "b")[1]
+    assert "\n1 run: 1 completed; 1 more was a copy of it\n" in aggregate("a", "b")[1]
 
 
 def test_into_names_the_folder_of_the_tables_and_makes_it(aggregate, outputs, tmp_path):

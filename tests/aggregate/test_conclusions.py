@@ -133,9 +133,9 @@ def test_a_margin_is_not_rounded_to_one_that_the_interval_exceeds():
 def test_who_diverged_is_equivalent_to_none():
     scores = by_seed(a=0.93 + SCATTER[:7], b=0.93 + SCATTER, c=0.93 + SCATTER[::-1])
     found = compare(scores, {"a": 1})
-    assert "equivalent within ±1 points: b and c" in answer(found, 0.01).replace("c and b", "b and c")
+    assert "equivalent within ±1 point: b and c" in answer(found, 0.01).replace("c and b", "b and c")
     assert "quivalent" not in describe_difference(found, found.between("a", "b"), 0.01)
-    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1 points.")
+    assert describe_difference(found, found.between("b", "c"), 0.01).endswith("Equivalent within ±1 point.")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_missing_seeds_and_scatter_and_what_is_no_number_are_said():
     assert "Not all have the same seeds; the missing ones are allowed for by least squares (Tukey–Kramer)." in said
     assert any(one.startswith("d scatters ") and "times as much as the others" in one for one in said)
     assert any("simulated studies make false claims in 1" in one for one in said)
-    assert "1 of the results are no numbers and left out." in said
+    assert "1 of the results is no number and left out." in said
 
 
 @pytest.mark.parametrize(("methods", "words"), [(18, "in 33 % instead"), (19, "in at least 33 % instead")])

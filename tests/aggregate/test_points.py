@@ -33,7 +33,7 @@ def test_what_is_not_0_is_not_shown_as_0_and_keeps_its_side(share):
 
 @pytest.mark.parametrize("given", ["0.125", "0.2", "0.07", "0.29", "1", "0.123456789", "33.3", "0.001"])
 def test_a_margin_is_told_as_it_was_given(given):
-    assert margin_words(margin_share(given)) == f"±{given} points"
+    assert margin_words(margin_share(given)) == f"±{given} point{'' if given == '1' else 's'}"
 
 
 @given(SHARES, st.integers(1, 9999).map(lambda k: k / 100_000))

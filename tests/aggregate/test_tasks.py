@@ -208,7 +208,7 @@ def test_settings_that_validation_images_chose_are_compared_beside_those_that_th
     assert [setting.label for setting in task.compared] == ["adam", "sgd"] and task.chosen_by == ""
     (said,) = (line for line in describe_task(task) if "tuned" in line)
     assert said == (
-        "Each optimizer's setting was tuned at 8 epochs, chosen by validation images; these runs have 3 epochs."
+        "Each optimizer's setting was tuned at 8 epochs, chosen by validation images; here it is trained for 3 epochs."
     )
 
 

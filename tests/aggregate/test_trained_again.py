@@ -13,7 +13,7 @@ from sweeper.runs.asked import AskedRuns, OwnRuns
 from sweeper.watch.command import main as watch
 
 SAID = (
-    "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats enter "
+    "1 repeat has another result: of each run the one with the earlier start counts, and repeats enter "
     "nothing; 1 completed where the first diverged"
 )
 
@@ -53,7 +53,7 @@ def test_so_does_the_document(folders, capsys):
 def test_so_do_the_page_and_a_comparison_in_python(folders, tmp_path):
     assert report([*folders, "--into", "page"]) == 0
     page = (tmp_path / "page" / "report.html").read_text(encoding="utf-8")
-    assert f"{SAID}." in page and "1 more directories were copies" in page
+    assert f"{SAID}." in page and "1 more directory was a copy" in page
     ((*_, last),) = sweeper.compare(list(folders)).sentences.values()
     assert last == f"{SAID}."
 
@@ -82,7 +82,7 @@ def test_many_repeats_are_counted_and_the_first_named(tmp_path, capsys):
             make_run(tmp_path / folder, seed=seed, accuracy=accuracy)
     assert command.main([str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "\n12 repeats of these runs have another result: " in out
+    assert "\n12 repeats have another result: " in out
     assert out.count("\nrepeat: ") == 10 and "\nand 2 more repeats\n" in out
 
 
@@ -90,7 +90,7 @@ def test_what_gave_way_unfinished_is_no_copy(tmp_path, capsys):
     make_run(tmp_path / "a", "failed", error="out of memory")
     make_run(tmp_path / "b")
     assert command.main([str(tmp_path)]) == 0
-    assert "\n1 run: 1 completed; 1 unfinished or damaged gave way to these\n" in capsys.readouterr().out
+    assert "\n1 run: 1 completed; 1 unfinished or damaged gave way to it\n" in capsys.readouterr().out
 
 
 def test_a_sweep_whose_run_counts_elsewhere_in_its_folder_shows_that_one(tmp_path):
@@ -106,5 +106,5 @@ def test_a_sweep_whose_run_counts_elsewhere_in_its_folder_shows_that_one(tmp_pat
                 make_run(tmp_path / "old", accuracy=accuracy - 0.001, environment=before, **run)
     sweep = OwnRuns.from_json(AskedRuns(own).to_json())
     text = command.aggregate([str(tmp_path)], None, ["csv"], sweep=sweep)
-    assert "\n4 runs: 4 completed\n2 repeats of these runs have another result: " in text
+    assert "\n4 runs: 4 completed\n2 repeats have another result: " in text
     assert "91.95" not in text and "91.45 ± 0.64 % (n = 2)" in text

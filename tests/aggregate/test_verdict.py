@@ -95,7 +95,7 @@ def test_one_completed_beside_one_that_only_diverged(tmp_path):
     make_run(tmp_path)
     make_run(tmp_path, "diverged", optimizer="lion")
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    assert describe_task(task) == ["No order: one optimizer only; lion diverged in 1 of 1 seeds"]
+    assert describe_task(task) == ["No order: one optimizer only; lion diverged in its one seed"]
 
 
 def test_settings_chosen_on_the_test_images_get_no_verdict(tmp_path):
@@ -129,8 +129,8 @@ def test_a_margin_is_told_with_its_condition(tmp_path):
     tasks, _ = study(tmp_path, 7, 0.0001)
     assert "equivalent" not in " ".join(describe_task(tasks[0])).lower()
     said = describe_task(tasks[0], 0.01)
-    assert said[0] == "No significant difference: {lion, sgd} (n = 7); equivalent within ±1 points: lion and sgd"
-    assert "The margin of ±1 points counts only if it was fixed before the runs." in said
+    assert said[0] == "No significant difference: {lion, sgd} (n = 7); equivalent within ±1 point: lion and sgd"
+    assert "The margin of ±1 point counts only if it was fixed before the runs." in said
     assert "No pair is shown to be equivalent within ±0.01 points." in describe_task(tasks[0], 0.0001)
 
 

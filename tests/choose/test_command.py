@@ -41,7 +41,7 @@ def test_a_trial_that_was_trained_again_is_told(tmp_path, capsys):
     assert main([outputs, "--into", into]) == 0
     chosen = capsys.readouterr()
     assert chosen.err == "" and yaml.safe_load(chosen.out)["sgd"]["lr"] == 0.2
-    said = "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats "
+    said = "1 repeat has another result: of each run the one with the earlier start counts, and repeats "
     for folders in ((outputs, repeated), (repeated, outputs)):
         assert main([*folders, "--into", into]) == 0
         assert capsys.readouterr() == (chosen.out, f"{said}enter nothing\n")

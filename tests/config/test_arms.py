@@ -102,6 +102,15 @@ def test_an_arm_that_is_none_is_refused_in_a_line(arm):
     assert BAD_ARMS[arm] in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_name_in_either_spelling_of_its_accents_is_one_name():
+    one, two = (
+        f"caf{accented}: optimizer={optimizer}" for accented, optimizer in (("\u00e9", "sgd"), ("e\u0301", "lion"))
+    )
+    with pytest.raises(BadInput, match=r"^arm 'caf\u00e9': two arms have this name"):
+        compose_grid([*SMALL, "--arm", one, "--arm", two])
+    assert list(compose_grid([*SMALL, *SGD, "--arm", two]).arms) == ["sgd", "caf\u00e9"]
+
+
 def test_an_error_outside_of_the_arms_names_none():
     with pytest.raises(BadInput, match=r"^optimizer\.lrr=1: there is no option"):
         compose_grid([*SMALL, *SGD, *LION, "optimizer.lrr=1"])

@@ -222,7 +222,7 @@ def test_a_channel_of_one_value_is_not_divided_by_zero():
         ),
         ({}, {"test_fraction": 0.2}, "dataset.test_fraction=0.2: dataset=mine has its own test images; leave it out"),
         ({"n_test": 0, "n": 0}, {"test_fraction": 0.2}, "no training images"),
-        ({"n_test": 0, "n": 4}, {"test_fraction": 0.2}, "leaves no test images of the 1 images of class 'a'"),
+        ({"n_test": 0, "n": 4}, {"test_fraction": 0.2}, "leaves no test images of the 1 image of class 'a'"),
         ({}, {"train_limit": 0}, "dataset.train_limit=0: leaves no images"),
         ({}, {"test_limit": 0}, "dataset.test_limit=0: leaves no images"),
         ({}, {"validation_fraction": 0.999}, "validation_fraction=0.999: leaves no training images of 60"),
@@ -241,13 +241,26 @@ def test_data_that_can_not_be_trained_on_is_refused(load, changes, options, mess
     [
         ("no_such_package.loader", "dataset.loader=no_such_package.loader: No module named 'no_such_package'"),
         ("sweeper.datasets.cifar11", "has no function 'cifar11'; did you mean 'cifar10"),
-        ("cifar10", "expected a function's path"),
+        ("cifar10", "dataset.loader=cifar10: names no module; expected a function's path"),
+        (".loaders.cifar10", "dataset.loader=.loaders.cifar10: names no module; expected a function's path"),
+        ("sweeper.nowhere.f", "No module named 'sweeper.nowhere'; expected a function's path"),
+        ("sweeper.nowhere.module.f", "No module named 'sweeper.nowhere'; expected a function's path"),
+        ("json.nowhere.f", "No module named 'json.nowhere'; expected a function's path"),
         ("sweeper.datasets.DOWNLOADS", "has no function 'DOWNLOADS'"),
     ],
 )
 def test_a_loader_that_is_none_is_refused(path, message):
     with pytest.raises(BadInput, match=message):
         find_loader(path)
+
+
+def test_a_loaders_module_that_can_not_be_imported_is_not_taken_for_none(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, content in (("needs_more", "import no_such_package"), ("fails", "1 / 0")):
+        (tmp_path / f"{name}.py").write_text(content)
+        with pytest.raises(BadInput, match=f"^dataset.loader={name}.load: importing {name} failed: ") as refused:
+            find_loader(f"{name}.load")
+        assert "expected" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

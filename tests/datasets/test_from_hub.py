@@ -234,6 +234,22 @@ def test_without_a_network_what_is_here_is_read_at_once(library, network, monkey
     )
 
 
+def test_what_else_takes_something_from_the_hub_is_not_kept_offline(library, network, monkeypatch):
+    """A worker's tracker or model, and the next set when the network is back."""
+    told, load = [], sys.modules["datasets"].load_dataset
+
+    def remember(*given, **more):
+        told.append(os.environ.get("HF_HUB_OFFLINE"))
+        return load(*given, **more)
+
+    monkeypatch.setattr(sys.modules["datasets"], "load_dataset", remember)
+    for network["Hub"] in (False, True):
+        with pytest.raises(BadInput):
+            hub(NODE)
+        assert "HF_HUB_OFFLINE" not in os.environ
+    assert told == ["1", None]
+
+
 @pytest.mark.parametrize("way", ["known", "proxy", "said"])
 def test_the_library_goes_online_unless_the_hub_is_unknown(library, network, monkeypatch, way):
     network["Hub"] = way == "known"

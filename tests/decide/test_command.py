@@ -106,7 +106,7 @@ def test_a_field_with_runs_that_were_trained_again_says_so_before_training(tmp_p
     change_record(next((tmp_path / "field" / "again").glob("*/sgd-seed1-*")), result__final_test_accuracy=0.1)
     assert main(["against=field", "optimizer=lion", "device=cpu", "outputs=own"]) == 2
     out, err = capsys.readouterr()
-    assert "\nagainst=field: digits, mlp" in out and "\n1 repeat of these runs has another result: " in out
+    assert "\nagainst=field: digits, mlp" in out and "\n1 repeat has another result: " in out
     assert err.startswith("error: against=field: the images here are others")
 
 

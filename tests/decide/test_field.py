@@ -187,5 +187,5 @@ def test_a_run_of_the_field_that_was_trained_again_is_told(copy):
     change_record(again, status="diverged", result__final_test_accuracy=None)
     change_record(again, environment__started="2030-01-01T00:00:00Z")
     field = read_field(str(copy), ["noise=none"])
-    assert field.repeats.startswith("1 repeat of these runs has another result: of each run the one with the earlier")
+    assert field.repeats.startswith("1 repeat has another result: of each run the one with the earlier")
     assert not field.results()["sgd"][3].diverged and read_field(str(copy), ["noise.rate=0.2"]).repeats == ""

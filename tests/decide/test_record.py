@@ -39,7 +39,7 @@ def test_the_same_question_goes_on(begun):
         (
             Rule(margin=0.01, looks=(2, 3)),
             ARMS,
-            r"together at most 5 %\) than is asked for \(looks at 2, 3 seeds; .* 5 %, equivalent within ±1 points\)",
+            r"together at most 5 %\) than is asked for \(looks at 2, 3 seeds; .* 5 %, equivalent within ±1 point\)",
         ),
         (RULE, {"a": ARMS["a"], "c": ["c1", "c2", "c3"]}, "is about other arms"),
     ],
@@ -47,6 +47,20 @@ def test_the_same_question_goes_on(begun):
 def test_another_question_or_rule_is_refused_in_a_line(begun, rule, arms, told):
     with pytest.raises(BadInput, match=told):
         check_recorded(begun[0], rule, arms)
+
+
+@pytest.mark.parametrize(
+    "other", [{"arms": {"a": ["a1"], "c": ["c1"]}}, {"rule": Rule(looks=(2, 4)).as_json()}, {"field": "another field"}]
+)
+def test_two_commands_at_once_dont_write_over_each_others_decision(begun, other):
+    """Both found no file when they began."""
+    folder, decision = begun
+    before = (folder / "decision.json").read_bytes()
+    with pytest.raises(BadInput, match="written by a command with another rule or other arms, and stays; decide"):
+        write(folder, content(RULE, ARMS, decision, "Undecided.") | other)
+    assert (folder / "decision.json").read_bytes() == before
+    assert write(folder, content(RULE, ARMS, decision, "The same one, further on."))
+    assert [path.name for path in folder.iterdir()] == ["decision.json"]
 
 
 def test_another_tuning_is_refused_before_it_begins(begun):

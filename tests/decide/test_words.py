@@ -43,7 +43,7 @@ def test_the_sentence_of_the_end():
         "No winner after 5 seeds: sgd leads adam by 0.19 points (interval −0.90 to +1.20); no look comes after 5 seeds."
     )
     assert answer(decision([UNDECIDED, BETTER]), RULE, "the time is used up") == (
-        "1 of 2 pairs are undecided: the time is used up; decided: lion > sgd."
+        "1 of 2 pairs is undecided: the time is used up; decided: lion > sgd."
     )
     assert answer(decision([]), RULE, "the time is used up") == "Nothing is decided: the time is used up."
     assert answer(decision([FLAT]), RULE) == (

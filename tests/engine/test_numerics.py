@@ -12,7 +12,7 @@ from made_runs import change_record, make_run
 from sweeper.datasets.data import load_run_data
 from sweeper.engine.devices import choose_device, has_precision, prepare_process
 from sweeper.engine.loop import Stopped, train
-from sweeper.engine.numerics import FACTS, begun_with, carry_over, facts_of, go_on, keep, threads_to_use
+from sweeper.engine.numerics import FACTS, begun_with, carry_over, describe, facts_of, go_on, keep, threads_to_use
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES
 from sweeper.runs.record import read_run
@@ -53,6 +53,18 @@ def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
         "augmentation",
         "instructions",
     ]
+
+
+@pytest.mark.parametrize("name", ["MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE"])
+def test_a_variable_by_which_libraries_compute_otherwise_is_a_fact(monkeypatch, name):
+    device = choose_device(DEFAULT | {"kind": "cpu"}, threads=1)
+    then, told = describe(device), describe(device) | {"versions": {}}
+    assert go_on(told, {"numerics": then, "epoch": 1, "step": 1}) is None
+    monkeypatch.setenv(name, "COMPATIBLE")
+    told = describe(device) | {"versions": {}}
+    by = then["instructions"]
+    line = f"this run began by {by}; it goes on by {by} with {name}=COMPATIBLE, {SO}"
+    assert go_on(told, {"numerics": then, "epoch": 1, "step": 1}) == line
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forked import run, start
 
 import sweeper
 from sweeper.system.errors import BadInput
-from tests.faults.forked import run, start
 from tests.faults.test_kill import SEED, SIZE, outcome
 
 SWEEP = (

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from forked import TABLES_HERE, run, start
 
 from sweeper.runs.record import recorded_status
 from tests.faults.copies import Copy, position, read_copies, recording
-from tests.faults.forked import TABLES_HERE, run, start
 from tests.faults.test_kill import outcome, table
 
 TRAINED = ("dataset=digits", "dataset.train_limit=300", "dataset.test_limit=100", "model=mlp", "model.width=16")

@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from forked import TABLES_HERE, run
 
-from tests.faults.forked import TABLES_HERE, run
 from tests.faults.test_kill import SEED, SIZE, check_clean, outcome
 
 EPOCHS = 6

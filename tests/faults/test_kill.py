@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import Command, run, start
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.metrics import METRICS
-from tests.faults.forked import Command, run, start
 
 SEED = int(os.environ.get("FAULTS_SEED", "20250131"))
 SIZE = float(os.environ.get("FAULTS_SIZE", "1"))  # of the long forms, e.g. 0.1 for a tenth of all kills and damages

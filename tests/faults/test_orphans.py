@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from conftest import merged
+from forked import Command, start
 
 from sweeper.runs.directory import RunDirectory
-from tests.faults.forked import Command, start
 from tests.faults.test_signals import LAUNCHED, begin, end
 
 SOON = 8.0  # seconds on a busy machine; a worker looks twice a second, and then writes its checkpoint

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import Command, start
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.train.signals import SIGNALS
-from tests.faults.forked import Command, start
 
 SOON = 5.0  # seconds in which a run has stopped
 

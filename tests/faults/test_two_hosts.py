@@ -9,8 +9,8 @@ import signal
 import time
 
 import pytest
+from forked import Command, run, start
 
-from tests.faults.forked import Command, run, start
 from tests.faults.test_kill import check_clean, outcome
 
 SWEEP = (

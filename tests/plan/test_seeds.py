@@ -96,6 +96,6 @@ def test_a_run_that_was_trained_again_is_told_and_no_further_seed(plan):
     change_record(again, result__final_test_accuracy=0.5, result__best_test_accuracy=0.9)
     change_record(again, environment__started="2030-01-01T00:00:00Z")
     (entry,) = plan(*GRID)[1]["seeds"]
-    said = "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats "
+    said = "1 repeat has another result: of each run the one with the earlier start counts, and repeats "
     assert entry == before["seeds"][0] | {"repeats": f"{said}enter nothing"} and before["seeds"][0]["repeats"] is None
     assert f"\n{said}enter nothing\n" in plan(*GRID, text=True)[1]

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 from documented_commands import CARRIED_OUT, DOCS, is_carried_out, module_of, read_commands
 from documented_pages import lay
 from made_folder import LOADER, make_folder
@@ -106,3 +107,14 @@ def test_the_tutorials_directories_are_those_of_its_commands():
     names = {cell.directory.name for grid in grids for cell in grid.cells}
     shown = set(re.findall(r"\w+-seed\d-[0-9a-f]{8}", page.read_text()))
     assert shown <= names and len(shown) == 3
+
+
+LONGEST = 130  # characters; most editors show so many beside one another
+GENERATED = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->|^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))], ids=lambda page: page.stem)
+def test_prose_is_wrapped(page):
+    """But tables, code, pictures and what is made by a command."""
+    prose = GENERATED.sub("", page.read_text(encoding="utf-8")).splitlines()
+    assert [line for line in prose if len(line) > LONGEST and not line.startswith(("|", "    ", "!["))] == []

@@ -165,6 +165,31 @@ def test_every_table_has_its_place_and_its_words_theirs(site, pages):
     assert columns[2] > 300 and len(found) > 20
 
 
+WIDE = """
+const wrapped = (table) => table.closest(".md-typeset__scrollwrap");
+const tables = [...document.querySelectorAll(".md-content table:not([class])")];
+return {
+  page: document.documentElement.scrollWidth - window.innerWidth,
+  wide: tables.filter((table) => table.scrollWidth > wrapped(table).clientWidth).length,
+  still: tables.map(wrapped).filter((place) => getComputedStyle(place).overflowX !== "auto").length,
+};
+"""
+
+
+def test_on_a_phone_a_wide_table_scrolls_and_its_page_does_not(site, pages):
+    wide = 0
+    with pages.open_browser(width=390) as browser:
+        for page in (page for page in sorted(site.rglob("*.html")) if "<table>" in page.read_text()):
+            browser.get(page.as_uri())
+            pages.WebDriverWait(browser, 30).until(
+                lambda b: b.find_elements("css selector", ".md-content .md-typeset__scrollwrap table")
+            )
+            found = browser.execute_script(WIDE)
+            assert found["page"] <= 0 and found["still"] == 0, page
+            wide += found["wide"]
+    assert wide > 20
+
+
 def test_the_search_works_from_the_disk(site, pages):
     found = "return [...document.body.children].map((child) => child.shadowRoot?.textContent ?? '').join()"
     type_in = pytest.importorskip("selenium.webdriver").ActionChains

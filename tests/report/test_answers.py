@@ -72,7 +72,7 @@ def test_the_margin_is_in_the_headline(tmp_path):
         make_run(tmp_path, seed=seed, accuracy=accuracy)
         make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="lion")
     (_, (card,)) = cards(tmp_path, 0.01)
-    assert "equivalent within ±1 points: lion and sgd" in card.headline
+    assert "equivalent within ±1 point: lion and sgd" in card.headline
 
 
 def test_without_an_interval_there_is_no_band(tmp_path):

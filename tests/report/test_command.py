@@ -13,6 +13,7 @@ from made_runs import change_record, make_run, make_study
 
 from sweeper.aggregate.command import aggregate
 from sweeper.report.command import main, report
+from sweeper.report.page import hash_source
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -102,7 +103,8 @@ def test_it_needs_nothing_but_itself(study):
     outputs, page = study
     assert not {"link", "img", "iframe", "object"} & set(page.tags)
     text = (outputs / "report.html").read_text()
-    assert re.search(r"default-src 'none'; script-src 'nonce-", text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert f"default-src 'none'; script-src '{hash_source(script)}'; style-src" in text
     assert not re.search(r"<[^>]*\b(src|href)=\"(?!#)", text[: text.index('<script type="application/json"')])
 
 
@@ -183,6 +185,8 @@ def test_one_run(tmp_path, page):
     found = page()
     assert "There is one optimizer only: sgd with 90.00 % (n = 1)" in found.text
     assert "nan" not in found.text.lower()
+    assert "1 run, with its command" in found.text and "since this run has nothing to show there" in found.text
+    assert "these runs" not in found.text and "1 runs" not in found.text
 
 
 def test_one_seed(tmp_path, page):
@@ -227,7 +231,7 @@ def test_shared_devices_have_no_speed(tmp_path, page):
     change_record(make_run(tmp_path, seed=1), result__shared_device=True)
     make_run(tmp_path, seed=2)
     found = page()
-    assert found.tables["speed-table"][1][4] == "1" and "1 others shared it" in found.text
+    assert found.tables["speed-table"][1][4] == "1" and "1 other shared it" in found.text
 
 
 def test_what_the_study_cost_is_told_if_every_run_tells(tmp_path, page):

@@ -59,6 +59,20 @@ def test_the_curves_axis_shows_what_differs_late(tmp_path):
     assert axes.get_title().count("\n") == 1 and axes.get_title().endswith("noise")
 
 
+def test_a_wide_late_band_is_whole(tmp_path):
+    """Two seeds end 20 points apart: their band is as far above their mean as below it."""
+    for seed, end in ((1, 0.6), (2, 0.8)):
+        run = make_run(tmp_path, seed=seed, accuracy=end, epochs=10)
+        RunDirectory(run).write_metrics(make_rows([end] * 10))
+        change_record(run, result__epochs_done=10, result__steps=200)
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    (axes,) = _curves(tasks, {run.path: read_curve(run) for run in tasks[0].runs()}).axes
+    (band,) = axes.collections
+    ends = band.get_paths()[0].vertices[:, 1]
+    assert ends.max() == pytest.approx(84.14, abs=0.01)
+    assert axes.get_ylim()[0] < ends.min() and ends.max() < axes.get_ylim()[1] < 100
+
+
 def test_no_axis_shows_more_than_100_percent(tmp_path):
     """Of two seeds one dips from 90 to 10 %: mean + standard deviation is 107 %."""
     for seed, dip in ((1, 0.1), (2, 0.9)):

@@ -108,6 +108,6 @@ def test_a_margin_is_an_option(tmp_path, capsys):
         make_run(tmp_path, seed=seed, accuracy=accuracy)
         make_run(tmp_path, seed=seed, accuracy=accuracy + 0.0001 * seed, optimizer="lion")
     assert main([str(tmp_path), "--margin", "1"]) == 0
-    assert "Equivalent within ±1 points: lion and sgd." in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Equivalent within ±1 point: lion and sgd." in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert main([str(tmp_path), "--margin", "none"]) == 2
     assert "must be a number of percentage points above 0" in capsys.readouterr().err

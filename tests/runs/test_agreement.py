@@ -32,7 +32,7 @@ def swap(directory: Path) -> None:
 # Found without their hash too, in records of earlier versions.
 PLAIN = {
     "emptied": (write("metrics.csv", lambda content: b""), "metrics.csv is empty"),
-    "cut": (write("metrics.csv", lambda content: content[:-9]), "metrics.csv is cut off, 2 of 3 epochs are whole"),
+    "cut": (write("metrics.csv", lambda content: content[:-9]), "metrics.csv is cut off after 2 of 3 epochs"),
     "an epoch less": (
         write("metrics.csv", lambda content: content[: content.rindex(b"\n", 0, -1) + 1]),
         "metrics.csv has 2 epochs, the run 3",

@@ -29,7 +29,9 @@ def test_old_records_lack_it_and_a_wrong_kind_is_damage():
         ([{"cost": 1.0}, {"cost": 0.25}], "these runs cost 1.25"),
         ([{"energy_kwh": 0.03}, {"energy_kwh": 0.004}], "these runs took 0.034 kWh of their GPU"),
         ([{"cost": 1200.0, "energy_kwh": 2.0}] * 2, "these runs took 4.00 kWh of their GPU and cost 2,400.00"),
-        ([{"cost": 0.0}, {}], "these runs cost 0 (1 of 2 have it recorded)"),
+        ([{"cost": 0.0}, {}], "these runs cost 0 (1 of 2 has it recorded)"),
+        ([{"cost": 1.25, "energy_kwh": 0.5}], "this run took 0.5 kWh of its GPU and cost 1.25"),
+        ([{"cost": 1.0}, {"cost": 2.0}, {}], "these runs cost 3.00 (2 of 3 have it recorded)"),
     ],
 )
 def test_amounts_are_told_where_they_were_recorded(tmp_path, recorded, words):

@@ -50,7 +50,7 @@ def test_of_repeats_that_differ_the_one_that_began_first_counts_in_any_order_of_
         assert [run.values["final_test_accuracy"] for run in results.runs] == [0.8]
         assert count(results.left_out) == (0, 0, 2)
         assert describe_repeats(results.left_out) == (
-            "2 repeats of these runs have another result: of each run the one with the earlier start counts, and "
+            "2 repeats have another result: of each run the one with the earlier start counts, and "
             "repeats enter nothing"
         )
     assert load_results(folders).attrs == {"merged": 2, "repeats": 2}
@@ -74,7 +74,7 @@ def test_no_repeat_hides_a_diverged_run(tmp_path, first, again):
     for results in read_in_each_order([tmp_path / "a", tmp_path / "b"]):
         assert [run.status for run in results.runs] == [first]
         assert describe_repeats(results.left_out) == (
-            "1 repeat of these runs has another result: of each run the one with the earlier start counts, and repeats "
+            "1 repeat has another result: of each run the one with the earlier start counts, and repeats "
             f"enter nothing; 1 {again} where the first {first}"
         )
 

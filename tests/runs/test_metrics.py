@@ -40,7 +40,7 @@ def test_a_header_alone_is_no_row_and_no_damage(read):
 def test_a_last_line_without_its_end_may_be_half_a_number_and_does_not_count(read):
     rows, damage = read(f"{HEADER}\n{LINE.format(1, 0.5)}\n{LINE.format(2, 0.6)}")
     assert [row["epoch"] for row in rows] == [1]
-    assert damage == "metrics.csv: cut off after 1 whole rows"
+    assert damage == "metrics.csv: cut off after 1 whole row"
 
 
 @pytest.mark.parametrize("header", ["", HEADER[:-1], "epoch,accuracy", f"{HEADER},more"])
@@ -67,7 +67,7 @@ def test_a_file_of_other_columns_is_named(read, header):
 def test_rows_after_one_that_can_not_be_read_are_not_believed(read, line):
     rows, damage = read("\n".join([HEADER, LINE.format(1, 0.5), line, LINE.format(3, 0.9), ""]))
     assert [row["test_accuracy"] for row in rows] == [0.5]
-    assert damage == "metrics.csv: only its first 1 rows can be read"
+    assert damage == "metrics.csv: only its first row can be read"
 
 
 def test_bytes_that_are_no_text_are_damage(read):

@@ -126,7 +126,7 @@ def test_metrics_cut_off_in_the_middle_count_as_far_as_they_are_whole(tmp_path, 
     whole = file.read_text().count("\n") - 1
     assert values["status"] == "interrupted"
     assert values["best_epoch"] == {2: 2, 1: 1}[whole]
-    assert values["error"] == f"metrics.csv: cut off after {whole} whole rows"
+    assert values["error"] == f"metrics.csv: cut off after {'1 whole row' if whole == 1 else '2 whole rows'}"
 
 
 def test_metrics_that_are_none_are_named(tmp_path):

@@ -93,8 +93,7 @@ def test_one_of_another_machine_is_forgotten_after_a_day(tmp_path):
 
 def test_one_whose_process_this_machine_hides_is_forgotten_after_a_day(tmp_path, monkeypatch):
     write_sweep(tmp_path, "hidden", [])
-    for module in ("lock", "processes"):
-        monkeypatch.setattr(f"sweeper.system.{module}.process_started", lambda pid: "")
+    monkeypatch.setattr("sweeper.system.processes.process_started", lambda pid: "")
     change(tmp_path, "hidden", pid=1)
     now = time.time()
     for age, left in ((300, [".sweep-hidden.json"]), (90_000, [])):

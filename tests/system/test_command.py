@@ -2,13 +2,18 @@
 
 import doctest
 import importlib
+import json
+import os
+import subprocess
 import sys
 
 import pytest
+from conftest import REPOSITORY
+from made_runs import make_run
 
 import sweeper
 from sweeper.system import command
-from sweeper.system.command import Parser, exit_code_of, split_own, writing
+from sweeper.system.command import NO_FOLDER, Parser, exit_code_of, split_own, writing
 from sweeper.system.errors import BadInput, RunFailed
 
 
@@ -33,6 +38,45 @@ def raising(error: BaseException):
 def test_what_stops_a_command_is_its_exit_code_and_a_line(run, code, line, capsys):
     assert exit_code_of(run) == code
     assert capsys.readouterr() == ("", line)
+
+
+@pytest.fixture
+def removed_folder(tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    monkeypatch.chdir(tmp_path / "d")
+    (tmp_path / "d").rmdir()
+
+
+@pytest.mark.usefixtures("removed_folder")
+def test_a_current_folder_that_was_removed_is_the_cause_of_what_fails(capsys):
+    for error in (
+        BadInput("outputs: there is no such folder"),
+        RunFailed("dataset=digits: no such file"),
+        OSError("no"),
+    ):
+        assert exit_code_of(raising(error)) in (1, 2)
+        assert capsys.readouterr().err == f"error: {NO_FOLDER} ({error})\n"
+    assert exit_code_of(lambda: None) == 0 and capsys.readouterr().err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("removed_folder")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("train dataset=digits", "train -m dataset=digits seed=1,2 --json", "plan dataset=digits", "datasets mnist"),
+        *("tune optimizer=sgd", "decide optimizer=sgd", "doctor", "verify RUNS"),
+        *("aggregate", "report", "choose", "watch"),
+    ],
+)
+def test_every_command_says_that_its_current_folder_was_removed(tmp_path, words):
+    make_run(tmp_path / "runs")
+    command, *given = words.replace("RUNS", str(tmp_path / "runs")).split()
+    started, environment = [sys.executable, "-m", f"sweeper.{command}", *given], {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(started, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(f"error: {NO_FOLDER}"), done.stderr
+    if "--json" in given:
+        assert json.loads(done.stdout)["error"].startswith(NO_FOLDER)
 
 
 def test_a_command_whose_standard_output_is_closed_runs(monkeypatch):

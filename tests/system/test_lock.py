@@ -167,7 +167,7 @@ def wait_for(path, there):
 
 def test_an_owner_that_this_machine_hides_lives_while_its_counter_grows(tmp_path, monkeypatch):
     """Another user's process on a machine whose /proc tells of one's own alone (`hidepid`)."""
-    monkeypatch.setattr(lock_module, "process_started", lambda pid: "")
+    monkeypatch.setattr("sweeper.system.processes.process_started", lambda pid: "")
     path, here = tmp_path / "run.lock", {**json.loads(elsewhere(0)), **this_process(), "pid": 1}
     path.write_text(json.dumps(here))
     assert is_alive(path, here, wait=False)

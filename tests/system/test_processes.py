@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sweeper.system.processes import describe, is_here, is_known, process_started, this_process
+from sweeper.system.processes import describe, is_here, is_known, is_running, process_started, this_process
 
 
 def kernels_ticks(pid: int) -> str:
@@ -72,6 +72,16 @@ def test_process_1_of_another_container_isnt_one_of_here_though_the_host_name_is
 def test_outside_of_containers_the_boot_is_the_kernels_alone_as_in_locks_of_old(monkeypatch):
     monkeypatch.setattr("os.readlink", lambda path: {"/proc/self/ns/pid": "pid:[4026531836]"}[path])
     assert this_process()["boot"] == Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+
+
+def test_a_number_that_is_another_process_by_now_is_not_the_process_that_had_it(child):
+    seen = {**this_process(), "pid": child.pid, "process_started": process_started(child.pid)}
+    assert is_running(seen) is True
+    assert is_running({**seen, "process_started": "1"}) is False
+    assert is_running({**seen, "boot": "another"}) is None and is_running({}) is None
+    child.kill()
+    child.wait()
+    assert is_running(seen) is False
 
 
 def test_a_process_of_another_user_that_the_machine_hides_is_not_known_to_have_ended(child, monkeypatch):

@@ -2,7 +2,18 @@
 
 import pytest
 
-from sweeper.system.text import LONGEST_TEXT, amount, duration, percent, printable, printable_lines, shortened, size
+from sweeper.system.text import (
+    LONGEST_TEXT,
+    amount,
+    counted,
+    duration,
+    percent,
+    printable,
+    printable_lines,
+    shortened,
+    size,
+    times,
+)
 
 
 def test_letters_of_all_scripts_stay_and_what_breaks_a_line_does_not():
@@ -87,3 +98,24 @@ def test_sizes_by_powers_of_1000(n, words):
 )
 def test_amounts_of_money_and_energy(value, words):
     assert amount(value) == words
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((0, "run"), "0 runs"),
+        ((1, "run"), "1 run"),
+        ((1500, "run"), "1,500 runs"),
+        (("1500", "epoch"), "1500 epochs"),
+        (("1", "point"), "1 point"),
+        (("0.5", "point"), "0.5 points"),
+        ((1, "more copy", "more copies"), "1 more copy"),
+        ((2, "more copy", "more copies"), "2 more copies"),
+    ],
+)
+def test_what_is_counted_is_one_or_several(given, said):
+    assert counted(*given) == said
+
+
+def test_times_are_once_twice_or_a_number():
+    assert [times(n) for n in (1, 2, 3)] == ["once", "twice", "3 times"]

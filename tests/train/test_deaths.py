@@ -52,8 +52,7 @@ def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, capsys):
 
 def test_nobody_waits_to_learn_whether_a_hidden_process_lives(cells, monkeypatch):
     """Another user's, on a machine that hides it: its run may be one of a hundred, each watched for a minute."""
-    for module in ("lock", "processes"):
-        monkeypatch.setattr(f"sweeper.system.{module}.process_started", lambda pid: "")
+    monkeypatch.setattr("sweeper.system.processes.process_started", lambda pid: "")
     monkeypatch.setattr("sweeper.system.lock.time.sleep", lambda seconds: pytest.fail("it waits"))
     die(cells[0])
     assert dead_owner(cells[0].directory) is None

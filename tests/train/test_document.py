@@ -57,7 +57,9 @@ def test_a_tunings_extensions_are_among_its_runs(call, monkeypatch):
         assert {run["status"] for run in document["runs"]} == statuses
 
 
-def test_a_run_has_its_optimizer_and_its_arm(call, monkeypatch):
+def test_a_run_has_its_optimizer_its_arm_and_the_label_by_which_it_is_named(call, monkeypatch):
+    """The first time, and when all are read from disk."""
+
     def train(grid, to_do, *others):
         for cell in to_do:
             write_finished_run(grid.outputs, cell.config, make_rows([0.5]), {})
@@ -65,8 +67,16 @@ def test_a_run_has_its_optimizer_and_its_arm(call, monkeypatch):
     monkeypatch.setattr(sweep, "_launch", train)
     monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
     arms = ("--arm", "usual: optimizer=sgd", "--arm", "high: optimizer=sgd optimizer.lr=1")
-    document = document_in(call("-m", "dataset=digits", "epochs=1", *arms, "--json")[1])
-    assert [(run["optimizer"], run["arm"]) for run in document["runs"]] == [("sgd", "usual"), ("sgd", "high")]
+    for words, named in (
+        (arms, [("sgd", "usual", None), ("sgd", "high", None)]),
+        ((*arms, "seed=1,2"), [("sgd", arm, f"seed {seed}") for seed in (1, 2) for arm in ("usual", "high")]),
+        (("optimizer=sgd,lion", "seed=1"), [("sgd", None, "sgd"), ("lion", None, "lion")]),
+        (("optimizer=sgd", "optimizer.lr=0.1,1"), [("sgd", None, "lr 0.1"), ("sgd", None, "lr 1")]),
+        (("optimizer=lion",), [("lion", None, None)]),
+    ):
+        for _ in range(2):
+            document = document_in(call("-m", "dataset=digits", "epochs=1", *words, "--json")[1])
+            assert [(run["optimizer"], run["arm"], run["label"]) for run in document["runs"]] == named
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, TINY, run_module
+from forked import run_forked
 from made_runs import change_record, make_run
 
 import sweeper
@@ -19,7 +20,6 @@ from sweeper.runs.rows import read_row
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores
 from tests.engine.test_loop import Stopped, configure, finish, start
-from tests.faults.forked import run_forked
 
 RUNS = ("-m", *(word for word in TINY if word != "device.threads=1"), "model=mlp", "optimizer=sgd,adam")
 RUNS += ("hydra/launcher=basic",)

@@ -8,7 +8,7 @@ from conftest import merged
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns, arm_of_each
-from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run, score_words, what_varies
+from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run, score_words, varies_in, what_varies
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,16 @@ from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run
     ids=" ".join,
 )
 def test_a_label_has_what_varies(monkeypatch, overrides, labels):
-    configs = [cell.config for cell in compose_grid(merged("-m", "dataset=digits", *overrides)).cells]
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": configs})))
-    assert sorted(map(label_run, configs)) == sorted(labels)
+    grid = compose_grid(merged("-m", "dataset=digits", *overrides))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(varies_in(grid)))
+    assert sorted(label_run(cell.config) for cell in grid.cells) == sorted(labels)
 
 
 def test_a_run_of_an_arm_is_named_by_it_and_by_what_varies_in_it(monkeypatch, tmp_path):
     arms = ("--arm", "plain: optimizer=sgd", "--arm", "mine: optimizer=lion optimizer.lr=1e-4,3e-4")
     grid = compose_grid(["-m", "dataset=digits", f"outputs={tmp_path}", *arms, "seed=1,2"])
     config_of = {cell.directory: cell.config for cell in grid.cells}
-    by_arm = {arm: [config_of[run] for run in runs] for arm, runs in grid.arms.items()}
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies(by_arm)))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(varies_in(grid)))
     record_arms(tmp_path, AskedRuns(config_of, grid.comparisons))
     assert [label_run(config) for config in config_of.values()] == [
         f"{arm}, seed {seed}" for seed in (1, 2) for arm in ("plain", "mine, lr 0.0001", "mine, lr 0.0003")
@@ -59,7 +58,7 @@ def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
 
 def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):
     grid = compose_grid(["-m", "experiment=tune", "dataset=digits", "optimizer=muon", "lr_factor=1", "seed=101,102"])
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(varies_in(grid)))
     labels = {label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells}
     steps = ("0.3162", "1", "3.162")
     assert labels == {f"decay ×{factor}, seed {seed}" for factor in steps for seed in (101, 102)}
@@ -68,7 +67,7 @@ def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):
 def test_without_its_factor_of_the_decay_a_tuning_is_named_by_the_value(monkeypatch):
     axes = ("optimizer=adamw", "lr_factor=1", "decay_factor=null", "weight_decay_factor=1,3", "seed=101")
     grid = compose_grid(["-m", "experiment=tune", "dataset=digits", *axes])
-    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(what_varies({"": [cell.config for cell in grid.cells]})))
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps(varies_in(grid)))
     decays = [cell.config["optimizer"]["weight_decay"] for cell in grid.cells]
     labels = [label_run(cell.config, grid.jobs[cell.number]) for cell in grid.cells]
     assert labels == [f"weight_decay {decay:.4g}" for decay in decays] and len(set(decays)) == 2

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 from conftest import TINY, run_module
+from forked import run_forked
 from made_runs import make_run
 from permissions import run_held
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.record import Refused, find_finished
-from tests.faults.forked import run_forked
 
 pytestmark = pytest.mark.slow
 

@@ -1,31 +1,68 @@
 """Which runs share a device, and what a run costs of it."""
 
+import json
+
 import pytest
 from made_runs import change_record, make_run
 
 from sweeper.runs.record import read_run
+from sweeper.system.processes import process_started, this_process
 from sweeper.train.presence import DeviceTime, Presence, is_used_by_others, shared_before
 
 
-def test_two_runs_at_once_on_one_device_see_each_other(monkeypatch, tmp_path):
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Where the marks of runs on a CPU lie."""
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    return Presence("cpu")._file.parent
+
+
+def mark(folder, pid, **changed):
+    """The mark of another process, the first of this machine, which lives as long as it does, where `pid` is 1."""
+    seen = {**this_process(), "pid": pid, "process_started": process_started(pid), **changed}
+    folder.mkdir(exist_ok=True)
+    (folder / str(pid)).write_text(json.dumps(seen))
+    return folder / str(pid)
+
+
+def test_two_runs_at_once_on_one_device_see_each_other(folder):
     with Presence("cpu") as alone:
         assert not alone.others
-        other = alone._file.parent / "1"  # the first process of this machine lives as long as it does
-        other.touch()
+        other = mark(folder, 1)
         assert is_used_by_others("cpu")
         alone.look()
         assert alone.others
     other.unlink()
     assert not is_used_by_others("cpu")
     with Presence("cpu") as again:
-        (again._file.parent / "999999999").touch()  # a process that is gone
+        gone = mark(folder, 999999999)
         again.look()
-        assert not again.others
+        assert not again.others and not gone.exists()
 
 
-def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+def test_what_a_run_leaves_to_others_tells_of_its_process(folder):
+    with Presence("cpu"):
+        (own,) = folder.iterdir()
+        assert json.loads(own.read_text()) == this_process()
+
+
+def test_a_killed_run_whose_number_is_another_process_by_now_is_none(folder):
+    left = mark(folder, 1, process_started="another time")
+    with Presence("cpu") as run:
+        assert not run.others and not is_used_by_others("cpu") and not left.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 99999, "[1]", '{"pid": 1}', None])
+def test_a_mark_that_tells_nothing_of_a_process_here_is_neither_counted_nor_removed(folder, content):
+    """It is being written, or lies in a folder that containers share."""
+    other = mark(folder, 1, boot="another container's")
+    if content is not None:
+        other.write_text(content)
+    with Presence("cpu") as run:
+        assert not run.others and other.exists()
+
+
+def test_runs_of_one_process_see_each_other_and_leave_its_file_to_the_last(folder):
     with Presence("cpu") as first:
         assert Presence.runs_here() == 1 and not first.others and not is_used_by_others("cpu")
         with Presence("cpu") as second:
@@ -53,14 +90,16 @@ def test_where_the_folder_can_not_be_used_nobody_knows_of_others(monkeypatch, tm
     assert first.others is True
 
 
-def test_a_file_that_can_not_be_removed_hides_no_other_run(monkeypatch, tmp_path):
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    with Presence("cpu") as run:
-        (run._file.parent / "1").touch()
-        for number in range(8):
-            (run._file.parent / f"not-{number}").mkdir()
-        run.look()
-        assert run.others is True
+def test_a_file_that_can_not_be_removed_hides_no_other_run(folder, monkeypatch):
+    monkeypatch.setattr("sweeper.train.presence.remove_file", refuse)
+    for number in range(8):
+        mark(folder, 10**8 + number)  # processes that are gone
+    mark(folder, 1)
+    assert is_used_by_others("cpu")
+
+
+def refuse(path):
+    raise OSError(1, "Operation not permitted", str(path))
 
 
 def test_runs_that_share_a_device_share_its_seconds(monkeypatch):

@@ -71,19 +71,39 @@ def test_without_a_clone_the_commit_is_what_the_environment_says(tmp_path, monke
     assert fresh_commit() == recorded
 
 
-def test_a_clones_own_commit_counts_whatever_the_environment_says(tmp_path, monkeypatch):
+def make_clone(folder):
+    """A clone with a commit. Returns a function that runs git there."""
+
     def git(*words: str) -> str:
         given = ["-c", "user.name=a", "-c", "user.email=a@b"]
         return subprocess.run(
-            ["git", "-C", str(tmp_path), *given, *words], check=True, capture_output=True, text=True
+            ["git", "-C", str(folder), *given, *words], check=True, capture_output=True, text=True
         ).stdout
 
-    monkeypatch.setenv("SWEEPER_COMMIT", "something else")
-    monkeypatch.setattr(sweeper.train.record, "PACKAGE", tmp_path / "sweeper")
+    folder.mkdir(exist_ok=True)
     git("init", "-q")
-    (tmp_path / "file").write_text("as committed")
+    (folder / "file").write_text(f"as committed in {folder.name}")
     git("add", ".")
     git("commit", "-qm", "first")
+    return git
+
+
+@pytest.mark.parametrize("variables", [["GIT_DIR", "GIT_INDEX_FILE"], ["GIT_INDEX_FILE"], ["GIT_WORK_TREE"]])
+def test_another_repository_in_whose_hook_the_command_runs_is_not_taken_for_it(tmp_path, monkeypatch, variables):
+    git, other = make_clone(tmp_path / "clone"), tmp_path / "other"
+    make_clone(other)
+    monkeypatch.setattr(sweeper.train.record, "PACKAGE", tmp_path / "clone" / "sweeper")
+    commit = git("rev-parse", "HEAD").strip()
+    places = {"GIT_DIR": other / ".git", "GIT_INDEX_FILE": other / ".git" / "index", "GIT_WORK_TREE": other}
+    for name in variables:
+        monkeypatch.setenv(name, str(places[name]))
+    assert fresh_commit() == commit[:12]
+
+
+def test_a_clones_own_commit_counts_whatever_the_environment_says(tmp_path, monkeypatch):
+    git = make_clone(tmp_path)
+    monkeypatch.setenv("SWEEPER_COMMIT", "something else")
+    monkeypatch.setattr(sweeper.train.record, "PACKAGE", tmp_path / "sweeper")
     commit = git("rev-parse", "HEAD").strip()
     assert fresh_commit() == commit[:12]
     (tmp_path / "file").write_text("changed")

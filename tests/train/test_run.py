@@ -188,7 +188,7 @@ def test_memory_that_is_full_of_others_is_told_to_the_driver(tmp_path, monkeypat
 
     monkeypatch.setattr("sweeper.train.attempt.load_run_data", fill)
     assignment = assign(tmp_path)
-    with Presence("cpu"), pytest.raises(NoRoom, match="out of memory beside 1 others"):
+    with Presence("cpu"), pytest.raises(NoRoom, match="out of memory beside 1 other"):
         execute_run(assignment)
     assert (read_record(assignment)["status"], read_record(assignment)["error"]) == ("interrupted", None)
 

@@ -3,14 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
-import subprocess
-import sys
-import time
 import types
 
 import pytest
-from conftest import merged, run_module
+from forked import TABLES_HERE, run_forked, start
 from made_runs import make_run
 
 from sweeper.config.command_line import read_command_line
@@ -39,7 +37,8 @@ LONG = (
 @pytest.fixture(scope="module")
 def untouched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("untouched")
-    done = run_module("train", "-m", "optimizer=lion,sgd", *LONG, cwd=folder)
+    arguments = ("-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic")
+    done = run_forked("train", *arguments, cwd=folder, patch=TABLES_HERE)
     assert done.returncode == 0, done.stderr
     return folder / "outputs"
 
@@ -47,31 +46,25 @@ def untouched(tmp_path_factory):
 @pytest.mark.parametrize(("launcher", "name"), [("basic", "SIGINT"), ("joblib", "SIGTERM"), ("joblib", "SIGKILL")])
 def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, launcher, name):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, f"hydra/launcher={launcher}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *merged(*arguments)],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    command = start("train", *arguments, cwd=tmp_path, log=tmp_path / "log")
     run = tmp_path / "outputs" / "digits-cnn"
     while not list(run.glob("*/checkpoint.pt")):
-        assert process.poll() is None
-        time.sleep(0.02)
+        assert command.wait(0.02) is None, command.text
     if name == "SIGKILL":
-        os.killpg(process.pid, signal.SIGKILL)
+        command.kill()
     else:
-        process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=60)  # with the tables; tests/faults/test_signals.py times the stop
+        os.kill(command.pid, getattr(signal, name))
+    code = command.wait(60)  # with the tables; tests/faults/test_signals.py times the stop
+    errors = command.text
     assert "Traceback" not in errors
     if name != "SIGKILL":
-        assert process.returncode == {"SIGINT": 130, "SIGTERM": 143}[name]
+        assert code == {"SIGINT": 130, "SIGTERM": 143}[name]
         statuses = [json.loads(path.read_text())["status"] for path in run.glob("*/run.json")]
         assert "interrupted" in statuses and "running" not in statuses
         assert errors.count(f"{STOPPING}\n") == 1
     if launcher == "basic":
         assert "1 more not begun; the same command goes on\n" in errors
-    done = run_module("train", *arguments, cwd=tmp_path)
+    done = run_forked("train", *arguments, cwd=tmp_path, patch=TABLES_HERE)
     assert done.returncode == 0, done.stderr
     assert metrics(tmp_path / "outputs") == metrics(untouched)
     for path in untouched.glob("*/*/model.safetensors"):
@@ -105,23 +98,32 @@ def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(tmp_path, sta
     assert sweep._exit_code(cells, signals, None, whole) == code
 
 
+@pytest.mark.parametrize(("removed", "more"), [(1, ""), (2, ", and of 1 more")])
+def test_runs_that_are_removed_at_a_sweeps_end_are_told_and_are_no_interruption(tmp_path, capsys, removed, more):
+    cells = [Cell({}, make_run(tmp_path, seed=seed), seed) for seed in (1, 2, 3)]
+    for cell in cells[:removed]:
+        shutil.rmtree(cell.directory)
+    signals = types.SimpleNamespace(received=None)
+    assert sweep._exit_code(cells, signals, None) == 1
+    assert capsys.readouterr().err.startswith(
+        f"{cells[0].directory}: there is no whole record{more}: it was moved or removed"
+    )
+
+
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])
 def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, untouched, damaged):
     """The record of an unfinished run is cut; the same command ends it as if it had never been touched."""
     arguments = ["optimizer=sgd", *LONG]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *merged(*arguments)], cwd=tmp_path, stderr=subprocess.DEVNULL
-    )
+    command = start("train", *arguments, cwd=tmp_path, log=tmp_path / "log")
     while not (found := list((tmp_path / "outputs").glob("*/*/checkpoint.pt"))):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
+        assert command.wait(0.02) is None, command.text
+    command.kill()
+    command.wait()
     file = found[0].with_name(damaged)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    table = run_module("aggregate", "outputs", cwd=tmp_path)
+    table = run_forked("aggregate", "outputs", cwd=tmp_path)
     assert table.returncode == 0 and len(rows(tmp_path / "outputs" / "results.csv")) == 1
-    done = run_module("train", *arguments, cwd=tmp_path)
+    done = run_forked("train", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     name = found[0].parent.name
@@ -132,10 +134,10 @@ def test_a_file_cut_off_in_the_middle_is_taken_up_from_what_is_whole(tmp_path, u
 
 def test_the_same_sweep_started_twice_shares_the_work(tmp_path, untouched):
     arguments = ["-m", "optimizer=lion,sgd", *LONG, "hydra/launcher=basic"]
-    command = [sys.executable, "-m", "sweeper.train", *merged(*arguments)]
-    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
+    logs = [tmp_path / "first", tmp_path / "second"]
+    both = [start("train", *arguments, cwd=tmp_path, log=log, patch=TABLES_HERE) for log in logs]
+    codes, errors = [command.wait(120) for command in both], [command.text for command in both]
+    assert codes == [0, 0], errors
     assert sum(text.count("completed, test") for text in errors) == 2  # each run once, by whichever came first
     assert metrics(tmp_path / "outputs") == metrics(untouched)
     assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))

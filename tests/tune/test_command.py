@@ -66,7 +66,7 @@ def test_a_trial_that_was_trained_again_is_told(trainer, capsys):
     change_record(again, result__final_test_accuracy=0.1)
     change_record(again, environment__started="2030-01-01T00:00:00Z")
     assert main([*BOTH]) == 0
-    assert "\n1 repeat of these runs has another result: of each run the one with" in capsys.readouterr().err
+    assert "\n1 repeat has another result: of each run the one with" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ REFUSED = {
     ("hydra.searchpath=[x]",): "hydra.searchpath=[x]: name the folder by --config-dir DIR",
     ("tag=a,b",): "tag: a tuning has one value of it; give one",
     ("tag=a,b", "hydra.sweeper.extensions=0"): "there are several tasks, as of two lengths or schedules; tune each by",
-    ("lr_factor=1,2",): "--confirm 2: of a grid of 2 settings at most 1 are confirmed; give more by lr_factor",
+    ("lr_factor=1,2",): "--confirm 2: of a grid of 2 settings at most 1 is confirmed; give more by lr_factor",
     (
         "lr_factor=1",
         "decay_factor=1",

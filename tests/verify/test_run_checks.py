@@ -61,3 +61,5 @@ def test_a_slow_run_of_an_earlier_version_gave_its_speed_to_a_tenth(tmp_path):
     assert told(tmp_path) == []
     change_record(run, result__images_per_second=0.4)
     assert told(tmp_path) == ["images_per_second is 0.4 in run.json and 0.33333 by metrics.csv"]
+    change_record(run, result__images_per_second=0.34567)  # of this version, so not rounded to a tenth
+    assert told(tmp_path) == ["images_per_second is 0.34567 in run.json and 0.33333 by metrics.csv"]

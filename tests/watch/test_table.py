@@ -166,6 +166,6 @@ def test_a_run_is_named_by_what_varies_where_that_is_known():
 
 @pytest.mark.parametrize("height", [24, 12, 7])
 def test_what_was_trained_again_is_told_whole_where_it_fits(height):
-    said = "1 repeat of these runs has another result: of each run the one with the earlier start counts"
+    said = "1 repeat has another result: of each run the one with the earlier start counts"
     lines = shown([sighting(k) for k in range(30)], width=60, height=height, repeats=said)
     assert len(lines) <= height and (said in " ".join(lines)) == (height > 7)

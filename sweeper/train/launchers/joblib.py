@@ -8,6 +8,7 @@ from typing import Any
 
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
+from sweeper.system.text import counted
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
 from sweeper.train.launchers.kinds import kind_of_work
 from sweeper.train.launchers.lane_cache import known_gains
@@ -105,10 +106,10 @@ def _about_cores(configs: list[dict[str, Any]], places: int, runs: int) -> str |
     """Advice if threads allow fewer parallel runs than `places`, or if cores stay idle; else None."""
     asked = configs[0]["device"]["threads"]
     threads = asked or share_of_cores(places)
-    has = f"has {threads} thread{'s' * (threads != 1)}"
+    has = f"has {counted(threads, 'thread')}"
     each = f"each run {has}"
     if (fewer := runs_at_a_time(places, threads, "cpu")) < min(places, len(configs)):
-        return f"{fewer} run{'s' * (fewer != 1)} at a time, not {places}: {each}, cores are {cores()}"
+        return f"{counted(fewer, 'run')} at a time, not {places}: {each}, cores are {cores()}"
     if asked is None and len(configs) == runs < places and (more := share_of_cores(runs)) > threads:
         which, to = ("the run", "it") if runs == 1 else ("each run", "each")
         return f"{which} {has}, and cores stay idle; hydra.launcher.n_jobs={runs} gives {to} {more}"

@@ -21,6 +21,7 @@ from sweeper.runs.sweep_files import SweepStop, write_sweep
 from sweeper.system.errors import BadInput
 from sweeper.system.lock import Lock, Locked, is_alive, read_lock
 from sweeper.system.terminal import say, tell
+from sweeper.system.text import counted
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.hydra_hooks import result_of
 from sweeper.train.label import Labelled, label_rows
@@ -88,8 +89,8 @@ def carry_out_search(
             trials = Trials(grid.outputs / SEARCH_DATABASE, search)
             budget = search.options["trials"]
             told = [sum(trial.state.is_finished() for trial in trials.of(optimizer)) for optimizer in search.bases]
-            names = f"{len(told)} optimizer{'s' * (len(told) != 1)}"
-            tell(f"search: {names} × {budget} trials, {sum(told)} done already, in {grid.outputs}/")
+            names = counted(len(told), "optimizer")
+            tell(f"search: {names} × {counted(budget, 'trial')}, {sum(told):,} done already, in {grid.outputs}/")
             if sum(told) == len(told) * budget:
                 written = update_tables(str(grid.outputs))
                 say(search_table(trials, str(grid.outputs)), styled=True)

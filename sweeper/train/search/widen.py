@@ -11,6 +11,7 @@ from sweeper.config.widening import DIVERGED, Axes, Place, Widening, best_place,
 from sweeper.runs.confirmations import ConfirmationsByFolder
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
+from sweeper.system.text import counted
 
 if TYPE_CHECKING:
     from sweeper.config.grid import Grid
@@ -63,7 +64,7 @@ def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str
             more = f"hydra.sweeper.extensions={2 * max(1, done)} goes on"
             return (
                 axes,
-                f"{optimizer}: after {done} extension{'s' * (done != 1)} still best on the edge, {best}; {more}",
+                f"{optimizer}: after {counted(done, 'extension')} still best on the edge, {best}; {more}",
             )
         new = ", ".join(
             f"{_SHORT[name]} ×{value:g}" for name in wider for value in wider[name] if value not in axes[name]

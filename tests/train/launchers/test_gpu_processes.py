@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from conftest import TINY, merged, run_module
+from conftest import TINY
+from forked import TABLES_HERE, run_forked, start
 from packed_sweeps import PACKED, rows
 
 from sweeper.system.processes import process_started
@@ -50,12 +50,13 @@ def with_user(folder):
 @pytest.mark.slow
 def test_of_several_gpus_each_has_a_process_and_none_trains_a_run_twice(users_folder):
     arguments = ("-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4,5,6", *PACKED)
-    for _ in range(2):
-        done = run_module("train", *arguments, "rerun=true", **with_user(users_folder), SWEEPER_SIMULATED_GPUS="2")
+    given = {**with_user(users_folder), "patch": TABLES_HERE}
+    for more in ({}, {"SWEEPER_SIMULATED_GPUS": "2"}):
+        done = run_forked("train", *arguments, "rerun=true", **given, **more)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("completed, test") == 6
     gpus = [path.name.split("-")[0] for path in (users_folder / "gpus").iterdir()]
-    assert sorted(gpus) == ["0", "0", "1", "1"]  # a process each, in each of the two sweeps
+    assert sorted(gpus) == ["0", "1", "None"]  # a process each, and of the first sweep its own
     previous = [path.name for path in (users_folder / "outputs").glob("*/*/previous/*")]
     assert previous == ["1"] * 6
 
@@ -63,27 +64,22 @@ def test_of_several_gpus_each_has_a_process_and_none_trains_a_run_twice(users_fo
 @pytest.mark.slow
 def test_a_gpus_process_that_is_killed_leaves_the_others_alone(users_folder):
     arguments = ["-m", "--config-dir", "conf", *TINY, "model=TellsItsGpu", "seed=1,2,3,4", *PACKED]
-    user = with_user(users_folder)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeper.train", *merged(*arguments, "epochs=10")],
-        cwd=user.pop("cwd"),
-        env={**os.environ, **user, "SWEEPER_SIMULATED_GPUS": "2"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    variables = {**os.environ, "PYTHONPATH": with_user(users_folder)["PYTHONPATH"], "SWEEPER_SIMULATED_GPUS": "2"}
+    streams = {"log": users_folder / "out", "errors": users_folder / "errors"}
+    given = {"cwd": users_folder, **streams, "patch": TABLES_HERE, "environment": variables}
+    command = start("train", *arguments, "epochs=10", **given)
     while len(found := list((users_folder / "gpus").glob("*"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
+        assert command.wait(0.02) is None, command.text
     os.kill(int(found[0].name.split("-")[1]), signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert command.wait(60) == 1
+    errors = streams["errors"].read_text()
     assert errors.count(" ended in the middle of it (") == 1 and "Traceback" not in errors
     assert errors.count("completed, test") == 3
     assert sorted(row["status"] for row in rows(users_folder / "outputs" / "results.csv")) == [
         *["completed"] * 3,
         "failed",
     ]
-    again = run_module("train", *arguments, "epochs=10", **with_user(users_folder))
+    again = run_forked("train", *arguments, "epochs=10", **with_user(users_folder), patch=TABLES_HERE)
     assert again.returncode == 0 and again.stderr.count("completed, test") == 1
 
 

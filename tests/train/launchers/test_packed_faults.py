@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
+from forked import TABLES_HERE, run_forked
 from packed_sweeps import LONG, PACKED, interleaved, records, rows
 
 USERS_MODEL = """
@@ -85,10 +86,11 @@ def test_a_lost_device_is_said_in_a_line_and_no_run_failed_by_it(users_folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("sweep", [(), ("-m", "seed=1,2", "hydra/launcher=basic")], ids=["one run", "basic launcher"])
 def test_a_lost_device_is_told_from_a_failed_run_by_other_launchers_too(users_folder, sweep):
-    done = run_module("train", "--config-dir", "conf", *TINY, "model=LosesTheDevice", *sweep, **with_user(users_folder))
+    arguments = ("--config-dir", "conf", *TINY, "model=LosesTheDevice", *sweep)
+    done = run_forked("train", *arguments, **with_user(users_folder), patch=TABLES_HERE)
     assert done.returncode == 1
     assert done.stderr.count("error: the GPU is lost to this process") == 1 and "Traceback" not in done.stderr
-    table = run_module("aggregate", "outputs", cwd=users_folder)
+    table = run_forked("aggregate", "outputs", cwd=users_folder)
     assert table.returncode == 0
     assert {row["status"] for row in rows(users_folder / "outputs" / "results.csv")} == {"interrupted"}
 
@@ -105,7 +107,7 @@ def test_without_memory_for_a_lane_there_are_fewer(users_folder):
 @pytest.mark.slow
 def test_a_run_that_has_no_room_alone_fails_in_a_line(users_folder):
     arguments = ("--config-dir", "conf", *TINY, "model=NeedsRoom")
-    done = run_module("train", *arguments, **with_user(users_folder), ROOM="0")
+    done = run_forked("train", *arguments, **with_user(users_folder), ROOM="0")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     (run,) = records(users_folder / "outputs").values()
     assert run["error"] == ("out of memory with batch_size=64, alone on the CPU device; about batch_size=56 would fit")

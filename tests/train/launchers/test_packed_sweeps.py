@@ -2,21 +2,30 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
+from forked import TABLES_HERE, run_forked, start
 from packed_sweeps import GRID, INTERLEAVED, LONG, PACKED, interleaved, metrics, records
+
+SWEEP = ("-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2")
+
+
+def alone(folder, *arguments):
+    """The outputs of a sweep's runs one after another."""
+    done = run_forked("train", *arguments, "hydra/launcher=basic", cwd=folder, patch=TABLES_HERE)
+    assert done.returncode == 0, done.stderr
+    return folder / "outputs"
 
 
 @pytest.fixture(scope="module")
 def basic(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("basic")
-    done = run_module("train", *GRID, "hydra/launcher=basic", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "outputs"
+    return alone(tmp_path_factory.mktemp("basic"), *GRID)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    return alone(tmp_path_factory.mktemp("untouched"), *SWEEP[:-2])
 
 
 # Runs of other tests, which use the CPU at the same time, are kept out of sight by a temporary folder of one's own.
@@ -24,7 +33,8 @@ def basic(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_sweep_on_the_cpu_is_the_same_as_by_the_basic_launcher(basic, tmp_path):
-    done = run_module("train", *GRID, "hydra.launcher.lanes=3", cwd=tmp_path, TMPDIR=str(tmp_path))
+    arguments = (*GRID, "hydra.launcher.lanes=3")
+    done = run_forked("train", *arguments, cwd=tmp_path, patch=TABLES_HERE, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("hydra.launcher.lanes=3: on CPU it is 1") == 1
     assert metrics(tmp_path / "outputs") == metrics(basic)
@@ -53,32 +63,22 @@ def test_runs_in_turn_give_the_same_and_each_its_own_log(basic, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, processes):
+def test_a_sweep_stopped_in_the_middle_goes_on_to_the_same_result(tmp_path, untouched, processes):
     """One process with two lanes, and two as for two GPUs."""
-    arguments = ["-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2"]
     environment = {"SWEEPER_SIMULATED_GPUS": str(processes)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERLEAVED, *arguments],
-        cwd=tmp_path,
-        env={**os.environ, **environment},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    variables, patch = {**os.environ, **environment}, INTERLEAVED + TABLES_HERE
+    command = start("train", *SWEEP, cwd=tmp_path, log=tmp_path / "log", patch=patch, environment=variables)
     outputs = tmp_path / "outputs"
     while len(list(outputs.glob("*/*/checkpoint.pt"))) < 2:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 143 and "Traceback" not in errors, errors
+        assert command.wait(0.02) is None, command.text
+    os.kill(command.pid, signal.SIGTERM)
+    assert command.wait(30) == 143 and "Traceback" not in command.text, command.text
     statuses = [run["status"] for run in records(outputs).values()]
     assert statuses.count("interrupted") >= 2 and set(statuses) <= {"interrupted", "completed"}
-    done = interleaved(*arguments, cwd=tmp_path, **environment)
+    done = interleaved(*SWEEP, cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stderr
     assert not list(outputs.glob("*/*/run.lock*"))
-    alone = run_module("train", *[a for a in arguments if "launcher" not in a], "outputs=alone", cwd=tmp_path)
-    assert alone.returncode == 0, alone.stderr
-    assert metrics(outputs) == metrics(tmp_path / "alone")
+    assert metrics(outputs) == metrics(untouched)
 
 
 @pytest.mark.slow
@@ -87,18 +87,18 @@ def test_optimizers_of_every_kind_train_packed_as_alone(tmp_path):
     arguments = ["-m", f"optimizer={names}", *TINY]
     done = interleaved(*arguments, *PACKED, "hydra.launcher.lanes=4", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    alone = run_module("train", *arguments, "outputs=alone", cwd=tmp_path)
-    assert alone.returncode == 0, alone.stderr
-    assert len(metrics(tmp_path / "outputs")) == 8 and metrics(tmp_path / "outputs") == metrics(tmp_path / "alone")
+    (tmp_path / "alone").mkdir()
+    trained = metrics(tmp_path / "outputs")
+    assert len(trained) == 8 and trained == metrics(alone(tmp_path / "alone", *arguments))
 
 
 @pytest.mark.slow
 def test_two_packed_processes_share_a_sweep(tmp_path):
-    arguments = ["-m", "optimizer=lion,sgd,adam", *LONG, *PACKED, "hydra.launcher.lanes=2"]
-    command = [sys.executable, "-c", INTERLEAVED, *arguments]
-    both = [subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    assert sum(text.count("completed, test") for text in errors) == 3  # each run once, by whichever came first
+    variables, patch = dict(os.environ), INTERLEAVED + TABLES_HERE
+    logs = [tmp_path / "first", tmp_path / "second"]
+    given = {"cwd": tmp_path, "patch": patch, "environment": variables}
+    both = [start("train", *SWEEP, log=log, **given) for log in logs]
+    assert [command.wait(120) for command in both] == [0, 0], [command.text for command in both]
+    assert sum(command.text.count("completed, test") for command in both) == 3  # each once, by whichever came first
     assert {run["status"] for run in records(tmp_path / "outputs").values()} == {"completed"}
     assert not list((tmp_path / "outputs").glob("*/*/run.lock*"))

@@ -23,7 +23,7 @@ from pathlib import Path
 from conftest import merged
 
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "hydra.core.plugins", "sweeper.engine.loop"]
-PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "tests.faults.forked"]
+PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "pytest"]  # the last by conftest
 PRELOAD += [f"sweeper.{room}.command" for room in ("train", "aggregate", "report", "watch")]
 
 # As a `patch`: a sweep's tables and page are made within its process, without Python's start, which takes seconds.
@@ -36,6 +36,7 @@ patch("sweeper.train.sweep.update_tables", lambda outputs, _: aggregate([outputs
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(PRELOAD)
+_started: list["Command"] = []
 
 
 @dataclass
@@ -91,16 +92,32 @@ def start(
     given = (module, words, str(cwd), str(log), str(errors or log), patch, environment)
     process = _server.Process(target=_run, args=given)
     process.start()
-    return Command(process, log)
+    command = Command(process, log)
+    _started.append(command)
+    return command
 
 
-def run_forked(module: str, *arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The same as `conftest.run_module`, without Python's start and imports: for what isn't about these."""
+def kill_all() -> None:
+    """What is still at work, of a test that has failed."""
+    for command in _started:
+        if command.wait(0) is None:
+            command.kill()
+
+
+def run_forked(
+    module: str, *arguments: object, cwd: Path, patch: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same as `conftest.run_module`, without Python's start and imports: for what isn't about these.
+
+    Args:
+        patch: as for `start`.
+    """
     if "PYTHONPATH" in environment and "PYTHONPATH" in os.environ:
         environment["PYTHONPATH"] += os.pathsep + os.environ["PYTHONPATH"]
     with tempfile.TemporaryDirectory() as folder:
         log, errors = Path(folder) / "out", Path(folder) / "err"
-        command = start(module, *arguments, cwd=cwd, log=log, errors=errors, environment={**os.environ, **environment})
+        variables = {**os.environ, **environment}
+        command = start(module, *arguments, cwd=cwd, log=log, errors=errors, patch=patch, environment=variables)
         code = command.wait(300)
         if code is None:
             command.kill()
@@ -138,6 +155,7 @@ def _run(
     if environment is not None:
         os.environ.clear()
         os.environ.update(environment)
+        tempfile.tempdir = None  # its TMPDIR counts
         own = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path not in sys.path]
         sys.path[:0] = [cwd, *own]
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the process's life
