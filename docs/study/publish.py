@@ -19,6 +19,7 @@ from statistics import mean, stdev
 
 from control import controls
 from repeats import describe_repeats
+from robustness import describe_robustness
 from searched import describe_search, table
 from timescale import describe_timescales
 from wrong_labels import describe_wrong_labels
@@ -125,6 +126,7 @@ def blocks(study: Path) -> dict[str, str]:
         "search": describe_search(searched, study) if searched else "",
         "timescale": describe_timescales(_main(tasks)),
         "wrong_labels": describe_wrong_labels(tasks),
+        "robustness": describe_robustness(_main(tasks), study),
         "equal": "\n\n".join(_task(task) for task in group_tasks(equal.runs)) if equal else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published, "equal averaging": equal}),

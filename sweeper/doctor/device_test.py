@@ -10,8 +10,6 @@ import json
 import math
 import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from sweeper.engine.devices import Device, choose_device, kinds_here, place, prepare_process, why_not
@@ -19,6 +17,7 @@ from sweeper.engine.kernels.triton import triton_serves
 from sweeper.system.errors import named
 from sweeper.system.machine import cores
 from sweeper.system.parent import end_with_parent
+from sweeper.system.temporary_folder import temporary_folder
 
 LEARN = ("dataset=digits", "dataset.train_limit=960", "epochs=3", "model=cnn", "optimizer=sgd", "device.threads=null")
 SPEED_SECONDS = 6.0
@@ -82,8 +81,8 @@ def learn(config: dict[str, Any]) -> list[float]:
 
     data, device = load_run_data(config), choose_device(config["device"], cores())
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="sweeper-doctor-") as folder, contextlib.suppress(Diverged):
-        for turn in train(config, data, device, RunDirectory(Path(folder)), rows, lambda row: None, {}):
+    with temporary_folder("sweeper-doctor-") as folder, contextlib.suppress(Diverged):
+        for turn in train(config, data, device, RunDirectory(folder), rows, lambda row: None, {}):
             turn.wait()
     return [float(row["train_loss"]) for row in rows]
 

@@ -2,12 +2,12 @@
 
 import dataclasses
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.engine.devices import peak_memory_bytes, reset_peak_memory
+from sweeper.system.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data, Split
@@ -134,8 +134,8 @@ def time_epochs(
     ends: list[float] = []
     rows: list[dict[str, Any]] = []
     reset_peak_memory(device.kind)
-    with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
-        run = RunDirectory(Path(folder))
+    with temporary_folder("sweeper-plan-") as folder:
+        run = RunDirectory(folder)
         began = time.perf_counter()
         loop = train(config, data, device, run, rows, lambda row: ends.append(time.perf_counter()), {})
         try:

@@ -22,7 +22,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -38,6 +37,7 @@ from sweeper.system.errors import BadInput, named
 from sweeper.system.module_path import look_as_the_command_does
 from sweeper.system.parent import end_with_parent
 from sweeper.system.places import prepare_caches
+from sweeper.system.temporary_folder import temporary_folder
 from sweeper.train.energy import open_meter
 from sweeper.train.launchers.gpu_processes import visible_gpus
 from sweeper.train.launchers.kinds import kind_of_work
@@ -184,9 +184,9 @@ def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, 
     gains = known_gains(kinds.values())
     if gains is None or not covers(gains, runs):
         trial = Trial(runs, kinds, functools.partial(keep_gains, kinds.values()))
-        with tempfile.TemporaryDirectory(prefix="sweeper-plan-") as folder:
+        with temporary_folder("sweeper-plan-") as folder:
             starts = [
-                (k, functools.partial(_until_tried, config, Path(folder) / str(k), device, lambda: trial.over))
+                (k, functools.partial(_until_tried, config, folder / str(k), device, lambda: trial.over))
                 for k, (config, device) in each.items()
             ]
             Lanes(iter(starts), Cuda(), trial).run()

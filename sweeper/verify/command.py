@@ -7,7 +7,6 @@ docs/schemas/verify.json is its schema.
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from sweeper.system.command import Parser, check_current_folder, exit_code_of, g
 from sweeper.system.errors import BadInput
 from sweeper.system.module_path import look_there_last
 from sweeper.system.paths import given_path
+from sweeper.system.temporary_folder import temporary_folder
 from sweeper.system.terminal import say
 from sweeper.system.text import counted
 
@@ -94,8 +94,8 @@ def _folder(into: str | None) -> Iterator[tuple[Path, bool]]:
     if into is not None:
         yield Path(into), True
         return
-    with tempfile.TemporaryDirectory(prefix="sweeper-verify-") as folder:
-        yield Path(folder), False
+    with temporary_folder("sweeper-verify-") as folder:
+        yield folder, False
 
 
 def _count(text: str) -> int:

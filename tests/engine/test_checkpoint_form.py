@@ -34,7 +34,7 @@ SENSELESS = {
     "epoch a text": (put("epoch", "4"), "its epoch is '4', of 4"),
     "epoch true": (put("epoch", True), "its epoch is True, of 4"),
     "no epoch": (lambda state: state.pop("epoch"), "its epoch is None, of 4"),
-    "an epoch that its rows don't reach": (put("epoch", 2), "it has no rows of 1 epochs"),
+    "an epoch that its rows don't reach": (put("epoch", 2), "it has no rows of 1 epoch"),
     "step 10^9": (put("step", 10**9), "its step is 1000000000, of "),
     "step -1": (put("step", -1), "its step is -1, of "),
     "step nan": (put("step", float("nan")), "its step is nan, of "),

@@ -26,7 +26,7 @@ WITHOUT = "resumable=false trains it without checkpoints"
         ("Hidden", None, {}, f"optimizer=Hidden: a stopped run couldn't resume: it would .* the model's .*; {WITHOUT}"),
         (None, "HiddenCount", {}, f"model=HiddenCount: a stopped run couldn't resume: it would .* output; {WITHOUT}"),
         ("NeedsGraph", None, {}, "odd_optimizers.NeedsGraph fails in training: no graph of the gradients$"),
-        ("SomeOnly", None, {}, "optimizer=SomeOnly: .* has 1 parameters in its groups, of 14 that the model trains"),
+        ("SomeOnly", None, {}, "optimizer=SomeOnly: .* has 1 parameter in its groups, of 14 that the model trains"),
         (None, "Auxiliary", {}, r"in training .* returns tuple, not \(2, 10\); .* by \+model.aux_logits=false$"),
         (None, "Auxiliary", {"aux_logits": True}, "switch auxiliary outputs off, by model.aux_logits=false$"),
         (None, "Normed", {}, "can't train an epoch's last batch, of 1: Expected more than 1 .* or drop_last=true$"),

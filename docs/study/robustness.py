@@ -1,0 +1,115 @@
+"""The part of a study's page that tells what wrong labels cost each optimizer, and whose loss is smaller."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from control import LEVEL
+from scipy.special import stdtrit
+from searched import table
+
+from sweeper.aggregate.block_design import BlockDesign
+from sweeper.aggregate.points import points
+from sweeper.aggregate.tasks import Task, group_tasks
+from sweeper.config.tuned import recipe_hash
+from sweeper.runs.record import read_run
+from sweeper.runs.results import read_results
+
+Scores = Mapping[int, float]  # by seed, each a share of the test images
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The accuracy with right labels less that with wrong ones, as shares of the test images.
+
+    Attributes:
+        of: by optimizer, the smallest loss first.
+        differences: by pair (a, b), of which a loses less: the loss of b - that of a, and the 95 % interval's ends.
+        df: the residual's degrees of freedom.
+    """
+
+    of: dict[str, float]
+    differences: dict[tuple[str, str], tuple[float, float, float]]
+    df: int
+
+
+def losses(right: Mapping[str, Scores], wrong: Mapping[str, Scores]) -> Losses:
+    """One model of both tasks, score ~ optimizer × labels + seed, whose residual deviation is pooled over all.
+
+    Each interval is Student's, of that pair alone. Two tasks of unequal scatter are pooled without harm where all have
+    the same seeds: each difference is of as many scores of the one as of the other.
+
+    Args:
+        right, wrong: of the completed runs, by optimizer; one that lacks either is left out. Without common
+            seeds there is no result.
+    """
+    optimizers = [name for name in right if right[name] and wrong.get(name)]
+    cells = [scores[name] for name in optimizers for scores in (right, wrong)]
+    seeds = sorted({seed for scores in cells for seed in scores})
+    scores = np.array([[cell.get(seed, np.nan) for seed in seeds] for cell in cells])
+    design = BlockDesign(np.isfinite(scores))
+    if not cells or not design.connected:
+        return Losses({}, {}, 0)
+    effects, residuals = design.fit(scores)
+    signs = np.kron(np.eye(len(optimizers)), [1.0, -1.0])  # (optimizers, cells): right - wrong
+    found = dict(zip(optimizers, map(float, signs @ effects), strict=True))
+    best_first = sorted(optimizers, key=lambda name: found[name])
+    differences = {}
+    if design.df > 0:
+        reach = float(stdtrit(design.df, (1 + LEVEL) / 2)) * float(design.deviation(residuals))
+        for a, b in itertools.combinations(best_first, 2):
+            contrast = signs[optimizers.index(b)] - signs[optimizers.index(a)]
+            half = reach * float(np.sqrt(contrast @ design.inverse @ contrast))
+            differences[a, b] = (found[b] - found[a], found[b] - found[a] - half, found[b] - found[a] + half)
+    return Losses({name: found[name] for name in best_first}, differences, design.df)
+
+
+def right_labels(wrong: Task, tasks: Sequence[Task]) -> Task | None:
+    """The same task with right labels among `tasks`, if one of them is."""
+    asked = but_for_labels(wrong.config)
+    return next((t for t in tasks if not _has_wrong_labels(t) and but_for_labels(t.config) == asked), None)
+
+
+def describe_robustness(wrong: Task, study: Path) -> str:
+    """What wrong labels cost, by the same task with right ones of a study beside this one; "" without one of both.
+
+    A table with an optimizer's accuracies and loss a row, one of the pairs, what they say, the other study's commit.
+    """
+    for other in sorted(path.parent for path in study.parent.glob("*/runs") if wrong.config["noise"]["rate"]):
+        if right := right_labels(wrong, group_tasks(read_results([other / "runs"]).runs)):
+            commits = {str(read_run(Path(run.path))["environment"]["commit"]) for run in right.runs()}
+            said = f"Right labels: [{other.name}](../{other.name}/README.md), of commit {', '.join(sorted(commits))}."
+            return "\n\n".join([*_tables(right, wrong), said])
+    return ""
+
+
+def _tables(right: Task, wrong: Task) -> list[str]:
+    scores = [{setting.optimizer: setting.final() for setting in task.compared} for task in (right, wrong)]
+    found = losses(*scores)
+    means = {name: [f"{100 * mean(one[name].values()):.2f}" for one in scores] for name in found.of}
+    rows = [[name, *means[name], f"{100 * loss:.2f}"] for name, loss in found.of.items()]
+    share = f"{100 * wrong.config['noise']['rate']:g} % wrong"
+    parts = [table(["optimizer", "right labels, %", f"{share}, %", "loss, points"], rows)]
+    if found.differences:
+        pairs = [[f"{b} − {a}", *_interval(*ends)] for (a, b), ends in found.differences.items()]
+        apart = [f"{a} loses less than {b}" for (a, b), (_, low, _) in found.differences.items() if low > 0]
+        parts.append(table(["pair", "difference of their losses", "95 % interval of it alone"], pairs))
+        parts.append(f"Beyond chance: {'; '.join(apart)}." if apart else "No two losses differ by more than chance.")
+    return parts
+
+
+def _has_wrong_labels(task: Task) -> bool:
+    return bool(task.config["noise"]["name"] != "none")
+
+
+def but_for_labels(config: dict[str, Any]) -> tuple[int, str]:
+    noise = dict.fromkeys(config["noise"]) | {"name": "none", "kind": "none"}
+    return config["epochs"], recipe_hash({**config, "noise": noise})
+
+
+def _interval(difference: float, low: float, high: float) -> tuple[str, str]:
+    return points(difference), f"{points(low)} to {points(high)}"

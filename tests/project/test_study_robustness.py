@@ -1,0 +1,86 @@
+"""What wrong labels cost, `docs/study/robustness.py`."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from made_runs import make_run
+from scipy import stats
+
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.config.grid import compose_grid
+from sweeper.runs.results import read_results
+from tests.project.test_study import CIFAR10, STUDIES, load_module, load_publish
+
+PAGE = STUDIES / "cifar10_noise" / "README.md"
+load_publish()
+robustness = load_module(STUDIES / "robustness.py")
+
+
+def test_of_two_optimizers_and_one_noise_it_is_the_least_squares_fit_by_dummies():
+    """score ~ optimizer × labels + seed, solved here by the normal equations of its dummies."""
+    seeds = range(5)
+    draw = np.random.default_rng(3)
+    right, wrong = ({name: dict(enumerate(draw.normal(m, s, 5))) for name in "abc"} for m, s in ((9, 1), (7, 2)))
+    found = robustness.losses(right, wrong)
+    rows, scores = [], []
+    for k, name in enumerate("abc"):
+        for labels, by_seed in enumerate((right[name], wrong[name])):
+            for seed in seeds:
+                rows.append([*np.eye(6)[2 * k + labels], *np.eye(5)[seed][1:]])
+                scores.append(by_seed[seed])
+    design, scores = np.array(rows), np.array(scores)
+    inverse = np.linalg.inv(design.T @ design)
+    fitted = inverse @ design.T @ scores
+    df = 30 - 10
+    deviation = np.sqrt(((scores - design @ fitted) ** 2).sum() / df)
+    assert found.df == df and list(found.of.values()) == sorted(found.of.values())
+    for (first, second), (difference, low, high) in found.differences.items():
+        contrast = np.zeros(10)
+        for name, sign in ((first, -1), (second, 1)):
+            contrast[2 * "abc".index(name)] = sign
+            contrast[2 * "abc".index(name) + 1] = -sign
+        half = stats.t.ppf(0.975, df) * deviation * np.sqrt(contrast @ inverse @ contrast)
+        assert (difference, low, high) == pytest.approx(
+            (contrast @ fitted, contrast @ fitted - half, contrast @ fitted + half)
+        )
+        assert difference >= 0
+    assert len(found.differences) == 3
+
+
+def test_who_has_no_completed_run_of_one_task_and_seeds_that_nobody_shares_give_no_loss():
+    half = {"a": {1: 0.9, 2: 0.91}, "b": {1: 0.8, 2: 0.83}}
+    found = robustness.losses(half, {"a": {1: 0.7, 2: 0.72}, "b": {}})
+    assert list(found.of) == ["a"] and found.of["a"] == pytest.approx(0.195) and not found.differences
+    assert not robustness.losses({"a": {1: 0.9}}, {"a": {2: 0.8}}).of
+    assert not robustness.losses({}, {}).of
+    one = robustness.losses({"a": {1: 0.9}, "b": {1: 0.9}}, {"a": {1: 0.5}, "b": {1: 0.7}})
+    assert list(one.of) == ["b", "a"] and not one.differences
+
+
+def test_the_page_tells_the_losses_beside_the_study_of_right_labels(tmp_path):
+    for seed in (1, 2, 3):
+        for name, right, wrong in (("sgd", 0.90, 0.80), ("lion", 0.90, 0.86)):
+            shaken = 0.001 * (seed % 2)
+            common = {"optimizer": name, "seed": seed}
+            make_run(tmp_path / "right" / "runs", **common, accuracy=right + shaken, environment={"commit": "abc1234"})
+            make_run(tmp_path / "wrong" / "runs", **common, accuracy=wrong, noise={"name": "symmetric", "rate": 0.2})
+    tasks = {name: group_tasks(read_results([tmp_path / name / "runs"]).runs)[0] for name in ("right", "wrong")}
+    told = robustness.describe_robustness(tasks["wrong"], tmp_path / "wrong")
+    assert "| lion | 90.07 | 86.00 | 4.07 |" in told and "| sgd | 90.07 | 80.00 | 10.07 |" in told
+    assert "| sgd − lion | +6.00 |" in told and "Beyond chance: lion loses less than sgd." in told
+    assert "Right labels: [right](../right/README.md), of commit abc1234." in told
+    assert robustness.describe_robustness(tasks["right"], tmp_path / "right") == ""
+
+
+def test_the_task_of_wrong_labels_has_that_of_cifar10_beside_it():
+    """By the study's own command, but for the settings that aren't chosen yet. Runs know the images besides."""
+    (command,) = re.findall(r"^    python -m sweeper\.train (.* experiment=chosen .*)$", PAGE.read_text(), re.M)
+    words = [w for w in shlex.split(command) if not w.startswith(("--config-dir", "experiment=")) and w != "mine"]
+    cells = compose_grid([*words, "dataset=cifar10", "model=resnet18", "epochs=100"]).cells
+    assert {cell.config["noise"]["rate"] for cell in cells} == {0.2, 0.4}
+    tasks = group_tasks(read_results([CIFAR10 / "runs"]).runs)
+    data = {"data": tasks[0].config["data"]}
+    asked = {robustness.but_for_labels({**cell.config, **data}) for cell in cells}
+    assert [task.config["epochs"] for task in tasks if robustness.but_for_labels(task.config) in asked] == [100]
