@@ -126,27 +126,34 @@ def in_bf16(net: nn.Module, forward: nn.Module, given: torch.Tensor) -> list[tor
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", ["resnet18", "torchvision_resnet18"])
 def test_on_a_gpu_fused_blocks_are_no_further_from_fp64_than_torchs_operators(name, training, launched):
+    """By the root mean square over eight batches: of one batch the first layers' distances scatter by a fifth, so that
+    torch's operators themselves, on images that differ by a thousandth, break this bound in a fifth of all cases."""
     net = made(name).cuda().train(training)
     passes = forward_passes(net, choose_device(CUDA, threads=1), (3, 32, 32))
     assert isinstance(passes.training, Fused) and isinstance(passes.evaluation, Fused)
-    given = images(64, (3, 32, 32)).cuda()
-    twin = copy.deepcopy(net).double()
-    exact = [twin(given.double())]
-    if training:
-        loss = functional.cross_entropy(exact[0], torch.arange(64, device="cuda") % 10)
-        exact += torch.autograd.grad(loss, list(twin.parameters()))
-    launched.clear()
-    ours = in_bf16(net, passes.training if training else passes.evaluation, given)
-    names = [kernel for kernel, _ in launched]
-    expected = {"normalize_kernel": 20}
-    if training:
-        expected |= {"statistics_kernel": 20, "gradient_sums_kernel": 20, "input_gradient_kernel": 20}
-    assert {kernel: names.count(kernel) for kernel in names} == expected
-    assert sum(adds for _, adds in launched) == (8 if training else 0)
-    theirs = in_bf16(net, net, given)
-    for k, truth in enumerate(exact):
-        distances = [((found[k].double() - truth).norm() / truth.norm()).item() for found in (ours, theirs)]
-        assert distances[0] < 1.25 * distances[1] + 0.01, f"tensor {k}: {distances}"
+    of_batches = []
+    for given in images(8 * 64, (3, 32, 32)).cuda().split(64):
+        twin = copy.deepcopy(net).double()
+        exact = [twin(given.double())]
+        if training:
+            loss = functional.cross_entropy(exact[0], torch.arange(64, device="cuda") % 10)
+            exact += torch.autograd.grad(loss, list(twin.parameters()))
+        launched.clear()
+        ours = in_bf16(net, passes.training if training else passes.evaluation, given)
+        names = [kernel for kernel, _ in launched]
+        expected = {"normalize_kernel": 20}
+        if training:
+            expected |= {"statistics_kernel": 20, "gradient_sums_kernel": 20, "input_gradient_kernel": 20}
+        assert {kernel: names.count(kernel) for kernel in names} == expected
+        assert sum(adds for _, adds in launched) == (8 if training else 0)
+        theirs = in_bf16(net, net, given)
+        of_batches.append([[distance(one[k], truth) for one in (ours, theirs)] for k, truth in enumerate(exact)])
+    for k, (ours, theirs) in enumerate(torch.tensor(of_batches).square().mean(dim=0).sqrt().tolist()):
+        assert ours < 1.25 * theirs + 0.01, f"tensor {k}: {ours}, {theirs}"
+
+
+def distance(found: torch.Tensor, truth: torch.Tensor) -> float:
+    return ((found.double() - truth).norm() / truth.norm()).item()
 
 
 @pytest.mark.cuda
