@@ -17,7 +17,7 @@ from sweeper.system.files import say_what_failed
 from sweeper.system.module_path import tell_children
 from sweeper.system.paths import as_argument, given_path
 from sweeper.system.process_end import ignore_ctrl_c
-from sweeper.system.process_start import is_lack_of_memory, prepare_command
+from sweeper.system.process_start import NO_PROCESSES, is_lack_of_memory, is_lack_of_processes, prepare_command
 from sweeper.system.terminal import tell, writing_stdout
 
 NO_FOLDER = "the current folder no longer exists; go to one that does, such as by cd ~"
@@ -165,8 +165,8 @@ def with_cause(reason: str) -> str:
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run or too little memory; 2 for bad
-    input or a file that can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
+    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run, too little memory or too few processes;
+    2 for bad input or a file that can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
     try:
         prepare_command()
         try:
@@ -177,7 +177,10 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     except (BadInput, RunFailed) as error:
         tell(f"error: {with_cause(str(error))}")
         return 2 if isinstance(error, BadInput) else 1
-    except (MemoryError, ImportError, OSError) as error:
+    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        if is_lack_of_processes(error):
+            tell(f"error: no more {NO_PROCESSES}")
+            return 1
         if is_lack_of_memory(error):
             tell(f"error: out of memory ({named(error)}); allow this process more, see ulimit -v")
             return 1

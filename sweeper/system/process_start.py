@@ -1,14 +1,18 @@
 """Mends what a command is given by its surroundings: closed streams, variables of a notebook or a shell, limits."""
 
 import contextlib
+import errno
 import io
 import os
 import sys
+import threading
 
 from sweeper.system.errors import RunFailed
+from sweeper.system.machine import cores
 from sweeper.system.text import size
 
 LEAST_MEMORY = 400_000_000  # bytes of address space; below, NumPy's linear algebra hangs or ends the process
+NO_PROCESSES = "processes or threads could be started; allow this user (ulimit -u) or the container more of them"
 MOST_DIGITS = 4  # of a terminal's size
 
 
@@ -16,7 +20,7 @@ def prepare_command() -> None:
     """Call before a command imports a library.
 
     Raises:
-        RunFailed: a limit leaves too little memory for any command.
+        RunFailed: a limit leaves too little memory, or too few threads, for any command.
     """
     open_closed_streams()
     unbuffer_stderr()
@@ -29,6 +33,7 @@ def prepare_command() -> None:
     if os.environ.get("MPLBACKEND", "").startswith("module://"):  # a notebook's, which its programs inherit
         os.environ["MPLBACKEND"] = "agg"
     check_memory_limit()
+    check_process_limit(4 + 2 * cores())  # those of libraries are one a core, and some
 
 
 def open_closed_streams() -> None:
@@ -76,6 +81,41 @@ def check_memory_limit() -> None:
         if limit < LEAST_MEMORY:
             least = f"at least {size(LEAST_MEMORY)}, to train several GB"
             raise RunFailed(f"ulimit {flag} allows this process {size(limit)} of memory; allow it {least}")
+
+
+def check_process_limit(wanted: int) -> None:
+    """Check by starting them that so many more threads or processes can be started. `ulimit -u`, a container and
+    systemd limit both together. OpenBLAS answers a lack of them as a Ctrl-C would, joblib's workers end or hang.
+
+    Raises:
+        RunFailed: they can't be.
+    """
+    import resource
+
+    if any(
+        resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    ):
+        return  # each would take address space that is scarce
+    wait = threading.Event()
+    started = []
+    try:
+        for _ in range(wanted):
+            thread = threading.Thread(target=wait.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError as error:
+        raise RunFailed(f"only {len(started)} of {wanted} {NO_PROCESSES}") from error
+    finally:
+        wait.set()
+        for thread in started:
+            thread.join()
+
+
+def is_lack_of_processes(error: BaseException) -> bool:
+    """Whether no process or thread could be started."""
+    if isinstance(error, OSError):
+        return error.errno == errno.EAGAIN and error.filename is None
+    return isinstance(error, RuntimeError) and "can't start new thread" in str(error)
 
 
 def is_lack_of_memory(error: BaseException) -> bool:

@@ -4,13 +4,22 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import run_module
 from made_runs import make_run
 
+from sweeper.system.command import exit_code_of
 from sweeper.system.errors import RunFailed
-from sweeper.system.process_start import check_memory_limit, is_lack_of_memory, prepare_command
+from sweeper.system.process_start import (
+    check_memory_limit,
+    check_process_limit,
+    is_lack_of_memory,
+    is_lack_of_processes,
+    prepare_command,
+)
+from sweeper.train.launchers.joblib import Joblib
 
 
 @pytest.mark.parametrize(("text", "stays"), [("0", False), ("-5", False), ("abc", False), ("²", False), ("132", True)])
@@ -74,6 +83,42 @@ def test_a_limit_gives_linear_algebra_one_thread(monkeypatch):
 )
 def test_lack_of_memory_has_several_forms(error, is_it):
     assert is_lack_of_memory(error) is is_it
+
+
+def test_too_few_processes_are_a_line(monkeypatch, capsys):
+    """NumPy's linear algebra ended the command as a Ctrl-C does, with exit code 130, and joblib's workers hung."""
+    start = threading.Thread.start
+    left = [2, 2]  # for each of two checks
+
+    def start_two(thread):
+        if left[0] == 0:
+            left.pop(0)
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    before = threading.active_count()
+    assert exit_code_of(lambda: pytest.fail("the command was begun")) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("error: only 2 of ") and "ulimit -u" in line and line.count("\n") == 1
+    with pytest.raises(RunFailed, match="only 2 of 36 processes"):
+        Joblib().check({"n_jobs": 3})
+    assert threading.active_count() == before
+    check_process_limit(0)
+
+
+@pytest.mark.parametrize(
+    "error", [BlockingIOError(11, "Resource temporarily unavailable"), RuntimeError("can't start new thread")]
+)
+def test_a_process_that_could_not_be_started_later_is_a_line(capsys, error):
+    def fail():
+        raise error
+
+    assert is_lack_of_processes(error)
+    assert not is_lack_of_processes(BlockingIOError(11, "Resource temporarily unavailable", "run.lock"))
+    assert exit_code_of(fail) == 1
+    assert capsys.readouterr().err.startswith("error: no more processes or threads could be started; ")
 
 
 def test_what_stderr_could_not_write_is_dropped_here_and_in_processes(tmp_path):
