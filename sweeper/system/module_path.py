@@ -24,9 +24,17 @@ def leave_out_working_folder() -> None:
     # Until the module is found its place in sys.argv has "-m".
     by_module = getattr(sys, "argv", [])[:1] == ["-m"] and not getattr(sys.flags, "safe_path", sys.flags.isolated)
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    if by_module and here != home and sys.path[:1] == [here]:
+    if here == home:
+        return
+    if by_module and sys.path[:1] == [here]:
         _left_out.append(sys.path.pop(0))
         tell_children()
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if "" in given:  # as `$X:$PYTHONPATH` leaves where there was none; Python takes it for the working folder
+        named = list(filter(None, given))
+        os.environ["PYTHONPATH"] = os.pathsep.join(named)
+        if here not in map(os.path.abspath, named):
+            sys.path[:] = [folder for folder in sys.path if folder not in ("", here)]
 
 
 def tell_children() -> None:

@@ -27,8 +27,9 @@ def received(tmp_path):
 
 @pytest.mark.parametrize(("module", "code"), [("aggregate", 0), ("watch", 0), ("verify", 1)])
 def test_a_command_in_a_folder_of_runs_runs_nothing_of_it(received, module, code):
-    """The made run's data aren't the digits that are here, for which verify imports torch."""
-    done = run_module(module, ".", cwd=received)
+    """The made run's data aren't the digits that are here, for which verify imports torch. An empty place in PYTHONPATH,
+    as `$X:$PYTHONPATH` leaves, names the folder too."""
+    done = run_module(module, ".", cwd=received, PYTHONPATH=os.pathsep)
     assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -59,6 +60,16 @@ def started(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONSAFEPATH", "")
     monkeypatch.setenv(module_path.VARIABLE, "")
     return sys.path
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_empty_place_in_pythonpath_is_none_unless_the_folder_is_named_too(started, monkeypatch, named):
+    given = [os.getcwd()] if named else []
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/elsewhere", "", *given]))
+    started.append(os.getcwd())
+    module_path.leave_out_working_folder()
+    assert started == ["/elsewhere", *given]
+    assert os.environ["PYTHONPATH"] == os.pathsep.join(["/elsewhere", *given])
 
 
 def test_the_folder_is_left_out_and_put_last_where_a_command_calls_users_code(started, tmp_path):
