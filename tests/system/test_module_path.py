@@ -27,7 +27,7 @@ def received(tmp_path):
 
 @pytest.mark.parametrize(("module", "code"), [("aggregate", 0), ("watch", 0), ("verify", 1)])
 def test_a_command_in_a_folder_of_runs_runs_nothing_of_it(received, module, code):
-    """The made run's data aren't the digits that are here, for which verify imports torch. An empty place in PYTHONPATH,
+    """The made run's data aren't the digits here, for which verify imports torch. An empty place in PYTHONPATH,
     as `$X:$PYTHONPATH` leaves, names the folder too."""
     done = run_module(module, ".", cwd=received, PYTHONPATH=os.pathsep)
     assert (done.returncode, done.stderr) == (code, "")
