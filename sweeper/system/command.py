@@ -165,7 +165,7 @@ def with_cause(reason: str) -> str:
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run, or too little memory or threads;
+    """Call a command and return its exit code: its own, 0 for None; 1 for a failed run, too little memory or threads;
     2 for bad input or a file that can't be read or written; 130 after Ctrl-C. Errors are printed in one line."""
     try:
         prepare_command()
