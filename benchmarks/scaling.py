@@ -71,7 +71,7 @@ def main() -> int:
         except Failed as failure:
             print(f"{part}{f' {values}' if values else ''}: {failure}", file=sys.stderr, flush=True)
             continue
-        if not rows:
+        if part != "auto" and all(row["part"] == "auto" for row in rows):
             print(HEAD)
         rows += found
         for row in found:

@@ -59,16 +59,19 @@ def _differences(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """For each chosen setting the values that it has in place of composed ones, and the options that can be set.
 
-    A setting that composes no more, for want of a file or since versions differ, is left out. Identities have no nulls,
-    and no option has a default that is changed by giving null.
+    Identities have no nulls, and no option has a default that is changed by giving null.
+
+    Raises:
+        BadInput: a setting composes no more, so that what its search's command line changed can't be told.
     """
     for setting in chosen_settings(task):
         choices = [*named.items(), ("optimizer", setting.config["optimizer"]["name"])]
         words = [f"{group}={as_word(choice)}" for group, choice in choices]
         try:
             (cell,) = compose_grid([*where, *words, "dataset.root=."], "choose").cells
-        except BadInput:
-            continue
+        except BadInput as error:
+            why = f"what its search changed can't be told, since {' '.join(words)} no longer composes ({error})"
+            raise BadInput(f"{setting.runs[0].path}: {why}; mend that, or leave out --write") from None
         own, usual = dict(flat(setting.config)), dict(flat(identity_config(cell.config)))
         told = [name for name, value in own.items() if _is_told(name, named) and value != usual.get(name)]
         yield {name: own[name] for name in told}, dict(flat(cell.config))

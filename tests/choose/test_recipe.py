@@ -68,6 +68,22 @@ def test_a_schedule_that_an_optimizer_brings_is_left_to_it(tmp_path):
         assert recipe_of(task, NAMED, ["constant", "cosine"], where) == ("", {}, [])
 
 
+def test_a_setting_that_no_longer_composes_is_refused(tmp_path):
+    """What its search's command line had changed, such as the batch size, was left out of the preset without a word."""
+    (tmp_path / "own" / "optimizer").mkdir(parents=True)
+    own = tmp_path / "own" / "optimizer" / "flat.yaml"
+    own.write_text("_target_: torch.optim.SGD\n_partial_: true\nlr: 0.1\n")
+    where = ["--config-dir", str(tmp_path / "own")]
+    make_search(tmp_path / "runs", *where, "batch_size=16", optimizers=("flat",))
+    own.write_text("defaults:\n  - override /schedule@_global_.schedule: gone\n" + own.read_text())
+    given = {"write": str(tmp_path / "mine"), "config_dir": str(tmp_path / "own")}
+    with pytest.raises(
+        BadInput, match=r"flat-seed101.*no longer composes .*'schedule/gone'\); mend that, or leave out"
+    ):
+        choose([str(tmp_path / "runs")], str(tmp_path), **given)
+    assert not (tmp_path / "mine").exists()
+
+
 def test_texts_of_records_are_told_and_not_copied(tmp_path):
     make_search(tmp_path / "runs", "schedule=wsd")
     (task,) = group_tasks(read_results([tmp_path / "runs"]).runs)

@@ -10,6 +10,7 @@ import time
 import pytest
 from conftest import REPOSITORY
 
+from benchmarks import scaling
 from benchmarks.kernels import IDLE
 from benchmarks.scaling import first_gpus
 from benchmarks.sweeps import Failed
@@ -153,6 +154,14 @@ def test_what_a_benchmark_has_started_ends_with_it(tmp_path):
     words = [sys.executable, "-m", "benchmarks.scaling", "--device", "cpu", "--only", "auto"]
     told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode == 1 and told.stderr == "auto: a CPU trains one run at a time\n"
+
+
+def test_what_auto_chooses_is_no_table(monkeypatch, capsys):
+    row = {"part": "auto", "lanes": 3, "runs": 5, "loss_percent": None}
+    monkeypatch.setattr(scaling, "by_auto", lambda *given: [row])
+    monkeypatch.setattr(sys, "argv", ["scaling", "--device", "cpu", "--only", "auto"])
+    assert scaling.main() == 0
+    assert capsys.readouterr().out.splitlines() == [scaling.auto_line(row)]
 
 
 def test_many_runs_are_the_files_and_within_their_bounds():
