@@ -16,6 +16,8 @@ from sweeper.system.text import counted
 if TYPE_CHECKING:
     import torch
 
+WORKSPACE = ":4096:8"  # cuBLAS's, which it needs for device.deterministic=true
+
 
 @dataclass(frozen=True)
 class Device:
@@ -71,7 +73,7 @@ def set_variables() -> None:
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # operators that MPS lacks run on the CPU
     if "OMP_WAIT_POLICY" not in os.environ:  # a waiting thread soon releases its core; no bit depends on it
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # of torch's OpenMP on Linux: see benchmarks.waiting
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it for device.deterministic=true
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
     prepare_caches()
 
 

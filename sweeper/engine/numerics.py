@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.engine.devices import has_precision, prepare_process
+from sweeper.engine.devices import WORKSPACE, has_precision, prepare_process
 from sweeper.engine.kernels.triton import triton_serves
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES
@@ -33,7 +33,7 @@ FACTS = {
     "compile": "with compile={}",
     "memory_format": "in {}",  # of images
     "augmentation": "augmented by {}",  # `triton` is our own kernel
-    "instructions": "by {}",  # the CPU's, see `_instructions`
+    "instructions": "by {}",  # see `_instructions`
     "torch": "by torch {}",
     CODE: "with the code of {}",  # of the user's own
 }
@@ -41,12 +41,22 @@ FACTS = {
 KEPT = ("threads", "precision", "deterministic", "compile")
 # Facts that depend on the kind of device: if the kind differs, only the kind is reported.
 OF_THE_KIND = {"device_name", "threads", "compile", "memory_format", "augmentation", "instructions"}
-# Variables by which MKL and oneDNN, which compute for torch on the CPU, choose other instructions or a lower precision.
-OF_LIBRARIES = (
-    "MKL_CBWR",
-    "MKL_ENABLE_INSTRUCTIONS",
-    *(f"{of}_{what}" for of in ("ONEDNN", "DNNL") for what in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
-)
+# Variables by which the libraries that compute for torch choose other instructions or another precision.
+OF_LIBRARIES = {
+    "cpu": (
+        "MKL_CBWR",
+        "MKL_ENABLE_INSTRUCTIONS",
+        "OPENBLAS_CORETYPE",
+        *(f"{of}_{what}" for of in ("ONEDNN", "DNNL") for what in ("MAX_CPU_ISA", "DEFAULT_FPMATH_MODE")),
+    ),
+    "cuda": (
+        "NVIDIA_TF32_OVERRIDE",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+        "CUBLAS_EMULATE_SINGLE_PRECISION",
+        "CUBLAS_WORKSPACE_CONFIG",
+    ),
+    "mps": (),
+}
 MOST_THREADS = 4096  # a recorded number above this is ignored
 
 
@@ -63,16 +73,19 @@ def describe(device: "Device") -> Facts:
         "compile": device.compile,
         "memory_format": str(device.memory_format).removeprefix("torch."),
         "augmentation": "triton" if triton_serves(device.torch_device) else "torch",
-        "instructions": _instructions() if device.kind == "cpu" else None,
+        "instructions": _instructions(device.kind),
     }
 
 
-def _instructions() -> str:
-    """The CPU's instruction set as torch names it, and the variables that let its libraries compute otherwise."""
+def _instructions(kind: str) -> str:
+    """The CPU's instruction set as torch names it, or the GPU's libraries, and the variables that let the libraries
+    compute otherwise."""
     import torch
 
-    named = [f"{name}={shortened(os.environ[name], 40)}" for name in OF_LIBRARIES if os.environ.get(name)]
-    return " with ".join([torch.backends.cpu.get_cpu_capability(), *([" and ".join(named)] if named else [])])
+    usual = torch.backends.cpu.get_cpu_capability() if kind == "cpu" else f"the libraries of {kind}"
+    given = {name: os.environ.get(name) for name in OF_LIBRARIES[kind]}
+    named = [f"{name}={shortened(value, 40)}" for name, value in given.items() if value not in (None, "", WORKSPACE)]
+    return " with ".join([usual, *([" and ".join(named)] if named else [])])
 
 
 def facts_of(environment: dict[str, Any]) -> Facts:

@@ -1,10 +1,10 @@
 """Isolates the process-wide state of runs that share a process and take turns.
 
 Saved and restored at each turn, which takes some microseconds: torch's default dtype and device, gradient, anomaly and
-autocast modes, number of threads, deterministic and precision flags; the working folder, environment variables,
-`sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage collector's switch and the
-recursion limit. Saved and restored once per run: the random generators of Python, NumPy and torch, which are seeded at
-every step anyway.
+autocast modes, number of threads, deterministic and precision flags, cuDNN's and oneDNN's switches; the working folder,
+environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage
+collector's switch and the recursion limit. Saved and restored once per run: the random generators of Python, NumPy and
+torch, which are seeded at every step anyway.
 """
 
 import _signal  # `signal.getsignal` creates enumeration members, which takes longer than everything else here
@@ -30,6 +30,11 @@ from sweeper.train.signals import SIGNALS
 log = logging.getLogger("sweeper")
 
 Turn = TypeVar("Turn")
+
+_PRECISIONS = [
+    ("generic", "all"),
+    *((of, kind) for of in ("cuda", "mkldnn") for kind in ("all", "matmul", "conv", "rnn")),
+]
 
 
 class ProcessState:
@@ -88,7 +93,7 @@ class ProcessState:
 def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     """Pairs of functions that read and set one part of the state; the values can be compared."""
     import torch
-    from torch.backends import cudnn
+    from torch.backends import cudnn, mkldnn
     from torch.utils import _device
 
     switches: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
@@ -105,10 +110,12 @@ def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
         (torch.is_grad_enabled, torch.set_grad_enabled),
         (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
         (torch.get_num_threads, torch.set_num_threads),
-        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        (_precisions, _set_precisions),
         (_deterministic, lambda flags: torch.use_deterministic_algorithms(flags[0], warn_only=flags[1])),
         (lambda: cudnn.benchmark, lambda on: setattr(cudnn, "benchmark", on)),
         (lambda: cudnn.deterministic, lambda on: setattr(cudnn, "deterministic", on)),
+        (lambda: cudnn.enabled, lambda on: setattr(cudnn, "enabled", on)),
+        (lambda: mkldnn.enabled, lambda on: setattr(mkldnn, "enabled", on)),
     ]
     for logger in (logging.root, logging.getLogger("sweeper")):
         switches.append((partial(getattr, logger, "level"), logger.setLevel))
@@ -123,6 +130,31 @@ def _deterministic() -> tuple[bool, bool]:
     import torch
 
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _precisions() -> list[Any]:
+    """The precisions of fp32: first by torch's two older switches, which refuse to answer once a newer one was used,
+    then by the newer ones."""
+    import torch
+
+    older: list[Any] = []
+    for read in (torch.get_float32_matmul_precision, torch._C._get_cudnn_allow_tf32):
+        try:
+            older.append(read())
+        except RuntimeError:
+            older.append(None)
+    newer = getattr(torch._C, "_get_fp32_precision_getter", None)  # of torch 2.9 and later
+    return older + ([newer(*place) for place in _PRECISIONS] if newer else [])
+
+
+def _set_precisions(wanted: list[Any]) -> None:
+    import torch
+
+    for write, value in zip((torch.set_float32_matmul_precision, torch._C._set_cudnn_allow_tf32), wanted, strict=False):
+        if value is not None:
+            write(value)
+    for place, value in zip(_PRECISIONS, wanted[2:], strict=False):
+        torch._C._set_fp32_precision_setter(*place, value)
 
 
 def _folder() -> str | None:

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from conftest import TINY, merged, run_module
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
-from sweeper.engine.devices import choose_device, has_precision, prepare_process
+from sweeper.engine import numerics
+from sweeper.engine.devices import choose_device, has_precision, prepare_process, set_variables
 from sweeper.engine.loop import Stopped, train
 from sweeper.engine.numerics import FACTS, begun_with, carry_over, describe, facts_of, go_on, keep, threads_to_use
 from sweeper.runs.directory import RunDirectory
@@ -55,9 +57,11 @@ def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("name", ["MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "DNNL_DEFAULT_FPMATH_MODE"])
-def test_a_variable_by_which_libraries_compute_otherwise_is_a_fact(monkeypatch, name):
-    device = choose_device(DEFAULT | {"kind": "cpu"}, threads=1)
+@pytest.mark.parametrize(("kind", "name"), [("cpu", "MKL_CBWR"), ("cuda", "CUBLAS_WORKSPACE_CONFIG")])
+def test_a_variable_by_which_libraries_compute_otherwise_is_a_fact(monkeypatch, kind, name):
+    monkeypatch.setattr(numerics, "triton_serves", lambda device: False)  # which asks the GPU
+    set_variables()  # among them one that is a fact only with another value
+    device = replace(choose_device(DEFAULT | {"kind": "cpu"}, threads=1), kind=kind)
     then, told = describe(device), describe(device) | {"versions": {}}
     assert go_on(told, {"numerics": then, "epoch": 1, "step": 1}) is None
     monkeypatch.setenv(name, "COMPATIBLE")

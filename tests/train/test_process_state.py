@@ -23,6 +23,16 @@ CHANGES = {
     "autocast": (lambda: torch.is_autocast_enabled("cpu"), lambda: torch.set_autocast_enabled("cpu", True)),
     "threads": (torch.get_num_threads, lambda: torch.set_num_threads(torch.get_num_threads() + 1)),
     "precision": (torch.get_float32_matmul_precision, lambda: torch.set_float32_matmul_precision("medium")),
+    "precision of convolutions": (
+        lambda: torch.backends.cudnn.allow_tf32,
+        lambda: setattr(torch.backends.cudnn, "allow_tf32", False),
+    ),
+    "precision by torch's newer switch": (
+        lambda: torch.backends.cuda.matmul.fp32_precision,
+        lambda: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
+    ),
+    "cuDNN": (lambda: torch.backends.cudnn.enabled, lambda: setattr(torch.backends.cudnn, "enabled", False)),
+    "oneDNN": (lambda: torch.backends.mkldnn.enabled, lambda: setattr(torch.backends.mkldnn, "enabled", False)),
     "deterministic": (
         torch.are_deterministic_algorithms_enabled,
         lambda: torch.use_deterministic_algorithms(True, warn_only=True),
