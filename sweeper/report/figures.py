@@ -32,7 +32,9 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
     import matplotlib
 
     done = [task for task in tasks if any(setting.final() for setting in task.compared)]
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()  # whatever a matplotlibrc of the user's, or of the working folder, says
+        matplotlib.rcParams.update(STYLE)
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # no font has all characters
         if done:
             yield from files("curves", _curves(done, curves))

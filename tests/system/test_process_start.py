@@ -40,13 +40,15 @@ def test_a_command_answers_without_standard_error(tmp_path, closed):
     assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
 
 
-def test_figures_are_drawn_with_a_notebooks_backend_in_any_encoding_without_a_home(tmp_path):
+def test_figures_are_drawn_alike_with_a_notebooks_backend_other_settings_in_any_encoding_without_a_home(tmp_path):
     make_run(tmp_path / "outputs", tag="größer")
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\naxes.facecolor: ffff00\n", encoding="utf-8")
     poor = {"LC_ALL": "C", "PYTHONUTF8": "0", "HOME": "/proc/x", "MPLCONFIGDIR": ""}
     notebook = {"MPLBACKEND": "module://not_here.backend_inline"}
     done = run_module("report", "--figures", "f", cwd=tmp_path, **poor, **notebook)
     assert (done.returncode, done.stderr) == (0, "")
     assert "größer" in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+    assert "#ffff00" not in (tmp_path / "f" / "seeds.svg").read_text(encoding="utf-8")
 
 
 def test_too_small_a_limit_of_memory_is_a_line(tmp_path):
