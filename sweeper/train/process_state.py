@@ -150,7 +150,8 @@ def _precisions() -> list[Any]:
 def _set_precisions(wanted: list[Any]) -> None:
     import torch
 
-    for write, value in zip((torch.set_float32_matmul_precision, torch._C._set_cudnn_allow_tf32), wanted, strict=False):
+    older: tuple[Callable[[Any], None], ...] = (torch.set_float32_matmul_precision, torch._C._set_cudnn_allow_tf32)
+    for write, value in zip(older, wanted, strict=False):
         if value is not None:
             write(value)
     for place, value in zip(_PRECISIONS, wanted[2:], strict=False):

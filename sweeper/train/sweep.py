@@ -29,6 +29,7 @@ from sweeper.system.errors import RunFailed
 from sweeper.system.files import clear_way, when_written
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
+from sweeper.system.process_start import check_process_limit
 from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import counted, shortened
@@ -186,6 +187,8 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
+    if not launcher.elsewhere:  # a process has about eight threads, and the tables' processes come on top
+        check_process_limit(8 + 8 * min(len(cells), launcher.at_a_time(grid.launcher_options)))
     check_installed(grid.launcher_options)
     arm_of = {run: Arm(name, grid.words[name]) for name, runs in grid.arms.items() for run in runs}
     _rehearse(cells, launcher.elsewhere, [arm_of.get(cell.directory, NO_ARM) for cell in cells])

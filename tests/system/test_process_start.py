@@ -19,7 +19,7 @@ from sweeper.system.process_start import (
     is_lack_of_processes,
     prepare_command,
 )
-from sweeper.train.launchers.joblib import Joblib
+from sweeper.train import sweep
 
 
 @pytest.mark.parametrize(("text", "stays"), [("0", False), ("-5", False), ("abc", False), ("²", False), ("132", True)])
@@ -104,8 +104,8 @@ def test_too_few_processes_are_a_line(monkeypatch, capsys):
     assert exit_code_of(lambda: pytest.fail("the command was begun")) == 1
     line = capsys.readouterr().err
     assert line.startswith("error: only 2 of ") and "ulimit -u" in line and line.count("\n") == 1
-    with pytest.raises(RunFailed, match="only 2 of 36 processes"):
-        Joblib().check({"n_jobs": 3})
+    with pytest.raises(RunFailed, match="only 2 of 3 processes"):
+        check_process_limit(3)
     assert threading.active_count() == before
     check_process_limit(0)
 
@@ -135,3 +135,19 @@ def test_what_stderr_could_not_write_is_dropped_here_and_in_processes(tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=full, check=False)
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize(("launcher", "wanted"), [("basic", 16), ("joblib", 24)])
+def test_a_sweep_first_tries_whether_its_processes_can_be_started(call, monkeypatch, launcher, wanted):
+    """As many as have a run: with fewer than they need joblib's workers hung."""
+    tried = []
+
+    def refuse(threads):
+        tried.append(threads)
+        raise RunFailed("too few")
+
+    monkeypatch.setattr(sweep, "check_process_limit", refuse)
+    at_a_time = ["hydra.launcher.n_jobs=3"] if launcher == "joblib" else []
+    words = ["dataset=digits", "model=mlp", "device=cpu", "seed=1,2", f"hydra/launcher={launcher}", *at_a_time]
+    code, _, err = call("-m", *words)
+    assert (code, tried, err.splitlines()[-1]) == (1, [wanted], "error: too few")

@@ -8,7 +8,6 @@ from typing import Any
 
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
-from sweeper.system.process_start import check_process_limit
 from sweeper.system.text import counted
 from sweeper.train.launchers.interface import Launcher, Measured, Options, Turns
 from sweeper.train.launchers.kinds import kind_of_work
@@ -18,8 +17,6 @@ from sweeper.train.signals import begin_worker
 from sweeper.train.threads import runs_at_a_time, share_of_cores
 
 _QUIET_TRACKER = "ignore:resource_tracker:UserWarning"  # as in PYTHONWARNINGS
-
-_THREADS = 12  # of each worker process, about
 
 
 class Joblib(Launcher):
@@ -31,9 +28,6 @@ class Joblib(Launcher):
         n_jobs = options.get("n_jobs")
         if n_jobs is not None and (not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0):
             raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
-
-        if (places := self.at_a_time(options)) > 1:
-            check_process_limit(places * _THREADS)
 
     def at_a_time(self, options: Options) -> int:
         return workers(int(options.get("n_jobs") or 1))
