@@ -1,10 +1,10 @@
 """Isolates the process-wide state of runs that share a process and take turns.
 
 Saved and restored at each turn, which takes some microseconds: torch's default dtype and device, gradient, anomaly and
-autocast modes, number of threads, deterministic and precision flags, cuDNN's and oneDNN's switches; the working folder,
-environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers, the garbage
-collector's switch and the recursion limit. Saved and restored once per run: the random generators of Python, NumPy and
-torch, which are seeded at every step anyway.
+autocast modes, number of threads, deterministic, precision and denormal flags, cuDNN's and oneDNN's switches; the
+working folder, environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers,
+the garbage collector's switch and the recursion limit. Saved and restored once per run: the random generators of
+Python, NumPy and torch, which are seeded at every step anyway.
 """
 
 import _signal  # `signal.getsignal` creates enumeration members, which takes longer than everything else here
@@ -112,6 +112,7 @@ def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
         (torch.get_num_threads, torch.set_num_threads),
         (_precisions, _set_precisions),
         (_deterministic, lambda flags: torch.use_deterministic_algorithms(flags[0], warn_only=flags[1])),
+        (lambda: sys.float_info.min / 2 == 0, torch.set_flush_denormal),  # whether tiny numbers count as 0
         (lambda: cudnn.benchmark, lambda on: setattr(cudnn, "benchmark", on)),
         (lambda: cudnn.deterministic, lambda on: setattr(cudnn, "deterministic", on)),
         (lambda: cudnn.enabled, lambda on: setattr(cudnn, "enabled", on)),

@@ -31,6 +31,7 @@ CHANGES = {
         lambda: torch.backends.cuda.matmul.fp32_precision,
         lambda: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
     ),
+    "denormal numbers": (lambda: sys.float_info.min / 2, lambda: torch.set_flush_denormal(True)),
     "cuDNN": (lambda: torch.backends.cudnn.enabled, lambda: setattr(torch.backends.cudnn, "enabled", False)),
     "oneDNN": (lambda: torch.backends.mkldnn.enabled, lambda: setattr(torch.backends.mkldnn, "enabled", False)),
     "deterministic": (
