@@ -21,7 +21,7 @@ from control import controls
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table
-from timescale import describe_timescales
+from timescale import describe_equal_averaging, describe_timescales
 from wrong_labels import describe_wrong_labels
 
 from sweeper.aggregate.command import aggregate
@@ -127,7 +127,7 @@ def blocks(study: Path) -> dict[str, str]:
         "timescale": describe_timescales(_main(tasks)),
         "wrong_labels": describe_wrong_labels(tasks),
         "robustness": describe_robustness(_main(tasks), study),
-        "equal": "\n\n".join(_task(task) for task in group_tasks(equal.runs)) if equal else "",
+        "equal": _equal(_main(tasks), group_tasks(equal.runs)) if equal else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published, "equal averaging": equal}),
         "again": describe_repeats(study, tasks),
@@ -191,6 +191,10 @@ def _task(task: Task) -> str:
     parts = [_verdict(task), _ranking(task)]
     pairs = pairs_table(task)
     return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
+
+
+def _equal(usual: Task, equal: Sequence[Task]) -> str:
+    return "\n\n".join(filter(None, [*map(_task, equal), describe_equal_averaging(usual, equal)]))
 
 
 def _verdict(task: Task) -> str:
