@@ -109,7 +109,7 @@ def test_the_tutorials_directories_are_those_of_its_commands():
     assert shown <= names and len(shown) == 3
 
 
-LONGEST = 130  # characters; most editors show so many beside one another
+LONGEST = 130  # characters of a line, which editors and diffs show whole
 GENERATED = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->|^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
