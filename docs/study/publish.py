@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from control import controls
+from over_studies import describe_over_studies
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table
@@ -88,6 +89,10 @@ def publish(
         readme = repository / name
         if readme.is_file() and f"<!-- {study.name} -->" in readme.read_text(encoding="utf-8"):
             fill(readme, {study.name: headline})
+    if (overview := study.parent / "README.md").is_file():
+        studies = sorted(path.parent for path in study.parent.glob("*/runs"))
+        shortest = [_main(group_tasks(read_results([one / "runs"]).runs)) for one in studies]
+        fill(overview, {"over_studies": describe_over_studies(shortest)})
 
 
 def take_over(run: Run, study: Path, part: str | None = None) -> None:
