@@ -21,7 +21,7 @@ def study(tmp_path):
             "study/README.md",
             ("answer", "results", "wrong_labels", "equal", "search", "limits", "timescale", "cost", "again"),
         ),
-        ("README.md", ("study",)),
+        ("README.md", ("studies",)),
     ):
         text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
         (tmp_path / name).write_text(f"Before.\n{text}\nAfter.\n")
@@ -61,9 +61,9 @@ def test_one_command_publishes_runs_and_again_to_the_same_bytes(tmp_path, study,
     assert "| sgd | 0.3 | 90.00 | 3 | highest lr |" in page["search"]
     assert "| search | 3 | 9 | 0.3 |" in page["cost"]
     assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
-    summary = marked(tmp_path / "README.md")["study"]
-    assert "**\n\n| optimizer | learning rate | weight decay | test accuracy |" in summary
-    assert re.search(r"\| sgd \| 0\.001 \| 0\.0005 \| \d\d\.\d\d ± \d\.\d\d % \(n = 3\) \|", summary)
+    summary = marked(tmp_path / "README.md")["studies"]
+    assert "**\n\n| optimizer | digits: test accuracy | lr, weight decay |" in summary
+    assert re.search(r"\| sgd \| \d\d\.\d\d ± \d\.\d\d % \(n = 3\) \| 0\.001, 0\.0005 \|", summary)
     files = [*filter(Path.is_file, study.rglob("*")), tmp_path / "README.md"]
     before = {path: path.read_bytes() for path in files}
     monkeypatch.setattr("time.gmtime", lambda seconds=None: (2030, 1, 1, 0, 0, 0, 1, 1, 0))

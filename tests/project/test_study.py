@@ -72,8 +72,6 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path, study):
     assert pages["search"].strip() and pages["cost"].strip()
     assert {name: text.strip() for name, text in pages.items()} == {name: page.get(name, "").strip() for name in pages}
     assert not any(text for name, text in page.items() if name not in pages)
-    for readme, headline in load_publish().headlines(study).items():
-        assert marked(REPOSITORY / readme)[study.name].strip() == headline
 
 
 @of_each("runs")
@@ -83,6 +81,14 @@ def test_no_search_ends_on_an_edge_and_no_choice_is_worse_than_the_published_val
     assert edges == ["–"] * 5
     assert "No chosen setting is worse than the published one by more than chance." in page["control"]
     assert page["control"].count("(n = 5)") == 5 and page["control"].count("(n = 3)") == 5
+
+
+def test_the_readmes_and_the_overview_show_what_the_studies_give():
+    publish = load_publish()
+    tasks = publish.main_tasks(STUDIES)
+    for readme, headline in publish.headlines(tasks).items():
+        assert marked(REPOSITORY / readme)["studies"].strip() == headline
+    assert marked(STUDIES / "README.md")["over_studies"].strip() == publish.describe_over_studies(tasks)
 
 
 def test_with_adamws_published_values_it_would_be_separated_from_lion_and_nothing_else_would_change():
