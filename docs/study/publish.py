@@ -15,9 +15,10 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from control import controls
+from headlines import answer, headlines, mean_words
+from over_studies import describe_over_studies
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table
@@ -42,10 +43,6 @@ from sweeper.system.text import counted
 
 STUDY = Path(__file__).resolve().parent / "cifar10"
 REPOSITORY = STUDY.parents[2]
-HEADERS = {  # of the headline table in each README
-    "README.md": ("optimizer", "learning rate", "weight decay", "test accuracy"),
-    "README.zh-CN.md": ("优化器", "学习率", "权重衰减", "测试准确率"),
-}
 FIGURES = {
     "curves": "Test accuracy by epoch: mean and standard deviation over seeds; the lowest points lie below the axis",
     "seeds": "Final and best test accuracy of each seed",
@@ -84,10 +81,13 @@ def publish(
         print(aggregate([str(runs)], str(study), ["csv"]))
         report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
-    for name, headline in headlines(study).items():
+    tuned = main_tasks(study.parent)
+    for name, headline in headlines(tuned).items():
         readme = repository / name
-        if readme.is_file() and f"<!-- {study.name} -->" in readme.read_text(encoding="utf-8"):
-            fill(readme, {study.name: headline})
+        if readme.is_file() and "<!-- studies -->" in readme.read_text(encoding="utf-8"):
+            fill(readme, {"studies": headline})
+    if (overview := study.parent / "README.md").is_file():
+        fill(overview, {"over_studies": describe_over_studies(tuned)})
 
 
 def take_over(run: Run, study: Path, part: str | None = None) -> None:
@@ -120,7 +120,7 @@ def blocks(study: Path) -> dict[str, str]:
         return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
     return {
-        "answer": f"{_answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
+        "answer": f"{answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
@@ -134,27 +134,15 @@ def blocks(study: Path) -> dict[str, str]:
     }
 
 
-def headlines(study: Path) -> dict[str, str]:
-    """For each README the shortest task's answer and a row an optimizer, best first; none before the first runs."""
-    results = _there(study / "runs")
-    if results is None:
-        return {}
-    task = _main(group_tasks(results.runs))
-    rows = []
-    for setting in task.compared:
-        values = [f"{setting.config['optimizer'][name]:g}" for name in ("lr", "weight_decay")]
-        rows.append([setting.optimizer, *values, _mean_words(list(setting.final().values()))])
-    return {name: f"{_answer(task)}\n\n{table(header, rows)}" for name, header in HEADERS.items()}
+def main_tasks(studies: Path) -> list[Task]:
+    """Of each study with results the task that was tuned."""
+    folders = sorted(path.parent for path in studies.glob("*/runs"))
+    return [_main(group_tasks(read_results([folder / "runs"]).runs)) for folder in folders]
 
 
 def _main(tasks: Sequence[Task]) -> Task:
     """The shortest with the fewest wrong labels: it was tuned so."""
     return min(tasks, key=lambda task: (task.config["epochs"], task.config["noise"]["rate"]))
-
-
-def _answer(task: Task) -> str:
-    answer, *_ = describe_task(task)
-    return f"**{answer}**"
 
 
 def _pairs(task: Task) -> str:
@@ -228,7 +216,7 @@ def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
             ):
                 for one in controls(task, other):
                     failed += [one.optimizer] * one.failed
-                    words = [_mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
+                    words = [mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
                     if one.difference is None or one.low is None or one.high is None:
                         both = one.chosen and one.published
                         words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
@@ -256,11 +244,6 @@ def _cost(parts: dict[str, Results | None]) -> str:
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
 
 
-def _mean_words(shares: Sequence[float]) -> str:
-    around = f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else ""
-    return f"{100 * mean(shares):.2f}{around} % (n = {len(shares)})" if shares else "– (n = 0)"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
     parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: docs/study/cifar10")
@@ -274,7 +257,9 @@ def main() -> None:
         "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
     )
     arguments = parser.parse_args()
-    publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published, arguments.equal)
+    study = arguments.study.resolve()
+    repository = REPOSITORY if study.parent == STUDY.parent else study.parent  # a study elsewhere isn't one of its
+    publish(arguments.outputs, study, repository, arguments.published, arguments.equal)
 
 
 if __name__ == "__main__":
