@@ -258,7 +258,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     study = arguments.study.resolve()
-    repository = REPOSITORY if study.parent == STUDY.parent else study.parent  # a study elsewhere isn't one of its
+    repository = (
+        REPOSITORY if study.parent == STUDY.parent else study.parent
+    )  # a study elsewhere fills no README of this repository
     publish(arguments.outputs, study, repository, arguments.published, arguments.equal)
 
 

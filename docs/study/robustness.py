@@ -1,14 +1,14 @@
 """The part of a study's page that tells what wrong labels cost each optimizer, and whose loss is smaller."""
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
 from control import LEVEL
+from headlines import mean_words
 from scipy.special import stdtrit
 from searched import table
 
@@ -106,10 +106,10 @@ def _tables(right: Task, wrong: Task, diverged: Collection[str]) -> list[str]:
     found = losses(*scores)
     if not found.of:
         return ["No optimizer has completed runs of both tasks with common seeds."]
-    means = {name: [_mean_words(one[name].values()) for one in scores] for name in found.of}
+    means = {name: [mean_words([*one[name].values()]) for one in scores] for name in found.of}
     rows = [[name, *means[name], f"{100 * loss:.2f}"] for name, loss in found.of.items()]
-    share = f"{100 * wrong.config['noise']['rate']:g} % wrong"
-    parts = [table(["optimizer", "right labels, %", f"{share}, %", "loss, points"], rows)]
+    share = f"{100 * wrong.config['noise']['rate']:g} % wrong labels"
+    parts = [table(["optimizer", "right labels", share, "loss, points"], rows)]
     if found.differences:
         pairs = [[f"{b} − {a}", *_interval(*ends)] for (a, b), ends in found.differences.items()]
         apart = [
@@ -142,11 +142,6 @@ def but_for_labels(config: dict[str, Any]) -> tuple[int, str]:
     """What two tasks have in common that differ in their labels alone."""
     noise = dict.fromkeys(config["noise"]) | {"name": "none", "kind": "none"}
     return config["epochs"], recipe_hash({**config, "noise": noise})
-
-
-def _mean_words(shares: Iterable[float]) -> str:
-    of = [*shares]
-    return f"{100 * mean(of):.2f} (n = {len(of)})"
 
 
 def _interval(difference: float, low: float, high: float) -> tuple[str, str]:

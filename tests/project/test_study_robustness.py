@@ -87,8 +87,8 @@ NONE_SHOWN = "No interval shows that one loses less, which doesn't mean that the
 
 def test_the_page_tells_the_losses_beside_the_study_of_right_labels(tell):
     told = tell(sgd=0.80, lion=0.86)
-    assert "| lion | 90.07 (n = 3) | 86.00 (n = 3) | 4.07 |" in told
-    assert "| sgd | 90.07 (n = 3) | 80.00 (n = 3) | 10.07 |" in told
+    assert "| lion | 90.07 ± 0.06 % (n = 3) | 86.00 ± 0.00 % (n = 3) | 4.07 |" in told
+    assert "| sgd | 90.07 ± 0.06 % (n = 3) | 80.00 ± 0.00 % (n = 3) | 10.07 |" in told
     assert "| sgd − lion | +6.00 |" in told and "By the intervals lion loses less than sgd." in told
     assert "Right labels: [right](../right/README.md), of commit abc1234." in told and "diverged" not in told
 
@@ -99,7 +99,7 @@ def test_losses_that_no_interval_tells_apart_are_not_called_equal(tell):
 
 def test_who_diverged_is_named_and_not_said_to_lose_less(tell):
     told = tell(sgd=0.80, lion=0.86, diverged={"lion": 1})
-    assert "| lion | 90.07 (n = 3) | 86.00 (n = 2) |" in told and NONE_SHOWN in told
+    assert "| lion | 90.07 ± 0.06 % (n = 3) | 86.00 ± 0.00 % (n = 2) |" in told and NONE_SHOWN in told
     assert "lion diverged in 1 of 3 seeds with wrong labels. Of these the completed seeds are counted" in told
 
 
