@@ -258,9 +258,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     study = arguments.study.resolve()
-    repository = (
-        REPOSITORY if study.parent == STUDY.parent else study.parent
-    )  # a study elsewhere fills no README of this repository
+    # A study elsewhere fills no README of this repository.
+    repository = REPOSITORY if study.parent == STUDY.parent else study.parent
     publish(arguments.outputs, study, repository, arguments.published, arguments.equal)
 
 
