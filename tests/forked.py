@@ -16,9 +16,10 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from conftest import merged
 
@@ -160,14 +161,23 @@ def _run(
         sys.path[:0] = [cwd, *own]
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the process's life
     sys.argv = [module, *arguments]
+
+    def command() -> int:
+        exec(patch, {})
+        return importlib.import_module(f"sweeper.{module}.command").main()
+
+    work(command)
+
+
+def work(command: Callable[[], int]) -> NoReturn:
+    """Call it, and end this process, a fork, with the exit code and all else as an interpreter does at its end."""
     code = 99
     try:
-        exec(patch, {})
-        code = importlib.import_module(f"sweeper.{module}.command").main()
+        code = command()
     except BaseException:
         traceback.print_exc()
     finally:
-        threading._shutdown()  # what an interpreter does at its end and a fork doesn't: joblib dismisses its workers
+        threading._shutdown()  # joblib dismisses its workers
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
