@@ -5,6 +5,7 @@ has these modules. All else is as a user has it: it is a child with arguments, e
 and an exit code of its own, and begins by its `__main__`.
 """
 
+import atexit
 import importlib
 import multiprocessing.process
 import multiprocessing.util
@@ -14,9 +15,11 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from forked import work
+from forked import run_forked, work
+from joblib.externals.loky import process_executor
 
 # As a `patch` of `forked`. Images are read by a fork too, where the command would start Python for it.
 CHILDREN_FORKED = """
@@ -25,6 +28,12 @@ from forked_children import Child
 from sweeper.datasets import here
 subprocess.Popen = Child
 here.multiprocessing = types.SimpleNamespace(get_context=lambda method: multiprocessing.get_context("fork"))
+"""
+
+# As a `patch`: records name no commit, so it doesn't matter whether this clone has uncommitted changes.
+NO_COMMIT = """
+from sweeper.train import record
+record._commit = lambda: None
 """
 
 
@@ -49,10 +58,14 @@ def _command(words: list[str], environment: Mapping[str, str] | None) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What the parent would end or remove at its own end.
+    # What the parent ends and removes at its own end is none of this process's.
     multiprocessing.process._children.clear()
     multiprocessing.util._finalizer_registry.clear()
+    process_executor._threads_wakeups.clear()
     weakref.finalize._registry.clear()
+    weakref.finalize._registered_with_atexit = False
+    atexit._clear()
+    atexit.register(multiprocessing.util._exit_function)
     if environment is not None:
         os.environ.clear()
         os.environ.update(environment)
@@ -64,3 +77,10 @@ def _command(words: list[str], environment: Mapping[str, str] | None) -> int:
     module = importlib.import_module(name)
     sys.argv = [str(module.__file__), *words[1:]]
     return module.main()
+
+
+def run_all_forked(
+    module: str, *arguments: object, cwd: Path, patch: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same as `conftest.run_module`, by forks: for what is about no process's start."""
+    return run_forked(module, *arguments, cwd=cwd, patch=CHILDREN_FORKED + patch, **environment)

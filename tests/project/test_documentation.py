@@ -11,8 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from documented_commands import CARRIED_OUT, DOCS, is_carried_out, module_of, read_commands
 from documented_pages import lay
-from forked import run_forked
-from forked_children import CHILDREN_FORKED
+from forked_children import NO_COMMIT, run_all_forked
 from made_folder import LOADER, make_folder
 from made_runs import make_run
 from small_commands import made_small
@@ -23,8 +22,6 @@ from sweeper.runs.asked import AskedRuns
 from sweeper.verify.command import main as verify
 
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
-# As a `patch` of `forked`. It doesn't matter whether this clone has uncommitted changes: records name no commit.
-FORKED = f"{CHILDREN_FORKED}\nfrom sweeper.train import record\nrecord._commit = lambda: None\n"
 REFUSED = ("optimizer=lino",)  # shown for its error
 
 
@@ -44,7 +41,7 @@ def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
     for command in todo:
         module, *words = made_small(command, in_process=True)
         name = module.removeprefix("sweeper.")
-        done = run_forked(name, *words, cwd=tmp_path, patch=FORKED, **environment)
+        done = run_all_forked(name, *words, cwd=tmp_path, patch=NO_COMMIT, **environment)
         expected = 2 if set(words) & set(REFUSED) else 0
         assert done.returncode == expected, f"{command}\n{done.stdout}{done.stderr}"
     for command in asked:
