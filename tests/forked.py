@@ -23,6 +23,8 @@ from typing import NoReturn
 
 from conftest import merged
 
+from sweeper.system.command import exit_code_of
+
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "hydra.core.plugins", "sweeper.engine.loop"]
 PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "pytest"]  # the last by conftest
 PRELOAD += [f"sweeper.{room}.command" for room in ("train", "aggregate", "report", "watch")]
@@ -81,7 +83,7 @@ def start(
     patch: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Command:
-    """`python -m sweeper.<module> …` in `cwd`.
+    """`python -m sweeper.<module> …` in `cwd`, or `python -m benchmarks.<name> …`.
 
     Args:
         log: gets what it prints.
@@ -164,7 +166,9 @@ def _run(
 
     def command() -> int:
         exec(patch, {})
-        return importlib.import_module(f"sweeper.{module}.command").main()
+        if not module.startswith("benchmarks."):
+            return importlib.import_module(f"sweeper.{module}.command").main()
+        return exit_code_of(importlib.import_module(module).main)
 
     work(command)
 
