@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import open_dict
 
 # Several processes of two or more threads share the cores here: those that wait give theirs away. No bit depends on it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -122,6 +124,36 @@ def run_module(module: str, *arguments: object, cwd: Path, **environment: str) -
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def composed_files():
+    """What this process's commands compose of the package's own files alone, and of the same words, is composed once.
+
+    Hydra takes up to 0.2 s each time, and hundreds of tests call several commands. Each gets a copy of its own.
+    """
+    from hydra.core.global_hydra import GlobalHydra
+
+    from sweeper.config import composer
+
+    compose, known = composer.compose, {}
+
+    def compose_once(config_name, overrides, **options):
+        loader = GlobalHydra.instance().config_loader()
+        key = (str(loader.get_search_path()), config_name, *overrides, *sorted(options.items()))
+        if any(word.startswith("hydra.searchpath=") for word in overrides):
+            return compose(config_name, overrides=overrides, **options)
+        if key not in known:
+            known[key] = pickle.dumps(compose(config_name, overrides=overrides, **options))
+        cfg = pickle.loads(known[key])
+        if "hydra" in cfg:
+            with open_dict(cfg):
+                cfg.hydra.runtime.cwd = os.getcwd()
+        return cfg
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composer, "compose", compose_once)
+        yield
 
 
 @pytest.fixture

@@ -25,8 +25,7 @@ def lay(folder: Path, page: Path) -> dict[str, str]:
     for name in ("pictures", "pets"):
         make_pictures(folder / name)
     (folder / "mypackage.py").write_text("from torch.optim import AdamW as MyOptimizer\n")
-    # Records name no commit, so it doesn't matter whether this clone has uncommitted changes.
-    return {"PYTHONPATH": str(REPOSITORY), "GIT_DIR": str(folder / "none")}
+    return {"PYTHONPATH": str(REPOSITORY)}
 
 
 def lay_for_all(folder: Path, page: Path) -> dict[str, str]:

@@ -16,11 +16,14 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from conftest import merged
+
+from sweeper.system.command import exit_code_of
 
 PRELOAD = ["torch", "torchvision", "pandas", "sklearn.datasets", "joblib", "hydra.core.plugins", "sweeper.engine.loop"]
 PRELOAD += ["sweeper.train.rehearse", "sweeper.runs.results", "sweeper.report.page", "pytest"]  # the last by conftest
@@ -80,7 +83,7 @@ def start(
     patch: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> Command:
-    """`python -m sweeper.<module> …` in `cwd`.
+    """`python -m sweeper.<module> …` in `cwd`, or `python -m benchmarks.<name> …`.
 
     Args:
         log: gets what it prints.
@@ -160,14 +163,25 @@ def _run(
         sys.path[:0] = [cwd, *own]
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for the process's life
     sys.argv = [module, *arguments]
+
+    def command() -> int:
+        exec(patch, {})
+        if not module.startswith("benchmarks."):
+            return importlib.import_module(f"sweeper.{module}.command").main()
+        return exit_code_of(importlib.import_module(module).main)
+
+    work(command)
+
+
+def work(command: Callable[[], int]) -> NoReturn:
+    """Call it, and end this process, a fork, with the exit code and all else as an interpreter does at its end."""
     code = 99
     try:
-        exec(patch, {})
-        code = importlib.import_module(f"sweeper.{module}.command").main()
+        code = command()
     except BaseException:
         traceback.print_exc()
     finally:
-        threading._shutdown()  # what an interpreter does at its end and a fork doesn't: joblib dismisses its workers
+        threading._shutdown()  # joblib dismisses its workers
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

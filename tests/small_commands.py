@@ -56,12 +56,14 @@ def made_small(command: str, in_process: bool = False) -> list[str]:
         words += ["--most-seeds", "3"]
     if ON_A_CLUSTER.search(command):
         added += ("optimizer=sgd", "seed=1,2")
-    elif in_process:
-        added += ("hydra/launcher=basic",)
-    elif "experiment=tune" in words or name == "tune":
-        added += ("hydra.sweeper.extensions=0",)
-    elif "experiment=search" in words:
-        added += ("hydra.sweeper.trials=2",)
+    else:
+        added += ("hydra/launcher=basic",) * in_process
+        if "experiment=tune" in words or name == "tune":
+            added += ("hydra.sweeper.extensions=0",)
+        elif "experiment=search" in words:
+            added += ("hydra.sweeper.trials=2",)
+    if "dataset=folder" in words and not any(word.startswith("model=") for word in words):
+        added += IMAGES[1:]  # its default model too is the network of CIFAR's
     return [module, *merged(*words, *added)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas
 import pytest
-from conftest import run_module
+from forked_children import run_all_forked
 
 import sweeper
 from sweeper.aggregate.tables import to_csv
@@ -71,11 +71,11 @@ def test_its_runs_are_answered_and_the_interrupted_one_goes_on(outputs):
     arguments += ["epochs=3", "device=cpu", "device.threads=1", "hydra/launcher=basic"]
     arguments += ["decay_norms_and_biases=false"]  # the default of then
     sgd = ("optimizer=sgd", "optimizer.lr=0.1", "optimizer.weight_decay=0.0005")  # the defaults of then
-    done = run_module("train", "-m", *sgd, *arguments, cwd=outputs.parent)
+    done = run_all_forked("train", "-m", *sgd, *arguments, cwd=outputs.parent)
     assert done.returncode == 0, done.stderr
     assert "sgd-seed1-aa0de7a3: completed already" in done.stdout and "1 run, 1 done already" in done.stderr
     lion = ("optimizer=lion", "optimizer.lr=0.0002", "optimizer.weight_decay=1.5")
-    done = run_module("train", "-m", *lion, *arguments, cwd=outputs.parent)
+    done = run_all_forked("train", "-m", *lion, *arguments, cwd=outputs.parent)
     assert done.returncode == 0, done.stderr
     assert "1 run, 0 done already" in done.stderr
     (log,) = outputs.glob("*/lion*/train.log")

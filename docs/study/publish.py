@@ -15,13 +15,14 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import mean, stdev
 
 from control import controls
+from headlines import answer, headlines, mean_words
+from over_studies import describe_over_studies
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table
-from timescale import describe_timescales
+from timescale import describe_equal_averaging, describe_timescales
 from wrong_labels import describe_wrong_labels
 
 from sweeper.aggregate.command import aggregate
@@ -42,10 +43,6 @@ from sweeper.system.text import counted
 
 STUDY = Path(__file__).resolve().parent / "cifar10"
 REPOSITORY = STUDY.parents[2]
-HEADERS = {  # of the headline table in each README
-    "README.md": ("optimizer", "learning rate", "weight decay", "test accuracy"),
-    "README.zh-CN.md": ("优化器", "学习率", "权重衰减", "测试准确率"),
-}
 FIGURES = {
     "curves": "Test accuracy by epoch: mean and standard deviation over seeds; the lowest points lie below the axis",
     "seeds": "Final and best test accuracy of each seed",
@@ -84,10 +81,13 @@ def publish(
         print(aggregate([str(runs)], str(study), ["csv"]))
         report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
-    for name, headline in headlines(study).items():
+    tuned = main_tasks(study.parent)
+    for name, headline in headlines(tuned).items():
         readme = repository / name
-        if readme.is_file() and f"<!-- {study.name} -->" in readme.read_text(encoding="utf-8"):
-            fill(readme, {study.name: headline})
+        if readme.is_file() and "<!-- studies -->" in readme.read_text(encoding="utf-8"):
+            fill(readme, {"studies": headline})
+    if (overview := study.parent / "README.md").is_file():
+        fill(overview, {"over_studies": describe_over_studies(tuned)})
 
 
 def take_over(run: Run, study: Path, part: str | None = None) -> None:
@@ -120,41 +120,29 @@ def blocks(study: Path) -> dict[str, str]:
         return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
     return {
-        "answer": f"{_answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
+        "answer": f"{answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
         "timescale": describe_timescales(_main(tasks)),
         "wrong_labels": describe_wrong_labels(tasks),
         "robustness": describe_robustness(_main(tasks), study),
-        "equal": "\n\n".join(_task(task) for task in group_tasks(equal.runs)) if equal else "",
+        "equal": _equal(_main(tasks), group_tasks(equal.runs)) if equal else "",
         "control": _control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published, "equal averaging": equal}),
         "again": describe_repeats(study, tasks),
     }
 
 
-def headlines(study: Path) -> dict[str, str]:
-    """For each README the shortest task's answer and a row an optimizer, best first; none before the first runs."""
-    results = _there(study / "runs")
-    if results is None:
-        return {}
-    task = _main(group_tasks(results.runs))
-    rows = []
-    for setting in task.compared:
-        values = [f"{setting.config['optimizer'][name]:g}" for name in ("lr", "weight_decay")]
-        rows.append([setting.optimizer, *values, _mean_words(list(setting.final().values()))])
-    return {name: f"{_answer(task)}\n\n{table(header, rows)}" for name, header in HEADERS.items()}
+def main_tasks(studies: Path) -> list[Task]:
+    """Of each study with results the task that was tuned."""
+    folders = sorted(path.parent for path in studies.glob("*/runs"))
+    return [_main(group_tasks(read_results([folder / "runs"]).runs)) for folder in folders]
 
 
 def _main(tasks: Sequence[Task]) -> Task:
     """The shortest with the fewest wrong labels: it was tuned so."""
     return min(tasks, key=lambda task: (task.config["epochs"], task.config["noise"]["rate"]))
-
-
-def _answer(task: Task) -> str:
-    answer, *_ = describe_task(task)
-    return f"**{answer}**"
 
 
 def _pairs(task: Task) -> str:
@@ -193,6 +181,10 @@ def _task(task: Task) -> str:
     return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
 
 
+def _equal(usual: Task, equal: Sequence[Task]) -> str:
+    return "\n\n".join(filter(None, [*map(_task, equal), describe_equal_averaging(usual, equal)]))
+
+
 def _verdict(task: Task) -> str:
     """The answer in a line, and below it what it stands on."""
     answer, *sentences = describe_task(task)
@@ -224,7 +216,7 @@ def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
             ):
                 for one in controls(task, other):
                     failed += [one.optimizer] * one.failed
-                    words = [_mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
+                    words = [mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
                     if one.difference is None or one.low is None or one.high is None:
                         both = one.chosen and one.published
                         words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
@@ -252,11 +244,6 @@ def _cost(parts: dict[str, Results | None]) -> str:
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)
 
 
-def _mean_words(shares: Sequence[float]) -> str:
-    around = f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else ""
-    return f"{100 * mean(shares):.2f}{around} % (n = {len(shares)})" if shares else "– (n = 0)"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python docs/study/publish.py", description="Publish finished runs.")
     parser.add_argument("--study", type=Path, default=STUDY, metavar="FOLDER", help="default: docs/study/cifar10")
@@ -270,7 +257,10 @@ def main() -> None:
         "outputs", nargs="*", metavar="OUTPUTS", help="folders of runs; none: publish again what is there"
     )
     arguments = parser.parse_args()
-    publish(arguments.outputs, arguments.study, REPOSITORY, arguments.published, arguments.equal)
+    study = arguments.study.resolve()
+    # A study elsewhere fills no README of this repository.
+    repository = REPOSITORY if study.parent == STUDY.parent else study.parent
+    publish(arguments.outputs, study, repository, arguments.published, arguments.equal)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """The part of a study's page that tells what wrong labels cost each optimizer, and whose loss is smaller."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
 from control import LEVEL
+from headlines import mean_words
 from scipy.special import stdtrit
 from searched import table
 
@@ -18,6 +18,7 @@ from sweeper.aggregate.tasks import Task, group_tasks
 from sweeper.config.tuned import recipe_hash
 from sweeper.runs.record import read_run
 from sweeper.runs.results import read_results
+from sweeper.system.text import counted
 
 Scores = Mapping[int, float]  # by seed, each a share of the test images
 
@@ -41,11 +42,13 @@ def losses(right: Mapping[str, Scores], wrong: Mapping[str, Scores]) -> Losses:
     """One model of both tasks, score ~ optimizer × labels + seed, whose residual deviation is pooled over all.
 
     Each interval is Student's, of that pair alone. Two tasks of unequal scatter are pooled without harm where all have
-    the same seeds: each difference is of as many scores of the one as of the other.
+    the same seeds: each difference is of as many scores of the one as of the other. Where a seed shifts the two tasks
+    unlike, the pooled deviation is larger than that of a difference, and the intervals are too wide rather than too
+    narrow.
 
     Args:
-        right, wrong: of the completed runs, by optimizer; one that lacks either is left out. Without common
-            seeds there is no result.
+        right, wrong: of the completed runs, by optimizer; one that lacks either is left out. Where common seeds don't
+            connect all of them there is no result.
     """
     optimizers = [name for name in right if right[name] and wrong.get(name)]
     cells = [scores[name] for name in optimizers for scores in (right, wrong)]
@@ -79,27 +82,56 @@ def describe_robustness(wrong: Task, study: Path) -> str:
 
     A table with an optimizer's accuracies and loss a row, one of the pairs, what they say, the other study's commit.
     """
-    for other in sorted(path.parent for path in study.parent.glob("*/runs") if wrong.config["noise"]["rate"]):
+    if not wrong.config["noise"]["rate"]:
+        return ""
+    for other in sorted(path.parent for path in study.parent.glob("*/runs")):
         if right := right_labels(wrong, group_tasks(read_results([other / "runs"]).runs)):
             commits = {str(read_run(Path(run.path))["environment"]["commit"]) for run in right.runs()}
             said = f"Right labels: [{other.name}](../{other.name}/README.md), of commit {', '.join(sorted(commits))}."
-            return "\n\n".join([*_tables(right, wrong), said])
+            return "\n\n".join([*_parts(right, wrong), said])
     return ""
 
 
-def _tables(right: Task, wrong: Task) -> list[str]:
+def _parts(right: Task, wrong: Task) -> list[str]:
+    diverged = _diverged({"right": right, "wrong": wrong})
+    parts = _tables(right, wrong, set(diverged))
+    if diverged:
+        told = "; ".join(f"{name} diverged in {' and '.join(where)}" for name, where in diverged.items())
+        parts.append(f"{told}. Of these the completed seeds are counted, and none is said to lose less than another.")
+    return parts
+
+
+def _tables(right: Task, wrong: Task, diverged: Collection[str]) -> list[str]:
     scores = [{setting.optimizer: setting.final() for setting in task.compared} for task in (right, wrong)]
     found = losses(*scores)
-    means = {name: [f"{100 * mean(one[name].values()):.2f}" for one in scores] for name in found.of}
+    if not found.of:
+        return ["No optimizer has completed runs of both tasks with common seeds."]
+    means = {name: [mean_words([*one[name].values()]) for one in scores] for name in found.of}
     rows = [[name, *means[name], f"{100 * loss:.2f}"] for name, loss in found.of.items()]
-    share = f"{100 * wrong.config['noise']['rate']:g} % wrong"
-    parts = [table(["optimizer", "right labels, %", f"{share}, %", "loss, points"], rows)]
+    share = f"{100 * wrong.config['noise']['rate']:g} % wrong labels"
+    parts = [table(["optimizer", "right labels", share, "loss, points"], rows)]
     if found.differences:
         pairs = [[f"{b} − {a}", *_interval(*ends)] for (a, b), ends in found.differences.items()]
-        apart = [f"{a} loses less than {b}" for (a, b), (_, low, _) in found.differences.items() if low > 0]
+        apart = [
+            f"{a} loses less than {b}"
+            for (a, b), (_, low, _) in found.differences.items()
+            if low > 0 and a not in diverged
+        ]
         parts.append(table(["pair", "difference of their losses", "95 % interval of it alone"], pairs))
-        parts.append(f"Beyond chance: {'; '.join(apart)}." if apart else "No two losses differ by more than chance.")
+        none = "No interval shows that one loses less, which doesn't mean that the losses are equal."
+        parts.append(f"By the intervals {'; '.join(apart)}." if apart else none)
     return parts
+
+
+def _diverged(tasks: Mapping[str, Task]) -> dict[str, list[str]]:
+    """Of each optimizer that diverged in how many seeds, for each of the tasks by their labels."""
+    found: dict[str, list[str]] = {}
+    for labels, task in tasks.items():
+        for setting in task.compared:
+            if lost := setting.diverged():
+                seeds = f"{lost} of {counted(len(setting.scores()), 'seed')} with {labels} labels"
+                found.setdefault(setting.optimizer, []).append(seeds)
+    return found
 
 
 def _has_wrong_labels(task: Task) -> bool:
@@ -107,6 +139,7 @@ def _has_wrong_labels(task: Task) -> bool:
 
 
 def but_for_labels(config: dict[str, Any]) -> tuple[int, str]:
+    """What two tasks have in common that differ in their labels alone."""
     noise = dict.fromkeys(config["noise"]) | {"name": "none", "kind": "none"}
     return config["epochs"], recipe_hash({**config, "noise": noise})
 

@@ -1,6 +1,6 @@
 """Over how many epochs a setting averages its weights: the part of a study's page that tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,21 @@ def describe_timescales(task: Task) -> str:
         epochs = "–" if steps is None or per_epoch is None else f"{steps / per_epoch:.1f}"
         rows.append([setting.optimizer, f"{product:.2g}", epochs])
     return table(["optimizer", "lr · weight decay", "τ, epochs"], rows)
+
+
+def describe_equal_averaging(usual: Task, equal: Sequence[Task]) -> str:
+    """Which pairs are separated in the usual comparison and not where all average over the same time; "" if none is."""
+    apart = _separated(usual)
+    joined = [pair for task in equal for pair, still in _separated(task).items() if apart.get(pair) and not still]
+    if not joined:
+        return ""
+    named = "; ".join(sorted(" and ".join(sorted(pair)) for pair in joined))
+    return f"Separated in the comparison and not here, so their decay may have made the difference: {named}."
+
+
+def _separated(task: Task) -> dict[frozenset[str], bool]:
+    """Of each pair with an interval whether it excludes 0."""
+    return {frozenset((d.a, d.b)): d.excludes_zero for d in task.comparison.differences if d.has_interval}
 
 
 def _steps_an_epoch(setting: Setting) -> float | None:

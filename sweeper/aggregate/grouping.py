@@ -197,7 +197,7 @@ def tuned_at(runs: Iterable[Run]) -> str:
 
 
 def _tuned(task: TaskRuns) -> str:
-    """At which length all settings of the task were tuned, those of each arm too; "" if some were at another or not."""
+    """At which length all settings of the task were tuned; "" if some weren't, or were at another length."""
     found = {tuned_at(runs) for runs in task.runs.values()}
     return found.pop() if len(found) == 1 else ""
 

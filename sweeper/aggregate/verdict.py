@@ -165,8 +165,8 @@ def _chosen_by_these(task: Task) -> list[str]:
 
 
 def _unequal(task: Task) -> list[str]:
-    """That some of what is compared was tuned and some wasn't or elsewhere, or that arms have taken runs out of the
-    comparison."""
+    """That some of what is compared was tuned and some wasn't, that all was but not alike, or that arms have taken runs
+    out of the comparison."""
     places: dict[str, list[str]] = {}
     for one in task.compared:
         places.setdefault(tuned_at(one.runs), []).append(one.optimizer)

@@ -153,7 +153,7 @@ def _is_name(text: str) -> bool:
 
 
 def _arm(name: str, words: Sequence[str], where: str) -> Arm:
-    name = unicodedata.normalize("NFC", name)  # keyboards and systems spell an é by one code point or by two
+    name = unicodedata.normalize("NFC", name)  # an é is one code point or two, by keyboard and system
     if not words:
         raise BadInput(f"{where}: the arm is empty; {HOW}")
     if len(without_hydras(words)) < len(words):

@@ -82,12 +82,12 @@ def _load(dataset: dict[str, Any], where: str, unknown: str) -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _offline_if_unknown() -> Iterator[str]:
-    """Context in which the library, without a network, is told before its import to read what it has: it would try for
-    half a minute.
+    """A context in which the library, without a network, is told before its import to read what it has: it would try
+    for half a minute.
 
-    The variable is taken back: what processes that this one starts take from the Hub, such as a worker's tracker or
-    model, isn't kept offline by it. In this process the library stays as it was imported; a command reads all its sets
-    before its first run, so no set is missed by that.
+    The variable is taken back, so that it doesn't keep the processes that this one starts offline, such as a worker
+    whose tracker or model is of the Hub. In this process the library stays as it was imported. No set is missed by
+    that, since a command reads all its sets before its first run.
 
     Yields:
         The Hub's host, if its name isn't known to the network; "" if it is, or if a proxy or the user decides.

@@ -4,6 +4,7 @@ It prints one JSON document: `python -m sweeper.doctor.device_test look` the kin
 others, `python -m sweeper.doctor.device_test cuda` (or `mps`, `cpu`) the results of `try_device`.
 """
 
+import _thread
 import contextlib
 import copy
 import json
@@ -30,12 +31,15 @@ def main() -> int:
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries' output must not mix with the answer
     kind = sys.argv[1]
-    end_with_parent(os.getppid(), stop=lambda: None, busy=lambda: False)
+    # Interrupted, it removes its temporary folder.
+    end_with_parent(os.getppid(), stop=_thread.interrupt_main, busy=lambda: True)
     prepare_process(cores())
     try:
         found = look() if kind == "look" else try_device(kind)
     except Exception as error:  # a device may raise anything
         found = {"error": named(error)}
+    except KeyboardInterrupt:
+        return 130
     answer.write(json.dumps(found))
     answer.close()
     return 0

@@ -83,7 +83,8 @@ def report(
 
 
 def latest_tasks(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
-    """The tasks that show a sweep's own runs, of arms or, tuned or not, of optimizers, as the sweep has them.
+    """The tasks that show a sweep's own runs as the sweep has them: compared as its arms, or by optimizer and then only
+    those that were tuned if its runs were, and only those that weren't if they weren't.
 
     Of arms not those that show fewer runs of a comparison than another does: another sweep's, which share a run.
     """

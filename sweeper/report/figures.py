@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EARLY = 0.1  # share of the first epochs that the curves' axis ignores: their steep rise would squeeze the rest
-RARE = 0.02  # share of the lowest and of the highest later ends of bands, as at single dips, that it ignores, too
+RARE = 0.02  # share of the later epochs whose bands reach farthest down, or up, that it ignores: single dips
 
 
 def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, bytes]]:

@@ -69,7 +69,7 @@ def read_metrics(path: Path) -> tuple[list[Row], str | None]:
         for line in lines[1:-1]:
             rows.append(read_line(line))
     except (ValueError, Damaged):
-        return rows, f"{METRICS_FILE}: only its first {counted(len(rows), 'row').removeprefix('1 ')} can be read"
+        return rows, f"{METRICS_FILE}: can't be read after {counted(len(rows), 'whole row')}"
     if lines[-1] or len(lines) == 1:
         return rows, f"{METRICS_FILE}: cut off after {counted(len(rows), 'whole row')}"
     return rows, None

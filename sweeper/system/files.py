@@ -73,7 +73,7 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def temporary_folder() -> Path:
+def shared_temporary_folder() -> Path:
     """A folder on this machine that is this user's alone, in which processes tell one another of themselves.
 
     Raises:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from sweeper.system.files import make_folder, temporary_folder
+from sweeper.system.files import make_folder, shared_temporary_folder
 
 # Caches of libraries that they keep in the home folder, and the names of their folders where that isn't possible.
 OF_LIBRARIES = {
@@ -24,7 +24,7 @@ def cache_folder() -> Path | None:
     if usual is not None and _can_write(usual):
         return usual
     try:
-        spare = temporary_folder() / "cache"
+        spare = shared_temporary_folder() / "cache"
     except OSError:
         return None
     return spare if _can_write(spare) else None

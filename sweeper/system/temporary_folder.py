@@ -1,7 +1,6 @@
 """Temporary folders that a Ctrl-C can't leave behind."""
 
 import contextlib
-import os
 import signal
 import tempfile
 import threading
@@ -11,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """A folder that goes with the block, whatever ends it.
+    """A folder that goes with the block, also by an error or a Ctrl-C; a signal that ends the process leaves it.
 
     Between the folder and what removes it Python runs many lines, and removing it takes more: a Ctrl-C waits for both.
     """
@@ -40,4 +39,4 @@ def _ctrl_c_later() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         if came:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)

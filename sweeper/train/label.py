@@ -6,15 +6,17 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sweeper.aggregate.labels import telling, text, texts
-from sweeper.config.grid import Grid
 from sweeper.runs.arms import Member, read_arms
 from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.text import percent
+
+if TYPE_CHECKING:
+    from sweeper.config.grid import Grid
 
 VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
 MOST = 200
@@ -40,7 +42,7 @@ def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[
     return {arm: _telling(configs) for arm, configs in arms.items()}
 
 
-def varies_in(grid: Grid) -> dict[str, list[str]]:
+def varies_in(grid: "Grid") -> dict[str, list[str]]:
     """`what_varies` in a sweep."""
     config_of = {cell.directory: cell.config for cell in grid.cells}
     arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}

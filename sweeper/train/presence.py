@@ -11,7 +11,7 @@ import torch
 
 from sweeper.runs.checks import SECONDS, Damaged
 from sweeper.runs.layout import CHECKPOINT_FILES
-from sweeper.system.files import make_folder, read_file, remove_file, temporary_folder, write_mark
+from sweeper.system.files import make_folder, read_file, remove_file, shared_temporary_folder, write_mark
 from sweeper.system.limits import NOTE_BYTES
 from sweeper.system.processes import is_running, this_process
 
@@ -32,7 +32,7 @@ class Presence:
         self.others: bool | None = False
         self._file: Path | None = None
         try:
-            self._file = temporary_folder() / _device_key(kind) / str(os.getpid())
+            self._file = shared_temporary_folder() / _device_key(kind) / str(os.getpid())
         except OSError:
             self.others = None
 
@@ -73,7 +73,7 @@ class Presence:
 def is_used_by_others(kind: str) -> bool:
     """Whether runs of other processes of this user use this device of this machine now."""
     try:
-        return _others(temporary_folder() / _device_key(kind) / str(os.getpid()))
+        return _others(shared_temporary_folder() / _device_key(kind) / str(os.getpid()))
     except OSError:
         return False
 

@@ -29,14 +29,13 @@ from sweeper.system.errors import RunFailed
 from sweeper.system.files import clear_way, when_written
 from sweeper.system.lock import is_alive, read_lock
 from sweeper.system.machine import probe_kind
-from sweeper.system.process_start import check_process_limit
 from sweeper.system.processes import describe
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import counted, shortened
 from sweeper.train.deaths import tell_of_the_dead
 from sweeper.train.label import Labelled, label_rows, score_words
 from sweeper.train.launchers.interface import Launcher
-from sweeper.train.launchers.registry import check_installed, find_launcher
+from sweeper.train.launchers.registry import check_workers, find_launcher
 from sweeper.train.launches import Launches
 from sweeper.train.live_table import show_sweep
 from sweeper.train.other_images import Finished, check_images
@@ -108,7 +107,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         if left:
             tell(f"{left} more not begun; the same command goes on")
         whole = written and grid.widening is None
-        return _exit_code(begun, signals, stop.reason(), whole) or (0 if written else 1)
+        return _exit_code(begun, signals, stop.reason(), whole, launcher.cancels) or (0 if written else 1)
 
 
 def _finished(grid: Grid, records: list[dict[str, Any] | None]) -> list[Finished]:
@@ -187,9 +186,7 @@ def _prepare(grid: Grid, cells: list[Cell]) -> None:
     """Detect errors before a sweep's runs start: first those of its cluster, if any, then those of its runs."""
     launcher = find_launcher(grid.launcher_options)
     launcher.prepare(grid.launcher_options)
-    if not launcher.elsewhere:  # a process has about eight threads, and the tables' processes come on top
-        check_process_limit(8 + 8 * min(len(cells), launcher.at_a_time(grid.launcher_options)))
-    check_installed(grid.launcher_options)
+    check_workers(grid.launcher_options, len(cells))
     arm_of = {run: Arm(name, grid.words[name]) for name, runs in grid.arms.items() for run in runs}
     _rehearse(cells, launcher.elsewhere, [arm_of.get(cell.directory, NO_ARM) for cell in cells])
 
@@ -275,21 +272,25 @@ def _status(cell: Cell) -> Status | None:
     return None
 
 
-def _exit_code(cells: list[Cell], signals: StopSignals, reason: str | None, whole: bool = False) -> int:
+def _exit_code(
+    cells: list[Cell], signals: StopSignals, reason: str | None, whole: bool = False, cancels: bool = False
+) -> int:
     """The exit code, from the runs' records, so that it doesn't depend on the launcher.
 
     Args:
         whole: nothing but these runs was to do. Once they are done a signal changes nothing.
+        cancels: whether a cluster may cancel runs. One without a record may then be as its user wanted it: no failure.
     """
     statuses = [_status(cell) for cell in cells]
     if signals.received is not None and not (whole and _all_settled(cells)):
         return signals.exit_code
-    if reason is None and (
-        gone := [cell.directory for cell, status in zip(cells, statuses, strict=True) if not status]
-    ):
-        more = f", and of {len(gone) - 1} more" if len(gone) > 1 else ""
-        tell(f"{gone[0]}: there is no whole record{more}: it was moved or removed meanwhile; the same command goes on")
-        return 1
+    gone = [cell.directory for cell, status in zip(cells, statuses, strict=True) if status is None]
+    if gone and reason is None:
+        others = f" and {counted(len(gone) - 1, 'other')}" if len(gone) > 1 else ""
+        why = f"{'cancelled before it began, ' if cancels else ''}moved, removed or damaged meanwhile"
+        tell(f"{gone[0]}{others}: no whole record: {why}; the same command goes on")
+        if not cancels:
+            return 1
     if Status.FAILED in statuses or reason == Status.FAILED:
         return 1
     return 0 if _all_settled(cells) else 130

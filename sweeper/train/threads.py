@@ -12,7 +12,7 @@ from sweeper.engine.numerics import threads_to_use
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 from sweeper.runs.sweep_files import SweepStop
-from sweeper.system.files import say_what_failed, temporary_folder
+from sweeper.system.files import say_what_failed, shared_temporary_folder
 from sweeper.system.machine import cores, likely_kind
 from sweeper.train.signals import StopSignals
 
@@ -63,7 +63,7 @@ def own_cores(config: dict[str, Any], directory: Path, new: int) -> Iterator[Non
 
 def cores_file(sweep: str) -> Path:
     """The sweep's lock file: byte 0 is locked by the process whose turn it is, byte k by the run that has core k."""
-    return temporary_folder() / f"cores-{sweep}"
+    return shared_temporary_folder() / f"cores-{sweep}"
 
 
 @contextlib.contextmanager

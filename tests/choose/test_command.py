@@ -8,6 +8,7 @@ import shutil
 import pytest
 import yaml
 from conftest import REPOSITORY, run_module
+from forked_children import run_all_forked
 
 import sweeper.choose.__main__ as module
 from sweeper.choose.command import main
@@ -102,7 +103,7 @@ def test_folders_and_overrides_stand_anywhere_among_the_options(words, monkeypat
 @pytest.mark.slow
 def test_tune_confirm_write_and_compare(tmp_path):
     """Each command again answers from disk. A word on the command line counts more than the preset."""
-    done = run_module("train", "-m", *TUNE, *TINY, cwd=tmp_path)
+    done = run_all_forked("train", "-m", *TUNE, *TINY, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "\nmuon: best on the edge, lr ×0.3162, decay ×" in done.stderr and "extended by lr ×1" in done.stderr
     assert re.search(r"^muon, lr [\d.]+, decay ×1: completed, validation ", done.stderr, re.MULTILINE)
@@ -113,12 +114,12 @@ def test_tune_confirm_write_and_compare(tmp_path):
     chosen = run_module(*choice, cwd=tmp_path)
     assert (chosen.returncode, "0 of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
     assert "with seeds 102 and 103, the best of 2 run again" in chosen.stdout
-    again = run_module(*choice, cwd=tmp_path)
+    again = run_all_forked(*choice, cwd=tmp_path)
     assert again.stdout == chosen.stdout and "8 of 8 runs done already" in again.stderr
     assert len(list(tmp_path.rglob("run.json"))) == runs + 8
     assert chosen.stdout.splitlines()[-1].endswith("sweeper.train -m --config-dir mine experiment=tuned")
     preset = ("--config-dir", "mine", "experiment=tuned", *TINY, "seed=1,2", "outputs=compared")
-    compared = run_module("train", *preset, cwd=tmp_path)
+    compared = run_all_forked("train", *preset, cwd=tmp_path)
     assert compared.returncode == 0 and ", tuned at 1 epoch: test accuracy" in compared.stdout, compared.stderr
     values = yaml.safe_load((tmp_path / "outputs" / "chosen.yaml").read_text())
     for file in tmp_path.glob("compared/**/run.json"):

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import run_module
+from forked_children import run_all_forked
 
 from sweeper.config.arms import _words
 from sweeper.config.grid import compose_grid
@@ -142,12 +142,12 @@ def test_presets_of_a_list_are_joined():
 def test_arms_are_trained_by_any_launcher_and_shown_by_name_also_from_disk(tmp_path):
     arms = ("--arm", "plain: optimizer=sgd", "--arm", "mine: optimizer=lion optimizer.lr=2e-4,1e-4")
     common = (*SMALL, "device.threads=1")
-    alone = run_module("train", *SMALL[1:], "device.threads=1", "optimizer=sgd", "seed=1", cwd=tmp_path)
+    alone = run_all_forked("train", *SMALL[1:], "device.threads=1", "optimizer=sgd", "seed=1", cwd=tmp_path)
     assert alone.returncode == 0, alone.stderr
-    done = run_module("train", *common, "hydra/launcher=joblib", *arms, "seed=1", cwd=tmp_path)
+    done = run_all_forked("train", *common, "hydra/launcher=joblib", *arms, "seed=1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "3 runs, 1 done already" in done.stderr and "mine, lr 0.0002: completed, test " in done.stderr
-    done = run_module("train", *common, "hydra/launcher=packed", *arms, "seed=1,2", cwd=tmp_path)
+    done = run_all_forked("train", *common, "hydra/launcher=packed", *arms, "seed=1,2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "6 runs, 3 done already" in done.stderr and "plain: outputs/digits-mlp/sgd-seed1-" in done.stdout
     assert "plain, seed 2: completed" in done.stderr and "mine, lr 0.0001, seed 2: completed" in done.stderr
@@ -158,10 +158,10 @@ def test_arms_are_trained_by_any_launcher_and_shown_by_name_also_from_disk(tmp_p
     ]
     records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
     assert {record["status"] for record in records} == {"completed"} and len(records) == 6
-    planned = run_module("plan", *common, *arms, "seed=1,2", "--json", cwd=tmp_path)
+    planned = run_all_forked("plan", *common, *arms, "seed=1,2", "--json", cwd=tmp_path)
     assert json.loads(planned.stdout)["done"] == 6
-    renamed = run_module("train", *common, "--arm", "base: optimizer=sgd", "seed=1,2", cwd=tmp_path)
+    renamed = run_all_forked("train", *common, "--arm", "base: optimizer=sgd", "seed=1,2", cwd=tmp_path)
     assert renamed.stdout.startswith("base: outputs/digits-mlp/sgd-seed1-")
     assert "There is one arm only: base with " in renamed.stdout
-    watched = json.loads(run_module("watch", "outputs", "--json", cwd=tmp_path).stdout)
+    watched = json.loads(run_all_forked("watch", "outputs", "--json", cwd=tmp_path).stdout)
     assert {run["arm"] for run in watched["runs"]} == {"base", "mine"}

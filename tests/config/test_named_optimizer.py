@@ -6,7 +6,8 @@ import json
 import sys
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
+from forked_children import run_all_forked
 
 from sweeper.config.grid import compose_grid
 from sweeper.config.named_optimizer import PACKAGES, classes_of, complete, default_words
@@ -130,8 +131,9 @@ def test_a_search_has_one_class_and_shows_its_name(refusal):
 
 
 def test_two_of_them_are_two_rows_of_one_comparison(tmp_path):
-    words = ("optimizer=any", "optimizer.name=AdEMAMix,Lion", "seed=1,2", "model=mlp", "model.width=16")
-    done = run_module("train", "-m", *TINY, *words, cwd=tmp_path)
+    small = (*TINY, "model=mlp", "model.width=16", "hydra/launcher=basic")
+    words = ("optimizer=any", "optimizer.name=AdEMAMix,Lion", "seed=1,2")
+    done = run_all_forked("train", "-m", *small, *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "ademamix leads lion" in done.stdout or "lion leads ademamix" in done.stdout or " > " in done.stdout
     summary = (tmp_path / "outputs" / "summary.csv").read_text().splitlines()

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run_module
+from forked_children import run_all_forked
 from PIL import Image
 
 from sweeper.config.grid import compose_grid
@@ -60,7 +60,7 @@ def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
     small = (f"dataset.root={tree}", "model=mlp", "epochs=1", "device=cpu", "device.threads=1", "hydra/launcher=basic")
     preset_words = (f"experiment={preset}", "dataset=cifar100", *narrowed)
     cache = str(tree / "cache")
-    done = run_module("train", "-m", *preset_words, *small, cwd=tmp_path, XDG_CACHE_HOME=cache)
+    done = run_all_forked("train", "-m", *preset_words, *small, cwd=tmp_path, XDG_CACHE_HOME=cache)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "outputs" / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -72,7 +72,7 @@ def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
         assert all((float(row["noise_rate"]) > 0) == bool(noisy(tmp_path, row)) for row in rows)
     if preset == "tune":
         assert all(row["final_val_accuracy"] for row in rows)
-        assert run_module("choose", cwd=tmp_path).stdout.count("\nlion:") == 1
+        assert run_all_forked("choose", cwd=tmp_path).stdout.count("\nlion:") == 1
 
 
 def noisy(folder, row):

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import TINY, merged, run_module
+from conftest import TINY, merged
+from forked_children import run_all_forked
 from omegaconf import OmegaConf
 
 from sweeper.config.grid import CONF, compose_grid
@@ -83,7 +84,7 @@ def test_a_users_folder_brings_values_and_presets_of_them(tmp_path):
 def test_the_command_line_names_and_records_a_run_by_them(tmp_path):
     words = (*TINY, "optimizer=radam", "model=mlp", "epochs=1")
     (cell,) = compose_grid(merged(*words)).cells
-    done = run_module("train", *words, cwd=tmp_path)
+    done = run_all_forked("train", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = OmegaConf.load(tmp_path / cell.directory / "run.json")
     assert record.config.optimizer.lr == 0.01

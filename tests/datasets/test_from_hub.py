@@ -235,7 +235,7 @@ def test_without_a_network_what_is_here_is_read_at_once(library, network, monkey
 
 
 def test_what_else_takes_something_from_the_hub_is_not_kept_offline(library, network, monkeypatch):
-    """A worker's tracker or model, and the next set when the network is back."""
+    """A worker's tracker or model: the variable is set only while the set is read, and only without a network."""
     told, load = [], sys.modules["datasets"].load_dataset
 
     def remember(*given, **more):

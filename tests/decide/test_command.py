@@ -9,6 +9,7 @@ from html import escape
 import psutil
 import pytest
 from conftest import run_module
+from forked_children import run_all_forked
 from json_schema import check
 from made_runs import change_record, make_field
 
@@ -45,7 +46,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         assert not alive, "the sweep outlived its command"
     statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("outputs/*/*/run.json")]
     assert "running" not in statuses
-    done = run_module("decide", *asked, cwd=tmp_path)
+    done = run_all_forked("decide", *asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
     document = json.loads((tmp_path / "outputs" / "decision.json").read_text())
@@ -56,9 +57,9 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
     assert verdicts[frozenset(("usual", "broken"))] == "open" and document["ended"]
     assert document["looks"][0]["diverged"] == {"broken": 3}
     assert document["answer"] == done.stdout.splitlines()[-1]
-    again = run_module("decide", *asked, cwd=tmp_path)
+    again = run_all_forked("decide", *asked, cwd=tmp_path)
     assert again.returncode == 0 and again.stdout.splitlines()[-1] == document["answer"]
-    other = run_module("decide", *asked[:-2], cwd=tmp_path)
+    other = run_all_forked("decide", *asked[:-2], cwd=tmp_path)
     assert other.returncode == 2 and "was begun by another rule" in other.stderr and other.stderr.count("\n") == 1
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import run_module
+from forked_children import run_all_forked
 from json_schema import check
 from made_runs import make_field
 
@@ -199,7 +199,7 @@ def test_a_newcomer_is_tuned_and_compared_and_ctrl_c_loses_nothing(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, (tmp_path / "log").read_text()
     assert not (tmp_path / "outputs" / "decision.json").exists()
-    done = run_module("decide", *words, cwd=tmp_path)
+    done = run_all_forked("decide", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     _rule, _field, first, chosen, *_looks, answer = done.stdout.splitlines()
     assert first.startswith("sgd: tuned first by experiment=tune: lr ×0.3162, 1, 3.162, extended while the best lies ")
@@ -217,6 +217,6 @@ def test_a_newcomer_is_tuned_and_compared_and_ctrl_c_loses_nothing(tmp_path):
     tunings = {path: path.stat().st_mtime_ns for path in tmp_path.glob("outputs-tuning/*/*/*/run.json")}
     assert len(tunings) >= 7  # a grid of one axis, and two settings with two seeds
     assert "sgd: tuned first by " in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
-    again = run_module("decide", *words, cwd=tmp_path)
+    again = run_all_forked("decide", *words, cwd=tmp_path)
     assert again.returncode == 0 and again.stdout.splitlines()[-1] == answer == document["answer"]
     assert {path: path.stat().st_mtime_ns for path in tunings} == tunings

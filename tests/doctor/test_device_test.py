@@ -1,7 +1,14 @@
 """What `sweeper.doctor` tries on a device, on the CPU and on a pretended MPS."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 import torch
+from conftest import REPOSITORY
 from pretended_mps import MPS, pretended_mps
 
 from sweeper.doctor import device_test as trial
@@ -67,3 +74,20 @@ def test_every_kind_that_is_not_here_has_a_reason():
     found = trial.look()
     assert set(found) == {"cuda", "mps", "cpu"} and found["cpu"] is None
     assert all((reason is None) == kinds_here()[kind] for kind, reason in found.items())
+
+
+def test_it_ends_with_the_doctor_and_leaves_no_folder_behind(tmp_path):
+    """However the doctor ends, such as by SIGTERM of a scheduler."""
+    ask = "from sweeper.doctor.command import ask; ask('cpu')"
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, "-c", ask], env=environment, stderr=subprocess.PIPE, text=True) as doctor:
+        wait_until(lambda: list(tmp_path.glob("sweeper-doctor-*")))
+        doctor.send_signal(signal.SIGTERM)
+    wait_until(lambda: not list(tmp_path.glob("sweeper-doctor-*")))
+
+
+def wait_until(holds):
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)

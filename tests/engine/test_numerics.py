@@ -1,13 +1,12 @@
 """The facts that a run's bits depend on: in the record, in the checkpoint, compared where a run goes on."""
 
 import contextlib
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
-from conftest import TINY, merged, run_module
+from conftest import TINY
+from forked import run_forked, start
 from made_runs import change_record, make_run
 
 from sweeper.datasets.data import load_run_data
@@ -270,7 +269,7 @@ def torch_threads():
 
 
 STOP_IN_EPOCH_2 = """
-import os, signal, sys
+import os, signal
 from sweeper.engine.augment import EpochOrder
 draw = EpochOrder.draw
 def stop(self, seed, epoch):
@@ -278,8 +277,6 @@ def stop(self, seed, epoch):
         os.kill(os.getpid(), signal.{signal})
     draw(self, seed, epoch)
 EpochOrder.draw = stop
-from sweeper.train.command import main
-sys.exit(main())
 """
 
 
@@ -288,9 +285,9 @@ sys.exit(main())
 def test_a_model_that_needs_its_images_contiguous_goes_on_without_a_word(tmp_path, number):
     """The device alone, as a record tells it before the model is built, says channels_last."""
     words = (*TINY, "dataset.train_limit=100", "model=resnet20", "model.width=4", "checkpoint_every=1")
-    command = [sys.executable, "-c", STOP_IN_EPOCH_2.format(signal=number), *merged(*words)]
-    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
-    done = run_module("train", *words, cwd=tmp_path)
+    stopped = start("train", *words, cwd=tmp_path, log=tmp_path / "log", patch=STOP_IN_EPOCH_2.format(signal=number))
+    assert stopped.wait(300) in (143, -9), stopped.text
+    done = run_forked("train", *words, cwd=tmp_path)
     assert done.returncode == 0 and "going on from the checkpoint: epoch 2" in done.stderr, done.stderr
     assert "began" not in done.stderr
     (path,) = tmp_path.glob("outputs/*/*")

@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from conftest import TINY, run_module
+from conftest import TINY
+from forked_children import run_all_forked
 from torch.nn import functional
 
 from tests.models.test_resnet import build
@@ -85,7 +86,7 @@ def test_through_the_command_line(tmp_path):
         (tmp_path / "own" / "model" / f"small_{choice}.yaml").write_text(json.dumps(content))
     models = ",".join(f"small_{choice}" for choice in SMALL)
     words = ("--config-dir", "own", f"model={models}", *TINY, "epochs=1", "optimizer=adamw")
-    done = run_module("train", "-m", *words, "hydra/launcher=basic", cwd=tmp_path)
+    done = run_all_forked("train", "-m", *words, "hydra/launcher=basic", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
     assert [record["status"] for record in records] == ["completed"] * len(SMALL)

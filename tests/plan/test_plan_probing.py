@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import TINY, merged, run_module
+from forked_children import run_all_forked
 
 
 @pytest.mark.slow
@@ -39,7 +40,7 @@ def test_a_real_plan_shows_all_and_leaves_nothing_behind(tmp_path):
 
 @pytest.mark.slow
 def test_what_can_not_be_made_is_one_line(tmp_path):
-    done = run_module("plan", *TINY, "optimizer._target_=torch.optim.Sgd", cwd=tmp_path)
+    done = run_all_forked("plan", *TINY, "optimizer._target_=torch.optim.Sgd", cwd=tmp_path)
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 2 and last.startswith("error: optimizer._target_=torch.optim.Sgd: ") and "SGD" in last
     assert "Traceback" not in done.stderr and done.stdout == ""

@@ -1,6 +1,5 @@
 """What the tutorial and the how-to pages tell to write and to type works, page by page in an empty folder."""
 
-import json
 import os
 import re
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from documented_commands import CARRIED_OUT, DOCS, is_carried_out, module_of, read_commands
 from documented_pages import lay
+from forked_children import NO_COMMIT, run_all_forked
 from made_folder import LOADER, make_folder
 from made_runs import make_run
 from small_commands import made_small
@@ -22,14 +22,6 @@ from sweeper.runs.asked import AskedRuns
 from sweeper.verify.command import main as verify
 
 PROGRAM = re.compile(r"```python\n(import sweeper\n.*?)```", re.DOTALL)
-# Every command in one process, which imports torch once.
-ONE_AFTER_ANOTHER = """
-import importlib, json, sys
-for (module, *arguments), code in zip(*json.loads(sys.argv[1])):
-    sys.argv = [f"{module}.py", *arguments]
-    got = importlib.import_module(f"{module}.command").main()
-    assert got == code, f"{module} {arguments}: exit code {got}"
-"""
 REFUSED = ("optimizer=lino",)  # shown for its error
 
 
@@ -41,23 +33,25 @@ def commands(page: Path) -> list[tuple[str, list[str]]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", CARRIED_OUT, ids=lambda page: page.stem)
 def test_a_page_works_from_its_beginning_to_its_end(tmp_path, page):
-    environment = {**os.environ, **lay(tmp_path, page)}
+    environment = lay(tmp_path, page)
     asked = [command for command in read_commands(page) if is_carried_out(page, command)]
     todo = [command for command in asked if not command.startswith("find ")]
     if page.stem == "tables":  # it reads what others have made
         todo.insert(0, "python -m sweeper.train -m dataset=digits model=mlp seed=1,2")
-    lines = [made_small(command, in_process=True) for command in todo]
-    expected = [2 if set(words) & set(REFUSED) else 0 for words in lines]
-    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps([lines, expected])]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for command in todo:
+        module, *words = made_small(command, in_process=True)
+        name = module.removeprefix("sweeper.")
+        done = run_all_forked(name, *words, cwd=tmp_path, patch=NO_COMMIT, **environment)
+        expected = 2 if set(words) & set(REFUSED) else 0
+        assert done.returncode == expected, f"{command}\n{done.stdout}{done.stderr}"
     for command in asked:
         if command.startswith("find "):
             subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, check=True)
     for program in PROGRAM.findall(page.read_text()):
         (first,) = list(tmp_path.glob("outputs/*/adam-seed1-*"))[:1] or [tmp_path]
         of_this_run = re.sub(r"outputs/[\w-]+/adam-seed1-\w+", str(first), program)
-        done = subprocess.run([sys.executable, "-c", of_this_run], cwd=tmp_path, env=environment, check=False)
+        variables = {**os.environ, **environment}
+        done = subprocess.run([sys.executable, "-c", of_this_run], cwd=tmp_path, env=variables, check=False)
         assert done.returncode == 0
 
 
@@ -109,7 +103,7 @@ def test_the_tutorials_directories_are_those_of_its_commands():
     assert shown <= names and len(shown) == 3
 
 
-LONGEST = 130  # characters; most editors show so many beside one another
+LONGEST = 130  # characters of a line, which editors and diffs show whole
 GENERATED = re.compile(r"<!-- (\w+) -->\n.*?<!-- /\1 -->|^```.*?^```", re.DOTALL | re.MULTILINE)
 
 

@@ -5,18 +5,16 @@ import sys
 
 import pytest
 from conftest import REPOSITORY
+from forked import run_forked
 
 pytestmark = pytest.mark.slow
 SMALL = ("device=cpu", "device.threads=1", "dataset.train_limit=20", "dataset.test_limit=20", "model.width=2")
 
 
-def measure(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.step", *words]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
-
-
 def test_four_batches_are_enough_and_options_may_stand_among_overrides():
-    done = measure("batch_size=5", "--profile", *SMALL, "--textbook", "optimizer=muon")
+    words = ("batch_size=5", "--profile", *SMALL, "--textbook", "optimizer=muon")
+    command = [sys.executable, "-m", "benchmarks.step", *words]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     device, usual, kernels, textbook, _ = done.stdout.splitlines()
     assert device.endswith("1 thread; device=cpu") and "0 kernels" in kernels
@@ -33,6 +31,7 @@ def test_four_batches_are_enough_and_options_may_stand_among_overrides():
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(words, line):
-    done = measure(*(word for word in SMALL if word.partition("=")[0] not in words[0]), *words)
+    small = (word for word in SMALL if word.partition("=")[0] not in words[0])
+    done = run_forked("benchmarks.step", *small, *words, cwd=REPOSITORY)
     assert done.returncode == 2 and done.stdout == "", done.stdout
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and line in done.stderr, done.stderr

@@ -5,13 +5,11 @@ import importlib.util
 import json
 import re
 import shlex
-import shutil
 import sys
-from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from made_runs import change_record, make_run, make_study
+from made_runs import change_record, make_run
 
 from benchmarks import power
 from sweeper.aggregate.command import aggregate
@@ -20,10 +18,16 @@ from sweeper.aggregate.tasks import group_tasks
 from sweeper.choose.choice import choose
 from sweeper.config.grid import compose_grid
 from sweeper.runs.results import read_results
-from sweeper.system.errors import BadInput
 
 STUDIES = REPOSITORY / "docs" / "study"
 CIFAR10 = STUDIES / "cifar10"
+EPOCHS = {"cifar10": (100, 200), "cifar100": (100,), "cifar10_noise": (100,)}  # as each protocol says
+
+
+def of_each(part):
+    """A test's cases: the studies in which this part has runs."""
+    studies = sorted(folder.parent for folder in STUDIES.glob(f"*/{part}") if (folder.parent / "README.md").is_file())
+    return pytest.mark.parametrize("study", studies, ids=lambda study: study.name)
 
 
 def load_publish():
@@ -46,7 +50,7 @@ def marked(file):
     return dict(re.findall(r"<!-- (\w+) -->\n(.*?)<!-- /\1 -->", file.read_text(), re.DOTALL))
 
 
-@pytest.mark.parametrize("study", [folder.parent for folder in STUDIES.glob("*/tuning")], ids=lambda study: study.name)
+@of_each("tuning")
 def test_the_published_tables_are_those_of_the_published_runs(tmp_path, study):
     """Every table is there and made of the runs, byte for byte. But the ends of intervals: the t quantile of SciPy 1.15
     has other last digits than that of 1.18."""
@@ -68,16 +72,23 @@ def test_the_published_tables_are_those_of_the_published_runs(tmp_path, study):
     assert pages["search"].strip() and pages["cost"].strip()
     assert {name: text.strip() for name, text in pages.items()} == {name: page.get(name, "").strip() for name in pages}
     assert not any(text for name, text in page.items() if name not in pages)
-    for readme, headline in load_publish().headlines(study).items():
-        assert marked(REPOSITORY / readme)[study.name].strip() == headline
 
 
-def test_no_search_ends_on_an_edge_and_no_choice_is_worse_than_the_published_values():
-    page = marked(CIFAR10 / "README.md")
+@of_each("runs")
+def test_no_search_ends_on_an_edge_and_no_choice_is_worse_than_the_published_values(study):
+    page = marked(study / "README.md")
     edges = re.findall(r"^\| (?:adam|adamw|lion|muon|sgd) \| .* \| (.+?) \|$", page["search"], re.MULTILINE)
     assert edges == ["–"] * 5
     assert "No chosen setting is worse than the published one by more than chance." in page["control"]
     assert page["control"].count("(n = 5)") == 5 and page["control"].count("(n = 3)") == 5
+
+
+def test_the_readmes_and_the_overview_show_what_the_studies_give():
+    publish = load_publish()
+    tasks = publish.main_tasks(STUDIES)
+    for readme, headline in publish.headlines(tasks).items():
+        assert marked(REPOSITORY / readme)["studies"].strip() == headline
+    assert marked(STUDIES / "README.md")["over_studies"].strip() == publish.describe_over_studies(tasks)
 
 
 def test_with_adamws_published_values_it_would_be_separated_from_lion_and_nothing_else_would_change():
@@ -113,29 +124,35 @@ def test_an_optimizer_all_of_whose_runs_diverged_at_once_has_no_averaging_time(t
     assert re.search(r"\| sgd \| .* \| – \|", told) and re.search(r"\| adamw \| .* \| [\d.]+ \|", told)
 
 
-def test_every_run_is_of_one_commit():
-    records = [json.loads(path.read_text()) for path in CIFAR10.rglob("run.json")]
-    assert len(records) > 170 and {record["environment"]["commit"] for record in records} == {"6ebf640"}
+@of_each("tuning")
+def test_every_run_is_of_one_commit(study):
+    records = [json.loads(path.read_text()) for path in study.rglob("run.json")]
+    (commit,) = {record["environment"]["commit"] for record in records}
+    assert len(records) > 50 and re.fullmatch("[0-9a-f]{7,}", commit)
 
 
-def test_the_preset_is_the_searchs_choice(tmp_path):
+@of_each("runs")
+def test_the_preset_is_the_searchs_choice(tmp_path, study):
     """To the byte, but for where the trials are."""
-    choose([str(CIFAR10 / "tuning" / "runs")], str(tmp_path / "into"), write=str(tmp_path), name="again")
+    choose([str(study / "tuning" / "runs")], str(tmp_path / "into"), write=str(tmp_path), name="again")
     made = [*tmp_path.glob("experiment/*"), *tmp_path.glob("settings/*/*")]
     assert len(made) == 6
     for file in made:
+        published = REPOSITORY / "conf" / str(file.relative_to(tmp_path)).replace("again", f"study_{study.name}")
         there, now = (
-            re.sub("every trial: .*", "", path.read_text().replace("again/", "study_cifar10/"))
-            for path in (REPOSITORY / "conf" / str(file.relative_to(tmp_path)).replace("again", "study_cifar10"), file)
+            re.sub("every trial: .*", "", path.read_text().replace("again/", f"study_{study.name}/"))
+            for path in (published, file)
         )
         assert there == now
 
 
-@pytest.mark.parametrize("epochs", [100, 200])
-def test_the_presets_runs_are_the_published_ones(epochs):
-    cells = compose_grid(["-m", "experiment=study_cifar10", f"epochs={epochs}"]).cells
-    assert len(cells) == 25
-    assert {cell.directory.name for cell in cells} <= {path.parent.name for path in CIFAR10.glob("runs/*/*/run.json")}
+@of_each("runs")
+def test_the_presets_runs_are_the_published_ones(study):
+    for epochs in EPOCHS[study.name]:
+        cells = compose_grid(["-m", f"experiment=study_{study.name}", f"epochs={epochs}"]).cells
+        assert len(cells) == 25
+        published = {path.parent.name for path in study.glob("runs/*/*/run.json")}
+        assert {cell.directory.name for cell in cells} <= published
 
 
 def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
@@ -146,145 +163,12 @@ def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
             assert '"host": null' in file.read_text()
 
 
-def test_the_search_of_cifar10_is_its_protocols_and_of_one_commit():
-    study = CIFAR10
+@of_each("tuning")
+def test_the_search_has_all_the_trials_that_its_protocol_begins_with(study):
     (command,) = re.findall(
         r"^    python -m sweeper\.train (.* experiment=tune .*)$", (study / "README.md").read_text(), re.M
     )
     cells = compose_grid(shlex.split(command)).cells
     assert len(cells) == 45
-    records = {cell.directory.name: study / "tuning" / "runs" / cell.directory.parent.name for cell in cells}
-    commits = {
-        json.loads((at / name / "run.json").read_text())["environment"]["commit"] for name, at in records.items()
-    }
-    assert len(commits) == 1 and all(re.fullmatch("[0-9a-f]{7,}", commit) for commit in commits)
-
-
-@pytest.fixture
-def study(tmp_path):
-    """An empty study and a README, as they are before the first runs."""
-    (tmp_path / "study").mkdir()
-    for name, places in (
-        (
-            "study/README.md",
-            ("answer", "results", "wrong_labels", "equal", "search", "limits", "timescale", "cost", "again"),
-        ),
-        ("README.md", ("study",)),
-    ):
-        text = "\n".join(f"<!-- {place} -->\n<!-- /{place} -->" for place in places)
-        (tmp_path / name).write_text(f"Before.\n{text}\nAfter.\n")
-    return tmp_path / "study"
-
-
-def make_search(outputs):
-    for k, lr in enumerate((0.03, 0.1, 0.3)):
-        dataset = {"name": "digits", "loader": "sweeper.datasets.digits", "validation_fraction": 0.1}
-        run = make_run(outputs, dataset=dataset, optimizer__lr=lr, environment={"device_seconds": 6.0})
-        change_record(run, result__final_val_accuracy=0.7 + 0.1 * k)
-
-
-@pytest.mark.slow
-def test_one_command_publishes_runs_and_again_to_the_same_bytes(tmp_path, study, capsys, monkeypatch):
-    make_study(tmp_path / "outputs", optimizers=("lion", "sgd"), epochs=4)
-    make_run(tmp_path / "outputs", "interrupted", seed=9)
-    make_search(tmp_path / "tuning")
-    (tmp_path / "outputs" / "digits-cnn" / "notes.txt").write_text("mine")
-    publish = load_publish().publish
-    outputs = [str(tmp_path / "outputs"), str(tmp_path / "tuning")]
-    publish(outputs, study, tmp_path)
-    assert "left out:" in capsys.readouterr().err
-    assert len(list(study.glob("runs/digits-cnn/*/run.json"))) == 12
-    assert {path.name for path in study.glob("runs/*/*/*")} == {"run.json", "metrics.csv"}
-    for name in ("results.csv", "summary.csv", "report.html", "tuning/search.csv", "figures/noise.svg"):
-        assert (study / name).is_file(), name
-    page = marked(study / "README.md")
-    assert "### digits, cnn, no label noise, 4 epochs" in page["results"]
-    assert "(figures/noise.png)" in page["results"] and "3 seeds" in page["results"]
-    assert re.findall(
-        r"^\| (20 %|0 %) \| (\w+) \| \d+\.\d ± \d+\.\d \(n = 3\) \| \d", page["wrong_labels"], re.MULTILINE
-    ) == [
-        ("20 %", "sgd"),
-        ("20 %", "lion"),
-    ]
-    assert "| sgd | 0.3 | 90.00 | 3 | highest lr |" in page["search"]
-    assert "| search | 3 | 9 | 0.3 |" in page["cost"]
-    assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
-    summary = marked(tmp_path / "README.md")["study"]
-    assert "**\n\n| optimizer | learning rate | weight decay | test accuracy |" in summary
-    assert re.search(r"\| sgd \| 0\.001 \| 0\.0005 \| \d\d\.\d\d ± \d\.\d\d % \(n = 3\) \|", summary)
-    files = [*filter(Path.is_file, study.rglob("*")), tmp_path / "README.md"]
-    before = {path: path.read_bytes() for path in files}
-    monkeypatch.setattr("time.gmtime", lambda seconds=None: (2030, 1, 1, 0, 0, 0, 1, 1, 0))
-    publish([], study, tmp_path)
-    assert len(before) > 40 and [path for path in before if path.read_bytes() != before[path]] == []
-
-
-@pytest.mark.slow
-def test_a_repeat_replaces_nothing_and_is_held_against_the_scatter_of_the_seeds(tmp_path, study):
-    for optimizer, seed, accuracy in (("sgd", 1, 0.80), ("sgd", 2, 0.82), ("lion", 1, 0.70), ("lion", 2, 0.74)):
-        make_run(tmp_path / "outputs", optimizer=optimizer, seed=seed, accuracy=accuracy, environment=at("09:00"))
-    make_run(tmp_path / "again", optimizer="sgd", seed=2, accuracy=0.79, environment=at("10:00"))
-    make_run(tmp_path / "more", optimizer="sgd", seed=2, accuracy=0.97, environment=at("11:00"))
-    publish = load_publish().publish
-    for _ in range(2):
-        publish([str(tmp_path / name) for name in ("outputs", "again", "more")], study, tmp_path)
-    (name,) = (path.name for path in study.glob("runs/*/sgd-seed2-*"))
-    assert {path.parent.parent.name for path in study.glob(f"again/*/*/{name}")} == {
-        "20261125T1000Z",
-        "20261125T1100Z",
-    }
-    again = marked(study / "README.md")["again"]
-    # Pooled: √((0.01² + 0.01² + 0.02² + 0.02²) ÷ 2) = 2.236 points; t(2; 0.975) = 4.3027; times √2: 13.61 points.
-    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 79.00 | -3.00 | 13.61 |" in again
-    assert "| sgd | 0.0 | 3 | 2 | 82.00 | 97.00 | +15.00 | 13.61 |" in again
-    assert "| 0123456 | 0123456-dirty |" in again
-    assert "1 of 2 repeats" in again
-
-
-def test_a_repeat_that_can_not_be_judged_is_shown_all_the_same(tmp_path, study):
-    """One seed tells no scatter, a diverged run has no accuracy, and an optimizer whose seeds all diverged counts for
-    nothing. A repeat of no published run is said."""
-    make_run(tmp_path / "outputs", optimizer="sgd", accuracy=0.80, environment=at("09:00"))
-    make_run(tmp_path / "again", optimizer="sgd", accuracy=0.80, environment=at("10:00"))
-    make_run(tmp_path / "outputs", "diverged", optimizer="lion", environment=at("09:00"))
-    make_run(tmp_path / "again", optimizer="lion", accuracy=0.7, environment=at("10:00"))
-    publish = load_publish().publish
-    publish([str(tmp_path / name) for name in ("outputs", "again")], study, tmp_path)
-    again = marked(study / "README.md")["again"]
-    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | – |" in again
-    assert "| lion | 0.0 | 3 | 1 | diverged | 70.00 | – | – |" in again
-    assert "0 of 0 repeats" in again
-    make_run(tmp_path / "outputs", optimizer="sgd", seed=2, accuracy=0.80, environment=at("09:00"))
-    publish([str(tmp_path / "outputs")], study, tmp_path)
-    again = marked(study / "README.md")["again"]
-    assert "| sgd | 0.0 | 3 | 1 | 80.00 | 80.00 | +0.00 | 0.00 |" in again and "1 of 1 repeat." in again
-    (lost,) = study.glob("runs/*/lion-*")
-    shutil.rmtree(lost)
-    with pytest.raises(BadInput, match="it repeats no run of "):
-        publish([], study, tmp_path)
-
-
-def at(time):
-    return {"started": f"2026-11-25T{time}Z", "commit": "0123456789ab" + "-dirty" * (time == "11:00")}
-
-
-def test_a_run_that_tells_its_host_is_not_published(tmp_path, study):
-    make_run(tmp_path / "outputs", environment={"host": "somebodys-laptop"})
-    with pytest.raises(BadInput, match="tells the host's name; train with record_host=false"):
-        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path)
-    assert not (study / "runs").exists()
-
-
-def test_a_heading_tells_the_length_of_training_once(tmp_path, study):
-    for epochs in (1, 3):
-        make_run(tmp_path / "outputs", epochs=epochs)
-    load_publish().publish([str(tmp_path / "outputs")], study, tmp_path)
-    headings = re.findall("^### (.*)$", marked(study / "README.md")["results"], re.MULTILINE)
-    assert headings == [f"digits, cnn, no label noise, {length}" for length in ("1 epoch", "3 epochs")]
-
-
-def test_a_page_without_places_is_refused(tmp_path, study):
-    make_run(tmp_path / "outputs")
-    shutil.copy(REPOSITORY / "LICENSE", study / "README.md")
-    with pytest.raises(BadInput, match="has no lines '<!-- answer -->'"):
-        load_publish().publish([str(tmp_path / "outputs")], study, tmp_path)
+    kept = study / "tuning" / "runs"
+    assert all((kept / cell.directory.parent.name / cell.directory.name).is_dir() for cell in cells)

@@ -18,22 +18,24 @@ load_publish()
 robustness = load_module(STUDIES / "robustness.py")
 
 
-def test_of_two_optimizers_and_one_noise_it_is_the_least_squares_fit_by_dummies():
-    """score ~ optimizer × labels + seed, solved here by the normal equations of its dummies."""
-    seeds = range(5)
+@pytest.mark.parametrize("missing", [0, 7])
+def test_losses_are_the_least_squares_fit_by_dummies(missing):
+    """score ~ optimizer × labels + seed, solved here by the normal equations of its dummies, also of missing scores."""
     draw = np.random.default_rng(3)
     right, wrong = ({name: dict(enumerate(draw.normal(m, s, 5))) for name in "abc"} for m, s in ((9, 1), (7, 2)))
+    for k in draw.choice(30, missing, replace=False):
+        del (right, wrong)[k % 2]["abc"[k // 2 % 3]][k // 6]
     found = robustness.losses(right, wrong)
     rows, scores = [], []
     for k, name in enumerate("abc"):
         for labels, by_seed in enumerate((right[name], wrong[name])):
-            for seed in seeds:
+            for seed, score in by_seed.items():
                 rows.append([*np.eye(6)[2 * k + labels], *np.eye(5)[seed][1:]])
-                scores.append(by_seed[seed])
+                scores.append(score)
     design, scores = np.array(rows), np.array(scores)
     inverse = np.linalg.inv(design.T @ design)
     fitted = inverse @ design.T @ scores
-    df = 30 - 10
+    df = 30 - missing - 10
     deviation = np.sqrt(((scores - design @ fitted) ** 2).sum() / df)
     assert found.df == df and list(found.of.values()) == sorted(found.of.values())
     for (first, second), (difference, low, high) in found.differences.items():
@@ -59,19 +61,57 @@ def test_who_has_no_completed_run_of_one_task_and_seeds_that_nobody_shares_give_
     assert list(one.of) == ["b", "a"] and not one.differences
 
 
-def test_the_page_tells_the_losses_beside_the_study_of_right_labels(tmp_path):
-    for seed in (1, 2, 3):
-        for name, right, wrong in (("sgd", 0.90, 0.80), ("lion", 0.90, 0.86)):
-            shaken = 0.001 * (seed % 2)
-            common = {"optimizer": name, "seed": seed}
-            make_run(tmp_path / "right" / "runs", **common, accuracy=right + shaken, environment={"commit": "abc1234"})
-            make_run(tmp_path / "wrong" / "runs", **common, accuracy=wrong, noise={"name": "symmetric", "rate": 0.2})
-    tasks = {name: group_tasks(read_results([tmp_path / name / "runs"]).runs)[0] for name in ("right", "wrong")}
-    told = robustness.describe_robustness(tasks["wrong"], tmp_path / "wrong")
-    assert "| lion | 90.07 | 86.00 | 4.07 |" in told and "| sgd | 90.07 | 80.00 | 10.07 |" in told
-    assert "| sgd − lion | +6.00 |" in told and "Beyond chance: lion loses less than sgd." in told
-    assert "Right labels: [right](../right/README.md), of commit abc1234." in told
-    assert robustness.describe_robustness(tasks["right"], tmp_path / "right") == ""
+@pytest.fixture
+def tell(tmp_path):
+    """`tell(sgd=0.8, lion=0.86)`: the page's part on these accuracies with wrong labels, 0.9 with right ones; those in
+    `diverged` did so with wrong labels and the last seeds, as many as it says."""
+
+    def make(diverged=(), **wrong):
+        for seed in (1, 2, 3):
+            for name, accuracy in wrong.items():
+                common = {"optimizer": name, "seed": seed}
+                right = 0.9 + 0.001 * (seed % 2)
+                make_run(tmp_path / "right" / "runs", **common, accuracy=right, environment={"commit": "abc1234"})
+                status = "diverged" if seed > 3 - dict(diverged).get(name, 0) else "completed"
+                noise = {"name": "symmetric", "rate": 0.2}
+                make_run(tmp_path / "wrong" / "runs", status, **common, accuracy=accuracy, noise=noise)
+        tasks = {name: group_tasks(read_results([tmp_path / name / "runs"]).runs)[0] for name in ("right", "wrong")}
+        assert robustness.describe_robustness(tasks["right"], tmp_path / "right") == ""
+        return robustness.describe_robustness(tasks["wrong"], tmp_path / "wrong")
+
+    return make
+
+
+NONE_SHOWN = "No interval shows that one loses less, which doesn't mean that the losses are equal."
+
+
+def test_the_page_tells_the_losses_beside_the_study_of_right_labels(tell):
+    told = tell(sgd=0.80, lion=0.86)
+    assert "| lion | 90.07 ± 0.06 % (n = 3) | 86.00 ± 0.00 % (n = 3) | 4.07 |" in told
+    assert "| sgd | 90.07 ± 0.06 % (n = 3) | 80.00 ± 0.00 % (n = 3) | 10.07 |" in told
+    assert "| sgd − lion | +6.00 |" in told and "By the intervals lion loses less than sgd." in told
+    assert "Right labels: [right](../right/README.md), of commit abc1234." in told and "diverged" not in told
+
+
+def test_losses_that_no_interval_tells_apart_are_not_called_equal(tell):
+    assert NONE_SHOWN in tell(sgd=0.80, lion=0.80)
+
+
+def test_who_diverged_is_named_and_not_said_to_lose_less(tell):
+    told = tell(sgd=0.80, lion=0.86, diverged={"lion": 1})
+    assert "| lion | 90.07 ± 0.06 % (n = 3) | 86.00 ± 0.00 % (n = 2) |" in told and NONE_SHOWN in told
+    assert "lion diverged in 1 of 3 seeds with wrong labels. Of these the completed seeds are counted" in told
+
+
+def test_who_diverged_in_every_seed_is_named_too(tell):
+    told = tell(sgd=0.80, lion=0.86, adam=0.81, diverged={"lion": 3})
+    assert "| lion |" not in told and "lion diverged in 3 of 3 seeds with wrong labels." in told
+
+
+def test_without_completed_runs_of_both_tasks_that_is_said(tell):
+    assert tell(sgd=0.80, diverged={"sgd": 3}).startswith(
+        "No optimizer has completed runs of both tasks with common seeds.\n\nsgd diverged"
+    )
 
 
 def test_the_task_of_wrong_labels_has_that_of_cifar10_beside_it():

@@ -67,7 +67,7 @@ def test_a_file_of_other_columns_is_named(read, header):
 def test_rows_after_one_that_can_not_be_read_are_not_believed(read, line):
     rows, damage = read("\n".join([HEADER, LINE.format(1, 0.5), line, LINE.format(3, 0.9), ""]))
     assert [row["test_accuracy"] for row in rows] == [0.5]
-    assert damage == "metrics.csv: only its first row can be read"
+    assert damage == "metrics.csv: can't be read after 1 whole row"
 
 
 def test_bytes_that_are_no_text_are_damage(read):

@@ -5,7 +5,7 @@ import tempfile
 import pytest
 
 from sweeper.system import places
-from sweeper.system.files import temporary_folder
+from sweeper.system.files import shared_temporary_folder
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_without_a_home_folder_they_lie_in_the_temporary_one(bare, home):
     if home is None:
         bare.setattr(places.Path, "expanduser", _no_user)
         bare.setattr(places.Path, "home", _no_user)
-    assert places.cache_folder() == (spare := temporary_folder() / "cache")
+    assert places.cache_folder() == (spare := shared_temporary_folder() / "cache")
     places.prepare_caches()
     named = {name: places.os.environ[name] for name in ("TORCHINDUCTOR_CACHE_DIR", *places.OF_LIBRARIES)}
     assert all(path.startswith(f"{spare}/") for path in named.values())

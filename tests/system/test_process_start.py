@@ -19,7 +19,7 @@ from sweeper.system.process_start import (
     is_lack_of_processes,
     prepare_command,
 )
-from sweeper.train import sweep
+from sweeper.train.launchers import registry
 
 
 @pytest.mark.parametrize(("text", "stays"), [("0", False), ("-5", False), ("abc", False), ("²", False), ("132", True)])
@@ -146,7 +146,7 @@ def test_a_sweep_first_tries_whether_its_processes_can_be_started(call, monkeypa
         tried.append(threads)
         raise RunFailed("too few")
 
-    monkeypatch.setattr(sweep, "check_process_limit", refuse)
+    monkeypatch.setattr(registry, "check_process_limit", refuse)
     at_a_time = ["hydra.launcher.n_jobs=3"] if launcher == "joblib" else []
     words = ["dataset=digits", "model=mlp", "device=cpu", "seed=1,2", f"hydra/launcher={launcher}", *at_a_time]
     code, _, err = call("-m", *words)

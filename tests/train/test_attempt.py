@@ -69,7 +69,9 @@ def test_its_lock_is_looked_at_while_it_trains(tmp_path, monkeypatch):
 
 
 def test_it_goes_on_counting_what_it_cost_and_whether_it_shared_its_device(tmp_path, monkeypatch):
-    monkeypatch.setattr("sweeper.train.presence.temporary_folder", lambda: tmp_path / "temporary")  # others may train
+    monkeypatch.setattr(
+        "sweeper.train.presence.shared_temporary_folder", lambda: tmp_path / "temporary"
+    )  # others may train
     earlier = {"environment": {"device_seconds": 1000.0}, "result": {"shared_device": True}}
     fresh = attempt(tmp_path, "epochs=1")
     RunDirectory(tmp_path / "other").write_metrics([])

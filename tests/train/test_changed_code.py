@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
+from forked_children import run_all_forked
 from json_schema import check
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ RUN = (*TINY, "model=mlp", "--config-dir", "mine")
 
 
 def train(folder, *words, code=0):
-    done = run_module("train", *RUN, *words, cwd=folder)
+    done = run_all_forked("train", *RUN, *words, cwd=folder)
     assert done.returncode == code, done.stderr
     return done
 
@@ -56,7 +57,7 @@ def test_old_and_new_seeds_are_not_pooled_without_a_word(folder):
     line = f"\n  its code was another: myhelper has changed since; {anew}\n"
     assert done.stdout.count(line) == 2 and done.stdout.count("completed already") == 4
     assert "these runs were not all made alike (code of myhelper: " in done.stdout
-    verified = run_module("verify", "outputs", cwd=folder)
+    verified = run_all_forked("verify", "outputs", cwd=folder)
     assert verified.returncode == 1 and "code of myhelper: " in verified.stdout
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, run_module
+from forked_children import run_all_forked
 from json_schema import check
 
 from sweeper.runs.metrics import METRICS
@@ -103,7 +104,7 @@ def test_every_run_sees_the_same_wrong_labels_and_their_share_is_exact(runs):
 @pytest.mark.slow
 def test_the_launcher_makes_no_difference(runs, folder):
     """Joblib's workers and one process after another give the same metrics, apart from times."""
-    done = run_module("train", *GRID, "hydra/launcher=basic", "outputs=basic", cwd=folder)
+    done = run_all_forked("train", *GRID, "hydra/launcher=basic", "outputs=basic", cwd=folder)
     assert done.returncode == 0, done.stderr
     basic = run_directories(folder / "basic")
     assert list(basic) == list(runs)
@@ -125,7 +126,7 @@ def test_a_finished_sweep_is_answered_from_disk_without_torch(runs, folder, swee
 
 def test_an_answer_from_disk_says_what_was_otherwise(runs, folder):
     one = [o for o in GRID[3:] if o != "device.threads=1"]
-    done = run_module("train", "optimizer=lion", "seed=1", *one, "device.threads=2", cwd=folder)
+    done = run_all_forked("train", "optimizer=lion", "seed=1", *one, "device.threads=2", cwd=folder)
     assert done.returncode == 0
     assert "completed already" in done.stdout
     assert "it was made with device.threads=1; rerun=true makes it as asked for now, and" in done.stdout
@@ -151,7 +152,7 @@ def test_the_trained_model_loads_and_gives_the_recorded_accuracy(runs):
 def test_a_sweep_goes_on_with_what_is_new(runs, folder):
     grid = [o.replace("seed=1,2", "seed=1,2,3") for o in GRID]
     before = {d: (d / "run.json").read_bytes() for d in runs.values()}
-    done = run_module("train", *grid, cwd=folder)
+    done = run_all_forked("train", *grid, cwd=folder)
     assert done.returncode == 0
     assert "6 runs, 4 done already" in done.stderr
     assert done.stderr.count("completed, test") == 2
@@ -163,7 +164,7 @@ def test_rerun_trains_again_and_keeps_the_earlier_result(folder, runs):
     one = ("optimizer=sgd", "seed=1", *GRID[3:])
     directory = next(d for name, d in runs.items() if name.startswith("sgd-symmetric-seed1"))
     before = (directory / "run.json").read_bytes()
-    done = run_module("train", *one, "rerun=true", cwd=folder)
+    done = run_all_forked("train", *one, "rerun=true", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert (directory / "previous" / "1" / "run.json").read_bytes() == before
     assert without_times(directory / "metrics.csv") == without_times(directory / "previous" / "1" / "metrics.csv")
@@ -191,7 +192,7 @@ def test_cifar10_from_a_tree_of_images(tmp_path):
     run = json.loads(next((tmp_path / "outputs" / "cifar10-resnet18").glob("*/run.json")).read_text())
     assert run["environment"]["data_form"] == "CIFAR-10 from a tree of images in ../../../tree"
     assert run["environment"]["data_files"] == files
-    again = run_module("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    again = run_all_forked("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert "completed already" in again.stdout and "it was made with" not in again.stdout
 
 

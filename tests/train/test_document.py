@@ -8,7 +8,8 @@ import sys
 import time
 
 import pytest
-from conftest import TINY, merged, run_module
+from conftest import TINY, merged
+from forked_children import run_all_forked
 from json_schema import check
 from made_runs import change_record, make_rows, write_finished_run
 
@@ -94,7 +95,7 @@ def test_sweeps_that_are_interrupted_or_diverge(tmp_path):
     check("train", document)
     assert document["exit_code"] == 130 and [run["status"] for run in document["runs"]] == ["interrupted", "waiting"]
     assert "interrupted after epoch" in (tmp_path / "err").read_text()
-    done = run_module("train", *SWEEP, "seed=2", "divergence_loss=1e-9", cwd=tmp_path)
+    done = run_all_forked("train", *SWEEP, "seed=2", "divergence_loss=1e-9", cwd=tmp_path)
     document = json.loads(done.stdout)
     check("train", document)
     assert done.returncode == document["exit_code"] == 0

@@ -5,7 +5,8 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
+from forked_children import run_all_forked
 from made_runs import make_run
 
 import sweeper
@@ -107,7 +108,7 @@ def test_there_is_no_meter_without_a_gpu_the_library_or_an_answer(gpu, monkeypat
 
 
 def test_the_record_and_the_table_have_a_runs_cost_and_no_energy_without_a_meter(tmp_path):
-    done = run_module("train", *TINY, "model=mlp", "optimizer=sgd", "price_per_hour=3600", cwd=tmp_path)
+    done = run_all_forked("train", *TINY, "model=mlp", "optimizer=sgd", "price_per_hour=3600", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json"))
     environment = record["environment"]

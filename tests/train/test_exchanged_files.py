@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, TINY, run_module
+from conftest import REPOSITORY, TINY
 from forked import run_forked
+from forked_children import run_all_forked
 from made_runs import change_record, make_run
 
 import sweeper
@@ -40,7 +41,7 @@ def two_runs(outputs: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = run_module("train", *RUNS, cwd=folder)
+    done = run_all_forked("train", *RUNS, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "outputs"
 
@@ -91,7 +92,7 @@ def test_files_that_are_not_a_finished_runs_own_are_reported_and_nothing_is_trai
     (sgd / "model.safetensors").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
     before = {path: path.read_bytes() for path in (tmp_path / "outputs").rglob("*.*") if path.is_file()}
     one = [word for word in RUNS if word not in ("-m", "hydra/launcher=basic", "optimizer=sgd,adam")]
-    done = run_module("train", *one, "optimizer=sgd", cwd=tmp_path)
+    done = run_all_forked("train", *one, "optimizer=sgd", cwd=tmp_path)
     assert done.returncode == 0 and "completed already, test" in done.stdout, done.stderr
     advice = "; put the run's own file back, or train again\n"
     assert "\n  metrics.csv is" in done.stdout

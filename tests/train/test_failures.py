@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, run_module
+from forked_children import run_all_forked
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +112,7 @@ def test_a_diverged_run_is_a_result(mixed, users_folder):
     assert "epoch 1, step" in row["error"] and row["final_test_accuracy"] == ""
     summary = {(r["model"], r["lr"]): r for r in rows(users_folder / "mixed" / "summary.csv")}
     assert (summary["mlp", "1e+30"]["n"], summary["mlp", "1e+30"]["n_diverged"]) == ("0", "1")
-    again = run_module("train", *TINY, "model=mlp", "optimizer.lr=1e30", "outputs=mixed", cwd=users_folder)
+    again = run_all_forked("train", *TINY, "model=mlp", "optimizer.lr=1e30", "outputs=mixed", cwd=users_folder)
     assert again.returncode == 0 and "diverged already" in again.stdout
 
 
@@ -121,7 +122,7 @@ def test_a_failed_run_is_tried_again(mixed, users_folder):
     (repaired / "users_model.py").write_text(USERS_MODEL.replace("self.batches > 4", "False"))
     shutil.copytree(users_folder / "mixed", repaired / "outputs")
     overrides = ("--config-dir", str(users_folder / "conf"), *TINY, "model=fails")
-    done = run_module("train", *overrides, cwd=repaired, PYTHONPATH=str(repaired))
+    done = run_all_forked("train", *overrides, cwd=repaired, PYTHONPATH=str(repaired))
     assert done.returncode == 0, done.stderr
     runs = [json.loads(p.read_text()) for p in (repaired / "outputs").glob("*-fails/*/run.json")]
     assert sorted((r["status"], r["error"] is None) for r in runs) == [("completed", True), ("failed", False)]
@@ -130,7 +131,7 @@ def test_a_failed_run_is_tried_again(mixed, users_folder):
 def test_memory_that_ran_out_on_the_host_is_the_runs_own_failure(users_folder):
     (users_folder / "conf" / "model" / "huge.yaml").write_text("_target_: users_model.Huge\n_partial_: true\n")
     overrides = ("-m", "--config-dir", "conf", *TINY, "model=huge,mlp", "outputs=huge", "hydra/launcher=basic")
-    done = run_module("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder))
+    done = run_all_forked("train", *overrides, cwd=users_folder, PYTHONPATH=str(users_folder))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     reasons = {row["model"]: row["error"] for row in rows(users_folder / "huge" / "results.csv")}
     words = "out of memory with batch_size=64, alone on the CPU device; choose a smaller batch_size or model"
@@ -139,6 +140,6 @@ def test_memory_that_ran_out_on_the_host_is_the_runs_own_failure(users_folder):
 
 def test_fail_fast_starts_nothing_more(users_folder):
     overrides = ("-m", "--config-dir", "conf", *TINY, "model=fails,mlp", "seed=1,2", "outputs=fast", "fail_fast=true")
-    done = run_module("train", *overrides, "hydra/launcher=basic", cwd=users_folder, PYTHONPATH=str(users_folder))
+    done = run_all_forked("train", *overrides, "hydra/launcher=basic", cwd=users_folder, PYTHONPATH=str(users_folder))
     assert done.returncode == 1
     assert [row["status"] for row in rows(users_folder / "fast" / "results.csv")] == ["failed"]

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import TINY, run_module
+from conftest import TINY
 from forked import run_forked
 from made_runs import make_run
 from permissions import run_held
@@ -20,7 +20,7 @@ RUN = (*TINY, "model=mlp", "epochs=1")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    done = run_module("train", *RUN, cwd=folder)
+    done = run_forked("train", *RUN, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "outputs"
 

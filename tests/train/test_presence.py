@@ -81,7 +81,7 @@ def test_where_the_folder_can_not_be_used_nobody_knows_of_others(monkeypatch, tm
     if cause == "unreadable":
         monkeypatch.setattr("sweeper.train.presence._others", fail)
     else:
-        name = {"nowhere": "temporary_folder", "full": "write_mark"}[cause]
+        name = {"nowhere": "shared_temporary_folder", "full": "write_mark"}[cause]
         monkeypatch.setattr(f"sweeper.train.presence.{name}", fail)
     with Presence("cpu") as first:
         assert first.others is None

@@ -5,6 +5,7 @@ import json
 import pandas
 import pytest
 from conftest import TINY, run_module
+from forked_children import run_all_forked
 from omegaconf import OmegaConf
 
 import sweeper
@@ -37,6 +38,6 @@ def test_texts_precisions_and_the_time_are_the_same_in_every_process_and_file(tm
 @pytest.mark.parametrize("words", [[], ["-m", "seed=1,2", "hydra/launcher=joblib"]])
 def test_a_folder_of_the_time_is_one_folder(tmp_path, words):
     """Each process would resolve the time differently."""
-    done = run_module("train", *words, *TINY, "epochs=1", "model=mlp", "outputs=runs/${now:%H-%M-%S}", cwd=tmp_path)
+    done = run_all_forked("train", *words, *TINY, "epochs=1", "model=mlp", "outputs=runs/${now:%H-%M-%S}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("runs/*/digits-mlp"))) == 1

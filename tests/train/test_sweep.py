@@ -98,16 +98,20 @@ def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(tmp_path, sta
     assert sweep._exit_code(cells, signals, None, whole) == code
 
 
-@pytest.mark.parametrize(("removed", "more"), [(1, ""), (2, ", and of 1 more")])
-def test_runs_that_are_removed_at_a_sweeps_end_are_told_and_are_no_interruption(tmp_path, capsys, removed, more):
+@pytest.mark.parametrize(("removed", "more"), [(1, ""), (2, " and 1 other"), (3, " and 2 others")])
+@pytest.mark.parametrize("cancels", [False, True])
+def test_runs_without_a_record_at_a_sweeps_end_are_told_and_are_no_interruption(
+    tmp_path, capsys, removed, more, cancels
+):
+    """A cluster may have cancelled their jobs before they began; else they were moved or removed."""
     cells = [Cell({}, make_run(tmp_path, seed=seed), seed) for seed in (1, 2, 3)]
     for cell in cells[:removed]:
         shutil.rmtree(cell.directory)
     signals = types.SimpleNamespace(received=None)
-    assert sweep._exit_code(cells, signals, None) == 1
-    assert capsys.readouterr().err.startswith(
-        f"{cells[0].directory}: there is no whole record{more}: it was moved or removed"
-    )
+    assert sweep._exit_code(cells, signals, None, cancels=cancels) == (130 if cancels else 1)
+    why = f"{'cancelled before it began, ' if cancels else ''}moved, removed or damaged meanwhile"
+    said = f"{cells[0].directory}{more}: no whole record: {why}; the same command goes on\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("damaged", ["run.json", "metrics.csv", "checkpoint.pt"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, run_module
+from forked import run_forked
 from made_runs import change_record, make_run
 
 from sweeper.runs.asked import AskedRuns
@@ -175,11 +176,11 @@ def test_a_process_that_is_killed_is_told_with_what_to_do(tmp_path, capfd, monke
 @pytest.mark.slow
 def test_a_sweep_without_its_tables_has_not_ended_well(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(KILLED.format("aggregate"))
-    arguments = ("-m", *TINY, "model=mlp", "epochs=1")
+    arguments = ("-m", *TINY, "model=mlp", "epochs=1", "hydra/launcher=basic")
     done = run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1 and "outputs: the tables are not up to date (killed by SIGKILL)" in done.stderr
     assert (
         run_module("train", *arguments, cwd=tmp_path, PYTHONPATH=str(tmp_path)).returncode == 1
     )  # nothing to do but them
-    assert run_module("train", *arguments, cwd=tmp_path).returncode == 0
+    assert run_forked("train", *arguments, cwd=tmp_path).returncode == 0
     assert (tmp_path / "outputs" / "results.csv").exists()

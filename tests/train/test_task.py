@@ -5,11 +5,12 @@ import pickle
 import sys
 
 import cloudpickle
+import hydra
 import pytest
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-from sweeper.config import composed_once
+from sweeper.config import composed_once, composer
 from sweeper.config.command_line import read_command_line
 from sweeper.config.grid import compose_grid, expand
 from sweeper.runs.status import Status
@@ -114,6 +115,7 @@ def composed(monkeypatch) -> list[list[str]]:
 
     monkeypatch.setattr(ConfigLoaderImpl, "_load_configuration_impl", record)
     monkeypatch.setattr(composed_once, "_composed", {})
+    monkeypatch.setattr(composer, "compose", hydra.compose)  # for each command line anew, as in a process of its own
     trained.clear()
     return words
 

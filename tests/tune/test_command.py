@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import run_module
+from forked_children import run_all_forked
 from made_runs import change_record
 
 from sweeper.tune.command import main
@@ -209,7 +209,7 @@ def test_the_whole_way_by_real_commands_and_ctrl_c_loses_nothing(tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, (tmp_path / "log").read_text()
     assert (tmp_path / "log").read_text().endswith("interrupted in the tuning; the same command goes on\n")
-    done = run_module("tune", *words, cwd=tmp_path)
+    done = run_all_forked("tune", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     out = done.stdout.splitlines()
     answer = next(k for k, line in enumerate(out) if line == "page: outputs/report.html")

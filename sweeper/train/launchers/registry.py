@@ -4,6 +4,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher as HydraLauncher
 
 from sweeper.system.errors import BadInput
+from sweeper.system.process_start import check_process_limit
 from sweeper.train.launchers.basic import Basic
 from sweeper.train.launchers.interface import Launcher, Options
 from sweeper.train.launchers.joblib import Joblib
@@ -48,6 +49,19 @@ def check_installed(options: Options) -> None:
     if target in LAUNCHERS and target not in _hydra_classes():
         launcher = LAUNCHERS[target]
         raise BadInput(f"hydra/launcher={launcher.name}: Hydra can't import its package; {launcher.install}")
+
+
+def check_workers(options: Options, runs: int) -> None:
+    """Validate that the launcher can be imported, and its processes be started: each has about eight threads, and those
+    that make the tables come on top.
+
+    Raises:
+        BadInput: it can't.
+        RunFailed: they can't.
+    """
+    check_installed(options)
+    if not (launcher := find_launcher(options)).elsewhere:
+        check_process_limit(8 + 8 * min(runs, launcher.at_a_time(options)))
 
 
 class Unlisted(Launcher):

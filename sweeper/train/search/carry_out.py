@@ -69,7 +69,7 @@ def carry_out_search(
     search: Search,
     prepare: "Callable[[Grid, list[Cell]], None]",
     train: Callable[[Task], None],
-    exit_code: "Callable[[list[Cell], StopSignals, str | None], int]",
+    exit_code: "Callable[[list[Cell], StopSignals, str | None, bool, bool], int]",
 ) -> int:
     """Start or continue the search, and print its results. Returns the command's exit code.
 
@@ -111,7 +111,8 @@ def carry_out_search(
                 train(Task(search=partial(_carry_on, work)))
                 written = update_tables(str(grid.outputs))
                 say(search_table(trials, str(grid.outputs)), styled=True)
-                return exit_code(list(work.cells.values()), signals, stop.reason()) or (0 if written else 1)
+                code = exit_code([*work.cells.values()], signals, stop.reason(), False, launcher.cancels)
+                return code or (0 if written else 1)
     except Locked as locked:
         wait = "wait for it, or choose another folder by outputs=DIR"
         raise BadInput(f"{grid.outputs}: {locked.owner} runs a search here; {wait}") from locked
