@@ -33,7 +33,7 @@ def prepare_command() -> None:
     if os.environ.get("MPLBACKEND", "").startswith("module://"):  # a notebook's, which its programs inherit
         os.environ["MPLBACKEND"] = "agg"
     check_memory_limit()
-    check_process_limit(4 + 2 * cores())  # those of libraries are one a core, and some
+    check_process_limit(4 + min(cores(), 64))  # those of OpenBLAS, by which NumPy computes, and some
 
 
 def open_closed_streams() -> None:

@@ -56,7 +56,7 @@ def test_every_fact_is_in_the_record_after_what_was_there(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("cpu", "MKL_CBWR"), ("cuda", "CUBLAS_WORKSPACE_CONFIG")])
+@pytest.mark.parametrize(("kind", "name"), [(k, name) for k, names in numerics.OF_LIBRARIES.items() for name in names])
 def test_a_variable_by_which_libraries_compute_otherwise_is_a_fact(monkeypatch, kind, name):
     monkeypatch.setattr(numerics, "triton_serves", lambda device: False)  # which asks the GPU
     set_variables()  # among them one that is a fact only with another value
