@@ -22,14 +22,17 @@ def leave_out_working_folder() -> None:
     except OSError:  # it was removed, so Python hasn't put it there
         return
     # Until the module is found its place in sys.argv has "-m".
-    by_module = getattr(sys, "argv", [])[:1] == ["-m"] and not getattr(sys.flags, "safe_path", sys.flags.isolated)
+    program = getattr(sys, "argv", [""])[0]
+    by_module = program == "-m" and not getattr(sys.flags, "safe_path", sys.flags.isolated)
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if here == home:
         return
     if by_module and sys.path[:1] == [here]:
         _left_out.append(sys.path.pop(0))
         tell_children()
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if program != "-m" and not (os.path.basename(program) + "-").startswith("sweeper-"):
+        return  # a user's own program, a notebook or the like, which imports from where it likes
+    given = os.environ.get("PYTHONPATH", "unset").split(os.pathsep)
     if "" in given:  # as `$X:$PYTHONPATH` leaves where there was none; Python takes it for the working folder
         named = list(filter(None, given))
         os.environ["PYTHONPATH"] = os.pathsep.join(named)

@@ -50,6 +50,16 @@ def test_a_sweep_finds_modules_of_the_working_folder_last_and_trains_in_poor_sur
     assert not (received / "~").exists()
 
 
+@pytest.mark.parametrize("path", [None, "", os.pathsep])
+def test_a_users_own_program_goes_on_importing_what_lies_beside_it(tmp_path, path):
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "own.py").write_text("import sweeper, beside, sys\nassert sys.path[0] == sys.argv[1]\n")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment |= {} if path is None else {"PYTHONPATH": path}
+    for words, first in ((["own.py"], str(tmp_path)), (["-c", (tmp_path / "own.py").read_text()], "")):
+        subprocess.run([sys.executable, *words, first], cwd=tmp_path, env=environment, check=True)
+
+
 @pytest.fixture
 def started(monkeypatch, tmp_path):
     """As Python starts `python -m` in an empty folder; gives `sys.path`."""
