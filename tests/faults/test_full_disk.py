@@ -19,9 +19,12 @@ SWEEP = ("-m", "optimizer=sgd,lion", "noise=symmetric", "noise.rate=0.2", "datas
 SWEEP += ("dataset.test_limit=100", "model=mlp", "model.width=16", f"epochs={EPOCHS}", "device=cpu", "device.threads=1")
 SWEEP += ("checkpoint_every=1", "hydra/launcher=basic")
 
-# Lets `after` writings of a file through; all later ones fail. All end with fsync but a new lock.
+# Lets `after` writings of a file through; all later ones fail. All end with fsync but a new lock. A slow disk skips no
+# writing of metrics, so that each has its number.
 FAILING = """
 import os, pathlib
+from sweeper.runs import directory
+directory.METRICS_SHARE = float("inf")
 written = 0
 def check(path):
     global written
