@@ -126,8 +126,8 @@ def in_bf16(net: nn.Module, forward: nn.Module, given: torch.Tensor) -> list[tor
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", ["resnet18", "torchvision_resnet18"])
 def test_on_a_gpu_fused_blocks_are_no_further_from_fp64_than_torchs_operators(name, training, launched):
-    """By the root mean square over eight batches: of one batch the first layers' distances scatter by a fifth, so that
-    torch's operators themselves, on images that differ by a thousandth, break this bound in a fifth of all cases."""
+    """By the root mean square over eight batches: of one batch the first layers' distances scatter so much that torch's
+    own operators, on images that differ by a thousandth, may break this bound against themselves."""
     net = made(name).cuda().train(training)
     passes = forward_passes(net, choose_device(CUDA, threads=1), (3, 32, 32))
     assert isinstance(passes.training, Fused) and isinstance(passes.evaluation, Fused)
