@@ -3,10 +3,13 @@
 import json
 import math
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sweeper.config.grid import compose_grid
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name
 from sweeper.runs.metrics import METRICS
@@ -100,6 +103,18 @@ def change_record(directory: Path, **changes: Any) -> None:
             node = node[part]
         node[key] = value
     file.write_text(json.dumps(record))
+
+
+def make_arm(outputs: Path, accuracy: float, seeds: Iterable[int] = (1, 2, 3), **config: Any) -> list[Path]:
+    """Runs of one setting; the seeds scatter a little."""
+    scatter = {1: 0.0, 2: 0.004, 3: -0.004, 4: 0.002, 5: -0.002}
+    of_seed = {seed: accuracy + scatter[seed] * (1 + accuracy) for seed in seeds}
+    return [make_run(outputs, seed=seed, accuracy=value, **config) for seed, value in of_seed.items()]
+
+
+def name_arms(outputs: Path, **arms: list[Path]) -> None:
+    """Record a sweep of these arms."""
+    record_arms(outputs, AskedRuns([run for runs in arms.values() for run in runs], [arms]))
 
 
 def name_as_configured(directory: Path) -> Path:

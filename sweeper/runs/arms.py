@@ -3,9 +3,9 @@
 A run's identity doesn't say which sweep asked for it, and one run may be asked for by several. No sweep takes a run out
 of a comparison in which another put it, so four things are recorded:
 
-- `comparisons`: the arms that sweeps compared, each with its runs. Comparisons that share a run, such as several
-  changes with one baseline, are one, unless `joined` says otherwise. A run is shown by the name that the last sweep of
-  arms gave it; a name that is given to other runs there leaves those that it had.
+- `comparisons`: the arms that sweeps compared, each with its runs. Comparisons that share a run by the same name, such
+  as several changes of one baseline, are one, unless `joined` says otherwise. A run is shown by the name that the last
+  sweep of arms gave it; a name that is given to other runs there leaves those that it had.
 - `unnamed`: runs of these that a sweep without arms asked for, too.
 - `tuned`: runs that a sweep of tuned settings asked for and that another had trained, by where the settings were tuned.
 - `untuned`: runs of tuned settings that a sweep asked for, too, which didn't say that they are.
@@ -163,17 +163,18 @@ def _by_run(arms: Mapping[str, Sequence[Path]], outputs: Path) -> Arms:
 def joined(comparisons: Sequence[Mapping[str, str]]) -> list[list[int]]:
     """The numbers of the comparisons, in groups of those that are one.
 
-    A comparison is joined with the earlier ones that have something in common with it. If that would put together what
-    one of them compares with each other, or comparisons that only have names in common, as a sweep's for each value of
-    an axis, then with those alone that compare all of what it does, or all of whose it does; else with none.
+    A comparison is joined with the earlier ones that have something in common with it by the same name, such as a
+    baseline, or that compare all of what it does, or all of whose it does. By other names a common run is only asked for
+    in two questions. If it would put together what one of them compares with each other, or comparisons that only have
+    names in common, as a sweep's for each value of an axis, then it is joined with the latter alone; else with none.
 
     Args:
         comparisons: each as the arm of whatever it compares.
     """
     groups: list[list[int]] = []
     for number, new in enumerate(comparisons):
-        near = [group for group in groups if any(not new.keys().isdisjoint(comparisons[k]) for k in group)]
-        same = [group for group in near if any(_are_of_one(new.keys(), comparisons[k].keys()) for k in group)]
+        same = [group for group in groups if any(_are_of_one(new.keys(), comparisons[k].keys()) for k in group)]
+        near = [group for group in groups if group in same or any(new.items() & comparisons[k].items() for k in group)]
         for found in (near, same, []):
             parts = [*found, [number]]
             pairs = (pair for one, other in itertools.combinations(parts, 2) for pair in itertools.product(one, other))

@@ -71,14 +71,19 @@ CONSTANT, COSINE = {"b0": "base", "m0": "mine"}, {"b1": "base", "m1": "mine"}  #
     [
         ([{"b": "base", "x": "first"}, {"y": "other", "z": "another"}, {"b": "base", "w": "second"}], [[1], [0, 2]]),
         ([CONSTANT, COSINE, {"b0": "constant", "b1": "cosine"}], [[0], [1], [2]]),
-        ([{"b0": "constant", "b1": "cosine"}, CONSTANT, COSINE], [[0, 1], [2]]),
+        ([{"b0": "constant", "b1": "cosine"}, CONSTANT, COSINE], [[0], [1], [2]]),
         ([CONSTANT, COSINE, {"b0": "constant", "b1": "cosine"}, {"b0": "before", "b1": "after"}], [[0], [1], [2, 3]]),
         ([CONSTANT, COSINE, CONSTANT | {"n0": "new"}, COSINE | {"n1": "new"}], [[0, 2], [1, 3]]),
         ([{"a": "one", "b": "other"}, {"a": "both", "b": "both", "c": "third"}], [[0], [1]]),
         ([{"a": "both", "b": "both", "c": "third"}, {"a": "one", "b": "other"}], [[0], [1]]),
         ([{"a": "one", "b": "other"}, {"a": "all"}, {"b": "all"}], [[0, 1], [2]]),
+        ([{"a": "cosine", "b": "constant"}, {"a": "sgd", "c": "lion"}], [[0], [1]]),
+        ([{"a": "cosine", "b": "constant"}, {"a": "cosine", "b": "flat"}], [[0, 1]]),
     ],
-    ids=["baseline", "bridge", "bridge first", "bridge again", "superset", "merged", "split", "alone"],
+    ids=[
+        *("baseline", "bridge", "bridge first", "bridge again", "superset", "merged", "split", "alone"),
+        *("another question", "renamed"),
+    ],
 )
 def test_comparisons_that_share_something_are_one_unless_that_mixes_what_they_compare(comparisons, groups):
     assert joined(comparisons) == groups
