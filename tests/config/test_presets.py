@@ -18,6 +18,7 @@ RUNS = {
     "robustness": (30, 100),
     "tune": (45, 200),
     "study_cifar10": (25, 100),
+    "study_cifar100": (25, 100),
 }
 
 
@@ -31,7 +32,9 @@ def test_a_preset_has_its_runs_and_cut_short_whole_seeds_of_all_optimizers(prese
     seed = 101 if preset == "tune" else 1
     first = [cell.config["optimizer"]["name"] for cell in cells if cell.config["seed"] == seed]
     assert {cell.config["seed"] for cell in cells[: len(first)]} == {seed}
-    assert len(set(first)) == 5 and len(cells) == len(first) * {"tune": 1, "study_cifar10": 5}.get(preset, 3)
+    assert len(set(first)) == 5 and len(cells) == len(first) * {"tune": 1, "study_cifar10": 5, "study_cifar100": 5}.get(
+        preset, 3
+    )
 
 
 @pytest.fixture(scope="module")
