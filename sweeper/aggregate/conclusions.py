@@ -217,8 +217,7 @@ def _limits(comparison: Comparison) -> list[str]:
         said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated
-        times = "far more than" if math.isinf(scatter.ratio) else f"{scatter.ratio:.1f} times as much as"
-        said.append(f"{scatter.method} scatters {times} the others, which the pooled deviation doesn't show.")
+        said.append(f"{scatter.words}, which the pooled deviation doesn't show.")
         share = f"{'at least ' if scatter.beyond else ''}{100 * rate:.0f} %"
         said.append(f"At {ratio} times the scatter, simulated studies make false claims in {share} instead of 5 %.")
     if comparison.ignored:

@@ -9,8 +9,9 @@ from sweeper.decide.rule import Rule
 
 
 def describe_look(look: Look, rule: Rule) -> list[str]:
-    """What a look says: a line for each pair that was open before it."""
-    return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts)]
+    """What a look says: a line for each pair that was open before it, and who scatters plainly more."""
+    unlike = [f"  {look.scatter.words}."] if look.scatter else []
+    return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts), *unlike]
 
 
 def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) -> str:
@@ -72,6 +73,17 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
         f"{len(decision.open)} of {len(verdicts)} pairs {'is' if len(decision.open) == 1 else 'are'} undecided: {why}"
     )
     return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
+
+
+def describe_scatter(decision: Decision, rule: Rule) -> str:
+    """That the level may not hold, by the last look at which an arm scatters plainly more; "" if none does."""
+    found = [look for look in decision.looks if look.scatter]
+    if not found:
+        return ""
+    (*_, last) = found
+    assert last.scatter is not None
+    at = f"At {last.seeds} seeds {last.scatter.words}, which the intervals don't allow for"
+    return f"{at}: the error may be above {100 * rule.level:.12g} %."
 
 
 def _short(v: Verdict) -> str:

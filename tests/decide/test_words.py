@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from sweeper.aggregate.scatter import Scatter
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
-from sweeper.decide.words import answer, describe, describe_look, interval
+from sweeper.decide.words import answer, describe, describe_look, describe_scatter, interval
 
 RULE = Rule(margin=0.002, looks=(3, 5))
 BETTER = Verdict("lion", "sgd", 3, 0.0069, 0.0028, 0.011, DIFFERENT)
@@ -74,3 +75,14 @@ def test_no_sentence_is_long(verdicts):
 def test_what_is_not_0_is_not_shown_as_0():
     tiny = Verdict("lion", "sgd", 20, 0.00002, 0.00001, -0.00001, OPEN)
     assert interval(tiny) == "0.002 points (interval +0.001 to −0.001)"
+
+
+def test_who_scatters_plainly_more_is_said_at_the_look_and_at_the_end():
+    wide = Look(3, 0.05, ("lion", "sgd", "adam"), (BETTER,), scatter=Scatter("lion", 3.14, 3))
+    found = Decision([wide, Look(5, 0.05, ("lion", "adam"), (EQUAL,))], set(), (), 5)
+    assert describe_look(wide, RULE)[-1] == "  lion scatters 3.1 times as much as the others."
+    assert describe_scatter(found, RULE) == (
+        "At 3 seeds lion scatters 3.1 times as much as the others, which the intervals don't allow for: "
+        "the error may be above 5 %."
+    )
+    assert describe_scatter(decision([BETTER]), RULE) == ""
