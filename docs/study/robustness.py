@@ -44,9 +44,9 @@ def losses(right: Mapping[str, Scores], wrong: Mapping[str, Scores]) -> Losses:
     """One model of both tasks, score ~ optimizer × labels + seed, whose residual deviation is pooled over all.
 
     Each interval is Student's, of that pair alone. Two tasks of unequal scatter are pooled with little harm where all
-    have the same seeds: each difference is of as many scores of the one as of the other. Where a seed shifts the two tasks
-    unlike, the pooled deviation is larger than that of a difference, and the intervals are too wide rather than too
-    narrow.
+    have the same seeds: each difference is of as many scores of the one as of the other. Where a seed shifts the two
+    tasks unlike, the pooled deviation is larger than that of a difference, and the intervals are too wide rather than
+    too narrow.
 
     Args:
         right, wrong: of the completed runs, by optimizer; one that lacks either is left out. Where common seeds don't

@@ -7,6 +7,8 @@ from sweeper.aggregate.points import margin_words, points, size
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
 
+OPEN_PAIR = "open: "
+
 
 def describe_look(look: Look, rule: Rule) -> list[str]:
     """What a look says: a line for each pair that was open before it, and who scatters plainly more."""
@@ -21,7 +23,11 @@ def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) 
         diverged: the number of diverged runs of each arm that has any.
     """
     lost = [f"{arm} diverged in {diverged[arm]}" for arm in (v.a, v.b) if diverged and arm in diverged]
-    return f"{', '.join(lost)}; among finished runs {_said(v, rule)}" if lost else _said(v, rule)
+    said = _said(v, rule)
+    if not lost:
+        return said
+    among = "" if math.isnan(v.difference) else "among finished runs "
+    return f"{OPEN_PAIR * said.startswith(OPEN_PAIR)}{', '.join(lost)}; {among}{said.removeprefix(OPEN_PAIR)}"
 
 
 def _said(v: Verdict, rule: Rule) -> str:
@@ -36,7 +42,7 @@ def _said(v: Verdict, rule: Rule) -> str:
     if math.isnan(v.low):
         missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
         return f"{_lead(v)} (n = {v.n}); {missing}."
-    return f"open: {_lead(v)} (interval {points(v.low)} to {points(v.high)})."
+    return f"{OPEN_PAIR}{_lead(v)} (interval {points(v.low)} to {points(v.high)})."
 
 
 def _lead(v: Verdict) -> str:
@@ -61,18 +67,20 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
     seeds, diverged = (decision.looks[-1].seeds, decision.looks[-1].diverged) if decision.looks else (0, {})
     if len(verdicts) == 1 and decided:
         return f"Decided after {seeds} seeds: {describe(verdicts[0], rule, diverged)}"
+    lost = {arm: count for look in decision.looks for arm, count in look.diverged.items()}
+    also = "".join(f"; {arm} diverged in {count}" for arm, count in lost.items())
     if decided and not decision.open:
-        return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}."
+        return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}{also}."
     why = ended_by or f"no look comes after {seeds} seeds"
     if not verdicts:
         return f"Nothing is decided: {why}."
     if len(verdicts) == 1:
-        said = describe(verdicts[0], rule, diverged).replace("open: ", "", 1).removesuffix(".")
+        said = describe(verdicts[0], rule, diverged).removeprefix(OPEN_PAIR).removesuffix(".")
         return f"No winner after {seeds} seeds: {said}; {why}."
     said = (
         f"{len(decision.open)} of {len(verdicts)} pairs {'is' if len(decision.open) == 1 else 'are'} undecided: {why}"
     )
-    return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
+    return f"{said}; decided: {', '.join(map(_short, decided))}{also}." if decided else f"{said}{also}."
 
 
 def describe_scatter(decision: Decision, rule: Rule) -> str:

@@ -65,6 +65,21 @@ def test_the_sentence_of_the_end_tells_who_diverged():
     assert "sgd diverged in 1; among finished runs adam is higher than sgd" in answer(found, RULE)
 
 
+def test_of_several_pairs_it_tells_who_diverged_too():
+    apart = Verdict("sgd", "adam", 2, 0.0515, 0.0324, 0.0706, OPEN)
+    look = Look(3, 0.05, ("sgd", "adam", "lion"), (apart, BETTER), {"sgd": 1})
+    assert answer(Decision([look], {frozenset(("sgd", "adam"))}, (), 3), RULE) == (
+        "1 of 2 pairs is undecided: no look comes after 3 seeds; decided: lion > sgd; sgd diverged in 1."
+    )
+    later = Look(5, 0.05, ("lion", "adam"), (EQUAL,))
+    decided = Decision([Look(3, 0.05, ("lion", "sgd"), (BETTER,), {"sgd": 1}), later], set(), (), 5)
+    assert answer(decided, RULE) == "Decided after 5 seeds: lion > sgd, lion = adam; sgd diverged in 1."
+    assert describe_look(look, RULE)[1] == (
+        "  open: sgd diverged in 1; among finished runs sgd leads adam by 5.15 points (interval +3.24 to +7.06)."
+    )
+    assert describe(NONE, RULE, {"a": 3}) == "a diverged in 3; a and b: no seed of which both have a completed run."
+
+
 @pytest.mark.parametrize("verdicts", [[BETTER], [EQUAL], [UNDECIDED], [NONE], [FLAT], [BETTER, EQUAL, UNDECIDED]])
 def test_no_sentence_is_long(verdicts):
     found = decision(verdicts)
