@@ -15,6 +15,7 @@ from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted
 
+MOST = 1.0  # no accuracy differs by more from another; an interval isn't bounded
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 EXACT = 6  # methods up to which `chance_lead` goes through all orders
 DRAWS = 10_000_000  # pairs of simulated methods by which it is estimated for more
@@ -59,7 +60,7 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         said = f"{d.a} {higher} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        said = f"no significant difference ({n}); a gap up to {size(d.gap, margin)} points remains possible."
+        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."
         said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
@@ -85,7 +86,11 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     said += _pairs_of_note(comparison)
     degrees = counted(comparison.df, "degree")
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({degrees} of freedom).")
-    said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
+    found = comparison.detectable
+    true = (
+        f"A true difference of {size(found)} points is" if found < MOST else "With such scatter no true difference is"
+    )
+    said.append(f"{true} found in four studies of five.")
     if margin is not None:
         said += _equivalence(comparison, margin)
     return said + _limits(comparison)

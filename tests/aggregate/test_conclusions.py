@@ -125,6 +125,14 @@ def test_an_end_that_is_not_0_is_not_shown_as_0():
     assert "The residual deviation is 0.0004 points (2 degrees of freedom)." in describe_comparison(found)
 
 
+def test_no_difference_of_accuracies_above_100_points_is_called_possible():
+    """A seed at chance level scatters so much that intervals end beyond what accuracies can differ by."""
+    found = compare(by_seed(sgd=[0.9, 0.902, 0.1], adam=[0.92, 0.921, 0.925], lion=[0.89, 0.892, 0.891]))
+    d = found.between("adam", "sgd")
+    assert d.high > 1 and describe_difference(found, d).endswith("a gap up to 100.00 points remains possible.")
+    assert "With such scatter no true difference is found in four studies of five." in describe_comparison(found)
+
+
 def test_a_margin_is_not_rounded_to_one_that_the_interval_exceeds():
     found = compare(by_seed(a=[0.9, 0.9005, 0.9003], b=[0.8991, 0.89938, 0.89935]))
     (d,) = found.differences
