@@ -1,7 +1,8 @@
 """`python -m benchmarks.pairing`: ten seeds of three optimizers on digits, as `docs/pairing.md` has them, on the CPU.
 
 Trains the page's runs in a temporary folder (a minute or two), writes `benchmarks/results/pairing.csv`, and makes the
-page's table from it: how much the paired differences of two optimizers scatter, and how much unpaired ones would.
+page's tables from it: how much the paired differences of two optimizers scatter, and how much unpaired ones would; and
+what share of the variance over seeds is the same for all optimizers, there and in a study's records.
 """
 
 import csv
@@ -16,16 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import fdtri
 
 from benchmarks.command_line import take_no_options
 from benchmarks.figures import write_csv
 from benchmarks.reproduce import fill
+from sweeper.aggregate.tasks import epochs_words, group_tasks
 from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FILE = Path(__file__).parent / "results" / "pairing.csv"
 PAGE = REPOSITORY / "docs" / "pairing.md"
+STUDY = REPOSITORY / "docs" / "study" / "cifar10" / "runs"
 COLUMNS = ("optimizer", "seed", "final_test_accuracy", "steps_to_target", "machine", "date", "python", "torch")
 SWEEP = ("dataset=digits", "optimizer=adam,nadam,sgd", "seed=range(1,11)", "epochs=10", "target_accuracy=0.95")
 PAIRS = (("nadam", "adam"), ("sgd", "adam"), ("sgd", "nadam"))
@@ -82,6 +86,40 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def seed_share(scores: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """The share of the variance over seeds that is a seed's effect on all optimizers alike, and its interval: the
+    intraclass correlation ICC(C,1) of McGraw and Wong (1996, Psychological Methods 1). Of none it may be below 0.
+
+    Args:
+        scores: (optimizers, seeds), none missing.
+    """
+    optimizers, seeds = scores.shape
+    of_seeds = scores.mean(axis=0) - scores.mean()
+    residuals = scores - scores.mean(axis=1, keepdims=True) - of_seeds
+    df = (optimizers - 1) * (seeds - 1)
+    ratio = optimizers * (of_seeds**2).sum() / (seeds - 1) / ((residuals**2).sum() / df)
+    tail = (1 + level) / 2
+    ratios = ratio, ratio / float(fdtri(seeds - 1, df, tail)), ratio * float(fdtri(df, seeds - 1, tail))
+    found, low, high = ((one - 1) / (one + optimizers - 1) for one in ratios)
+    return found, low, high
+
+
+def shares_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The page's second table: of these rows, and of the study's tasks."""
+    names = sorted({row["optimizer"] for row in rows})
+    digits = np.array([[float(row["final_test_accuracy"]) for row in of(rows, name)] for name in names])
+    found = {"digits, 10 epochs": digits}
+    for task in group_tasks(read_results([STUDY]).runs):
+        by_seed = [setting.final() for setting in task.compared]
+        label = f"CIFAR-10, {epochs_words(task)}"
+        found[label] = np.array([[scores[seed] for seed in sorted(scores)] for scores in by_seed])
+    lines = ["| task | optimizers × seeds | share | 95 % interval |", "| --- | --- | --- | --- |"]
+    for label, scores in found.items():
+        share, low, high = (f"{100 * one:.0f}".replace("-", "−") for one in seed_share(scores))
+        lines.append(f"| {label} | {scores.shape[0]} × {scores.shape[1]} | {share} % | {low} to {high} % |")
+    return "\n".join(lines)
+
+
 def read() -> list[dict[str, str]]:
     with FILE.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -91,7 +129,8 @@ def main() -> None:
     take_no_options("pairing", __doc__)
     with tempfile.TemporaryDirectory() as folder:
         write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"pairing": table(read())}), encoding="utf-8")
+    blocks = {"pairing": table(read()), "shares": shares_table(read())}
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), blocks), encoding="utf-8")
     print(table(read()))
 
 

@@ -26,6 +26,7 @@ from scipy.special import stdtrit
 
 from benchmarks.command_line import Parser
 from benchmarks.published import ROWS, Row
+from sweeper.aggregate.points import points
 from sweeper.config.grid import compose_grid
 from sweeper.engine.devices import kinds_here
 from sweeper.runs.layout import METRICS_FILE
@@ -237,7 +238,8 @@ def norms_table(outcomes: dict[str, Outcome], textbook: list[dict[str, str]]) ->
     lines = ["| loop | everything decayed, % | norms and biases not | difference, 95 % interval |", "|---|---|---|---|"]
     for loop, (decayed, not_decayed) in groups.items():
         difference, half = welch(decayed, not_decayed)
-        interval = f"{difference:+.2f} ({difference - half:+.2f} to {difference + half:+.2f})"
+        shown, low, high = (points(one / 100) for one in (difference, difference - half, difference + half))
+        interval = f"{shown} ({low} to {high})"
         lines.append(f"| {loop} | {listed(decayed)} | {listed(not_decayed)} | {interval} |")
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """The part of a study's page that tells what wrong labels cost each optimizer, and whose loss is smaller."""
 
 import itertools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from searched import table
 
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.points import points
+from sweeper.aggregate.studentized_range import probability
 from sweeper.aggregate.tasks import Task, group_tasks
 from sweeper.config.tuned import recipe_hash
 from sweeper.runs.record import read_run
@@ -41,10 +43,10 @@ class Losses:
 def losses(right: Mapping[str, Scores], wrong: Mapping[str, Scores]) -> Losses:
     """One model of both tasks, score ~ optimizer × labels + seed, whose residual deviation is pooled over all.
 
-    Each interval is Student's, of that pair alone. Two tasks of unequal scatter are pooled without harm where all have
-    the same seeds: each difference is of as many scores of the one as of the other. Where a seed shifts the two tasks
-    unlike, the pooled deviation is larger than that of a difference, and the intervals are too wide rather than too
-    narrow.
+    Each interval is Student's, of that pair alone. Two tasks of unequal scatter are pooled with little harm where all
+    have the same seeds: each difference is of as many scores of the one as of the other. Where a seed shifts the two
+    tasks unlike, the pooled deviation is larger than that of a difference, and the intervals are too wide rather than
+    too narrow.
 
     Args:
         right, wrong: of the completed runs, by optimizer; one that lacks either is left out. Where common seeds don't
@@ -119,8 +121,20 @@ def _tables(right: Task, wrong: Task, diverged: Collection[str]) -> list[str]:
         ]
         parts.append(table(["pair", "difference of their losses", "95 % interval of it alone"], pairs))
         none = "No interval shows that one loses less, which doesn't mean that the losses are equal."
-        parts.append(f"By the intervals {'; '.join(apart)}." if apart else none)
+        said = [f"By the intervals {'; '.join(apart)}." if apart else none]
+        if len(found.of) > 2:
+            said.append(
+                f"Each interval is of its pair alone: with {len(found.of)} equal losses one at least excludes 0 "
+                f"in {100 * chance_of_any(len(found.of), found.df):.0f} % of studies."
+            )
+        parts.append(" ".join(said))
     return parts
+
+
+def chance_of_any(optimizers: int, df: int) -> float:
+    """How often, of equal losses, one interval at least excludes 0: the largest difference is their range. Of complete
+    seeds."""
+    return 1 - probability(math.sqrt(2) * float(stdtrit(df, (1 + LEVEL) / 2)), optimizers, df)
 
 
 def _diverged(tasks: Mapping[str, Task]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 Every claim is read off an interval. No sentence has more than 25 words.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -14,8 +15,10 @@ from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted
 
+MOST = 1.0  # no accuracy differs by more from another; an interval isn't bounded
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
-DRAWS = 2_000_000  # comparisons of two simulated scores that an estimate of `chance_lead` makes
+EXACT = 6  # methods up to which `chance_lead` goes through all orders
+DRAWS = 10_000_000  # pairs of simulated methods by which it is estimated for more
 
 
 def answer(comparison: Comparison, margin: float | None = None) -> str:
@@ -57,7 +60,7 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         said = f"{d.a} {higher} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        said = f"no significant difference ({n}); a gap up to {size(d.gap, margin)} points remains possible."
+        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."
         said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
@@ -83,7 +86,11 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     said += _pairs_of_note(comparison)
     degrees = counted(comparison.df, "degree")
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({degrees} of freedom).")
-    said.append(f"A true difference of {size(comparison.detectable)} points is found in four studies of five.")
+    found = comparison.detectable
+    true = (
+        f"A true difference of {size(found)} points is" if found < MOST else "With such scatter no true difference is"
+    )
+    said.append(f"{true} found in four studies of five.")
     if margin is not None:
         said += _equivalence(comparison, margin)
     return said + _limits(comparison)
@@ -91,15 +98,36 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
 
 @cache
 def chance_lead(methods: int, seeds: int) -> float:
-    """How often, among equal methods, some method is above some other in every seed. Simulated, to about 0.5 %."""
+    """How often, among equal methods, some method is above some other in every seed. Exact up to `EXACT` methods, else
+    simulated."""
     bound = math.comb(methods, 2) * 2.0 ** (1 - seeds)  # the sum over all pairs; exact for one
     if methods == 2 or bound < RARE:
         return bound
-    draws = max(100, DRAWS // (methods * methods * seeds))
-    scores = np.random.default_rng(0).random((draws, seeds, methods))
-    above = scores[..., :, None] > scores[..., None, :]
-    always = np.logical_and.reduce(above, axis=1).reshape(draws, -1)
-    return float(np.logical_or.reduce(always, axis=1).mean())
+    return _exact_lead(methods, seeds) if methods <= EXACT else _simulated_lead(methods, seeds)
+
+
+def _exact_lead(methods: int, seeds: int) -> float:
+    """Names being arbitrary, the first seed's order is fixed. No pair leads in all seeds if each is reversed in one of
+    the others: by inclusion and exclusion over sets of pairs, from how many orders reverse no pair outside a set."""
+    pairs = list(itertools.combinations(range(methods), 2))
+    orders = np.zeros(2 ** len(pairs))  # by the set of pairs that they reverse, a bit each
+    for order in itertools.permutations(range(methods)):
+        orders[sum((order[i] > order[j]) << bit for bit, (i, j) in enumerate(pairs))] += 1
+    signs = np.ones(1)
+    for bit in range(len(pairs)):
+        halves = orders.reshape(-1, 2, 2**bit)  # without this pair and with it
+        halves[:, 1] += halves[:, 0]
+        signs = np.concatenate([-signs, signs])
+    return 1 - float(signs @ (orders / math.factorial(methods)) ** (seeds - 1))
+
+
+def _simulated_lead(methods: int, seeds: int) -> float:
+    numbers, draws = np.random.default_rng(0), max(100, DRAWS // (methods * methods))
+    above = np.ones((draws, methods, methods), dtype=bool)
+    for _ in range(seeds):
+        scores = numbers.random((draws, methods))
+        above &= scores[:, :, None] > scores[:, None, :]
+    return float(above.any(axis=(1, 2)).mean())
 
 
 def _order(comparison: Comparison) -> str:
@@ -116,10 +144,16 @@ def _order(comparison: Comparison) -> str:
     inside = [words for words in inside if words]
     told = {m for pair in order.better for m in pair}
     if len(order.blocks) == 1:
-        rest = "" if told >= set(names) else "; no other difference is significant"
+        rest = "" if told >= set(names) else f"; {_none_besides(comparison)}"
         return f"{', '.join(inside)}{rest}"
     line = " > ".join(_braces([m for m in names if m in block]) for block in order.blocks)
     return f"{line}, where {', '.join(inside)}" if inside else line
+
+
+def _none_besides(comparison: Comparison) -> str:
+    """What is said of the pairs without a winner. An interval of one that diverged may exclude 0 nevertheless."""
+    apart = any(d.excludes_zero and d.a in comparison.diverged for d in comparison.differences)
+    return "no other pair has a winner" if apart else "no other difference is significant"
 
 
 def _no_interval(comparison: Comparison) -> str:
@@ -188,8 +222,7 @@ def _limits(comparison: Comparison) -> list[str]:
         said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated
-        times = "far more than" if math.isinf(scatter.ratio) else f"{scatter.ratio:.1f} times as much as"
-        said.append(f"{scatter.method} scatters {times} the others, which the pooled deviation doesn't show.")
+        said.append(f"{scatter.words}, which the pooled deviation doesn't show.")
         share = f"{'at least ' if scatter.beyond else ''}{100 * rate:.0f} %"
         said.append(f"At {ratio} times the scatter, simulated studies make false claims in {share} instead of 5 %.")
     if comparison.ignored:

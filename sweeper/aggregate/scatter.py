@@ -42,6 +42,11 @@ class Scatter:
         return ratio, rates[ratio]
 
     @property
+    def words(self) -> str:
+        times = "far more than" if math.isinf(self.ratio) else f"{self.ratio:.1f} times as much as"
+        return f"{self.method} scatters {times} the others"
+
+    @property
     def beyond(self) -> bool:
         """Whether there are more methods than any that were simulated."""
         return self.methods > max(ERROR_RATES)

@@ -131,9 +131,15 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     said += describe_own_schedules(tasks)
     said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
-    if len({task.config["dataset"]["name"] for task in tasks}) == 1:
+    if _one_data_set(tasks):
         said.append("One data set says nothing about others.")
     return said
+
+
+def _one_data_set(tasks: Sequence[Task]) -> bool:
+    """Whether all tasks are of one: by its name, or by the same images under several names."""
+    images = {task.images() for task in tasks}
+    return len({task.config["dataset"]["name"] for task in tasks}) == 1 or (len(images) == 1 and "" not in images)
 
 
 def _one_setting(tasks: Sequence[Task]) -> list[str]:

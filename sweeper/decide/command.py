@@ -71,7 +71,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     from sweeper.decide.newcomer import read_newcomers
     from sweeper.decide.record import check_looks, check_recorded, content, recorded_order, show, write
     from sweeper.decide.tuned import describe_tuning, tune_all
-    from sweeper.decide.words import answer, describe_look
+    from sweeper.decide.words import answer, describe_look, describe_scatter
 
     own, words = split_own(arguments, _OWN, "decide")
     words = [word for word in words if word not in ("-m", "--multirun")]
@@ -125,6 +125,7 @@ def _decide(arguments: list[str], found: Told) -> int:
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
     sentences = (
         answer(decision, rule, ended_by),
+        describe_scatter(decision, rule),
         describe_tuning(tunings, asked),
         describe_differences(asked, decision),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from scipy.special import stdtrit
 
 from sweeper.aggregate.comparisons import Comparison, Difference, compare
+from sweeper.aggregate.scatter import Scatter
 from sweeper.decide.rule import Rule
 
 DIFFERENT, EQUIVALENT, OPEN = "different", "equivalent", "open"
@@ -43,13 +44,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the first `seeds` seeds of the arms that were still in play."""
+    """One look at the first `seeds` seeds of the arms that were still in play.
+
+    Attributes:
+        scatter: the arm that scatters plainly more than the others, if one does: the level supposes that none does.
+    """
 
     seeds: int
     spent: float
     arms: tuple[str, ...]
     verdicts: tuple[Verdict, ...]  # of the pairs that were open before it
     diverged: Mapping[str, int] = field(default_factory=dict)
+    scatter: Scatter | None = None
 
     def as_json(self) -> dict[str, Any]:
         verdicts = [verdict.as_json() for verdict in self.verdicts]
@@ -130,7 +136,8 @@ def judge(
                 verdicts.append(_verdict(comparison, a, b, rule, rule.spent(k) / len(pairs) if pairs else None))
         equal |= {arm for v in verdicts if v.verdict == EQUIVALENT for arm in (v.a, v.b)}
         undecided -= {frozenset((v.a, v.b)) for v in verdicts if v.verdict != OPEN}
-        looks.append(Look(seeds, rule.spent(k), playing, tuple(verdicts), {a: n for a, n in lost.items() if n}))
+        diverged = {arm: count for arm, count in lost.items() if count}
+        looks.append(Look(seeds, rule.spent(k), playing, tuple(verdicts), diverged, comparison.scatter))
     return Decision(looks, undecided, (), rule.looks[-1])
 
 

@@ -7,10 +7,13 @@ from sweeper.aggregate.points import margin_words, points, size
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
 
+OPEN_PAIR = "open: "
+
 
 def describe_look(look: Look, rule: Rule) -> list[str]:
-    """What a look says: a line for each pair that was open before it."""
-    return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts)]
+    """What a look says: a line for each pair that was open before it, and who scatters plainly more."""
+    unlike = [f"  {look.scatter.words}."] if look.scatter else []
+    return [f"after {look.seeds} seeds:", *(f"  {describe(v, rule, look.diverged)}" for v in look.verdicts), *unlike]
 
 
 def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) -> str:
@@ -20,7 +23,11 @@ def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) 
         diverged: the number of diverged runs of each arm that has any.
     """
     lost = [f"{arm} diverged in {diverged[arm]}" for arm in (v.a, v.b) if diverged and arm in diverged]
-    return f"{', '.join(lost)}; among finished runs {_said(v, rule)}" if lost else _said(v, rule)
+    said = _said(v, rule)
+    if not lost:
+        return said
+    among = "" if math.isnan(v.difference) else "among finished runs "
+    return f"{OPEN_PAIR * said.startswith(OPEN_PAIR)}{', '.join(lost)}; {among}{said.removeprefix(OPEN_PAIR)}"
 
 
 def _said(v: Verdict, rule: Rule) -> str:
@@ -35,7 +42,7 @@ def _said(v: Verdict, rule: Rule) -> str:
     if math.isnan(v.low):
         missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
         return f"{_lead(v)} (n = {v.n}); {missing}."
-    return f"open: {_lead(v)} (interval {points(v.low)} to {points(v.high)})."
+    return f"{OPEN_PAIR}{_lead(v)} (interval {points(v.low)} to {points(v.high)})."
 
 
 def _lead(v: Verdict) -> str:
@@ -60,18 +67,31 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
     seeds, diverged = (decision.looks[-1].seeds, decision.looks[-1].diverged) if decision.looks else (0, {})
     if len(verdicts) == 1 and decided:
         return f"Decided after {seeds} seeds: {describe(verdicts[0], rule, diverged)}"
+    lost = {arm: count for look in decision.looks for arm, count in look.diverged.items()}
+    also = "".join(f"; {arm} diverged in {count}" for arm, count in lost.items())
     if decided and not decision.open:
-        return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}."
+        return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}{also}."
     why = ended_by or f"no look comes after {seeds} seeds"
     if not verdicts:
         return f"Nothing is decided: {why}."
     if len(verdicts) == 1:
-        said = describe(verdicts[0], rule, diverged).replace("open: ", "", 1).removesuffix(".")
+        said = describe(verdicts[0], rule, diverged).removeprefix(OPEN_PAIR).removesuffix(".")
         return f"No winner after {seeds} seeds: {said}; {why}."
     said = (
         f"{len(decision.open)} of {len(verdicts)} pairs {'is' if len(decision.open) == 1 else 'are'} undecided: {why}"
     )
-    return f"{said}; decided: {', '.join(map(_short, decided))}." if decided else f"{said}."
+    return f"{said}; decided: {', '.join(map(_short, decided))}{also}." if decided else f"{said}{also}."
+
+
+def describe_scatter(decision: Decision, rule: Rule) -> str:
+    """That the level may not hold, by the last look at which an arm scatters plainly more; "" if none does."""
+    found = [look for look in decision.looks if look.scatter]
+    if not found:
+        return ""
+    (*_, last) = found
+    assert last.scatter is not None
+    at = f"At {last.seeds} seeds {last.scatter.words}, which the intervals don't allow for"
+    return f"{at}: the error may be above {100 * rule.level:.12g} %."
 
 
 def _short(v: Verdict) -> str:

@@ -164,8 +164,8 @@ def joined(comparisons: Sequence[Mapping[str, str]]) -> list[list[int]]:
     """The numbers of the comparisons, in groups of those that are one.
 
     A comparison is joined with the earlier ones that have something in common with it by the same name, such as a
-    baseline, or that compare all of what it does, or all of whose it does. By other names a common run is only asked for
-    in two questions. If it would put together what one of them compares with each other, or comparisons that only have
+    baseline, or that compare all of what it does, or all of whose it does. By other names a common run is only part of
+    two questions. If it would put together what one of them compares with each other, or comparisons that only have
     names in common, as a sweep's for each value of an axis, then it is joined with the latter alone; else with none.
 
     Args:

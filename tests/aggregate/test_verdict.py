@@ -134,6 +134,14 @@ def test_a_margin_is_told_with_its_condition(tmp_path):
     assert "No pair is shown to be equivalent within ±0.01 points." in describe_task(tasks[0], 0.0001)
 
 
+@pytest.mark.parametrize(("digest", "one"), [("d", True), ("e", False)])
+def test_the_same_images_under_two_names_are_one_data_set(digest, one, tmp_path):
+    make_run(tmp_path)
+    make_run(tmp_path, dataset__name="folder", environment={"data_digest": digest * 64})
+    runs = read_results([tmp_path]).runs
+    assert ("One data set says nothing about others." in describe_limits(group_tasks(runs), runs)) is one
+
+
 def test_limits_name_what_is_mixed_and_missing(tmp_path):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, seed=2, environment={"device": "cuda"})

@@ -125,6 +125,21 @@ def test_arms_in_another_order_are_the_same_decision(tmp_path, monkeypatch, caps
     assert (tmp_path / "outputs" / "decision.json").read_text() == before
 
 
+def test_the_last_sentence_tells_who_scatters_plainly_more(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1,0.1001,0.001,1e30", "seed=1,2,3,4,5")
+    for file in tmp_path.glob("outputs/*/*/run.json"):
+        config = json.loads(file.read_text())["config"]
+        lr, seed = config["optimizer"]["lr"], config["seed"]
+        moved = (0.01 if lr == 0.1 else 0.0005) * ((3, 5, 2, 1)[[0.1, 0.1001, 0.001, 1e30].index(lr)] * seed % 7 - 3)
+        change_record(file.parent, result__final_test_accuracy=0.9 + moved)
+    assert main([*FLAGS, *RUN, "--looks", "5", "--most-seeds", "5"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-1].endswith("which the intervals don't allow for: the error may be above 5 %.")
+    assert " At 5 seeds usual scatters " in told[-1] and any(line.startswith("  usual scatters ") for line in told)
+    assert json.loads((tmp_path / "outputs" / "decision.json").read_text())["answer"] == told[-1]
+
+
 def test_runs_that_another_command_ends_after_a_look_are_taken_as_they_are(tmp_path, monkeypatch):
     """Between the judgement, which lacks them, and the command that would train them."""
     monkeypatch.chdir(tmp_path)

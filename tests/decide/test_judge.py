@@ -155,3 +155,15 @@ def test_equal_arms_are_called_different_no_more_often_than_the_level(arms):
         runs = {m: {s: Result(float(numbers.normal())) for s in range(1, 9)} for m in names}
         wrong += any(v.verdict == DIFFERENT for v in judge(names, runs, RULE).verdicts())
     assert wrong / studies <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_a_look_tells_who_scatters_plainly_more():
+    """The level supposes that all scatter alike: a newcomer that scatters 8 times is called different in 20 %."""
+    numbers = np.random.default_rng(3)
+    arms = ("new", *"abcde")
+    runs = {
+        arm: {seed: Result(0.9 + 0.001 * (8 if arm == "new" else 1) * numbers.normal()) for seed in range(1, 6)}
+        for arm in arms
+    }
+    (look,) = judge(arms, runs, Rule(looks=(5,)), {frozenset(("new", other)) for other in "abcde"}).looks
+    assert look.scatter and look.scatter.method == "new" and "scatter" not in look.as_json()

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from sweeper.aggregate.scatter import Scatter
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
-from sweeper.decide.words import answer, describe, describe_look, interval
+from sweeper.decide.words import answer, describe, describe_look, describe_scatter, interval
 
 RULE = Rule(margin=0.002, looks=(3, 5))
 BETTER = Verdict("lion", "sgd", 3, 0.0069, 0.0028, 0.011, DIFFERENT)
@@ -64,6 +65,21 @@ def test_the_sentence_of_the_end_tells_who_diverged():
     assert "sgd diverged in 1; among finished runs adam is higher than sgd" in answer(found, RULE)
 
 
+def test_of_several_pairs_it_tells_who_diverged_too():
+    apart = Verdict("sgd", "adam", 2, 0.0515, 0.0324, 0.0706, OPEN)
+    look = Look(3, 0.05, ("sgd", "adam", "lion"), (apart, BETTER), {"sgd": 1})
+    assert answer(Decision([look], {frozenset(("sgd", "adam"))}, (), 3), RULE) == (
+        "1 of 2 pairs is undecided: no look comes after 3 seeds; decided: lion > sgd; sgd diverged in 1."
+    )
+    later = Look(5, 0.05, ("lion", "adam"), (EQUAL,))
+    decided = Decision([Look(3, 0.05, ("lion", "sgd"), (BETTER,), {"sgd": 1}), later], set(), (), 5)
+    assert answer(decided, RULE) == "Decided after 5 seeds: lion > sgd, lion = adam; sgd diverged in 1."
+    assert describe_look(look, RULE)[1] == (
+        "  open: sgd diverged in 1; among finished runs sgd leads adam by 5.15 points (interval +3.24 to +7.06)."
+    )
+    assert describe(NONE, RULE, {"a": 3}) == "a diverged in 3; a and b: no seed of which both have a completed run."
+
+
 @pytest.mark.parametrize("verdicts", [[BETTER], [EQUAL], [UNDECIDED], [NONE], [FLAT], [BETTER, EQUAL, UNDECIDED]])
 def test_no_sentence_is_long(verdicts):
     found = decision(verdicts)
@@ -74,3 +90,14 @@ def test_no_sentence_is_long(verdicts):
 def test_what_is_not_0_is_not_shown_as_0():
     tiny = Verdict("lion", "sgd", 20, 0.00002, 0.00001, -0.00001, OPEN)
     assert interval(tiny) == "0.002 points (interval +0.001 to −0.001)"
+
+
+def test_who_scatters_plainly_more_is_said_at_the_look_and_at_the_end():
+    wide = Look(3, 0.05, ("lion", "sgd", "adam"), (BETTER,), scatter=Scatter("lion", 3.14, 3))
+    found = Decision([wide, Look(5, 0.05, ("lion", "adam"), (EQUAL,))], set(), (), 5)
+    assert describe_look(wide, RULE)[-1] == "  lion scatters 3.1 times as much as the others."
+    assert describe_scatter(found, RULE) == (
+        "At 3 seeds lion scatters 3.1 times as much as the others, which the intervals don't allow for: "
+        "the error may be above 5 %."
+    )
+    assert describe_scatter(decision([BETTER]), RULE) == ""

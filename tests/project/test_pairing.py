@@ -2,17 +2,31 @@
 
 import re
 
+import numpy as np
 import pytest
 from conftest import REPOSITORY
 
-from benchmarks.pairing import COLUMNS, PAGE, PAIRS, SWEEP, compare_pair, epochs_to_target, of, read, table, train
+from benchmarks.pairing import (
+    COLUMNS,
+    PAGE,
+    PAIRS,
+    SWEEP,
+    compare_pair,
+    epochs_to_target,
+    of,
+    read,
+    seed_share,
+    shares_table,
+    table,
+    train,
+)
 
 TEXT = PAGE.read_text(encoding="utf-8")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def test_the_pages_table_and_command_are_the_recorded_ones():
-    assert table(read()) in TEXT
+    assert table(read()) in TEXT and shares_table(read()) in TEXT
     (command,) = re.findall(r"sweeper train -m (.*)", TEXT)
     assert [*command.replace("'", "").split(), "target_accuracy=0.95"] == [*SWEEP]
     (first, *_), machines = read(), {(row["machine"], row["python"], row["date"]) for row in read()}
@@ -30,6 +44,19 @@ def test_what_the_page_concludes_follows_from_its_table():
         assert re.search(rf"{name} from {found['unpaired']:.2f} to {found['paired']:.2f}", words)
     assert (sgd_adam["unpaired"] / sgd_adam["paired"]) ** 2 == pytest.approx(1.5, abs=0.05)
     assert max(sgd_adam["correlation"], sgd_nadam["correlation"]) < close["correlation"]
+
+
+def test_the_share_that_seeds_have_in_common_is_the_published_one():
+    """Shrout and Fleiss (1979), table 2: six targets, four judges; ICC(3,1) is 0.71, with 0.34 to 0.95."""
+    judges = [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+    assert seed_share(np.array(judges, dtype=float)) == pytest.approx((0.715, 0.342, 0.946), abs=0.0005)
+
+
+def test_the_share_on_digits_and_in_the_study_is_what_the_pages_say():
+    """About a half; and neither none nor a half is excluded."""
+    digits, *study = (line.rsplit("|", 2)[1].split() for line in shares_table(read()).splitlines()[2:])
+    assert float(digits[0]) > 0 and "| 52 % |" in TEXT and len(study) == 2
+    assert all(low.startswith("−") and float(high) > 50 for low, _to, high, _percent in study)
 
 
 def test_the_epochs_to_the_target_are_the_recorded_ones():
