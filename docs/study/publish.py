@@ -19,6 +19,7 @@ from pathlib import Path
 from control import controls
 from headlines import answer, headlines, mean_words
 from over_studies import describe_over_studies
+from own_scatter import describe_own_scatter
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table
@@ -178,7 +179,7 @@ def fill(file: Path, places: dict[str, str]) -> None:
 def _task(task: Task) -> str:
     parts = [_verdict(task), _ranking(task)]
     pairs = pairs_table(task)
-    return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
+    return "\n\n".join(filter(None, [*parts, _shown(pairs), describe_own_scatter(task)] if pairs.rows else parts))
 
 
 def _equal(usual: Task, equal: Sequence[Task]) -> str:
