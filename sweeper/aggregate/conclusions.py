@@ -12,7 +12,7 @@ import numpy as np
 from sweeper.aggregate.comparisons import Comparison, Difference
 from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
-from sweeper.system.text import counted
+from sweeper.system.text import counted, few
 
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 DRAWS = 2_000_000  # comparisons of two simulated scores that an estimate of `chance_lead` makes
@@ -26,7 +26,7 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     """
     lost = _lost(comparison)
     within = [] if margin is None else _equivalent(comparison, margin)
-    equal = f"; equivalent within {margin_words(margin)}: {_few(within, ';')}" if margin and within else ""
+    equal = f"; equivalent within {margin_words(margin)}: {few(within, 3, '; ')}" if margin and within else ""
     return "".join([_order(comparison), *lost, equal])
 
 
@@ -168,7 +168,7 @@ def _equivalence(comparison: Comparison, margin: float) -> list[str]:
     said = [f"The margin of {margin_words(margin)} counts only if it was fixed before the runs."]
     if not within:
         return [*said, f"No pair is shown to be equivalent within {margin_words(margin)}."]
-    return [*said, f"Equivalent within {margin_words(margin)}: {_few(within, ';')}."]
+    return [*said, f"Equivalent within {margin_words(margin)}: {few(within, 3, '; ')}."]
 
 
 def _limits(comparison: Comparison) -> list[str]:
@@ -227,11 +227,6 @@ def _over(order: Order, better: str, worse: Sequence[str]) -> str:
 
 def _braces(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
-
-
-def _few(names: Sequence[str], comma: str = ",", most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{comma} ".join(names[:most]) + more
 
 
 def _interval(d: Difference) -> str:

@@ -1,6 +1,7 @@
 """Compares methods over several tasks by their ranks: Friedman's test and Nemenyi's critical difference."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -
     k, n = len(names), len(scores)
     table = [rankdata([-task[name] for name in names]) for task in scores]
     means = {name: float(mean([float(row[j]) for row in table])) for j, name in enumerate(names)}
-    ties = sum(float(count**3 - count) for task in scores for count in _ties([task[name] for name in names]))
+    ties = sum(count**3 - count for task in scores for count in Counter(task[name] for name in names).values())
     correction = 1 - ties / (n * k * (k * k - 1))
     square = 12 * n / (k * (k + 1)) * sum((rank - (k + 1) / 2) ** 2 for rank in means.values())
     p = float(chi2.sf(square / correction, k - 1)) if correction > 0 else 1.0
@@ -77,7 +78,3 @@ def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
 
 def _score(task: Task, setting: Setting) -> float:
     return FAILED if setting.diverged() else task.comparison.estimates.get(setting.optimizer, FAILED)
-
-
-def _ties(values: Sequence[float]) -> list[int]:
-    return [values.count(value) for value in set(values)]

@@ -90,6 +90,10 @@ class Task:
         names = {name for name, value in texts(self.config).items() if value == BY_ARM}
         return sorted(name.removesuffix(".name") for name in names)
 
+    def setting_of(self, method: str) -> Setting | None:
+        """The one that is compared; None if the method has none."""
+        return next((setting for setting in self.compared if setting.optimizer == method), None)
+
     def runs(self) -> list[Run]:
         return [run for setting in self.settings for run in setting.runs]
 

@@ -129,7 +129,8 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     if len(used) < 2 or len(names) < 2:
         return PageTable(), ""
     ordered = sorted(names)
-    by_task = [min_max([list(_compared(task, name).scores().values()) for name in ordered]) for task in used]
+    scores_of = [{s.optimizer: list(s.scores().values()) for s in task.compared} for task in used]
+    by_task = [min_max([of[name] for name in ordered]) for of in scores_of]
     table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
     single = any(len(scores) < 2 for methods in by_task for scores in methods)
@@ -250,10 +251,6 @@ def _place(task: Task, setting: Setting) -> tuple[Cell, Cell]:
         return Cell("–", "", "number"), Cell("–", "")
     low, high = order.ranks[name]
     return Cell(f"{low}–{high}" if low < high else f"{low}", low, "number"), Cell(order.letters[name])
-
-
-def _compared(task: Task, optimizer: str) -> Setting:
-    return next(setting for setting in task.compared if setting.optimizer == optimizer)
 
 
 def _percent(share: float | None) -> Cell:
