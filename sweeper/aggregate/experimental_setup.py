@@ -51,7 +51,8 @@ def _recipe(tasks: Sequence[Task]) -> list[str]:
     """Seeds, batch size, schedule."""
     of_each = [set(setting.scores()) for task in tasks for setting in task.compared]
     seeds = sorted(set().union(*of_each))
-    told = f"{listed(seeds or ['none'])}{', though not every optimizer has each' * any(len(own) < len(seeds) for own in of_each)}"
+    told = listed(seeds or ["none"])
+    told += ", though not every optimizer has each" * any(len(own) < len(seeds) for own in of_each)
     batch = sorted({task.config["batch_size"] for task in tasks}, key=lambda size: (size == BY_ARM, size))
     schedules = sorted({text(task.config["schedule"].get("name")) for task in tasks})
     decayed = {task.config.get("decay_norms_and_biases") for task in tasks}

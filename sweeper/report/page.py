@@ -14,12 +14,11 @@ from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
 from sweeper.report.charts import looks_of, profile_tables
-from sweeper.report.commands import take_commands
 from sweeper.report.curve_data import curve_data, share_places
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
-from sweeper.report.packed_tables import pack_tables
+from sweeper.report.packed_tables import pack_tables, take_commands
 from sweeper.report.places import note_on
 from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
@@ -130,7 +129,7 @@ def build_page(
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
         "chart_sections": charts_of,
-        "profile": profile_table(tasks) if profile else None,
+        "profile": profile_table(profile) if profile else None,
         "profile_left_out": ", ".join(profile["left_out"]) if profile else "",
         "across": across,
         "across_note": across_note,

@@ -10,7 +10,7 @@ from typing import Any
 from sweeper.config.grammar import value_text
 from sweeper.report.places import without_path
 from sweeper.runs.checks import Damaged
-from sweeper.runs.compute import compute_of
+from sweeper.runs.compute import Compute, compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
@@ -24,21 +24,16 @@ _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
 @dataclass(frozen=True)
-class Origin:
+class Origin(Compute):
     """Where a run came from; texts are "" if not recorded.
 
     Attributes:
-        started: UTC, e.g. `2025-01-31T12:00:00Z`.
         command: the command that repeats the run, for a POSIX shell; it names no code.
         shown: the same for a page, without paths of this machine.
-        device_seconds: the device time of the run, its share if several ran at once; None if not recorded.
     """
 
-    device_name: str = ""
-    started: str = ""
     command: str = ""
     shown: str = ""
-    device_seconds: float | None = None
 
 
 def read_origin(run: Run) -> Origin:
@@ -46,11 +41,10 @@ def read_origin(run: Run) -> Origin:
     try:
         record = read_run(Path(run.path))
         environment = record["environment"]
-        compute = compute_of(environment)
         config = _with_paths_from_here(record["config"], run.path)
         words = repeat_words(config, environment.get("overrides"))
         shown = shlex.join(map(without_path, words))
-        return Origin(compute.device_name, compute.started, shlex.join(words), shown, compute.device_seconds)
+        return Origin(**vars(compute_of(environment)), command=shlex.join(words), shown=shown)
     except Damaged:
         return Origin()
 

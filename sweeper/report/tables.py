@@ -1,6 +1,7 @@
 """The tables of the page: their texts and sort keys."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -15,7 +16,6 @@ from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task, independent
 from sweeper.aggregate.verdict import describe_order
-from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
@@ -74,14 +74,14 @@ def ranking_table(task: Task) -> PageTable:
         rank, letters = _place(task, setting)
         cells = [
             Cell(setting.label),
-            *(Cell(accuracy(row, VALIDATION), _sort(row[f"{VALIDATION}_mean"]), "number") for _ in chosen),
-            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
-            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
+            *(Cell(accuracy(row, VALIDATION), sort_key(row[f"{VALIDATION}_mean"]), "number") for _ in chosen),
+            Cell(accuracy(row, "final_test_accuracy"), sort_key(row["final_test_accuracy_mean"]), "number"),
+            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", sort_key(low), "number"),
             rank,
             letters,
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
-            Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
+            Cell(accuracy(row, "best_test_accuracy"), sort_key(row["best_test_accuracy_mean"]), "number"),
             Cell(few([f"{100 * final[seed]:.2f}" for seed in sorted(final)], MOST_SEEDS), kind="seeds"),
             *(_number(row[name], "d") for name in counts),
         ]
@@ -96,8 +96,8 @@ def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     for d in task.comparison.differences if task.chosen_by != "test" else ():
         cells = [
             Cell(f"{label[d.a]} − {label[d.b]}"),
-            Cell(points(d.difference), _sort(d.difference), "number"),
-            Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", _sort(d.low), "number"),
+            Cell(points(d.difference), sort_key(d.difference), "number"),
+            Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", sort_key(d.low), "number"),
             _number(d.n, "d"),
             Cell(describe_difference(task.comparison, d, margin), kind="wide"),
         ]
@@ -105,10 +105,8 @@ def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     return table
 
 
-def profile_table(tasks: Sequence[Task]) -> PageTable:
-    found = profile_tables(tasks)
-    if found is None:
-        return PageTable()
+def profile_table(found: Mapping[str, Any]) -> PageTable:
+    """The scores and times of `profile_tables`."""
     header = ["optimizer", "score", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"])]
     table = PageTable(header)
     for name, times, score in sorted(found["rows"], key=lambda row: -row[2]):
@@ -207,9 +205,7 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
     for name in differing(configs):
         if name.startswith(CODE_OF) and len({config[name] for config in configs if name in config}) == 1:
             continue  # the others don't call it
-        counts: dict[str, int] = {}
-        for config in configs:
-            counts[config.get(name, "–")] = counts.get(config.get(name, "–"), 0) + 1
+        counts = Counter(config.get(name, "–") for config in configs)
         values = "; ".join(f"{value} ({count})" for value, count in sorted(counts.items(), key=_by_number))
         table.rows.append(Line([Cell(name), Cell(without_folders(values), kind="wide")]))
     return table
@@ -263,10 +259,11 @@ def _number(value: float | None, form: str) -> Cell:
 
 
 def _interval(low: float, high: float, form: str) -> Cell:
-    return Cell("–" if math.isnan(low) else f"{low:{form}} to {high:{form}}", _sort(low), "number")
+    return Cell("–" if math.isnan(low) else f"{low:{form}} to {high:{form}}", sort_key(low), "number")
 
 
-def _sort(value: float | None) -> float | str:
+def sort_key(value: float | None) -> float | str:
+    """Of a cell with a number; what is none sorts last."""
     return "" if value is None or math.isnan(value) else value
 
 
