@@ -4,7 +4,6 @@ Trains the page's runs in a temporary folder (a minute or two), writes `benchmar
 page's table from it: how much the paired differences of two optimizers scatter, and how much unpaired ones would.
 """
 
-import csv
 import math
 import os
 import subprocess
@@ -18,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.command_line import take_no_options
-from benchmarks.figures import write_csv
-from benchmarks.reproduce import fill
+from benchmarks.figures import fill, markdown, read_csv, write_csv
 from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
 
@@ -72,27 +70,22 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """The page's table in Markdown."""
     head = ["pair", "mean difference", "standard deviation of the paired differences", "of unpaired ones"]
     head += ["correlation over seeds", "ahead in"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for a, b in PAIRS:
         found = compare_pair(rows, a, b)
         ties = f", {found['ties']} tie{'s' * (found['ties'] > 1)}" if found["ties"] else ""
         cells = [f"{found['difference']:+.2f}", f"{found['paired']:.2f}", f"{found['unpaired']:.2f}"]
         cells += [f"{found['correlation']:.2f}", f"{found['ahead']} of {len(of(rows, a))}{ties}"]
         lines.append([f"{a} − {b}", *(cell.replace("-", "−") for cell in cells)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def read() -> list[dict[str, str]]:
-    with FILE.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return markdown(head, lines)
 
 
 def main() -> None:
     take_no_options("pairing", __doc__)
     with tempfile.TemporaryDirectory() as folder:
         write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"pairing": table(read())}), encoding="utf-8")
-    print(table(read()))
+    PAGE.write_text(fill(PAGE, {"pairing": table(read_csv(FILE))}), encoding="utf-8")
+    print(table(read_csv(FILE)))
 
 
 if __name__ == "__main__":

@@ -4,14 +4,10 @@ The runs are those of `benchmarks.aggregate`, in a temporary folder; the real co
 own, and a browser, if there is one, opens the page: seconds until its charts are drawn.
 """
 
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.aggregate import write_run
+from benchmarks.aggregate import measure
 from benchmarks.command_line import take_no_options
 
 SIZES = (100, 1_000)
@@ -20,16 +16,9 @@ SIZES = (100, 1_000)
 def main() -> None:
     take_no_options("report", __doc__)
     with tempfile.TemporaryDirectory() as folder:
-        outputs, made = Path(folder) / "outputs", 0
-        for size in SIZES:
-            for k in range(made, size):
-                write_run(outputs, k)
-            made = size
-            began = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "sweeper.report", outputs], check=True, stdout=subprocess.DEVNULL)
-            seconds = time.perf_counter() - began
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-            page = outputs / "report.html"
+        outputs = Path(folder) / "outputs"
+        page = outputs / "report.html"
+        for size, seconds, peak in measure("report", outputs, SIZES):
             print(
                 f"runs {size}  seconds {seconds:.2f}  peak_megabytes {peak:.0f}  "
                 f"page_megabytes {page.stat().st_size / 1e6:.1f}  seconds_to_open {_opened(page)}",

@@ -176,19 +176,14 @@ def fill(file: Path, places: dict[str, str]) -> None:
 
 
 def _task(task: Task) -> str:
-    parts = [_verdict(task), _ranking(task)]
+    """The answer in a line, below it what it stands on, and the tables."""
     pairs = pairs_table(task)
-    return "\n\n".join([*parts, _shown(pairs)] if pairs.rows else parts)
+    parts = [answer(task), " ".join(describe_task(task)[1:]), _shown(ranking_table(task))]
+    return "\n\n".join(filter(None, [*parts, _shown(pairs) if pairs.rows else ""]))
 
 
 def _equal(usual: Task, equal: Sequence[Task]) -> str:
     return "\n\n".join(filter(None, [*map(_task, equal), describe_equal_averaging(usual, equal)]))
-
-
-def _verdict(task: Task) -> str:
-    """The answer in a line, and below it what it stands on."""
-    answer, *sentences = describe_task(task)
-    return "\n\n".join(filter(None, [f"**{answer}**", " ".join(sentences)]))
 
 
 def _figures(study: Path) -> str:
@@ -196,10 +191,6 @@ def _figures(study: Path) -> str:
     words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
     words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
-
-
-def _ranking(task: Task) -> str:
-    return _shown(ranking_table(task))
 
 
 def _shown(of: PageTable) -> str:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from benchmarks.power import DEVIATION, LEAD, SHARED, read
+from benchmarks.figures import read_csv
+from benchmarks.power import DEVIATION, FILE, LEAD, SHARED
 from sweeper.aggregate.comparisons import compare, quantile
 from sweeper.aggregate.sample_size import MOST, _power, describe_seeds, seeds_needed
 
 DEVIATIONS = {"equal scatter": DEVIATION, "seeds matter": DEVIATION * (1 - SHARED) ** 0.5}
-SIMULATED = [row for row in read() if row["scenario"] in DEVIATIONS]
+SIMULATED = [row for row in read_csv(FILE) if row["scenario"] in DEVIATIONS]
 
 
 def pair_power(difference, deviation, methods, seeds):

@@ -5,24 +5,25 @@ import re
 import pytest
 from conftest import REPOSITORY
 
-from benchmarks.pairing import COLUMNS, PAGE, PAIRS, SWEEP, compare_pair, epochs_to_target, of, read, table, train
+from benchmarks.figures import read_csv
+from benchmarks.pairing import COLUMNS, FILE, PAGE, PAIRS, SWEEP, compare_pair, epochs_to_target, of, table, train
 
 TEXT = PAGE.read_text(encoding="utf-8")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def test_the_pages_table_and_command_are_the_recorded_ones():
-    assert table(read()) in TEXT
+    assert table(read_csv(FILE)) in TEXT
     (command,) = re.findall(r"sweeper train -m (.*)", TEXT)
     assert [*command.replace("'", "").split(), "target_accuracy=0.95"] == [*SWEEP]
-    (first, *_), machines = read(), {(row["machine"], row["python"], row["date"]) for row in read()}
-    assert tuple(first) == COLUMNS and len(read()) == 30 and len(machines) == 1
+    (first, *_), machines = read_csv(FILE), {(row["machine"], row["python"], row["date"]) for row in read_csv(FILE)}
+    assert tuple(first) == COLUMNS and len(read_csv(FILE)) == 30 and len(machines) == 1
     facts = f"{first['python']}, torch {first['torch'].split('+')[0]}, {first['date']}"
     assert first["machine"] in TEXT and facts in TEXT
 
 
 def test_what_the_page_concludes_follows_from_its_table():
-    close, sgd_adam, sgd_nadam = (compare_pair(read(), *pair) for pair in PAIRS)
+    close, sgd_adam, sgd_nadam = (compare_pair(read_csv(FILE), *pair) for pair in PAIRS)
     ratio = close["unpaired"] / close["paired"]
     assert f"divides the scatter by {ratio:.1f}; without it, about {NUMBERS[round(ratio**2)]} times as many" in TEXT
     words = " ".join(TEXT.split())
@@ -34,7 +35,7 @@ def test_what_the_page_concludes_follows_from_its_table():
 
 def test_the_epochs_to_the_target_are_the_recorded_ones():
     said = " ".join((REPOSITORY / "docs" / "time-to-target.md").read_text(encoding="utf-8").split())
-    adam, nadam, sgd = (epochs_to_target(read(), name) for name in ("adam", "nadam", "sgd"))
+    adam, nadam, sgd = (epochs_to_target(read_csv(FILE), name) for name in ("adam", "nadam", "sgd"))
     ties = NUMBERS[sum(a == b for a, b in zip(adam, nadam, strict=True))]
     words = f"Adam took {min(adam):g} to {max(adam):g} epochs of 23 steps to 95 %, "
     assert f"{words}SGD {min(sgd):g} to {max(sgd):g}, and Adam and NAdam tied in {ties};" in said
@@ -46,10 +47,10 @@ def test_the_command_gives_the_recorded_figures_again(tmp_path):
     up to 0.56 points and the figures by up to 0.16; SGD's correlations by up to 0.41, so they aren't held."""
     rows = train(tmp_path / "outputs")
     for name in ("adam", "nadam", "sgd"):
-        for new, recorded in zip(of(rows, name), of(read(), name), strict=True):
+        for new, recorded in zip(of(rows, name), of(read_csv(FILE), name), strict=True):
             assert new["final_test_accuracy"] == pytest.approx(float(recorded["final_test_accuracy"]), abs=0.015)
     for pair in PAIRS:
-        found, recorded = compare_pair(rows, *pair), compare_pair(read(), *pair)
+        found, recorded = compare_pair(rows, *pair), compare_pair(read_csv(FILE), *pair)
         for figure in ("difference", "paired", "unpaired", *(["correlation"] if pair == ("nadam", "adam") else [])):
             assert found[figure] == pytest.approx(recorded[figure], abs=0.25), (pair, figure)
         assert found["ahead"] >= 6
