@@ -151,7 +151,7 @@ def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: flo
 def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, Any]:
     """One of `benchmarks.loops`, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.loops", name]
-    pipes = {key: subprocess.PIPE for key in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with started(command, encoding="utf-8", errors="replace", **pipes) as process:
         request = json.dumps({"config": config, "launched": time.time()})
         try:

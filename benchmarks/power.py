@@ -92,7 +92,7 @@ def better(scores: np.ndarray, there: np.ndarray, winners: np.ndarray) -> np.nda
     return claimed
 
 
-def paired(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
+def paired(scores: np.ndarray) -> np.ndarray:
     """The same by paired t tests of all pairs with Holm's correction."""
     studies, methods, n = scores.shape
     i, j = np.triu_indices(methods, 1)
@@ -102,7 +102,7 @@ def paired(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
     order = np.argsort(p, axis=1)
     steps = np.take_along_axis(p, order, axis=1) * np.arange(len(i), 0, -1)
     found = np.zeros(p.shape, dtype=bool)
-    np.put_along_axis(found, order, np.maximum.accumulate(steps, axis=1) < level, axis=1)
+    np.put_along_axis(found, order, np.maximum.accumulate(steps, axis=1) < 0.05, axis=1)
     claimed = np.zeros((studies, methods, methods), dtype=bool)
     claimed[:, i, j], claimed[:, j, i] = found & (middle > 0), found & (middle < 0)
     return claimed

@@ -42,7 +42,7 @@ class RankComparison:
         return found
 
 
-def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -> RankComparison:
+def compare_ranks(scores: Sequence[Mapping[str, float]]) -> RankComparison:
     """Friedman's test, and Nemenyi's critical difference for all pairs.
 
     Args:
@@ -60,7 +60,7 @@ def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -
     correction = 1 - ties / (n * k * (k * k - 1))
     square = 12 * n / (k * (k + 1)) * sum((rank - (k + 1) / 2) ** 2 for rank in means.values())
     p = float(chi2.sf(square / correction, k - 1)) if correction > 0 else 1.0
-    critical = float(studentized_range.ppf(level, k, math.inf)) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
+    critical = float(studentized_range.ppf(LEVEL, k, math.inf)) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
     return RankComparison(dict(sorted(means.items(), key=lambda item: item[1])), n, p, critical)
 
 

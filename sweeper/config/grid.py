@@ -264,7 +264,7 @@ class _Expansion:
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
         """An optimizer's values without a search, by dimension; empty if any lies outside its dimension."""
-        ones = {factor: 1.0 for factor in FACTORS}  # or a fixed factor would be applied twice
+        ones = dict.fromkeys(FACTORS, 1.0)  # or a fixed factor would be applied twice
         config = OmegaConf.create(
             self._composer.config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones
         )

@@ -58,5 +58,5 @@ def _quoted(text: str) -> str:
 def hydra_at_work() -> Iterator[None]:
     """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
     GlobalHydra.instance().clear()
-    with only_ours(), compose_from(str(CONF), "train"):
+    with only_ours(), compose_from(str(CONF)):
         yield
