@@ -168,13 +168,12 @@ def time_sweeper(name: str, overrides: list[str], limit_s: float) -> dict[str, A
     """One run, or five packed, from the files that they write."""
     runs, _ = time_sweep(overrides, limit_s)
     first = runs[0]
-    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
-    images_per_second = images / first.train_seconds if name == "sweeper" else total_images_per_second(runs, images)
+    images_per_second = first.images / first.train_seconds if name == "sweeper" else total_images_per_second(runs)
     return {
         "device": first.record["environment"]["device_name"],
         "torch": first.record["environment"]["versions"]["torch"],
         "epochs": len(first.rows) - 1,
-        "seconds_per_epoch": images / images_per_second,
+        "seconds_per_epoch": first.images / images_per_second,
         "images_per_second": images_per_second,
         "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
         "setup_seconds": max(run.began for run in runs),

@@ -146,14 +146,13 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
     variables = first_gpus(gpus, arguments.device) if "gpus" in values else {}
     runs, seconds = time_sweep(words(part, values, arguments), limit_s, variables)
     first = runs[0]
-    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
     together = len(runs) == values["lanes"] * gpus
     return {
         "part": part,
         **values,
         "batch_size": first.record["config"]["batch_size"],
         "epochs": arguments.epochs,
-        "images_per_second": total_images_per_second(runs, images) if together else None,
+        "images_per_second": total_images_per_second(runs) if together else None,
         "seconds_per_epoch": first.train_seconds,
         "setup_seconds": runs[min(values["lanes"] * gpus, len(runs)) - 1].began,
         "second_setup_seconds": runs[1].began - first.ends[-1] if part == "setup" else None,

@@ -10,7 +10,6 @@ from functools import cache
 import numpy as np
 
 from sweeper.aggregate.comparisons import Comparison, Difference
-from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted, few
 
@@ -112,8 +111,12 @@ def _order(comparison: Comparison) -> str:
         if not all(d.has_interval for d in comparison.differences):
             return f"No order: {_braces(names)}; some have no seed in common"
         return f"No significant difference: {_braces(names)} ({n_words(comparison)})"
-    inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
-    inside = [words for words in inside if words]
+    inside = [
+        f"{m} > {_braces(worse)}"
+        for block in order.blocks
+        for m in block
+        if (worse := [w for w in block if order.is_better(m, w)])
+    ]
     told = {m for pair in order.better for m in pair}
     if len(order.blocks) == 1:
         rest = "" if told >= set(names) else "; no other difference is significant"
@@ -219,10 +222,6 @@ def n_words(comparison: Comparison) -> str:
 def seeds_note(what: str = "order") -> str:
     """Where seeds are missing: what the means that stand beside it don't tell."""
     return f"Seeds differ: {what} by the model's estimates, not by the means shown."
-
-
-def _over(order: Order, better: str, worse: Sequence[str]) -> str:
-    return f"{better} > {_braces(worse)}" if worse else ""
 
 
 def _braces(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sweeper.aggregate.comparisons import LEVEL
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.tasks import FAILED, Setting, Task, independent
+from sweeper.aggregate.tasks import FAILED, Setting, Task, on_all
 
 LEAST_TASKS = 5
 
@@ -66,10 +66,8 @@ def compare_ranks(scores: Sequence[Mapping[str, float]]) -> RankComparison:
 
 def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
     """Of the optimizers that all tasks have, by what ranks them in each, see `Fit.estimates`; a diverged run ranks its
-    optimizer last. None with fewer than `LEAST_TASKS` tasks or two optimizers; tasks whose settings test images chose
-    don't count."""
-    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
-    names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
+    optimizer last. None with fewer than `LEAST_TASKS` tasks, see `on_all`, or two optimizers."""
+    used, names = on_all(tasks)
     if len(used) < LEAST_TASKS or len(names) < 2:
         return None
     scores = [{s.optimizer: _score(task, s) for s in task.compared} for task in used]

@@ -142,6 +142,14 @@ def independent(tasks: Sequence[Task]) -> list[Task]:
     return [task for task in tasks if any(task is one for one in found)]
 
 
+def on_all(tasks: Sequence[Task]) -> tuple[list[Task], list[str]]:
+    """The tasks that count where methods are compared over several, and the methods, sorted, that are compared in all
+    of them. A task whose settings test images chose doesn't count."""
+    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
+    names = [{setting.optimizer for setting in task.compared} for task in used]
+    return used, sorted(set.intersection(*names)) if names else []
+
+
 def epochs_words(task: Task) -> str:
     """How long its runs are trained: `1 epoch`, `8 epochs`."""
     return length_words(task.config["epochs"])

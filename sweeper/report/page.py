@@ -33,7 +33,7 @@ from sweeper.report.tables import (
 )
 from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
-from sweeper.runs.status import RECORDED, Status
+from sweeper.runs.status import TOLD
 from sweeper.system.files import PACKAGE
 from sweeper.system.text import counted, duration, few
 
@@ -216,11 +216,10 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("begun", _period(started)),
         ("copies", _copies_words(copies, len(runs))),
     ]
-    names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, noun, tasks),
         "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
-        "counts": [(name, counts[name]) for name in names if counts[name]],
+        "counts": [(name, counts[name]) for name in TOLD if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
     }
 

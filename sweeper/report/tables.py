@@ -14,7 +14,7 @@ from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
-from sweeper.aggregate.tasks import Setting, Task, independent
+from sweeper.aggregate.tasks import Setting, Task, on_all
 from sweeper.aggregate.verdict import describe_order
 from sweeper.report.places import without_folders
 from sweeper.report.provenance import Origin
@@ -120,19 +120,17 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     runs behind them. One seed on a task tells nothing of chance: an optimizer that has so few has no interval, and no
     improvement over it has one.
 
-    Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
+    Empty with fewer than two tasks, see `on_all`, or two optimizers.
     """
-    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
-    names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
+    used, names = on_all(tasks)
     if len(used) < 2 or len(names) < 2:
         return PageTable(), ""
-    ordered = sorted(names)
     scores_of = [{s.optimizer: list(s.scores().values()) for s in task.compared} for task in used]
-    by_task = [min_max([of[name] for name in ordered]) for of in scores_of]
+    by_task = [min_max([of[name] for name in names]) for of in scores_of]
     table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
     single = any(len(scores) < 2 for methods in by_task for scores in methods)
-    for k, name in enumerate(ordered):
+    for k, name in enumerate(names):
         own = [scores[k] for scores in by_task]
         rest = [[score for other, values in enumerate(scores) if other != k for score in values] for scores in by_task]
         middle = interquartile_mean(own)
