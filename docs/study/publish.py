@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from control import controls
-from headlines import answer, headlines, mean_words
-from over_studies import describe_over_studies
+from headlines import answer, describe_over_studies, headlines, mean_words
 from repeats import describe_repeats
 from robustness import describe_robustness
 from searched import describe_search, table

@@ -10,7 +10,7 @@ import numpy as np
 
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import Curves, looks_of
-from sweeper.report.curves import DRAWN, MOST_EPOCHS, Curve, at_epochs, comparable_seconds, kept_epochs
+from sweeper.report.curves import DRAWN, MOST_EPOCHS, Curve, at_epochs, comparable_seconds, epochs_of, kept_epochs
 from sweeper.report.provenance import Origin
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
@@ -103,7 +103,7 @@ def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: b
         epochs = kept_epochs([curve for _, curve in runs])
         drawn = [_run_curves(run, curve, epochs, seconds) for run, curve in runs]
     else:
-        epochs = _spaced(_epochs(longest), form.epochs)
+        epochs = _spaced(epochs_of(longest), form.epochs)
         completed = [curve for run, curve in runs if run.status is Status.COMPLETED]
         if completed:
             data["mean"] = _mean(completed, epochs, seconds, compared)
@@ -121,13 +121,9 @@ def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: b
     }
 
 
-def _epochs(curve: Curve) -> list[int]:
-    return [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]
-
-
 def _run_to_its_end(run: Run, curve: Curve, most: int, seconds: bool) -> dict[str, Any]:
     """A run that ended early, at epochs of its own: those of its setting may miss its end."""
-    epochs = _spaced(_epochs(curve), most)
+    epochs = _spaced(epochs_of(curve), most)
     own = {"epochs": epochs, "steps": at_epochs(curve, "step", epochs)}
     return _run_curves(run, curve, epochs, seconds) | own
 

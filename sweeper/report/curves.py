@@ -44,18 +44,22 @@ def read_curve(run: Run) -> Curve:
     return {name: column for name, column in curve.items() if any(v is not None for v in column)} | {"seconds": seconds}
 
 
+def epochs_of(curve: Curve) -> list[int]:
+    return [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # every row has one
+
+
 def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
     """The epochs of a configuration's curves to draw; the same for each seed, so that curves can be averaged.
 
     All epochs if there are at most `most`; else about `most` evenly spaced ones and, for each seed and each of `DRAWN`,
     the first, the last, the highest and the lowest, so that no peak is lost.
     """
-    epochs = sorted({int(e) for curve in curves for e in curve.get("epoch", ()) if e is not None})
+    epochs = sorted({epoch for curve in curves for epoch in epochs_of(curve)})
     if len(epochs) <= most:
         return epochs
     kept = set(epochs[:: math.ceil(len(epochs) / most)])
     for curve in curves:
-        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # every row has one
+        places = epochs_of(curve)
         for name in DRAWN:
             points = [(v, epoch) for v, epoch in zip(curve.get(name, ()), places, strict=False) if v is not None]
             if points:
