@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,13 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for size, seconds, peak in measure("aggregate", Path(folder) / "outputs", SIZES):
+        outputs, made = Path(folder) / "outputs", 0
+        for size in SIZES:
+            for k in range(made, size):
+                write_run(outputs, k)
+            made = size
+            seconds = measure(outputs)
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
             growth = round(seconds / rows[-1]["seconds"] / (size / rows[-1]["runs"]), 3) if rows else None
             figures = (size, round(seconds, 3), round(1e3 * seconds / size, 4), round(peak), growth)
             rows.append(dict(zip(COLUMNS, figures, strict=True)))
@@ -42,19 +47,11 @@ def main() -> None:
         write_csv(arguments.csv, COLUMNS, rows)
 
 
-def measure(command: str, outputs: Path, sizes: Sequence[int]) -> Iterator[tuple[int, float, float]]:
-    """Each number of runs with the seconds and the megabytes of a command over them, as a user has it, imports
-    included."""
-    made = 0
-    for size in sizes:
-        for k in range(made, size):
-            write_run(outputs, k)
-        made = size
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", f"sweeper.{command}", outputs], check=True, stdout=subprocess.DEVNULL)
-        seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-        yield size, seconds, peak
+def measure(outputs: Path) -> float:
+    """Seconds of the command as a user has it, imports included."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "sweeper.aggregate", outputs], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
 
 
 def write_run(outputs: Path, k: int) -> None:

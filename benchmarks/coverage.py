@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from benchmarks.command_line import take_no_options
+from benchmarks.command_line import Parser
 from benchmarks.figures import fill, markdown, read_csv, write_csv
 from sweeper.aggregate.bootstrap import RESAMPLES, interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.improvement import improvement_interval
@@ -111,7 +111,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    take_no_options("coverage", __doc__)
+    Parser("coverage", __doc__).parse_args()  # there are no options
 
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command_line import take_no_options
+from benchmarks.command_line import Parser
 from benchmarks.figures import fill, write_csv
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
 from sweeper.decide.rule import Rule
@@ -83,7 +83,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    take_no_options("decide", __doc__)
+    Parser("decide", __doc__).parse_args()  # there are no options
     found = rows()
     write_csv(FILE, COLUMNS, found)
     PAGE.write_text(fill(PAGE, {"decide": table(found)}), encoding="utf-8")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command_line import take_no_options
+from benchmarks.command_line import Parser
 from benchmarks.figures import fill, markdown, read_csv, write_csv
 from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
@@ -81,7 +81,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    take_no_options("pairing", __doc__)
+    Parser("pairing", __doc__).parse_args()  # there are no options
     with tempfile.TemporaryDirectory() as folder:
         write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
     PAGE.write_text(fill(PAGE, {"pairing": table(read_csv(FILE))}), encoding="utf-8")

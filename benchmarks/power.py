@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr
 
-from benchmarks.command_line import take_no_options
+from benchmarks.command_line import Parser
 from benchmarks.figures import markdown, read_csv, write_csv
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.comparisons import quantile
@@ -135,7 +135,7 @@ def error_rates() -> dict[int, dict[int, float]]:
 
 
 def main() -> None:
-    take_no_options("power", __doc__)
+    Parser("power", __doc__).parse_args()  # there are no options
 
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():
