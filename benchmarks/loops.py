@@ -10,6 +10,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -191,7 +192,12 @@ def sgd(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
 
-LOOPS = {"plain": plain, "tuned": tuned, "tuned_compiled": partial(tuned, compiled=True), "lightning": lightning}
+LOOPS: dict[str, Callable[..., int]] = {
+    "plain": plain,
+    "tuned": tuned,
+    "tuned_compiled": partial(tuned, compiled=True),
+    "lightning": lightning,
+}
 
 
 def main() -> None:
