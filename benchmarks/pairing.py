@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks.command_line import Parser
 from benchmarks.figures import fill, markdown, read_csv, write_csv
-from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -38,7 +37,7 @@ def train(outputs: Path) -> list[dict[str, Any]]:
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     rows = []
     for run in read_results([outputs]).runs:
-        facts = {"machine": read_compute(run.path).device_name, "date": today, **dict(run.versions)}
+        facts = {"machine": run.device_name, "date": today, **dict(run.versions)}
         rows.append({name: facts.get(name, run.values.get(name)) for name in COLUMNS})
     return sorted(rows, key=lambda row: (row["optimizer"], row["seed"]))
 

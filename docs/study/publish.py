@@ -31,7 +31,6 @@ from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose
 from sweeper.config.tuned import recipe_hash
 from sweeper.report.command import report
-from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
 from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.record import read_run
@@ -224,11 +223,10 @@ def _cost(parts: dict[str, Results | None]) -> str:
     for name, results in parts.items():
         if results is None:
             continue
-        origins = [read_origin(run) for run in results.runs]
-        seconds = [origin.device_seconds for origin in origins]
+        seconds = [run.device_seconds for run in results.runs]
         known = [s for s in seconds if s is not None]
         minutes = f"{sum(known) / 60:.1f}" if len(known) == len(seconds) else "not recorded"
-        devices = ", ".join(sorted({origin.device_name for origin in origins if origin.device_name}))
+        devices = ", ".join(sorted({run.device_name for run in results.runs if run.device_name}))
         epochs = sum(run.epochs_done for run in results.runs)
         rows.append([name, str(len(seconds)), f"{epochs:,}", minutes, devices])
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)

@@ -1,6 +1,6 @@
 """A paragraph "Experimental setup" for a paper, of what the runs recorded, as LaTeX."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sweeper.aggregate.labels import BY_ARM, text
 from sweeper.aggregate.latex import in_latex
@@ -8,18 +8,16 @@ from sweeper.aggregate.references import key_of
 from sweeper.aggregate.search import searches
 from sweeper.aggregate.tasks import Task, epochs_words, task_title
 from sweeper.aggregate.tuning import budget_words, space_words, tunings
-from sweeper.runs.compute import Compute
 from sweeper.runs.rows import Run
 from sweeper.system.text import counted, listed
 
 
-def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Mapping[str, Compute]) -> str:
+def describe_setup(tasks: Sequence[Task], searched: Sequence[Task]) -> str:
     """The paragraph.
 
     Args:
         tasks: those that the tables show.
         searched: all tasks among which searches may be.
-        compute: of each run, by its path.
     """
     if not tasks:
         return "% No run has finished yet.\n"
@@ -31,7 +29,7 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Map
     said += [in_latex(sentence) for sentence in (*_recipe(tasks), *_settings(tasks))]
     spaces = [in_latex(sentence) for task in searches(searched) for sentence in _space(task)]
     said += [rf"{spaces[0]}", *spaces[1:]] if spaces else ["% These runs hold no search: say how values were chosen."]
-    said += [in_latex(sentence) for sentence in (*_compute(every, compute), *_software(every))]
+    said += [in_latex(sentence) for sentence in (*_compute(every), *_software(every))]
     return "\n".join(said) + "\n"
 
 
@@ -91,13 +89,13 @@ def _space(task: Task) -> list[str]:
     return [*said, f"Tried: {'; '.join(parts)}."] if parts else []
 
 
-def _compute(runs: Sequence[Run], compute: Mapping[str, Compute]) -> list[str]:
+def _compute(runs: Sequence[Run]) -> list[str]:
     """Hours by kind of device, with the devices' names."""
     said = []
     for kind, words in (("cuda", "GPU"), ("mps", "GPU"), ("cpu", "CPU")):
-        found = [compute[run.path] for run in runs if run.values.get("device") == kind and run.path in compute]
-        times = [one.device_seconds for one in found if one.device_seconds is not None]
-        names = sorted({one.device_name for one in found if one.device_name})
+        found = [run for run in runs if run.values.get("device") == kind]
+        times = [run.device_seconds for run in found if run.device_seconds is not None]
+        names = sorted({run.device_name for run in found if run.device_name})
         on = f" on {listed(names)}" if names else ""
         count = counted(len(times), "run")
         if times:

@@ -3,7 +3,7 @@ stays small. Accuracies are in percent."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,15 @@ import numpy as np
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import Curves, looks_of
 from sweeper.report.curves import DRAWN, MOST_EPOCHS, Curve, at_epochs, comparable_seconds, epochs_of, kept_epochs
-from sweeper.report.provenance import Origin
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-
-Origins = Mapping[str, Origin]  # by the run's path
 
 MOST_VALUES = 120_000  # of all curves together that are drawn run by run: about a megabyte
 FEW_VALUES = 60_000  # of the means, and of the runs, where there are more
 LEAST_EPOCHS = 10  # of a mean, however many settings there are
 
 
-def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
+def curve_data(tasks: Sequence[Task], curves: Curves) -> list[dict[str, Any]]:
     """For each task the learning curves of its settings, one per seed at the epochs of `kept_epochs`.
 
     Of more than `MOST_VALUES` values each setting has its `mean` over completed seeds, at fewer epochs, compared ones
@@ -33,7 +30,7 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
     found = []
     for task in tasks:
         finished = [run for run in task.runs() if run.status.finished]
-        why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
+        why = comparable_seconds(finished)
         settings = [
             _setting_curves(s, s in task.compared, curves, not why, form)
             | {"look": of_optimizer[s.optimizer].indices()}

@@ -73,15 +73,10 @@ def at_epochs(curve: Curve, name: str, epochs: Sequence[int]) -> Column:
     return [values.get(epoch) for epoch in epochs]
 
 
-def comparable_seconds(runs: Sequence[Run], device_names: Sequence[str | None]) -> str:
-    """Why the seconds of these finished runs can't be compared; "" if they can.
-
-    Args:
-        device_names: the recorded device name of each run.
-    """
+def comparable_seconds(runs: Sequence[Run]) -> str:
+    """Why the seconds of these finished runs can't be compared; "" if they can."""
     if any(run.values.get("shared_device") is not False for run in runs):
         return "some runs shared their device, or it isn't known"
-    kinds = {(run.values.get("device"), run.values.get("precision")) for run in runs}
-    if len(kinds) > 1 or len(set(device_names)) > 1:
+    if len({(run.values.get("device"), run.values.get("precision"), run.device_name) for run in runs}) > 1:
         return "they were made on different devices or in different precision"
     return ""

@@ -86,14 +86,14 @@ def build_page(
     runs = results.runs
     origins = {run.path: origins.get(run.path, Origin()) for run in runs}
     across, across_note = across_table(tasks)
-    speed, shared = speed_table(tasks, origins)
+    speed, shared = speed_table(tasks)
     profile = profile_tables(tasks)
     of_optimizer = looks_of(tasks)
     charts_of = chart_sections(tasks, curves)
     charts = {section.name: section.charts for section in charts_of} | {
         "profile": [profile["chart"]] if profile else []
     }
-    drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
+    drawn = [task for task in curve_data(tasks, curves) if task["settings"]]
     every_run = runs_table(runs, origins)
     others = [task for task in tasks if not any(task is one for one in latest)]
     cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
@@ -155,7 +155,7 @@ def build_page(
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         **view,
-        **_head(results, tasks, origins),
+        **_head(results, tasks),
         made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
@@ -198,13 +198,13 @@ def hash_source(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
+def _head(results: Results, tasks: Sequence[Task]) -> dict[str, Any]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
     optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
-    started = sorted(origin.started for origin in origins.values() if origin.started)
-    devices = sorted({o.device_name for o in origins.values() if o.device_name})
+    started = sorted(run.started for run in runs if run.started)
+    devices = sorted({run.device_name for run in runs if run.device_name})
     copies = count(results.left_out).copies
     noun = "arm" if any(task.noun == "arm" for task in tasks) else "optimizer"
     facts = [
@@ -212,7 +212,7 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
-        ("device time", _device_time(runs, list(origins.values()))),
+        ("device time", _device_time(runs)),
         ("begun", _period(started)),
         ("copies", _copies_words(copies, len(runs))),
     ]
@@ -224,10 +224,10 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
     }
 
 
-def _device_time(runs: Sequence[Run], origins: Sequence[Origin]) -> str:
+def _device_time(runs: Sequence[Run]) -> str:
     """The device time of all runs together, and their training if that is more; "" if some don't record it."""
-    seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
-    if len(seconds) < len(origins):
+    seconds = [run.device_seconds for run in runs if run.device_seconds is not None]
+    if len(seconds) < len(runs):
         return ""
     training = sum(run.values.get("train_seconds") or 0.0 for run in runs)
     shared = "; of runs at the same time each counts its share, while their own training adds up to "

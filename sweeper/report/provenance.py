@@ -1,4 +1,4 @@
-"""A run's provenance: its device, when it started, and the command that repeats it."""
+"""A run's provenance: the command that repeats it."""
 
 import os
 import re
@@ -10,7 +10,6 @@ from typing import Any
 from sweeper.config.grammar import value_text
 from sweeper.report.places import without_path
 from sweeper.runs.checks import Damaged
-from sweeper.runs.compute import Compute, compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
@@ -24,11 +23,11 @@ _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
 @dataclass(frozen=True)
-class Origin(Compute):
-    """Where a run came from; texts are "" if not recorded.
+class Origin:
+    """The command that repeats a run; "" if it isn't recorded.
 
     Attributes:
-        command: the command that repeats the run, for a POSIX shell; it names no code.
+        command: for a POSIX shell; it names no code.
         shown: the same for a page, without paths of this machine.
     """
 
@@ -40,11 +39,9 @@ def read_origin(run: Run) -> Origin:
     """The origin of a run; an empty one if its record can't be read any more."""
     try:
         record = read_run(Path(run.path))
-        environment = record["environment"]
         config = _with_paths_from_here(record["config"], run.path)
-        words = repeat_words(config, environment.get("overrides"))
-        shown = shlex.join(map(without_path, words))
-        return Origin(**vars(compute_of(environment)), command=shlex.join(words), shown=shown)
+        words = repeat_words(config, record["environment"].get("overrides"))
+        return Origin(shlex.join(words), shlex.join(map(without_path, words)))
     except Damaged:
         return Origin()
 

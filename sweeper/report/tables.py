@@ -150,7 +150,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     return table, f"{len(used)} tasks."
 
 
-def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
+def speed_table(tasks: Sequence[Task]) -> tuple[PageTable, int]:
     """The table of speeds, and the number of finished runs that are left out since they shared their device."""
     groups: dict[tuple[str, ...], list[Run]] = {}
     shared = 0
@@ -161,7 +161,7 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
         if v.get("shared_device") is not False:
             shared += 1
             continue
-        device = origins[run.path].device_name or v.get("device") or "unknown device"
+        device = run.device_name or v.get("device") or "unknown device"
         where = f"{device} {v.get('precision') or ''}".strip()
         key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
         groups.setdefault(key, []).append(run)

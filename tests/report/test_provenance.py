@@ -170,14 +170,8 @@ def test_values_written_out_call_nothing_either(change):
 
 
 def test_the_record_is_read_and_may_be_gone(tmp_path):
-    path = make_run(tmp_path, environment={"device_name": "Some GPU", "started": "2025-01-31T12:00:00Z"})
+    path = make_run(tmp_path)
     (run,) = read_results([tmp_path]).runs
-    assert read_origin(run).device_name == "Some GPU" and "seed=1" in read_origin(run).command
+    assert "seed=1" in read_origin(run).command
     (path / "run.json").unlink()
-    assert read_origin(run) == Origin()
-
-
-def test_nonsense_in_the_record_is_an_empty_origin(tmp_path):
-    make_run(tmp_path, environment={"device_name": ["a", "list"]})
-    (run,) = read_results([tmp_path]).runs
     assert read_origin(run) == Origin()
