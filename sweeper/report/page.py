@@ -20,7 +20,6 @@ from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
 from sweeper.report.packed_tables import pack_tables, take_commands
 from sweeper.report.places import note_on
-from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
     across_table,
@@ -64,7 +63,7 @@ def build_page(
     results: Results,
     tasks: Sequence[Task],
     curves: dict[str, Curve],
-    origins: dict[str, Origin],
+    commands: dict[str, str],
     margin: float | None = None,
     decisions: Sequence[ShownDecision] = (),
     latest: Sequence[Task] = (),
@@ -74,7 +73,7 @@ def build_page(
 
     Args:
         tasks: the tasks of the results' runs, from `group_tasks`.
-        curves, origins: by the run's path, for all readable runs.
+        curves, commands: by the run's path, for all readable runs.
         margin: of equivalence, as a share.
         decisions: of `sweeper.decide`, in these folders.
         latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
@@ -84,7 +83,6 @@ def build_page(
     from markupsafe import Markup
 
     runs = results.runs
-    origins = {run.path: origins.get(run.path, Origin()) for run in runs}
     across, across_note = across_table(tasks)
     speed, shared = speed_table(tasks)
     profile = profile_tables(tasks)
@@ -94,12 +92,12 @@ def build_page(
         "profile": [profile["chart"]] if profile else []
     }
     drawn = [task for task in curve_data(tasks, curves) if task["settings"]]
-    every_run = runs_table(runs, origins)
+    every_run = runs_table(runs, commands)
     others = [task for task in tasks if not any(task is one for one in latest)]
     cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
     rankings = [(task.label, ranking_table(task)) for task in tasks]
     bad = bad_table(runs)
-    commands = take_commands(every_run)
+    taken = take_commands(every_run)  # before the tables are packed
     large = {"runs-table": every_run, "bad-table": bad}
     large |= {f"pairs-{k}": card.pairs for k, card in enumerate(cards)}
     large |= {f"ranking-{k}": ranking for k, (_, ranking) in enumerate(rankings)}
@@ -107,7 +105,7 @@ def build_page(
         "curves": share_places(drawn),
         "charts": _short(charts),
         "tables": pack_tables(large),
-        "commands": commands,
+        "commands": taken,
         **script_looks(),
     }
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
@@ -138,7 +136,7 @@ def build_page(
         "bad": bad,
         "differences": differences_table(runs),
         "runs": every_run,
-        "places": note_on(origin.shown for origin in origins.values()),
+        "places": note_on(commands.values()),
     }
     there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
     shown = {

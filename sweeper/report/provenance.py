@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +21,19 @@ _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
 _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The command that repeats a run; "" if it isn't recorded.
-
-    Attributes:
-        command: for a POSIX shell; it names no code.
-        shown: the same for a page, without paths of this machine.
-    """
-
-    command: str = ""
-    shown: str = ""
-
-
-def read_origin(run: Run) -> Origin:
-    """The origin of a run; an empty one if its record can't be read any more."""
+def read_words(run: Run) -> list[str]:
+    """The command that repeats a run in words, see `repeat_words`; none if its record can't be read any more."""
     try:
         record = read_run(Path(run.path))
         config = _with_paths_from_here(record["config"], run.path)
-        words = repeat_words(config, record["environment"].get("overrides"))
-        return Origin(shlex.join(words), shlex.join(map(without_path, words)))
+        return repeat_words(config, record["environment"].get("overrides"))
     except Damaged:
-        return Origin()
+        return []
+
+
+def shown_command(run: Run) -> str:
+    """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded."""
+    return shlex.join(map(without_path, read_words(run)))
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:

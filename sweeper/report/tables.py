@@ -17,7 +17,6 @@ from sweeper.aggregate.tables import BEST, accuracy
 from sweeper.aggregate.tasks import Setting, Task, on_all
 from sweeper.aggregate.verdict import describe_order
 from sweeper.report.places import without_folders
-from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import CODE_OF, Run
 from sweeper.runs.status import Status
@@ -209,7 +208,7 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
     return table
 
 
-def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
+def runs_table(runs: Sequence[Run], commands: Mapping[str, str]) -> PageTable:
     table = PageTable(["run", "final, %", "best, %", "best epoch", "status", "seed", "training", "command"])
     for run in runs:
         v = run.values
@@ -222,7 +221,7 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
             Cell(v["status"], kind=f"number {v['status']}"),
             _number(v.get("seed"), "d"),
             Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
-            Cell(origins[run.path].shown or "–", kind="command"),
+            Cell(commands.get(run.path) or "–", kind="command"),
         ]
         table.rows.append(Line(cells))
     return table
