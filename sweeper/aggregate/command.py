@@ -251,8 +251,8 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
         others: the number of runs in the folder beside these.
     """
     from sweeper.aggregate.summary import describe_mixture
-    from sweeper.runs.compute import describe_amounts
     from sweeper.runs.copies import describe_repeats
+    from sweeper.runs.costs import describe_amounts
     from sweeper.runs.status import TOLD, Status
 
     runs = results.runs

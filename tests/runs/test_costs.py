@@ -3,7 +3,7 @@
 import pytest
 from made_runs import make_run
 
-from sweeper.runs.compute import describe_amounts
+from sweeper.runs.costs import describe_amounts
 from sweeper.runs.results import read_results
 
 
