@@ -38,15 +38,9 @@ def main() -> None:
                 write_run(outputs, k)
             made = size
             seconds = measure(outputs)
-            growth = seconds / rows[-1]["seconds"] / (size / rows[-1]["runs"]) if rows else None
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-            figures = (
-                size,
-                round(seconds, 3),
-                round(1e3 * seconds / size, 4),
-                round(peak),
-                growth and round(growth, 3),
-            )
+            growth = round(seconds / rows[-1]["seconds"] / (size / rows[-1]["runs"]), 3) if rows else None
+            figures = (size, round(seconds, 3), round(1e3 * seconds / size, 4), round(peak), growth)
             rows.append(dict(zip(COLUMNS, figures, strict=True)))
             print("  ".join(f"{name} {value}" for name, value in rows[-1].items() if value is not None), flush=True)
     if arguments.csv:

@@ -58,25 +58,19 @@ def main() -> int:
         if not arguments.channels or c in arguments.channels
     ]  # fmt: skip
     dtype = getattr(torch, arguments.dtype)
-    failed = 0
+    failed = False
     end = time.perf_counter() + arguments.seconds
     print(f"{'shape':>18} {'way':>22} {'who':>9} {'µs':>8} {'GB/s':>6} {'torch ÷':>8}")
     for shape in shapes:
         for with_residual, relu, readers in WAYS:
             compiled = relu and not arguments.no_compile and time.perf_counter() < end
-            failed += not survives(compare, shape, dtype, with_residual, relu, readers, compiled)
-    return int(failed > 0)
-
-
-def survives(function: Callable[..., None], *arguments: Any, **options: Any) -> bool:
-    """Call it; an error is printed and the next one gets its turn."""
-    try:
-        function(*arguments, **options)
-        return True
-    except Exception:  # compilers and drivers raise many kinds
-        print(f"{function.__name__}{arguments} failed:", flush=True)
-        traceback.print_exc(limit=-4, file=sys.stdout)
-        return False
+            try:
+                compare(shape, dtype, with_residual, relu, readers, compiled)
+            except Exception:  # compilers and drivers raise many kinds; the next one gets its turn
+                failed = True
+                print(f"{shape}, residual {with_residual}, ReLU {relu}, {readers} readers: failed", flush=True)
+                traceback.print_exc(limit=-4, file=sys.stdout)
+    return int(failed)
 
 
 def compare(

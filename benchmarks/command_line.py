@@ -40,11 +40,6 @@ class Parser(argparse.ArgumentParser):
         return kind
 
 
-def take_no_options(module: str, description: str | None) -> None:
-    """The command line of a benchmark without options: `--help` tells what it does, any other word is an error."""
-    Parser(module, description).parse_args()
-
-
 def count(text: str) -> int:
     """The type of an option that is a number of something: at least 1."""
     if not text.isdecimal() or int(text) < 1:

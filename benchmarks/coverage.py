@@ -7,7 +7,6 @@ were judged before. Scores are normalized by the true means of the lowest and th
 the study's own. Writes `benchmarks/results/coverage.csv`; `docs/statistics.md` has its table.
 """
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from benchmarks.command_line import take_no_options
-from benchmarks.figures import write_csv
-from benchmarks.reproduce import fill
+from benchmarks.command_line import Parser
+from benchmarks.figures import fill, markdown, read_csv, write_csv
 from sweeper.aggregate.bootstrap import RESAMPLES, interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.improvement import improvement_interval
 
@@ -98,27 +96,22 @@ def _chance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return shares
 
 
-def read() -> list[dict[str, str]]:
-    with FILE.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def table(found: Sequence[dict[str, Any]]) -> str:
     """The figures in Markdown, in percent: for each scenario and number of tasks a figure for each of `SEEDS`."""
     seeds = ", ".join(map(str, SEEDS))
     head = ["optimizers", "tasks", f"IQM at {seeds} seeds", "its percentiles", "improvement", "its percentiles"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in found:
         kinds.setdefault((row["scenario"], str(row["tasks"])), []).append(row)
     for kind, of_seeds in kinds.items():
         cells = [", ".join(f"{100 * float(row[name]):.0f}" for row in of_seeds) for name in COLUMNS[4:]]
         lines.append([*kind, *cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(head, lines)
 
 
 def main() -> None:
-    take_no_options("coverage", __doc__)
+    Parser("coverage", __doc__).parse_args()  # there are no options
 
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():
@@ -126,8 +119,8 @@ def main() -> None:
             yield row
 
     write_csv(FILE, COLUMNS, told())
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"coverage": table(read())}), encoding="utf-8")
-    print(table(read()))
+    PAGE.write_text(fill(PAGE, {"coverage": table(read_csv(FILE))}), encoding="utf-8")
+    print(table(read_csv(FILE)))
 
 
 if __name__ == "__main__":

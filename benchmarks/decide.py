@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command_line import take_no_options
-from benchmarks.figures import write_csv
-from benchmarks.reproduce import fill
+from benchmarks.command_line import Parser
+from benchmarks.figures import fill, write_csv
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Result, judge
 from sweeper.decide.rule import LOOKS, Rule
 from sweeper.decide.words import describe_scatter
@@ -106,10 +105,10 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    take_no_options("decide", __doc__)
+    Parser("decide", __doc__).parse_args()  # there are no options
     found = rows()
     write_csv(FILE, COLUMNS, found)
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), {"decide": table(found)}), encoding="utf-8")
+    PAGE.write_text(fill(PAGE, {"decide": table(found)}), encoding="utf-8")
     print(table(found))
     return 0
 

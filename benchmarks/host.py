@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def main() -> None:
     for work, config in configs.items():
         for lanes in (1, LANES) if WORK[work][2] and torch.cuda.is_available() else (1,):
             for single in (True, False) if torch.cuda.is_available() else (True,):
-                with steps_one_by_one() if single else of_usual_length():
+                with steps_one_by_one() if single else nullcontext():
                     row = {"work": work, "bursts": "single" if single else "usual", **measure(config, lanes)}
                 if not rows:
                     print(HEAD)
@@ -164,11 +164,6 @@ def steps_one_by_one() -> Iterator[None]:
         pace.BURST = usual
 
 
-@contextmanager
-def of_usual_length() -> Iterator[None]:
-    yield
-
-
 def measure(config: dict[str, Any], lanes: int) -> Row:
     """One row's figures: of runs with different seeds in lanes, or of one run without lanes."""
     device, spent, ends = choose_device(config["device"], cores()), Spent(), defaultdict[int, list[float]](list)
@@ -187,7 +182,7 @@ def measure(config: dict[str, Any], lanes: int) -> Row:
 
         starts = ((k, functools.partial(begin, k)) for k in range(lanes))
         place = Cuda() if device.kind == "cuda" else Host()
-        outcomes = Lanes(starts, place, lanes, pause=spent.of_waiting(time.sleep)).run()
+        outcomes = Lanes(starts, place, lanes, pause=spent.timed(time.sleep, "waiting")).run()
         for outcome in outcomes.values():
             if isinstance(outcome, Exception):
                 raise outcome
@@ -236,7 +231,7 @@ class Spent:
         )
         before = [getattr(owner, name) for owner, name, _ in places]
         for owner, name, part in places:
-            setattr(owner, name, self._timed(getattr(owner, name), part))
+            setattr(owner, name, self.timed(getattr(owner, name), part))
         try:
             yield
         finally:
@@ -245,16 +240,13 @@ class Spent:
 
     def of_turns(self, loop: Generator[Any, None, None]) -> Generator[Any, None, None]:
         """The loop's turns; what passes between two of them is the host's, waits for the device excepted."""
-        advance = self._timed(functools.partial(next, loop, None), "all")
+        advance = self.timed(functools.partial(next, loop, None), "all")
         while (turn := advance()) is not None:
             if self.counts:
                 self._steps += turn.steps
             yield turn
 
-    def of_waiting(self, pause: Callable[[float], None]) -> Callable[[float], None]:
-        return self._timed(pause, "waiting")
-
-    def _timed(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
+    def timed(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
         def timed(*args: Any) -> Any:
             begun = time.perf_counter()
             try:

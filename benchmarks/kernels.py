@@ -7,7 +7,6 @@ the wall time, where n kernels that run at once count 1/n each. The shares and t
 the wall time. What follows the options are overrides for sweeper, e.g. model=resnet20.
 """
 
-import csv
 import functools
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.command_line import Parser, count
+from benchmarks.figures import write_csv
 from benchmarks.host import MADE
 from benchmarks.scaling import OPTIMIZERS
 from sweeper.config.grid import compose_grid
@@ -85,18 +85,13 @@ def main() -> None:
     rows = table(recorder.spans, recorder.wall_us, recorder.steps)
     print_table(rows, recorder.wall_us / recorder.steps)
     if arguments.csv:
-        more = (
-            arguments.lanes,
-            f"{recorder.wall_us / recorder.steps:.2f}",
-            torch.cuda.get_device_name(),
-            torch.__version__,
-        )
-        with open(arguments.csv, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for kind, kernel, cost in rows:
-                figures = (f"{cost.launches:.2f}", f"{cost.duration:.3f}", f"{cost.share:.3f}")
-                writer.writerow((kind, kernel, *figures, *more))
+        step_us = f"{recorder.wall_us / recorder.steps:.2f}"
+        facts = (arguments.lanes, step_us, torch.cuda.get_device_name(), torch.__version__)
+        figures = [
+            (kind, kernel, f"{cost.launches:.2f}", f"{cost.duration:.3f}", f"{cost.share:.3f}", *facts)
+            for kind, kernel, cost in rows
+        ]
+        write_csv(arguments.csv, COLUMNS, (dict(zip(COLUMNS, line, strict=True)) for line in figures))
 
 
 class Recorded(Exception):

@@ -10,6 +10,8 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,10 +127,6 @@ def tuned(model: nn.Module, images: PilImages, config: dict[str, Any], clock: Cl
     return len(loader) * config["batch_size"]
 
 
-def tuned_compiled(model: nn.Module, images: PilImages, config: dict[str, Any], clock: Clock) -> int:
-    return tuned(model, images, config, clock, compiled=True)
-
-
 def lightning(model: nn.Module, images: PilImages, config: dict[str, Any], clock: Clock) -> int:
     """Lightning's Trainer over the tuned loader and model; its mixed precision, and no loggers or checkpoints."""
     pl: Any = import_lightning()
@@ -194,7 +192,12 @@ def sgd(model: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
 
-LOOPS = {"plain": plain, "tuned": tuned, "tuned_compiled": tuned_compiled, "lightning": lightning}
+LOOPS: dict[str, Callable[..., int]] = {
+    "plain": plain,
+    "tuned": tuned,
+    "tuned_compiled": partial(tuned, compiled=True),
+    "lightning": lightning,
+}
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ page's tables from it: how much the paired differences of two optimizers scatter
 what share of the variance over seeds is the same for all optimizers, there and in a study's records.
 """
 
-import csv
 import math
 import os
 import subprocess
@@ -19,11 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtri
 
-from benchmarks.command_line import take_no_options
-from benchmarks.figures import write_csv
-from benchmarks.reproduce import fill
+from benchmarks.command_line import Parser
+from benchmarks.figures import fill, markdown, read_csv, write_csv
 from sweeper.aggregate.tasks import epochs_words, group_tasks
-from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -44,7 +41,7 @@ def train(outputs: Path) -> list[dict[str, Any]]:
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     rows = []
     for run in read_results([outputs]).runs:
-        facts = {"machine": read_compute(run.path).device_name, "date": today, **dict(run.versions)}
+        facts = {"machine": run.device_name, "date": today, **dict(run.versions)}
         rows.append({name: facts.get(name, run.values.get(name)) for name in COLUMNS})
     return sorted(rows, key=lambda row: (row["optimizer"], row["seed"]))
 
@@ -76,14 +73,14 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """The page's table in Markdown."""
     head = ["pair", "mean difference", "standard deviation of the paired differences", "of unpaired ones"]
     head += ["correlation over seeds", "ahead in"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for a, b in PAIRS:
         found = compare_pair(rows, a, b)
         ties = f", {found['ties']} tie{'s' * (found['ties'] > 1)}" if found["ties"] else ""
         cells = [f"{found['difference']:+.2f}", f"{found['paired']:.2f}", f"{found['unpaired']:.2f}"]
         cells += [f"{found['correlation']:.2f}", f"{found['ahead']} of {len(of(rows, a))}{ties}"]
         lines.append([f"{a} − {b}", *(cell.replace("-", "−") for cell in cells)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(head, lines)
 
 
 def seed_share(scores: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
@@ -113,25 +110,20 @@ def shares_table(rows: Sequence[dict[str, Any]]) -> str:
         by_seed = [setting.final() for setting in task.compared]
         label = f"CIFAR-10, {epochs_words(task)}"
         found[label] = np.array([[scores[seed] for seed in sorted(scores)] for scores in by_seed])
-    lines = ["| task | optimizers × seeds | share | 95 % interval |", "| --- | --- | --- | --- |"]
+    lines = []
     for label, scores in found.items():
         share, low, high = (f"{100 * one:.0f}".replace("-", "−") for one in seed_share(scores))
-        lines.append(f"| {label} | {scores.shape[0]} × {scores.shape[1]} | {share} % | {low} to {high} % |")
-    return "\n".join(lines)
-
-
-def read() -> list[dict[str, str]]:
-    with FILE.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        lines.append([label, f"{scores.shape[0]} × {scores.shape[1]}", f"{share} %", f"{low} to {high} %"])
+    return markdown(["task", "optimizers × seeds", "share", "95 % interval"], lines)
 
 
 def main() -> None:
-    take_no_options("pairing", __doc__)
+    Parser("pairing", __doc__).parse_args()  # there are no options
     with tempfile.TemporaryDirectory() as folder:
         write_csv(FILE, COLUMNS, train(Path(folder) / "outputs"))
-    blocks = {"pairing": table(read()), "shares": shares_table(read())}
-    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), blocks), encoding="utf-8")
-    print(table(read()))
+    rows = read_csv(FILE)
+    PAGE.write_text(fill(PAGE, {"pairing": table(rows), "shares": shares_table(rows)}), encoding="utf-8")
+    print(table(rows))
 
 
 if __name__ == "__main__":

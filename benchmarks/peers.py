@@ -151,7 +151,7 @@ def measure(name: str, dataset: str, arguments: argparse.Namespace, limit_s: flo
 def time_loop(name: str, config: dict[str, Any], limit_s: float) -> dict[str, Any]:
     """One of `benchmarks.loops`, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.loops", name]
-    pipes = {key: subprocess.PIPE for key in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with started(command, encoding="utf-8", errors="replace", **pipes) as process:
         request = json.dumps({"config": config, "launched": time.time()})
         try:
@@ -168,13 +168,12 @@ def time_sweeper(name: str, overrides: list[str], limit_s: float) -> dict[str, A
     """One run, or five packed, from the files that they write."""
     runs, _ = time_sweep(overrides, limit_s)
     first = runs[0]
-    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
-    images_per_second = images / first.train_seconds if name == "sweeper" else total_images_per_second(runs, images)
+    images_per_second = first.images / first.train_seconds if name == "sweeper" else total_images_per_second(runs)
     return {
         "device": first.record["environment"]["device_name"],
         "torch": first.record["environment"]["versions"]["torch"],
         "epochs": len(first.rows) - 1,
-        "seconds_per_epoch": images / images_per_second,
+        "seconds_per_epoch": first.images / images_per_second,
         "images_per_second": images_per_second,
         "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
         "setup_seconds": max(run.began for run in runs),

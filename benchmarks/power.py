@@ -6,7 +6,6 @@ pairs that are claimed). Beside it stand paired t tests with Holm's correction, 
 warning of unequal scatter. Writes `benchmarks/results/power.csv`; `docs/statistics.md` has its table.
 """
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr
 
-from benchmarks.command_line import take_no_options
-from benchmarks.figures import write_csv
+from benchmarks.command_line import Parser
+from benchmarks.figures import markdown, read_csv, write_csv
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.comparisons import quantile
 from sweeper.aggregate.scatter import plain_scatter
@@ -93,7 +92,7 @@ def better(scores: np.ndarray, there: np.ndarray, winners: np.ndarray) -> np.nda
     return claimed
 
 
-def paired(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
+def paired(scores: np.ndarray) -> np.ndarray:
     """The same by paired t tests of all pairs with Holm's correction."""
     studies, methods, n = scores.shape
     i, j = np.triu_indices(methods, 1)
@@ -103,36 +102,31 @@ def paired(scores: np.ndarray, level: float = 0.05) -> np.ndarray:
     order = np.argsort(p, axis=1)
     steps = np.take_along_axis(p, order, axis=1) * np.arange(len(i), 0, -1)
     found = np.zeros(p.shape, dtype=bool)
-    np.put_along_axis(found, order, np.maximum.accumulate(steps, axis=1) < level, axis=1)
+    np.put_along_axis(found, order, np.maximum.accumulate(steps, axis=1) < 0.05, axis=1)
     claimed = np.zeros((studies, methods, methods), dtype=bool)
     claimed[:, i, j], claimed[:, j, i] = found & (middle > 0), found & (middle < 0)
     return claimed
-
-
-def read() -> list[dict[str, str]]:
-    with FILE.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def table() -> str:
     """The recorded figures in Markdown, in percent: a line for each kind of study, a figure for each of `SEEDS`."""
     seeds = ", ".join(map(str, SEEDS))
     head = ["scatter", "optimizers", f"error at {seeds} seeds", "power", "power of paired t tests", "warned"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     kinds: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in read():
+    for row in read_csv(FILE):
         kinds.setdefault((row["scenario"], row["methods"]), []).append(row)
     for kind, of_seeds in kinds.items():
         cells = [[row[name] for row in of_seeds] for name in ("error", "power", "power_paired", "warned")]
         words = (", ".join(f"{100 * float(cell):.1f}" for cell in three) if all(three) else "–" for three in cells)
         lines.append([*kind, *words])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown(head, lines)
 
 
 def error_rates() -> dict[int, dict[int, float]]:
     """The largest simulated error by the number of methods and the ratio, as `sweeper.aggregate.scatter` tells it."""
     found: dict[int, dict[int, float]] = {}
-    for row in read():
+    for row in read_csv(FILE):
         if row["scenario"].startswith("one scatters "):
             rates = found.setdefault(int(row["methods"]), {})
             ratio = int(row["scenario"].split()[2])
@@ -141,7 +135,7 @@ def error_rates() -> dict[int, dict[int, float]]:
 
 
 def main() -> None:
-    take_no_options("power", __doc__)
+    Parser("power", __doc__).parse_args()  # there are no options
 
     def told() -> Iterator[dict[str, Any]]:
         for row in rows():

@@ -10,9 +10,7 @@ deviation or n that the source doesn't tell counts nothing there.
 Exit code 0: it holds, or has no verdict; 1: it doesn't hold, or a run didn't end; 2: nothing was trained.
 """
 
-import csv
 import math
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,6 +23,7 @@ import yaml
 from scipy.special import stdtrit
 
 from benchmarks.command_line import Parser
+from benchmarks.figures import fill, read_csv
 from benchmarks.published import ROWS, Row
 from sweeper.aggregate.points import points
 from sweeper.config.grid import compose_grid
@@ -68,12 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.table == (arguments.row is not None):
         parser.error("name a row, or --table")
     if arguments.table:
-        return exit_code_of(lambda: write_page(PAGE, RECORDS))
+        return exit_code_of(write_page)
     return exit_code_of(lambda: train(arguments.row, arguments.overrides))
 
 
-def write_page(page: Path, records: Path) -> None:
-    page.write_text(fill(page.read_text(encoding="utf-8"), tables(records)), encoding="utf-8")
+def write_page() -> None:
+    PAGE.write_text(fill(PAGE, tables(RECORDS)), encoding="utf-8")
 
 
 def train(name: str, overrides: Sequence[str]) -> int:
@@ -95,7 +94,7 @@ def train(name: str, overrides: Sequence[str]) -> int:
     if done.returncode == 2:
         return 2
     outputs = next(word for word in words if word.startswith("outputs=")).removeprefix("outputs=")
-    recipe = [word for word in replace(row.words, overrides) if word.partition("=")[0] in map(key, row.words)]
+    recipe = [word for word in replace(row.words, overrides) if key(word) in map(key, row.words)]
     outcome = read(Path(outputs), recipe)
     verdict = judge(outcome, row)
     ours = f"{show(getattr(outcome, row.epoch))} at the {EPOCHS[row.epoch]} epoch"
@@ -188,8 +187,7 @@ def published(row: Row) -> str:
 def tables(records: Path) -> dict[str, str]:
     """The blocks of the page, by name."""
     outcomes = {name: read(records / "runs" / name, row.words) for name, row in ROWS.items()}
-    with (records / "textbook.csv").open(encoding="utf-8", newline="") as file:
-        textbook = list(csv.DictReader(file))
+    textbook = read_csv(records / "textbook.csv")
     return {
         "results": results_table(outcomes),
         "recipes": recipes_table(),
@@ -246,16 +244,6 @@ def norms_table(outcomes: dict[str, Outcome], textbook: list[dict[str, str]]) ->
 
 def listed(values: Sequence[float]) -> str:
     return f"{show(values)}: {', '.join(f'{value:.2f}' for value in values)}"
-
-
-def fill(page: str, blocks: dict[str, str]) -> str:
-    """The page with what stands between `<!-- name -->` and `<!-- /name -->` replaced."""
-    for name, text in blocks.items():
-        mark = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not mark.search(page):
-            raise BadInput(f"{PAGE}: it has no place <!-- {name} --> … <!-- /{name} -->; put it where the table goes")
-        page = mark.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
-    return page
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks.command_line import Parser, count, counts, seconds, some_of
 from benchmarks.figures import write_csv
-from benchmarks.sweeps import Failed, TimedRun, gains_by_trial, time_sweep, total_images_per_second
+from benchmarks.sweeps import Failed, gains_by_trial, time_sweep, total_images_per_second
 from sweeper.config.grid import compose_grid
 from sweeper.system.command import exit_code_of
 from sweeper.train.launchers.gpu_processes import visible_gpus
@@ -146,17 +146,16 @@ def measure(part: str, values: dict[str, Any], arguments: argparse.Namespace, li
     variables = first_gpus(gpus, arguments.device) if "gpus" in values else {}
     runs, seconds = time_sweep(words(part, values, arguments), limit_s, variables)
     first = runs[0]
-    images = round(float(first.rows[0]["train_seconds"]) * float(first.rows[0]["images_per_second"]))
     together = len(runs) == values["lanes"] * gpus
     return {
         "part": part,
         **values,
         "batch_size": first.record["config"]["batch_size"],
         "epochs": arguments.epochs,
-        "images_per_second": total_images_per_second(runs, images) if together else None,
+        "images_per_second": total_images_per_second(runs) if together else None,
         "seconds_per_epoch": first.train_seconds,
         "setup_seconds": runs[min(values["lanes"] * gpus, len(runs)) - 1].began,
-        "second_setup_seconds": second_setup(runs) if part == "setup" else None,
+        "second_setup_seconds": runs[1].began - first.ends[-1] if part == "setup" else None,
         "peak_memory_bytes": max(run.record["result"]["peak_memory_bytes"] for run in runs),
         "command_seconds": seconds,
         "device": first.record["environment"]["device_name"],
@@ -222,10 +221,6 @@ def first_gpus(count: int, kind: str) -> dict[str, str]:
     if len(there := visible_gpus(kind)) < count:
         raise Failed(f"there are {len(there)} GPUs")
     return {"CUDA_VISIBLE_DEVICES": ",".join(there[:count])}
-
-
-def second_setup(runs: list[TimedRun]) -> float:
-    return runs[1].began - runs[0].ends[-1]
 
 
 def table_line(row: dict[str, Any]) -> str:

@@ -39,6 +39,11 @@ class TimedRun:
     record: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def images(self) -> int:
+        """Of a training epoch."""
+        return round(float(self.rows[0]["train_seconds"]) * float(self.rows[0]["images_per_second"]))
+
+    @property
     def train_seconds(self) -> float:
         """Of a training epoch by the run's own clock, without evaluation; median, the first left out."""
         return statistics.median(float(row["train_seconds"]) for row in self.rows[1:])
@@ -139,7 +144,7 @@ def look(outputs: Path, runs: dict[Path, TimedRun], seen: dict[Path, int], began
                 run.rows = rows
 
 
-def total_images_per_second(runs: list[TimedRun], images: int) -> float:
+def total_images_per_second(runs: list[TimedRun]) -> float:
     """Of all runs together, evaluation included, while all of them train: from the last one's first epoch on until
     the first of them ends.
 
@@ -151,7 +156,7 @@ def total_images_per_second(runs: list[TimedRun], images: int) -> float:
         raise Failed("the runs never trained all at a time: more epochs are needed")
     # An epoch in which the window begins or ends counts by its share of time.
     done = [np.diff(np.interp([begin, end], run.ends, range(len(run.ends))))[0] for run in runs]
-    return float(sum(done)) * images / (end - begin)
+    return float(sum(done)) * runs[0].images / (end - begin)
 
 
 @contextlib.contextmanager

@@ -41,19 +41,15 @@ def controls(chosen: Task, published: Task) -> list[Control]:
 
     All settings share one model, score ~ setting + seed, so the residual deviation is pooled over all of them.
     """
-    pairs = {s.optimizer: (s, of(published, s.optimizer)) for s in chosen.compared if of(published, s.optimizer)}
+    pairs = {s.optimizer: (s, other) for s in chosen.compared if (other := published.setting_of(s.optimizer))}
     trained = {name: pair for name, pair in pairs.items() if pair[0].final() and pair[1].final()}
-    other = {name: pair for name, pair in trained.items() if values(pair[0]) != values(pair[1])}
-    scores = {(name, k): pair[k].final() for name, pair in other.items() for k in (0, 1)}
+    unlike = {name: pair for name, pair in trained.items() if values(pair[0]) != values(pair[1])}
+    scores = {(name, k): pair[k].final() for name, pair in unlike.items() for k in (0, 1)}
     intervals = contrasts(scores) if scores else {}
     return [
         Control(name, first.final(), second.final(), *intervals.get(name, ()))
         for name, (first, second) in sorted(pairs.items())
     ]
-
-
-def of(task: Task, optimizer: str) -> Setting | None:
-    return next((setting for setting in task.compared if setting.optimizer == optimizer), None)
 
 
 def values(setting: Setting) -> dict[str, object]:

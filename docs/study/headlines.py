@@ -1,12 +1,15 @@
-"""What each README shows of the studies: the answer of each, and one table of all."""
+"""What each README shows of the studies: the answer of each, and one table of all; and the part of
+`docs/study/README.md` that compares the optimizers over all studies that have results."""
 
 from collections.abc import Callable, Sequence
 from statistics import mean, stdev
 
 from searched import table
 
-from sweeper.aggregate.tasks import Setting, Task
+from sweeper.aggregate.critical_difference import compare_tasks
+from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import describe_task
+from sweeper.report.tables import across_table
 
 WORDS = {  # in each README: of the table's header, and of a share of wrong labels
     "README.md": ("optimizer", "test accuracy", "lr, weight decay", "{:g} % wrong labels"),
@@ -21,6 +24,24 @@ def headlines(tasks: Sequence[Task]) -> dict[str, str]:
         for setting in task.compared:
             settings.setdefault(setting.optimizer, {})[k] = setting
     return {readme: _headline(tasks, settings, *words) for readme, words in WORDS.items()} if tasks else {}
+
+
+def describe_over_studies(tasks: Sequence[Task]) -> str:
+    """Normalized scores over the tasks, and mean ranks where there are enough of them; "" with fewer than two tasks."""
+    across, counted = across_table(tasks)
+    if not across.rows:
+        return ""
+    parts = [
+        "## Over all studies",
+        f"{counted} {'; '.join(map(task_title, tasks))}. On each the worst optimizer's mean is 0, the best one's 1. "
+        "The interquartile mean (IQM) is over all runs, and improvement is how often a run beats another optimizer's. "
+        "The intervals tell of other seeds on these tasks, not of other tasks.",
+        table(across.header, [[cell.text for cell in line.cells] for line in across.rows]),
+    ]
+    if ranks := compare_tasks(tasks):
+        means = ", ".join(f"{name} {rank:.1f}" for name, rank in ranks.ranks.items())
+        parts.append(f"Mean ranks: {means}; two that lie within {ranks.critical:.1f} aren't told apart.")
+    return "\n\n".join(parts)
 
 
 def answer(task: Task) -> str:

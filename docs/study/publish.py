@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from control import controls
-from headlines import answer, headlines, mean_words
-from over_studies import describe_over_studies
+from headlines import answer, describe_over_studies, headlines, mean_words
 from own_scatter import describe_own_scatter
 from repeats import describe_repeats
 from robustness import describe_robustness
@@ -33,7 +32,6 @@ from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose
 from sweeper.config.tuned import recipe_hash
 from sweeper.report.command import report
-from sweeper.report.provenance import read_origin
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
 from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.record import read_run
@@ -177,19 +175,14 @@ def fill(file: Path, places: dict[str, str]) -> None:
 
 
 def _task(task: Task) -> str:
-    parts = [_verdict(task), _ranking(task)]
+    """The answer in a line, below it what it stands on, and the tables."""
     pairs = pairs_table(task)
-    return "\n\n".join(filter(None, [*parts, _shown(pairs), describe_own_scatter(task)] if pairs.rows else parts))
+    parts = [answer(task), " ".join(describe_task(task)[1:]), _shown(ranking_table(task))]
+    return "\n\n".join(filter(None, [*parts, _shown(pairs) if pairs.rows else "", describe_own_scatter(task)]))
 
 
 def _equal(usual: Task, equal: Sequence[Task]) -> str:
     return "\n\n".join(filter(None, [*map(_task, equal), describe_equal_averaging(usual, equal)]))
-
-
-def _verdict(task: Task) -> str:
-    """The answer in a line, and below it what it stands on."""
-    answer, *sentences = describe_task(task)
-    return "\n\n".join(filter(None, [f"**{answer}**", " ".join(sentences)]))
 
 
 def _figures(study: Path) -> str:
@@ -197,10 +190,6 @@ def _figures(study: Path) -> str:
     words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
     words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
-
-
-def _ranking(task: Task) -> str:
-    return _shown(ranking_table(task))
 
 
 def _shown(of: PageTable) -> str:
@@ -235,11 +224,10 @@ def _cost(parts: dict[str, Results | None]) -> str:
     for name, results in parts.items():
         if results is None:
             continue
-        origins = [read_origin(run) for run in results.runs]
-        seconds = [origin.device_seconds for origin in origins]
+        seconds = [run.device_seconds for run in results.runs]
         known = [s for s in seconds if s is not None]
         minutes = f"{sum(known) / 60:.1f}" if len(known) == len(seconds) else "not recorded"
-        devices = ", ".join(sorted({origin.device_name for origin in origins if origin.device_name}))
+        devices = ", ".join(sorted({run.device_name for run in results.runs if run.device_name}))
         epochs = sum(run.epochs_done for run in results.runs)
         rows.append([name, str(len(seconds)), f"{epochs:,}", minutes, devices])
     return table(["part", "runs", "epochs in all", "device minutes", "device"], rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from searched import table
 
-from sweeper.aggregate.repeats import distance_by_chance
+from sweeper.aggregate.statistics import distance_by_chance
 from sweeper.aggregate.tasks import Task
 from sweeper.runs.record import read_run
 from sweeper.runs.results import read_results

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+LEVEL = 0.95  # of the interval
 RESAMPLES = 2000
 BLOCK = 1_000_000  # scores of resamples in memory at a time, 8 MB
 
@@ -51,9 +52,7 @@ def interquartile_mean(tasks: Scores | Sequence[np.ndarray]) -> Any:
     return np.ascontiguousarray(pooled[..., cut : pooled.shape[-1] - cut]).mean(axis=-1)
 
 
-def stratified_interval(
-    statistic: Callable[[list[np.ndarray]], Any], tasks: Scores, level: float = 0.95, seed: int = 0
-) -> tuple[float, float]:
+def stratified_interval(statistic: Callable[[list[np.ndarray]], Any], tasks: Scores) -> tuple[float, float]:
     """Student's t interval of `statistic(tasks)` with a bootstrap standard error (Hesterberg 2015, arXiv 1411.5279).
 
     Seeds are resampled within each task, as in arXiv 2108.13264. The percentiles that are taken there are too narrow
@@ -63,7 +62,6 @@ def stratified_interval(
 
     Args:
         statistic: of scores along the last axis, for several resamples at once.
-        seed: seeds the resampling.
 
     Returns:
         (low, high); NaN if a task has fewer than two scores or one that isn't finite, and where nothing scatters.
@@ -75,23 +73,21 @@ def stratified_interval(
     if min(sizes) < 2 or not all(np.isfinite(task).all() for task in known):
         return math.nan, math.nan
     wide = [task.mean() + (task - task.mean()) * math.sqrt(n / (n - 1)) for task, n in zip(known, sizes, strict=True)]
-    found = [
-        statistic([task[places] for task, places in zip(wide, block, strict=True)]) for block in _resamples(sizes, seed)
-    ]
+    found = [statistic([task[places] for task, places in zip(wide, block, strict=True)]) for block in _resamples(sizes)]
     middle, error = float(statistic(known)), float(np.concatenate(found).std(ddof=1))
     if error <= 1e-12 * abs(middle):
         return math.nan, math.nan
-    half = float(stdtrit(sum(sizes) - len(sizes), (1 + level) / 2)) * error
+    half = float(stdtrit(sum(sizes) - len(sizes), (1 + LEVEL) / 2)) * error
     return middle - half, middle + half
 
 
-def _resamples(sizes: Sequence[int], seed: int) -> Iterator[list[np.ndarray]]:
+def _resamples(sizes: Sequence[int]) -> Iterator[list[np.ndarray]]:
     """For each size the places that resamples with replacement take, a row each; `RESAMPLES` in all, in blocks.
 
     A block has `BLOCK` places at most, if a resample has no more, so that memory doesn't grow with the scores.
     """
     highs = np.repeat(sizes, sizes)
-    numbers = np.random.default_rng(seed)
+    numbers = np.random.default_rng(0)
     ends = np.cumsum(sizes)[:-1]
     rows = max(1, BLOCK // len(highs))
     for start in range(0, RESAMPLES, rows):

@@ -251,15 +251,13 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
         others: the number of runs in the folder beside these.
     """
     from sweeper.aggregate.summary import describe_mixture
-    from sweeper.runs.compute import describe_amounts
     from sweeper.runs.copies import describe_repeats
-    from sweeper.runs.status import RECORDED, Status
+    from sweeper.runs.costs import describe_amounts
+    from sweeper.runs.status import TOLD, Status
 
     runs = results.runs
     counts = Counter(run.status for run in runs)
-    told = ", ".join(
-        f"{counts[status]:,} {status}" for status in (*RECORDED[1:], RECORDED[0], Status.DAMAGED) if counts[status]
-    )
+    told = ", ".join(f"{counts[status]:,} {status}" for status in TOLD if counts[status])
     beside = f"; {counted(others, 'other')} in {folder}/" if others else ""
     yield f"{counted(len(runs), 'run')}: {told}{_left_out_words(results)}{beside}"
     if amounts := describe_amounts(runs):

@@ -11,9 +11,8 @@ from functools import cache
 import numpy as np
 
 from sweeper.aggregate.comparisons import Comparison, Difference
-from sweeper.aggregate.order import Order
 from sweeper.aggregate.points import margin_words, points, size
-from sweeper.system.text import counted
+from sweeper.system.text import counted, few
 
 MOST = 1.0  # no accuracy differs by more from another; an interval isn't bounded
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
@@ -29,7 +28,7 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     """
     lost = _lost(comparison)
     within = [] if margin is None else _equivalent(comparison, margin)
-    equal = f"; equivalent within {margin_words(margin)}: {_few(within, ';')}" if margin and within else ""
+    equal = f"; equivalent within {margin_words(margin)}: {few(within, 3, '; ')}" if margin and within else ""
     return "".join([_order(comparison), *lost, equal])
 
 
@@ -140,8 +139,12 @@ def _order(comparison: Comparison) -> str:
         if not all(d.has_interval for d in comparison.differences):
             return f"No order: {_braces(names)}; some have no seed in common"
         return f"No significant difference: {_braces(names)} ({n_words(comparison)})"
-    inside = [_over(order, m, [w for w in block if order.is_better(m, w)]) for block in order.blocks for m in block]
-    inside = [words for words in inside if words]
+    inside = [
+        f"{m} > {_braces(worse)}"
+        for block in order.blocks
+        for m in block
+        if (worse := [w for w in block if order.is_better(m, w)])
+    ]
     told = {m for pair in order.better for m in pair}
     if len(order.blocks) == 1:
         rest = "" if told >= set(names) else f"; {_none_besides(comparison)}"
@@ -202,7 +205,7 @@ def _equivalence(comparison: Comparison, margin: float) -> list[str]:
     said = [f"The margin of {margin_words(margin)} counts only if it was fixed before the runs."]
     if not within:
         return [*said, f"No pair is shown to be equivalent within {margin_words(margin)}."]
-    return [*said, f"Equivalent within {margin_words(margin)}: {_few(within, ';')}."]
+    return [*said, f"Equivalent within {margin_words(margin)}: {few(within, 3, '; ')}."]
 
 
 def _limits(comparison: Comparison) -> list[str]:
@@ -254,17 +257,8 @@ def seeds_note(what: str = "order") -> str:
     return f"Seeds differ: {what} by the model's estimates, not by the means shown."
 
 
-def _over(order: Order, better: str, worse: Sequence[str]) -> str:
-    return f"{better} > {_braces(worse)}" if worse else ""
-
-
 def _braces(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
-
-
-def _few(names: Sequence[str], comma: str = ",", most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{comma} ".join(names[:most]) + more
 
 
 def _interval(d: Difference) -> str:

@@ -1,12 +1,13 @@
 """Compares methods over several tasks by their ranks: Friedman's test and Nemenyi's critical difference."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.aggregate.comparisons import LEVEL
 from sweeper.aggregate.statistics import mean
-from sweeper.aggregate.tasks import FAILED, Setting, Task, independent
+from sweeper.aggregate.tasks import FAILED, Setting, Task, on_all
 
 LEAST_TASKS = 5
 
@@ -41,7 +42,7 @@ class RankComparison:
         return found
 
 
-def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -> RankComparison:
+def compare_ranks(scores: Sequence[Mapping[str, float]]) -> RankComparison:
     """Friedman's test, and Nemenyi's critical difference for all pairs.
 
     Args:
@@ -55,20 +56,18 @@ def compare_ranks(scores: Sequence[Mapping[str, float]], level: float = LEVEL) -
     k, n = len(names), len(scores)
     table = [rankdata([-task[name] for name in names]) for task in scores]
     means = {name: float(mean([float(row[j]) for row in table])) for j, name in enumerate(names)}
-    ties = sum(float(count**3 - count) for task in scores for count in _ties([task[name] for name in names]))
+    ties = sum(count**3 - count for task in scores for count in Counter(task[name] for name in names).values())
     correction = 1 - ties / (n * k * (k * k - 1))
     square = 12 * n / (k * (k + 1)) * sum((rank - (k + 1) / 2) ** 2 for rank in means.values())
     p = float(chi2.sf(square / correction, k - 1)) if correction > 0 else 1.0
-    critical = float(studentized_range.ppf(level, k, math.inf)) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
+    critical = float(studentized_range.ppf(LEVEL, k, math.inf)) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
     return RankComparison(dict(sorted(means.items(), key=lambda item: item[1])), n, p, critical)
 
 
 def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
     """Of the optimizers that all tasks have, by what ranks them in each, see `Fit.estimates`; a diverged run ranks its
-    optimizer last. None with fewer than `LEAST_TASKS` tasks or two optimizers; tasks whose settings test images chose
-    don't count."""
-    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
-    names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
+    optimizer last. None with fewer than `LEAST_TASKS` tasks, see `on_all`, or two optimizers."""
+    used, names = on_all(tasks)
     if len(used) < LEAST_TASKS or len(names) < 2:
         return None
     scores = [{s.optimizer: _score(task, s) for s in task.compared} for task in used]
@@ -77,7 +76,3 @@ def compare_tasks(tasks: Sequence[Task]) -> RankComparison | None:
 
 def _score(task: Task, setting: Setting) -> float:
     return FAILED if setting.diverged() else task.comparison.estimates.get(setting.optimizer, FAILED)
-
-
-def _ties(values: Sequence[float]) -> list[int]:
-    return [values.count(value) for value in set(values)]

@@ -1,6 +1,6 @@
 """A paragraph "Experimental setup" for a paper, of what the runs recorded, as LaTeX."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sweeper.aggregate.labels import BY_ARM, text
 from sweeper.aggregate.latex import in_latex
@@ -8,29 +8,28 @@ from sweeper.aggregate.references import key_of
 from sweeper.aggregate.search import searches
 from sweeper.aggregate.tasks import Task, epochs_words, task_title
 from sweeper.aggregate.tuning import budget_words, space_words, tunings
-from sweeper.runs.compute import Compute
 from sweeper.runs.rows import Run
-from sweeper.system.text import counted
+from sweeper.system.text import counted, listed
 
 
-def describe_setup(tasks: Sequence[Task], searched: Sequence[Task], compute: Mapping[str, Compute]) -> str:
+def describe_setup(tasks: Sequence[Task], searched: Sequence[Task]) -> str:
     """The paragraph.
 
     Args:
         tasks: those that the tables show.
         searched: all tasks among which searches may be.
-        compute: of each run, by its path.
     """
     if not tasks:
         return "% No run has finished yet.\n"
     every = list({run.path: run for task in (*tasks, *searched) for run in task.runs()}.values())
-    said = [rf"\paragraph{{Experimental setup.}} We compare {_compared(tasks)} on {_tasks(tasks)}."]
+    titles = in_latex("; ".join(map(task_title, tasks)))
+    said = [rf"\paragraph{{Experimental setup.}} We compare {_compared(tasks)} on {titles}."]
     unknown = [name for name in _names(tasks) if key_of(name) is None]
     said += [f"% No reference is known for {', '.join(unknown)}."] if unknown else []
     said += [in_latex(sentence) for sentence in (*_recipe(tasks), *_settings(tasks))]
     spaces = [in_latex(sentence) for task in searches(searched) for sentence in _space(task)]
     said += [rf"{spaces[0]}", *spaces[1:]] if spaces else ["% These runs hold no search: say how values were chosen."]
-    said += [in_latex(sentence) for sentence in (*_compute(every, compute), *_software(every))]
+    said += [in_latex(sentence) for sentence in (*_compute(every), *_software(every))]
     return "\n".join(said) + "\n"
 
 
@@ -46,21 +45,18 @@ def _names(tasks: Iterable[Task]) -> list[str]:
     return sorted({setting.row["optimizer"] for task in tasks for setting in task.compared})
 
 
-def _tasks(tasks: Sequence[Task]) -> str:
-    return in_latex("; ".join(task_title(task) for task in tasks))
-
-
 def _recipe(tasks: Sequence[Task]) -> list[str]:
     """Seeds, batch size, schedule."""
     of_each = [set(setting.scores()) for task in tasks for setting in task.compared]
     seeds = sorted(set().union(*of_each))
-    told = f"{_listed(seeds)}{', though not every optimizer has each' * any(len(own) < len(seeds) for own in of_each)}"
+    told = listed(seeds or ["none"])
+    told += ", though not every optimizer has each" * any(len(own) < len(seeds) for own in of_each)
     batch = sorted({task.config["batch_size"] for task in tasks}, key=lambda size: (size == BY_ARM, size))
     schedules = sorted({text(task.config["schedule"].get("name")) for task in tasks})
     decayed = {task.config.get("decay_norms_and_biases") for task in tasks}
     said = [
         f"Seeds: {told}; a seed gives every optimizer the same initial weights, data order and augmentation.",
-        f"Batch size: {_listed(batch)}. Schedule: {', '.join(schedules)}.",
+        f"Batch size: {listed(batch)}. Schedule: {', '.join(schedules)}.",
     ]
     if decayed == {False}:
         said.append("Norms and biases are not decayed.")
@@ -79,13 +75,9 @@ def _settings(tasks: Sequence[Task]) -> list[str]:
             found.setdefault(setting.optimizer, {}).setdefault(told or "its own", []).append(task_title(task))
     parts = []
     for name, on in sorted(found.items()):
-        alike = len(on) == 1
-        parts += [f"{name} {told}{'' if alike else f' ({_tasks_of(where)})'}" for told, where in on.items()]
+        for told, where in on.items():
+            parts.append(f"{name} {told}" + (f" ({' and '.join(where)})" if len(on) > 1 else ""))
     return [f"Learning rate and weight decay: {'; '.join(parts)}."] if parts else []
-
-
-def _tasks_of(titles: Sequence[str]) -> str:
-    return " and ".join(titles)
 
 
 def _space(task: Task) -> list[str]:
@@ -97,14 +89,14 @@ def _space(task: Task) -> list[str]:
     return [*said, f"Tried: {'; '.join(parts)}."] if parts else []
 
 
-def _compute(runs: Sequence[Run], compute: Mapping[str, Compute]) -> list[str]:
+def _compute(runs: Sequence[Run]) -> list[str]:
     """Hours by kind of device, with the devices' names."""
     said = []
     for kind, words in (("cuda", "GPU"), ("mps", "GPU"), ("cpu", "CPU")):
-        found = [compute[run.path] for run in runs if run.values.get("device") == kind and run.path in compute]
-        times = [one.device_seconds for one in found if one.device_seconds is not None]
-        names = sorted({one.device_name for one in found if one.device_name})
-        on = f" on {_listed(names)}" if names else ""
+        found = [run for run in runs if run.values.get("device") == kind]
+        times = [run.device_seconds for run in found if run.device_seconds is not None]
+        names = sorted({run.device_name for run in found if run.device_name})
+        on = f" on {listed(names)}" if names else ""
         count = counted(len(times), "run")
         if times:
             said.append(f"{count} took {_hours(sum(times))} {words} hours{on}, evaluation and set-up included.")
@@ -127,8 +119,3 @@ def _software(runs: Sequence[Run]) -> list[str]:
 def _hours(seconds: float) -> str:
     hours = seconds / 3600
     return f"{hours:.1f}" if hours >= 1 else f"{hours:.2g}"
-
-
-def _listed(values: Sequence[object]) -> str:
-    words = [str(value) for value in values]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"

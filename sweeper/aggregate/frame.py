@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
 Folders = str | PathLike[str] | Iterable[str | PathLike[str]]
 
-_DTYPES = {"noise_rate": "float64", "lr": "float64", "weight_decay": "float64"} | {
-    "best_epoch": "Int64",
-    "peak_memory_bytes": "Int64",
-    "epochs": "Int64",
-    "batch_size": "Int64",
-    "shared_device": "boolean",
-    "versions_differ": "boolean",
+_DTYPES = {
+    **dict.fromkeys(("noise_rate", "lr", "weight_decay"), "float64"),
+    **dict.fromkeys(("best_epoch", "peak_memory_bytes", "epochs", "batch_size"), "Int64"),
+    **dict.fromkeys(("shared_device", "versions_differ"), "boolean"),
 }
 _STATISTICS_DTYPES = dict.fromkeys((f"{f}_{s}" for f in FIGURES for s in STATISTICS), "float64")
 _SUMMARY_DTYPES = _DTYPES | _STATISTICS_DTYPES | dict.fromkeys(COUNTS, "Int64")

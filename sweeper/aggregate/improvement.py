@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sweeper.aggregate.bootstrap import Scores
+from sweeper.aggregate.bootstrap import LEVEL, Scores
 
 
 def probability_of_improvement(a: Scores, b: Scores) -> float:
@@ -22,7 +22,7 @@ def probability_of_improvement(a: Scores, b: Scores) -> float:
     return float(np.mean([_share(ours, theirs) for ours, theirs in zip(a, b, strict=True)]))
 
 
-def improvement_interval(a: Scores, b: Scores, level: float = 0.95) -> tuple[float, float]:
+def improvement_interval(a: Scores, b: Scores) -> tuple[float, float]:
     """Newcombe's interval of `probability_of_improvement(a, b)` (2006, Statistics in Medicine 25, method 5).
 
     It is Wilson's interval with the variance of the Mann-Whitney statistic: all θ whose distance from the estimate is
@@ -42,7 +42,7 @@ def improvement_interval(a: Scores, b: Scores, level: float = 0.95) -> tuple[flo
     estimate = probability_of_improvement(a, b)
     pairs = sum(1 / (m * n) for m, n in sizes) / len(sizes) ** 2
     shared = sum(((m + n) / 2 - 1) / (m * n) for m, n in sizes) / len(sizes) ** 2
-    normal = float(ndtri((1 + level) / 2))
+    normal = float(ndtri((1 + LEVEL) / 2))
 
     def beyond(theta: float) -> float:
         """0 at the ends of the interval, negative within."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sweeper.aggregate.conclusions import n_words, seeds_note
 from sweeper.aggregate.latex import floating, in_latex, tabular
-from sweeper.aggregate.tasks import Setting, Task, task_title
+from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_own_schedules
 from sweeper.system.text import counted
 
@@ -80,7 +80,7 @@ def describe_test(task: Task) -> str:
 
 
 def _cell(task: Task, marks: Marks, optimizer: str) -> str:
-    setting = _of(task, optimizer)
+    setting = task.setting_of(optimizer)
     if setting is None:
         return "--"
     row = setting.row
@@ -157,10 +157,6 @@ def _order(tasks: Sequence[Task]) -> list[str]:
         for place, setting in enumerate(task.compared):
             places.setdefault(setting.optimizer, []).append(place)
     return sorted(places, key=lambda name: (sum(places[name]) / len(places[name]), name))
-
-
-def _of(task: Task, optimizer: str) -> Setting | None:
-    return next((setting for setting in task.compared if setting.optimizer == optimizer), None)
 
 
 def _stacked(parts: Sequence[str]) -> str:

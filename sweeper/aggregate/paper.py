@@ -10,7 +10,6 @@ from sweeper.aggregate.references import STATISTICS, key_of, to_bibtex
 from sweeper.aggregate.search import searches
 from sweeper.aggregate.tables import to_csv
 from sweeper.aggregate.tasks import Task
-from sweeper.runs.compute import read_compute
 from sweeper.runs.layout import MAIN_TABLE_FILE, PAIRS_FILE, PAIRS_LATEX_FILE, REFERENCES_FILE, SETUP_FILE
 
 HEAD = rf"% Written by sweeper. Needs \usepackage{{booktabs}}; the citations are in {REFERENCES_FILE}."
@@ -23,7 +22,6 @@ def paper_files(tasks: Sequence[Task], margin: float | None = None) -> dict[str,
         margin: of equivalence, as a share, for the verdicts of `pairs.csv`.
     """
     shown = shown_tasks(tasks)
-    compute = {run.path: read_compute(run.path) for task in tasks for run in task.runs()}
     names = sorted({setting.row["optimizer"] for task in shown for setting in task.compared})
     keys = [*STATISTICS, *(key for key in map(key_of, names) if key)]
     keys += ["dodge2019"] if searches(tasks) else []
@@ -31,7 +29,7 @@ def paper_files(tasks: Sequence[Task], margin: float | None = None) -> dict[str,
     texts = {
         MAIN_TABLE_FILE: main_table(shown),
         PAIRS_LATEX_FILE: pairs.pairs_in_latex(shown),
-        SETUP_FILE: describe_setup(shown, tasks, compute),
+        SETUP_FILE: describe_setup(shown, tasks),
     }
     return {
         **{name: f"{HEAD}\n{content}\n".encode() for name, content in texts.items()},

@@ -3,16 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweeper.runs.checks import NUMBER
+from sweeper.runs.checks import is_number
 
 PRODUCT = "lr·weight_decay"
 ALIKE = 0.01  # relative: values are rounded to four digits
 
 Values = Mapping[str, Any]  # of a trial's searched options
-
-
-def is_number(value: Any) -> bool:
-    return value is not None and NUMBER.fits(value)
 
 
 def on_axes(trials: Sequence[Values]) -> list[dict[str, Any]]:
@@ -53,7 +49,7 @@ def edges(trials: Sequence[Values]) -> list[dict[str, str]]:
 
 
 def _positive(trial: Values, name: str) -> bool:
-    return is_number(trial.get(name)) and not isinstance(trial[name], bool) and trial[name] > 0
+    return is_number(trial.get(name)) and trial[name] > 0
 
 
 def _levels(values: Sequence[float]) -> list[float]:

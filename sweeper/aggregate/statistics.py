@@ -1,7 +1,7 @@
-"""Statistics over seeds: pure functions of a sequence of numbers, one per seed."""
+"""Statistics over seeds: pure functions of sequences of numbers, one per seed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -35,3 +35,23 @@ def confidence_interval(values: Sequence[float], level: float = 0.95) -> tuple[f
         return math.nan, math.nan
     half = float(stdtrit(n - 1, (1 + level) / 2)) * standard_deviation(values) / math.sqrt(n)
     return mean(values) - half, mean(values) + half
+
+
+def distance_by_chance(groups: Iterable[Sequence[float]], level: float = 0.95) -> float | None:
+    """The distance below which two seeds lie with probability `level`: t · √2 · s, with the standard deviation s pooled
+    over groups: √(Σ squared deviations from each group's mean ÷ Σ (n - 1)).
+
+    Args:
+        groups: the values of each setting's seeds.
+
+    Returns:
+        In the unit of the values; None where no group has two of them.
+    """
+    from scipy.special import stdtrit
+
+    filled = [values for values in groups if values]
+    squares = sum((value - sum(values) / len(values)) ** 2 for values in filled for value in values)
+    degrees = sum(len(values) - 1 for values in filled)
+    if not degrees:
+        return None
+    return float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(2) * math.sqrt(squares / degrees)

@@ -23,9 +23,8 @@ def task_configs(configs: Mapping[str, Config]) -> dict[str, Config]:
     schedules: dict[str, dict[str, Any]] = {}
     for config in configs.values():
         if not brings_schedule(config):
-            schedules.setdefault(_text(_without_schedule(config)), {})[_text(config.get("schedule"))] = config.get(
-                "schedule"
-            )
+            schedule = config.get("schedule")
+            schedules.setdefault(_text(_without_schedule(config)), {})[_text(schedule)] = schedule
     found = {}
     for name, config in configs.items():
         others = list(schedules.get(_text(_without_schedule(config)), {}).values())

@@ -90,6 +90,10 @@ class Task:
         names = {name for name, value in texts(self.config).items() if value == BY_ARM}
         return sorted(name.removesuffix(".name") for name in names)
 
+    def setting_of(self, method: str) -> Setting | None:
+        """The one that is compared; None if the method has none."""
+        return next((setting for setting in self.compared if setting.optimizer == method), None)
+
     def runs(self) -> list[Run]:
         return [run for setting in self.settings for run in setting.runs]
 
@@ -136,6 +140,14 @@ def independent(tasks: Sequence[Task]) -> list[Task]:
             seen |= paths
             found.append(task)
     return [task for task in tasks if any(task is one for one in found)]
+
+
+def on_all(tasks: Sequence[Task]) -> tuple[list[Task], list[str]]:
+    """The tasks that count where methods are compared over several, and the methods, sorted, that are compared in all
+    of them. A task whose settings test images chose doesn't count."""
+    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
+    names = [{setting.optimizer for setting in task.compared} for task in used]
+    return used, sorted(set.intersection(*names)) if names else []
 
 
 def epochs_words(task: Task) -> str:

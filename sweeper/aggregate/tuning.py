@@ -16,9 +16,10 @@ from sweeper.aggregate.search import (
     searched_values,
     tried_settings,
 )
-from sweeper.aggregate.search_axes import PRODUCT, is_number, on_axes
+from sweeper.aggregate.search_axes import PRODUCT, on_axes
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
+from sweeper.runs.checks import is_number
 from sweeper.system.text import counted
 
 NEAR = 0.005  # half a point

@@ -7,6 +7,7 @@ from sweeper.aggregate.conclusions import answer, describe_comparison, headline,
 from sweeper.aggregate.grouping import tuned_at
 from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
 from sweeper.aggregate.sample_size import describe_seeds
+from sweeper.aggregate.search import tried_settings
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
 from sweeper.aggregate.tables import accuracy
@@ -14,7 +15,7 @@ from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.copies import LeftOut, describe_repeats
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import counted, few
+from sweeper.system.text import counted, few, listed
 
 
 def answer_sweep(task: Task) -> str:
@@ -93,7 +94,7 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         other = "" if task.tuned == epochs_words(task) else f"; here it is trained for {epochs_words(task)}"
         said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
-        said.append(f"The arms differ in {_listed(names)}, too.")
+        said.append(f"The arms differ in {listed(names)}, too.")
     return said
 
 
@@ -127,7 +128,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     apart = ["length or batch size"] if len(lengths) > 1 else []
     apart += [name for name in set_apart_by([task.config for task in tasks]) if name != "batch_size"]
     if apart:
-        said.append(f"Runs of different {_listed(apart)} stand as tasks of their own and are compared with none.")
+        said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared with none.")
     said += describe_own_schedules(tasks)
     said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
@@ -145,7 +146,7 @@ def _one_data_set(tasks: Sequence[Task]) -> bool:
 def _one_setting(tasks: Sequence[Task]) -> list[str]:
     """Of whom no other setting is known: all, or those that weren't tuned."""
     compared = [(task, setting) for task in tasks for setting in task.compared]
-    if not compared or any(len(_settings_of(t, one.optimizer)) > 1 or t.tuned for t, one in compared):
+    if not compared or any(len(tried_settings(t, one.optimizer)) > 1 or t.tuned for t, one in compared):
         return []
     untuned = [one.optimizer for _, one in compared if not tuned_at(one.runs)]
     if not untuned:
@@ -161,7 +162,7 @@ def _chosen_by_these(task: Task) -> list[str]:
     """That the runs that are compared chose the settings too, if they did."""
     if task.chosen_by != "validation" or len(task.compared) < 2:
         return []
-    numbers = sorted({len(_settings_of(task, one.optimizer)) for one in task.compared})
+    numbers = sorted({len(tried_settings(task, one.optimizer)) for one in task.compared})
     among, whom = (f"{numbers[0]} to {numbers[-1]}", "whoever had more") if len(numbers) > 1 else (numbers[0], "all")
     return [
         f"The runs that are compared chose the settings, too, by validation accuracy, each among {among}: "
@@ -187,7 +188,7 @@ def _unequal(task: Task) -> list[str]:
         verb, whom = ("was", "it") if len(tuned) == 1 else ("were", "them")
         said.append(f"Only {_some(sorted(tuned))} {verb} tuned, which favours {whom}.")
     if task.named_elsewhere and task.compared:
-        names = _listed([f"'{name}'" for name in task.named_elsewhere])
+        names = listed([f"'{name}'" for name in task.named_elsewhere])
         said.append(f"Runs that a sweep named as arms, {names}, are compared as arms alone, not in {task.label}.")
     return said
 
@@ -227,18 +228,10 @@ def _own_schedule(task: Task, setting: Setting) -> str:
     return f"{setting.label} has the schedule that its own YAML brings, {own}; the others have {others}."
 
 
-def _settings_of(task: Task, optimizer: str) -> list[Setting]:
-    return [setting for setting in task.settings if setting.optimizer == optimizer]
-
-
 def _runs(count: int) -> str:
     return f"{counted(count, 'run')} {'is' if count == 1 else 'are'}"
 
 
 def _some(names: list[str], most: int = 4) -> str:
     """All of a few; of more the first, and how many more."""
-    return _listed(names) if len(names) <= most else few(names, most)
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(names) if len(names) <= most else few(names, most)

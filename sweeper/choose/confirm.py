@@ -1,7 +1,6 @@
 """Runs each optimizer's best settings again with two other seeds: the search's own accuracy of the best is too high."""
 
 import json
-import shlex
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from sweeper.choose.preset import as_word
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.datasets.here import ImagesHere
-from sweeper.report.provenance import read_origin
+from sweeper.report.provenance import read_words
 from sweeper.runs.arms import UNNAMED_VARIABLE
 from sweeper.runs.confirmations import record_confirmation
 from sweeper.runs.identity import identity_config
@@ -110,7 +109,7 @@ def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[
     written = {}
     for setting in arms:
         run = next(run for run in setting.runs if run.status is Status.COMPLETED)
-        repeated = shlex.split(read_origin(run).command)[3:]
+        repeated = read_words(run)[3:]
         if not repeated:
             raise BadInput(f"{run.path}: can't be repeated from its record; confirm it by hand with another seed")
         written[setting.label] = [word for word in repeated if not word.startswith("seed=")]

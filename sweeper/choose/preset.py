@@ -12,7 +12,6 @@ from sweeper.config.preset import (
     as_word,
     check_values,
     files_to_remove,
-    is_number,
     preset_files,
     set_option,
 )
@@ -20,6 +19,7 @@ from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
 from sweeper.config.widening import comparing_seeds
+from sweeper.runs.checks import is_number
 from sweeper.runs.identity import PRECISION, named_precision
 from sweeper.runs.layout import CHOSEN_FILE
 from sweeper.runs.tuned_on import IMAGES

@@ -36,12 +36,9 @@ def check_axes(axes: Axes, cells: Sequence[Cell], spared: Container[str] = ()) -
         groups: dict[tuple[int, ...], list[Cell]] = {}  # of cells that differ in this axis alone
         for combination, cell in zip(combinations, cells, strict=True):
             groups.setdefault(combination[:place] + combination[place + 1 :], []).append(cell)
-        for group in groups.values():
-            if len({cell.directory for cell in group}) > 1:
-                break
-        else:
-            if any(len(_distinct(key, texts, group)) > 1 for group in groups.values()):
-                raise BadInput(f"{_shown(key, texts)}: {_why(key, cells[0].config)}")
+        differ = any(len({cell.directory for cell in group}) > 1 for group in groups.values())
+        if not differ and any(len(_distinct(key, texts, group)) > 1 for group in groups.values()):
+            raise BadInput(f"{_shown(key, texts)}: {_why(key, cells[0].config)}")
 
 
 def check_folder(cells: Sequence[Cell]) -> None:

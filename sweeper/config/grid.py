@@ -29,7 +29,7 @@ from sweeper.config.overrides import (
     sweep_values,
 )
 from sweeper.config.resolved import Cell
-from sweeper.config.search_path import hydra_at_work, loader_with, search_in
+from sweeper.config.search_path import added_folders, hydra_at_work, loader_with, search_in
 from sweeper.config.search_space import (
     Dimension,
     Search,
@@ -103,8 +103,7 @@ class _Expansion:
         loader = loader_with(hydra.config_loader, overrides)
         self.groups: Groups = dict(list_groups(loader))
         self._composer = Composer(config_name, self.groups)
-        places = [str(place.path) for place in loader.get_search_path().get_path() if place.provider == "command line"]
-        self.folders = [CONF, *(Path(place.removeprefix("file://")) for place in places)]
+        self.folders = [CONF, *added_folders(overrides)]
 
     def grid(self, multirun: bool, arms: Sequence[Arm] = ()) -> Grid:
         """The runs of the command line.
@@ -264,7 +263,7 @@ class _Expansion:
 
     def _usual(self, overrides: list[str], dimensions: tuple[Dimension, ...]) -> dict[str, str]:
         """An optimizer's values without a search, by dimension; empty if any lies outside its dimension."""
-        ones = {factor: 1.0 for factor in FACTORS}  # or a fixed factor would be applied twice
+        ones = dict.fromkeys(FACTORS, 1.0)  # or a fixed factor would be applied twice
         config = OmegaConf.create(
             self._composer.config([*overrides, *(f"{name}={one}" for name, one in ones.items())]) | ones
         )

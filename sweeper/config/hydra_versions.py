@@ -69,10 +69,10 @@ def mode_by_flag() -> Iterator[None]:
         hydra.get_mode = usual
 
 
-def compose_from(folder: str, job_name: str) -> AbstractContextManager[Any]:
+def compose_from(folder: str) -> AbstractContextManager[Any]:
     """Hydra's compose API on a folder of configuration files."""
     base: dict[str, Any] = {} if WHITELIST is not None else {"version_base": "1.3"}
-    return initialize_config_dir(folder, job_name=job_name, **base)
+    return initialize_config_dir(folder, job_name="train", **base)
 
 
 def set_override_dirname(config: DictConfig, overrides: list[Any]) -> None:

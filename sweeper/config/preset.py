@@ -14,7 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeper.runs.checks import NUMBER
+from sweeper.runs.checks import is_number
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import CONF, read_file
 from sweeper.system.limits import SETTINGS_BYTES
@@ -232,11 +232,6 @@ def _is_alike(value: Any, there: Any) -> bool:
     if isinstance(value, list) and isinstance(there, list):
         return len(value) == len(there) and all(map(is_number, value + there))
     return is_number(value) and is_number(there)
-
-
-def is_number(value: Any) -> bool:
-    """Whether `value` is a finite number within the range that tables accept. A bool isn't a number."""
-    return value is not None and NUMBER.fits(value)
 
 
 class _Dumper(yaml.SafeDumper):

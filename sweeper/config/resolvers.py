@@ -31,10 +31,6 @@ def _hydra_folder(*, _root_: DictConfig) -> str | None:
     return None if status is not None and status.finished and not config["rerun"] else ".hydra"
 
 
-def _given_path(path: str) -> str:
-    return str(given_path(path))
-
-
 def _parallel_runs(*, _root_: DictConfig) -> int:
     return parallel_runs(_root_.device.kind, _root_.device.threads)
 
@@ -47,7 +43,7 @@ def _gpus_a_run(*, _root_: DictConfig) -> int:
     return 1 if likely_kind(_root_.device.kind) == "cuda" else 0
 
 
-register_resolver("sweeper.given_path", _given_path)
+register_resolver("sweeper.given_path", lambda path: str(given_path(path)))
 register_resolver("sweeper.run_name", _run_name)
 register_resolver("sweeper.hydra_folder", _hydra_folder)
 register_resolver("sweeper.parallel_runs", _parallel_runs)

@@ -37,11 +37,21 @@ def searchpath(*folders: Path) -> str:
 def loader_with(loader: Any, overrides: list[str]) -> Any:
     """Hydra's configuration loader, with the folders that the command line adds."""
     search_path = copy.deepcopy(loader.get_search_path())
-    for override in parse_overrides([o for o in overrides if o.startswith("hydra.searchpath=")]):
-        paths = override.value()
-        for path in paths if isinstance(paths, list) else []:
-            search_path.append("command line", str(path))
+    for place in _added(overrides):
+        search_path.append("command line", place)
     return ConfigLoaderImpl(search_path)
+
+
+def added_folders(overrides: list[str]) -> list[Path]:
+    """Those that `--config-dir` and `hydra.searchpath` add to our conf/."""
+    return [Path(place.removeprefix("file://")) for place in _added(overrides)]
+
+
+def _added(overrides: list[str]) -> list[str]:
+    """The values of `hydra.searchpath`, such as `file:///home/me/conf`."""
+    found = parse_overrides([text for text in overrides if text.startswith("hydra.searchpath=")])
+    values = [override.value() for override in found]
+    return [str(place) for value in values if isinstance(value, list) for place in value]
 
 
 def _quoted(text: str) -> str:
@@ -58,5 +68,5 @@ def _quoted(text: str) -> str:
 def hydra_at_work() -> Iterator[None]:
     """Initialize Hydra's compose API on our conf/; on exit Hydra's global state is cleared."""
     GlobalHydra.instance().clear()
-    with only_ours(), compose_from(str(CONF), "train"):
+    with only_ours(), compose_from(str(CONF)):
         yield

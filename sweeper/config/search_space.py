@@ -135,7 +135,7 @@ def read_dimension(override: Override, groups: Groups) -> Dimension:
     swept = override.value()
     text = "".join((line or "").partition("=")[2].split())
     if not isinstance(swept, IntervalSweep):
-        return Dimension(key, text, choices=tuple(v.partition("=")[2] for v in _typed(override, groups)))
+        return Dimension(key, text, choices=tuple(sweep_values(override, groups)))
     assert swept.start is not None and swept.end is not None
     log = "log" in swept.tags
     if swept.tags - {"log"}:
@@ -167,7 +167,3 @@ def check_base(cell: Cell) -> None:
     check_held_out(cell.config)
     if cell.config["rerun"]:
         raise BadInput("rerun=true: a search continues with the existing runs; start another with outputs=DIR")
-
-
-def _typed(override: Override, groups: Groups) -> list[str]:
-    return [f"{override.key_or_group}={value}" for value in sweep_values(override, groups)]

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from omegaconf import DictConfig
 
@@ -66,18 +67,23 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
     factors = {key: texts for key, texts in part.texts.items() if key in FACTORS and len(texts) > 1}
     if not part.extensions or not factors:
         return None
-    if others := [key for key, texts in part.texts.items() if len(texts) > 1 and key not in _ALONE | factors.keys()]:
+    alone = {"optimizer", "seed", *factors}
+    if others := [key for key, texts in part.texts.items() if len(texts) > 1 and key not in alone]:
         raise BadInput(f"{others[0]}: a tuning has one value of it; give one, or hydra.sweeper.extensions=0")
     values = {
         key: sorted({float(str(parse_overrides([text])[0].value())) for text in texts})
         for key, texts in factors.items()
     }
     first = {key: texts[:1] for key, texts in part.texts.items()}
-    cell = _remembered(cell)
     axes, chosen = {}, {}
+
+    @cache  # a grid is looked at after every extension
+    def composed(*words: str) -> tuple[Cell, list[str]]:
+        return cell([*words])
+
     for text in part.texts.get("optimizer", [None]):
         one = first if text is None else first | {"optimizer": [text]}
-        config = cell([words[0] for words in one.values()])[0].config
+        config = composed(*(words[0] for words in one.values()))[0].config
         check_held_out(config)
         optimizer = config["optimizer"]["name"]
         decays = has_decay(config["optimizer"])
@@ -89,29 +95,13 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
         found = {}
         for place in itertools.product(*axes.values()):
             texts = fixed | {key: [f"{key}={value!r}"] for key, value in zip(axes, place, strict=True)}
-            found[place] = [cell([*words]) for words in itertools.product(*texts.values())]
+            found[place] = [composed(*words) for words in itertools.product(*texts.values())]
         return found
 
     one_axis = [optimizer for optimizer, own in axes.items() if len(own) < len(values)]
     typed = part.texts.get("seed", [])
     seeds = [int(str(parse_overrides([text])[0].value())) for text in typed] or [int(config["seed"])]
     return Widening(part.extensions, axes, cells, seeds, one_axis)
-
-
-_ALONE = {"optimizer", "seed"}
-
-
-def _remembered(cell: Callable[[list[str]], tuple[Cell, list[str]]]) -> Callable[[list[str]], tuple[Cell, list[str]]]:
-    """The same, that composes each run once: a grid is looked at after every extension."""
-    known: dict[tuple[str, ...], tuple[Cell, list[str]]] = {}
-
-    def remembering(words: list[str]) -> tuple[Cell, list[str]]:
-        key = tuple(words)
-        if key not in known:
-            known[key] = cell(words)
-        return known[key]
-
-    return remembering
 
 
 def confirming_seeds(searched: Sequence[int]) -> list[int]:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeper.config.search_path import added_folders
 from sweeper.config.spelling import is_number, right_integers, share, split_values, written
 from sweeper.system.errors import BadInput, first_line
 from sweeper.system.files import read_file
@@ -41,7 +41,7 @@ def explain(error: Exception, overrides: list[str], conf: Path, typed: Mapping[s
         if key.startswith("hydra.") and re.match(r"Key '.*' not in '", line):
             line = "there is no such option with these choices; --cfg hydra shows those there are"
         return BadInput(f"{' '.join(named)}: {line}")
-    folders = [*_users_folders(overrides), conf]
+    folders = [*added_folders(overrides), conf]
     chosen = _chosen_files(asked, folders)
     if isinstance(cause, yaml.MarkedYAMLError) and cause.problem_mark is not None:
         return BadInput(_explain_yaml(Path(cause.problem_mark.name), cause))
@@ -82,14 +82,6 @@ def _reason(error: Exception) -> str:
         return "a YAML leads back to itself, by its defaults or an alias"
     first, *others = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"\w+ raised while composing config:$", lambda _: others[0], first) if others else first
-
-
-def _users_folders(overrides: list[str]) -> list[Path]:
-    """The folders that `--config-dir` and `hydra.searchpath` add to our conf/."""
-    texts = [o for o in overrides if o.startswith("hydra.searchpath=")]
-    values = [override.value() for override in OverridesParser.create().parse_overrides(texts)]
-    paths = [str(path) for value in values if isinstance(value, list) for path in value]
-    return [Path(path.removeprefix("file://")) for path in paths]
 
 
 def _chosen_files(overrides: list[str], folders: list[Path]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sweeper.datasets.facts import DOWNLOADS, download_command
 from sweeper.datasets.image_folder import load_tree
-from sweeper.datasets.raw import RawData, keyed_order, refuse_image_size
+from sweeper.datasets.raw import RawData, keyed_order, of_digits, refuse_image_size
 from sweeper.system.errors import BadInput
 from sweeper.system.files import remove_empty_folder
 from sweeper.system.lock import Lock, Locked
@@ -34,15 +34,7 @@ def digits(dataset: dict[str, Any]) -> RawData:
     for label in range(10):
         members = np.flatnonzero(labels == label)
         is_test[members[keyed_order(len(members), "digits", label)[: round(0.2 * len(members))]]] = True
-    return RawData(
-        images[~is_test],
-        labels[~is_test],
-        images[is_test],
-        labels[is_test],
-        classes=tuple(str(label) for label in range(10)),
-        form="scikit-learn's digits",
-        ordered=False,
-    )
+    return of_digits(images, labels, is_test, "scikit-learn's digits")
 
 
 def _digits_table() -> np.ndarray:

@@ -115,12 +115,8 @@ def read_columns(root: Path, files: list[ImageFile]) -> Columns:
 
 def read_labels(root: Path, files: list[ImageFile], columns: Columns) -> list[str]:
     """The name of each image's class."""
-    parquet = _pyarrow(root)
-    labels: list[str] = []
-    for file in files:
-        values = parquet.read_table(root / file.path, columns=[columns.label])[columns.label].to_pylist()
-        labels += class_names(f"{root / file.path}", values, columns)
-    return labels
+    read = _read_column(root, files, columns.label)
+    return [name for where, values in read for name in class_names(where, values, columns)]
 
 
 def class_names(where: str, values: Iterable[Any], columns: Columns) -> list[str]:
@@ -140,12 +136,15 @@ def class_names(where: str, values: Iterable[Any], columns: Columns) -> list[str
 
 def read_images(root: Path, files: list[ImageFile], columns: Columns) -> list[EncodedImage]:
     """The images' encoded bytes."""
+    read = _read_column(root, files, columns.image)
+    return [image for where, values in read for image in encoded(where, values)]
+
+
+def _read_column(root: Path, files: list[ImageFile], column: str) -> Iterator[tuple[str, list[Any]]]:
+    """Of each file its path and its values."""
     parquet = _pyarrow(root)
-    images: list[EncodedImage] = []
     for file in files:
-        values = parquet.read_table(root / file.path, columns=[columns.image])[columns.image].to_pylist()
-        images += encoded(f"{root / file.path}", values)
-    return images
+        yield f"{root / file.path}", parquet.read_table(root / file.path, columns=[column])[column].to_pylist()
 
 
 def encoded(where: str, values: Iterable[Any], read_files: bool = False) -> Iterator[EncodedImage]:

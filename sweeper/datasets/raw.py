@@ -26,6 +26,13 @@ class RawData:
     files: str = ""  # one line: how many files were read, and which weren't
 
 
+def of_digits(images: np.ndarray, labels: np.ndarray, is_test: np.ndarray, form: str) -> RawData:
+    """A set of the classes 0 to 9, in no published order, of which the images of a mask, (n,) bool, are for testing."""
+    train = images[~is_test], labels[~is_test]
+    classes = tuple(map(str, range(10)))
+    return RawData(*train, images[is_test], labels[is_test], classes, form, ordered=False)
+
+
 def keyed_order(n: int, *key: object) -> np.ndarray:
     """A permutation of range(n), (n,) int64, that depends only on `key`, whatever NumPy's version."""
     return np.argsort(numpy_stream(*key).bit_generator.random_raw(n), kind="stable")

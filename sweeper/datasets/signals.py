@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.datasets.raw import RawData, refuse_image_size
+from sweeper.datasets.raw import RawData, of_digits, refuse_image_size
 from sweeper.system.random_streams import numpy_stream
 
 # The ten curves and the options below are those of github.com/greydanus/mnist1d (Apache License 2.0). Rows: digits.
@@ -46,15 +46,7 @@ def mnist1d(dataset: dict[str, Any]) -> RawData:
     signals = (signals - signals.mean()) / signals.std()
     images = np.clip(np.rint(128 + LEVELS * signals), 0, 255).astype(np.uint8).reshape(-1, 1, LENGTH, 1)
     is_test = np.arange(len(labels)) % (TRAINING + TEST) >= TRAINING
-    return RawData(
-        images[~is_test],
-        labels[~is_test],
-        images[is_test],
-        labels[is_test],
-        classes=tuple(map(str, range(10))),
-        form="MNIST-1D, generated",
-        ordered=False,
-    )
+    return of_digits(images, labels, is_test, "MNIST-1D, generated")
 
 
 def draw_signals(labels: np.ndarray) -> np.ndarray:

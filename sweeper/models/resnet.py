@@ -21,7 +21,7 @@ def resnet18(num_classes: int, in_channels: int, width: int) -> nn.Module:
     Args:
         width: channels of the first stage; each later one has twice as many.
     """
-    _check("width", width, least=1)
+    check_least("width", width)
     return ResNet(num_classes, in_channels, widths=[width, 2 * width, 4 * width, 8 * width], blocks_per_stage=2)
 
 
@@ -30,7 +30,7 @@ def resnet20(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
     272,474 parameters for 10 classes, 3 channels and width 16; the paper's runs use option A, which has 2,752 fewer.
     """
-    _check("width", width, least=1)
+    check_least("width", width)
     return ResNet(num_classes, in_channels, widths=[width, 2 * width, 4 * width], blocks_per_stage=3)
 
 
@@ -39,7 +39,7 @@ def cnn(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
     24,058 parameters for 10 classes, one channel and width 16.
     """
-    _check("width", width, least=1)
+    check_least("width", width)
     return nn.Sequential(
         OrderedDict(
             stage1=ConvNormRelu(in_channels, width),
@@ -61,7 +61,7 @@ def cnn1d(num_classes: int, in_channels: int, width: int) -> nn.Module:
     Args:
         width: channels of each of the three convolutions.
     """
-    _check("width", width, least=1)
+    check_least("width", width)
     return nn.Sequential(
         OrderedDict(
             signal=nn.Flatten(2),
@@ -77,8 +77,8 @@ def cnn1d(num_classes: int, in_channels: int, width: int) -> nn.Module:
 
 def mlp(num_classes: int, in_channels: int, image_size: int, width: int, depth: int) -> nn.Module:
     """`depth` hidden layers of `width` units, each with layer norm, which lets one learning rate serve any depth."""
-    _check("width", width, least=1)
-    _check("depth", depth, least=0)
+    check_least("width", width)
+    check_least("depth", depth, 0)
     inputs = in_channels * image_size**2
     hidden = [_linear_norm_relu(inputs if k == 0 else width, width) for k in range(depth)]
     classifier = nn.Linear(width if hidden else inputs, num_classes)
@@ -163,6 +163,6 @@ def _linear_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-def _check(name: str, value: int, least: int) -> None:
+def check_least(name: str, value: int, least: int = 1) -> None:
     if value < least:
         raise ValueError(f"{name}={value}: must be at least {least}")

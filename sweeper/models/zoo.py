@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.functional import relu
 
-from sweeper.models.resnet import GlobalMeanPool
+from sweeper.models.resnet import GlobalMeanPool, check_least
 
 
 def wide_resnet(num_classes: int, in_channels: int, depth: int, widen_factor: int) -> nn.Module:
@@ -24,8 +24,7 @@ def wide_resnet(num_classes: int, in_channels: int, depth: int, widen_factor: in
     """
     if depth < 10 or (depth - 4) % 6:
         raise ValueError(f"depth={depth}: must be 6n + 4, such as 16, 28 or 40")
-    if widen_factor < 1:
-        raise ValueError(f"widen_factor={widen_factor}: must be at least 1")
+    check_least("widen_factor", widen_factor)
     blocks = (depth - 4) // 6
     stages, channels = nn.Sequential(), 16
     for k in range(3):
@@ -54,9 +53,8 @@ def densenet(num_classes: int, in_channels: int, growth_rate: int, layers_per_st
         growth_rate: channels that each layer adds; at least 1.
         layers_per_stage: each has a 1×1 and a 3×3 convolution; at least 1.
     """
-    for name, value in (("growth_rate", growth_rate), ("layers_per_stage", layers_per_stage)):
-        if value < 1:
-            raise ValueError(f"{name}={value}: must be at least 1")
+    check_least("growth_rate", growth_rate)
+    check_least("layers_per_stage", layers_per_stage)
     from torchvision.models import DenseNet
 
     net = DenseNet(growth_rate, (layers_per_stage,) * 3, num_init_features=2 * growth_rate, num_classes=num_classes)
@@ -97,9 +95,8 @@ def vit_tiny(num_classes: int, in_channels: int, image_size: int, patch_size: in
     """
     if patch_size < 1 or image_size % patch_size:
         raise ValueError(f"patch_size={patch_size}: must divide the image's side, {image_size}")
-    for name, value in (("width", width), ("depth", depth)):
-        if value < 1:
-            raise ValueError(f"{name}={value}: must be at least 1")
+    check_least("width", width)
+    check_least("depth", depth)
     from torchvision.models import VisionTransformer
 
     heads = max(1, width // 64)

@@ -47,9 +47,9 @@ class Sophia(Optimizer):
             raise ValueError(f"lr={lr}: must be at least 0")
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas={betas}: must be two numbers in [0, 1)")
-        for name, value, least in (("interval", interval, 1), ("batch_size", batch_size, 1)):
-            if not value >= least:
-                raise ValueError(f"{name}={value}: must be at least {least}")
+        for name, value in (("interval", interval), ("batch_size", batch_size)):
+            if not value >= 1:
+                raise ValueError(f"{name}={value}: must be at least 1")
         for name, number in (("gamma", gamma), ("eps", eps)):
             if not number > 0:
                 raise ValueError(f"{name}={number}: must be above 0")

@@ -122,10 +122,9 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
 
 def _time(task: Task, optimizer: str) -> float | None:
     """The steps to the task's target of an optimizer's compared setting."""
-    for setting in task.compared:
-        if setting.optimizer == optimizer:
-            return time_to_target([_steps(run) for run in setting.runs if run.status.finished])
-    return None
+    if (setting := task.setting_of(optimizer)) is None:
+        return None
+    return time_to_target([_steps(run) for run in setting.runs if run.status.finished])
 
 
 def _steps(run: Run) -> float:

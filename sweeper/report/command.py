@@ -61,16 +61,16 @@ def report(
     from sweeper.report.curves import read_curve
     from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
-    from sweeper.report.provenance import read_origin
+    from sweeper.report.provenance import shown_command
     from sweeper.runs.results import read_results
 
     results = read_results(outputs)
     tasks = group_tasks(results.runs)
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
-    origins = {run.path: read_origin(run) for run in readable}
+    commands = {run.path: shown_command(run) for run in readable}
     latest = [] if sweep is None else latest_tasks(tasks, sweep)
-    page = build_page(results, tasks, curves, origins, margin, read_decisions(outputs), latest, dated)
+    page = build_page(results, tasks, curves, commands, margin, read_decisions(outputs), latest, dated)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()

@@ -3,26 +3,23 @@ stays small. Accuracies are in percent."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import Curves, looks_of
-from sweeper.report.curves import DRAWN, MOST_EPOCHS, Curve, at_epochs, comparable_seconds, kept_epochs
-from sweeper.report.provenance import Origin
+from sweeper.report.curves import DRAWN, MOST_EPOCHS, Curve, at_epochs, comparable_seconds, epochs_of, kept_epochs
 from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-
-Origins = Mapping[str, Origin]  # by the run's path
 
 MOST_VALUES = 120_000  # of all curves together that are drawn run by run: about a megabyte
 FEW_VALUES = 60_000  # of the means, and of the runs, where there are more
 LEAST_EPOCHS = 10  # of a mean, however many settings there are
 
 
-def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[dict[str, Any]]:
+def curve_data(tasks: Sequence[Task], curves: Curves) -> list[dict[str, Any]]:
     """For each task the learning curves of its settings, one per seed at the epochs of `kept_epochs`.
 
     Of more than `MOST_VALUES` values each setting has its `mean` over completed seeds, at fewer epochs, compared ones
@@ -33,7 +30,7 @@ def curve_data(tasks: Sequence[Task], curves: Curves, origins: Origins) -> list[
     found = []
     for task in tasks:
         finished = [run for run in task.runs() if run.status.finished]
-        why = comparable_seconds(finished, [origins[run.path].device_name for run in finished])
+        why = comparable_seconds(finished)
         settings = [
             _setting_curves(s, s in task.compared, curves, not why, form)
             | {"look": of_optimizer[s.optimizer].indices()}
@@ -103,7 +100,7 @@ def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: b
         epochs = kept_epochs([curve for _, curve in runs])
         drawn = [_run_curves(run, curve, epochs, seconds) for run, curve in runs]
     else:
-        epochs = _spaced(_epochs(longest), form.epochs)
+        epochs = _spaced(epochs_of(longest), form.epochs)
         completed = [curve for run, curve in runs if run.status is Status.COMPLETED]
         if completed:
             data["mean"] = _mean(completed, epochs, seconds, compared)
@@ -121,13 +118,9 @@ def _setting_curves(setting: Setting, compared: bool, curves: Curves, seconds: b
     }
 
 
-def _epochs(curve: Curve) -> list[int]:
-    return [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]
-
-
 def _run_to_its_end(run: Run, curve: Curve, most: int, seconds: bool) -> dict[str, Any]:
     """A run that ended early, at epochs of its own: those of its setting may miss its end."""
-    epochs = _spaced(_epochs(curve), most)
+    epochs = _spaced(epochs_of(curve), most)
     own = {"epochs": epochs, "steps": at_epochs(curve, "step", epochs)}
     return _run_curves(run, curve, epochs, seconds) | own
 

@@ -44,18 +44,22 @@ def read_curve(run: Run) -> Curve:
     return {name: column for name, column in curve.items() if any(v is not None for v in column)} | {"seconds": seconds}
 
 
+def epochs_of(curve: Curve) -> list[int]:
+    return [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # every row has one
+
+
 def kept_epochs(curves: Sequence[Curve], most: int = MOST_EPOCHS) -> list[int]:
     """The epochs of a configuration's curves to draw; the same for each seed, so that curves can be averaged.
 
     All epochs if there are at most `most`; else about `most` evenly spaced ones and, for each seed and each of `DRAWN`,
     the first, the last, the highest and the lowest, so that no peak is lost.
     """
-    epochs = sorted({int(e) for curve in curves for e in curve.get("epoch", ()) if e is not None})
+    epochs = sorted({epoch for curve in curves for epoch in epochs_of(curve)})
     if len(epochs) <= most:
         return epochs
     kept = set(epochs[:: math.ceil(len(epochs) / most)])
     for curve in curves:
-        places = [int(epoch) for epoch in curve.get("epoch", ()) if epoch is not None]  # every row has one
+        places = epochs_of(curve)
         for name in DRAWN:
             points = [(v, epoch) for v, epoch in zip(curve.get(name, ()), places, strict=False) if v is not None]
             if points:
@@ -69,15 +73,10 @@ def at_epochs(curve: Curve, name: str, epochs: Sequence[int]) -> Column:
     return [values.get(epoch) for epoch in epochs]
 
 
-def comparable_seconds(runs: Sequence[Run], device_names: Sequence[str | None]) -> str:
-    """Why the seconds of these finished runs can't be compared; "" if they can.
-
-    Args:
-        device_names: the recorded device name of each run.
-    """
+def comparable_seconds(runs: Sequence[Run]) -> str:
+    """Why the seconds of these finished runs can't be compared; "" if they can."""
     if any(run.values.get("shared_device") is not False for run in runs):
         return "some runs shared their device, or it isn't known"
-    kinds = {(run.values.get("device"), run.values.get("precision")) for run in runs}
-    if len(kinds) > 1 or len(set(device_names)) > 1:
+    if len({(run.values.get("device"), run.values.get("precision"), run.device_name) for run in runs}) > 1:
         return "they were made on different devices or in different precision"
     return ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sweeper.aggregate.points import margin_words, points
 from sweeper.report.places import without_folders
-from sweeper.report.tables import Cell, Line, PageTable
+from sweeper.report.tables import Cell, Line, PageTable, sort_key
 from sweeper.runs.layout import DECISION_FILE
 from sweeper.system.files import read_file
 from sweeper.system.limits import RECORD_BYTES
@@ -76,8 +76,8 @@ def _looks(looks: list[dict[str, Any]]) -> PageTable:
                 Cell(_shown(pair["a"])),
                 Cell(_shown(pair["b"])),
                 Cell(f"{pair['n']:d}", pair["n"], "number"),
-                Cell("–" if difference is None else points(difference), _sort(difference), "number"),
-                Cell(shown, _sort(low), "number"),
+                Cell("–" if difference is None else points(difference), sort_key(difference), "number"),
+                Cell(shown, sort_key(low), "number"),
                 Cell(_shown("; ".join([pair["verdict"], *_diverged(pair, look)]))),
             ]
             table.rows.append(Line(cells))
@@ -91,7 +91,3 @@ def _diverged(pair: dict[str, Any], look: dict[str, Any]) -> list[str]:
 
 def _shown(text: str) -> str:
     return without_folders(printable(text))
-
-
-def _sort(number: float | None) -> float | str:
-    return "" if number is None else number

@@ -9,7 +9,7 @@ from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import JITTER, NEAR, Curves, looks_of, noise_charts
-from sweeper.report.curves import at_epochs
+from sweeper.report.curves import at_epochs, epochs_of
 from sweeper.report.drawing import STYLE, files, label, legend, line_style, panels, title
 from sweeper.report.jitter import levels
 from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure, time_figure
@@ -84,7 +84,7 @@ def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":
 def _test_accuracy(setting: Setting, curves: Curves) -> tuple[list[int], list[float], list[float]]:
     """Epochs that all completed seeds have, and of them mean and deviation in percent; 0 for the deviation of one."""
     completed = [curves[run.path] for run in setting.runs if run.status is Status.COMPLETED and curves[run.path]]
-    every = sorted({int(epoch) for curve in completed for epoch in curve["epoch"] if epoch is not None})
+    every = sorted({epoch for curve in completed for epoch in epochs_of(curve)})
     columns = [at_epochs(curve, "test_accuracy", every) for curve in completed]
     epochs: list[int] = []
     means: list[float] = []

@@ -59,17 +59,14 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     Another name's slot follows from the name alone, too, unless it is taken: then it is the next free one. With more
     names than colours, dashes and marks distinguish those of one colour.
     """
-    given = set(names)
+    given, hues = set(names), len(LIGHT)
     found = {name: _slot(k) for k, name in enumerate(KNOWN) if name in given}
     for name in sorted(given - found.keys()):
         first = zlib.crc32(name.encode(errors="replace"))
-        free = [_slot((first + k) % len(LIGHT) + len(LIGHT) * dash) for dash in range(len(DASHES)) for k in _HUES]
+        free = [_slot((first + k) % hues + hues * dash) for dash in range(len(DASHES)) for k in range(hues)]
         used = {look.hue for look in found.values()}
         found[name] = min(free, key=lambda look: (look in found.values(), look.hue in used))
     return found
-
-
-_HUES = range(len(LIGHT))
 
 
 def _slot(k: int) -> Look:

@@ -1,16 +1,19 @@
 """Tables of many rows in a form that takes little room: the page's script writes their cells.
 
-A cell is the place of its form, which is its kind and the texts between its numbers, and these numbers.
+A cell is the place of its form, which is its kind and the texts between its numbers, and these numbers. The commands of
+runs are alike in most of their words and have a form of their own.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sweeper.report.tables import Cell, PageTable
 
-WRITTEN_OUT = 300  # rows of all tables together; of more, the page's script writes them
+WRITTEN_OUT = 300  # rows of all tables together, and commands; of more, the page's script writes them
 
 _NUMBER = re.compile(r"\b[0-9a-f]{8}\b|[0-9]+(?:[.,][0-9]+)*")  # the hash of a run's name, too
 _FIRST = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")
@@ -37,6 +40,30 @@ def pack_tables(tables: Mapping[str, PageTable]) -> dict[str, Any]:
             }
             table.packed = True
     return {"forms": [json.loads(form) for form in forms], "of": packed}
+
+
+def take_commands(table: PageTable) -> dict[str, Any]:
+    """Empty the commands' cells of a table of many runs, in its last column.
+
+    Returns:
+        `words`, and `of`, for each row what differs from the row before: pairs of a word's place in the command and of
+        its place in `words`; -1 and then all words where their number differs. Both are empty for a table that keeps
+        its commands.
+    """
+    if len(table.rows) <= WRITTEN_OUT:
+        return {"words": [], "of": []}
+    commands = [row.cells[-1].text.split(" ") for row in table.rows]
+    words = [word for word, _ in Counter(word for command in commands for word in command).most_common()]
+    places = {word: place for place, word in enumerate(words)}
+    for row in table.rows:
+        row.cells[-1] = replace(row.cells[-1], text="")
+    told, before = list[list[int]](), list[int]()
+    for command in commands:
+        now = [places[word] for word in command]
+        changes = [(k, word) for k, (word, other) in enumerate(zip(now, before, strict=False)) if word != other]
+        told.append([x for pair in changes for x in pair] if len(now) == len(before) else [-1, *now])
+        before = now
+    return {"words": words, "of": told}
 
 
 def _column(cells: list[Cell], forms: dict[str, int]) -> dict[str, Any]:

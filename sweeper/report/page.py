@@ -14,14 +14,12 @@ from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
 from sweeper.report.charts import looks_of, profile_tables
-from sweeper.report.commands import take_commands
 from sweeper.report.curve_data import curve_data, share_places
 from sweeper.report.curves import MOST_EPOCHS, Curve
 from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
-from sweeper.report.packed_tables import pack_tables
+from sweeper.report.packed_tables import pack_tables, take_commands
 from sweeper.report.places import note_on
-from sweeper.report.provenance import Origin
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
     across_table,
@@ -34,7 +32,7 @@ from sweeper.report.tables import (
 )
 from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
-from sweeper.runs.status import RECORDED, Status
+from sweeper.runs.status import TOLD
 from sweeper.system.files import PACKAGE
 from sweeper.system.text import counted, duration, few
 
@@ -65,7 +63,7 @@ def build_page(
     results: Results,
     tasks: Sequence[Task],
     curves: dict[str, Curve],
-    origins: dict[str, Origin],
+    commands: dict[str, str],
     margin: float | None = None,
     decisions: Sequence[ShownDecision] = (),
     latest: Sequence[Task] = (),
@@ -75,7 +73,7 @@ def build_page(
 
     Args:
         tasks: the tasks of the results' runs, from `group_tasks`.
-        curves, origins: by the run's path, for all readable runs.
+        curves, commands: by the run's path, for all readable runs.
         margin: of equivalence, as a share.
         decisions: of `sweeper.decide`, in these folders.
         latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
@@ -85,22 +83,21 @@ def build_page(
     from markupsafe import Markup
 
     runs = results.runs
-    origins = {run.path: origins.get(run.path, Origin()) for run in runs}
     across, across_note = across_table(tasks)
-    speed, shared = speed_table(tasks, origins)
+    speed, shared = speed_table(tasks)
     profile = profile_tables(tasks)
     of_optimizer = looks_of(tasks)
     charts_of = chart_sections(tasks, curves)
     charts = {section.name: section.charts for section in charts_of} | {
         "profile": [profile["chart"]] if profile else []
     }
-    drawn = [task for task in curve_data(tasks, curves, origins) if task["settings"]]
-    every_run = runs_table(runs, origins)
+    drawn = [task for task in curve_data(tasks, curves) if task["settings"]]
+    every_run = runs_table(runs, commands)
     others = [task for task in tasks if not any(task is one for one in latest)]
     cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
     rankings = [(task.label, ranking_table(task)) for task in tasks]
     bad = bad_table(runs)
-    commands = take_commands(every_run)
+    taken = take_commands(every_run)  # before the tables are packed
     large = {"runs-table": every_run, "bad-table": bad}
     large |= {f"pairs-{k}": card.pairs for k, card in enumerate(cards)}
     large |= {f"ranking-{k}": ranking for k, (_, ranking) in enumerate(rankings)}
@@ -108,7 +105,7 @@ def build_page(
         "curves": share_places(drawn),
         "charts": _short(charts),
         "tables": pack_tables(large),
-        "commands": commands,
+        "commands": taken,
         **script_looks(),
     }
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
@@ -130,7 +127,7 @@ def build_page(
         "thinned": _ordinal(math.ceil(longest / MOST_EPOCHS)) if longest > MOST_EPOCHS else "",
         "most_epochs": MOST_EPOCHS,
         "chart_sections": charts_of,
-        "profile": profile_table(tasks) if profile else None,
+        "profile": profile_table(profile) if profile else None,
         "profile_left_out": ", ".join(profile["left_out"]) if profile else "",
         "across": across,
         "across_note": across_note,
@@ -139,7 +136,7 @@ def build_page(
         "bad": bad,
         "differences": differences_table(runs),
         "runs": every_run,
-        "places": note_on(origin.shown for origin in origins.values()),
+        "places": note_on(commands.values()),
     }
     there = {name: view.get(name) for name in ("across", "speed", "bad", "differences", "runs")}
     shown = {
@@ -156,7 +153,7 @@ def build_page(
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True)
     page = environment.get_template("report.html").render(
         **view,
-        **_head(results, tasks, origins),
+        **_head(results, tasks),
         made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
@@ -199,13 +196,13 @@ def hash_source(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -> dict[str, Any]:
+def _head(results: Results, tasks: Sequence[Task]) -> dict[str, Any]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
     optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
-    started = sorted(origin.started for origin in origins.values() if origin.started)
-    devices = sorted({o.device_name for o in origins.values() if o.device_name})
+    started = sorted(run.started for run in runs if run.started)
+    devices = sorted({run.device_name for run in runs if run.device_name})
     copies = count(results.left_out).copies
     noun = "arm" if any(task.noun == "arm" for task in tasks) else "optimizer"
     facts = [
@@ -213,23 +210,22 @@ def _head(results: Results, tasks: Sequence[Task], origins: dict[str, Origin]) -
         ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
-        ("device time", _device_time(runs, list(origins.values()))),
+        ("device time", _device_time(runs)),
         ("begun", _period(started)),
         ("copies", _copies_words(copies, len(runs))),
     ]
-    names = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)
     return {
         "title": _title(optimizers, noun, tasks),
         "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
-        "counts": [(name, counts[name]) for name in names if counts[name]],
+        "counts": [(name, counts[name]) for name in TOLD if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
     }
 
 
-def _device_time(runs: Sequence[Run], origins: Sequence[Origin]) -> str:
+def _device_time(runs: Sequence[Run]) -> str:
     """The device time of all runs together, and their training if that is more; "" if some don't record it."""
-    seconds = [origin.device_seconds for origin in origins if origin.device_seconds is not None]
-    if len(seconds) < len(origins):
+    seconds = [run.device_seconds for run in runs if run.device_seconds is not None]
+    if len(seconds) < len(runs):
         return ""
     training = sum(run.values.get("train_seconds") or 0.0 for run in runs)
     shared = "; of runs at the same time each counts its share, while their own training adds up to "

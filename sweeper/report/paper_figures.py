@@ -12,7 +12,6 @@ from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.report.charts import looks_of
 from sweeper.report.curves import comparable_seconds
 from sweeper.report.drawing import PANEL, label, line_style, log_scale, panels, title
-from sweeper.runs.compute import read_compute
 from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _groups(tasks: Sequence[Task]) -> list[list[Task]]:
 def _comparable(group: Sequence[Task]) -> bool:
     runs = [run for task in group for setting in task.compared for run in setting.runs if run.status.finished]
     known = all(run.values.get("train_seconds") is not None for run in runs)
-    return known and not comparable_seconds(runs, [read_compute(run.path).device_name for run in runs])
+    return known and not comparable_seconds(runs)
 
 
 def _by_length(groups: Sequence[Sequence[Task]], tasks: Sequence[Task], seconds: bool) -> "Figure | None":

@@ -39,8 +39,9 @@ def performance_ratios(times: Times) -> np.ndarray:
     return np.where(reached, values / np.where(np.isfinite(fastest), fastest, 1.0), math.inf)
 
 
-def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> tuple[list[float], list[float]]:
-    """ρ(τ), the share of tasks that a method solves in at most τ times the fastest method's time, from 1 to `largest`.
+def performance_profile(ratios: Sequence[float]) -> tuple[list[float], list[float]]:
+    """ρ(τ), the share of tasks that a method solves in at most τ times the fastest method's time, from 1 to
+    `LARGEST_RATIO`.
 
     Args:
         ratios: one method's ratios, one per task, at least one.
@@ -48,14 +49,14 @@ def performance_profile(ratios: Sequence[float], largest: float = LARGEST_RATIO)
     Returns:
         The values τ at which ρ steps, with both ends, and the value of ρ from each of them on.
     """
-    steps = sorted({1.0, largest, *(float(r) for r in ratios if r <= largest)})
+    steps = sorted({1.0, LARGEST_RATIO, *(float(r) for r in ratios if r <= LARGEST_RATIO)})
     return steps, [sum(r <= tau for r in ratios) / len(ratios) for tau in steps]
 
 
-def profile_score(ratios: Sequence[float], largest: float = LARGEST_RATIO) -> float:
-    """AlgoPerf's benchmark score: the profile's integral from 1 to `largest`, divided by `largest` - 1.
+def profile_score(ratios: Sequence[float]) -> float:
+    """AlgoPerf's benchmark score: the profile's integral from 1 to `LARGEST_RATIO`, divided by `LARGEST_RATIO` - 1.
 
-    It is 1 for a method that is fastest on every task, and 0 for one that solved none within `largest` times the
-    fastest time.
+    It is 1 for a method that is fastest on every task, and 0 for one that solved none within that times the fastest
+    time.
     """
-    return sum(max(0.0, largest - r) for r in ratios) / (largest - 1) / len(ratios)
+    return sum(max(0.0, LARGEST_RATIO - r) for r in ratios) / (LARGEST_RATIO - 1) / len(ratios)

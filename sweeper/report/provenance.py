@@ -1,16 +1,14 @@
-"""A run's provenance: its device, when it started, and the command that repeats it."""
+"""A run's provenance: the command that repeats it."""
 
 import os
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweeper.config.grammar import value_text
 from sweeper.report.places import without_path
 from sweeper.runs.checks import Damaged
-from sweeper.runs.compute import compute_of
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
@@ -23,36 +21,19 @@ _OVERRIDE = re.compile(r"(\+{1,2}|~)?(?!hydra\b)[A-Za-z][\w./@-]*(=.*)?")
 _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a run came from; texts are "" if not recorded.
-
-    Attributes:
-        started: UTC, e.g. `2025-01-31T12:00:00Z`.
-        command: the command that repeats the run, for a POSIX shell; it names no code.
-        shown: the same for a page, without paths of this machine.
-        device_seconds: the device time of the run, its share if several ran at once; None if not recorded.
-    """
-
-    device_name: str = ""
-    started: str = ""
-    command: str = ""
-    shown: str = ""
-    device_seconds: float | None = None
-
-
-def read_origin(run: Run) -> Origin:
-    """The origin of a run; an empty one if its record can't be read any more."""
+def read_words(run: Run) -> list[str]:
+    """The command that repeats a run in words, see `repeat_words`; none if its record can't be read any more."""
     try:
         record = read_run(Path(run.path))
-        environment = record["environment"]
-        compute = compute_of(environment)
         config = _with_paths_from_here(record["config"], run.path)
-        words = repeat_words(config, environment.get("overrides"))
-        shown = shlex.join(map(without_path, words))
-        return Origin(compute.device_name, compute.started, shlex.join(words), shown, compute.device_seconds)
+        return repeat_words(config, record["environment"].get("overrides"))
     except Damaged:
-        return Origin()
+        return []
+
+
+def shown_command(run: Run) -> str:
+    """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded."""
+    return shlex.join(map(without_path, read_words(run)))
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:

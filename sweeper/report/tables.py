@@ -1,6 +1,7 @@
 """The tables of the page: their texts and sort keys."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,11 +14,9 @@ from sweeper.aggregate.labels import differing, text
 from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
-from sweeper.aggregate.tasks import Setting, Task, independent
+from sweeper.aggregate.tasks import Setting, Task, on_all
 from sweeper.aggregate.verdict import describe_order
-from sweeper.report.charts import profile_tables
 from sweeper.report.places import without_folders
-from sweeper.report.provenance import Origin
 from sweeper.runs.metrics import FROM_RESULT
 from sweeper.runs.rows import CODE_OF, Run
 from sweeper.runs.status import Status
@@ -74,14 +73,14 @@ def ranking_table(task: Task) -> PageTable:
         rank, letters = _place(task, setting)
         cells = [
             Cell(setting.label),
-            *(Cell(accuracy(row, VALIDATION), _sort(row[f"{VALIDATION}_mean"]), "number") for _ in chosen),
-            Cell(accuracy(row, "final_test_accuracy"), _sort(row["final_test_accuracy_mean"]), "number"),
-            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", _sort(low), "number"),
+            *(Cell(accuracy(row, VALIDATION), sort_key(row[f"{VALIDATION}_mean"]), "number") for _ in chosen),
+            Cell(accuracy(row, "final_test_accuracy"), sort_key(row["final_test_accuracy_mean"]), "number"),
+            Cell("–" if low is None else f"{100 * low:.2f} to {100 * high:.2f}", sort_key(low), "number"),
             rank,
             letters,
             _number(row["lr"], "g"),
             _number(row["weight_decay"], "g"),
-            Cell(accuracy(row, "best_test_accuracy"), _sort(row["best_test_accuracy_mean"]), "number"),
+            Cell(accuracy(row, "best_test_accuracy"), sort_key(row["best_test_accuracy_mean"]), "number"),
             Cell(few([f"{100 * final[seed]:.2f}" for seed in sorted(final)], MOST_SEEDS), kind="seeds"),
             *(_number(row[name], "d") for name in counts),
         ]
@@ -96,8 +95,8 @@ def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     for d in task.comparison.differences if task.chosen_by != "test" else ():
         cells = [
             Cell(f"{label[d.a]} − {label[d.b]}"),
-            Cell(points(d.difference), _sort(d.difference), "number"),
-            Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", _sort(d.low), "number"),
+            Cell(points(d.difference), sort_key(d.difference), "number"),
+            Cell(f"{points(d.low)} to {points(d.high)}" if d.has_interval else "–", sort_key(d.low), "number"),
             _number(d.n, "d"),
             Cell(describe_difference(task.comparison, d, margin), kind="wide"),
         ]
@@ -105,10 +104,8 @@ def pairs_table(task: Task, margin: float | None = None) -> PageTable:
     return table
 
 
-def profile_table(tasks: Sequence[Task]) -> PageTable:
-    found = profile_tables(tasks)
-    if found is None:
-        return PageTable()
+def profile_table(found: Mapping[str, Any]) -> PageTable:
+    """The scores and times of `profile_tables`."""
     header = ["optimizer", "score", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"])]
     table = PageTable(header)
     for name, times, score in sorted(found["rows"], key=lambda row: -row[2]):
@@ -122,18 +119,17 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     runs behind them. One seed on a task tells nothing of chance: an optimizer that has so few has no interval, and no
     improvement over it has one.
 
-    Empty with fewer than two tasks or two optimizers compared on all of them, and if test images chose settings.
+    Empty with fewer than two tasks, see `on_all`, or two optimizers.
     """
-    used = [task for task in independent(tasks) if task.compared and task.chosen_by != "test"]
-    names = set.intersection(*({s.optimizer for s in task.compared} for task in used)) if used else set()
+    used, names = on_all(tasks)
     if len(used) < 2 or len(names) < 2:
         return PageTable(), ""
-    ordered = sorted(names)
-    by_task = [min_max([list(_compared(task, name).scores().values()) for name in ordered]) for task in used]
+    scores_of = [{s.optimizer: list(s.scores().values()) for s in task.compared} for task in used]
+    by_task = [min_max([of[name] for name in names]) for of in scores_of]
     table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
     single = any(len(scores) < 2 for methods in by_task for scores in methods)
-    for k, name in enumerate(ordered):
+    for k, name in enumerate(names):
         own = [scores[k] for scores in by_task]
         rest = [[score for other, values in enumerate(scores) if other != k for score in values] for scores in by_task]
         middle = interquartile_mean(own)
@@ -153,7 +149,7 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
     return table, f"{len(used)} tasks."
 
 
-def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[PageTable, int]:
+def speed_table(tasks: Sequence[Task]) -> tuple[PageTable, int]:
     """The table of speeds, and the number of finished runs that are left out since they shared their device."""
     groups: dict[tuple[str, ...], list[Run]] = {}
     shared = 0
@@ -164,7 +160,7 @@ def speed_table(tasks: Sequence[Task], origins: Mapping[str, Origin]) -> tuple[P
         if v.get("shared_device") is not False:
             shared += 1
             continue
-        device = origins[run.path].device_name or v.get("device") or "unknown device"
+        device = run.device_name or v.get("device") or "unknown device"
         where = f"{device} {v.get('precision') or ''}".strip()
         key: tuple[str, ...] = (v["optimizer"], where, f"{v['dataset']}, {v['model']}, batch {v['batch_size']}")
         groups.setdefault(key, []).append(run)
@@ -206,15 +202,13 @@ def differences_table(runs: Sequence[Run]) -> PageTable:
     for name in differing(configs):
         if name.startswith(CODE_OF) and len({config[name] for config in configs if name in config}) == 1:
             continue  # the others don't call it
-        counts: dict[str, int] = {}
-        for config in configs:
-            counts[config.get(name, "–")] = counts.get(config.get(name, "–"), 0) + 1
+        counts = Counter(config.get(name, "–") for config in configs)
         values = "; ".join(f"{value} ({count})" for value, count in sorted(counts.items(), key=_by_number))
         table.rows.append(Line([Cell(name), Cell(without_folders(values), kind="wide")]))
     return table
 
 
-def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
+def runs_table(runs: Sequence[Run], commands: Mapping[str, str]) -> PageTable:
     table = PageTable(["run", "final, %", "best, %", "best epoch", "status", "seed", "training", "command"])
     for run in runs:
         v = run.values
@@ -227,7 +221,7 @@ def runs_table(runs: Sequence[Run], origins: Mapping[str, Origin]) -> PageTable:
             Cell(v["status"], kind=f"number {v['status']}"),
             _number(v.get("seed"), "d"),
             Cell("–", "") if seconds is None else Cell(duration(seconds), seconds, "number"),
-            Cell(origins[run.path].shown or "–", kind="command"),
+            Cell(commands.get(run.path) or "–", kind="command"),
         ]
         table.rows.append(Line(cells))
     return table
@@ -252,10 +246,6 @@ def _place(task: Task, setting: Setting) -> tuple[Cell, Cell]:
     return Cell(f"{low}–{high}" if low < high else f"{low}", low, "number"), Cell(order.letters[name])
 
 
-def _compared(task: Task, optimizer: str) -> Setting:
-    return next(setting for setting in task.compared if setting.optimizer == optimizer)
-
-
 def _percent(share: float | None) -> Cell:
     return _number(None if share is None else 100 * share, ".2f")
 
@@ -266,10 +256,11 @@ def _number(value: float | None, form: str) -> Cell:
 
 
 def _interval(low: float, high: float, form: str) -> Cell:
-    return Cell("–" if math.isnan(low) else f"{low:{form}} to {high:{form}}", _sort(low), "number")
+    return Cell("–" if math.isnan(low) else f"{low:{form}} to {high:{form}}", sort_key(low), "number")
 
 
-def _sort(value: float | None) -> float | str:
+def sort_key(value: float | None) -> float | str:
+    """Of a cell with a number; what is none sorts last."""
     return "" if value is None or math.isnan(value) else value
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweeper.aggregate.search import searches
-from sweeper.aggregate.search_axes import is_number
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.tuning import (
     Tuning,
@@ -20,6 +19,7 @@ from sweeper.aggregate.tuning import (
 from sweeper.report.charts import Chart, looks_of
 from sweeper.report.looks import Look
 from sweeper.report.tables import Cell, Line, PageTable
+from sweeper.runs.checks import is_number
 
 MOST_TICKS = 8  # an axis of more different values has round ticks
 SPAN = 10.0  # points below the best trial at which the colours of a map end

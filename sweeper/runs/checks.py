@@ -42,17 +42,18 @@ def is_plain_number(value: Any) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether it is a finite number within the range that tables accept. A bool isn't a number."""
     if isinstance(value, float):
         return math.isfinite(value)
     return is_integer(value) and abs(value) < LARGEST_INTEGER
 
 
 TEXT = Kind(f"a text of at most {LONGEST_TEXT} characters", lambda v: isinstance(v, str) and len(v) <= LONGEST_TEXT)
-NUMBER = Kind("a number", _is_number)
-SHARE = Kind("a number from 0 to 1", lambda v: _is_number(v) and 0 <= v <= 1)
-AMOUNT = Kind("a number from 0 to 2^63", lambda v: _is_number(v) and 0 <= v < LARGEST_INTEGER)
-SECONDS = Kind("seconds from 0 to a thousand years", lambda v: _is_number(v) and 0 <= v <= MOST_SECONDS)
+NUMBER = Kind("a number", is_number)
+SHARE = Kind("a number from 0 to 1", lambda v: is_number(v) and 0 <= v <= 1)
+AMOUNT = Kind("a number from 0 to 2^63", lambda v: is_number(v) and 0 <= v < LARGEST_INTEGER)
+SECONDS = Kind("seconds from 0 to a thousand years", lambda v: is_number(v) and 0 <= v <= MOST_SECONDS)
 SEED = Kind("an integer of at least 0 and at most 100 digits", lambda v: is_integer(v) and 0 <= v < LARGEST_SEED)
 COUNT = Kind("an integer from 0 to 2^63", lambda v: is_integer(v) and 0 <= v < LARGEST_INTEGER)
 EPOCHS = Kind("an integer from 0 to 2^31", lambda v: is_integer(v) and 0 <= v < MOST_EPOCHS)
@@ -61,5 +62,5 @@ DEVICE = Kind("cuda, mps or cpu", lambda v: v in ("cuda", "mps", "cpu"))
 # An option of a third-party class may be infinite or NaN.
 OPTION = Kind(
     f"a value below 2^63 or a text of at most {LONGEST_TEXT} characters",
-    lambda v: isinstance(v, (bool, float)) or TEXT.fits(v) or _is_number(v),
+    lambda v: isinstance(v, (bool, float)) or TEXT.fits(v) or is_number(v),
 )

@@ -21,7 +21,6 @@ CONFIRMATIONS_FILE = "confirmations.json"  # the runs by which searches were con
 # The values of `aggregate --format`, and the file that each writes.
 FORMATS = {"csv": RESULTS_FILE, "parquet": "results.parquet", "markdown": "summary.md", "latex": "summary.tex"}
 
-
 # What `aggregate --format latex` writes for a paper, beside `summary.tex`.
 MAIN_TABLE_FILE = "table.tex"  # optimizers × tasks
 PAIRS_FILE = "pairs.csv"

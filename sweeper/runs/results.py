@@ -106,7 +106,9 @@ def _results(runs: list[Run]) -> Results:
     _find_comparisons(runs)
     kept, left_out = merge(runs)
     _compare_versions(kept)
-    _name_confirmations(kept)
+    confirmations = ConfirmationsByFolder()
+    for run in kept:
+        run.confirms = confirmations.have(run.path)
     return Results(sorted(kept, key=_order), left_out)
 
 
@@ -205,12 +207,6 @@ def _find_comparisons(runs: list[Run]) -> None:
         said = {by_images(words, run.conditions.get("data")) for words in member.tuned}
         run.tuned = frozenset(said) | ({str(recorded)} if recorded is not None else set())
         run.untuned = member.untuned or recorded is None
-
-
-def _name_confirmations(runs: list[Run]) -> None:
-    confirmations = ConfirmationsByFolder()
-    for run in runs:
-        run.confirms = confirmations.have(run.path)
 
 
 def _order(run: Run) -> tuple[Any, ...]:

@@ -63,6 +63,7 @@ class Run:
         untuned: whether it is compared with settings that weren't tuned, too.
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
         device_seconds: the device time that it took, its share where others ran beside it; None if it isn't recorded.
+        device_name: "" if it isn't recorded.
     """
 
     path: str
@@ -80,6 +81,7 @@ class Run:
     untuned: bool = True
     confirms: bool = False
     device_seconds: float | None = None
+    device_name: str = ""
 
     @property
     def arm(self) -> str | None:
@@ -179,11 +181,16 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         {what: value for what, value in conditions.items() if value},
         tuple(sorted(versions.items())),
         EPOCHS.check("result.epochs_done", result.get("epochs_done")) or 0,
-        started if isinstance(started := environment.get("started"), str) else "",
+        _text(environment.get("started")),
         other_files,
         {name: value for name, value in flat(config) if isinstance(value, list)},
         device_seconds=spent,
+        device_name=sys.intern(_text(environment.get("device_name"))),
     )
+
+
+def _text(fact: Any) -> str:
+    return shortened(fact) if isinstance(fact, str) else ""
 
 
 def _config_values(config: dict[str, Any]) -> dict[str, Any]:

@@ -43,11 +43,5 @@ class Status(str, Enum):
         return self in (Status.RUNNING, Status.INTERRUPTED)
 
 
-RECORDED = (
-    Status.RUNNING,
-    Status.COMPLETED,
-    Status.DIVERGED,
-    Status.FAILED,
-    Status.INTERRUPTED,
-    Status.PRUNED,
-)
+RECORDED = (Status.RUNNING, Status.COMPLETED, Status.DIVERGED, Status.FAILED, Status.INTERRUPTED, Status.PRUNED)
+TOLD = (*RECORDED[1:], RECORDED[0], Status.DAMAGED)  # where runs of each status are counted, in this order

@@ -79,14 +79,10 @@ def write_sweep(
         runs: for each run its directory, its epochs, and whether it is trained anew whatever exists.
         labels: of the runs, by their directories.
     """
-    planned = {
-        _name(directory, outputs): [
-            epochs,
-            0 if anew else len(read_metrics(directory / METRICS_FILE)[0]),
-            anew,
-        ]
-        for directory, epochs, anew in runs
-    }
+    planned = {}
+    for directory, epochs, anew in runs:
+        done = 0 if anew else len(read_metrics(directory / METRICS_FILE)[0])
+        planned[_name(directory, outputs)] = [epochs, done, anew]
     named = {_name(directory, outputs): shortened(label) for directory, label in (labels or {}).items() if label}
     with contextlib.suppress(OSError):  # the sweep doesn't depend on it
         content = {**this_process(), "runs": planned, "labels": named}

@@ -59,10 +59,10 @@ def run(
     return code if code >= 0 else 128 - code
 
 
-def run_and_read(command: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+def run_and_read(command: Sequence[str]) -> tuple[int, bytes]:
     """`run`, and what the command printed on standard output."""
     with tempfile.TemporaryFile() as file:
-        code = run(command, variables, stdout=file)
+        code = run(command, stdout=file)
         file.seek(0)
         return code, file.read()
 

@@ -67,17 +67,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("outputs", nargs="*", default=["outputs"], type=kind, help=words)
         self.add_argument("--version", action="version", version=f"sweeper {__version__}")
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        refuse_repeated(self)
-        return super().parse_known_args(args, namespace)
-
-    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
-        refuse_repeated(self)  # newer releases of Python don't call the method above
-        return super().parse_known_intermixed_args(args, namespace)
-
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Folders may stand before, between and after the options."""
         return self.parse_intermixed_args(args, namespace)
+
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        refuse_repeated(self)
+        return super().parse_known_intermixed_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         raise BadInput(f"{with_meant(message, self)}; see {self.prog} --help")

@@ -76,7 +76,7 @@ class Lock:
         return self
 
     def _acquire(self) -> None:
-        while not (self._create() or self._is_mine()):
+        while not (create_whole(self.path, json.dumps(self._me)) or self._is_mine()):
             content = _read_bytes(self.path)
             seen = _parse(content)
             if seen is not None and is_alive(self.path, seen):
@@ -100,10 +100,6 @@ class Lock:
         """
         if not self._is_mine():
             raise LockLost(f"{self.path}: another process took this run over; this one leaves it alone")
-
-    def _create(self) -> bool:
-        """Create the lock file; False if it already exists."""
-        return create_whole(self.path, json.dumps(self._me))
 
     def _take_over(self, dead: bytes) -> None:
         """Replace a dead lock by ours, unless another process is faster.

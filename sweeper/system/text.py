@@ -1,6 +1,7 @@
 """Formats numbers and texts for people."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 LONGEST_TEXT = 1000
 
@@ -82,7 +83,13 @@ def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def few(names: list[str], most: int = 12) -> str:
+def few(names: Sequence[str], most: int = 12, separator: str = ", ") -> str:
     """A list in a sentence, cut after `most` of them: "a, b and 3 more"."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return separator.join(names[:most]) + more
+
+
+def listed(words: Iterable[object], before_last: str = "and") -> str:
+    """All of a list in a sentence: "a, b and c". There is one at least."""
+    *first, last = map(str, words)
+    return f"{', '.join(first)} {before_last} {last}" if first else last

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper.aggregate.repeats import distance_by_chance
+from sweeper.aggregate.statistics import distance_by_chance
 from sweeper.engine.numerics import facts_of
 from sweeper.runs.metrics import Row
 from sweeper.runs.record import EARLIER

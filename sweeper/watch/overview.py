@@ -193,8 +193,10 @@ def _sight(run: Run, now: float) -> Sighting:
 
 def _left(pace: float, epochs: float, age: float) -> float | None:
     """The seconds for so many epochs, of which no more than one is taken off for the time since the latest news: so
-    what is left doesn't grow while nothing is heard."""
-    return _plausible(max(0.0, pace * epochs - min(age, pace)))
+    what is left doesn't grow while nothing is heard. None if a file's date or a recorded number is wrong, so that it is
+    beyond all dates."""
+    seconds = max(0.0, pace * epochs - min(age, pace))
+    return seconds if seconds <= MOST_SECONDS else None
 
 
 def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: float | None, now: float) -> float | None:
@@ -213,11 +215,6 @@ def _seconds_left(rows: list[Row], epochs: int | None, began: float, written: fl
     training = statistics.median(row["train_seconds"] or 0.0 for row in rows[-RECENT:])
     pace = max(training, (written - began) / done)
     return _left(pace, epochs - (rows[-1]["epoch"] or 0), max(0.0, now - written))
-
-
-def _plausible(seconds: float) -> float | None:
-    """An estimate; None if a file's date or a recorded number is wrong, so that it is beyond all dates."""
-    return seconds if seconds <= MOST_SECONDS else None
 
 
 def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighting:

@@ -6,13 +6,12 @@ from made_runs import change_record, make_run
 
 from sweeper.aggregate.experimental_setup import describe_setup
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.runs.compute import read_compute
 from sweeper.runs.results import read_results
 
 
 def described(folder):
     tasks = group_tasks(read_results([folder]).runs)
-    return describe_setup(tasks, tasks, {run.path: read_compute(run.path) for task in tasks for run in task.runs()})
+    return describe_setup(tasks, tasks)
 
 
 def test_settings_seeds_compute_and_versions(tmp_path):

@@ -2,12 +2,18 @@
 
 import pytest
 
-from benchmarks.power import DEVIATION, LEAD, SHARED, read
-from sweeper.aggregate.comparisons import compare
-from sweeper.aggregate.sample_size import MOST, describe_seeds, pair_power, seeds_needed
+from benchmarks.figures import read_csv
+from benchmarks.power import DEVIATION, FILE, LEAD, SHARED
+from sweeper.aggregate.comparisons import compare, quantile
+from sweeper.aggregate.sample_size import MOST, _power, describe_seeds, seeds_needed
 
 DEVIATIONS = {"equal scatter": DEVIATION, "seeds matter": DEVIATION * (1 - SHARED) ** 0.5}
-SIMULATED = [row for row in read() if row["scenario"] in DEVIATIONS]
+SIMULATED = [row for row in read_csv(FILE) if row["scenario"] in DEVIATIONS]
+
+
+def pair_power(difference, deviation, methods, seeds):
+    """The odds that the simultaneous interval of one pair lies on the side of 0 of its true difference."""
+    return _power(difference / deviation, methods, seeds, quantile(methods, (methods - 1) * (seeds - 1)) / 2**0.5)
 
 
 @pytest.mark.parametrize("row", SIMULATED, ids=lambda row: " ".join([row["scenario"], row["methods"], row["seeds"]]))

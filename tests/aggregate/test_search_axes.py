@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from sweeper.aggregate.search_axes import PRODUCT, edges, followers, is_number, on_axes
+from sweeper.aggregate.search_axes import PRODUCT, edges, followers, on_axes
 from sweeper.config.grid import compose_grid
 
 STEPS = ("0.3162", "1.0", "3.162")
@@ -40,4 +40,3 @@ def test_the_ends_of_an_axis_are_told_and_what_is_no_number_has_none():
     found = edges([{"lr": lr, "betas": [0.9, lr], "nesterov": True} for lr in (0.1, 0.2, 0.3)])
     assert found == [{"lr": "lowest"}, {}, {"lr": "highest"}]
     assert edges([{"lr": 0.1}]) == [{}]
-    assert not is_number(True) and not is_number(None) and not is_number("1") and is_number(1)

@@ -1,6 +1,7 @@
 """Against numbers worked out elsewhere: R's t.test, and scipy's slower twin."""
 
 import math
+import random
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sweeper.aggregate.statistics import confidence_interval, mean, standard_deviation
+from sweeper.aggregate.statistics import confidence_interval, distance_by_chance, mean, standard_deviation
 
 ACCURACIES = st.lists(st.floats(0, 1), min_size=2, max_size=20)
 
@@ -58,3 +59,20 @@ def test_it_is_light_to_import():
         "print({'torch', 'pandas', 'scipy.stats'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_the_scatter_of_two_seeds_is_pooled_over_groups():
+    # √((0.01² + 0.01² + 0.02² + 0.02²) ÷ 2); a group of one value adds nothing. t(2; 0.975) = 4.302653
+    distance = distance_by_chance([[0.80, 0.82], [0.70, 0.74], [0.5], []])
+    assert distance == pytest.approx(4.302653 * math.sqrt(2 * 0.0005), rel=1e-6)
+    assert distance_by_chance([[0.8], [0.9], []]) is None
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_two_more_seeds_lie_within_it_as_often_as_it_says(level):
+    numbers = random.Random(0)
+    within = 0
+    for _ in range(2000):
+        groups = [[numbers.gauss(mean, 1) for _ in range(2)] for mean in (0, 5, 9)]
+        within += abs(numbers.gauss(3, 1) - numbers.gauss(3, 1)) <= distance_by_chance(groups, level)
+    assert within / 2000 == pytest.approx(level, abs=0.03)

@@ -58,7 +58,6 @@ def test_the_rows_of_many_runs_are_written_by_the_pages_script(tmp_path, monkeyp
     found = []
     for most in (300, 5):
         monkeypatch.setattr("sweeper.report.packed_tables.WRITTEN_OUT", most)
-        monkeypatch.setattr("sweeper.report.commands.WRITTEN_OUT", most)
         monkeypatch.setattr("sweeper.report.curve_data.MOST_VALUES", 10 * most)
         report([str(tmp_path)])
         with open_page(tmp_path / "report.html") as page:

@@ -24,7 +24,7 @@ RUNS = [
 @pytest.fixture
 def master():
     GlobalHydra.instance().clear()
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         loader = GlobalHydra.instance().hydra.config_loader
         words = ["hydra/launcher=basic", "hydra/sweeper=listed", "device=cpu"]
         yield loader, loader.load_configuration("config", words, RunMode.MULTIRUN)
@@ -51,7 +51,7 @@ def test_what_the_command_line_has_composed_is_what_a_run_would_compose(monkeypa
     line = ["dataset=digits", "optimizer=sgd,lion", "seed=1,2", "hydra/launcher=packed", "device=cpu", "epochs=3"]
     jobs = compose_grid(["-m", *line]).jobs
     GlobalHydra.instance().clear()
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         loader = GlobalHydra.instance().hydra.config_loader
         words = [*line, "hydra/sweeper=listed", "hydra.mode=MULTIRUN"]
         config = loader.load_configuration("config", words, RunMode.MULTIRUN)

@@ -14,7 +14,7 @@ from sweeper.system.files import CONF
 def test_a_configuration_is_composed_without_a_warning(recwarn):
     from hydra import compose
 
-    with only_ours(), compose_from(str(CONF), "train"):
+    with only_ours(), compose_from(str(CONF)):
         assert compose("config", overrides=["dataset=digits"]).dataset.crop_padding == 1
     assert not [warning for warning in recwarn if "version_base" in str(warning.message)]
 

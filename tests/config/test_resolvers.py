@@ -16,13 +16,13 @@ WORDS = ("dataset=digits", "optimizer=lion")
 def hydra():
     """`hydra(*overrides)`: Hydra's own node of what they compose."""
     GlobalHydra.instance().clear()
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         yield lambda *overrides: compose("config", overrides=[*WORDS, *overrides], return_hydra_config=True).hydra
 
 
 def test_hydra_writes_into_the_directory_that_the_run_is_named_by(hydra):
     (cell,) = compose_grid([*WORDS, "seed=3"]).cells
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         node = hydra("seed=3")
     assert node.run.dir == str(cell.directory) == f"{node.sweep.dir}/{node.sweep.subdir}"
 
@@ -39,7 +39,7 @@ def test_hydra_writes_into_the_directory_that_the_run_is_named_by(hydra):
 def test_hydras_record_of_a_finished_run_stays_as_it_was(tmp_path, monkeypatch, status, words, folder):
     monkeypatch.chdir(tmp_path)
     (cell,) = compose_grid([*WORDS, *words]).cells
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         node = compose("config", overrides=[*WORDS, *words], return_hydra_config=True).hydra
         RunDirectory(cell.directory).write_run(status, cell.config, {}, {})
         assert node.output_subdir == folder

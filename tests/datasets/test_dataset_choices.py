@@ -55,7 +55,7 @@ def test_a_loaders_former_name_is_the_loader_of_today():
     ],
 )
 def test_a_data_set_brings_its_model_and_the_command_line_wins(overrides, model):
-    with compose_from(str(CONF), "train"):
+    with compose_from(str(CONF)):
         cfg = compose("config", overrides, return_hydra_config=True)
     assert cfg.hydra.runtime.choices.model == model
 

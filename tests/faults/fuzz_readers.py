@@ -18,7 +18,7 @@ if __name__ == "__main__":
 
 from sweeper.aggregate.tables import to_csv
 from sweeper.report.curves import read_curve
-from sweeper.report.provenance import read_origin
+from sweeper.report.provenance import read_words
 from sweeper.runs.layout import METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import METRICS, figures_so_far, read_metrics
 from sweeper.runs.results import COLUMNS
@@ -38,7 +38,7 @@ def check_record(folder: Path, content: bytes) -> None:
         assert error
     else:
         read_curve(run)
-        read_origin(run)
+        read_words(run)
     assert to_csv(COLUMNS, [run.values]).count(b"\n") == 2
 
 

@@ -1,4 +1,4 @@
-"""What is said over all studies, `docs/study/over_studies.py`."""
+"""What is said over all studies, `docs/study/headlines.py`."""
 
 import pytest
 from made_runs import make_run

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY
 
-from benchmarks.power import COLUMNS, STUDY, better, error_rates, read, simulate, table
+from benchmarks.figures import read_csv
+from benchmarks.power import COLUMNS, FILE, STUDY, better, error_rates, simulate, table
 from sweeper.aggregate.comparisons import compare
 from sweeper.aggregate.scatter import ERROR_RATES
 
@@ -16,7 +17,7 @@ def test_the_recorded_table_stands_in_the_documentation():
     text = (REPOSITORY / "docs" / "statistics.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"<!-- power -->\n(.*?)<!-- /power -->", text, re.DOTALL)
     assert shown.strip() == table()
-    assert tuple(read()[0]) == COLUMNS
+    assert tuple(read_csv(FILE)[0]) == COLUMNS
 
 
 def test_the_studys_scatters_are_the_published_ones():
@@ -51,7 +52,7 @@ def test_the_family_wise_error_is_5_percent(methods, n):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", [row for row in read() if row["seeds"] == "3" and row["methods"] == "5"][:4])
+@pytest.mark.parametrize("row", [row for row in read_csv(FILE) if row["seeds"] == "3" and row["methods"] == "5"][:4])
 def test_the_recorded_figures_are_found_again(row):
     """Of 5,000 other studies than the recorded 100,000."""
     deviations = {"the study's scatters": STUDY, "seeds matter": [0.15 * 0.8**0.5] * 5}

@@ -13,8 +13,9 @@ from conftest import REPOSITORY, merged
 from made_runs import make_run
 
 from benchmarks import reproduce
+from benchmarks.figures import fill
 from benchmarks.published import ROWS, Row
-from benchmarks.reproduce import Outcome, band, check_recipe, fill, judge, read, replace, tables, welch
+from benchmarks.reproduce import Outcome, band, check_recipe, judge, read, replace, tables, welch
 from sweeper.config.grid import compose_grid
 from sweeper.system.errors import BadInput
 
@@ -34,8 +35,7 @@ def row(accuracy: float | None = 95.0, deviation: float | None = None, n: int | 
 
 
 def test_the_page_is_made_of_its_records():
-    page = PAGE.read_text()
-    assert fill(page, tables(RECORDS)) == page
+    assert fill(PAGE, tables(RECORDS)) == PAGE.read_text()
 
 
 def test_a_mean_on_the_page_is_that_of_the_records_themselves():
@@ -144,9 +144,11 @@ def test_runs_of_another_recipe_are_refused(tmp_path):
         read(tmp_path, ["optimizer.lr=0.2"])
 
 
-def test_a_page_without_a_tables_place_is_refused():
-    with pytest.raises(BadInput, match="no place <!-- results -->"):
-        fill("a page", {"results": "a table"})
+def test_a_page_without_a_tables_place_is_refused_by_its_name(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a page")
+    with pytest.raises(BadInput, match=r"page\.md: it has no place <!-- results -->"):
+        fill(page, {"results": "a table"})
 
 
 def test_an_override_takes_the_place_of_the_rows_own_word():

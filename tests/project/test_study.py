@@ -12,6 +12,7 @@ from conftest import REPOSITORY
 from made_runs import change_record, make_run
 
 from benchmarks import power
+from benchmarks.figures import read_csv
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.comparisons import compare
 from sweeper.aggregate.tasks import group_tasks
@@ -100,7 +101,9 @@ def test_with_adamws_published_values_it_would_be_separated_from_lion_and_nothin
         for given in (scores, scores | {"adamw": others["adamw"]})
     )
     assert then - apart == {frozenset(("adamw", "lion"))} and apart <= then
-    error = next(row for row in power.read() if row["scenario"] == "the study's scatters" and row["seeds"] == "5")
+    error = next(
+        row for row in read_csv(power.FILE) if row["scenario"] == "the study's scatters" and row["seeds"] == "5"
+    )
     assert f"{100 * (1 - float(error['error'])):.0f} % of studies, not 95" in " ".join(
         (CIFAR10 / "README.md").read_text().split()
     )

@@ -11,7 +11,6 @@ from sweeper.report.charts import lr_charts, noise_charts, profile_tables, seed_
 from sweeper.report.curve_data import curve_data
 from sweeper.report.curves import read_curve
 from sweeper.report.looks import looks
-from sweeper.report.provenance import read_origin
 from sweeper.runs.results import read_results
 
 NOISE = {"name": "symmetric", "kind": "symmetric", "rate": 0.4, "seed": 0}
@@ -19,15 +18,11 @@ NOISE = {"name": "symmetric", "kind": "symmetric", "rate": 0.4, "seed": 0}
 
 @pytest.fixture
 def study(tmp_path):
-    """`study()`: tasks, curves and origins of the runs made in tmp_path."""
+    """`study()`: tasks and curves of the runs made in tmp_path."""
 
     def read():
         runs = read_results([tmp_path]).runs
-        return (
-            group_tasks(runs),
-            {run.path: read_curve(run) for run in runs},
-            {run.path: read_origin(run) for run in runs},
-        )
+        return group_tasks(runs), {run.path: read_curve(run) for run in runs}
 
     return read
 
@@ -63,7 +58,7 @@ def test_final_stands_beside_best(tmp_path, study):
 
 def test_noise_runs_from_clean_labels_on(tmp_path, study):
     make_study(tmp_path, optimizers=("sgd", "lion"), rates=(0.0, 0.2, 0.4), epochs=5)
-    tasks, curves, _ = study()
+    tasks, curves = study()
     final, clean, corrupted = noise_charts(tasks, curves)
     assert [one["name"] for one in final["series"]] == ["lion", "sgd"]
     assert [one["x"] for one in (final["series"][0], clean["series"][0])] == [[0, 20, 40], [0, 20, 40]]
@@ -83,9 +78,9 @@ def test_equal_points_stand_side_by_side(tmp_path, study):
 
 def test_an_optimizer_looks_the_same_in_every_chart(tmp_path, study):
     make_study(tmp_path, epochs=4, rates=(0.0, 0.2))
-    tasks, curves, origins = study()
+    tasks, curves = study()
     wanted = {name: look.indices() for name, look in looks(["adam", "adamw", "lion", "muon", "sgd"]).items()}
-    drawn = [s for task in curve_data(tasks, curves, origins) for s in task["settings"]]
+    drawn = [s for task in curve_data(tasks, curves) for s in task["settings"]]
     drawn += [one for chart in noise_charts(tasks, curves) for one in chart["series"]]
     drawn += [one for chart in seed_charts(tasks) for one in chart["series"]]
     drawn += profile_tables(tasks)["chart"]["series"]
@@ -96,7 +91,7 @@ def test_an_optimizer_looks_the_same_in_every_chart(tmp_path, study):
 
 def test_one_rate_of_noise_is_no_chart(tmp_path, study):
     make_run(tmp_path, noise=NOISE)
-    tasks, curves, _ = study()
+    tasks, curves = study()
     assert noise_charts(tasks, curves) == []
 
 
@@ -104,7 +99,7 @@ def test_human_labels_are_not_taken_for_clean_ones(tmp_path, study):
     """Their rate stands as 0 in the configuration."""
     make_run(tmp_path, noise={"name": "human", "kind": "human", "rate": 0.0, "seed": 0})
     make_run(tmp_path, noise=NOISE)
-    tasks, curves, _ = study()
+    tasks, curves = study()
     assert [task.label for task in tasks] == [
         "digits, cnn, human label noise",
         "digits, cnn, 40 % symmetric label noise",
@@ -116,7 +111,7 @@ def test_noise_charts_of_two_recipes_say_which(tmp_path, study):
     for decay in (False, True):
         for rate in (0.2, 0.4):
             make_run(tmp_path, noise=NOISE | {"rate": rate}, decay_norms_and_biases=decay)
-    tasks, curves, _ = study()
+    tasks, curves = study()
     name = "digits, cnn, symmetric noise"
     titles = {chart["title"].rpartition(": ")[0] for chart in noise_charts(tasks, curves)}
     assert titles == {f"{name}, decay_norms_and_biases {text}" for text in ("false", "true")}
@@ -125,7 +120,7 @@ def test_noise_charts_of_two_recipes_say_which(tmp_path, study):
 def test_noise_of_another_length_is_not_joined(tmp_path, study):
     make_run(tmp_path, epochs=30)
     make_run(tmp_path, noise=NOISE)
-    tasks, curves, _ = study()
+    tasks, curves = study()
     assert noise_charts(tasks, curves) == []
 
 
@@ -205,6 +200,6 @@ def test_all_of_it_is_json(tmp_path, study):
     make_study(tmp_path, epochs=3)
     path = make_run(tmp_path, "diverged", seed=9) / "metrics.csv"
     path.write_text(path.read_text().replace("0.3333333333333333", "inf"))
-    tasks, curves, origins = study()
-    data = [curve_data(tasks, curves, origins), seed_charts(tasks), noise_charts(tasks, curves), lr_charts(tasks)]
+    tasks, curves = study()
+    data = [curve_data(tasks, curves), seed_charts(tasks), noise_charts(tasks, curves), lr_charts(tasks)]
     assert "null" in json.dumps(data, allow_nan=False)

@@ -12,7 +12,6 @@ from sweeper.report import curve_data as module
 from sweeper.report.command import report
 from sweeper.report.curve_data import curve_data, share_places
 from sweeper.report.curves import read_curve
-from sweeper.report.provenance import read_origin
 from sweeper.runs.results import read_results
 from sweeper.system import files
 
@@ -25,11 +24,7 @@ def study(tmp_path_factory):
             rows = make_rows([numbers.uniform(0.5, 0.9) for _ in range(100)])
             write_finished_run(outputs, make_config(optimizer, seed, epochs=100), rows, {"device": "cpu"})
     runs = read_results([outputs]).runs
-    return (
-        group_tasks(runs),
-        {run.path: read_curve(run) for run in runs},
-        {run.path: read_origin(run) for run in runs},
-    )
+    return group_tasks(runs), {run.path: read_curve(run) for run in runs}
 
 
 def test_few_runs_are_drawn_one_by_one(study):
@@ -64,7 +59,7 @@ def test_diverged_runs_are_drawn_to_their_ends_and_none_is_left_out_unsaid(tmp_p
     for seed in (7, 8):
         make_run(tmp_path, "diverged", optimizer="sgd", seed=seed, epochs=100, optimizer__lr=0.3, error="loss")
     runs = read_results([tmp_path]).runs
-    made = group_tasks(runs), {r.path: read_curve(r) for r in runs}, {r.path: read_origin(r) for r in runs}
+    made = group_tasks(runs), {run.path: read_curve(run) for run in runs}
     monkeypatch.setattr(module, "MOST_VALUES", 1_000)
     (task,) = curve_data(*made)
     ends = {

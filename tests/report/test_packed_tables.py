@@ -1,11 +1,11 @@
-"""Tables that the page's script writes have every cell that they had, and take less room."""
+"""Tables that the page's script writes have every cell and every command that they had, and take less room."""
 
 import json
 import random
 
 import pytest
 
-from sweeper.report.packed_tables import WRITTEN_OUT, pack_tables
+from sweeper.report.packed_tables import WRITTEN_OUT, pack_tables, take_commands
 from sweeper.report.tables import Cell, Line, PageTable
 
 HEADER = ["run", "final", "interval", "rank", "training", "verdict"]
@@ -60,3 +60,30 @@ def test_few_rows_stay_in_the_page_and_many_small_tables_are_many_rows(rows, kep
     tables = {f"pairs-{k}": make_table(1) for k in range(rows)}
     assert (pack_tables(tables) == {"forms": [], "of": {}}) is kept
     assert {table.packed for table in tables.values()} == {not kept}
+
+
+def with_commands(runs):
+    commands = [f"python -m sweeper.train optimizer=sgd  'tag=a b' seed={k}" for k in range(runs)]
+    commands[7] += " epochs=3"  # one that has more words
+    return commands, PageTable(["run", "command"], [Line([Cell("run"), Cell(c, kind="command")]) for c in commands])
+
+
+def test_commands_of_many_runs_are_whole_and_small():
+    commands, table = with_commands(WRITTEN_OUT + 1)
+    taken = take_commands(table)
+    told, places = [], []
+    for changes in taken["of"]:  # as the page's script does
+        places = changes[1:] if changes[0] == -1 else list(places)
+        if changes[0] != -1:
+            for place, word in zip(changes[::2], changes[1::2], strict=True):
+                places[place] = word
+        told.append(" ".join(taken["words"][place] for place in places))
+    assert told == commands
+    assert {row.cells[-1].text for row in table.rows} == {""}
+    assert len(json.dumps(taken)) < 0.5 * len(json.dumps(commands))
+
+
+def test_those_of_few_stay_in_their_table():
+    commands, table = with_commands(WRITTEN_OUT)
+    assert take_commands(table) == {"words": [], "of": []}
+    assert [row.cells[-1].text for row in table.rows] == commands

@@ -7,7 +7,6 @@ from made_runs import change_record, make_run, make_study
 from sweeper.aggregate.bootstrap import interquartile_mean, min_max
 from sweeper.aggregate.improvement import probability_of_improvement
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.report.provenance import Origin
 from sweeper.report.tables import across_table, differences_table, pairs_table, ranking_table, runs_table, speed_table
 from sweeper.runs.results import read_results
 
@@ -127,8 +126,8 @@ def test_speed_leaves_out_who_shared_and_says_how_many(tmp_path):
     make_study(tmp_path, optimizers=("sgd",), rates=(0.0,), epochs=3)
     for file in list(tmp_path.rglob("run.json"))[:1]:
         file.write_text(file.read_text().replace('"shared_device": false', '"shared_device": true'))
-    tasks, runs = read(tmp_path)
-    table, shared = speed_table(tasks, {run.path: Origin("Some CPU") for run in runs})
+    tasks, _ = read(tmp_path)
+    table, shared = speed_table(tasks)
     assert texts(table) == [["sgd", "2,000", "0.5", "600", "2", "Some CPU fp32", "digits, cnn, batch 64"]]
     assert shared == 1
 
@@ -168,6 +167,6 @@ def test_code_of_the_users_own_is_a_difference_only_between_runs_that_call_it(tm
 def test_what_a_run_has_not_sorts_last(tmp_path):
     make_run(tmp_path, "failed")
     _, runs = read(tmp_path)
-    (line,) = runs_table(runs, {runs[0].path: Origin()}).rows
+    (line,) = runs_table(runs, {}).rows
     assert (line.cells[1].text, line.cells[1].sort) == ("–", "") and line.cells[-1].text == "–"
     assert not any(isinstance(cell.sort, float) and math.isnan(cell.sort) for cell in line.cells)

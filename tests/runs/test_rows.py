@@ -265,6 +265,19 @@ def test_whatever_a_record_says_the_tables_can_be_written(tmp_path, data):
     to_frame(results).to_parquet(tmp_path / "results.parquet")
 
 
+@pytest.mark.parametrize(
+    ("recorded", "known"),
+    [
+        ({}, ("", "")),
+        ({"device_name": ["a"], "started": 1}, ("", "")),
+        ({"device_name": "a\nb", "started": "2025"}, ("a b", "2025")),
+    ],
+)
+def test_what_a_run_was_computed_on_is_in_its_row_where_it_is_recorded(tmp_path, recorded, known):
+    run = read_row(str(make_run(tmp_path, environment=recorded)), "run")
+    assert (run.device_name, run.started) == known and run.values["status"] == "completed"
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_whatever_stands_in_metrics_the_row_can_be_read(tmp_path, junk, keep):

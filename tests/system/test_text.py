@@ -7,6 +7,8 @@ from sweeper.system.text import (
     amount,
     counted,
     duration,
+    few,
+    listed,
     percent,
     printable,
     printable_lines,
@@ -119,3 +121,8 @@ def test_what_is_counted_is_one_or_several(given, said):
 
 def test_times_are_once_twice_or_a_number():
     assert [times(n) for n in (1, 2, 3)] == ["once", "twice", "3 times"]
+
+
+def test_a_list_is_told_whole_or_cut():
+    assert listed([3]) == "3" and listed("abc") == "a, b and c" and listed("ab", "or") == "a or b"
+    assert few("abc") == "a, b, c" and few("abcd", 3, "; ") == "a; b; c and 1 more"
