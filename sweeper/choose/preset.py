@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
+from sweeper.config.grammar import as_word
 from sweeper.config.preset import (
     CONF,
     Places,
-    as_word,
     check_values,
     files_to_remove,
     is_number,

@@ -17,8 +17,8 @@ from sweeper.choose.choice import read_search, write_choice
 from sweeper.config.arms import read_flags
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
+from sweeper.config.grammar import as_word
 from sweeper.config.grid import compose_grid
-from sweeper.config.preset import as_word
 from sweeper.config.search_path import search_in
 from sweeper.config.widening import Axes, confirming_seeds
 from sweeper.datasets.here import ImagesHere

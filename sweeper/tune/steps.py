@@ -11,8 +11,9 @@ from pathlib import Path
 from sweeper.aggregate.task_config import task_configs
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
+from sweeper.config.grammar import as_word
 from sweeper.config.grid import Grid, compose_grid
-from sweeper.config.preset import Places, as_word, check_name, check_values, files_to_remove
+from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
 from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
 from sweeper.datasets.here import ImagesHere

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.grammar import as_word
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
 from sweeper.datasets.facts import DOWNLOADS, download_command, is_present
@@ -74,7 +75,7 @@ def compose_again(one: Found, into: Path, here: Sequence[str]) -> tuple[Cell, li
     again = repeat_words({**config, "dataset": {**config["dataset"], "root": None}}, own)
     if not again:
         raise CantRepeat("its record names code or an interpolation; it is not run")
-    words = [*again[3:], *_threads(one, here), *here, "save_model=false", f"outputs={_quoted(into)}"]
+    words = [*again[3:], *_threads(one, here), *here, "save_model=false", f"outputs={as_word(str(into))}"]
     try:
         (cell,) = compose_grid(words, "verify").cells
     except BadInput as error:
@@ -97,12 +98,6 @@ def check_present(cell: Cell) -> None:
             f"dataset={dataset['name']}: isn't in {dataset['root'] or DOWNLOADS}/ here; say dataset.root=DIR, or "
             f"download it: {download_command(dataset['name'])}"
         )
-
-
-def _quoted(path: Path) -> str:
-    """As Hydra's grammar reads it."""
-    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
 
 
 def _key(word: str) -> str:

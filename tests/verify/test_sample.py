@@ -43,7 +43,7 @@ WORDS = ["optimizer=sgd", "optimizer.lr=0.05", "dataset.train_limit=300", "tag='
 def test_a_run_is_composed_again_with_its_threads_and_this_machines_words(tmp_path):
     path = write_composed(tmp_path / "theirs", WORDS, (0.8, 0.9), overrides=[*WORDS, "device=cpu", "outputs=x"])
     ((one,), _) = read_folder([str(tmp_path / "theirs")])
-    into = tmp_path / "it's here"
+    into = tmp_path / "it's he\\re"
     cell, words = compose_again(one, into, ["device=cpu"])
     assert cell.directory == into / path.parent.name / path.name
     assert words[-4:-1] == ["device.threads=1", "device=cpu", "save_model=false"]
