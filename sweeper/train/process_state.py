@@ -23,6 +23,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
+from torch.backends import cudnn, mkldnn
+from torch.utils import _device
 
 from sweeper.system.process_end import outlive_threads
 from sweeper.train.signals import SIGNALS
@@ -92,10 +95,6 @@ class ProcessState:
 
 def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     """Pairs of functions that read and set one part of the state; the values can be compared."""
-    import torch
-    from torch.backends import cudnn, mkldnn
-    from torch.utils import _device
-
     switches: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
         (_folder, _enter_folder),
         (_environment, _set_environment),
@@ -128,16 +127,12 @@ def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
 
 
 def _deterministic() -> tuple[bool, bool]:
-    import torch
-
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def _precisions() -> list[Any]:
     """The precisions of fp32: first by torch's two older switches, which refuse to answer once a newer one was used,
     then by the newer ones."""
-    import torch
-
     older: list[Any] = []
     for read in (torch.get_float32_matmul_precision, torch._C._get_cudnn_allow_tf32):
         try:
@@ -149,8 +144,6 @@ def _precisions() -> list[Any]:
 
 
 def _set_precisions(wanted: list[Any]) -> None:
-    import torch
-
     older: tuple[Callable[[Any], None], ...] = (torch.set_float32_matmul_precision, torch._C._set_cudnn_allow_tf32)
     for write, value in zip(older, wanted, strict=False):
         if value is not None:
@@ -201,14 +194,10 @@ def _set_handler(number: int, handler: Any) -> None:
 
 
 def _read_generators() -> tuple[Any, ...]:
-    import torch
-
     return random.getstate(), np.random.get_state(), torch.get_rng_state()
 
 
 def _set_generators(states: tuple[Any, ...]) -> None:
-    import torch
-
     random.setstate(states[0])
     np.random.set_state(states[1])
     torch.set_rng_state(states[2])
