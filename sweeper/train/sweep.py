@@ -93,7 +93,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
     most = len(to_do) if grid.widening is None else len(grid.cells)
-    with sweep_at_work(grid.outputs, most, grid, own, launcher.outlives) as (stop, signals):
+    with sweep_at_work(grid, most, launcher.outlives, own) as (stop, signals):
         begun = to_do
         while to_do:
             _launch(grid, to_do, asked, launcher, stop, own)

@@ -13,17 +13,7 @@ from sweeper.train.launchers.ray import Ray
 from sweeper.train.launchers.slurm import Slurm, SlurmLocal
 
 DEFAULT = Joblib()
-LAUNCHERS = {
-    launcher.target: launcher
-    for launcher in (
-        DEFAULT,
-        Basic(),
-        Packed(),
-        Slurm(),
-        SlurmLocal(),
-        Ray(),
-    )
-}
+LAUNCHERS = {one.target: one for one in (DEFAULT, Basic(), Packed(), Slurm(), SlurmLocal(), Ray())}
 
 
 def find_launcher(options: Options) -> Launcher:
