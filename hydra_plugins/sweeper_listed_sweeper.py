@@ -6,14 +6,13 @@ module of `hydra_plugins` in every program that uses Hydra, so this module impor
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 
 @dataclass
@@ -38,22 +37,18 @@ class ListedSweeper(BasicSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._jobs: list[list[str]] | None = getattr(task_function, "jobs", None)
         if self._jobs is not None:
-            from sweeper.config.composed_once import ComposedOnce
+            from sweeper.config.composed_once import composing_once
 
-            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
-            hydra_context = replace(hydra_context, config_loader=loader)
+            hydra_context = composing_once(hydra_context)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
         if self._jobs is None:
             return super().sweep(arguments)
-        from sweeper.system.files import make_folder
-        from sweeper.train.hydra_hooks import result_of
+        from sweeper.train.hydra_hooks import begin_sweep, result_of
 
         assert self.config is not None and self.launcher is not None
-        folder = Path(self.config.hydra.sweep.dir)
-        make_folder(folder)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        begin_sweep(self.config)
         returns = []
         for first, batch in self._batches(self._jobs):
             returns.append(self.launcher.launch(batch, initial_job_idx=first))
