@@ -1,6 +1,5 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
-import contextlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
+from sweeper.system.files import is_written, make_folder, remove_file, write_atomically
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted, printable
 
@@ -114,18 +113,12 @@ def write_choice(
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{preset_command(task, places, name)}\n"
     for file, content in files.items():
-        if not _is_written(file, content):
+        if not is_written(file, content):
             make_folder(file.parent)
             write_atomically(file, content)
     for file in () if keep else old:
         remove_file(file)
     return said
-
-
-def _is_written(file: Path, content: bytes) -> bool:
-    with contextlib.suppress(OSError):
-        return read_file(file, len(content)) == content
-    return False
 
 
 def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, config_dir: str | None) -> None:
