@@ -25,6 +25,15 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
+def word_key(word: str) -> str:
+    """What a word of a command line sets.
+
+    >>> word_key("+optimizer.lr=0.1")
+    'optimizer.lr'
+    """
+    return word.partition("=")[0].lstrip("+~")
+
+
 def as_word(text: str) -> str:
     """A choice or a folder as it stands on a command line."""
     return text if re.fullmatch(r"[A-Za-z_][\w.-]*", text, re.ASCII) else quoted(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sweeper.aggregate.task_config import task_configs
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
-from sweeper.config.grammar import as_word
+from sweeper.config.grammar import as_word, word_key
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
@@ -114,7 +114,7 @@ def plan_steps(words: Sequence[str], options: Options) -> Steps:
     asked = read_command_line([*words], "tune")
     if asked.arm:
         raise BadInput(f"--arm '{asked.arm[0]}': {_FIXED['arms']}")
-    typed = {word: word.partition("=")[0].lstrip("+~") for word in asked.overrides}
+    typed = {word: word_key(word) for word in asked.overrides}
     for word, key in typed.items():
         if (instead := _FIXED.get(key)) is not None:
             raise BadInput(f"{word}: {instead}")
