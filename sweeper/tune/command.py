@@ -75,7 +75,7 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
 
     options, words = _read(arguments)
     steps = plan_steps(words, options)
-    found.outputs, found.tuning, found.runs = steps.outputs, steps.folder, steps.runs()
+    found.outputs, found.tuning, found.runs = str(steps.outputs), str(steps.folder), steps.runs()
     say("\n".join(steps.describe()))
     if _PLAN in arguments:
         return tell_time(steps, found)
