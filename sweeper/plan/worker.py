@@ -115,7 +115,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
             first = time_first(config, data, device)
             _tell(answers, {"ready": True})
             _hear()
-            timing = _with_power(time_within, task["seconds"], config, data, device, first)
+            timing = _time_with_power(task["seconds"], config, data, device, first)
         except Exception as error:
             if is_out_of_memory(error):
                 raise BadInput(explain_out_of_memory(config, data, device)) from error
@@ -128,18 +128,11 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _tell(answers, {"built": _count(kernels) > built, **packed})
 
 
-def _with_power(
-    time_it: Callable[..., Timing],
-    seconds: float,
-    config: dict[str, Any],
-    data: "Data",
-    device: "Device",
-    first: Timing,
-) -> Timing:
+def _time_with_power(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
     """A timing with the mean power of the GPU meanwhile."""
     meter, began = open_meter(device.kind), time.perf_counter()
     before = None if meter is None else meter.joules()
-    timing = time_it(seconds, config, data, device, first)
+    timing = time_within(seconds, config, data, device, first)
     after = None if meter is None else meter.joules()
     if before is None or after is None:
         return timing
