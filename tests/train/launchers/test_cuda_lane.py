@@ -6,7 +6,8 @@ import weakref
 import pytest
 import torch
 
-from sweeper.train.launchers.cuda_lane import Cuda, Host
+from sweeper.train.launchers.cuda_lane import Cuda
+from sweeper.train.launchers.lanes import Host
 
 
 class Generator:
