@@ -122,11 +122,7 @@ def write_choice(
 
 
 def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, config_dir: str | None) -> None:
-    """Check, before a confirmation trains, that the preset of today's choice could be written; see `choose`.
-
-    Raises:
-        BadInput: it couldn't.
-    """
+    """Raises BadInput, before a confirmation trains, if the preset of today's choice couldn't be written."""
     task, _ = read_search(outputs)
     build_preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 

@@ -32,8 +32,8 @@ class Labelled(NamedTuple):
 
 
 def varies_in(grid: "Grid") -> dict[str, list[str]]:
-    """The names of groups and options that distinguish the runs of each arm, those of a sweep without arms by ""; groups
-    first, the seed last."""
+    """The names of groups and options that distinguish the runs of each arm, or by "" those of a sweep without arms;
+    groups first, the seed last."""
     config_of = {cell.directory: cell.config for cell in grid.cells}
     arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}
     return {arm: _telling(configs) for arm, configs in (arms or {"": [*config_of.values()]}).items()}

@@ -253,11 +253,7 @@ def _traces(cells: list[Cell]) -> list[int | None]:
 
 
 def _check_progress(cells: list[Cell], before: list[int | None]) -> list[int | None]:
-    """Check that runs were begun since `before`, or launching them again would never end. Returns the traces now.
-
-    Raises:
-        RunFailed: none was.
-    """
+    """The traces now. Raises RunFailed if no run was begun since `before`: launching them again would never end."""
     if (now := _traces(cells)) == before:
         left = [cell.directory for cell in cells if recorded_status(cell.directory) is None]
         which = f"{(left or [cells[0].directory])[0]}: "

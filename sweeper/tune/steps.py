@@ -159,11 +159,8 @@ def check_places(steps: Steps) -> None:
 
 
 def check_comparison(steps: Steps, images: str, here: ImagesHere) -> None:
-    """Check that the chosen settings are compared on the images, by their hash, on which they were chosen.
-
-    Raises:
-        BadInput: a run of the comparison was trained on others, or would be.
-    """
+    """Raises BadInput if a run of the comparison was trained, or would be, on other images than those, by their hash,
+    on which the settings were chosen."""
     here.check(compose_grid(steps.comparison, "tune").cells, images)
 
 
