@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweeper import __version__
 from sweeper.system.child import run, run_and_read, run_steps
-from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
+from sweeper.system.command import called, exit_code_of, given_folder, is_about_itself, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import counted
@@ -62,11 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
-    if {"--help", "-h"} & set(arguments):
-        say(HELP.replace("{name}", called("tune")), end="")
-        return 0
-    if "--version" in arguments:
-        say(f"sweeper {__version__}")
+    if is_about_itself(arguments, HELP.replace("{name}", called("tune"))):
         return 0
     from sweeper.datasets.here import ImagesHere
     from sweeper.tune.search import carry_out_search
