@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.config.grammar import as_word
-from sweeper.config.preset import (
-    CONF,
-    Places,
-    check_values,
-    files_to_remove,
-    is_number,
-    preset_files,
-    set_option,
-)
+from sweeper.config.preset import CONF, Places, check_values, files_to_remove, is_number, preset_files, set_option
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
@@ -125,10 +117,7 @@ def describe_unnamed(task: Task, places: Places) -> str:
 
 def preset_command(task: Task, places: Places, name: str) -> str:
     """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    chosen = [
-        *_choices(task, places).items(),
-        *(("optimizer", setting.optimizer) for setting in chosen_settings(task)),
-    ]
+    chosen = [*_choices(task, places).items(), *(("optimizer", setting.optimizer) for setting in chosen_settings(task))]
     where = ["--config-dir", str(places.folder)]
     if any(places.first(*pair) in places.others[1:] for pair in chosen):
         where = [searchpath(*places.others[1:], places.folder)]

@@ -59,10 +59,7 @@ def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str
         best = _where(axes, best_place(axes, known))
         if done == widening.most:
             more = f"hydra.sweeper.extensions={2 * max(1, done)} goes on"
-            return (
-                axes,
-                f"{optimizer}: after {counted(done, 'extension')} still best on the edge, {best}; {more}",
-            )
+            return axes, f"{optimizer}: after {counted(done, 'extension')} still best on the edge, {best}; {more}"
         new = ", ".join(
             f"{_SHORT[name]} ×{value:g}" for name in wider for value in wider[name] if value not in axes[name]
         )
