@@ -5,7 +5,6 @@ here: Hydra's own sweeper would compose every run, four a second, before the fir
 module of `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +48,9 @@ class ListedSweeper(BasicSweeper):
 
         assert self.config is not None and self.launcher is not None
         begin_sweep(self.config)
-        returns = []
-        for first, batch in self._batches(self._jobs):
-            returns.append(self.launcher.launch(batch, initial_job_idx=first))
+        returns, size = [], self.max_batch_size or len(self._jobs)
+        for first in range(0, len(self._jobs), size):
+            returns.append(self.launcher.launch(self._jobs[first : first + size], initial_job_idx=first))
             for job in returns[-1]:
                 result_of(job)  # raises if the run failed outside of what it reports itself
         return returns
-
-    def _batches(self, jobs: list[list[str]]) -> Iterable[tuple[int, list[list[str]]]]:
-        size = self.max_batch_size or len(jobs)
-        for first in range(0, len(jobs), size):
-            yield first, jobs[first : first + size]

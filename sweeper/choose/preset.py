@@ -41,11 +41,12 @@ def build_preset(
     settings = {
         optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
     }
-    optimizers = ",".join(map(as_word, settings))
+    seeds = comparing_seeds({run.values["seed"] for run in task.runs()})
+    axes = {"seed": ",".join(map(str, seeds)), "optimizer": ",".join(map(as_word, settings))}
     comparison = {
         "epochs": task.config["epochs"],
         "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": axes}},
     }
     choices, recipe = _choices(task, places), _recipe(task, places)
     if recipe.schedule:
@@ -56,10 +57,6 @@ def build_preset(
         comparison["noise"] = drawn
     files = preset_files(places, name, settings, choices, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
-
-
-def _unused_seeds(task: Task) -> str:
-    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
 
 
 def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:

@@ -136,7 +136,8 @@ def _probe(
                 _answer(process)  # it is ready
             for process in processes:
                 _write(process, "")
-            timings.append(timing := _slowest([Timing(**_answer(process)) for process in processes]))
+            timing = max((Timing(**_answer(one)) for one in processes), key=lambda timing: timing.epoch_seconds)
+            timings.append(timing)
             hear(place, timing)
         seconds = time.monotonic() - began
         packed = _answer(processes[0])
@@ -190,7 +191,3 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     if "error" in answer:
         raise BadInput(answer["error"]) if answer.get("bad_input") else RunFailed(f"timing probe: {answer['error']}")
     return answer
-
-
-def _slowest(timings: list[Timing]) -> Timing:
-    return max(timings, key=lambda timing: timing.epoch_seconds)

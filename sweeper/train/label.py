@@ -6,17 +6,15 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sweeper.aggregate.labels import telling, text, texts
+from sweeper.config.grid import Grid
 from sweeper.runs.arms import Member, read_arms
 from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.text import percent
-
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
 
 VARIES_VARIABLE = "SWEEPER_VARIES"  # `varies_in` the sweep, for the launcher's workers
 MOST = 200  # runs of an arm that are looked at
@@ -31,7 +29,7 @@ class Labelled(NamedTuple):
     overrides: Sequence[str]
 
 
-def varies_in(grid: "Grid") -> dict[str, list[str]]:
+def varies_in(grid: Grid) -> dict[str, list[str]]:
     """The names of groups and options that distinguish the runs of each arm, or by "" those of a sweep without arms;
     groups first, the seed last."""
     config_of = {cell.directory: cell.config for cell in grid.cells}
