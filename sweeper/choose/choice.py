@@ -61,11 +61,12 @@ def choose(
             anybody's, hold what isn't to be copied into a configuration.
     """
     (task, repeats), folder = read_search(outputs), Path(into or outputs[0])
-    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
-        said = write_choice(task, folder, write, name, replace, config_dir)
+    places = None if write is None else _places(write, config_dir)
+    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if places else "")):
+        said = write_choice(task, folder, places, name, replace)
     if repeats:
         tell(repeats)
-    if write is not None and (unnamed := describe_unnamed(task, _places(write, config_dir))):
+    if places and (unnamed := describe_unnamed(task, places)):
         tell(unnamed)
     for one in tunings(task):
         if one.edges and one.confirmed:
@@ -76,16 +77,16 @@ def choose(
 def write_choice(
     task: Task,
     folder: Path,
-    write: str | None = None,
+    places: Places | None = None,
     name: str = "tuned",
     replace: bool = False,
-    config_dir: str | None = None,
     keep: bool = False,
 ) -> str:
     """Write the files of a choice into `folder`, unless they are there already; other arguments and result as of
     `choose`.
 
     Args:
+        places: of the preset; None: no preset.
         keep: the preset's values of optimizers that aren't chosen here.
 
     Raises:
@@ -106,9 +107,8 @@ def write_choice(
         folder / CHOSEN_FILE: text.encode(),
     }
     old: list[Path] = []
-    if write is not None:
+    if places:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
-        places = _places(write, config_dir)
         preset, old = build_preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{preset_command(task, places, name)}\n"

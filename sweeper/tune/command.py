@@ -98,10 +98,9 @@ def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
     (task, repeats), options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
     if repeats:
         tell(repeats)
-    replace = options.replace or options.write is None  # beside the search there is no other's
-    own = None if places.config_dir is None else str(places.config_dir)
+    beside = options.write is None  # beside the search there is no other's preset
     with writing(steps.folder, "make it writable"):
-        write_choice(task, steps.folder, str(places.folder), options.name, replace, own, keep=options.write is None)
+        write_choice(task, steps.folder, places, options.name, options.replace or beside, keep=beside)
     found.preset = {"folder": str(places.folder), "name": options.name}
     chosen = tunings(task)
     found.tuned = [
