@@ -176,12 +176,11 @@ def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
 
 def _bars(work: _AtWork, optimizer: str, before: int, cell: Cell) -> list[float | None] | None:
     options = work.search.options
+    if not options["prune"]:
+        return None
     earlier = work.trials.of(optimizer)[:before]
     curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == Status.COMPLETED]
-    epochs = cell.config["epochs"]
-    return (
-        median_bars(curves, epochs, options["startup_trials"], options["warmup_epochs"]) if options["prune"] else None
-    )
+    return median_bars(curves, cell.config["epochs"], options["startup_trials"], options["warmup_epochs"])
 
 
 def _told(work: _AtWork, asked: _Asked) -> bool:
