@@ -134,7 +134,7 @@ def _check_protocol(arm: str, cell: Cell, field: Field, own_schedule: bool, give
     """
     left_out = ("data", "optimizer", "seed", *(("schedule",) if own_schedule else ()))
     here, there = (
-        {k: v for k, v in flat(plain({key: node for key, node in config.items() if key not in left_out}))}
+        dict(flat(plain({key: node for key, node in config.items() if key not in left_out})))
         for config in (identity_config(cell.config), field.task.config)
     )
     for name in sorted({*here, *there}):

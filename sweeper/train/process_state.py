@@ -1,10 +1,7 @@
 """Isolates the process-wide state of runs that share a process and take turns.
 
-Saved and restored at each turn, which takes some microseconds: torch's default dtype and device, gradient, anomaly and
-autocast modes, number of threads, deterministic, precision and denormal flags, cuDNN's and oneDNN's switches; the
-working folder, environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers,
-the garbage collector's switch and the recursion limit. Saved and restored once per run: the random generators of
-Python, NumPy and torch, which are seeded at every step anyway.
+What `_switches` lists is saved and restored at each turn, which takes some microseconds. The random generators of
+Python, NumPy and torch, which are seeded at every step anyway, are saved and restored once per run.
 """
 
 import _signal  # `signal.getsignal` creates enumeration members, which takes longer than everything else here

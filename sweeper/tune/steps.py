@@ -87,8 +87,9 @@ class Steps:
         """What will be trained, in two lines."""
         done = len(self.grid.cells) - len(unfinished(self.grid))
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
-        grows = "; a grid grows while its best run lies on the edge, "
-        grows = f"{grows}{times(self.grid.widening.most)} at most" if self.grid.widening else ""
+        grows = ""
+        if self.grid.widening:
+            grows = f"; a grid grows while its best run lies on the edge, {times(self.grid.widening.most)} at most"
         searching, again, comparing = self.runs().values()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [

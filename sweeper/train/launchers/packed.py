@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.runs.checks import is_integer
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
 from sweeper.system.terminal import tell
@@ -37,10 +38,9 @@ class Packed(Launcher):
 
     def check(self, options: Options) -> None:
         lanes = options.get("lanes", "auto")
-        if lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
-            raise BadInput(
-                f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1"
-            )
+        if lanes != "auto" and (not is_integer(lanes) or lanes < 1):
+            must = "must be auto, or the number of runs at a time on a GPU, from 1"
+            raise BadInput(f"hydra.launcher.lanes={lanes}: {must}")
 
     def turns(self, measured: Measured) -> Turns:
         gpus = max(1, measured.gpus)
