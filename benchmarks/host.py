@@ -44,8 +44,8 @@ from sweeper.runs.directory import RunDirectory
 from sweeper.system.command import exit_code_of
 from sweeper.system.machine import cores
 from sweeper.train.launchers import lanes as lanes_module
-from sweeper.train.launchers.cuda_lane import Cuda, Host
-from sweeper.train.launchers.lanes import Lanes
+from sweeper.train.launchers.cuda_lane import Cuda
+from sweeper.train.launchers.lanes import Host, Lanes
 
 MADE = ("dataset=cifar10", "dataset.loader=benchmarks.made.cifar10_shapes")
 # Overrides, epochs, and whether lanes are timed too: a ResNet-18 alone fills the device.

@@ -35,7 +35,8 @@ def idle_device() -> Iterator[None]:
     from sweeper.engine.evaluate import Evaluation
     from sweeper.engine.graphs import WHOLE, GraphedStep, Recording
     from sweeper.engine.pace import Pace
-    from sweeper.train.launchers.cuda_lane import Cuda, Host
+    from sweeper.train.launchers.cuda_lane import Cuda
+    from sweeper.train.launchers.lanes import Host
 
     class IdleStep(GraphedStep):
         def _try_out(self, size: int) -> str:

@@ -5,15 +5,13 @@ here: Hydra's own sweeper would compose every run, four a second, before the fir
 module of `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 
 @dataclass
@@ -38,30 +36,21 @@ class ListedSweeper(BasicSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._jobs: list[list[str]] | None = getattr(task_function, "jobs", None)
         if self._jobs is not None:
-            from sweeper.config.composed_once import ComposedOnce
+            from sweeper.config.composed_once import composing_once
 
-            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
-            hydra_context = replace(hydra_context, config_loader=loader)
+            hydra_context = composing_once(hydra_context)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
         if self._jobs is None:
             return super().sweep(arguments)
-        from sweeper.system.files import make_folder
-        from sweeper.train.hydra_hooks import result_of
+        from sweeper.train.hydra_hooks import begin_sweep, result_of
 
         assert self.config is not None and self.launcher is not None
-        folder = Path(self.config.hydra.sweep.dir)
-        make_folder(folder)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
-        returns = []
-        for first, batch in self._batches(self._jobs):
-            returns.append(self.launcher.launch(batch, initial_job_idx=first))
+        begin_sweep(self.config)
+        returns, size = [], self.max_batch_size or len(self._jobs)
+        for first in range(0, len(self._jobs), size):
+            returns.append(self.launcher.launch(self._jobs[first : first + size], initial_job_idx=first))
             for job in returns[-1]:
                 result_of(job)  # raises if the run failed outside of what it reports itself
         return returns
-
-    def _batches(self, jobs: list[list[str]]) -> Iterable[tuple[int, list[list[str]]]]:
-        size = self.max_batch_size or len(jobs)
-        for first in range(0, len(jobs), size):
-            yield first, jobs[first : first + size]

@@ -4,14 +4,13 @@ It replaces hydra-optuna-sweeper 1.2.0, which requires optuna >= 2.10, < 3. Hydr
 `hydra_plugins` in every program that uses Hydra, so this module imports nothing slow.
 """
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig
 
 
 @dataclass
@@ -42,21 +41,18 @@ class OptunaSweeper(BasicSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._search = getattr(task_function, "search", None)
         if self._search is not None:
-            from sweeper.config.composed_once import ComposedOnce
+            from sweeper.config.composed_once import composing_once
 
-            loader = ComposedOnce(hydra_context.config_loader.get_search_path())
-            hydra_context = replace(hydra_context, config_loader=loader)
+            hydra_context = composing_once(hydra_context)
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from sweeper.system.files import make_folder
-
         if self._search is None:
             given = {argument.partition("=")[0] for argument in arguments}
             self.params = {key: value for key, value in self.params.items() if key not in given}
             return super().sweep(arguments)
+        from sweeper.train.hydra_hooks import begin_sweep
+
         assert self.config is not None and self.launcher is not None
-        folder = Path(self.config.hydra.sweep.dir)
-        make_folder(folder)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        begin_sweep(self.config)
         return self._search(self.launcher.launch)

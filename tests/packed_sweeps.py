@@ -11,7 +11,7 @@ PACKED = ("hydra/launcher=packed",)
 
 # As a `patch` of `forked`.
 INTERLEAVED = """
-from sweeper.train.launchers.cuda_lane import Host
+from sweeper.train.launchers.lanes import Host
 Host.several = True
 """
 GRID = ("-m", "optimizer=sgd,lion", "seed=1,2", "noise=symmetric", "noise.rate=0.2", *TINY, *PACKED)

@@ -1,6 +1,5 @@
 """Each optimizer's best setting of a hyperparameter search by validation accuracy, as files and as a preset."""
 
-import contextlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import make_folder, read_file, remove_file, write_atomically
+from sweeper.system.files import is_written, make_folder, remove_file, write_atomically
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted, printable
 
@@ -62,11 +61,12 @@ def choose(
             anybody's, hold what isn't to be copied into a configuration.
     """
     (task, repeats), folder = read_search(outputs), Path(into or outputs[0])
-    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if write is not None else "")):
-        said = write_choice(task, folder, write, name, replace, config_dir)
+    places = None if write is None else _places(write, config_dir)
+    with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if places else "")):
+        said = write_choice(task, folder, places, name, replace)
     if repeats:
         tell(repeats)
-    if write is not None and (unnamed := describe_unnamed(task, _places(write, config_dir))):
+    if places and (unnamed := describe_unnamed(task, places)):
         tell(unnamed)
     for one in tunings(task):
         if one.edges and one.confirmed:
@@ -77,16 +77,16 @@ def choose(
 def write_choice(
     task: Task,
     folder: Path,
-    write: str | None = None,
+    places: Places | None = None,
     name: str = "tuned",
     replace: bool = False,
-    config_dir: str | None = None,
     keep: bool = False,
 ) -> str:
     """Write the files of a choice into `folder`, unless they are there already; other arguments and result as of
     `choose`.
 
     Args:
+        places: of the preset; None: no preset.
         keep: the preset's values of optimizers that aren't chosen here.
 
     Raises:
@@ -107,14 +107,13 @@ def write_choice(
         folder / CHOSEN_FILE: text.encode(),
     }
     old: list[Path] = []
-    if write is not None:
+    if places:
         source = printable(f"{task_title(task)}; every trial: {(folder / SEARCH_FILE).as_posix()}")
-        places = _places(write, config_dir)
         preset, old = build_preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{preset_command(task, places, name)}\n"
     for file, content in files.items():
-        if not _is_written(file, content):
+        if not is_written(file, content):
             make_folder(file.parent)
             write_atomically(file, content)
     for file in () if keep else old:
@@ -122,18 +121,8 @@ def write_choice(
     return said
 
 
-def _is_written(file: Path, content: bytes) -> bool:
-    with contextlib.suppress(OSError):
-        return read_file(file, len(content)) == content
-    return False
-
-
 def check_preset(outputs: Sequence[str], write: str, name: str, replace: bool, config_dir: str | None) -> None:
-    """Check, before a confirmation trains, that the preset of today's choice could be written; see `choose`.
-
-    Raises:
-        BadInput: it couldn't.
-    """
+    """Raises BadInput, before a confirmation trains, if the preset of today's choice couldn't be written."""
     task, _ = read_search(outputs)
     build_preset(task, searched_options(task), _places(write, config_dir), name, [""], replace)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sweeper.aggregate.search import is_done, searched_accuracy, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.choose.choice import read_search
-from sweeper.choose.preset import as_word
+from sweeper.config.grammar import as_word
 from sweeper.config.grid import Grid, compose_grid
 from sweeper.config.widening import confirming_seeds
 from sweeper.datasets.here import ImagesHere

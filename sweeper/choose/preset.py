@@ -6,15 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.search import chosen_settings, searched_values, tried_settings
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.config.preset import (
-    CONF,
-    Places,
-    as_word,
-    check_values,
-    files_to_remove,
-    preset_files,
-    set_option,
-)
+from sweeper.config.grammar import as_word
+from sweeper.config.preset import CONF, Places, check_values, files_to_remove, preset_files, set_option
 from sweeper.config.schema import PRECISIONS
 from sweeper.config.search_path import searchpath
 from sweeper.config.tuned import recipe_hash
@@ -49,11 +42,12 @@ def build_preset(
     settings = {
         optimizer: own | {"tuned": _fact(task, places, own, recipes[optimizer])} for optimizer, own in values.items()
     }
-    optimizers = ",".join(map(as_word, settings))
+    seeds = comparing_seeds({run.values["seed"] for run in task.runs()})
+    axes = {"seed": ",".join(map(str, seeds)), "optimizer": ",".join(map(as_word, settings))}
     comparison = {
         "epochs": task.config["epochs"],
         "save_model": False,
-        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": {"seed": _unused_seeds(task), "optimizer": optimizers}}},
+        "hydra": {"mode": "MULTIRUN", "sweeper": {"params": axes}},
     }
     choices, recipe = _choices(task, places), _recipe(task, places)
     if recipe.schedule:
@@ -64,10 +58,6 @@ def build_preset(
         comparison["noise"] = drawn
     files = preset_files(places, name, settings, choices, comparison, list(map(printable, source)))
     return files, files_to_remove(folder, name, files, replace)
-
-
-def _unused_seeds(task: Task) -> str:
-    return ",".join(map(str, comparing_seeds({run.values["seed"] for run in task.runs()})))
 
 
 def _fact(task: Task, places: Places, values: dict[str, Any], recipe: str) -> dict[str, Any]:
@@ -125,10 +115,7 @@ def describe_unnamed(task: Task, places: Places) -> str:
 
 def preset_command(task: Task, places: Places, name: str) -> str:
     """What trains with the preset. Of the records' texts there are only names of groups' choices."""
-    chosen = [
-        *_choices(task, places).items(),
-        *(("optimizer", setting.optimizer) for setting in chosen_settings(task)),
-    ]
+    chosen = [*_choices(task, places).items(), *(("optimizer", setting.optimizer) for setting in chosen_settings(task))]
     where = ["--config-dir", str(places.folder)]
     if any(places.first(*pair) in places.others[1:] for pair in chosen):
         where = [searchpath(*places.others[1:], places.folder)]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sweeper.aggregate.search import chosen_settings
 from sweeper.aggregate.tasks import Task
+from sweeper.config.grammar import as_word
 from sweeper.config.grid import compose_grid
-from sweeper.config.preset import as_word
 from sweeper.runs.checks import is_number
 from sweeper.runs.identity import flat, identity_config
 from sweeper.system.errors import BadInput

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from sweeper.config.command_line import as_typed, at_one_time
+from sweeper.config.grammar import word_key
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.search_space import Dimension
 from sweeper.config.spelling import groups_with, letters
@@ -43,7 +44,7 @@ def naming(arm: Arm, by_group: bool = False) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        part = _group if by_group else _key
+        part = _group if by_group else word_key
         about = part(re.split("[=: ]", str(error), maxsplit=1)[0])
         if arm.name is None or about not in map(part, arm.overrides):
             raise
@@ -52,11 +53,7 @@ def naming(arm: Arm, by_group: bool = False) -> Iterator[None]:
 
 def _group(override: str) -> str:
     """What an override is of: `optimizer` of `optimizer.lr=1`."""
-    return _key(override).partition(".")[0]
-
-
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~")
+    return word_key(override).partition(".")[0]
 
 
 def read_flags(texts: Iterable[str]) -> list[Arm]:

@@ -6,11 +6,12 @@ sweep mostly differ in plain values, such as the seed, which are set in a copy b
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config.hydra_versions import set_override_dirname
@@ -31,6 +32,11 @@ def keep_composed(config_name: str, words: Sequence[str], config: DictConfig) ->
     if len(_composed) >= MOST:
         _composed.clear()
     _composed[config_name, tuple(words)] = config
+
+
+def composing_once(context: HydraContext) -> HydraContext:
+    """Hydra's context with this loader in the place of its own."""
+    return replace(context, config_loader=ComposedOnce(context.config_loader.get_search_path()))
 
 
 class ComposedOnce(ConfigLoaderImpl):

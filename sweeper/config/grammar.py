@@ -21,5 +21,28 @@ def value_text(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{value_text(v)}" for key, v in value.items()) + "}"
     if isinstance(value, str) and not _PLAIN.fullmatch(value):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return quoted(value)
     return str(value)
+
+
+def word_key(word: str) -> str:
+    """What a word of a command line sets.
+
+    >>> word_key("+optimizer.lr=0.1")
+    'optimizer.lr'
+    """
+    return word.partition("=")[0].lstrip("+~")
+
+
+def as_word(text: str) -> str:
+    """A choice or a folder as it stands on a command line."""
+    return text if re.fullmatch(r"[A-Za-z_][\w.-]*", text, re.ASCII) else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, within which a backslash is one, except before a quote.
+
+    >>> quoted("it's")
+    "'it\\\\'s'"
+    """
+    return "'" + re.sub(r"\\*(?='|\Z)", lambda found: 2 * found[0], text).replace("'", "\\'") + "'"

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 # What Hydra itself may build from a configuration: our callback and what writes the logs. It finds launchers and
 # sweepers as plugins. Optimizers and models are built by `sweeper.engine.build`, trackers by `sweeper.train.trackers`.
 MAY_BE_BUILT = [
-    "sweeper.train.callbacks.ForgetConfigurations",
+    "sweeper.train.hydra_hooks.ForgetConfigurations",
     "sweeper.train.hydra_hooks.RunLog",
     "sweeper.system.terminal.PrintableLines",
     "logging.StreamHandler",

@@ -101,11 +101,6 @@ def files_to_remove(folder: Path, name: str, files: Mapping[Path, bytes], replac
     return [path for path in others if path not in files]
 
 
-def as_word(choice: str) -> str:
-    """A choice as Hydra's grammar reads it."""
-    return choice if re.fullmatch(r"[A-Za-z_][\w.-]*", choice, re.ASCII) else "'" + choice.replace("'", r"\'") + "'"
-
-
 def set_option(config: dict[str, Any], name: str, value: Any) -> None:
     """Set a value by its dotted name.
 

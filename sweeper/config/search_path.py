@@ -1,7 +1,6 @@
 """The folders that a command line adds to conf/, where groups, presets and arms of one's own lie."""
 
 import copy
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 
+from sweeper.config.grammar import quoted
 from sweeper.config.hydra_versions import compose_from, only_ours
 from sweeper.config.overrides import parse_overrides
 from sweeper.system.errors import BadInput
@@ -31,7 +31,7 @@ def search_in(folder: str) -> str:
 
 def searchpath(*folders: Path) -> str:
     """The override that adds these folders; the first that has a choice counts."""
-    return f"hydra.searchpath=[{','.join(_quoted(f'file://{folder.resolve()}') for folder in folders)}]"
+    return f"hydra.searchpath=[{','.join(quoted(f'file://{folder.resolve()}') for folder in folders)}]"
 
 
 def loader_with(loader: Any, overrides: list[str]) -> Any:
@@ -52,16 +52,6 @@ def _added(overrides: list[str]) -> list[str]:
     found = parse_overrides([text for text in overrides if text.startswith("hydra.searchpath=")])
     values = [override.value() for override in found]
     return [str(place) for value in values if isinstance(value, list) for place in value]
-
-
-def _quoted(text: str) -> str:
-    """A text as Hydra's grammar reads it: within quotes a backslash is one, except before a quote.
-
-    >>> _quoted("it's")
-    "'it\\\\'s'"
-    """
-    text = re.sub(r"\\*(?=')|\\*$", lambda found: 2 * found[0], text).replace("'", "\\'")
-    return f"'{text}'"
 
 
 @contextmanager

@@ -181,11 +181,7 @@ def shared_words(asked: argparse.Namespace) -> list[str]:
 
 
 def check_alike(cells: dict[str, Cell], words: dict[str, tuple[str, ...]]) -> None:
-    """Check that arms are judged by the same images, and that a different length is meant.
-
-    Raises:
-        BadInput: two arms are equal, or differ in data or, without saying so, in epochs.
-    """
+    """Raises BadInput if two arms are equal, or differ in the data that judge them or, without saying so, in epochs."""
     first, *others = cells
     for other in others:
         a, b = cells[first].config, cells[other].config

@@ -11,11 +11,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweeper import __version__
 from sweeper.decide.document import Told, answer_in_json
 from sweeper.decide.rule import Rule, read_rule
 from sweeper.system.child import run, run_steps
-from sweeper.system.command import called, exit_code_of, split_own
+from sweeper.system.command import called, exit_code_of, is_about_itself, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say, tell
@@ -59,11 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _decide(arguments: list[str], found: Told) -> int:
-    if {"--help", "-h"} & set(arguments):
-        say(HELP.replace("{name}", called("decide")), end="")
-        return 0
-    if "--version" in arguments:
-        say(f"sweeper {__version__}")
+    if is_about_itself(arguments, HELP.replace("{name}", called("decide"))):
         return 0
     from sweeper.datasets.here import ImagesHere
     from sweeper.decide.circumstances import check_data, describe_differences

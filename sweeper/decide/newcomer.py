@@ -8,6 +8,7 @@ from typing import Any
 from sweeper.aggregate.grouping import plain
 from sweeper.aggregate.task_config import own_schedules
 from sweeper.config.arms import read_flags, take_files
+from sweeper.config.grammar import word_key
 from sweeper.config.grid import Grid
 from sweeper.config.resolved import Cell
 from sweeper.decide.arms import Arms, as_flags, cells_of, check_distinct, compose, read_words, shared_words
@@ -55,7 +56,7 @@ def read_newcomers(
     brings = {name: cell.config["optimizer"]["name"] in own_schedules(*folders) for name, cell in _first(alone).items()}
     flags = {}
     for name, flag in as_flags(alone).items():
-        missing = [] if brings[name] else [word for word in schedule if _key(word) not in _keys(alone, name)]
+        missing = [] if brings[name] else [word for word in schedule if word_key(word) not in _keys(alone, name)]
         flags[name] = " ".join([flag, *missing])
     if chosen:
         for name, flag in flags.items():
@@ -80,7 +81,7 @@ def read_newcomers(
 def _with_values(words: Sequence[str], values: Mapping[str, float]) -> list[str]:
     """The words with an optimizer's values instead of those that are typed."""
     names = [f"optimizer.{name}" for name in values]
-    others = [word for word in words if word.partition("=")[0].lstrip("+") not in names]
+    others = [word for word in words if word_key(word) not in names]
     return [*others, *(f"{name}={value!r}" for name, value in zip(names, values.values(), strict=True))]
 
 
@@ -121,11 +122,7 @@ def _named(grid: Grid, seeds: Sequence[int], field: Field) -> dict[str, dict[int
 
 
 def _keys(grid: Grid, name: str) -> set[str]:
-    return {_key(word) for word in grid.words.get(name, ())}
-
-
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+")
+    return {word_key(word) for word in grid.words.get(name, ())}
 
 
 def _check_protocol(arm: str, cell: Cell, field: Field, own_schedule: bool, given: set[str]) -> None:
@@ -137,7 +134,7 @@ def _check_protocol(arm: str, cell: Cell, field: Field, own_schedule: bool, give
     """
     left_out = ("data", "optimizer", "seed", *(("schedule",) if own_schedule else ()))
     here, there = (
-        {k: v for k, v in flat(plain({key: node for key, node in config.items() if key not in left_out}))}
+        dict(flat(plain({key: node for key, node in config.items() if key not in left_out})))
         for config in (identity_config(cell.config), field.task.config)
     )
     for name in sorted({*here, *there}):

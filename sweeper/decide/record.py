@@ -11,7 +11,7 @@ from sweeper.decide.rule import Rule
 from sweeper.runs.layout import DECISION_FILE
 from sweeper.runs.shared_record import one_writer
 from sweeper.system.errors import BadInput
-from sweeper.system.files import read_file, write_atomically
+from sweeper.system.files import is_written, read_file, write_atomically
 from sweeper.system.limits import RECORD_BYTES
 from sweeper.system.terminal import say
 
@@ -128,7 +128,7 @@ def write(outputs: Path, document: dict[str, Any]) -> bool:
         BadInput: another command has written another decision since this one looked.
     """
     path, text = outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode()
-    if _is_written(path, text):
+    if is_written(path, text):
         return False
     with one_writer(path):
         with contextlib.suppress(FileNotFoundError, ValueError, RecursionError):
@@ -138,12 +138,6 @@ def write(outputs: Path, document: dict[str, Any]) -> bool:
                 raise BadInput(f"{path}: {told}; decide these in another folder: outputs=DIR")
         write_atomically(path, text)
     return True
-
-
-def _is_written(path: Path, text: bytes) -> bool:
-    with contextlib.suppress(OSError):
-        return read_file(path, RECORD_BYTES) == text
-    return False
 
 
 def show(outputs: Path) -> None:

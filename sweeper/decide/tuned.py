@@ -17,8 +17,8 @@ from sweeper.choose.choice import read_search, write_choice
 from sweeper.config.arms import read_flags
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
+from sweeper.config.grammar import as_word, word_key
 from sweeper.config.grid import compose_grid
-from sweeper.config.preset import as_word
 from sweeper.config.search_path import search_in
 from sweeper.config.widening import Axes, confirming_seeds
 from sweeper.datasets.here import ImagesHere
@@ -83,8 +83,8 @@ def take_tune(words: Sequence[str]) -> tuple[bool, list[str]]:
     Raises:
         BadInput: it has another value, or a word changes the tuning that it asks for.
     """
-    given = [word for word in words if _key(word) == TUNE]
-    others = [word for word in words if _key(word) != TUNE]
+    given = [word for word in words if word_key(word) == TUNE]
+    others = [word for word in words if word_key(word) != TUNE]
     if len(given) > 1:
         raise BadInput(f"{TUNE} is given twice: {' '.join(given)}; give one")
     for word in given:
@@ -104,14 +104,14 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
     """
     parsed = read_command_line(asked.common, "decide")
     places = [search_in(parsed.config_dir)] if parsed.config_dir else []
-    common = [word for word in parsed.overrides if _key(word) not in _OF_THE_COMPARISON]
+    common = [word for word in parsed.overrides if word_key(word) not in _OF_THE_COMPARISON]
     found = []
     for name in asked.cells:
         own = read_flags([f"{name}: {asked.words[name]}"])[0].overrides if name in asked.words else ()
         if fixed := [word for word in own if _is_fixed(word)]:
             raise BadInput(f"arm '{name}': {fixed[0]}: {TUNE}=true tunes by {PRESET} as it is; leave it out")
-        own = tuple(word for word in own if _key(word) not in _OF_THE_COMPARISON)
-        shared = [word for word in common if _key(word) not in map(_key, own)]  # an arm's own value wins
+        own = tuple(word for word in own if word_key(word) not in _OF_THE_COMPARISON)
+        shared = [word for word in common if word_key(word) not in map(word_key, own)]  # an arm's own value wins
         words = ["-m", PRESET, *shared, *places, *own]
         widening = compose_grid(words, "decide").widening
         assert widening is not None
@@ -124,7 +124,7 @@ def plan_tunings(asked: Arms, field: Field) -> list[Tuning]:
             )
         directory = published[0].directory.name.replace(f"-seed{widening.seeds[0]}", "")
         folder = tuning_folder(asked.outputs, directory)
-        placing = [*(word for word in common if _key(word).startswith("hydra")), *places]
+        placing = [*(word for word in common if word_key(word).startswith("hydra")), *places]
         words.append(f"outputs={as_word(str(folder))}")
         found.append(Tuning(name, optimizer, folder, words, placing, axes, widening.most, widening.seeds))
     return found
@@ -202,8 +202,4 @@ def describe_tuning(tunings: Sequence[Tuning], asked: Arms) -> str:
 
 def _is_fixed(word: str) -> bool:
     """Whether an override is of what the preset fixes, so that every newcomer is tuned alike."""
-    return _key(word) in _OF_THE_TUNING or _key(word).startswith(("hydra.sweeper", "hydra/sweeper"))
-
-
-def _key(word: str) -> str:
-    return word.partition("=")[0].lstrip("+~")
+    return word_key(word) in _OF_THE_TUNING or word_key(word).startswith(("hydra.sweeper", "hydra/sweeper"))

@@ -81,12 +81,7 @@ def examine(outputs: Path) -> dict[str, Any]:
     devices = examine_devices(found["machine"]["memory_bytes"])
     problems = [f"{device['kind'].upper()}: {device['why']}" for device in devices if device["works"] is False]
     problems += [f"{folder['path']}: {folder['error']}"] if folder["error"] else []
-    return {
-        "works": not problems,
-        "problems": problems,
-        "devices": devices,
-        **found,
-    }
+    return {"works": not problems, "problems": problems, "devices": devices, **found}
 
 
 def examine_devices(memory_bytes: int) -> list[dict[str, Any]]:
@@ -127,7 +122,7 @@ def ask(what: str) -> dict[str, Any]:
     return answer
 
 
-def _absent(kind: str, why: str) -> dict[str, Any]:
+def _absent(kind: str, why: str | None) -> dict[str, Any]:
     names = ("name", "precision", "losses", "differs_from_cpu", "images_per_second")
     nothing = dict.fromkeys([*names, "batch_size", "batch_size_that_fits", "kernels", "gradient_error"])
     return {"kind": kind, "present": False, "works": None, "why": why, **nothing}
@@ -158,7 +153,7 @@ def _judge(kind: str, answer: dict[str, Any], cpu: dict[str, Any] | None, memory
     fits = answer["batch_size_that_fits"]
     advice = checkup.batch_size_for(memory_bytes) if fits is None else min(256, 2 ** int(math.log2(max(1, fits))))
     return {
-        **_absent(kind, "; ".join(wrong)),
+        **_absent(kind, "; ".join(wrong) or None),
         **answer,
         "gradient_error": error if error is None or math.isfinite(error) else None,
         "losses": {
@@ -166,7 +161,6 @@ def _judge(kind: str, answer: dict[str, Any], cpu: dict[str, Any] | None, memory
         },
         "present": True,
         "works": not wrong,
-        "why": "; ".join(wrong) or None,
         "differs_from_cpu": differs or None,
         "batch_size": advice,
     }

@@ -92,17 +92,15 @@ def outputs_folder(outputs: Path) -> dict[str, Any]:
         grid_bytes, grid_with_weights_bytes: what experiment=grid with cifar10 leaves, by default and with
             save_model=true.
     """
-    given = outputs
     folder = existing_folder(outputs.absolute())
-    checkpoints = 2 * 3 * RESNET18_BYTES
     found: dict[str, Any] = {
-        "path": str(given),
+        "path": str(outputs),
         "error": None,
         "free_bytes": None,
         "write_bytes_per_second": None,
         "grid_bytes": kept_bytes([(GRID_EPOCHS, 0)] * GRID_RUNS),
         "grid_with_weights_bytes": kept_bytes([(GRID_EPOCHS, RESNET18_BYTES)] * GRID_RUNS),
-        "checkpoints_bytes": checkpoints,
+        "checkpoints_bytes": 2 * 3 * RESNET18_BYTES,
     }
     try:
         found["free_bytes"] = free = free_bytes(folder)

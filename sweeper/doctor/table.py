@@ -71,12 +71,7 @@ def _device(device: dict[str, Any]) -> list[tuple[str, str]]:
     how = "by users' figure, 4 GB at 128" if fits is None else f"up to {fits:,} fit by measure"
     told.append(("", f"    batch_size up to {advice} suits its memory ({how})"))
     if device["kernels"] is False:
-        told.append(
-            (
-                "",
-                "    our own kernels don't run: the GPU is older than Ampere, or apt install gcc python3-dev",
-            )
-        )
+        told.append(("", "    our own kernels don't run: the GPU is older than Ampere, or apt install gcc python3-dev"))
     return told
 
 

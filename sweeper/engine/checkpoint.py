@@ -9,7 +9,7 @@ import torch
 from sweeper.engine.checkpoint_form import Signature, Unfit, check_parts, check_progress, check_stepped
 from sweeper.engine.device_errors import is_of_device
 from sweeper.engine.numerics import facts_of, go_on
-from sweeper.engine.state import IMPLEMENTATION, read_state
+from sweeper.engine.state import IMPLEMENTATION, parameters_of, read_state
 from sweeper.engine.state import load_state as load_part
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import CHECKPOINT_FILES, METRICS_FILE
@@ -108,11 +108,7 @@ def _tell(run: RunDirectory, refused: dict[str, str], others: list[str], how: st
 
 
 def _check(state: dict[str, Any], signature: Signature) -> None:
-    """Check that a state belongs to this run and is one that this run can be in.
-
-    Raises:
-        Unfit: it doesn't, or it isn't.
-    """
+    """Raises Unfit if a state doesn't belong to this run, or isn't one that this run can be in."""
     if state.get("version") != CHECKPOINT_VERSION:
         raise Unfit("of another version of sweeper")
     other = state.get("run", signature.run)  # older checkpoints don't name it
@@ -152,8 +148,10 @@ def _stepped_state(optimizer: torch.optim.Optimizer) -> dict[int, Any] | None:
     if not type(optimizer).__module__.startswith(("torch.optim.", "sweeper.")):
         return None
     try:
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        stand_ins = {id(p): torch.nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad) for p in parameters}
+        stand_ins = {
+            id(p): torch.nn.Parameter(torch.empty_like(p, device="meta"), p.requires_grad)
+            for p in parameters_of(optimizer)
+        }
         twin = copy.deepcopy(optimizer, dict[int, Any](stand_ins))
         for group in twin.param_groups:
             group.update({key: False for key in IMPLEMENTATION if key in group}, lr=float(group["lr"]))

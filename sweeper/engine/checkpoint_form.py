@@ -41,11 +41,8 @@ class Signature:
 
 
 def check_progress(state: dict[str, Any], signature: Signature) -> None:
-    """Validate a checkpoint's progress.
-
-    Raises:
-        Unfit: `epoch`, `step`, `rows` or `data_digest` has the wrong type, is out of range, or contradicts another.
-    """
+    """Raises Unfit if `epoch`, `step`, `rows` or `data_digest` has the wrong type, is out of range, or contradicts
+    another."""
     epoch, step, rows = (state.get(name) for name in ("epoch", "step", "rows"))
     if not is_integer(epoch) or not 1 <= epoch <= signature.epochs:
         raise Unfit(f"its epoch is {epoch!r:.40}, of {signature.epochs}")

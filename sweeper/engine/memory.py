@@ -23,11 +23,7 @@ class DeviceLost(RunFailed):
 
 
 def raise_if_lost(error: BaseException) -> None:
-    """Detect an error after which this process can't use the device any more; any other concerns only this run.
-
-    Raises:
-        DeviceLost: `error` came from the device, which no longer responds.
-    """
+    """Raises DeviceLost if `error` came from the device and it no longer responds; any other concerns only this run."""
     if is_of_driver(error) and not device_answers():
         raise DeviceLost(
             f"the GPU is lost to this process ({first_line(error)}); "

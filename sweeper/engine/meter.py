@@ -37,13 +37,7 @@ class Meter:
         return [self.losses, self.correct, self.lr]
 
     @torch.no_grad()
-    def add(
-        self,
-        step: torch.Tensor,
-        loss: torch.Tensor,
-        right: torch.Tensor,
-        index: torch.Tensor,
-    ) -> None:
+    def add(self, step: torch.Tensor, loss: torch.Tensor, right: torch.Tensor, index: torch.Tensor) -> None:
         """Add one step.
 
         Args:

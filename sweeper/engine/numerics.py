@@ -93,8 +93,8 @@ def facts_of(environment: dict[str, Any]) -> Facts:
     versions = environment.get("versions")
     torch = versions.get("torch") if isinstance(versions, dict) else None
     torch = str(torch) if isinstance(torch, str) else None  # a checkpoint must not contain torch's own string class
-    found = {name: value for name, value in ({**environment, "torch": torch}).items() if name in FACTS and _is(value)}
-    found.pop(CODE, None)
+    facts = {name: value for name, value in {**environment, "torch": torch}.items() if name in FACTS and name != CODE}
+    found = {name: value for name, value in facts.items() if isinstance(value, (str, int))}
     return found | ({CODE: code} if (code := recorded_code(environment)) else {})
 
 
@@ -261,10 +261,6 @@ def _can_keep(name: str, value: Any, kind: str) -> bool:
     if name == "precision":
         return isinstance(value, str) and has_precision(kind, value)
     return isinstance(value, bool)
-
-
-def _is(value: Any) -> bool:
-    return isinstance(value, (str, int))
 
 
 def _typed(value: Any) -> str:

@@ -16,6 +16,7 @@ from sweeper.engine.loss_scale import LossScale
 from sweeper.engine.low_precision import LowPrecisionWeights
 from sweeper.engine.meter import Meter
 from sweeper.engine.rates import Rates
+from sweeper.engine.state import parameters_of
 from sweeper.system.errors import BadInput
 
 
@@ -152,8 +153,7 @@ class Step:
 
     def _clip(self) -> None:
         if self.clip_grad_norm is not None:
-            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.clip_grad_norm)
+            nn.utils.clip_grad_norm_(parameters_of(self.optimizer), self.clip_grad_norm)
 
     def _unscale(self, loss_scale: LossScale) -> torch.Tensor:
         """Divide the gradients by the loss scale, and clip them. Returns (1,): above 0 if they overflowed."""
@@ -222,9 +222,8 @@ def clear_gradients(optimizer: Optimizer) -> None:
         optimizer.zero_grad(set_to_none=True)
     except TypeError:  # its own method takes no arguments, as PyTorch's once did
         optimizer.zero_grad()
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        for parameter in parameters_of(optimizer):
+            parameter.grad = None
 
 
 def state_tensors(optimizer: Optimizer) -> list[torch.Tensor]:

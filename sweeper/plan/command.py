@@ -11,8 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from sweeper import __version__
-from sweeper.system.command import called, exit_code_of, split_own
+from sweeper.system.command import called, exit_code_of, is_about_itself, split_own
 from sweeper.system.durations import read_duration
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import say
@@ -43,11 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _plan(arguments: list[str]) -> int:
-    if {"--help", "-h"} & set(arguments):
-        say(re.sub(r"python -m sweeper\.(\w+)", lambda command: called(command[1]), HELP), end="")
-        return 0
-    if "--version" in arguments:
-        say(f"sweeper {__version__}")
+    if is_about_itself(arguments, re.sub(r"python -m sweeper\.(\w+)", lambda command: called(command[1]), HELP)):
         return 0
     from sweeper.config.grid import compose_grid
     from sweeper.plan.seeds import plan_seeds

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sweeper.config.grid import Grid
 from sweeper.config.schema import RECIPE
 from sweeper.plan.estimate import Cost, ends, epochs_within, kept_bytes
 from sweeper.plan.probe import Probed
-from sweeper.plan.sides import Side, time_kinds
+from sweeper.plan.sides import Side, Timed, time_kinds
 from sweeper.plan.speeds import speeds_of
+from sweeper.plan.standing import Standing
 from sweeper.plan.timing import Timing
 from sweeper.runs.access import LEAST_FREE, free_bytes
 from sweeper.runs.metrics import per_second
@@ -18,10 +20,6 @@ from sweeper.train.launchers.interface import Measured, Turns
 from sweeper.train.launchers.kinds import kind_of_work
 from sweeper.train.launchers.registry import DEFAULT, LAUNCHERS, find_launcher
 from sweeper.train.threads import runs_at_a_time, share_of_cores
-
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-    from sweeper.plan.standing import Standing
 
 HYDRA_SECONDS = 0.3  # per run, in which Hydra composes its configuration again
 TABLES = 1.5  # the time of the tables and the page at the sweep's end, in units of the time to import torch
@@ -40,7 +38,7 @@ class Pace:
         seconds = timing.train_seconds / self.turns.gain + timing.other_seconds
         return Cost(left, timing.setup_seconds + HYDRA_SECONDS, seconds)
 
-    def kwh(self, runs: Sequence["Standing"], seconds: float) -> float | None:
+    def kwh(self, runs: Sequence[Standing], seconds: float) -> float | None:
         """The energy of so many seconds of a device at the power with which these runs were timed alone; None if that
         isn't known."""
         timed = [(self.timings[kind_of_work(run.cell.config)], run) for run in runs if run.left]
@@ -62,7 +60,7 @@ class Pace:
 
 
 def forecast(
-    grid: "Grid", runs: list["Standing"], seconds: float, within: float | None, composing: float
+    grid: Grid, runs: list[Standing], seconds: float, within: float | None, composing: float
 ) -> tuple[dict[str, Any], Pace]:
     """Time each kind of run, with as many at a time as each launcher would run, and compute the sweep's duration.
 
@@ -76,7 +74,10 @@ def forecast(
         composing: the seconds that reading the command line took.
     """
     to_do = [run for run in runs if run.left]
-    kinds = {kind_of_work(run.cell.config): run.cell.config for run in to_do}
+    runs_of: dict[str, list[Standing]] = {}
+    for run in to_do:
+        runs_of.setdefault(kind_of_work(run.cell.config), []).append(run)
+    kinds = {key: own[-1].cell.config for key, own in runs_of.items()}
     device = to_do[0].cell.config["device"]
     kind = likely_kind(device["kind"])
     chosen, options = find_launcher(grid.launcher_options), grid.launcher_options
@@ -84,21 +85,16 @@ def forecast(
     share = device["threads"] or share_of_cores(places)
     one = Side(1, device["threads"] or share_of_cores(1))
     joint = Side(min(runs_at_a_time(places, share, kind), len(to_do)), share) if grid.sweep else one
-    epochs = {key: sum(run.left for run in to_do if kind_of_work(run.cell.config) == key) for key in kinds}
+    epochs = {key: sum(run.left for run in own) for key, own in runs_of.items()}
     pack = len(to_do) if grid.sweep else 0
     timed = time_kinds(kinds, epochs, one, joint, seconds, pack, bounded=kind != "cuda")
-    timings, alone, lone = timed.timings, timed.timings[one], timed.probed[one]
-    paces = _paces(grid, (one, joint), timed.probed, timings, composing)
+    alone, lone = timed.timings[one], timed.probed[one]
+    paces = _paces(grid, one, joint, timed, composing)
     launchers = _launchers(grid, runs, paces, within)
     return {
         "device": lone.device,
         "device_line": lone.line.removeprefix("device: "),
-        "work": [
-            {**_describe_work(key, kinds, to_do, alone, timings), "implausible": key in timed.implausible}
-            | {"estimated": [str(side.at_a_time) for side, found in timed.estimated.items() if key in found]}
-            | {"arms": _arms(grid, [run for run in to_do if kind_of_work(run.cell.config) == key])}
-            for key in kinds
-        ],
+        "work": [_describe_work(grid, key, own, timed, one) for key, own in runs_of.items()],
         "within_seconds": within,
         "once_seconds": {what: round(s, 4) for what, s in _once(grid, lone, composing).items()},
         "launchers": launchers,
@@ -108,31 +104,22 @@ def forecast(
     }, paces[launchers[0]["launcher"]]
 
 
-def _paces(
-    grid: "Grid",
-    sides: tuple[Side, Side],
-    probed: dict[Side, Probed],
-    timings: dict[Side, dict[str, Timing]],
-    composing: float,
-) -> dict[str, Pace]:
-    side, joint = sides
-    one = probed[side]
-    once = _once(grid, one, composing)
+def _paces(grid: Grid, one: Side, joint: Side, timed: Timed, composing: float) -> dict[str, Pace]:
+    probed = timed.probed[one]
+    once = _once(grid, probed, composing)
     tables = once.pop("tables", 0.0)
     begin = sum(once.values())
     paces = {}
-    for name, turns in _turns(grid, Measured(joint.at_a_time, one.gpus, one.lanes, one.gain)).items():
-        timed_at, beside = side, begin + tables
+    for name, turns in _turns(grid, Measured(joint.at_a_time, probed.gpus, probed.lanes, probed.gain)).items():
+        side, beside = one, begin + tables
         if turns.own_processes:
-            timed_at = joint
-            beside += probed[joint].start_seconds + probed[joint].load_seconds
-        paces[name] = Pace(timings[timed_at], turns, beside)
+            side = joint
+            beside += timed.probed[joint].start_seconds + timed.probed[joint].load_seconds
+        paces[name] = Pace(timed.timings[side], turns, beside)
     return paces
 
 
-def _launchers(
-    grid: "Grid", runs: list["Standing"], paces: dict[str, Pace], within: float | None
-) -> list[dict[str, Any]]:
+def _launchers(grid: Grid, runs: list[Standing], paces: dict[str, Pace], within: float | None) -> list[dict[str, Any]]:
     """Each launcher's time from the command to its end, the fastest first."""
     found = []
     for name, pace in paces.items():
@@ -152,7 +139,7 @@ def _launchers(
     return sorted(found, key=lambda way: way["seconds"])
 
 
-def _turns(grid: "Grid", measured: Measured) -> dict[str, Turns]:
+def _turns(grid: Grid, measured: Measured) -> dict[str, Turns]:
     """How runs take turns, by each launcher of which that is known; the chosen one under the name it was chosen by."""
     if not grid.sweep:
         return {"none": Turns()}
@@ -162,7 +149,7 @@ def _turns(grid: "Grid", measured: Measured) -> dict[str, Turns]:
     return {name: turns for name, turns in found.items() if turns is not None}
 
 
-def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
+def _once(grid: Grid, probed: Probed, composing: float) -> dict[str, float]:
     """Seconds that are spent once, however many runs there are, by purpose."""
     seconds = {
         "composing": composing,
@@ -173,38 +160,35 @@ def _once(grid: "Grid", probed: Probed, composing: float) -> dict[str, float]:
     return seconds | ({"tables": TABLES * probed.import_seconds} if grid.sweep else {})
 
 
-def _arms(grid: "Grid", runs: list["Standing"]) -> str:
+def _arms(grid: Grid, runs: list[Standing]) -> str:
     """The names of the arms that these runs are in."""
     directories = {run.cell.directory for run in runs}
     return ", ".join(arm for arm, own in grid.arms.items() if directories.intersection(own))
 
 
-def _describe_work(
-    key: str,
-    kinds: dict[str, Any],
-    to_do: list["Standing"],
-    timed_alone: dict[str, Timing],
-    timings: dict[Side, dict[str, Timing]],
-) -> dict[str, Any]:
+def _describe_work(grid: Grid, key: str, runs: list[Standing], timed: Timed, one: Side) -> dict[str, Any]:
     """A kind of run in words and figures, with seconds by the number of runs at a time."""
-    config, alone = kinds[key], timed_alone[key]
-    by_number = {str(side.at_a_time): found[key] for side, found in timings.items()}
+    config, alone = runs[-1].cell.config, timed.timings[one][key]
+    by_number = {str(side.at_a_time): found[key] for side, found in timed.timings.items()}
     by_number["1"] = alone
     return {
         **{group: config[group]["name"] for group in ("dataset", "model", "optimizer")},
         "batch_size": config["batch_size"],
         **{name: config[name] is not None for name in RECIPE},
-        "runs": sum(kind_of_work(run.cell.config) == key for run in to_do),
+        "runs": len(runs),
         "epoch_seconds": {n: round(timing.epoch_seconds, 4) for n, timing in by_number.items()},
         "setup_seconds": {n: round(timing.setup_seconds, 4) for n, timing in by_number.items()},
         "images_per_second": {n: per_second(timing.images, timing.epoch_seconds) for n, timing in by_number.items()},
         "memory_bytes": alone.memory_bytes,
         "part_timed": round(alone.part, 4),
         "data": alone.data,
+        "implausible": key in timed.implausible,
+        "estimated": [str(side.at_a_time) for side, found in timed.estimated.items() if key in found],
+        "arms": _arms(grid, runs),
     }
 
 
-def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_time: int) -> dict[str, Any]:
+def _disk(grid: Grid, to_do: list[Standing], alone: dict[str, Timing], at_a_time: int) -> dict[str, Any]:
     """The bytes that the runs leave in the outputs folder, and those of their checkpoints while they train."""
     kept, checkpoints = [], []
     for run in to_do:
@@ -223,7 +207,7 @@ def _disk(grid: "Grid", to_do: list["Standing"], alone: dict[str, Timing], at_a_
     }
 
 
-def _elsewhere(to_do: list["Standing"], alone: dict[str, Timing]) -> list[dict[str, Any]]:
+def _elsewhere(to_do: list[Standing], alone: dict[str, Timing]) -> list[dict[str, Any]]:
     """The same work on the devices of `conf/speeds.yaml` that have a speed for all of it."""
     work: dict[tuple[str, tuple[int, ...]], list[tuple[str, int]]] = {}
     for run in to_do:

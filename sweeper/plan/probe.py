@@ -52,6 +52,10 @@ class Probed:
 Hear = Callable[[int, Timing], None]
 
 
+def pass_over(place: int, timing: Timing) -> None:
+    """Hears nothing."""
+
+
 @dataclass(frozen=True)
 class Bound:
     """Which configurations are left out once the others have taken long.
@@ -72,7 +76,7 @@ def probe(
     seconds: float,
     pack: int,
     bound: Bound | None = None,
-    hear: Hear = lambda place, timing: None,
+    hear: Hear = pass_over,
 ) -> Probed:
     """Time the configurations one after another, each in `at_a_time` simultaneous processes.
 
@@ -93,7 +97,7 @@ def probe(
     # The sweep will find the built kernels on disk, so its set-up is timed again.
     tell("kernels were built: timing a start that finds them")
     timed = [place for place, timing in enumerate(found.timings) if timing is not None]
-    again, _ = _probe([configs[place] for place in timed], at_a_time, threads, 0.0, 0, None, lambda place, timing: None)
+    again, _ = _probe([configs[place] for place in timed], at_a_time, threads, 0.0)
     timings = list(found.timings)
     for place, later in zip(timed, again.timings, strict=True):
         timing = timings[place]
@@ -109,9 +113,9 @@ def _probe(
     at_a_time: int,
     threads: int,
     seconds: float,
-    pack: int,
-    bound: Bound | None,
-    hear: Hear,
+    pack: int = 0,
+    bound: Bound | None = None,
+    hear: Hear = pass_over,
 ) -> tuple[Probed, bool]:
     """Probe once; also returns whether kernels had to be built."""
     task = {"configs": configs, "threads": threads, "seconds": seconds, "pack": pack, "began": time.time()}
@@ -132,7 +136,8 @@ def _probe(
                 _answer(process)  # it is ready
             for process in processes:
                 _write(process, "")
-            timings.append(timing := _slowest([Timing(**_answer(process)) for process in processes]))
+            timing = max((Timing(**_answer(one)) for one in processes), key=lambda timing: timing.epoch_seconds)
+            timings.append(timing)
             hear(place, timing)
         seconds = time.monotonic() - began
         packed = _answer(processes[0])
@@ -186,7 +191,3 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     if "error" in answer:
         raise BadInput(answer["error"]) if answer.get("bad_input") else RunFailed(f"timing probe: {answer['error']}")
     return answer
-
-
-def _slowest(timings: list[Timing]) -> Timing:
-    return max(timings, key=lambda timing: timing.epoch_seconds)

@@ -34,12 +34,11 @@ def plan_seeds(grid: Grid, pace: Pace | None = None) -> list[dict[str, Any]]:
     known = {run.configuration for run in runs}
     runs += [_not_begun(key, cell) for key, cell in asked.items() if key not in known]
     _name_arms(runs, grid, asked)
-    tasks = group_tasks(runs)
-    return [
-        _of_task(task, asked, pace) | {"repeats": results.repeats_of(task.runs()) or None}
-        for task in tasks
-        if _asked_on(task, asked)
-    ]
+    found = []
+    for task in group_tasks(runs):
+        if configs := _asked_on(task, asked):
+            found.append(_of_task(task, configs, pace) | {"repeats": results.repeats_of(task.runs()) or None})
+    return found
 
 
 def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
@@ -57,10 +56,9 @@ def _name_arms(runs: list[Run], grid: Grid, asked: dict[str, Cell]) -> None:
             run.unnamed, run.untuned = not run.comparisons, not run.tuned
 
 
-def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str, Any]:
-    cells = _asked_on(task, asked)
+def _of_task(task: Task, configs: dict[str, dict[str, Any]], pace: Pace | None) -> dict[str, Any]:
     found = task.comparison
-    methods = cells.keys() if len(cells) > 1 else cells.keys() | set(found.methods)
+    methods = configs.keys() if len(configs) > 1 else configs.keys() | set(found.methods)
     told = found.deviation > 0 and len(methods) > 1
     return {
         "task": task_title(task),
@@ -70,7 +68,7 @@ def _of_task(task: Task, asked: dict[str, Cell], pace: Pace | None) -> dict[str,
         "deviation": found.deviation if told else None,
         "df": found.df if told else None,
         "power": POWER,
-        "needed": [_needed(d, task, len(methods), [*cells.values()], pace) for d in DIFFERENCES] if told else [],
+        "needed": [_needed(d, task, len(methods), [*configs.values()], pace) for d in DIFFERENCES] if told else [],
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sweeper.plan.probe import Bound, Probed, probe
+from sweeper.plan.probe import Bound, Probed, pass_over, probe
 from sweeper.plan.timing import Timing
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted, duration
@@ -71,10 +71,8 @@ def time_kinds(
     long = False
     for side in sides:
         bound = Bound(needed, 0.0 if long else limit) if bounded else None
-        hear = early.hear if side == one else early.pass_over
-        probed = probe(
-            list(kinds.values()), side.at_a_time, side.threads, each, pack if side == one else 0, bound, hear
-        )
+        configs, hear = list(kinds.values()), early.hear if side == one else pass_over
+        probed = probe(configs, side.at_a_time, side.threads, each, pack if side == one else 0, bound, hear)
         limit = max(0.0, limit - probed.seconds)
         found.probed[side] = probed
         by_kind = dict(zip(kinds, probed.timings, strict=True))
@@ -109,9 +107,6 @@ class _Early:
         if place == 0 and self._epochs:
             total = duration(self._epochs * timing.epoch_seconds)
             tell(f"about {total} of training one run at a time, if epochs are as long as this one's; timing the others")
-
-    def pass_over(self, place: int, timing: Timing) -> None:
-        """Of a side that isn't the first."""
 
 
 def _model(config: dict[str, Any]) -> str:

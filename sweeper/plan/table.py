@@ -95,15 +95,15 @@ def _work_table(document: dict[str, Any]) -> Table:
     named = [
         name
         for name in ("arms", "dataset", "model", "optimizer", "batch_size", *RECIPE)
-        if name == "optimizer" or _differ(work, name) or (name == "arms" and work[0]["arms"])
+        if name == "optimizer" or len({kind[name] for kind in work}) > 1 or (name == "arms" and work[0]["arms"])
     ]
-    several = [(f"{side} at a time" if len(sides) > 1 else "s/epoch", True) for side in sides]
     speed = sides[-1]
+    at_a_time = {side: f", {side} at a time" if len(sides) > 1 else "" for side in sides}
     table = _table(
         *((name.replace("_", " "), False) for name in named),
         ("runs", True),
-        *((f"s/epoch, {name}" if len(sides) > 1 else name, number) for name, number in several),
-        (f"images/s{f', {speed} at a time' if len(sides) > 1 else ''}", True),
+        *((f"s/epoch{words}", True) for words in at_a_time.values()),
+        (f"images/s{at_a_time[speed]}", True),
         ("memory of one", True),
     )
     for kind in work:
@@ -123,9 +123,9 @@ def _tell_doubts(work: list[dict[str, Any]], show: Any) -> None:
     for kind in work:
         if kind["implausible"] and not kind["estimated"]:
             alone, side = kind["epoch_seconds"]["1"], list(kind["epoch_seconds"])[-1]
-            times = f"{_seconds(alone)} s an epoch alone, {_seconds(kind['epoch_seconds'][side])} s {side} at a time"
+            took = f"{_seconds(alone)} s an epoch alone, {_seconds(kind['epoch_seconds'][side])} s {side} at a time"
             name = f"{kind['dataset']}-{kind['model']} {kind['optimizer']}"
-            show(printable(f"{name}: implausible: {times}; plan again when the machine is quiet"))
+            show(printable(f"{name}: implausible: {took}; plan again when the machine is quiet"))
 
 
 def _launcher_table(document: dict[str, Any]) -> Table:
@@ -143,7 +143,8 @@ def _launcher_table(document: dict[str, Any]) -> Table:
     for k, way in enumerate(ways):
         remark = ["the fastest"] if k == 0 and len(ways) > 1 else []
         remark += ["as asked for"] if way["chosen"] and len(ways) > 1 else []
-        remark += ["as basic: it packs runs on NVIDIA GPUs alone"] if _packs_nothing(way, document) else []
+        if way["launcher"] == Packed.name and document["device"] != "cuda":
+            remark += ["as basic: it packs runs on NVIDIA GPUs alone"]
         name = "one run" if way["launcher"] == "none" else f"hydra/launcher={way['launcher']}"
         table.add_row(
             name,
@@ -154,10 +155,6 @@ def _launcher_table(document: dict[str, Any]) -> Table:
             ", ".join(remark),
         )
     return table
-
-
-def _packs_nothing(way: dict[str, Any], document: dict[str, Any]) -> bool:
-    return way["launcher"] == Packed.name and document["device"] != "cuda"
 
 
 def _tell_within(document: dict[str, Any], show: Any) -> None:
@@ -233,10 +230,6 @@ def _tell_elsewhere(document: dict[str, Any], show: Any) -> None:
     show(table)
     if any(kind["batch_size"] != rows[0]["batch_size"] for kind in document["work"]):
         show(f"these speeds are of batch_size={rows[0]['batch_size']}")
-
-
-def _differ(work: list[dict[str, Any]], name: str) -> bool:
-    return len({kind[name] for kind in work}) > 1
 
 
 def _used(option: bool) -> str:

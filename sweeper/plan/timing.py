@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.engine.devices import peak_memory_bytes, reset_peak_memory
+from sweeper.engine.devices import Device, peak_memory_bytes, reset_peak_memory
 from sweeper.system.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data, Split
-    from sweeper.engine.devices import Device
 
 FIRST_STEPS, FIRST_BATCH, FIRST_TEST = 2, 16, 20  # of `time_first`
 LEAST_TEST = 100  # least images to evaluate if a whole epoch takes too long
@@ -55,14 +54,14 @@ class Timing:
         return self.train_seconds + self.other_seconds
 
 
-def time_first(config: dict[str, Any], data: "Data", device: "Device") -> Timing:
+def time_first(config: dict[str, Any], data: "Data", device: Device) -> Timing:
     """A rough timing by a few small steps, from which `time_within` chooses what to time; and a checkpoint's size."""
     config = {**config, "batch_size": min(FIRST_BATCH, config["batch_size"])}
     part = part_of(data, FIRST_STEPS * config["batch_size"], FIRST_TEST)
     return time_epochs(config, part, device, epochs=2, whole=data, stop=True)
 
 
-def time_within(seconds: float, config: dict[str, Any], data: "Data", device: "Device", first: Timing) -> Timing:
+def time_within(seconds: float, config: dict[str, Any], data: "Data", device: Device, first: Timing) -> Timing:
     """Time whole epochs if a few of them fit into `seconds`, else a part of an epoch, at least one step.
 
     The small steps of `first` say little about a GPU's large ones. So if whole epochs seem too long, a part is timed
@@ -116,7 +115,7 @@ def part_of(data: "Data", train: int, test: int) -> "Data":
 
 
 def time_epochs(
-    config: dict[str, Any], data: "Data", device: "Device", epochs: int, whole: "Data", stop: bool = False
+    config: dict[str, Any], data: "Data", device: Device, epochs: int, whole: "Data", stop: bool = False
 ) -> Timing:
     """Train `epochs` epochs (at least 2) by the engine's loop; the first one is the warm-up and isn't counted.
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sweeper.datasets.facts import is_present
 from sweeper.engine.device_errors import is_out_of_memory
-from sweeper.engine.devices import choose_device, prepare_process
+from sweeper.engine.devices import Device, choose_device, prepare_process
 from sweeper.engine.memory import explain_out_of_memory
 from sweeper.plan.probe import SKIP
 from sweeper.plan.timing import Timing, time_first, time_within
@@ -47,7 +47,6 @@ from sweeper.train.launchers.lane_trial import Trial
 
 if TYPE_CHECKING:
     from sweeper.datasets.data import Data
-    from sweeper.engine.devices import Device
 
 
 class Unheard(Exception):
@@ -115,7 +114,7 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
             first = time_first(config, data, device)
             _tell(answers, {"ready": True})
             _hear()
-            timing = _with_power(time_within, task["seconds"], config, data, device, first)
+            timing = _time_with_power(task["seconds"], config, data, device, first)
         except Exception as error:
             if is_out_of_memory(error):
                 raise BadInput(explain_out_of_memory(config, data, device)) from error
@@ -128,18 +127,11 @@ def _carry_out(task: dict[str, Any], answers: TextIO) -> None:
     _tell(answers, {"built": _count(kernels) > built, **packed})
 
 
-def _with_power(
-    time_it: Callable[..., Timing],
-    seconds: float,
-    config: dict[str, Any],
-    data: "Data",
-    device: "Device",
-    first: Timing,
-) -> Timing:
+def _time_with_power(seconds: float, config: dict[str, Any], data: "Data", device: Device, first: Timing) -> Timing:
     """A timing with the mean power of the GPU meanwhile."""
     meter, began = open_meter(device.kind), time.perf_counter()
     before = None if meter is None else meter.joules()
-    timing = time_it(seconds, config, data, device, first)
+    timing = time_within(seconds, config, data, device, first)
     after = None if meter is None else meter.joules()
     if before is None or after is None:
         return timing
@@ -173,7 +165,7 @@ def _load(config: dict[str, Any]) -> "Data":
     return load_run_data({**config, "dataset": dataset})
 
 
-def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, float]:
+def _pack(work: list[tuple[dict[str, Any], Device]], runs: int) -> tuple[int, float]:
     """How many of `runs` runs `lanes=auto` trains side by side on this GPU, and the speed of the whole sweep relative
     to one run after another: as the launcher has measured before, or by its trial, whose result the launcher finds."""
     from sweeper.train.launchers.cuda_lane import Cuda
@@ -196,7 +188,7 @@ def _pack(work: list[tuple[dict[str, Any], "Device"]], runs: int) -> tuple[int, 
 
 
 def _until_tried(
-    config: dict[str, Any], folder: Path, device: "Device", tried: Callable[[], bool]
+    config: dict[str, Any], folder: Path, device: Device, tried: Callable[[], bool]
 ) -> Generator[Any, None, None]:
     """A run that continues as long as the trial needs it."""
     from sweeper.engine.loop import train

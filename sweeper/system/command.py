@@ -18,7 +18,7 @@ from sweeper.system.module_path import tell_children
 from sweeper.system.paths import as_argument, given_path
 from sweeper.system.process_end import ignore_ctrl_c
 from sweeper.system.process_start import NO_PROCESSES, is_lack_of_memory, is_lack_of_processes, prepare_command
-from sweeper.system.terminal import tell, writing_stdout
+from sweeper.system.terminal import say, tell, writing_stdout
 
 NO_FOLDER = "the current folder no longer exists; go to one that does, such as by cd ~"
 
@@ -118,6 +118,17 @@ def split_own(arguments: Sequence[str], own: Sequence[str], command: str = "") -
         else:
             rest.append(argument)
     return given, rest
+
+
+def is_about_itself(arguments: Sequence[str], text: str) -> bool:
+    """Whether a command is asked for its help, which is this text, or for its version; then it is printed."""
+    if {"--help", "-h"} & set(arguments):
+        say(text, end="")
+    elif "--version" in arguments:
+        say(f"sweeper {__version__}")
+    else:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -159,6 +159,13 @@ def read_file(path: Path, most: int) -> bytes:
         return file.read(size)
 
 
+def is_written(path: Path, content: bytes) -> bool:
+    """Whether the file is there with this content."""
+    with contextlib.suppress(OSError):
+        return read_file(path, len(content)) == content
+    return False
+
+
 def sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of a file's content, which is read in blocks.
 

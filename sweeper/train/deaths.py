@@ -9,8 +9,9 @@ import os
 import signal
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sweeper.config.resolved import Cell
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE
 from sweeper.runs.record import Damaged, read_run, recorded_status
@@ -20,10 +21,7 @@ from sweeper.system.files import write_atomically
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_known
 from sweeper.system.terminal import tell
-
-if TYPE_CHECKING:
-    from sweeper.config.grid import Cell
-    from sweeper.train.launchers.interface import Launcher
+from sweeper.train.launchers.interface import Launcher
 
 PASSED_OVER = "SWEEPER_PASSED_OVER"  # the number of a launch's list of runs that the launcher's workers must skip
 
@@ -78,7 +76,7 @@ def _name(directory: Path) -> str:
 class Deaths:
     """Records which of a sweep's processes died, over all launches."""
 
-    def __init__(self, cells: "Iterable[Cell]", launcher: "Launcher") -> None:
+    def __init__(self, cells: Iterable[Cell], launcher: Launcher) -> None:
         self.cells = list(cells)
         self.codes: dict[int, int] = {}  # exit codes by process id, if the launcher knows them
         self._launcher = launcher
@@ -117,7 +115,7 @@ class Deaths:
         return sum(status is not None and status.finished for status in statuses)
 
 
-def _record_death(cell: "Cell", owner: dict[str, Any], code: int | None) -> None:
+def _record_death(cell: Cell, owner: dict[str, Any], code: int | None) -> None:
     how = "killed, a crash, or os._exit" if code is None else how_ended(code)
     error = f"{describe(owner)} ended in the middle of it ({how})"
     run = RunDirectory(cell.directory)

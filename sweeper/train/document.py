@@ -3,8 +3,10 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sweeper.config.grid import Grid
+from sweeper.config.resolved import Cell
 from sweeper.runs.arms import ArmsByFolder
 from sweeper.runs.asked import arm_of_each
 from sweeper.runs.layout import RUN_FILE
@@ -15,10 +17,6 @@ from sweeper.system.document import print_document
 from sweeper.system.errors import BadInput
 from sweeper.train.label import Labelled, label_rows, varies_in
 from sweeper.train.sweep_end import latest_tables
-
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-    from sweeper.config.resolved import Cell
 
 FROM_ROW = (
     "final_test_accuracy",
@@ -31,7 +29,7 @@ FROM_ROW = (
 )
 
 
-def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
+def answer_in_json(train: Callable[[Callable[[Grid], None]], int]) -> int:
     """Call the command and print its document. Returns the command's exit code.
 
     Args:
@@ -41,7 +39,7 @@ def answer_in_json(train: Callable[[Callable[["Grid"], None]], int]) -> int:
     return print_document(lambda: train(grids.append), lambda: _document(grids[-1] if grids else None))
 
 
-def _document(grid: "Grid | None") -> dict[str, Any]:
+def _document(grid: Grid | None) -> dict[str, Any]:
     """See docs/schemas/train.json."""
     tables = latest_tables()
     return {
@@ -53,7 +51,7 @@ def _document(grid: "Grid | None") -> dict[str, Any]:
     }
 
 
-def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
+def _runs(grid: Grid) -> Iterator[dict[str, Any]]:
     if grid.search is not None:  # its trials aren't known beforehand
         with contextlib.suppress(BadInput):  # no folder yet
             for run in read_results([str(grid.outputs)], none_ok=True).runs:
@@ -68,7 +66,7 @@ def _runs(grid: "Grid") -> Iterator[dict[str, Any]]:
         yield _describe(_row(cell, arms), label, config["optimizer"]["name"], config["seed"], config["epochs"])
 
 
-def _row(cell: "Cell", arms: ArmsByFolder | None) -> Run:
+def _row(cell: Cell, arms: ArmsByFolder | None) -> Run:
     name = "/".join(cell.directory.parts[-2:])
     if os.path.lexists(cell.directory / RUN_FILE):
         run = read_row(str(cell.directory), name)

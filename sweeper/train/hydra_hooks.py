@@ -1,12 +1,25 @@
-"""Takes over from Hydra: a run's log, `train.log`, whose failed write never fails the run, and what a run raised."""
+"""Takes over from Hydra: a sweep's folder, a run's log, `train.log`, whose failed write never fails the run, what a run
+raised, and what is kept of it."""
 
 import logging
 import sys
+from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
 
+from sweeper.runs.layout import HYDRAS_SWEEP_FILE
+from sweeper.system.files import make_folder
 from sweeper.system.terminal import tell
+
+
+def begin_sweep(config: DictConfig) -> None:
+    """Make the folder of a sweep with its configuration, as Hydra's own sweepers do."""
+    folder = Path(config.hydra.sweep.dir)
+    make_folder(folder)
+    OmegaConf.save(config, folder / HYDRAS_SWEEP_FILE)
 
 
 def result_of(job: JobReturn) -> Any:
@@ -14,6 +27,13 @@ def result_of(job: JobReturn) -> Any:
     if job.status is JobStatus.FAILED:
         raise job._return_value
     return job.return_value
+
+
+class ForgetConfigurations(Callback):
+    """Frees memory: drops the two copies of every run's configuration that Hydra keeps until the sweep's end."""
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        job_return.cfg = job_return.hydra_cfg = None
 
 
 class RunLog(logging.FileHandler):

@@ -6,20 +6,18 @@ import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sweeper.aggregate.labels import telling, text, texts
+from sweeper.config.grid import Grid
 from sweeper.runs.arms import Member, read_arms
 from sweeper.runs.asked import EQUAL
 from sweeper.runs.identity import flat, identity_config, run_name
 from sweeper.system.errors import BadInput
 from sweeper.system.text import percent
 
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-
-VARIES_VARIABLE = "SWEEPER_VARIES"  # `what_varies` in the sweep, for the launcher's workers
-MOST = 200
+VARIES_VARIABLE = "SWEEPER_VARIES"  # `varies_in` the sweep, for the launcher's workers
+MOST = 200  # runs of an arm that are looked at
 _BY_FACTOR = ("optimizer.weight_decay", "optimizer.adamw_lr", "optimizer.adamw_weight_decay")
 
 
@@ -31,22 +29,12 @@ class Labelled(NamedTuple):
     overrides: Sequence[str]
 
 
-def what_varies(arms: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
-    """The names of groups and options that distinguish the runs of each arm: groups first, the seed last.
-
-    Of many runs `MOST` are looked at, drawn by chance so that no axis is passed over.
-
-    Args:
-        arms: the configurations by arm; those of a sweep without arms by "".
-    """
-    return {arm: _telling(configs) for arm, configs in arms.items()}
-
-
-def varies_in(grid: "Grid") -> dict[str, list[str]]:
-    """`what_varies` in a sweep."""
+def varies_in(grid: Grid) -> dict[str, list[str]]:
+    """The names of groups and options that distinguish the runs of each arm, or by "" those of a sweep without arms;
+    groups first, the seed last."""
     config_of = {cell.directory: cell.config for cell in grid.cells}
     arms = {arm: [config_of[directory] for directory in directories] for arm, directories in grid.arms.items()}
-    return what_varies(arms or {"": [*config_of.values()]})
+    return {arm: _telling(configs) for arm, configs in (arms or {"": [*config_of.values()]}).items()}
 
 
 def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
@@ -113,6 +101,7 @@ def _decay_factor(overrides: Sequence[str]) -> float | None:
 
 
 def _telling(configs: Sequence[dict[str, Any]]) -> list[str]:
+    """What distinguishes these; of many some are drawn by chance so that no axis is passed over."""
     configs = random.Random(0).sample(configs, MOST) if len(configs) > MOST else configs
     names = telling([texts(identity_config(config)) | _choices(config) for config in configs])
     return sorted(names, key=lambda name: (name == "seed", name not in _choices(configs[0]), name))

@@ -20,11 +20,7 @@ class Finished(NamedTuple):
 
 
 def check_images(runs: Iterable[Finished]) -> None:
-    """Hash the images of each root that isn't its run's. Those that can't be read here are passed over.
-
-    Raises:
-        BadInput: they are others.
-    """
+    """Raises BadInput if a root that isn't its run's has other images; those that can't be read are passed over."""
     here = None
     for run in runs:
         known = run.record["environment"].get("data_digest")

@@ -1,10 +1,7 @@
 """Isolates the process-wide state of runs that share a process and take turns.
 
-Saved and restored at each turn, which takes some microseconds: torch's default dtype and device, gradient, anomaly and
-autocast modes, number of threads, deterministic, precision and denormal flags, cuDNN's and oneDNN's switches; the
-working folder, environment variables, `sys.path`, standard streams, warning filters, logging levels, signal handlers,
-the garbage collector's switch and the recursion limit. Saved and restored once per run: the random generators of
-Python, NumPy and torch, which are seeded at every step anyway.
+What `_switches` lists is saved and restored at each turn, which takes some microseconds. The random generators of
+Python, NumPy and torch, which are seeded at every step anyway, are saved and restored once per run.
 """
 
 import _signal  # `signal.getsignal` creates enumeration members, which takes longer than everything else here
@@ -23,6 +20,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
+from torch.backends import cudnn, mkldnn
+from torch.utils import _device
 
 from sweeper.system.process_end import outlive_threads
 from sweeper.train.signals import SIGNALS
@@ -92,10 +92,6 @@ class ProcessState:
 
 def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
     """Pairs of functions that read and set one part of the state; the values can be compared."""
-    import torch
-    from torch.backends import cudnn, mkldnn
-    from torch.utils import _device
-
     switches: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
         (_folder, _enter_folder),
         (_environment, _set_environment),
@@ -128,16 +124,12 @@ def _switches() -> list[tuple[Callable[[], Any], Callable[[Any], Any]]]:
 
 
 def _deterministic() -> tuple[bool, bool]:
-    import torch
-
     return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def _precisions() -> list[Any]:
     """The precisions of fp32: first by torch's two older switches, which refuse to answer once a newer one was used,
     then by the newer ones."""
-    import torch
-
     older: list[Any] = []
     for read in (torch.get_float32_matmul_precision, torch._C._get_cudnn_allow_tf32):
         try:
@@ -149,8 +141,6 @@ def _precisions() -> list[Any]:
 
 
 def _set_precisions(wanted: list[Any]) -> None:
-    import torch
-
     older: tuple[Callable[[Any], None], ...] = (torch.set_float32_matmul_precision, torch._C._set_cudnn_allow_tf32)
     for write, value in zip(older, wanted, strict=False):
         if value is not None:
@@ -201,14 +191,10 @@ def _set_handler(number: int, handler: Any) -> None:
 
 
 def _read_generators() -> tuple[Any, ...]:
-    import torch
-
     return random.getstate(), np.random.get_state(), torch.get_rng_state()
 
 
 def _set_generators(states: tuple[Any, ...]) -> None:
-    import torch
-
     random.setstate(states[0])
     np.random.set_state(states[1])
     torch.set_rng_state(states[2])

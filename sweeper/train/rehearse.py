@@ -90,7 +90,7 @@ def _build_once(configs: list[dict[str, Any]], arms: Sequence[Arm], elsewhere: b
             parameters = sum(parameter.numel() for parameter in model.parameters())
             tell_once(about_cpu(config, len(data.train.labels), parameters))
 
-        def build(model: Any, config: dict[str, Any] = config) -> Any:
+        def build(model: Any) -> Any:
             optimizer = build_optimizer(config["optimizer"], model, config["decay_norms_and_biases"])
             return optimizer, build_schedule(config["schedule"], optimizer, total_steps=100)
 

@@ -93,7 +93,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
     most = len(to_do) if grid.widening is None else len(grid.cells)
-    with sweep_at_work(grid.outputs, most, grid, own, launcher.outlives) as (stop, signals):
+    with sweep_at_work(grid, most, launcher.outlives, own) as (stop, signals):
         begun = to_do
         while to_do:
             _launch(grid, to_do, asked, launcher, stop, own)
@@ -253,11 +253,7 @@ def _traces(cells: list[Cell]) -> list[int | None]:
 
 
 def _check_progress(cells: list[Cell], before: list[int | None]) -> list[int | None]:
-    """Check that runs were begun since `before`, or launching them again would never end. Returns the traces now.
-
-    Raises:
-        RunFailed: none was.
-    """
+    """The traces now. Raises RunFailed if no run was begun since `before`: launching them again would never end."""
     if (now := _traces(cells)) == before:
         left = [cell.directory for cell in cells if recorded_status(cell.directory) is None]
         which = f"{(left or [cells[0].directory])[0]}: "

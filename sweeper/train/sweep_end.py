@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sweeper.config.grid import Grid
@@ -50,30 +49,30 @@ def latest_tables() -> Tables:
 
 @contextlib.contextmanager
 def sweep_at_work(
-    outputs: Path, runs: int, grid: Grid, own: AskedRuns | None = None, outlived: bool = False
+    grid: Grid, runs: int, outlived: bool, own: AskedRuns | None = None
 ) -> Iterator[tuple[SweepStop, StopSignals]]:
     """Context in which a sweep's runs are launched: a stop ends all of them, and on exit the sweep's files are removed.
 
     Args:
-        runs: the largest number of runs at a time.
         grid: what the sweep asks for.
-        own: see `update_tables`.
+        runs: the largest number of runs at a time.
         outlived: the runs go on when the command's terminal is closed.
+        own: see `update_tables`.
     """
     os.environ[RUNS_VARIABLE] = str(runs)
     os.environ[VARIES_VARIABLE] = json.dumps(varies_in(grid))
-    stop = SweepStop.begin(outputs)
+    stop = SweepStop.begin(grid.outputs)
     try:
         yield stop, StopSignals(stop, outlived, of_command=True)
     except RunFailed:
-        update_tables(str(outputs), own)
+        update_tables(str(grid.outputs), own)
         raise
     finally:
         end_show()
         os.environ.pop(RUNS_VARIABLE, None)
         os.environ.pop(VARIES_VARIABLE, None)
         stop.end()  # first: other commands remove both if they find a sweep's file whose process has ended
-        remove_sweep(outputs, stop.key)
+        remove_sweep(grid.outputs, stop.key)
         with contextlib.suppress(OSError):
             remove_file(cores_file(stop.key))
 

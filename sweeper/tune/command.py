@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweeper import __version__
 from sweeper.system.child import run, run_and_read, run_steps
-from sweeper.system.command import called, exit_code_of, given_folder, split_own, writing
+from sweeper.system.command import called, exit_code_of, given_folder, is_about_itself, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import counted
@@ -62,11 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
-    if {"--help", "-h"} & set(arguments):
-        say(HELP.replace("{name}", called("tune")), end="")
-        return 0
-    if "--version" in arguments:
-        say(f"sweeper {__version__}")
+    if is_about_itself(arguments, HELP.replace("{name}", called("tune"))):
         return 0
     from sweeper.datasets.here import ImagesHere
     from sweeper.tune.search import carry_out_search
@@ -75,7 +70,7 @@ def _tune(arguments: list[str], found: Told, in_json: bool = False) -> int:
 
     options, words = _read(arguments)
     steps = plan_steps(words, options)
-    found.outputs, found.tuning, found.runs = steps.outputs, steps.folder, steps.runs()
+    found.outputs, found.tuning, found.runs = str(steps.outputs), str(steps.folder), steps.runs()
     say("\n".join(steps.describe()))
     if _PLAN in arguments:
         return tell_time(steps, found)
@@ -103,10 +98,9 @@ def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
     (task, repeats), options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
     if repeats:
         tell(repeats)
-    replace = options.replace or options.write is None  # beside the search there is no other's
-    own = None if places.config_dir is None else str(places.config_dir)
+    beside = options.write is None  # beside the search there is no other's preset
     with writing(steps.folder, "make it writable"):
-        write_choice(task, steps.folder, str(places.folder), options.name, replace, own, keep=options.write is None)
+        write_choice(task, steps.folder, places, options.name, options.replace or beside, keep=beside)
     found.preset = {"folder": str(places.folder), "name": options.name}
     chosen = tunings(task)
     found.tuned = [

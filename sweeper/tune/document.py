@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sweeper.system.document import print_document
@@ -10,7 +9,7 @@ from sweeper.system.document import print_document
 
 @dataclass
 class Told:
-    """What the document says.
+    """What the document says; see docs/schemas/tune.json.
 
     Attributes:
         outputs: the folder of the comparison.
@@ -22,8 +21,8 @@ class Told:
         comparison: the document of `sweeper train --json`.
     """
 
-    outputs: Path | None = None
-    tuning: Path | None = None
+    outputs: str | None = None
+    tuning: str | None = None
     runs: dict[str, int] | None = None
     seconds: float | None = None
     preset: dict[str, str] | None = None
@@ -38,17 +37,4 @@ def answer_in_json(tune: Callable[[Told], int]) -> int:
         tune: the command; it fills in what it finds.
     """
     told = Told()
-    return print_document(lambda: tune(told), lambda: _document(told))
-
-
-def _document(told: Told) -> dict[str, Any]:
-    """See docs/schemas/tune.json."""
-    return {
-        "outputs": None if told.outputs is None else str(told.outputs),
-        "tuning": None if told.tuning is None else str(told.tuning),
-        "runs": told.runs,
-        "seconds": told.seconds,
-        "preset": told.preset,
-        "tuned": told.tuned,
-        "comparison": told.comparison,
-    }
+    return print_document(lambda: tune(told), lambda: vars(told))

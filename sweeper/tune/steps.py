@@ -11,8 +11,9 @@ from pathlib import Path
 from sweeper.aggregate.task_config import task_configs
 from sweeper.config.command_line import read_command_line
 from sweeper.config.factors import FACTORS
+from sweeper.config.grammar import as_word, word_key
 from sweeper.config.grid import Grid, compose_grid
-from sweeper.config.preset import Places, as_word, check_name, check_values, files_to_remove
+from sweeper.config.preset import Places, check_name, check_values, files_to_remove
 from sweeper.config.search_path import search_in, searchpath
 from sweeper.config.widening import COMPARED, comparing_seeds, confirming_seeds
 from sweeper.datasets.here import ImagesHere
@@ -86,8 +87,9 @@ class Steps:
         """What will be trained, in two lines."""
         done = len(self.grid.cells) - len(unfinished(self.grid))
         runs = Counter(str(cell.config["optimizer"]["name"]) for cell in self.grid.cells)
-        grows = "; a grid grows while its best run lies on the edge, "
-        grows = f"{grows}{times(self.grid.widening.most)} at most" if self.grid.widening else ""
+        grows = ""
+        if self.grid.widening:
+            grows = f"; a grid grows while its best run lies on the edge, {times(self.grid.widening.most)} at most"
         searching, again, comparing = self.runs().values()
         best = f"the {self.options.confirm} best" + " of each" * (len(runs) > 1)
         return [
@@ -113,7 +115,7 @@ def plan_steps(words: Sequence[str], options: Options) -> Steps:
     asked = read_command_line([*words], "tune")
     if asked.arm:
         raise BadInput(f"--arm '{asked.arm[0]}': {_FIXED['arms']}")
-    typed = {word: word.partition("=")[0].lstrip("+~") for word in asked.overrides}
+    typed = {word: word_key(word) for word in asked.overrides}
     for word, key in typed.items():
         if (instead := _FIXED.get(key)) is not None:
             raise BadInput(f"{word}: {instead}")
@@ -158,11 +160,8 @@ def check_places(steps: Steps) -> None:
 
 
 def check_comparison(steps: Steps, images: str, here: ImagesHere) -> None:
-    """Check that the chosen settings are compared on the images, by their hash, on which they were chosen.
-
-    Raises:
-        BadInput: a run of the comparison was trained on others, or would be.
-    """
+    """Raises BadInput if a run of the comparison was trained, or would be, on other images than those, by their hash,
+    on which the settings were chosen."""
     here.check(compose_grid(steps.comparison, "tune").cells, images)
 
 

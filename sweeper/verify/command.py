@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,14 @@ def _verify(arguments: list[str]) -> int:
             raise BadInput(f"--into {given.into}: shares its place with {folder}; give a folder of its own, e.g. again")
     check_current_folder()
     from sweeper.verify.checks import check
-    from sweeper.verify.finding import as_json, lines
+    from sweeper.verify.finding import lines
     from sweeper.verify.folder import read_folder
 
     runs, results = read_folder(given.outputs)
     root = next((word.removeprefix("dataset.root=") for word in here if word.startswith("dataset.root=")), None)
     root = None if root is None else str(given_path(root, "dataset.root="))
     findings = check(runs, results, given.outputs, root)
-    document: dict[str, Any] = {"holds": True, "runs": len(runs), "findings": [as_json(one) for one in findings]}
+    document: dict[str, Any] = {"holds": True, "runs": len(runs), "findings": [asdict(one) for one in findings]}
     if not given.json:
         say("\n".join(lines(findings)))
     problems = sum(one.problem for one in findings)
@@ -64,7 +65,8 @@ def _verify(arguments: list[str]) -> int:
             if given.config_dir:
                 look_there_last()  # only here: a stranger's folder may be the working folder
                 here += ["--config-dir", given.config_dir]
-            code, sample = repeat(runs, given.sample, into, given.key, kept, here, say=_silent if given.json else say)
+            tell = (lambda text: None) if given.json else say
+            code, sample = repeat(runs, given.sample, into, given.key, kept, here, tell)
         if code:
             return code
         document["sample"] = sample
@@ -82,10 +84,6 @@ def _shared(into: str, folder: str) -> bool:
     """Whether one of the folders lies in the other."""
     one, other = Path(into).resolve(), Path(folder).resolve()
     return one.is_relative_to(other) or other.is_relative_to(one)
-
-
-def _silent(text: str) -> None:
-    pass
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sweeper.system.text import printable, shortened
 
@@ -35,7 +34,3 @@ def lines(findings: Iterable[Finding]) -> list[str]:
         text = f"{', '.join(where[:MOST_NAMED])}{more}{each}: {what}{f'; {advice}' if advice else ''}"
         found.append(f"{'problem' if problem else 'note'}: {shortened(printable(text))}")
     return found
-
-
-def as_json(one: Finding) -> dict[str, Any]:
-    return {"what": one.what, "where": one.where, "advice": one.advice, "problem": one.problem}

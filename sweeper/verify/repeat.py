@@ -1,5 +1,6 @@
 """Trains the sample of a folder again, and judges each run by its repeat."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,7 @@ from sweeper.system.child import run
 from sweeper.system.text import counted, duration
 from sweeper.verify.agreement import OPEN, Answer, Trained, judge
 from sweeper.verify.folder import Found
-from sweeper.verify.sample import CantRepeat, check_present, compose_again, draw, finals, key_of, train_command
+from sweeper.verify.sample import CantRepeat, check_present, compose_again, draw, finals, key_of
 
 
 def repeat(
@@ -56,7 +57,7 @@ def repeat(
         check_present(cell)
         asked.append((one, cell, words))
     for one, cell, words in asked:
-        code = run(train_command(words))
+        code = run([sys.executable, "-m", "sweeper.train", *words])
         if code > 128:
             return code, {}
         answers[one.path] = _answer(one, cell.directory, _task(runs, one), len(drawn))

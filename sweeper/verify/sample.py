@@ -2,11 +2,11 @@
 
 import hashlib
 import secrets
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeper.config.grammar import as_word, word_key
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
 from sweeper.datasets.facts import DOWNLOADS, download_command, is_present
@@ -70,11 +70,11 @@ def compose_again(one: Found, into: Path, here: Sequence[str]) -> tuple[Cell, li
     config = one.record["config"]
     said = one.environment.get("overrides")
     said = [word for word in said if isinstance(word, str)] if isinstance(said, list) else []
-    own = [word for word in said if is_identity(_key(word)) and not _key(word).startswith("hydra")]
+    own = [word for word in said if is_identity(word_key(word)) and not word_key(word).startswith("hydra")]
     again = repeat_words({**config, "dataset": {**config["dataset"], "root": None}}, own)
     if not again:
         raise CantRepeat("its record names code or an interpolation; it is not run")
-    words = [*again[3:], *_threads(one, here), *here, "save_model=false", f"outputs={_quoted(into)}"]
+    words = [*again[3:], *_threads(one, here), *here, "save_model=false", f"outputs={as_word(str(into))}"]
     try:
         (cell,) = compose_grid(words, "verify").cells
     except BadInput as error:
@@ -83,10 +83,6 @@ def compose_again(one: Found, into: Path, here: Sequence[str]) -> tuple[Cell, li
         names = ", ".join(_differing(config, cell.config)[:6])
         raise CantRepeat(f"this version composes its configuration with other values of {names}")
     return cell, words
-
-
-def train_command(words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "sweeper.train", *words]
 
 
 def check_present(cell: Cell) -> None:
@@ -99,21 +95,11 @@ def check_present(cell: Cell) -> None:
         )
 
 
-def _quoted(path: Path) -> str:
-    """As Hydra's grammar reads it."""
-    text = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
-
-
 def _threads(one: Found, here: Sequence[str]) -> list[str]:
     """As many threads as the run had on a CPU, on which its bits depend, if there are so many cores here."""
     threads = one.environment.get("threads")
     fits = isinstance(threads, int) and 0 < threads <= cores()
-    asked = any(_key(word) == "device.threads" for word in here)
+    asked = any(word_key(word) == "device.threads" for word in here)
     return [f"device.threads={threads}"] if fits and not asked and one.run.values["device"] == "cpu" else []
 
 
@@ -125,11 +111,5 @@ def _differing(recorded: dict[str, Any], composed: dict[str, Any]) -> list[str]:
 
 def finals(groups: Sequence[Sequence[Found]], without: Found) -> list[list[float]]:
     """The final test accuracies of each group's completed runs but one."""
-    return [
-        [one.run.values["final_test_accuracy"] for one in group if one is not without and _has_final(one)]
-        for group in groups
-    ]
-
-
-def _has_final(one: Found) -> bool:
-    return one.run.status is Status.COMPLETED
+    completed = [[one for one in group if one.run.status is Status.COMPLETED] for group in groups]
+    return [[one.run.values["final_test_accuracy"] for one in group if one is not without] for group in completed]

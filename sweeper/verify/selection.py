@@ -25,17 +25,18 @@ def check_selection(results: Results, outputs: Sequence[str], where: str) -> Ite
     tasks = group_tasks(results.runs)
     found = searches(tasks)
     for task in tasks:
+        own = [search for search in found if _tuned_for(search, task)]
         if task.chosen_by == "test":
             several = sorted({s.optimizer for s in task.settings if _count(task, s.optimizer) > 1})
             what = f"{task_title(task)}: {', '.join(several)} with several settings and no validation images"
-            if _is_ablation(task, [search for search in found if _tuned_for(search, task)]):
+            if _is_ablation(task, own):
                 yield note(f"{what}: an ablation of one optimizer, which the search chose by other images", where)
                 continue
             yield Finding(
                 f"{what}, so test accuracy chooses", where, "hold images out by dataset.validation_fraction to choose"
             )
         elif not task.config["dataset"].get("validation_fraction"):
-            yield from _check_comparison(task, [search for search in found if _tuned_for(search, task)], where)
+            yield from _check_comparison(task, own, where)
     yield note(f"searches: {'; '.join(map(task_title, found)) or 'none'}", where)
     for folder in map(Path, outputs):
         for file in sorted(folder.rglob(CHOSEN_FILE)):

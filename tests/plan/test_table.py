@@ -70,7 +70,7 @@ def test_images_that_are_not_here_are_said_to_be_made(plan):
 
 def test_a_launcher_of_other_machines_is_not_passed_over_in_silence(plan, monkeypatch):
     """As if Slurm's launcher were installed, which the extra `slurm` brings."""
-    monkeypatch.setattr("sweeper.train.launchers.slurm._is_installed", lambda: True)
+    monkeypatch.setattr("sweeper.train.launchers.slurm.is_installed", lambda package: True)
     options = {"_target_": Slurm.target, "timeout_min": 60}
     asked = {"launcher": "slurm", "launcher_options": options}
     monkeypatch.setattr(compose, "compose_grid", lambda *words: replace(compose_grid(*words), **asked))

@@ -33,7 +33,7 @@ def loaded(code: str, cwd: Path) -> set[str]:
         "sweeper.aggregate.command, sweeper.runs.results, sweeper.runs.rows, sweeper.aggregate.summary, "
         "sweeper.aggregate.tables, sweeper.aggregate.statistics",
         "sweeper.config.grid, sweeper.config.schema, sweeper.config.overrides, sweeper.runs.identity, "
-        "sweeper.config.resolvers, sweeper.train.callbacks",
+        "sweeper.config.resolvers, sweeper.train.hydra_hooks",
         "sweeper.train.command, sweeper.train.sweep_end",
         "sweeper.choose.command, sweeper.choose.choice, sweeper.choose.confirm",
         "sweeper.train.search.carry_out, sweeper.train.search.trials, sweeper.train.search.pruning, "

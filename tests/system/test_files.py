@@ -41,8 +41,7 @@ ALLOWED = {
     ("sweeper/runs/directory.py", "save"): "into memory",
     ("sweeper/engine/trial.py", "save"): "into memory",
     ("sweeper/system/temporary_folder.py", "TemporaryDirectory"): "trials, in the system's temporary folder",
-    ("hydra_plugins/sweeper_optuna_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
-    ("hydra_plugins/sweeper_listed_sweeper.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
+    ("sweeper/train/hydra_hooks.py", "save"): "multirun.yaml, as Hydra's own sweepers write it",
 }
 
 

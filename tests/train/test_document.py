@@ -26,6 +26,13 @@ def document_in(out: str) -> dict:
     return document
 
 
+def carry_out_by(monkeypatch, train) -> None:
+    """Sweeps that this function trains, without preparation and tables."""
+    monkeypatch.setattr(sweep, "_launch", train)
+    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    monkeypatch.setattr(sweep, "update_tables", lambda outputs, own: True)
+
+
 def test_bad_input_is_a_document_with_the_line(call):
     code, out, err = call("--json", "optimzer=sgd")
     document = json.loads(out)
@@ -50,8 +57,7 @@ def test_a_tunings_extensions_are_among_its_runs(call, monkeypatch):
         if len(to_do) == 3:
             change_record(run, status="failed", error="no memory", result=None)
 
-    monkeypatch.setattr(sweep, "_launch", train)
-    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    carry_out_by(monkeypatch, train)
     for code, statuses in ((1, {"completed", "failed"}), (0, {"completed"}), (0, {"completed"})):
         document = document_in(call(*TUNE)[1])
         assert document["exit_code"] == code and len(document["runs"]) == 12
@@ -65,8 +71,7 @@ def test_a_run_has_its_optimizer_its_arm_and_the_label_by_which_it_is_named(call
         for cell in to_do:
             write_finished_run(grid.outputs, cell.config, make_rows([0.5]), {})
 
-    monkeypatch.setattr(sweep, "_launch", train)
-    monkeypatch.setattr(sweep, "_prepare", lambda grid, cells: None)
+    carry_out_by(monkeypatch, train)
     arms = ("--arm", "usual: optimizer=sgd", "--arm", "high: optimizer=sgd optimizer.lr=1")
     for words, named in (
         (arms, [("sgd", "usual", None), ("sgd", "high", None)]),

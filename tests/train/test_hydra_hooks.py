@@ -4,9 +4,12 @@ import logging
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn
+from omegaconf import OmegaConf
 
+from sweeper.config.grid import CONF
 from sweeper.system.errors import RunFailed
-from sweeper.train.hydra_hooks import RunLog
+from sweeper.train.hydra_hooks import ForgetConfigurations, RunLog
 
 
 def log_to(path, lines=("one", "two", "three")) -> None:
@@ -55,3 +58,12 @@ def test_a_runs_own_failure_is_our_line_alone(call, monkeypatch, how):
     *first, last = err.splitlines()
     assert [line.partition(",")[0] for line in first] == ["1 run"] * bool(how)
     assert last == "error: run.json: No space left on device; make room"
+
+
+def test_a_runs_configurations_are_forgotten_at_its_end():
+    config = OmegaConf.create({"a": 1})
+    job = JobReturn(overrides=["a=1"], cfg=config, hydra_cfg=config)
+    ForgetConfigurations().on_job_end(config, job)
+    assert (job.cfg, job.hydra_cfg, job.overrides) == (None, None, ["a=1"])
+    callbacks = OmegaConf.load(CONF / "config.yaml").hydra.callbacks
+    assert [callback._target_ for callback in callbacks.values()] == ["sweeper.train.hydra_hooks.ForgetConfigurations"]

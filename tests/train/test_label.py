@@ -1,6 +1,7 @@
 """A run of a sweep is named by what varies, never by a hash."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from conftest import merged
@@ -8,7 +9,7 @@ from conftest import merged
 from sweeper.config.grid import compose_grid
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns, arm_of_each
-from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run, score_words, varies_in, what_varies
+from sweeper.train.label import VARIES_VARIABLE, Labelled, label_rows, label_run, score_words, varies_in
 
 
 @pytest.mark.parametrize(
@@ -50,10 +51,14 @@ def test_outside_of_a_sweep_there_is_none():
     assert label_run(cell.config) == ""
 
 
-def test_every_axis_of_a_large_sweep_is_found(monkeypatch):
-    configs = [cell.config for cell in compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"]).cells]
-    many = [{**config, "seed": config["seed"] + 2 * k, "epochs": 1 + k % 2} for k in range(100) for config in configs]
-    assert what_varies({"": many}) == {"": ["optimizer", "epochs", "seed"]}
+def test_every_axis_of_a_large_sweep_is_found():
+    grid = compose_grid(["-m", "dataset=digits", "optimizer=sgd,adam", "seed=1,2"])
+    many = [
+        replace(cell, config={**cell.config, "seed": k, "epochs": 1 + k % 2}, directory=cell.directory / str(k))
+        for k in range(100)
+        for cell in grid.cells
+    ]
+    assert varies_in(replace(grid, cells=many)) == {"": ["optimizer", "epochs", "seed"]}
 
 
 def test_a_tuning_is_named_by_its_factor_of_the_decay(monkeypatch):

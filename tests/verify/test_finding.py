@@ -1,6 +1,6 @@
 """Findings as lines: one for the same at several places, problems last."""
 
-from sweeper.verify.finding import Finding, as_json, lines, note
+from sweeper.verify.finding import Finding, lines, note
 
 
 def test_the_same_at_several_places_is_one_line_and_problems_come_last():
@@ -16,7 +16,3 @@ def test_the_same_at_several_places_is_one_line_and_problems_come_last():
 def test_a_records_text_stays_one_printable_line():
     (line,) = lines([Finding("is \x1b[31mred\nand more", "runs")])
     assert line.isprintable()
-
-
-def test_for_programs_each_is_an_object():
-    assert as_json(note("a", "b")) == {"what": "a", "where": "b", "advice": "", "problem": False}

@@ -1,4 +1,4 @@
-"""Gives each lane on CUDA its own stream and random generators; on other devices there is only one lane."""
+"""Gives each lane on CUDA its own stream and random generators."""
 
 import contextlib
 import gc
@@ -7,30 +7,11 @@ from types import TracebackType
 import torch
 
 from sweeper.engine.kernels.branches import Branches
+from sweeper.train.launchers.lanes import Host
 from sweeper.train.presence import is_used_by_others
 
 
-class Host:
-    """The CPU or MPS, which train one run at a time."""
-
-    several = False
-
-    def place(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def share(self, shared: bool) -> None: ...
-
-    def is_used_by_others(self) -> bool:
-        return False
-
-    def synchronize(self) -> None: ...
-
-    def collect(self) -> None: ...
-
-    def free_memory(self) -> None: ...
-
-
-class Cuda:
+class Cuda(Host):
     """This process's GPU."""
 
     several = True
@@ -44,23 +25,19 @@ class Cuda:
         return _Lane()
 
     def share(self, shared: bool) -> None:
-        """Tell the engine whether several runs take turns: a run alone fills the GPU's gaps by branches of a step."""
-        Branches.shared = shared
+        Branches.shared = shared  # a run alone fills the GPU's gaps by branches of a step
 
     def is_used_by_others(self) -> bool:
         return is_used_by_others("cuda")
 
     def synchronize(self) -> None:
-        """Wait until the GPU has finished the work of all lanes."""
         with contextlib.suppress(RuntimeError):  # a lost device: the next step raises it again
             torch.cuda.synchronize()
 
     def collect(self) -> None:
-        """Free the memory of a run that has ended: cycles of Python objects may still hold tensors."""
-        gc.collect()
+        gc.collect()  # cycles of Python objects may still hold tensors
 
     def free_memory(self) -> None:
-        """Return all unused memory to the driver."""
         gc.collect()
         torch.cuda.empty_cache()
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from sweeper.runs.checks import is_integer
 from sweeper.system.errors import BadInput
 from sweeper.system.machine import cores, likely_kind
 from sweeper.system.text import counted
@@ -26,7 +27,7 @@ class Joblib(Launcher):
 
     def check(self, options: Options) -> None:
         n_jobs = options.get("n_jobs")
-        if n_jobs is not None and (not isinstance(n_jobs, int) or isinstance(n_jobs, bool) or n_jobs == 0):
+        if n_jobs is not None and (not is_integer(n_jobs) or n_jobs == 0):
             raise BadInput(f"hydra.launcher.n_jobs={n_jobs}: must be the number of parallel runs; -1 is one a core")
 
     def at_a_time(self, options: Options) -> int:

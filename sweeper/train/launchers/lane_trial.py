@@ -7,6 +7,7 @@ each kind of run counts as the seconds that it takes alone.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sweeper.system.terminal import tell
@@ -51,7 +52,8 @@ class Trial:
             if n > self.runs:
                 break
             lanes.set_limit(n)
-            if (gain := self._gain_alone() if n == 1 else self._gain(n)) is not None:
+            gain = self._gain_alone() if n == 1 else self._repeat(partial(self._gain, n))
+            if gain is not None:
                 self.gains[n] = gain
             elif lanes.limit < n:
                 self.gains[n] = 0.0  # there is no room for them
@@ -78,16 +80,13 @@ class Trial:
             if not lanes.lanes:
                 return None
             lane = lanes.lanes[0]
-            if (rate := self._repeat(lambda lane=lane: self._measure([lane], PIECE))) is not None:  # type: ignore[misc]
+            if (rate := self._repeat(partial(self._measure, [lane], PIECE))) is not None:
                 self._first, self._alone = self._kind(lane), rate
                 return 1.0
         return None
 
     def _gain(self, n: int) -> float | None:
-        """Measure n lanes. None if there are too few runs, too little memory, or no time left."""
-        return self._repeat(lambda: self._gain_once(n))
-
-    def _gain_once(self, n: int) -> float | None:
+        """Measure n lanes once. None if there are too few runs, too little memory, or no time left."""
         lanes = self._lanes
         for _ in range(2 * n + TOO_SHORT):
             if self._are_mixed() and (lane := self._unknown()) is not None:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sweeper.engine.memory import DeviceLost, NoRoom
 from sweeper.engine.pace import Turn
@@ -25,22 +25,30 @@ PAUSE = 0.001  # seconds between two looks at the lanes' events; each lane still
 Steps = Generator[Turn, None, T]
 
 
-class Device(Protocol):
-    """The interface of a device with lanes, implemented in `sweeper.train.launchers.cuda_lane`."""
+class Host:
+    """The CPU or MPS, which train one run at a time; `sweeper.train.launchers.cuda_lane` has the GPU."""
 
-    several: bool  # whether it can train more than one run at a time
+    several = False  # whether it can train more than one run at a time
 
-    def place(self) -> AbstractContextManager[None]: ...
+    def place(self) -> AbstractContextManager[None]:
+        """The context for the turns of a lane."""
+        return contextlib.nullcontext()
 
-    def share(self, shared: bool) -> None: ...
+    def share(self, shared: bool) -> None:
+        """Tell the engine whether several runs take turns."""
 
-    def is_used_by_others(self) -> bool: ...
+    def is_used_by_others(self) -> bool:
+        """Whether runs of other processes use the device."""
+        return False
 
-    def synchronize(self) -> None: ...
+    def synchronize(self) -> None:
+        """Wait until the device has finished the work of all lanes."""
 
-    def collect(self) -> None: ...
+    def collect(self) -> None:
+        """Free the memory of a run that has ended."""
 
-    def free_memory(self) -> None: ...
+    def free_memory(self) -> None:
+        """Return all unused memory to the driver."""
 
 
 @dataclass(eq=False)
@@ -69,7 +77,7 @@ class Lanes(Generic[T]):
     def __init__(
         self,
         starts: Iterator[tuple[int, Callable[[], Steps[T]]] | None],
-        device: Device,
+        device: Host,
         lanes: "int | Callable[[Lanes[Any]], int]",
         clock: Callable[[], float] = time.perf_counter,
         work: Work = WORK,

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper.config.resolved import resolve_once
 from sweeper.engine.memory import DeviceLost, NoRoom
+from sweeper.runs.checks import is_integer
 from sweeper.system.errors import BadInput
 from sweeper.system.files import make_folder
 from sweeper.system.terminal import tell
@@ -25,7 +26,7 @@ from sweeper.train.launchers.kinds import kind_of_work, runs_to_read
 from sweeper.train.launchers.lane_cache import keep_gains, known_gains
 from sweeper.train.launchers.lane_gains import choose_lanes, covers
 from sweeper.train.launchers.lane_trial import Trial, describe
-from sweeper.train.launchers.lanes import Device, Lanes, Steps
+from sweeper.train.launchers.lanes import Host, Lanes, Steps
 from sweeper.train.launchers.run_list import RunList, Shared
 
 
@@ -37,10 +38,9 @@ class Packed(Launcher):
 
     def check(self, options: Options) -> None:
         lanes = options.get("lanes", "auto")
-        if lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
-            raise BadInput(
-                f"hydra.launcher.lanes={lanes}: must be auto, or the number of runs at a time on a GPU, from 1"
-            )
+        if lanes != "auto" and (not is_integer(lanes) or lanes < 1):
+            must = "must be auto, or the number of runs at a time on a GPU, from 1"
+            raise BadInput(f"hydra.launcher.lanes={lanes}: {must}")
 
     def turns(self, measured: Measured) -> Turns:
         gpus = max(1, measured.gpus)
@@ -97,13 +97,13 @@ def advance_in_lanes(
     Args:
         gpus: how many processes take runs from the list.
     """
-    from sweeper.train.launchers.cuda_lane import Cuda, Host
+    from sweeper.train.launchers.cuda_lane import Cuda
 
     def begin(k: int) -> Steps[JobReturn]:
         return runs.until_its_end(k, _run_in_steps(launcher, job_overrides[k], initial_job_idx + k))
 
     starts = (None if k is None else (k, partial(begin, k)) for k in runs)
-    device: Device = Cuda() if kind == "cuda" else Host()
+    device: Host = Cuda() if kind == "cuda" else Host()
     if launcher.lanes != "auto" or not device.several:
         return Lanes(starts, device, 1 if launcher.lanes == "auto" else int(launcher.lanes)).run()
     wanted = getattr(launcher.task_function, "numbers", None)  # of the runs that aren't finished

@@ -13,17 +13,7 @@ from sweeper.train.launchers.ray import Ray
 from sweeper.train.launchers.slurm import Slurm, SlurmLocal
 
 DEFAULT = Joblib()
-LAUNCHERS = {
-    launcher.target: launcher
-    for launcher in (
-        DEFAULT,
-        Basic(),
-        Packed(),
-        Slurm(),
-        SlurmLocal(),
-        Ray(),
-    )
-}
+LAUNCHERS = {one.target: one for one in (DEFAULT, Basic(), Packed(), Slurm(), SlurmLocal(), Ray())}
 
 
 def find_launcher(options: Options) -> Launcher:
@@ -40,11 +30,7 @@ def find_launcher(options: Options) -> Launcher:
 
 
 def check_installed(options: Options) -> None:
-    """Validate that Hydra can import the launcher's class: where its package is missing or broken, it has none.
-
-    Raises:
-        BadInput: it can't.
-    """
+    """Raises BadInput if Hydra can't import the launcher's class, since its package is missing or broken."""
     target = str(options.get("_target_"))
     if target in LAUNCHERS and target not in _hydra_classes():
         launcher = LAUNCHERS[target]
@@ -52,13 +38,8 @@ def check_installed(options: Options) -> None:
 
 
 def check_workers(options: Options, runs: int) -> None:
-    """Validate that the launcher can be imported, and its processes be started: each has about eight threads, and those
-    that make the tables come on top.
-
-    Raises:
-        BadInput: it can't.
-        RunFailed: they can't.
-    """
+    """Raises BadInput if the launcher can't be imported, RunFailed if its processes can't be started: each has about
+    eight threads, and those that make the tables come on top."""
     check_installed(options)
     if not (launcher := find_launcher(options)).elsewhere:
         check_process_limit(8 + 8 * min(runs, launcher.at_a_time(options)))

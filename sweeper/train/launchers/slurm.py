@@ -3,12 +3,12 @@
 Before a sweep is queued, Slurm is asked whether it can start the jobs, so that none waits forever.
 """
 
-import importlib.util
 import re
 import shutil
 import subprocess
 
 from sweeper.system.errors import BadInput, install, nearest
+from sweeper.system.module_path import is_installed
 from sweeper.train.launchers.interface import Launcher, Options
 
 _OF_SBATCH = ("partition", "account", "qos", "constraint", "gres", "cpus_per_task", "gpus_per_node")
@@ -26,7 +26,7 @@ class SlurmLocal(Launcher):
     target = "hydra_plugins.sweeper_slurm_launcher.SlurmLocalLauncher"
 
     def check(self, options: Options) -> None:
-        if not _is_installed():
+        if not is_installed("hydra_plugins.hydra_submitit_launcher"):
             raise BadInput(f"hydra/launcher={self.name}: its package isn't installed; {self.install}")
         for key, least in _LEAST.items():
             if (value := options.get(key)) is not None and value < least:
@@ -50,10 +50,6 @@ class Slurm(SlurmLocal):
 
     def prepare(self, options: Options) -> None:
         check_cluster(options)
-
-
-def _is_installed() -> bool:
-    return importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
 
 
 def check_cluster(launcher: Options) -> None:

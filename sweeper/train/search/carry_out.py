@@ -9,8 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sweeper.config.grammar import value_text
+from sweeper.config.grid import Grid
+from sweeper.config.resolved import Cell
 from sweeper.config.search_space import Search
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE
@@ -36,10 +39,6 @@ from sweeper.train.signals import StopSignals
 from sweeper.train.sweep_end import sweep_at_work, update_tables
 from sweeper.train.task import Launch, Task
 
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-    from sweeper.config.resolved import Cell
-
 SEARCH_LOCK = "search.lock"
 
 
@@ -51,7 +50,7 @@ class _AtWork:
     trials: Trials
     stop: SweepStop
     at_once: int
-    cells: "dict[Path, Cell]"
+    cells: dict[Path, Cell]
     launcher: Launcher
 
 
@@ -59,17 +58,17 @@ class _AtWork:
 class _Asked:
     optimizer: str
     number: int
-    cell: "Cell"
+    cell: Cell
     overrides: list[str]
     bars: list[float | None] | None
 
 
 def carry_out_search(
-    grid: "Grid",
+    grid: Grid,
     search: Search,
-    prepare: "Callable[[Grid, list[Cell]], None]",
+    prepare: Callable[[Grid, list[Cell]], None],
     train: Callable[[Task], None],
-    exit_code: "Callable[[list[Cell], StopSignals, str | None, bool, bool], int]",
+    exit_code: Callable[[list[Cell], StopSignals, str | None, bool, bool], int],
 ) -> int:
     """Start or continue the search, and print its results. Returns the command's exit code.
 
@@ -104,7 +103,7 @@ def carry_out_search(
                 why = "usual values lie outside of the space, so its first trial is drawn like the others"
                 tell(f"{', '.join(drawn)}: {why}")
             launcher = find_launcher(grid.launcher_options)
-            at_work = sweep_at_work(grid.outputs, at_once * len(told), grid, outlived=launcher.outlives)
+            at_work = sweep_at_work(grid, at_once * len(told), launcher.outlives)
             with at_work as (stop, signals):
                 work = _AtWork(search, trials, stop, at_once, {}, launcher)
                 show_sweep(grid.outputs)
@@ -118,7 +117,7 @@ def carry_out_search(
         raise BadInput(f"{grid.outputs}: {locked.owner} runs a search here; {wait}") from locked
 
 
-def trials_at_once(grid: "Grid", search: Search) -> int:
+def trials_at_once(grid: Grid, search: Search) -> int:
     """Of one optimizer, where no number was asked for: as many as keep the launcher's processes at work, but no more
     than are drawn blindly anyway, since values that are asked for at once can't learn from one another."""
     jobs = find_launcher(grid.launcher_options).at_a_time(grid.launcher_options)
@@ -158,7 +157,7 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
 
 
 def _job(asked: _Asked) -> list[str]:
-    return [*asked.overrides, f"hydra.sweeper.prune_below={_typed(asked.bars)}"]
+    return [*asked.overrides, f"hydra.sweeper.prune_below={value_text(asked.bars)}"]
 
 
 def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
@@ -175,14 +174,13 @@ def _ask(work: _AtWork, numbers: range) -> list[_Asked]:
     return batch
 
 
-def _bars(work: _AtWork, optimizer: str, before: int, cell: "Cell") -> list[float | None] | None:
+def _bars(work: _AtWork, optimizer: str, before: int, cell: Cell) -> list[float | None] | None:
     options = work.search.options
+    if not options["prune"]:
+        return None
     earlier = work.trials.of(optimizer)[:before]
     curves = [trial.intermediate_values for trial in earlier if trial.user_attrs.get(STATUS) == Status.COMPLETED]
-    epochs = cell.config["epochs"]
-    return (
-        median_bars(curves, epochs, options["startup_trials"], options["warmup_epochs"]) if options["prune"] else None
-    )
+    return median_bars(curves, cell.config["epochs"], options["startup_trials"], options["warmup_epochs"])
 
 
 def _told(work: _AtWork, asked: _Asked) -> bool:
@@ -214,7 +212,3 @@ def _wait_for_others(work: _AtWork, batch: list[_Asked]) -> bool:
             waited = True
             time.sleep(1)
     return waited
-
-
-def _typed(bars: list[float | None] | None) -> str:
-    return "null" if bars is None else f"[{','.join('null' if bar is None else repr(bar) for bar in bars)}]"

@@ -11,18 +11,17 @@ from sweeper.system.command import called
 from sweeper.system.paths import as_argument
 from sweeper.system.terminal import writing_stdout
 from sweeper.system.text import percent
+from sweeper.train.search.trials import EPOCHS, STATUS, Trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
-
-    from sweeper.train.search.trials import Trials
 
 FOUND = ("optimizer", "validation", "lr", "weight decay")  # then the other searched options
 BUDGET = ("trials", "completed", "pruned", "diverged", "open", "epochs", "edge")
 WORDS = "the best trial of each optimizer by final validation accuracy; test accuracy had no part in it"
 
 
-def search_table(trials: "Trials", outputs: str) -> str:
+def search_table(trials: Trials, outputs: str) -> str:
     """The table as text. `open` trials failed or were stopped, `epochs` are those of all other trials; `edge` names
     options whose best value is in the outermost 5 % of the interval, beyond which a better one may be."""
     from rich.console import Console
@@ -46,9 +45,7 @@ def search_table(trials: "Trials", outputs: str) -> str:
     return "\n".join(["", WORDS, "", *lines, "", *last]).rstrip()
 
 
-def _row(trials: "Trials", optimizer: str) -> list[str]:
-    from sweeper.train.search.trials import EPOCHS, STATUS
-
+def _row(trials: Trials, optimizer: str) -> list[str]:
     asked = trials.of(optimizer)
     ended = [trial for trial in asked if trial.state.is_finished()]
     statuses = [trial.user_attrs.get(STATUS) for trial in ended]
@@ -68,23 +65,21 @@ def _row(trials: "Trials", optimizer: str) -> list[str]:
     return [optimizer, *found, str(len(asked)), *map(str, counts), str(sum(epochs.values())), ", ".join(edges)]
 
 
-def _further(trials: "Trials") -> list[str]:
+def _further(trials: Trials) -> list[str]:
     """The searched options besides learning rate and weight decay."""
     shown = {*FACTORS, *FACTORS.values()}
     return [dimension.name for dimension in trials.search.dimensions if dimension.name not in shown]
 
 
-def _completed(trials: "Trials", optimizer: str) -> "list[FrozenTrial]":
-    from sweeper.train.search.trials import STATUS
-
+def _completed(trials: Trials, optimizer: str) -> "list[FrozenTrial]":
     return [t for t in trials.of(optimizer) if t.user_attrs.get(STATUS) == Status.COMPLETED and t.value is not None]
 
 
-def _typed(trials: "Trials", trial: "FrozenTrial") -> dict[str, str]:
+def _typed(trials: Trials, trial: "FrozenTrial") -> dict[str, str]:
     return {d.name: d.typed(trial.params[d.name]) for d in trials.search.dimensions}
 
 
-def _options(trials: "Trials", optimizer: str, trial: "FrozenTrial") -> dict[str, Any]:
+def _options(trials: Trials, optimizer: str, trial: "FrozenTrial") -> dict[str, Any]:
     """The optimizer's options in the trial's run."""
     options: dict[str, Any] = trials.search.trial(optimizer, _typed(trials, trial))[0].config["optimizer"]
     return options

@@ -4,22 +4,19 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sweeper.aggregate.statistics import mean
+from sweeper.config.grid import Grid
 from sweeper.config.widening import DIVERGED, Axes, Place, Widening, best_place, confirming_seeds, extend
 from sweeper.runs.confirmations import ConfirmationsByFolder
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 from sweeper.system.text import counted
 
-if TYPE_CHECKING:
-    from sweeper.config.grid import Grid
-
 _SHORT = {"lr_factor": "lr", "decay_factor": "decay", "weight_decay_factor": "weight decay"}
 
 
-def widen(grid: "Grid") -> tuple["Grid", list[str]]:
+def widen(grid: Grid) -> tuple[Grid, list[str]]:
     """The grid with all cells that the finished ones ask for, and a line on each optimizer's grid that has cells to
     train by its latest extension, or can't be extended.
 
@@ -62,10 +59,7 @@ def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str
         best = _where(axes, best_place(axes, known))
         if done == widening.most:
             more = f"hydra.sweeper.extensions={2 * max(1, done)} goes on"
-            return (
-                axes,
-                f"{optimizer}: after {counted(done, 'extension')} still best on the edge, {best}; {more}",
-            )
+            return axes, f"{optimizer}: after {counted(done, 'extension')} still best on the edge, {best}; {more}"
         new = ", ".join(
             f"{_SHORT[name]} ×{value:g}" for name in wider for value in wider[name] if value not in axes[name]
         )

@@ -8,11 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sweeper.runs.identity import flat
-from sweeper.runs.metrics import METRICS
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput
 from sweeper.system.paths import sqlite_url
-from sweeper.train.trackers.tracking import Row, TrackedRun
+from sweeper.train.trackers.tracking import Row, TrackedRun, figures_of
 
 KEY = "sweeper.key"
 # A run that was interrupted, and may go on, is KILLED.
@@ -60,7 +59,7 @@ class MLflow:
 
     def log(self, row: Row) -> None:
         if row["step"] > self._last_step:
-            self._send({name: row.get(name) for name in METRICS if name != "step"}, row["step"])
+            self._send(figures_of(row), row["step"])
             self._last_step = row["step"]
 
     def finish(self, status: str, result: Row) -> None:

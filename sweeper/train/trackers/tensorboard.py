@@ -5,9 +5,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from sweeper.runs.identity import flat
-from sweeper.runs.metrics import METRICS
 from sweeper.system.files import remove_tree
-from sweeper.train.trackers.tracking import Row, TrackedRun
+from sweeper.train.trackers.tracking import Row, TrackedRun, figures_of
 
 # Replaces the module `socket`, by which the writer puts this machine's name into its files' names.
 _NAMELESS = SimpleNamespace(gethostname=lambda: "host")
@@ -30,9 +29,8 @@ class TensorBoard:
             self._writer.file_writer.add_summary(summary)
 
     def log(self, row: Row) -> None:
-        for name in METRICS:
-            if name != "step" and row.get(name) is not None:
-                self._writer.add_scalar(name, row[name], row["step"])
+        for name, value in figures_of(row).items():
+            self._writer.add_scalar(name, value, row["step"])
         self._writer.flush()
 
     def finish(self, status: str, result: Row) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.identity import run_name, with_relative_paths
+from sweeper.runs.metrics import METRICS
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, install, named
 from sweeper.system.module_path import import_installed
@@ -46,6 +47,11 @@ class TrackedRun:
     outputs: Path
 
 
+def figures_of(row: Row) -> Row:
+    """What there is of an epoch's figures, the step aside."""
+    return {name: row[name] for name in METRICS if name != "step" and row.get(name) is not None}
+
+
 class Tracker(Protocol):
     """The interface of a tracker.
 
@@ -62,11 +68,7 @@ class Tracker(Protocol):
 
 
 def check_tracking(options: dict[str, Any]) -> None:
-    """Check that a tracker can be created.
-
-    Raises:
-        BadInput: its package can't be imported, or it doesn't take these options.
-    """
+    """Raises BadInput if a tracker's package can't be imported, or it doesn't take these options."""
     tracker = _tracker_class(options)
     if tracker is None:
         return

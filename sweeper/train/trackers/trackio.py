@@ -6,9 +6,8 @@ import warnings
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from sweeper.runs.metrics import METRICS
 from sweeper.system.errors import BadInput
-from sweeper.train.trackers.tracking import Row, TrackedRun
+from sweeper.train.trackers.tracking import Row, TrackedRun, figures_of
 
 PRINTING = ("trackio", "trackio.run", "trackio.utils")  # modules that print several lines a run
 
@@ -50,7 +49,7 @@ class Trackio:
     def log(self, row: Row) -> None:
         self._raise_failure()
         # Of an epoch that a Space already has, a second point has the same step and values.
-        self._run.log({n: row[n] for n in METRICS if n != "step" and row.get(n) is not None}, step=row["step"])
+        self._run.log(figures_of(row), step=row["step"])
 
     def finish(self, status: str, result: Row) -> None:
         self._run.log({"status": status, **{name: value for name, value in result.items() if value is not None}})
@@ -58,10 +57,7 @@ class Trackio:
         self._raise_failure()
 
     def _raise_failure(self) -> None:
-        """
-        Raises:
-            RuntimeError: a warning has named this run.
-        """
+        """Raises RuntimeError if a warning has named this run."""
         if self._told:
             raise RuntimeError(self._told[0].partition(". User code will continue")[0])
 

@@ -2,11 +2,10 @@
 
 from typing import Any, cast
 
-from sweeper.runs.metrics import METRICS
 from sweeper.runs.status import Status
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import make_folder, remove_tree
-from sweeper.train.trackers.tracking import Row, TrackedRun
+from sweeper.train.trackers.tracking import Row, TrackedRun, figures_of
 
 MODES = ("offline", "online", "disabled")
 
@@ -46,9 +45,7 @@ class WandB:
         )
 
     def log(self, row: Row) -> None:
-        self._run.log(
-            {name: row[name] for name in METRICS if name != "step" and row.get(name) is not None}, step=row["step"]
-        )
+        self._run.log(figures_of(row), step=row["step"])
 
     def finish(self, status: str, result: Row) -> None:
         self._run.summary.update({"status": status, **{k: v for k, v in result.items() if v is not None}})

@@ -6,7 +6,8 @@ import weakref
 import pytest
 import torch
 
-from sweeper.train.launchers.cuda_lane import Cuda, Host
+from sweeper.train.launchers.cuda_lane import Cuda
+from sweeper.train.launchers.lanes import Host
 
 
 class Generator:
@@ -57,7 +58,8 @@ def cuda(monkeypatch):
 
 def test_each_lane_draws_as_if_it_were_alone(cuda):
     trace, generator = cuda
-    lanes = [Cuda().place(), Cuda().place()]
+    device = Cuda()
+    lanes = [device.place(), device.place()]
     drawn = [[], []]
     for turn in range(3):
         for seed, (lane, mine) in enumerate(zip(lanes, drawn, strict=True)):

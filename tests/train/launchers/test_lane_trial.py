@@ -6,10 +6,9 @@ import pytest
 
 from sweeper.engine.memory import NoRoom
 from sweeper.engine.work import Work
-from sweeper.train.launchers.cuda_lane import Host
 from sweeper.train.launchers.lane_gains import LANES, gain_at, sweep_time
 from sweeper.train.launchers.lane_trial import Trial
-from sweeper.train.launchers.lanes import Lanes
+from sweeper.train.launchers.lanes import Host, Lanes
 
 
 class Gpu(Host):

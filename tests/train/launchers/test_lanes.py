@@ -4,8 +4,7 @@ import pytest
 
 from sweeper.engine.memory import DeviceLost, NoRoom
 from sweeper.engine.pace import Turn
-from sweeper.train.launchers.cuda_lane import Host
-from sweeper.train.launchers.lanes import Lanes
+from sweeper.train.launchers.lanes import Host, Lanes
 
 
 class FakeDevice(Host):

@@ -16,7 +16,7 @@ from hydra.test_utils.launcher_common_tests import IntegrationTestSuite, Launche
 
 from sweeper.config.hydra_versions import WHITELIST
 from sweeper.engine.pace import Turn
-from sweeper.train.launchers.cuda_lane import Host
+from sweeper.train.launchers.lanes import Host
 
 PACKED = ("hydra/launcher=packed",)
 

@@ -18,7 +18,7 @@ SLURM = ("-m", *TINY, "model=mlp", "seed=1,2", "hydra/launcher=slurm")
 
 @pytest.fixture
 def installed(monkeypatch):
-    monkeypatch.setattr(sweeper.train.launchers.slurm, "_is_installed", lambda: True)
+    monkeypatch.setattr(sweeper.train.launchers.slurm, "is_installed", lambda package: True)
 
 
 def test_limits_and_gpus_are_read():
@@ -31,7 +31,7 @@ def test_limits_and_gpus_are_read():
 
 @pytest.mark.parametrize("choice", ["slurm", "slurm_local"])
 def test_without_its_package_only_choosing_it_fails(call, monkeypatch, choice):
-    monkeypatch.setattr(sweeper.train.launchers.slurm, "_is_installed", lambda: False)
+    monkeypatch.setattr(sweeper.train.launchers.slurm, "is_installed", lambda package: False)
     code, _, err = call(*SLURM[:-1], f"hydra/launcher={choice}")
     assert code == 2
     how = "pip install 'optimizer-sweeper[slurm]', or '.[slurm]' from a clone"
