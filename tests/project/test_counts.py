@@ -16,10 +16,6 @@ FOLLOWING = re.compile(rf" (?:(?!(?:at|by|for|in|of|on|the|with) )[a-z]+ )?({NOU
 # What is followed by a plural and is no number that may be 1, by the module's name.
 SEVERAL = {
     "aggregate.conclusions": {
-        "size(d.difference)",
-        "size(d.gap, margin)",
-        "size(comparison.deviation)",
-        "size(comparison.detectable)",
         "'both' if n == 2 else f'all {n}'",
         "seeds",
         "ratio",
@@ -36,7 +32,7 @@ SEVERAL = {
     "decide.field": {"len(chosen)"},
     "decide.rule": {"seeds"},  # looks begin at two
     "decide.tuned": {"self.extensions"},  # of the preset; the text is compared with the one in `decision.json`
-    "decide.words": {"size(v.difference)", "size(v.difference, margin)", "look.seeds", "seeds", "len(verdicts)"},
+    "decide.words": {"look.seeds", "last.seeds", "seeds", "len(verdicts)"},
     "engine.numerics": {"kept['threads']"},  # more than there are cores
     "report.decision": {"', '.join((f'{seeds:d}' for seeds in rule['looks']))"},
     "report.paper_figures": {"found.tasks", "lengths[-1]"},
@@ -57,6 +53,7 @@ def counts(path: Path) -> Iterator[tuple[str, str]]:
                 if not isinstance(value, ast.FormattedValue) or not isinstance(after, ast.Constant):
                     continue
                 decimals = value.format_spec is not None and ast.unparse(value.format_spec).endswith("f'")
+                decimals |= isinstance(value.value, ast.Call) and ast.unparse(value.value.func) == "size"  # always has
                 constant = isinstance(value.value, ast.Name) and value.value.id.isupper()
                 if not decimals and not constant and (found := FOLLOWING.match(str(after.value))):
                     yield ast.unparse(value.value), found[1]
