@@ -45,7 +45,8 @@ def describe_seeds(comparison: Comparison, seconds: float | None = None) -> list
     if not comparison.deviation > 0 or len(comparison.methods) < 2:
         return []
     found = [seeds_needed(d, comparison.deviation, len(comparison.methods)) for d in DIFFERENCES]
-    sizes, seeds = listed((f"{100 * d:g}" for d in DIFFERENCES), "or"), listed(map(seeds_words, found), "or")
+    sizes = listed((f"{100 * d:g}" for d in DIFFERENCES), "or")
+    seeds = listed(map(seeds_words, found if any(found) else found[:1]), "or")
     said = [f"At {100 * POWER:.0f} % power a true difference of {sizes} points takes {seeds} seeds."]
     if seconds and None not in found:
         times = listed((duration(n * seconds) for n in found if n), "or")
