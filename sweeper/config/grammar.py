@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
+_NO_CONSTANT = r"(?!(?:true|false|null|nan|inf)$)"  # which would be read as a truth value, nothing or a number
+_PLAIN = re.compile(rf"{_NO_CONSTANT}[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
 
 
 def value_text(value: Any) -> str:
@@ -35,8 +36,12 @@ def word_key(word: str) -> str:
 
 
 def as_word(text: str) -> str:
-    """A choice or a folder as it stands on a command line."""
-    return text if re.fullmatch(r"[A-Za-z_][\w.-]*", text, re.ASCII) else quoted(text)
+    """A choice or a folder as it stands on a command line.
+
+    >>> as_word("lion"), as_word("my runs"), as_word("null")
+    ('lion', "'my runs'", "'null'")
+    """
+    return text if re.fullmatch(rf"{_NO_CONSTANT}[A-Za-z_][\w.-]*", text, re.ASCII | re.IGNORECASE) else quoted(text)
 
 
 def quoted(text: str) -> str:

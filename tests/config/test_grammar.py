@@ -25,5 +25,11 @@ def test_a_backslash_is_one_wherever_it_stands(write, text):
     assert override.value() in (text, [text])
 
 
+@pytest.mark.parametrize("text", ["null", "True", "false", "NaN", "inf", "nullable", "1e5", "lion", "naïve", "", "/x y"])
+def test_a_word_is_read_as_a_text_whatever_it_looks_like(text):
+    (override,) = parse_overrides([f"outputs={as_word(text)}"])
+    assert override.value() == text
+
+
 def test_the_examples_hold():
     assert doctest.testmod(grammar).failed == 0
