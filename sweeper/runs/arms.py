@@ -199,7 +199,7 @@ def last_names(comparisons: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _are_of_one(some: Set[str], others: Set[str]) -> bool:
-    return some <= others or others <= some
+    return bool(some & others) and (some <= others or others <= some)
 
 
 def _fit(one: Mapping[str, str], other: Mapping[str, str]) -> bool:

@@ -79,10 +79,11 @@ CONSTANT, COSINE = {"b0": "base", "m0": "mine"}, {"b1": "base", "m1": "mine"}  #
         ([{"a": "one", "b": "other"}, {"a": "all"}, {"b": "all"}], [[0, 1], [2]]),
         ([{"a": "cosine", "b": "constant"}, {"a": "sgd", "c": "lion"}], [[0], [1]]),
         ([{"a": "cosine", "b": "constant"}, {"a": "cosine", "b": "flat"}], [[0, 1]]),
+        ([{}, {"a": "cosine", "b": "constant"}, {"c": "sgd", "d": "lion"}], [[0], [1], [2]]),
     ],
     ids=[
         *("baseline", "bridge", "bridge first", "bridge again", "superset", "merged", "split", "alone"),
-        *("another question", "renamed"),
+        *("another question", "renamed", "an empty one"),
     ],
 )
 def test_comparisons_that_share_something_are_one_unless_that_mixes_what_they_compare(comparisons, groups):
