@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 _NO_CONSTANT = r"(?!(?:true|false|null|nan|inf)$)"  # which would be read as a truth value, nothing or a number
-_PLAIN = re.compile(rf"{_NO_CONSTANT}[A-Za-z_/][A-Za-z0-9_./+-]*", re.IGNORECASE)
+_PLAIN = re.compile(rf"{_NO_CONSTANT}[A-Za-z_/][A-Za-z0-9_./+-]*", re.ASCII | re.IGNORECASE)
 
 
 def value_text(value: Any) -> str:

@@ -8,7 +8,8 @@ from sweeper.config import grammar
 from sweeper.config.grammar import as_word, quoted, value_text
 from sweeper.config.overrides import parse_overrides
 
-VALUES = [None, True, 3, -0.5, 1e-8, float("inf"), "lion", "it's", r"a\'b", "true", "1e5", "a b,c", "", "/x/y", "naïve"]
+TEXTS = ["lion", "it's", r"a\'b", "true", "1e5", "a b,c", "", "/x/y", "naïve", "ſ"]
+VALUES = [None, True, 3, -0.5, 1e-8, float("inf"), *TEXTS]
 BACKSLASHES = ["end\\\n", "a\\b", "a\\\\b", "end\\", "end\\\\", "a\\'b", "a\\\\'b", "\\"]
 
 
@@ -25,7 +26,7 @@ def test_a_backslash_is_one_wherever_it_stands(write, text):
     assert override.value() in (text, [text])
 
 
-@pytest.mark.parametrize("text", ["null", "True", "false", "NaN", "inf", "nullable", "1e5", "lion", "naïve", "", "/x y"])
+@pytest.mark.parametrize("text", [*TEXTS, "null", "True", "false", "NaN", "inf", "nullable"])
 def test_a_word_is_read_as_a_text_whatever_it_looks_like(text):
     (override,) = parse_overrides([f"outputs={as_word(text)}"])
     assert override.value() == text
