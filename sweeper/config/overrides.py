@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 from hydra.errors import HydraException
 
 from sweeper.config import spelling, suggestions
+from sweeper.config.grammar import quoted
 from sweeper.runs.identity import GROUPS, is_identity
 from sweeper.system.command import called
 from sweeper.system.errors import BadInput, first_line, nearest, repeated
@@ -81,11 +82,22 @@ def _how_to_write(texts: list[str], k: int, reason: str) -> str:
         return f"{text}: a value is missing after the last comma{write}"
     if re.search(r",\s*,|^\s*,", value) and not set(value) & set("'\"[("):
         return f"{text}: a value is missing between two commas{write}"
-    if write and re.fullmatch(r"\([^()'\"]*\)|[\w.-]+(;[\w.-]+)+", value):
+    if write and re.fullmatch(r"\([^()'\"]*\)|[\w.-]+(;[\w.-]+)+", value) and shlex.split(write)[-1] != text:
         return f"{text}: can't be read{write}"
-    form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""  # a shell replaces $ in double quotes
-    quoted = f"; quote the value for Hydra and all of it for the shell: {form}"
-    return f"{text}: can't be read" + quoted * (not set(value) & set("'\"")) + f" ({reason})"
+    return f"{text}: can't be read{_how_to_quote(name, value)} ({reason})"
+
+
+def _how_to_quote(name: str, value: str) -> str:
+    """How to type a value that only quotes make one; nothing for one whose own quote isn't closed."""
+    if (quote := value[:1]) in ("'", '"'):
+        if len(value) < 2 or not value.endswith(quote):
+            return ""
+        value = value[1:-1]
+    if set(value) & set("'\"") or value.endswith("\\"):
+        form = shlex.quote(f"{name}={quoted(value)}")
+    else:  # a shell replaces $ in double quotes
+        form = f"'{name}=\"{value}\"'" if "$" in value else f"\"{name}='{value}'\""
+    return f"; quote the value for Hydra and all of it for the shell: {form}"
 
 
 def list_groups(config_loader: Any, parent: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,6 +140,10 @@ def check_config(config: dict[str, Any]) -> None:
     for name in ("tag", "outputs"):
         if config[name] == "":
             raise BadInput(f"{name}=: nothing is given; give a name, or leave it out")
+    if "${" in (folder := os.path.abspath(config["outputs"])):  # Hydra resolves the folder of a run once more
+        raise BadInput(
+            f"outputs={config['outputs']}: Hydra would replace the ${{…}} in {folder}; choose another folder"
+        )
 
 
 def _check_optimizer(optimizer: dict[str, Any]) -> None:

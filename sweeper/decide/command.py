@@ -89,7 +89,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         asked = read_newcomers(words, asked.field, rule.looks[-1], values)
         recorded = check_recorded(asked.outputs, rule, asked.runs(), field, tuned)
     asked = replace(asked, cells={arm: asked.cells[arm] for arm in recorded_order(recorded, asked.cells)})
-    told, code, ended_by, changed, trained = 0, 0, "", False, False
+    told, code, ended_by, trained = 0, 0, "", False
     while True:
         results = asked.results()
         decision = judge(asked.names, results, rule, asked.pairs if asked.field else None, asked.seeds)
@@ -101,7 +101,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         told = len(decision.looks)
         if told:
             found.decision = content(rule, asked.runs(), decision, answer(decision, rule), field, tuned)
-            changed |= write(asked.outputs, found.decision)
+            write(asked.outputs, found.decision)
         if not decision.waits:
             break
         if within is not None and time.monotonic() - began >= within:
@@ -128,8 +128,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     found.answer = said
     if told:
         found.decision = content(rule, asked.runs(), decision, said, field, tuned)
-        changed |= write(asked.outputs, found.decision)
-    if changed:
+        write(asked.outputs, found.decision)
         show(asked.outputs)
     say(said)
     return code

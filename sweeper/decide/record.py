@@ -8,10 +8,10 @@ from typing import Any
 
 from sweeper.decide.judge import Decision
 from sweeper.decide.rule import Rule
-from sweeper.runs.layout import DECISION_FILE
+from sweeper.runs.layout import DECISION_FILE, PAGE_FILE
 from sweeper.runs.shared_record import one_writer
 from sweeper.system.errors import BadInput
-from sweeper.system.files import is_written, read_file, write_atomically
+from sweeper.system.files import is_written, read_file, when_written, write_atomically
 from sweeper.system.limits import RECORD_BYTES
 from sweeper.system.terminal import say
 
@@ -121,15 +121,15 @@ def check_looks(outputs: Path, recorded: list[dict[str, Any]], decision: Decisio
             )
 
 
-def write(outputs: Path, document: dict[str, Any]) -> bool:
-    """Write the file. Returns whether it has changed.
+def write(outputs: Path, document: dict[str, Any]) -> None:
+    """Write the file, if it says something else.
 
     Raises:
         BadInput: another command has written another decision since this one looked.
     """
     path, text = outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode()
     if is_written(path, text):
-        return False
+        return
     with one_writer(path):
         with contextlib.suppress(FileNotFoundError, ValueError, RecursionError):
             found, own = json.loads(read_file(path, RECORD_BYTES)), json.loads(text)
@@ -137,11 +137,16 @@ def write(outputs: Path, document: dict[str, Any]) -> bool:
                 told = "has since been written by a command with another rule or other arms, and stays"
                 raise BadInput(f"{path}: {told}; decide these in another folder: outputs=DIR")
         write_atomically(path, text)
-    return True
 
 
 def show(outputs: Path) -> None:
-    """Make the page of the folder anew, which shows the decision."""
+    """Make the page of the folder anew, which shows the decision, unless one was made since the decision was written.
+
+    A command that was stopped between the two leaves a page without it.
+    """
+    page, decision = (when_written(outputs / name) for name in (PAGE_FILE, DECISION_FILE))
+    if page is not None and decision is not None and page > decision:
+        return
     from sweeper.report.command import report
 
     for path in report([str(outputs)]):

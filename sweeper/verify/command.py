@@ -41,6 +41,8 @@ def _verify(arguments: list[str]) -> int:
         check_repeated(parse_overrides(here))
     if (given.into or given.key) and not given.sample:
         raise BadInput(f"--{'into' if given.into else 'key'}: is for the runs of --sample N; give N, e.g. --sample 3")
+    if given.into and "${" in str(Path(given.into).absolute()):  # as of any folder that runs are trained into
+        raise BadInput(f"--into {given.into}: Hydra would replace the ${{…}} in its path; choose another folder")
     for folder in given.outputs:
         if given.into and _shared(given.into, folder):
             raise BadInput(f"--into {given.into}: shares its place with {folder}; give a folder of its own, e.g. again")

@@ -1,5 +1,6 @@
 """What is misspelt on the command line is refused with the nearest right name; patterns and ranges are their values."""
 
+import shlex
 import subprocess
 import sys
 import warnings
@@ -62,6 +63,20 @@ BAD_SWEEPS = {
     "seed=range(5,1)": "seed=range(5,1): no values; range(start, end) goes from start up to end, which it excludes",
     "optimizer.lr=interval(0,1)": "give the values one by one, e.g. optimizer.lr=1,2,3",
 }
+
+
+@pytest.mark.parametrize(
+    "value", ["it's", 'a"b', """a'b"c""", "(p)", "e=q", "#1", "${", "a\\'b", "c:\\(x)\\"], ids=lambda value: value
+)
+def test_a_value_that_only_quotes_make_one_is_told_as_it_is_typed(value, refusal):
+    told = refusal("dataset=digits", f"tag={value}").partition("for the shell: ")[2].rpartition(" (")[0]
+    (word,) = shlex.split(told)
+    assert parse_overrides([word])[0].value() == value
+
+
+def test_a_quoted_value_that_ends_in_a_backslash_is_told_as_it_is_typed(refusal):
+    told = refusal("dataset=digits", r"tag='end\'").partition("for the shell: ")[2].rpartition(" (")[0]
+    assert parse_overrides(shlex.split(told))[0].value() == "end\\"
 
 
 @pytest.mark.parametrize("override", BAD)

@@ -43,12 +43,20 @@ BAD = {
     "rerun=perhaps": "rerun=perhaps: must be true or false",
     "tag=": "tag=: nothing is given; give a name, or leave it out",
     "outputs=": "outputs=: nothing is given",
+    "outputs=\\${y}/runs": "outputs=${y}/runs: Hydra would replace the ${…} in /",
 }
 
 
 @pytest.mark.parametrize("override", BAD)
 def test_a_value_out_of_its_range_is_refused(override, refusal):
     assert BAD[override] in refusal("dataset=digits", override)
+
+
+def test_runs_in_a_place_that_hydra_would_replace_are_refused(refusal, tmp_path, monkeypatch):
+    (here := tmp_path / "${y}").mkdir()
+    monkeypatch.chdir(here)
+    line = refusal("-m", "dataset=digits", "outputs=runs")
+    assert line == f"outputs=runs: Hydra would replace the ${{…}} in {here}/runs; choose another folder"
 
 
 def test_noise_rate_above_one_is_refused(refusal):

@@ -1,6 +1,7 @@
 """The command line of a decision: arms are trained look by look, it ends when all is decided, and it goes on."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -86,6 +87,22 @@ def test_a_newcomer_is_compared_with_a_field(tmp_path):
     assert {record["config"]["batch_size"] for record in records} == {100}
     assert len([*tmp_path.glob("field/*/*/run.json")]) == len(before) == 4
     assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_command_that_was_stopped_before_its_page_makes_it_when_given_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd,lion", "seed=1,2")
+    asked = ["--arm", "sgd: optimizer=sgd", "--arm", "lion: optimizer=lion", *RUN, "--looks", "2"]
+    page = tmp_path / "outputs" / "report.html"
+    assert main(asked) == 0 and "page: outputs/report.html" in capsys.readouterr().out
+    assert main(asked) == 0 and "page: " not in capsys.readouterr().out
+    page.unlink()
+    assert main(asked) == 0 and "page: outputs/report.html" in capsys.readouterr().out and page.exists()
+    page.write_text("of the sweep, before the look")
+    os.utime(page, ns=(0, 0))
+    assert main(asked) == 0
+    answer = capsys.readouterr().out.splitlines()[-1]
+    assert escape(answer.partition(".")[0]) in page.read_text(encoding="utf-8")
 
 
 def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):

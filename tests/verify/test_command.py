@@ -39,6 +39,7 @@ def test_an_honest_folder_is_0_and_a_forged_one_1(tmp_path, capsys):
         (["--into", "again"], "--into: is for the runs of --sample N"),
         (["--key", "k"], "--key: is for the runs of --sample N"),
         (["runs", "--sample", "1", "--into", "runs/again"], "--into runs/again: shares its place with runs"),
+        (["runs", "--sample", "1", "--into", "${a}"], "--into ${a}: Hydra would replace the ${…} in its path; choose"),
         (["runs", "epochs=3"], "epochs=3: only device and dataset.root are set here"),
         (["--nope"], "unrecognized arguments: --nope"),
     ],
