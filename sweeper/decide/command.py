@@ -129,7 +129,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     if told:
         found.decision = content(rule, asked.runs(), decision, said, field, tuned)
         write(asked.outputs, found.decision)
-        show(asked.outputs)
+        code = code or (0 if show(asked.outputs) else 1)
     say(said)
     return code
 

@@ -13,7 +13,7 @@ from sweeper.runs.shared_record import one_writer
 from sweeper.system.errors import BadInput
 from sweeper.system.files import is_written, read_file, when_written, write_atomically
 from sweeper.system.limits import RECORD_BYTES
-from sweeper.system.terminal import say
+from sweeper.system.terminal import say, tell
 
 VERSION = 1
 _SAME = ("rule", "field", "arms")  # what one decision keeps from its first look to its end
@@ -139,15 +139,22 @@ def write(outputs: Path, document: dict[str, Any]) -> None:
         write_atomically(path, text)
 
 
-def show(outputs: Path) -> None:
+def show(outputs: Path) -> bool:
     """Make the page of the folder anew, which shows the decision, unless one was made since the decision was written.
 
-    A command that was stopped between the two leaves a page without it.
+    A command that was stopped between the two leaves a page without it. Returns whether the page is there; if it can't
+    be written, a line says so, and the answer is told without it.
     """
     page, decision = (when_written(outputs / name) for name in (PAGE_FILE, DECISION_FILE))
     if page is not None and decision is not None and page > decision:
-        return
+        return True
     from sweeper.report.command import report
 
-    for path in report([str(outputs)]):
+    try:
+        paths = report([str(outputs)])
+    except BadInput as error:
+        tell(str(error))
+        return False
+    for path in paths:
         say(f"page: {path}")
+    return True

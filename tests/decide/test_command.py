@@ -103,6 +103,12 @@ def test_a_command_that_was_stopped_before_its_page_makes_it_when_given_again(tm
     assert main(asked) == 0
     answer = capsys.readouterr().out.splitlines()[-1]
     assert escape(answer.partition(".")[0]) in page.read_text(encoding="utf-8")
+    page.unlink()
+    page.mkdir()  # no page can be written
+    os.utime(page, ns=(0, 0))
+    assert main(asked) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == answer and told.err.startswith("outputs/report.html: can't be written: ")
 
 
 def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):
