@@ -140,17 +140,19 @@ def write(outputs: Path, document: dict[str, Any]) -> None:
 
 
 def show(outputs: Path) -> bool:
-    """Make the page of the folder anew, which shows the decision, unless one was made since the decision was written.
+    """Make the folder's tables and its page anew, which shows the decision, unless it was made since the decision was.
 
-    A command that was stopped between the two leaves a page without it. Returns whether the page is there; if it can't
-    be written, a line says so, and the answer is told without it.
+    A command that was stopped before may have left tables without its last runs, and a page without the decision.
+    Returns whether they are there; if they can't be written, a line says so, and the answer is told without them.
     """
     page, decision = (when_written(outputs / name) for name in (PAGE_FILE, DECISION_FILE))
     if page is not None and decision is not None and page > decision:
         return True
+    from sweeper.aggregate.command import aggregate
     from sweeper.report.command import report
 
     try:
+        aggregate([str(outputs)], None, ["csv"])
         paths = report([str(outputs)])
     except BadInput as error:
         tell(str(error))

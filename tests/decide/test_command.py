@@ -89,12 +89,13 @@ def test_a_newcomer_is_compared_with_a_field(tmp_path):
     assert escape(answer.partition(".")[0]) in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_command_that_was_stopped_before_its_page_makes_it_when_given_again(tmp_path, monkeypatch, capsys):
+def test_a_command_that_was_stopped_before_tables_and_page_makes_them_when_given_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     make_field(tmp_path / "outputs", *RUN, "optimizer=sgd,lion", "seed=1,2")
     asked = ["--arm", "sgd: optimizer=sgd", "--arm", "lion: optimizer=lion", *RUN, "--looks", "2"]
-    page = tmp_path / "outputs" / "report.html"
+    page, table = tmp_path / "outputs" / "report.html", tmp_path / "outputs" / "results.csv"
     assert main(asked) == 0 and "page: outputs/report.html" in capsys.readouterr().out
+    assert table.read_text().count("\n") == 5  # a line a run
     assert main(asked) == 0 and "page: " not in capsys.readouterr().out
     page.unlink()
     assert main(asked) == 0 and "page: outputs/report.html" in capsys.readouterr().out and page.exists()
