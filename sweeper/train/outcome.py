@@ -82,17 +82,16 @@ def report(directory: Path, status: Status, error: str | None, result: dict[str,
     """Log one line about how the run ended.
 
     Args:
-        label: what names the run in its sweep, before its directory; of a completed run that is at the line's end.
+        label: what names the run in its sweep; a completed run's directory is then at the line's end.
     """
-    where = f"{label}, in {directory}" if label else directory
     if status is Status.FAILED:
-        log.error("%s: failed: %s (more in its train.log)", where, error)
+        log.error("%s: failed: %s (more in its train.log)", directory, error)
     elif status is Status.DIVERGED:
-        log.warning("%s: diverged: %s", where, error)
+        log.warning("%s: diverged: %s", directory, error)
     elif status is Status.INTERRUPTED:
-        log.warning("%s: interrupted after epoch %s; the same command goes on", where, result["epochs_done"])
+        log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
     elif status is Status.PRUNED:
-        log.log(_level(), "%s: %s", where, error)
+        log.log(_level(), "%s: %s", directory, error)
     else:
         best = f"best {percent(result['best_test_accuracy'])} in epoch {result['best_epoch']}"
         log.log(
