@@ -2,28 +2,45 @@
 `docs/study/README.md` that compares the optimizers over all studies that have results."""
 
 from collections.abc import Callable, Sequence
-from statistics import mean, stdev
 
-from searched import table
+from cells import mean_words, table
+from control import Failure
 
 from sweeper.aggregate.critical_difference import compare_tasks
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import describe_task
 from sweeper.report.tables import across_table
 
-WORDS = {  # in each README: of the table's header, and of a share of wrong labels
-    "README.md": ("optimizer", "test accuracy", "lr, weight decay", "{:g} % wrong labels"),
-    "README.zh-CN.md": ("优化器", "测试准确率", "学习率，权重衰减", "{:g} % 错误标签"),
+WORDS = {  # in each README: of the table's header, of a share of wrong labels, and of a control that failed
+    "README.md": (
+        "optimizer",
+        "test accuracy",
+        "lr, weight decay",
+        "{:g} % wrong labels",
+        "; the control failed: by its published values {} ends higher, and then **{}**",
+    ),
+    "README.zh-CN.md": (
+        "优化器",
+        "测试准确率",
+        "学习率，权重衰减",
+        "{:g} % 错误标签",
+        "；{} 未通过对照检验，其已发表的取值结果更好；换用后：**{}**",
+    ),
 }
 
 
-def headlines(tasks: Sequence[Task]) -> dict[str, str]:
-    """For each README the answer to each task, and a row an optimizer, those of the first task in its order first."""
+def headlines(tasks: Sequence[Task], failures: Sequence[Failure | None] = ()) -> dict[str, str]:
+    """For each README the answer to each task, and a row an optimizer, those of the first task in its order first.
+
+    Args:
+        failures: where the control of each task's study failed; none: it failed nowhere.
+    """
     settings: dict[str, dict[int, Setting]] = {}
     for k, task in enumerate(tasks):
         for setting in task.compared:
             settings.setdefault(setting.optimizer, {})[k] = setting
-    return {readme: _headline(tasks, settings, *words) for readme, words in WORDS.items()} if tasks else {}
+    failed = failures or [None] * len(tasks)
+    return {readme: _headline(tasks, failed, settings, *words) for readme, words in WORDS.items()} if tasks else {}
 
 
 def describe_over_studies(tasks: Sequence[Task]) -> str:
@@ -49,21 +66,21 @@ def answer(task: Task) -> str:
     return f"**{first}**"
 
 
-def mean_words(shares: Sequence[float]) -> str:
-    around = f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else ""
-    return f"{100 * mean(shares):.2f}{around} % (n = {len(shares)})" if shares else "– (n = 0)"
-
-
 def _headline(
     tasks: Sequence[Task],
+    failures: Sequence[Failure | None],
     settings: dict[str, dict[int, Setting]],
     optimizer: str,
     accuracy: str,
     values: str,
     wrong: str,
+    failed: str,
 ) -> str:
     names = [_name(task, wrong.format) for task in tasks]
-    answers = [answer(task) for task in tasks]
+    answers = [
+        answer(task) + (failed.format(one.names, one.then) if one else "")
+        for task, one in zip(tasks, failures, strict=True)
+    ]
     if len(tasks) > 1:
         answers = [f"- {name}: {said}" for name, said in zip(names, answers, strict=True)]
     header = [optimizer, *(word for name in names for word in (f"{name}: {accuracy}", values))]

@@ -16,12 +16,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from control import controls
-from headlines import answer, describe_over_studies, headlines, mean_words
+from cells import table
+from control import Failure, describe_control, failure
+from headlines import answer, describe_over_studies, headlines
 from own_scatter import describe_own_scatter
 from repeats import describe_repeats
 from robustness import describe_robustness
-from searched import describe_search, table
+from searched import describe_search
 from timescale import describe_equal_averaging, describe_timescales
 from wrong_labels import describe_wrong_labels
 
@@ -30,7 +31,6 @@ from sweeper.aggregate.points import points
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose
-from sweeper.config.tuned import recipe_hash
 from sweeper.report.command import report
 from sweeper.report.tables import PageTable, pairs_table, ranking_table
 from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
@@ -80,8 +80,8 @@ def publish(
         print(aggregate([str(runs)], str(study), ["csv"]))
         report([str(runs)], str(study), str(study / "figures"), dated=False)
     fill(study / "README.md", blocks(study))
-    tuned = main_tasks(study.parent)
-    for name, headline in headlines(tuned).items():
+    tuned, failures = main_tasks(study.parent)
+    for name, headline in headlines(tuned, failures).items():
         readme = repository / name
         if readme.is_file() and "<!-- studies -->" in readme.read_text(encoding="utf-8"):
             fill(readme, {"studies": headline})
@@ -119,7 +119,7 @@ def blocks(study: Path) -> dict[str, str]:
         return {"search": describe_search(searched, study), "cost": _cost({"search": searched})} if searched else {}
     tasks = group_tasks(results.runs)
     return {
-        "answer": f"{answer(_main(tasks))}\n\n{_pairs(_main(tasks))}",
+        "answer": _answer(_main(tasks), _failure(study)),
         "results": "\n\n".join([*(f"### {task_title(task)}\n\n{_task(task)}" for task in tasks), _figures(study)]),
         "limits": "\n".join(f"- {sentence}" for sentence in describe_limits(tasks, results.runs, results.left_out)),
         "search": describe_search(searched, study) if searched else "",
@@ -127,21 +127,34 @@ def blocks(study: Path) -> dict[str, str]:
         "wrong_labels": describe_wrong_labels(tasks),
         "robustness": describe_robustness(_main(tasks), study),
         "equal": _equal(_main(tasks), group_tasks(equal.runs)) if equal else "",
-        "control": _control(tasks, group_tasks(published.runs)) if published else "",
+        "control": describe_control(tasks, group_tasks(published.runs)) if published else "",
         "cost": _cost({"search": searched, "study": results, "published values": published, "equal averaging": equal}),
         "again": describe_repeats(study, tasks),
     }
 
 
-def main_tasks(studies: Path) -> list[Task]:
-    """Of each study with results the task that was tuned."""
+def main_tasks(studies: Path) -> tuple[list[Task], list[Failure | None]]:
+    """Of each study with results the task that was tuned, and where its control failed."""
     folders = sorted(path.parent for path in studies.glob("*/runs"))
-    return [_main(group_tasks(read_results([folder / "runs"]).runs)) for folder in folders]
+    return [_main_of(folder) for folder in folders], [_failure(folder) for folder in folders]
+
+
+def _main_of(study: Path) -> Task:
+    return _main(group_tasks(read_results([study / "runs"]).runs))
+
+
+def _failure(study: Path) -> Failure | None:
+    published = _there(study / "published" / "runs")
+    return failure(_main_of(study), group_tasks(published.runs)) if published else None
 
 
 def _main(tasks: Sequence[Task]) -> Task:
     """The shortest with the fewest wrong labels: it was tuned so."""
     return min(tasks, key=lambda task: (task.config["epochs"], task.config["noise"]["rate"]))
+
+
+def _answer(task: Task, failed: Failure | None) -> str:
+    return "\n\n".join([answer(task), _pairs(task), *([failed.words()] if failed else [])])
 
 
 def _pairs(task: Task) -> str:
@@ -194,29 +207,6 @@ def _figures(study: Path) -> str:
 
 def _shown(of: PageTable) -> str:
     return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])
-
-
-def _control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
-    """Each chosen setting beside the published one."""
-    rows, failed = [], []
-    for task in tasks:
-        for other in published:
-            if task.config["epochs"] == other.config["epochs"] and recipe_hash(task.config) == recipe_hash(
-                other.config
-            ):
-                for one in controls(task, other):
-                    failed += [one.optimizer] * one.failed
-                    words = [mean_words(list(scores.values())) for scores in (one.chosen, one.published)]
-                    if one.difference is None or one.low is None or one.high is None:
-                        both = one.chosen and one.published
-                        words += ["the published values were chosen" if both else "all runs of one diverged", "–"]
-                    else:
-                        words += [points(one.difference), f"{points(one.low)} to {points(one.high)}"]
-                    rows.append([one.optimizer, *words])
-    header = ["optimizer", "chosen", "published values", "difference", "95 % interval of it alone"]
-    verdict = f"**Worse than the published values: {', '.join(failed)}. The protocol failed.**"
-    fine = "No chosen setting is worse than the published one by more than chance."
-    return "\n\n".join([table(header, rows), verdict if failed else fine]) if rows else ""
 
 
 def _cost(parts: dict[str, Results | None]) -> str:

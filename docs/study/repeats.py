@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from searched import table
+from cells import table
 
 from sweeper.aggregate.statistics import distance_by_chance
 from sweeper.aggregate.tasks import Task

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cells import mean_words, table
 from control import LEVEL
-from headlines import mean_words
 from scipy.special import stdtrit
-from searched import table
 
 from sweeper.aggregate.block_design import BlockDesign
 from sweeper.aggregate.points import points

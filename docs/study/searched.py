@@ -1,7 +1,8 @@
 """The part of a study's page that tells its search."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from cells import table
 
 from sweeper.aggregate.search import (
     at_edge,
@@ -41,8 +42,3 @@ def describe_search(searched: Results, study: Path) -> str:
     parts[-1] += " Each one's command stands on [its page](tuning/report.html)."
     there = [name for name in TUNING_FIGURES if (study / "tuning" / "figures" / f"{name}.png").is_file()]
     return "\n\n".join([*parts, *(f"![{TUNING_FIGURES[name]}](tuning/figures/{name}.png)" for name in there)])
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from searched import table
+from cells import table
 
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.runs.record import read_run

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
-from searched import table
+from cells import table
 
 from sweeper.aggregate.tasks import Task
 from sweeper.runs.layout import METRICS_FILE

@@ -158,7 +158,8 @@ def epochs_words(task: Task) -> str:
 def task_title(task: Task) -> str:
     """The task's label, with the length of training if the label doesn't contain it."""
     length = f", {epochs_words(task)}"
-    return task.label if length in task.label else f"{task.label}{length}"
+    head, at, tuned = task.label.partition(", tuned at ")
+    return task.label if length in head else f"{head}{length}{at}{tuned}"
 
 
 def _compare(task: Task) -> None:

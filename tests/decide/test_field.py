@@ -110,6 +110,14 @@ def test_the_study_is_a_field():
     assert len(field.seeds) >= 3 and {"sgd", "adamw", "lion", "muon"} <= set(field.runs)
 
 
+def test_the_study_of_cifar_100_is_a_field():
+    field = read_field("study_cifar100", [])
+    assert field.words() == (
+        "against=study_cifar100: cifar100, resnet18, no label noise, 100 epochs, tuned at 100 epochs; "
+        "muon, sgd, lion, adamw, adam; seeds 1, 2, 3, 4, 5"
+    )
+
+
 def test_an_installation_without_the_study_says_what_is_missing(tmp_path, monkeypatch):
     (tmp_path / "against").mkdir()
     shutil.copy(module.CONF / "against" / "study.yaml", tmp_path / "against")

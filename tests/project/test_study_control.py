@@ -42,6 +42,12 @@ def test_a_worse_choice_is_a_failure_and_equal_values_need_no_test(tmp_path):
     lion, sgd = control.controls(*tasks)
     assert (lion.optimizer, lion.failed, sgd.optimizer, sgd.failed) == ("lion", True, "sgd", False)
     assert lion.difference == pytest.approx(-0.31 / 3) and sgd.difference is None
+    failed = control.failure(tasks[0], tasks[1:])
+    assert (failed.names, failed.then) == ("lion", "No significant difference: {lion, sgd} (n = 3)")
+    assert "lion's published values end 10.33 points higher than its chosen ones (95 % interval " in failed.words()
+    assert "lion 90.67 ± 0.58 % (n = 3)" in failed.words() and failed.then in failed.words()
+    said = control.describe_control(tasks[:1], tasks[1:])
+    assert "Worse than the published values: lion. The protocol failed." in said and "Not trained" not in said
 
 
 def test_a_choice_all_of_whose_runs_diverged_is_a_failure_and_leaves_the_other_intervals_alone(tmp_path):
@@ -54,5 +60,21 @@ def test_a_choice_all_of_whose_runs_diverged_is_a_failure_and_leaves_the_other_i
     lion, sgd = control.controls(*tasks)
     assert (lion.failed, lion.difference, sgd.failed) == (True, None, False)
     assert sgd.difference == pytest.approx(0.04 / 3) and sgd.low < sgd.difference < sgd.high
+    told = control.failure(tasks[0], tasks[1:]).words()
+    assert "failed**: lion diverged with its chosen values and not with the published ones. With the published" in told
     swapped, _ = control.controls(*reversed(tasks))
     assert not swapped.failed and swapped.difference is None
+
+
+def test_a_control_that_lacks_a_run_says_which(tmp_path):
+    for seed in (1, 2, 3):
+        for folder, rate in (("chosen", 0.9), ("published", 0.1)):
+            for name in ("lion", "sgd"):
+                if (folder, name, seed) != ("published", "sgd", 3):
+                    make_run(
+                        tmp_path / folder, optimizer=name, optimizer__lr=rate, seed=seed, accuracy=0.9 + rate / 100
+                    )
+    tasks = [group_tasks(read_results([tmp_path / folder]).runs) for folder in ("chosen", "published")]
+    assert control.describe_control(*tasks).endswith("\n\nNot trained yet, of the published values: sgd seed 3.")
+    assert control.failure(tasks[0][0], tasks[1]) is None
+    assert control.describe_control(tasks[0], []) == ""
