@@ -88,7 +88,7 @@ def fresh_seeds(task: Task) -> list[int]:
 def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting], str]:
     """The best of an optimizer by the search's own seeds, and a line on what is missing or tied; "" without any."""
     tried = tried_settings(task, optimizer)
-    whole = [setting for setting in tried if setting.final() and not setting.diverged()]
+    whole = [setting for setting in tried if _is_whole(setting)]
     if len(whole) <= most or 2 * most > max(len(whole), 4):
         few = counted(len(whole), "completed setting")
         return [], f"{optimizer}: {few}, too few to confirm the best {most}"
@@ -102,6 +102,12 @@ def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting],
             f"{tied} settings tie with {100 * scores[most]:.2f} % about place {most}; those of lowest lr are taken"
         )
     return ordered[:most], f"{optimizer}: {'; '.join(said)}" if said else ""
+
+
+def _is_whole(setting: Setting) -> bool:
+    """Whether the search completed it. What its confirmation came to must not change which are the best."""
+    statuses = {run.status for run in setting.runs if not run.confirms}
+    return Status.COMPLETED in statuses and Status.DIVERGED not in statuses
 
 
 def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[str]) -> list[str]:

@@ -1,9 +1,11 @@
 """`python -m sweeper.choose` and the whole way by command lines: tune, confirm, write, compare."""
 
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 
 import pytest
 import yaml
@@ -98,6 +100,31 @@ def test_folders_and_overrides_stand_anywhere_among_the_options(words, monkeypat
     assert main(words) == 3
     ((outputs, most, overrides, *_),) = asked
     assert (outputs, most, overrides) == (["search"], 2, ["hydra/launcher=packed", "device=cpu"])
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (1, "the confirmation ended with exit code 1, so nothing is chosen; the same command goes on\n"),
+        (137, "the confirmation ended with exit code 137, so nothing is chosen; the same command goes on\n"),
+        (143, "interrupted in the confirmation; the same command goes on\n"),
+        (2, ""),
+    ],
+)
+def test_a_confirmation_that_is_not_whole_chooses_nothing(tmp_path, monkeypatch, capsys, code, said):
+    """Else the preset of half of it would be in the way of the whole one's."""
+    for k, lr in enumerate((0.1, 0.2)):
+        make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer__lr=lr)
+    before = set(tmp_path.rglob("*"))
+    monkeypatch.setattr("sweeper.choose.confirm.confirm", lambda *given, **more: code)
+    assert main([str(tmp_path / "outputs"), "--confirm", "2", "--write", str(tmp_path / "mine")]) == code
+    assert capsys.readouterr() == ("", said) and set(tmp_path.rglob("*")) == before
+
+
+def test_a_signal_before_or_after_the_confirmation_ends_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sweeper.choose.choice.choose", lambda *given: os.kill(os.getpid(), signal.SIGTERM))
+    assert main([str(tmp_path)]) == 143
+    assert capsys.readouterr().err == "interrupted; the same command goes on\n"
 
 
 @pytest.mark.slow
