@@ -112,6 +112,28 @@ def test_a_command_that_was_stopped_before_tables_and_page_makes_them_when_given
     assert told.out.splitlines()[-1] == answer and told.err.startswith("outputs/report.html: can't be written: ")
 
 
+def test_a_run_that_failed_is_told_with_the_answer_and_page_and_tables_are_made(tmp_path, monkeypatch, capsys):
+    """Given again, too: it isn't tried again after its look, and trains nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda *_: "")
+
+    def train(command):
+        made = make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1,0.1001", "seed=1,2,3")
+        lost = next(run for run in made if "-seed2-" in run.name)
+        change_record(lost, status="failed", result=None, error="process 7 ended in the middle of it (SIGKILL)")
+        return 1
+
+    monkeypatch.setattr("sweeper.decide.command.run", train)
+    asked = [*FLAGS[:4], *RUN, "--looks", "3", "--most-seeds", "3"]
+    assert main(asked) == 1
+    *told, answer = capsys.readouterr().out.splitlines()
+    assert told[-1] == "page: outputs/report.html" and answer.endswith(
+        "Left out, since they failed: usual with seed 2."
+    )
+    assert main(asked) == 0 and capsys.readouterr().out.splitlines()[-1] == answer
+    assert json.loads((tmp_path / "outputs" / "decision.json").read_text())["answer"] == answer
+
+
 def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):
     """The made runs are of no images, those here are the digits."""
     monkeypatch.chdir(tmp_path)
