@@ -105,7 +105,10 @@ def test_folders_and_overrides_stand_anywhere_among_the_options(words, monkeypat
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        (1, "the confirmation ended with exit code 1, so nothing is chosen; the same command goes on\n"),
+        (
+            1,
+            "the confirmation ended with exit code 1, so nothing is chosen; the same command goes on\n",
+        ),  # a run failed
         (137, "the confirmation ended with exit code 137, so nothing is chosen; the same command goes on\n"),
         (143, "interrupted in the confirmation; the same command goes on\n"),
         (2, ""),
@@ -117,8 +120,12 @@ def test_a_confirmation_that_is_not_whole_chooses_nothing(tmp_path, monkeypatch,
         make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer__lr=lr)
     before = set(tmp_path.rglob("*"))
     monkeypatch.setattr("sweeper.choose.confirm.confirm", lambda *given, **more: code)
-    assert main([str(tmp_path / "outputs"), "--confirm", "2", "--write", str(tmp_path / "mine")]) == code
+    monkeypatch.setattr("sweeper.choose.confirm.is_whole", lambda outputs: False)
+    words = [str(tmp_path / "outputs"), "--confirm", "2", "--write", str(tmp_path / "mine")]
+    assert main(words) == code
     assert capsys.readouterr() == ("", said) and set(tmp_path.rglob("*")) == before
+    monkeypatch.setattr("sweeper.choose.confirm.is_whole", lambda outputs: True)
+    assert code != 1 or (main(words) == 1 and (tmp_path / "mine" / "experiment" / "tuned.yaml").exists())
 
 
 def test_a_signal_before_or_after_the_confirmation_ends_in_a_line(tmp_path, monkeypatch, capsys):
