@@ -10,6 +10,7 @@ import signal
 import pytest
 import yaml
 from conftest import REPOSITORY, run_module
+from forked import start
 from forked_children import run_all_forked
 
 import sweeper.choose.__main__ as module
@@ -145,8 +146,15 @@ def test_tune_confirm_write_and_compare(tmp_path):
     runs = len(list(tmp_path.rglob("run.json")))
     assert runs > 18
     choice = ("choose", "--confirm", "2", "--write", "mine", "hydra/launcher=basic")
+    stopped = start(*choice, cwd=tmp_path, log=tmp_path / "log")
+    while not list(tmp_path.glob("outputs/*/*-seed102-*/run.json")):
+        assert stopped.wait(0.01) is None, stopped.text
+    os.kill(stopped.pid, signal.SIGTERM)
+    assert stopped.wait(60) == 143 and "0 of 8 runs done already" in stopped.text
+    assert stopped.text.endswith("\ninterrupted in the confirmation; the same command goes on\n"), stopped.text
+    assert not (tmp_path / "mine").exists() and not (tmp_path / "outputs" / "chosen.yaml").exists()
     chosen = run_module(*choice, cwd=tmp_path)
-    assert (chosen.returncode, "0 of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
+    assert (chosen.returncode, " of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
     assert "with seeds 102 and 103, the best of 2 run again" in chosen.stdout
     again = run_all_forked(*choice, cwd=tmp_path)
     assert again.stdout == chosen.stdout and "8 of 8 runs done already" in again.stderr
