@@ -37,9 +37,9 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         command = [sys.executable, "-m", "sweeper.decide", *asked]
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
         deadline = time.monotonic() + 300
-        while not any(tmp_path.glob("outputs/*/*/metrics.csv")):
+        while not any(tmp_path.glob("outputs/*/*-seed4-*/metrics.csv")):  # of the second look
             assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.05)
+            time.sleep(0.01)
         (sweep,) = psutil.Process(process.pid).children()
         process.kill()
         process.wait()
@@ -47,6 +47,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         assert not alive, "the sweep outlived its command"
     statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("outputs/*/*/run.json")]
     assert "running" not in statuses
+    (first,) = json.loads((tmp_path / "outputs" / "decision.json").read_text())["looks"]
     done = run_all_forked("decide", *asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
@@ -57,7 +58,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
     assert verdicts[frozenset(("usual", "slow"))] == verdicts[frozenset(("like", "slow"))] == "different"
     assert verdicts[frozenset(("usual", "broken"))] == "open" and document["ended"]
     assert document["looks"][0]["diverged"] == {"broken": 3}
-    assert document["answer"] == done.stdout.splitlines()[-1]
+    assert document["answer"] == done.stdout.splitlines()[-1] and document["looks"][0] == first
     again = run_all_forked("decide", *asked, cwd=tmp_path)
     assert again.returncode == 0 and again.stdout.splitlines()[-1] == document["answer"]
     other = run_all_forked("decide", *asked[:-2], cwd=tmp_path)
