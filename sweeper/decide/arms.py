@@ -18,10 +18,8 @@ from sweeper.decide.field import Field
 from sweeper.decide.judge import Result
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import asked_runs
-from sweeper.runs.layout import ARMS_FILE
 from sweeper.runs.record import Damaged, effective_status, read_run
 from sweeper.runs.status import Status
-from sweeper.system.command import MAKE_ROOM, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.text import counted
 
@@ -82,16 +80,12 @@ class Arms:
         """Record in `arms.json` that these arms' first `seeds` seeds are compared, for the tables and the page.
 
         The sweeps that train them don't say it all: they have only those that are missing.
-
-        Raises:
-            BadInput: it can't be written.
         """
         cells = {arm: [self.cells[arm][seed] for seed in self.seeds[:seeds]] for arm in self.words if arm in arms}
         if cells:
             configs = {cell.directory: cell.config for runs in cells.values() for cell in runs}
             compared = {arm: [cell.directory for cell in runs] for arm, runs in cells.items()}
-            with writing(self.outputs / ARMS_FILE, MAKE_ROOM):
-                record_arms(self.outputs, asked_runs(configs, [compared]))
+            record_arms(self.outputs, asked_runs(configs, [compared]))
 
     def command(self, arms: tuple[str, ...], seeds: int, results: dict[str, dict[int, Result]]) -> list[str]:
         """The command that trains these arms' first `seeds` seeds, from the first that hasn't ended.

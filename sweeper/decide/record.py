@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.decide.judge import Decision
 from sweeper.decide.rule import Rule
-from sweeper.runs.layout import DECISION_FILE
+from sweeper.runs.layout import ARMS_FILE, DECISION_FILE
 from sweeper.runs.shared_record import one_writer
 from sweeper.system.command import MAKE_ROOM, writing
 from sweeper.system.errors import BadInput
@@ -141,14 +141,14 @@ def write(outputs: Path, document: dict[str, Any]) -> None:
 
 
 def show(outputs: Path) -> bool:
-    """Make the folder's tables and its page anew, which shows the decision, unless they were made since it was.
+    """Make the folder's tables and its page anew, with decision and arms, unless they were made after both.
 
     A command that was stopped before may have left tables without its last runs, and a page without the decision.
     Returns whether they are there; if they can't be written, a line says so, and the answer is told without them.
     """
     from sweeper.report.renewal import are_made, make_anew
 
-    if are_made(outputs, [outputs / DECISION_FILE]):
+    if are_made(outputs, [outputs / DECISION_FILE, outputs / ARMS_FILE]):
         return True
     paths = make_anew(outputs)
     for path in paths or ():
