@@ -31,7 +31,7 @@ from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import is_written, make_folder, remove_file, write_atomically
+from sweeper.system.files import is_written, make_folder, remove_file, write_together
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted, printable
 
@@ -112,10 +112,10 @@ def write_choice(
         preset, old = build_preset(task, options, places, name, [source, *map(describe_tuning, tuned)], replace)
         files |= preset
         said += f"\nwritten: {', '.join(map(str, preset))}\n{preset_command(task, places, name)}\n"
-    for file, content in files.items():
-        if not is_written(file, content):
-            make_folder(file.parent)
-            write_atomically(file, content)
+    new = {file: content for file, content in files.items() if not is_written(file, content)}
+    for file in new:
+        make_folder(file.parent)
+    write_together(new)
     for file in () if keep else old:
         remove_file(file)
     return said

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
+from sweeper.system.child import run_steps, tell_stopped
 from sweeper.system.command import Parser, exit_code_of, given_folder
 from sweeper.system.errors import BadInput
 from sweeper.system.module_path import look_there_last
@@ -11,8 +12,11 @@ from sweeper.system.terminal import say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line. Returns the exit code: 0 when a choice was made, 1 if a run of the confirmation failed, 2 for
-    bad input, 130 by Ctrl-C."""
+    """The command line. Returns the exit code: 0 when a choice was made, 1 if a run of the confirmation failed or its
+    tables couldn't be written, 2 for bad input, 130 by Ctrl-C.
+
+    A confirmation that isn't whole chooses nothing: with its other runs it may choose another.
+    """
 
     def command() -> int:
         given = _parser().parse_intermixed_args(argv)  # folders and overrides anywhere among the options
@@ -33,18 +37,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = "tuned" if given.name is None else given.name
         code = 0
         if given.confirm is not None:
-            from sweeper.choose.confirm import confirm
+            from sweeper.choose.confirm import confirm, is_whole
 
             if given.write is not None:
                 check_preset(outputs, given.write, name, given.replace, given.config_dir)
             if given.config_dir:
                 look_there_last()  # only here: a stranger's folder may be the working folder
-            if (code := confirm(outputs, given.confirm, overrides, given.config_dir)) > 1:
+            code = confirm(outputs, given.confirm, overrides, given.config_dir)
+            if code > 1 or (code and not is_whole(outputs)):  # else tables couldn't be written, which is told
+                tell_stopped("the confirmation", code, "nothing is chosen")
                 return code
         say(choose(outputs, given.into, given.write, name, given.replace, given.config_dir), end="")
         return code
 
-    return exit_code_of(command)
+    return exit_code_of(lambda: run_steps(command))
 
 
 def _is_override(word: str) -> bool:

@@ -14,12 +14,13 @@ from sweeper.config.widening import confirming_seeds
 from sweeper.datasets.here import ImagesHere
 from sweeper.report.provenance import read_words
 from sweeper.runs.arms import UNNAMED_VARIABLE
-from sweeper.runs.confirmations import record_confirmation
+from sweeper.runs.confirmations import read_confirmations, record_confirmation
 from sweeper.runs.identity import identity_config
-from sweeper.runs.layout import CONFIRMATIONS_FILE
+from sweeper.runs.layout import CONFIRMATIONS_FILE, RUN_FILE
 from sweeper.runs.record import find_finished
 from sweeper.runs.status import Status
 from sweeper.system.child import run
+from sweeper.system.command import MAKE_ROOM, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted
@@ -70,14 +71,27 @@ def confirm(
     named = " and ".join(map(str, seeds))
     runs = counted(len(grid.cells), "run")
     tell(f"confirmation: {counted(len(arms), 'setting')} with seeds {named}, {done:,} of {runs} done already")
-    try:
+    with writing(grid.outputs / CONFIRMATIONS_FILE, MAKE_ROOM):
         record_confirmation(grid.outputs, [cell.directory for cell in grid.cells])
-    except OSError as error:
-        reason = error.strerror or error
-        raise BadInput(f"{grid.outputs / CONFIRMATIONS_FILE}: can't be written: {reason}; make it writable") from error
     if done == len(grid.cells):
+        _renew_tables(grid.outputs)
         return 0
     return run([sys.executable, "-m", "sweeper.train", *words], {UNNAMED_VARIABLE: "1"})
+
+
+def is_whole(outputs: Sequence[str]) -> bool:
+    """Whether all runs that confirm are finished."""
+    named = [Path(folder) / run for folder in outputs for run in read_confirmations(Path(folder))]
+    return all(find_finished(directory) is not None for directory in named)
+
+
+def _renew_tables(outputs: Path) -> None:
+    """Make tables and page where a command that was stopped left them without its last runs. The choice needs neither,
+    and the folder may be somebody else's."""
+    from sweeper.report.renewal import are_made, make_anew
+
+    if not are_made(outputs, outputs.glob(f"*/*/{RUN_FILE}")):
+        make_anew(outputs)
 
 
 def fresh_seeds(task: Task) -> list[int]:
@@ -88,7 +102,7 @@ def fresh_seeds(task: Task) -> list[int]:
 def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting], str]:
     """The best of an optimizer by the search's own seeds, and a line on what is missing or tied; "" without any."""
     tried = tried_settings(task, optimizer)
-    whole = [setting for setting in tried if setting.final() and not setting.diverged()]
+    whole = [setting for setting in tried if _is_whole(setting)]
     if len(whole) <= most or 2 * most > max(len(whole), 4):
         few = counted(len(whole), "completed setting")
         return [], f"{optimizer}: {few}, too few to confirm the best {most}"
@@ -102,6 +116,12 @@ def best_settings(task: Task, optimizer: str, most: int) -> tuple[list[Setting],
             f"{tied} settings tie with {100 * scores[most]:.2f} % about place {most}; those of lowest lr are taken"
         )
     return ordered[:most], f"{optimizer}: {'; '.join(said)}" if said else ""
+
+
+def _is_whole(setting: Setting) -> bool:
+    """Whether the search completed it. What its confirmation came to must not change which are the best."""
+    statuses = {run.status for run in setting.runs if not run.confirms}
+    return Status.COMPLETED in statuses and Status.DIVERGED not in statuses
 
 
 def _command(arms: Sequence[Setting], seeds: Sequence[int], overrides: Sequence[str]) -> list[str]:

@@ -21,7 +21,8 @@ from sweeper.system.limits import SETTINGS_BYTES
 from sweeper.system.text import shortened
 
 MARK = "# Written by `python -m sweeper.choose --write`"
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+LONGEST_NAME = 40
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _NO_TEXT = ("true", "false", "null", "none", "yes", "no", "on", "off", "nan", "inf")  # in YAML or Hydra
 
 
@@ -128,8 +129,8 @@ def check_name(places: Places, name: str) -> None:
     Raises:
         BadInput: the name isn't a word, or a data set, or a preset that isn't the folder's own, has it.
     """
-    if not _NAME.fullmatch(name) or name.lower() in _NO_TEXT:
-        raise BadInput(f"--name {shortened(name)}: a name begins with a letter and has letters, digits, _ and - alone")
+    if why := _no_name(name):
+        raise BadInput(f"--name {shortened(name, LONGEST_NAME) or repr(name)}: {why}; choose another")
     for folder in (*places.others, places.folder):
         taken = _names(folder, "dataset")
         if folder in places.others:
@@ -137,6 +138,19 @@ def check_name(places: Places, name: str) -> None:
         if name.lower() in (one.lower() for one in taken):
             where = "" if folder == CONF else f" in {folder}"
             raise BadInput(f"--name {name}: there is a data set or a preset of this name{where}; choose another")
+
+
+def _no_name(name: str) -> str:
+    """Why a text can't name a preset; "" if it can."""
+    if not name:
+        return "is empty"
+    if len(name) > LONGEST_NAME:
+        return f"has {len(name)} characters, and a name has {LONGEST_NAME} at most"
+    if name.lower() in _NO_TEXT:
+        return "is read as a value, not as a text, in YAML or in experiment=NAME"
+    if not _NAME.fullmatch(name):
+        return "a name begins with a letter, a to z or A to Z, and has such letters, digits, _ and - alone"
+    return ""
 
 
 def check_values(

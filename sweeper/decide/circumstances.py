@@ -9,6 +9,7 @@ from sweeper.config.targets import check_targets
 from sweeper.datasets.here import ImagesHere, data_key, finished, own_process
 from sweeper.decide.arms import Arms
 from sweeper.decide.judge import Decision
+from sweeper.decide.words import seeds_words
 from sweeper.runs.rows import CODE_OF, Run
 from sweeper.system.errors import BadInput
 
@@ -34,7 +35,7 @@ def check_data(asked: Arms, decision: Decision, here: ImagesHere | None = None) 
             check_newcomers(asked, decision.waits, here, begun=bool(by_hash))
         return
     if len(by_hash) > 1:
-        told = "; ".join(f"hash {found}: {_named(of)}" for found, of in by_hash.items())
+        told = "; ".join(f"hash {found}: {seeds_words(of)}" for found, of in by_hash.items())
         again = "decide on one set of images in another folder: outputs=DIR"
         raise BadInput(f"{asked.outputs}: its runs are of different images ({told}), {_NO_VERDICT}; {again}")
     if here is not None:
@@ -119,14 +120,6 @@ def _recorded(asked: Arms, decision: Decision) -> dict[str, dict[str, list[int]]
     return found
 
 
-def _named(seeds_of: dict[str, list[int]]) -> str:
-    """`sgd with seeds 1, 2, lion with seed 1`"""
-    return ", ".join(
-        f"{arm} with {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
-        for arm, seeds in seeds_of.items()
-    )
-
-
 def _not_the_fields(asked: Arms, found: str) -> str:
     assert asked.field is not None
     hashes = f"hash {found}, the field's {asked.field.data}"
@@ -143,7 +136,7 @@ def _check_here(
     found = {arm: read for arm, config in configs.items() if (read := here.hash(config))}
     for known, of in by_hash.items():
         if other := set(found.values()) - {known}:
-            told = f"(hash {other.pop()}) than those of {_named(of)} (hash {known})"
+            told = f"(hash {other.pop()}) than those of {seeds_words(of)} (hash {known})"
             back = "put those back, or decide in another folder: outputs=DIR"
             raise BadInput(f"the images here are others {told}, {_NO_VERDICT}; {back}")
     if len(set(found.values())) > 1:

@@ -66,7 +66,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     from sweeper.decide.newcomer import read_newcomers
     from sweeper.decide.record import check_looks, check_recorded, content, recorded_order, show, write
     from sweeper.decide.tuned import describe_tuning, tune_all
-    from sweeper.decide.words import answer, describe_look, describe_scatter
+    from sweeper.decide.words import answer, describe_failed, describe_look, describe_scatter
 
     own, words = split_own(arguments, _OWN, "decide")
     words = [word for word in words if word not in ("-m", "--multirun")]
@@ -120,6 +120,7 @@ def _decide(arguments: list[str], found: Told) -> int:
             raise BadInput(f"{missing[0]}: not trained; the same command goes on")
     sentences = (
         answer(decision, rule, ended_by),
+        describe_failed(decision, {arm: results[arm] for arm in asked.cells}, asked.seeds),
         describe_scatter(decision, rule),
         describe_tuning(tunings, asked),
         describe_differences(asked, decision),
@@ -129,7 +130,7 @@ def _decide(arguments: list[str], found: Told) -> int:
     if told:
         found.decision = content(rule, asked.runs(), decision, said, field, tuned)
         write(asked.outputs, found.decision)
-        code = code or (0 if show(asked.outputs) else 1)
+        code = code if show(asked.outputs) else 1
     say(said)
     return code
 

@@ -22,6 +22,10 @@ class Result:
     score: float
     diverged: bool = False
 
+    @property
+    def failed(self) -> bool:
+        return math.isnan(self.score) and not self.diverged
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -8,12 +8,13 @@ from typing import Any
 
 from sweeper.decide.judge import Decision
 from sweeper.decide.rule import Rule
-from sweeper.runs.layout import DECISION_FILE, PAGE_FILE
+from sweeper.runs.layout import ARMS_FILE, DECISION_FILE
 from sweeper.runs.shared_record import one_writer
+from sweeper.system.command import MAKE_ROOM, writing
 from sweeper.system.errors import BadInput
-from sweeper.system.files import is_written, read_file, when_written, write_atomically
+from sweeper.system.files import is_written, read_file, write_atomically
 from sweeper.system.limits import RECORD_BYTES
-from sweeper.system.terminal import say, tell
+from sweeper.system.terminal import say
 
 VERSION = 1
 _SAME = ("rule", "field", "arms")  # what one decision keeps from its first look to its end
@@ -125,12 +126,12 @@ def write(outputs: Path, document: dict[str, Any]) -> None:
     """Write the file, if it says something else.
 
     Raises:
-        BadInput: another command has written another decision since this one looked.
+        BadInput: another command has written another decision since this one looked, or it can't be written.
     """
     path, text = outputs / DECISION_FILE, json.dumps(document, indent=1, ensure_ascii=False).encode()
     if is_written(path, text):
         return
-    with one_writer(path):
+    with writing(path, MAKE_ROOM), one_writer(path):
         with contextlib.suppress(FileNotFoundError, ValueError, RecursionError):
             found, own = json.loads(read_file(path, RECORD_BYTES)), json.loads(text)
             if not isinstance(found, dict) or any(found.get(name) != own.get(name) for name in _SAME):
@@ -140,23 +141,16 @@ def write(outputs: Path, document: dict[str, Any]) -> None:
 
 
 def show(outputs: Path) -> bool:
-    """Make the folder's tables and its page anew, which shows the decision, unless it was made since the decision was.
+    """Make the folder's tables and its page anew, with decision and arms, unless they were made after both.
 
     A command that was stopped before may have left tables without its last runs, and a page without the decision.
     Returns whether they are there; if they can't be written, a line says so, and the answer is told without them.
     """
-    page, decision = (when_written(outputs / name) for name in (PAGE_FILE, DECISION_FILE))
-    if page is not None and decision is not None and page > decision:
-        return True
-    from sweeper.aggregate.command import aggregate
-    from sweeper.report.command import report
+    from sweeper.report.renewal import are_made, make_anew
 
-    try:
-        aggregate([str(outputs)], None, ["csv"])
-        paths = report([str(outputs)])
-    except BadInput as error:
-        tell(str(error))
-        return False
-    for path in paths:
+    if are_made(outputs, [outputs / DECISION_FILE, outputs / ARMS_FILE]):
+        return True
+    paths = make_anew(outputs)
+    for path in paths or ():
         say(f"page: {path}")
-    return True
+    return paths is not None

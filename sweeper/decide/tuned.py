@@ -26,7 +26,7 @@ from sweeper.decide.arms import Arms
 from sweeper.decide.circumstances import check_newcomers
 from sweeper.decide.field import Field
 from sweeper.runs.layout import CHOSEN_FILE
-from sweeper.system.command import writing
+from sweeper.system.command import MAKE_ROOM, writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import read_file
 from sweeper.system.limits import SETTINGS_BYTES
@@ -162,7 +162,7 @@ def tune(tuning: Tuning, here: ImagesHere) -> int:
     task, repeats = read_search([str(tuning.folder)])
     if repeats:
         tell(repeats)
-    with writing(tuning.folder, "make it writable"):
+    with writing(tuning.folder, MAKE_ROOM):
         write_choice(task, tuning.folder)
     return 0
 

@@ -1,10 +1,10 @@
 """A decision in words. Numbers are percentage points."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sweeper.aggregate.points import margin_words, points, size
-from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Verdict
+from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Result, Verdict
 from sweeper.decide.rule import Rule
 
 OPEN_PAIR = "open: "
@@ -92,6 +92,29 @@ def describe_scatter(decision: Decision, rule: Rule) -> str:
     assert last.scatter is not None
     at = f"At {last.seeds} seeds {last.scatter.words}, which the intervals don't allow for"
     return f"{at}: the error may be above {100 * rule.level:.12g} %."
+
+
+def describe_failed(decision: Decision, results: Mapping[str, Mapping[int, Result]], seeds: Sequence[int]) -> str:
+    """That runs which were looked at have no score, as they failed; "" if none did.
+
+    Args:
+        results: of the arms that were trained here.
+        seeds: in the order in which they are trained.
+    """
+    failed = {
+        arm: found
+        for arm, by_seed in results.items()
+        if (found := [s for s in seeds[: decision.seeds_of(arm)] if s in by_seed and by_seed[s].failed])
+    }
+    return f"Left out, since they failed: {seeds_words(failed)}." if failed else ""
+
+
+def seeds_words(seeds_of: Mapping[str, Sequence[int]]) -> str:
+    """`sgd with seeds 1, 2, lion with seed 1`"""
+    return ", ".join(
+        f"{arm} with {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+        for arm, seeds in seeds_of.items()
+    )
 
 
 def _short(v: Verdict) -> str:

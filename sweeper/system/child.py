@@ -72,6 +72,8 @@ def run_steps(steps: Callable[[], int]) -> int:
     ends it, with a line: then 128 + the signal's number."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)  # a second one, as `timeout` sends, must not come into this one's line
         raise _Signalled(number)
 
     before = _catch(stop)
@@ -83,6 +85,18 @@ def run_steps(steps: Callable[[], int]) -> int:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def tell_stopped(step: str, code: int, so: str) -> None:
+    """Say at which step a command stopped, whose exit code isn't 0; of bad input that step has said it.
+
+    Args:
+        so: what isn't done therefore.
+    """
+    if code in [128 + one for one in SIGNALS]:
+        tell(f"interrupted in {step}; the same command goes on")
+    elif code != 2:
+        tell(f"{step} ended with exit code {code}, so {so}; the same command goes on")
 
 
 class _Signalled(BaseException):

@@ -131,6 +131,9 @@ def is_about_itself(arguments: Sequence[str], text: str) -> bool:
     return True
 
 
+MAKE_ROOM = "make room there, or make it writable; the same command goes on"
+
+
 @contextlib.contextmanager
 def writing(folder: Path, advice: str) -> Iterator[None]:
     """Turn an OSError raised while `folder` and its files are written into BadInput that ends in `advice`."""

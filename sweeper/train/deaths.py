@@ -7,8 +7,9 @@ are recorded as failed, and all others are launched again.
 import contextlib
 import os
 import signal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sweeper.config.resolved import Cell
@@ -21,6 +22,7 @@ from sweeper.system.files import write_atomically
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_known
 from sweeper.system.terminal import tell
+from sweeper.train.label import label_run, name_run
 from sweeper.train.launchers.interface import Launcher
 
 PASSED_OVER = "SWEEPER_PASSED_OVER"  # the number of a launch's list of runs that the launcher's workers must skip
@@ -74,10 +76,17 @@ def _name(directory: Path) -> str:
 
 
 class Deaths:
-    """Records which of a sweep's processes died, over all launches."""
+    """Records which of a sweep's processes died, over all launches.
 
-    def __init__(self, cells: Iterable[Cell], launcher: Launcher) -> None:
+    Args:
+        overrides: the runs' own, for their names.
+    """
+
+    def __init__(
+        self, cells: Iterable[Cell], launcher: Launcher, overrides: Mapping[Path, Sequence[str]] = MappingProxyType({})
+    ) -> None:
         self.cells = list(cells)
+        self._overrides = overrides
         self.codes: dict[int, int] = {}  # exit codes by process id, if the launcher knows them
         self._launcher = launcher
         self._before = {cell.directory: dead_owner(cell.directory) for cell in self.cells}
@@ -103,7 +112,7 @@ class Deaths:
             if (owner := died.get(cell.directory)) is None:
                 continue
             if shared.count(owner["pid"]) == 1 or cell.directory in self._suspected:
-                _record_death(cell, owner, self.codes.get(owner["pid"]))
+                self._record_death(cell, owner)
             self._suspected.add(cell.directory)
         self._before |= died
         finished, before = self._count_finished(), self._finished
@@ -114,14 +123,15 @@ class Deaths:
         statuses = [recorded_status(cell.directory) for cell in self.cells]
         return sum(status is not None and status.finished for status in statuses)
 
-
-def _record_death(cell: Cell, owner: dict[str, Any], code: int | None) -> None:
-    how = "killed, a crash, or os._exit" if code is None else how_ended(code)
-    error = f"{describe(owner)} ended in the middle of it ({how})"
-    run = RunDirectory(cell.directory)
-    with contextlib.suppress(OSError, Locked, Damaged), run.lock():
-        run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
-    tell(f"{cell.directory}: failed: {error}")
+    def _record_death(self, cell: Cell, owner: dict[str, Any]) -> None:
+        code = self.codes.get(owner["pid"])
+        how = "killed, a crash, or os._exit" if code is None else how_ended(code)
+        error = f"{describe(owner)} ended in the middle of it ({how})"
+        run = RunDirectory(cell.directory)
+        with contextlib.suppress(OSError, Locked, Damaged), run.lock():
+            run.write_run(Status.FAILED, cell.config, read_run(cell.directory)["environment"], None, error)
+        label = label_run(cell.config, self._overrides.get(cell.directory, ()))
+        tell(f"{name_run(label, cell.directory)}: failed: {error}")
 
 
 def how_ended(code: int) -> str:

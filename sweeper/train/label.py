@@ -49,6 +49,15 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     return ", ".join([arm, *words] if arm else words)
 
 
+def name_run(label: str, directory: Path) -> str:
+    """How a line that isn't well begins: by what the reader knows the run by, and where its files are.
+
+    >>> name_run("sgd, seed 1", Path("outputs/d/s")), name_run("", Path("outputs/d/s"))
+    ('sgd, seed 1, in outputs/d/s', 'outputs/d/s')
+    """
+    return f"{label}, in {directory}" if label else str(directory)
+
+
 def label_rows(
     runs: Iterable[Labelled], arm_of: Mapping[Path, str], varies: Mapping[str, list[str]] | None = None
 ) -> dict[Path, str]:

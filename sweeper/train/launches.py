@@ -1,7 +1,8 @@
 """Launches a sweep's runs, and after a process died launches the unfinished ones again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from sweeper.config.grid import Cell
 from sweeper.runs.layout import RUN_FILE
@@ -15,11 +16,21 @@ from sweeper.train.launchers.interface import Launcher
 
 
 class Launches:
-    """Tries each of `cells` once, even if processes die or other commands train some of them."""
+    """Tries each of `cells` once, even if processes die or other commands train some of them.
 
-    def __init__(self, cells: list[Cell], launcher: Launcher, stop: SweepStop) -> None:
+    Args:
+        overrides: the runs' own, for their names.
+    """
+
+    def __init__(
+        self,
+        cells: list[Cell],
+        launcher: Launcher,
+        stop: SweepStop,
+        overrides: Mapping[Path, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self._cells, self._launcher, self._stop = cells, launcher, stop
-        self._deaths = Deaths(cells, launcher)
+        self._deaths = Deaths(cells, launcher, overrides)
         self._begun_with = {cell.directory: when_written(cell.directory / RUN_FILE) for cell in cells}
 
     def launch(self, start: Callable[[list[Path]], None]) -> None:

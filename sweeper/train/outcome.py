@@ -14,7 +14,7 @@ from sweeper.system.errors import BadInput, RunFailed, named
 from sweeper.system.files import say_what_failed
 from sweeper.system.lock import LockLost
 from sweeper.system.text import duration, percent
-from sweeper.train.label import score_words
+from sweeper.train.label import name_run, score_words
 from sweeper.train.live_table import is_shown
 
 log = logging.getLogger("sweeper")
@@ -82,16 +82,17 @@ def report(directory: Path, status: Status, error: str | None, result: dict[str,
     """Log one line about how the run ended.
 
     Args:
-        label: what names the run in its sweep; a completed run's directory is then at the line's end.
+        label: what names the run in its sweep, before its directory; of a completed run that is at the line's end.
     """
+    where = name_run(label, directory)
     if status is Status.FAILED:
-        log.error("%s: failed: %s (more in its train.log)", directory, error)
+        log.error("%s: failed: %s (more in its train.log)", where, error)
     elif status is Status.DIVERGED:
-        log.warning("%s: diverged: %s", directory, error)
+        log.warning("%s: diverged: %s", where, error)
     elif status is Status.INTERRUPTED:
-        log.warning("%s: interrupted after epoch %s; the same command goes on", directory, result["epochs_done"])
+        log.warning("%s: interrupted after epoch %s; the same command goes on", where, result["epochs_done"])
     elif status is Status.PRUNED:
-        log.log(_level(), "%s: %s", directory, error)
+        log.log(_level(), "%s: %s", where, error)
     else:
         best = f"best {percent(result['best_test_accuracy'])} in epoch {result['best_epoch']}"
         log.log(

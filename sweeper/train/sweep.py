@@ -135,7 +135,7 @@ def _launch(
     labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
     write_sweep(grid.outputs, stop.key, plan, label_rows(labelled, arm_of_each(grid.arms)))
     show_sweep(grid.outputs)
-    launches = Launches(to_do, launcher, stop)
+    launches = Launches(to_do, launcher, stop, {cell.directory: grid.jobs[cell.number] for cell in to_do})
     traces = _traces(to_do)
     if waits and 0 < len(later) < len(to_do):  # they may also end the process that trains them now
         launches.launch(lambda ended: train([*later, *ended]))

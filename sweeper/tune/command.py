@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweeper.system.child import run, run_and_read, run_steps
-from sweeper.system.command import called, exit_code_of, given_folder, is_about_itself, split_own, writing
+from sweeper.system.child import run, run_and_read, run_steps, tell_stopped
+from sweeper.system.command import MAKE_ROOM, called, exit_code_of, given_folder, is_about_itself, split_own, writing
 from sweeper.system.errors import BadInput, like_flag
 from sweeper.system.terminal import say, tell
 from sweeper.system.text import counted
@@ -99,7 +99,7 @@ def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
     if repeats:
         tell(repeats)
     beside = options.write is None  # beside the search there is no other's preset
-    with writing(steps.folder, "make it writable"):
+    with writing(steps.folder, MAKE_ROOM):
         write_choice(task, steps.folder, places, options.name, options.replace or beside, keep=beside)
     found.preset = {"folder": str(places.folder), "name": options.name}
     chosen = tunings(task)
@@ -147,11 +147,7 @@ def _trials(one: "Tuning") -> int:
 
 
 def _stopped(step: str, code: int) -> int:
-    """Say at which step it stopped; of bad input that step has said it."""
-    if code in (129, 130, 143):
-        tell(f"interrupted in {step}; the same command goes on")
-    elif code != 2:
-        tell(f"{step} ended with exit code {code}, so nothing after it was begun; the same command goes on")
+    tell_stopped(step, code, "nothing after it was begun")
     return code
 
 

@@ -1,13 +1,16 @@
 """`python -m sweeper.choose` and the whole way by command lines: tune, confirm, write, compare."""
 
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 
 import pytest
 import yaml
 from conftest import REPOSITORY, run_module
+from forked import start
 from forked_children import run_all_forked
 
 import sweeper.choose.__main__ as module
@@ -100,6 +103,38 @@ def test_folders_and_overrides_stand_anywhere_among_the_options(words, monkeypat
     assert (outputs, most, overrides) == (["search"], 2, ["hydra/launcher=packed", "device=cpu"])
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            1,
+            "the confirmation ended with exit code 1, so nothing is chosen; the same command goes on\n",
+        ),  # a run failed
+        (137, "the confirmation ended with exit code 137, so nothing is chosen; the same command goes on\n"),
+        (143, "interrupted in the confirmation; the same command goes on\n"),
+        (2, ""),
+    ],
+)
+def test_a_confirmation_that_is_not_whole_chooses_nothing(tmp_path, monkeypatch, capsys, code, said):
+    """Else the preset of half of it would be in the way of the whole one's."""
+    for k, lr in enumerate((0.1, 0.2)):
+        make_trial(tmp_path / "outputs", 0.9 - k / 10, 0.9, optimizer__lr=lr)
+    before = set(tmp_path.rglob("*"))
+    monkeypatch.setattr("sweeper.choose.confirm.confirm", lambda *given, **more: code)
+    monkeypatch.setattr("sweeper.choose.confirm.is_whole", lambda outputs: False)
+    words = [str(tmp_path / "outputs"), "--confirm", "2", "--write", str(tmp_path / "mine")]
+    assert main(words) == code
+    assert capsys.readouterr() == ("", said) and set(tmp_path.rglob("*")) == before
+    monkeypatch.setattr("sweeper.choose.confirm.is_whole", lambda outputs: True)
+    assert code != 1 or (main(words) == 1 and (tmp_path / "mine" / "experiment" / "tuned.yaml").exists())
+
+
+def test_a_signal_before_or_after_the_confirmation_ends_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sweeper.choose.choice.choose", lambda *given: os.kill(os.getpid(), signal.SIGTERM))
+    assert main([str(tmp_path)]) == 143
+    assert capsys.readouterr().err == "interrupted; the same command goes on\n"
+
+
 @pytest.mark.slow
 def test_tune_confirm_write_and_compare(tmp_path):
     """Each command again answers from disk. A word on the command line counts more than the preset."""
@@ -111,8 +146,15 @@ def test_tune_confirm_write_and_compare(tmp_path):
     runs = len(list(tmp_path.rglob("run.json")))
     assert runs > 18
     choice = ("choose", "--confirm", "2", "--write", "mine", "hydra/launcher=basic")
+    stopped = start(*choice, cwd=tmp_path, log=tmp_path / "log")
+    while not list(tmp_path.glob("outputs/*/*-seed102-*/run.json")):
+        assert stopped.wait(0.01) is None, stopped.text
+    os.kill(stopped.pid, signal.SIGTERM)
+    assert stopped.wait(60) == 143 and "0 of 8 runs done already" in stopped.text
+    assert stopped.text.endswith("\ninterrupted in the confirmation; the same command goes on\n"), stopped.text
+    assert not (tmp_path / "mine").exists() and not (tmp_path / "outputs" / "chosen.yaml").exists()
     chosen = run_module(*choice, cwd=tmp_path)
-    assert (chosen.returncode, "0 of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
+    assert (chosen.returncode, " of 8 runs done already" in chosen.stderr) == (0, True), chosen.stderr
     assert "with seeds 102 and 103, the best of 2 run again" in chosen.stdout
     again = run_all_forked(*choice, cwd=tmp_path)
     assert again.stdout == chosen.stdout and "8 of 8 runs done already" in again.stderr

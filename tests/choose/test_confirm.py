@@ -1,7 +1,9 @@
 """The best settings of a search are run again with fresh seeds, by a command that is made of their records."""
 
 import csv
+import errno
 import itertools
+import os
 
 import pytest
 from made_runs import change_record, make_run
@@ -174,6 +176,21 @@ def test_what_a_preset_can_not_be_is_refused_before_training(task, tmp_path, cap
     add(tmp_path, 0.1, 0.99, decay=0.25)
     assert main([*write, "--confirm", "2", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_before_training(task, tmp_path, monkeypatch):
+    def full(outputs, runs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(outputs / "confirmations.json"))
+
+    task()
+    monkeypatch.setattr(module, "run", lambda *given: pytest.fail("it trained"))
+    monkeypatch.setattr(module, "_check", lambda grid, arms: None)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: "d" * 8)
+    monkeypatch.setattr(module, "record_confirmation", full)
+    with pytest.raises(BadInput) as told:
+        confirm([str(tmp_path)], 2)
+    why = "can't be written: No space left on device; make room there, or make it writable; the same command goes on"
+    assert str(told.value) == f"{tmp_path}/confirmations.json: {why}"
 
 
 def test_other_images_than_the_searchs_are_refused_before_training(task, tmp_path, monkeypatch):

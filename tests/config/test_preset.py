@@ -86,12 +86,28 @@ def test_the_same_choice_from_elsewhere_is_no_other(tmp_path):
     assert files_to_remove(tmp_path, "mine", files, replace=False) == []
 
 
+LETTERS = "a name begins with a letter, a to z or A to Z, and has such letters, digits, _ and - alone; choose another"
+VALUE = "is read as a value, not as a text, in YAML or in experiment=NAME; choose another"
+
+
 @pytest.mark.parametrize(
-    "name", ["../x", "a/b", "", "x" * 41, "${dataset}", "a\nb", "a\n", "null", "True", "2026", "-m", "a,b", "größe"]
+    ("name", "told"),
+    [
+        *(
+            (name, f"{name}: {LETTERS}")
+            for name in ("../x", "a/b", "a b", "a.b", "it's", '"a"', "1e5", "1", "-m", "a,b")
+        ),
+        *((name, f"{name}: {LETTERS}") for name in ("${dataset}", "größe", "2026")),
+        *((name, f"a b: {LETTERS}") for name in ("a\nb", "a\tb")),
+        *((name, f"{name}: {VALUE}") for name in ("null", "True", "none", "nan", "On")),
+        ("", "'': is empty; choose another"),
+        ("x" * 41, f"{'x' * 39}…: has 41 characters, and a name has 40 at most; choose another"),
+    ],
 )
-def test_a_name_is_a_word(tmp_path, name):
-    with pytest.raises(BadInput, match="a name begins with a letter and has letters, digits, _ and - alone"):
+def test_a_name_is_a_word_and_what_it_is_instead_is_told(tmp_path, name, told):
+    with pytest.raises(BadInput) as refused:
         check_name(Places(tmp_path), name)
+    assert str(refused.value) == f"--name {told}"
 
 
 @pytest.mark.parametrize("name", ["digits", "final", "Final", "pictures"])

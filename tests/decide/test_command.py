@@ -37,9 +37,9 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         command = [sys.executable, "-m", "sweeper.decide", *asked]
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
         deadline = time.monotonic() + 300
-        while not any(tmp_path.glob("outputs/*/*/metrics.csv")):
+        while not any(tmp_path.glob("outputs/*/*-seed4-*/metrics.csv")):  # of the second look
             assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.05)
+            time.sleep(0.01)
         (sweep,) = psutil.Process(process.pid).children()
         process.kill()
         process.wait()
@@ -47,6 +47,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
         assert not alive, "the sweep outlived its command"
     statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("outputs/*/*/run.json")]
     assert "running" not in statuses
+    (first,) = json.loads((tmp_path / "outputs" / "decision.json").read_text())["looks"]
     done = run_all_forked("decide", *asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rule: looks at 3, 4 seeds; error of all looks and pairs together at most 5 %, equi")
@@ -57,7 +58,7 @@ def test_arms_are_decided_and_a_killed_command_ends_its_sweep_and_goes_on(tmp_pa
     assert verdicts[frozenset(("usual", "slow"))] == verdicts[frozenset(("like", "slow"))] == "different"
     assert verdicts[frozenset(("usual", "broken"))] == "open" and document["ended"]
     assert document["looks"][0]["diverged"] == {"broken": 3}
-    assert document["answer"] == done.stdout.splitlines()[-1]
+    assert document["answer"] == done.stdout.splitlines()[-1] and document["looks"][0] == first
     again = run_all_forked("decide", *asked, cwd=tmp_path)
     assert again.returncode == 0 and again.stdout.splitlines()[-1] == document["answer"]
     other = run_all_forked("decide", *asked[:-2], cwd=tmp_path)
@@ -104,12 +105,36 @@ def test_a_command_that_was_stopped_before_tables_and_page_makes_them_when_given
     assert main(asked) == 0
     answer = capsys.readouterr().out.splitlines()[-1]
     assert escape(answer.partition(".")[0]) in page.read_text(encoding="utf-8")
+    os.utime(tmp_path / "outputs" / "arms.json", ns=(2 * time.time_ns(), 2 * time.time_ns()))  # it didn't fit before
+    assert main(asked) == 0 and "page: outputs/report.html" in capsys.readouterr().out
     page.unlink()
     page.mkdir()  # no page can be written
     os.utime(page, ns=(0, 0))
     assert main(asked) == 1
     told = capsys.readouterr()
     assert told.out.splitlines()[-1] == answer and told.err.startswith("outputs/report.html: can't be written: ")
+
+
+def test_a_run_that_failed_is_told_with_the_answer_and_page_and_tables_are_made(tmp_path, monkeypatch, capsys):
+    """Given again, too: it isn't tried again after its look, and trains nothing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda *_: "")
+
+    def train(command):
+        made = make_field(tmp_path / "outputs", *RUN, "optimizer=sgd", "optimizer.lr=0.1,0.1001", "seed=1,2,3")
+        lost = next(run for run in made if "-seed2-" in run.name)
+        change_record(lost, status="failed", result=None, error="process 7 ended in the middle of it (SIGKILL)")
+        return 1
+
+    monkeypatch.setattr("sweeper.decide.command.run", train)
+    asked = [*FLAGS[:4], *RUN, "--looks", "3", "--most-seeds", "3"]
+    assert main(asked) == 1
+    *told, answer = capsys.readouterr().out.splitlines()
+    assert told[-1] == "page: outputs/report.html" and answer.endswith(
+        "Left out, since they failed: usual with seed 2."
+    )
+    assert main(asked) == 0 and capsys.readouterr().out.splitlines()[-1] == answer
+    assert json.loads((tmp_path / "outputs" / "decision.json").read_text())["answer"] == answer
 
 
 def test_other_images_than_those_of_earlier_runs_are_refused_before_training(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,8 @@
 """decision.json: one rule from the first run to the last, and looks that follow from the runs."""
 
+import errno
 import json
+import os
 
 import pytest
 from json_schema import check
@@ -116,3 +118,19 @@ def test_one_that_can_not_be_read_is_not_to_be_moved_away(tmp_path):
     (tmp_path / "decision.json").mkdir()
     with pytest.raises(BadInput, match=r"decision\.json: can't be read: Is a directory$"):
         check_recorded(tmp_path, RULE, ARMS)
+
+
+def test_a_full_disk_is_told_with_what_to_do(begun, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    folder, decision = begun
+    before = (folder / "decision.json").read_bytes()
+    monkeypatch.setattr("sweeper.decide.record.write_atomically", full)
+    with pytest.raises(BadInput) as told:
+        write(folder, content(RULE, ARMS, decision, "Another answer."))
+    why = "can't be written: No space left on device; make room there, or make it writable; the same command goes on"
+    assert str(told.value) == f"{folder}/decision.json: {why}"
+    assert (folder / "decision.json").read_bytes() == before and [path.name for path in folder.iterdir()] == [
+        "decision.json"
+    ]

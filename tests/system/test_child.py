@@ -86,3 +86,31 @@ def test_a_signal_between_two_commands_ends_in_a_line(name):
     )
     assert done.returncode == 128 + getattr(signal, name)
     assert done.stderr == "interrupted; the same command goes on\n"
+
+
+def test_a_second_signal_while_the_first_is_told_changes_nothing():
+    """`timeout` sends one to its child and one to its child's group."""
+    told = "tell = child.tell; child.tell = lambda text: (os.kill(os.getpid(), signal.{name}), tell(text))"
+    steps = STEPS.replace("def steps", f"from sweeper.system import child\n{told}\ndef steps", 1)
+    for name in ("SIGINT", "SIGTERM"):
+        command = [sys.executable, "-c", steps.replace("{name}", name)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (
+            128 + getattr(signal, name),
+            "interrupted; the same command goes on\n",
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (130, "interrupted in the tuning; the same command goes on\n"),
+        (129, "interrupted in the tuning; the same command goes on\n"),
+        (137, "the tuning ended with exit code 137, so nothing is chosen; the same command goes on\n"),
+        (1, "the tuning ended with exit code 1, so nothing is chosen; the same command goes on\n"),
+        (2, ""),
+    ],
+)
+def test_a_step_that_stopped_is_named(capsys, code, said):
+    child.tell_stopped("the tuning", code, "nothing is chosen")
+    assert capsys.readouterr().err == said

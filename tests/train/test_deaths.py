@@ -16,6 +16,7 @@ from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
+from sweeper.train.label import VARIES_VARIABLE
 from sweeper.train.launchers.joblib import Joblib
 
 
@@ -58,10 +59,12 @@ def test_nobody_waits_to_learn_whether_a_hidden_process_lives(cells, monkeypatch
     assert dead_owner(cells[0].directory) is None
 
 
-def test_the_run_that_had_the_process_for_itself_failed(cells):
+def test_the_run_that_had_the_process_for_itself_failed_and_is_named_by_what_varies(cells, monkeypatch, capsys):
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps({"": ["seed"]}))
     died = Deaths(cells, Joblib())
     die(cells[0])
     assert died.settle(BrokenProcessPool())
+    assert capsys.readouterr().err.startswith(f"seed 1, in {cells[0].directory}: failed: process ")
     record = read_run(cells[0].directory)
     assert record["status"] == "failed" and "ended in the middle of it" in record["error"]
     assert not (cells[0].directory / "run.lock").exists()

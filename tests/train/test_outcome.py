@@ -90,10 +90,13 @@ LINES = {
 }
 
 
-def test_a_completed_run_of_a_sweep_is_named_by_what_varies_and_found_by_its_directory(tmp_path, caplog):
+@pytest.mark.parametrize("status", LINES)
+def test_a_run_of_a_sweep_is_named_by_what_varies_and_found_by_its_directory(tmp_path, caplog, status):
     caplog.set_level(logging.INFO, "sweeper")
-    report(tmp_path, Status.COMPLETED, None, RESULT | {"epochs_done": 2}, "sgd, lr 0.3")
-    assert caplog.messages == [f"sgd, lr 0.3: {LINES[Status.COMPLETED]}; {tmp_path}"]
+    report(tmp_path, status, "why", RESULT | {"epochs_done": 2}, "sgd, lr 0.3")
+    completed = f"sgd, lr 0.3: {LINES[status]}; {tmp_path}"
+    other = f"sgd, lr 0.3, in {tmp_path}: {LINES[status]}"
+    assert caplog.messages == [completed if status is Status.COMPLETED else other]
 
 
 @pytest.mark.parametrize("status", LINES)

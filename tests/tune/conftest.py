@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,35 +23,45 @@ class Trainer:
 
     Attributes:
         asked: the words of each call.
-        codes: the exit codes of calls that train nothing, by their number.
-        score: the validation accuracy of a run, from its configuration.
+        codes: the exit codes of calls that are stopped, by their number.
+        begun: how many runs such a call trains before.
+        score: the validation accuracy of a run, from its configuration; None: it diverged.
         images: the hash of the images that are here.
     """
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.codes: dict[int, int] = {}
+        self.begun = 0
         self.images = "d" * 64
-        self.score: Callable[[dict[str, Any]], float] = best_at(1.0)
+        self.score: Callable[[dict[str, Any]], float | None] = best_at(1.0)
 
     def __call__(self, command: list[str], variables: Any = None, stdout: Any = None) -> int:
         assert command[:3] == [sys.executable, "-m", "sweeper.train"]
         words = command[3:]
         self.asked.append(words)
-        if code := self.codes.pop(len(self.asked), 0):
-            return code
         asked = composed([word for word in words if word != "--json"])
+        if code := self.codes.pop(len(self.asked), 0):
+            for cell in asked.cells[: self.begun]:
+                self._finish(asked.outputs, cell.config)
+            return code
         while left := unfinished(grid := widen(asked)[0]):
             for cell in grid.cells:
                 if cell.directory in left:
-                    recorded = {"overrides": ["device=cpu"], "data_digest": self.images}
-                    rows = make_rows([0.9 + 0.001 * cell.config["seed"] % 0.01] * cell.config["epochs"])
-                    run = write_finished_run(grid.outputs, cell.config, rows, recorded)
-                    held_out = self.score(cell.config) if cell.config["dataset"]["validation_fraction"] else None
-                    change_record(run, result__final_val_accuracy=held_out, result__best_val_accuracy=held_out)
+                    self._finish(grid.outputs, cell.config)
         if "--json" in words:
             stdout.write(b'{"exit_code": 0, "answers": ["No winner yet"]}')
         return 0
+
+    def _finish(self, outputs: Path, config: dict[str, Any]) -> None:
+        recorded = {"overrides": ["device=cpu"], "data_digest": self.images}
+        rows = make_rows([0.9 + 0.001 * config["seed"] % 0.01] * config["epochs"])
+        run = write_finished_run(outputs, config, rows, recorded)
+        if config["dataset"]["validation_fraction"]:
+            held_out = self.score(config)
+            change_record(run, result__final_val_accuracy=held_out, result__best_val_accuracy=held_out)
+            if held_out is None:
+                change_record(run, status="diverged", error="it diverged", result__final_test_accuracy=None)
 
 
 @cache

@@ -27,7 +27,9 @@ def test_the_grid_and_its_best_again_and_then_nothing(trainer, capsys):
     assert [bool(seeds(words)) for words in trainer.asked] == [False, True]
     assert "seed=102,103" in trainer.asked[1] and len(list(Path("search").rglob("run.json"))) == 3 + 4
     capsys.readouterr()
-    assert carry_out_search(SGD, ["device=cpu"]) == 0 and len(trainer.asked) == 2
+    page = Path("search/report.html")  # a command that is killed while it makes tables leaves none
+    assert not page.exists()
+    assert carry_out_search(SGD, ["device=cpu"]) == 0 and len(trainer.asked) == 2 and page.exists()
     told = capsys.readouterr().err.splitlines()
     assert told[0] == "search: 3 runs, all done already, in search/"
     assert told[-1] == "confirmation: 2 settings with seeds 102 and 103, 4 of 4 runs done already"
@@ -48,6 +50,28 @@ def test_a_grid_that_is_confirmed_once_is_extended_no_more(trainer):
     for _ in range(2):
         assert carry_out_search(SGD, [], once=True) == 0
     assert len(trainer.asked) == 2 and values() == [0.03162, 0.1, 0.3162]
+
+
+@pytest.mark.parametrize("stopped_after", [None, 0, 3, 5])
+def test_a_confirmation_that_was_stopped_extends_no_grid_until_it_is_whole(trainer, stopped_after):
+    """Of the three that are run again the best lies inside. Of the first two that are done it is that on the edge."""
+    usual, confirmed = best_at(12.0), {1.0: 0.5, 3.0: 0.6, 0.3: 0.7}
+    trainer.score = lambda config: usual(config) if config["seed"] == 101 else confirmed[config["optimizer"]["lr"]]
+    search = [*SGD, "lr_factor=0.1,0.3,1,3,10,30"]
+    if stopped_after is not None:
+        trainer.codes, trainer.begun = {2: 130}, stopped_after
+        assert carry_out_search(search, [], most=3) == 130
+        assert len([*values(102), *values(103)]) == stopped_after
+    assert carry_out_search(search, [], most=3) == 0
+    assert values(101) == [0.01, 0.03, 0.1, 0.3, 1.0, 3.0] and values(102) == values(103) == [0.3, 1.0, 3.0]
+
+
+def test_a_setting_that_diverged_in_the_confirmation_stays_one_of_those_that_were_run_again(trainer):
+    usual = best_at(1.0)
+    trainer.score = lambda config: None if config["seed"] == 102 and config["optimizer"]["lr"] == 0.1 else usual(config)
+    for _ in range(2):
+        assert carry_out_search([*SGD, "lr_factor=0.01,0.1,1,10"], []) == 0
+    assert len(trainer.asked) == 2 and len(values(102)) == 2
 
 
 def test_where_extensions_end_is_told(trainer, capsys):

@@ -133,7 +133,8 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
             break
         batch = _ask(work, range(start, min(start + work.at_once, budget)))
         tell_of_the_dead(asked.cell.directory for asked in batch)
-        launches = Launches([asked.cell for asked in batch], work.launcher, work.stop)
+        own = {asked.cell.directory: asked.overrides for asked in batch}
+        launches = Launches([asked.cell for asked in batch], work.launcher, work.stop, own)
         while batch := [asked for asked in batch if not _told(work, asked)]:
             plan = [(asked.cell.directory, asked.cell.config["epochs"], False) for asked in batch]
             labelled = [Labelled(asked.cell.directory, asked.cell.config, asked.overrides) for asked in batch]

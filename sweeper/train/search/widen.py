@@ -1,9 +1,8 @@
 """Extends a tuning's grid by the records of its runs, until each optimizer's best cell lies inside."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from sweeper.aggregate.statistics import mean
 from sweeper.config.grid import Grid
@@ -22,7 +21,7 @@ def widen(grid: Grid) -> tuple[Grid, list[str]]:
 
     It depends on the records alone, so the same command finds the same cells. An optimizer with unfinished or failed
     runs isn't extended. A diverged run makes its cell the worst. Where the best cells were confirmed with other seeds,
-    the best of these lies inside, too.
+    the best of these lies inside, too: of all of them, so a confirmation that was stopped extends nothing.
     """
     if grid.widening is None:
         return grid, []
@@ -53,7 +52,7 @@ def _extended(widening: Widening, optimizer: str, axes: Axes) -> tuple[Axes, str
         if max(known.values()) == DIVERGED:
             return axes, f"{optimizer}: every cell diverged, so its grid isn't extended; give a lower lr_factor"
         if (wider := extend(axes, known)) == axes:
-            known = _scores(widening, optimizer, axes, confirming_seeds(widening.seeds), ConfirmationsByFolder().have)
+            known = _confirmed(widening, optimizer, axes)
             if len(known) < 2 or (wider := extend(axes, known)) == axes:
                 return axes, line
         best = _where(axes, best_place(axes, known))
@@ -72,21 +71,20 @@ def _where(axes: Axes, place: Place) -> str:
     return ", ".join(f"{_SHORT[name]} ×{value:g}" for name, value in zip(axes, place, strict=True))
 
 
-def _scores(
-    widening: Widening,
-    optimizer: str,
-    axes: Axes,
-    seeds: Sequence[int],
-    counts: Callable[[Path], bool] = lambda run: True,
-) -> dict[Place, float]:
-    """The mean final validation accuracy of each place whose runs are finished.
+def _confirmed(widening: Widening, optimizer: str, axes: Axes) -> dict[Place, float]:
+    """The scores of the places that were confirmed with other seeds; none while a run of the confirmation is left."""
+    seeds, confirms = confirming_seeds(widening.seeds), ConfirmationsByFolder().have
+    places = widening.cells(optimizer, axes, seeds)
+    begun = {place for place, runs in places.items() if any(confirms(cell.directory) for cell, _ in runs)}
+    known = _scores(widening, optimizer, axes, seeds)
+    return {place: known[place] for place in begun} if begun <= known.keys() else {}
 
-    Args:
-        counts: whether the run in a directory counts; default: every one does.
-    """
+
+def _scores(widening: Widening, optimizer: str, axes: Axes, seeds: Sequence[int]) -> dict[Place, float]:
+    """The mean final validation accuracy of each place whose runs are finished."""
     found = {}
     for place, runs in widening.cells(optimizer, axes, seeds).items():
-        records = [find_finished(cell.directory) if counts(cell.directory) else None for cell, _ in runs]
+        records = [find_finished(cell.directory) for cell, _ in runs]
         results = [(record["status"], record["result"] or {}) for record in records if record is not None]
         values = [result.get("final_val_accuracy") for status, result in results if status is Status.COMPLETED]
         if len(results) == len(records):

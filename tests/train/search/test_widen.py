@@ -92,9 +92,13 @@ def test_the_best_of_those_that_were_run_again_lies_inside_too(grid, trained, mo
     trained((1.0, 1.0), only=FIRST)
     trained((1.0, 3.162), seeds=(102, 103), only=[(1.0, 1.0), (1.0, 3.162)])
     assert widen(grid)[0].cells == grid.cells  # runs with these seeds that are no confirmation
-    monkeypatch.setattr(module.ConfirmationsByFolder, "have", lambda self, directory: True)
+    again = grid.widening.cells("sgd", grid.widening.axes["sgd"], [102, 103])
+    begun = {cell.directory for place in ((1.0, 1.0), (1.0, 3.162)) for cell, _ in again[place]}
+    monkeypatch.setattr(module.ConfirmationsByFolder, "have", lambda self, directory: directory in begun)
     wider, said = widen(grid)
     assert len(wider.cells) == 12 and said == ["sgd: best on the edge, lr ×1, decay ×3.162; extended by decay ×10"]
+    begun |= {cell.directory for cell, _ in again[3.162, 1.0]}
+    assert widen(grid)[0].cells == grid.cells  # a third is still to be run again, and may be the best
 
 
 def test_an_optimizer_without_decay_is_told_and_a_grid_of_no_tuning_stays():
