@@ -94,7 +94,9 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         other = "" if task.tuned == epochs_words(task) else f"; here it is trained for {epochs_words(task)}"
         said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
-        said.append(f"The arms differ in {listed(names)}, too.")
+        first = task.compared[0].config["optimizer"]
+        beside = any(setting.config["optimizer"] != first for setting in task.compared)  # the optimizer or its options
+        said.append(f"The arms differ in {listed(names)}{', too' if beside else ''}.")
     return said
 
 

@@ -54,6 +54,8 @@ def test_what_differs_between_the_arms_is_said_and_other_runs_stay_a_task_of_the
     outputs, _ = decay
     by_arm, plain = sorted(group_tasks(read_results([outputs]).runs), key=lambda task: -len(task.settings))
     assert by_arm.label == "digits, cnn, no label noise, decay_norms_and_biases by arm"
+    assert "The arms differ in decay_norms_and_biases." in describe_task(by_arm)
+    by_arm.compared[0].config["optimizer"] = {"name": "lion"}
     assert "The arms differ in decay_norms_and_biases, too." in describe_task(by_arm)
     assert [setting.label for setting in plain.settings] == ["adam"]
 
