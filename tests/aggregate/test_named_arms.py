@@ -156,7 +156,7 @@ def test_an_arm_of_several_optimizers_is_several(tmp_path):
         constant=make_arm(tmp_path, 0.8, schedule={"name": "constant"}),
     )
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    assert answer_task(task) == "cosine, sgd > constant > cosine, lion"
+    assert answer_task(task) == "cosine sgd > constant > cosine lion"
     assert task.arms_differ_in() == ["schedule"]
 
 
