@@ -27,10 +27,13 @@ def answer_sweep(task: Task) -> str:
 
 
 def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
-    """The answer on each task. Where the settings of one optimizer are all that differs the last says what to do."""
+    """The answer on each task. Where the settings of one optimizer are all that differs, or an arm is alone, the last
+    says what to do."""
     answers = [answer_sweep(task) for task in tasks]
     for k in [k for k, task in enumerate(tasks) if _is_ablation(task)][-1:]:
         answers[k] = f"{answers[k]} {_how_to_choose(tasks[k])}"
+    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and _is_alone(task)][-1:]:
+        answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
     return answers
 
 
@@ -52,7 +55,7 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
         return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
-    if len(task.compared) == 1:
+    if _is_alone(task):
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
@@ -98,6 +101,10 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         beside = any(setting.config["optimizer"] != first for setting in task.compared)  # the optimizer or its options
         said.append(f"The arms differ in {listed(names)}{', too' if beside else ''}.")
     return said
+
+
+def _is_alone(task: Task) -> bool:
+    return len(task.compared) == 1 and task.chosen_by != "test"
 
 
 def _is_ablation(task: Task) -> bool:

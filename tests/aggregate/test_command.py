@@ -133,13 +133,6 @@ def test_what_is_mixed_in_the_table_is_said(aggregate, outputs):
     assert [row["mixed"] for row in read(outputs / "summary.csv")] == ["device: cpu, cuda", ""]
 
 
-def test_what_differs_between_rows_alone_is_looked_for_in_none(aggregate, tmp_path):
-    for optimizer, device in (("adam", "cpu"), ("sgd", "cuda")):
-        make_run(tmp_path / "outputs", optimizer=optimizer, environment={"device": device})
-    _, out, _ = aggregate()
-    assert "\nthese runs were not all made alike (device: cpu, cuda); those of one row of summary.csv were\n" in out
-
-
 def test_several_folders_are_merged_into_the_first(aggregate, outputs, tmp_path):
     shutil.copytree(outputs, tmp_path / "other machine")
     make_run(tmp_path / "other machine", seed=3)

@@ -50,6 +50,13 @@ def test_arms_of_one_optimizer_are_compared_although_they_differ_in_the_recipe(d
     assert table == [["arm", "decay_norms_and_biases"], ["decayed", "true"], ["undecayed", "false"]]
 
 
+def test_an_arm_that_is_given_alone_is_told_how_it_is_compared(decay):
+    outputs, own = decay
+    line = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(decayed=own[:3])).splitlines()[0]
+    assert line.startswith("There is one arm only: decayed with ")
+    assert line.endswith(" To compare it with arms that are there, give one of them beside it, by its name.")
+
+
 def test_what_differs_between_the_arms_is_said_and_other_runs_stay_a_task_of_their_own(decay):
     outputs, _ = decay
     by_arm, plain = sorted(group_tasks(read_results([outputs]).runs), key=lambda task: -len(task.settings))
