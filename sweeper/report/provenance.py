@@ -35,7 +35,7 @@ def read_words(run: Run) -> list[str]:
 
 
 def cpu_threads(environment: dict[str, Any]) -> int | None:
-    """With how many threads a run was trained on a CPU, on which its bits depend; None on another device, or unrecorded.
+    """With how many threads a run was trained on a CPU, on which its bits depend; None on another device.
 
     A command alone takes all cores, and one of many runs of a sweep had some of them.
     """
