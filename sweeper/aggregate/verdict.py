@@ -137,7 +137,8 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     apart = ["length or batch size"] if len(lengths) > 1 else []
     apart += [name for name in set_apart_by([task.config for task in tasks]) if name != "batch_size"]
     if apart:
-        said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared with none.")
+        compared = "as arms alone" if any(task.arms_differ_in() for task in tasks) else "with none"
+        said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared {compared}.")
     said += describe_own_schedules(tasks)
     said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))

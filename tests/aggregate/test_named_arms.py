@@ -9,7 +9,7 @@ from made_runs import change_record, make_arm, make_run, name_arms
 import sweeper
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, describe_task
+from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
 from sweeper.choose.command import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure
@@ -48,6 +48,22 @@ def test_arms_of_one_optimizer_are_compared_although_they_differ_in_the_recipe(d
     assert lines[2].startswith("digits, cnn, optimizer sgd, no label noise, lr 0.1")
     table = [line.split()[:2] for line in lines[4:7]]
     assert table == [["arm", "decay_norms_and_biases"], ["decayed", "true"], ["undecayed", "false"]]
+
+
+def test_what_stands_apart_is_compared_by_arms_alone(decay):
+    """The page has both: the arms' task, and one for each value where a product was asked for too."""
+    outputs, _ = decay
+    make_run(outputs, epochs=9)
+    (apart,) = [line for line in describe_limits(*_tasks_and_runs(outputs)) if "tasks of their own" in line]
+    assert apart.endswith("stand as tasks of their own and are compared as arms alone.")
+    (outputs / "arms.json").unlink()
+    (apart,) = [line for line in describe_limits(*_tasks_and_runs(outputs)) if "tasks of their own" in line]
+    assert apart.endswith("stand as tasks of their own and are compared with none.")
+
+
+def _tasks_and_runs(outputs):
+    runs = read_results([outputs]).runs
+    return group_tasks(runs), runs
 
 
 def test_an_arm_that_is_given_alone_is_told_how_it_is_compared(decay):
