@@ -86,11 +86,12 @@ def aggregate(
     results = read_results(outputs)
     summary = summarize(results.runs)
     own = results if sweep is None else _own(results, sweep)
+    of_these = summary if sweep is None else summarize(own.runs)
     tasks = group_tasks(own.runs)
     if sweep is None:
-        first, shown = [], show(summary, {task.label: answer_task(task, margin) for task in tasks})
+        first, shown = [], show(of_these, {task.label: answer_task(task, margin) for task in tasks})
     else:
-        first, shown = [*_answers(tasks), ""], show(summarize(own.runs))
+        first, shown = [*_answers(tasks), ""], show(of_these)
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -111,7 +112,8 @@ def aggregate(
         from sweeper.aggregate.document import describe_results
 
         return json.dumps(describe_results(own, tasks, margin, written), indent=1, allow_nan=False)
-    counts = _lines(own, len(results.runs) - len(own.runs), folder)
+    in_rows = any(row["mixed"] for row in of_these.rows)
+    counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
     return "\n".join([*first, *_summary_lines(shown, columns), *counts, f"written: {', '.join(written)}"])
 
 
@@ -243,12 +245,13 @@ def _end(run: "Run") -> str:
     return f"{run.status}{'' if accuracy is None else f', test {percent(accuracy)}'}"
 
 
-def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
+def _lines(results: "Results", others: int, folder: Path, in_rows: bool) -> Iterator[str]:
     """The number of runs of each status, what they took and cost, what was trained again, the conditions that differ,
     and why some runs can't be used.
 
     Args:
         others: the number of runs in the folder beside these.
+        in_rows: whether conditions differ within a row of the summary, and not only between rows.
     """
     from sweeper.aggregate.summary import describe_mixture
     from sweeper.runs.copies import describe_repeats
@@ -268,7 +271,8 @@ def _lines(results: "Results", others: int, folder: Path) -> Iterator[str]:
         if len(repeats) > MOST_REASONS:
             yield f"and {counted(len(repeats) - MOST_REASONS, 'more repeat')}"
     if mixture := describe_mixture(runs):
-        yield f"these runs were not all made alike ({mixture}); {SUMMARY_FILE} tells in which rows: mixed"
+        where = f"{SUMMARY_FILE} tells in which rows: mixed" if in_rows else f"those of one row of {SUMMARY_FILE} were"
+        yield f"these runs were not all made alike ({mixture}); {where}"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield f"some held out validation images: choose among these by final_val_accuracy; {called('choose')} does"
     bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]

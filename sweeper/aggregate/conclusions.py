@@ -140,7 +140,7 @@ def _order(comparison: Comparison) -> str:
             return f"No order: {_braces(names)}; some have no seed in common"
         return f"No significant difference: {_braces(names)} ({n_words(comparison)})"
     inside = [
-        f"{m} > {_braces(worse)}"
+        f"{_braces([m])} > {_braces(worse)}"
         for block in order.blocks
         for m in block
         if (worse := [w for w in block if order.is_better(m, w)])
@@ -258,7 +258,9 @@ def seeds_note(what: str = "order") -> str:
 
 
 def _braces(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
+    """The names of a group; one with a sign that the order itself has, as an arm's may, stands in quotes."""
+    told = [f'"{name}"' if set(name) & set(",;{}>") else name for name in names]
+    return told[0] if len(told) == 1 else f"{{{', '.join(told)}}}"
 
 
 def _interval(d: Difference) -> str:

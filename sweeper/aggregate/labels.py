@@ -74,11 +74,11 @@ def set_apart_by(tasks: Sequence[dict[str, Any]]) -> list[str]:
 def method_names(arms: Sequence[str | None], optimizers: Sequence[str]) -> list[str]:
     """What each setting belongs to in a comparison: its arm, or its optimizer without one.
 
-    An arm of several optimizers is several: `cosine, sgd` and `cosine, lion`.
+    An arm of several optimizers is several: `cosine sgd` and `cosine lion`.
     """
     names = [arm or optimizer for arm, optimizer in zip(arms, optimizers, strict=True)]
     several = {name: len({o for n, o in zip(names, optimizers, strict=True) if n == name}) > 1 for name in names}
-    return [f"{n}, {o}" if several[n] else n for n, o in zip(names, optimizers, strict=True)]
+    return [f"{n} {o}" if several[n] else n for n, o in zip(names, optimizers, strict=True)]
 
 
 def setting_labels(methods: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:

@@ -70,6 +70,8 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     rows, blocks = summary.rows, summary.blocks
     by_arm = any(row[ARM] for row in rows)
     shared = [name for name in HEAD if (by_arm or name != "optimizer") and len({row[name] for row in rows}) == 1]
+    if "noise_rate" not in shared:  # some rate may be 0, so each block's label says it
+        shared = [name for name in shared if name != "noise"]
     told = [*HEAD, *(name for name in summary.differing if not _follows(name, rows))]
     own = {name for name in told if _differs(name, blocks)}
     if not any(row[ARM] not in (None, row["optimizer"]) for row in rows):

@@ -27,10 +27,13 @@ def answer_sweep(task: Task) -> str:
 
 
 def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
-    """The answer on each task. Where the settings of one optimizer are all that differs the last says what to do."""
+    """The answer on each task. Where the settings of one optimizer are all that differs, or an arm is alone, the last
+    says what to do."""
     answers = [answer_sweep(task) for task in tasks]
     for k in [k for k, task in enumerate(tasks) if _is_ablation(task)][-1:]:
         answers[k] = f"{answers[k]} {_how_to_choose(tasks[k])}"
+    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and _is_alone(task)][-1:]:
+        answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
     return answers
 
 
@@ -52,7 +55,7 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
         return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
-    if len(task.compared) == 1:
+    if _is_alone(task):
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
@@ -94,8 +97,14 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         other = "" if task.tuned == epochs_words(task) else f"; here it is trained for {epochs_words(task)}"
         said.append(f"Each {task.noun}'s setting was tuned at {task.tuned}, chosen by validation images{other}.")
     if names := task.arms_differ_in():
-        said.append(f"The arms differ in {listed(names)}, too.")
+        first = task.compared[0].config["optimizer"]
+        beside = any(setting.config["optimizer"] != first for setting in task.compared)  # the optimizer or its options
+        said.append(f"The arms differ in {listed(names)}{', too' if beside else ''}.")
     return said
+
+
+def _is_alone(task: Task) -> bool:
+    return len(task.compared) == 1 and task.chosen_by != "test"
 
 
 def _is_ablation(task: Task) -> bool:
@@ -128,7 +137,8 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     apart = ["length or batch size"] if len(lengths) > 1 else []
     apart += [name for name in set_apart_by([task.config for task in tasks]) if name != "batch_size"]
     if apart:
-        said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared with none.")
+        compared = "as arms alone" if any(task.arms_differ_in() for task in tasks) else "with none"
+        said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared {compared}.")
     said += describe_own_schedules(tasks)
     said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))

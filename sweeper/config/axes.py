@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
+from sweeper.config.factors import FACTORS
 from sweeper.config.overrides import parse_overrides
 from sweeper.config.resolved import Cell
 from sweeper.runs.identity import flat, is_identity
@@ -76,7 +77,10 @@ def _why(key: str, config: Mapping[str, Any]) -> str:
     if key in named and not is_identity(key):
         again = "give the command once for each, with a tag=NAME or an outputs=DIR of its own"
         return f"all values give one run, since a run's name doesn't depend on it; {again}"
-    return "all values give one run, since nothing depends on it here; give one value, or leave it out"
+    nothing = "all values give one run, since nothing depends on it here"
+    if key in FACTORS:  # a preset may have given it, so it can't be left out
+        return f"{nothing}; it multiplies {FACTORS[key]}, which no optimizer here has as a number above 0: give {key}=1"
+    return f"{nothing}; give one value, or leave it out"
 
 
 def _shown(key: str, texts: Sequence[str]) -> str:

@@ -1,15 +1,17 @@
 """Resolves a composed configuration, and compares it with a finished run's record."""
 
 import contextlib
+import copy
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.config.factors import apply_factors
+from sweeper.config.factors import FACTORS, apply_factors
 from sweeper.config.named_optimizer import complete, is_named
 from sweeper.config.schema import TEXTS
 from sweeper.config.tuned import tuned_words
@@ -41,8 +43,26 @@ class Cell:
 def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
     """Turn a composed configuration into the plain dictionary that all later code uses.
 
-    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay become values.
+    Each group's node gets the `name` of its choice. The factors of learning rate and weight decay become values, which
+    an interpolation such as a schedule's `max_lr: ${optimizer.lr}` sees too.
     """
+    config = _plain(cfg, choices)
+    given = dict(config["optimizer"])
+    apply_factors(config)
+    multiplied = {name: value for name, value in config["optimizer"].items() if value != given[name]}
+    if multiplied and _refers_to(multiplied, cfg):
+        cfg = copy.deepcopy(cfg)
+        for name, value in multiplied.items():
+            OmegaConf.update(cfg, f"optimizer.{name}", value)
+        config = {name: value for name, value in _plain(cfg, choices).items() if name not in FACTORS}
+    fact = config["optimizer"].pop("tuned", None)
+    if (tuned := tuned_words(fact, config)) is not None:
+        config["tuned"] = tuned
+    return config
+
+
+def _plain(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
+    """The dictionary with its factors."""
     config: dict[str, Any] = {}
     for key in cfg:
         if key != "hydra":
@@ -74,11 +94,15 @@ def resolve_config(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
         config["dataset"].pop(recommended, None)
     for name in ("label_smoothing", "drop_last"):  # 0 and false are off, as null is: the same run
         config[name] = config[name] or None
-    fact = config["optimizer"].pop("tuned", None)
-    apply_factors(config)
-    if (tuned := tuned_words(fact, config)) is not None:
-        config["tuned"] = tuned
     return config
+
+
+def _refers_to(options: Iterable[str], cfg: DictConfig) -> bool:
+    """Whether a value is an interpolation with one of these names, such as `${optimizer.lr}` or `${.lr}`."""
+    nodes = filter(OmegaConf.is_config, (cfg._get_node(group) for group in GROUPS))
+    texts = [str(value) for node in nodes for _, value in flat(OmegaConf.to_container(node, resolve=False) or {})]
+    name = re.compile(rf"\b({'|'.join(options)})\b")
+    return any("${" in text and name.search(text) for text in texts)
 
 
 def _name_on_hub(name: Any) -> str:

@@ -26,9 +26,22 @@ def read_words(run: Run) -> list[str]:
     try:
         record = read_run(Path(run.path))
         config = _with_paths_from_here(record["config"], run.path)
-        return repeat_words(config, record["environment"].get("overrides"))
+        words = repeat_words(config, record["environment"].get("overrides"))
     except Damaged:
         return []
+    if (threads := cpu_threads(record["environment"])) and words and "device.threads" not in map(_key, words):
+        words.append(f"device.threads={threads}")
+    return words
+
+
+def cpu_threads(environment: dict[str, Any]) -> int | None:
+    """With how many threads a run was trained on a CPU, on which its bits depend; None on another device.
+
+    A command alone takes all cores, and one of many runs of a sweep had some of them.
+    """
+    threads = environment.get("threads")
+    plain = isinstance(threads, int) and not isinstance(threads, bool) and threads > 0
+    return threads if plain and environment.get("device") == "cpu" else None
 
 
 def shown_command(run: Run) -> str:

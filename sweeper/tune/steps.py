@@ -170,14 +170,26 @@ def _check_grid(grid: Grid, options: Options) -> None:
     configs = {str(cell.directory): identity_config(cell.config) for cell in grid.cells}
     if len({json.dumps(task, sort_keys=True) for task in task_configs(configs).values()}) > 1:
         raise BadInput("there are several tasks, as of two lengths or schedules; tune each by a command of its own")
-    fewest = min(Counter(cell.config["optimizer"]["name"] for cell in grid.cells).values())
-    fewest //= len(_searching(grid))
+    runs = Counter(str(cell.config["optimizer"]["name"]) for cell in grid.cells)
+    settings = {optimizer: n // len(_searching(grid)) for optimizer, n in runs.items()}
+    fewest = min(settings.values())
     if fewest < 2:
-        raise BadInput("there is one setting of each optimizer, so nothing to choose; leave the factors out")
+        raise BadInput(_nothing_to_choose([name for name, n in settings.items() if n < 2], len(settings)))
     if options.confirm > (can := min(fewest - 1, max(fewest, 4) // 2)):
         more = "give more by lr_factor" if can < 2 else f"give --confirm {can} or less"
         few = f"at most {can} {'is' if can == 1 else 'are'} confirmed"
         raise BadInput(f"--confirm {options.confirm}: of a grid of {fewest} settings {few}; {more}")
+
+
+def _nothing_to_choose(single: Sequence[str], optimizers: int) -> str:
+    """What to do about optimizers of one setting: all, by factors of one value, or those that no factor acts on."""
+    if len(single) == optimizers:
+        return "there is one setting of each optimizer, so nothing to choose; leave the factors out"
+    return (
+        f"optimizer={','.join(map(as_word, single))}: has one setting, so nothing to choose: factors multiply lr "
+        "and weight_decay, and its YAML has no number of these names that varies; call what is to be tuned lr, or tune "
+        "it by a command of its own, with lr_factor=1 decay_factor=1 and values of an option, optimizer.OPTION=0.1,0.3"
+    )
 
 
 def _check_preset(grid: Grid, places: Places, options: Options) -> None:

@@ -10,7 +10,7 @@ from sweeper.config.grammar import as_word, word_key
 from sweeper.config.grid import compose_grid
 from sweeper.config.resolved import Cell
 from sweeper.datasets.facts import DOWNLOADS, download_command, is_present
-from sweeper.report.provenance import repeat_words
+from sweeper.report.provenance import cpu_threads, repeat_words
 from sweeper.runs.identity import GROUPS, flat, identity_config, is_identity, run_hash
 from sweeper.runs.layout import DRAW_FILE
 from sweeper.runs.status import Status
@@ -97,10 +97,9 @@ def check_present(cell: Cell) -> None:
 
 def _threads(one: Found, here: Sequence[str]) -> list[str]:
     """As many threads as the run had on a CPU, on which its bits depend, if there are so many cores here."""
-    threads = one.environment.get("threads")
-    fits = isinstance(threads, int) and 0 < threads <= cores()
+    threads = cpu_threads(one.environment)
     asked = any(word_key(word) == "device.threads" for word in here)
-    return [f"device.threads={threads}"] if fits and not asked and one.run.values["device"] == "cpu" else []
+    return [f"device.threads={threads}"] if threads and threads <= cores() and not asked else []
 
 
 def _differing(recorded: dict[str, Any], composed: dict[str, Any]) -> list[str]:

@@ -66,6 +66,14 @@ def test_the_answer_is_one_line():
     assert answer(compare(by_seed(**STUDY[200]))) == "muon > {sgd, adamw} > adam > lion"
 
 
+def test_a_name_with_a_sign_of_the_order_stands_in_quotes():
+    """An arm's name may have any; `{256, equal steps, 32} > 256, equal epochs` would be of five."""
+    scores = dict(zip(["32", "256, long", "256, short"], list(STUDY[100].values())[::2], strict=True))
+    assert answer(compare(by_seed(**scores))) == '32 > "256, long" > "256, short"'
+    scores["a > b"] = scores.pop("32")
+    assert answer(compare(by_seed(**scores))) == '"a > b" > "256, long" > "256, short"'
+
+
 def test_overlapping_groups_are_told_pair_by_pair():
     line = "muon > {adamw, adam, lion}, sgd > {adam, lion}, adamw > lion"
     assert answer(compare(by_seed(**STUDY[100]))) == line

@@ -9,7 +9,7 @@ from made_runs import change_record, make_arm, make_run, name_arms
 import sweeper
 from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, describe_task
+from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
 from sweeper.choose.command import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure
@@ -50,10 +50,35 @@ def test_arms_of_one_optimizer_are_compared_although_they_differ_in_the_recipe(d
     assert table == [["arm", "decay_norms_and_biases"], ["decayed", "true"], ["undecayed", "false"]]
 
 
+def test_what_stands_apart_is_compared_by_arms_alone(decay):
+    """The page has both: the arms' task, and one for each value where a product was asked for too."""
+    outputs, _ = decay
+    make_run(outputs, epochs=9)
+    (apart,) = [line for line in describe_limits(*_tasks_and_runs(outputs)) if "tasks of their own" in line]
+    assert apart.endswith("stand as tasks of their own and are compared as arms alone.")
+    (outputs / "arms.json").unlink()
+    (apart,) = [line for line in describe_limits(*_tasks_and_runs(outputs)) if "tasks of their own" in line]
+    assert apart.endswith("stand as tasks of their own and are compared with none.")
+
+
+def _tasks_and_runs(outputs):
+    runs = read_results([outputs]).runs
+    return group_tasks(runs), runs
+
+
+def test_an_arm_that_is_given_alone_is_told_how_it_is_compared(decay):
+    outputs, own = decay
+    line = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(decayed=own[:3])).splitlines()[0]
+    assert line.startswith("There is one arm only: decayed with ")
+    assert line.endswith(" To compare it with arms that are there, give one of them beside it, by its name.")
+
+
 def test_what_differs_between_the_arms_is_said_and_other_runs_stay_a_task_of_their_own(decay):
     outputs, _ = decay
     by_arm, plain = sorted(group_tasks(read_results([outputs]).runs), key=lambda task: -len(task.settings))
     assert by_arm.label == "digits, cnn, no label noise, decay_norms_and_biases by arm"
+    assert "The arms differ in decay_norms_and_biases." in describe_task(by_arm)
+    by_arm.compared[0].config["optimizer"] = {"name": "lion"}
     assert "The arms differ in decay_norms_and_biases, too." in describe_task(by_arm)
     assert [setting.label for setting in plain.settings] == ["adam"]
 
@@ -154,7 +179,7 @@ def test_an_arm_of_several_optimizers_is_several(tmp_path):
         constant=make_arm(tmp_path, 0.8, schedule={"name": "constant"}),
     )
     (task,) = group_tasks(read_results([tmp_path]).runs)
-    assert answer_task(task) == "cosine, sgd > constant > cosine, lion"
+    assert answer_task(task) == "cosine sgd > constant > cosine lion"
     assert task.arms_differ_in() == ["schedule"]
 
 

@@ -5,6 +5,7 @@ import pytest
 from made_runs import change_record, make_run
 from scipy import stats
 
+from sweeper.aggregate.command import aggregate
 from sweeper.aggregate.summary import describe_mixture, summarize
 from sweeper.runs.results import read_results
 
@@ -189,3 +190,10 @@ def test_where_seeds_differ_the_rows_are_in_the_order_of_the_models_estimates(tm
     make_run(tmp_path, seed=3, accuracy=0.7, optimizer="lion")
     (block,) = summarize(read_results([tmp_path]).runs).blocks
     assert [row["optimizer"] for row in block.rows] == ["sgd", "lion", "sam"] and not block.adjusted
+
+
+def test_what_differs_between_rows_alone_is_looked_for_in_none(tmp_path):
+    for optimizer, device in (("adam", "cpu"), ("sgd", "cuda")):
+        make_run(tmp_path, optimizer=optimizer, environment={"device": device})
+    told = aggregate([str(tmp_path)], None, ["csv"])
+    assert "\nthese runs were not all made alike (device: cpu, cuda); those of one row of summary.csv were\n" in told

@@ -183,6 +183,14 @@ def test_a_rate_of_noise_is_told_where_it_is_known(tmp_path):
     assert "human label noise, lr 0.1," in title
 
 
+def test_a_title_over_several_rates_of_noise_names_none(tmp_path):
+    """One of them may be 0, and that task's label says `no label noise`."""
+    for rate in (0.0, 0.2):
+        noise = {"name": "symmetric", "kind": "symmetric", "rate": rate, "seed": 0, "own_class": False, "file": None}
+        make_run(tmp_path, noise=noise)
+    assert "noise" not in show(summarize(read_results([tmp_path]).runs)).title
+
+
 def test_each_task_is_a_block_and_no_order_goes_across_tasks(tmp_path):
     """Among these: 100 and 200 epochs, and another recipe."""
     make_run(tmp_path, optimizer="sgd", epochs=100, accuracy=0.8)

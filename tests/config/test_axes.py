@@ -35,6 +35,13 @@ def test_an_axis_on_which_nothing_depends_is_refused(words, refusal):
     assert line.startswith(f"{NO_EFFECT[words]}: all values give one run, since nothing depends on it here; ")
 
 
+def test_a_factor_says_what_it_multiplies_and_how_to_do_without_it(refusal):
+    """A preset may have given it, so nobody can leave it out."""
+    line = refusal("-m", "dataset=digits", "optimizer.weight_decay=0", "weight_decay_factor=1,3")
+    assert "; it multiplies optimizer.weight_decay, which no optimizer here has as a number above 0: " in line
+    assert line.endswith(": give weight_decay_factor=1")
+
+
 @pytest.mark.parametrize("words", ["hydra.launcher.n_jobs=1,2", "hydra/launcher=joblib,basic"])
 def test_hydras_options_have_one_value(words, refusal):
     assert refusal("-m", "dataset=digits", words) == f"{words}: it belongs to the whole sweep; give it one value"

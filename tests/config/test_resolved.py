@@ -24,6 +24,19 @@ def test_a_factor_is_multiplied_in_and_leaves_no_other_trace():
     assert halved == plain
 
 
+def test_what_refers_to_a_multiplied_value_sees_the_product(tmp_path):
+    """Torch's one-cycle schedule replaces the learning rate by its own `max_lr`: cells of a grid would be one."""
+    (tmp_path / "schedule").mkdir()
+    text = "_target_: torch.optim.lr_scheduler.OneCycleLR\n_partial_: true\nmax_lr: ${optimizer.lr}\n"
+    (tmp_path / "schedule" / "cycle.yaml").write_text(text)
+    own = (f"hydra.searchpath=['file://{tmp_path}']", "optimizer=sgd", "schedule=cycle")
+    factor, value = cell(*own, "lr_factor=0.5"), cell(*own, "optimizer.lr=0.05")
+    assert (factor.config["schedule"]["max_lr"], factor.config["optimizer"]["lr"]) == (0.05, 0.05)
+    assert factor == value
+    both = cell(*own, "lr_factor=0.5", "decay_factor=2").config["optimizer"]
+    assert (both["lr"], both["weight_decay"]) == (0.05, 0.002)
+
+
 def test_a_factor_of_0_is_refused(refusal):
     assert refusal("dataset=digits", "lr_factor=0") == "lr_factor=0.0: must be a number above 0"
 

@@ -100,6 +100,18 @@ def test_of_a_data_set_the_place_is_said_where_it_was_typed(tmp_path, monkeypatc
     assert "dataset.root=here" in repeat_command(config, None)
 
 
+def test_a_run_on_a_cpu_is_repeated_with_the_threads_that_its_bits_depend_on(tmp_path):
+    """A run of a sweep had some of the cores; the command alone would take all."""
+
+    def command(environment):
+        return read_words(read_row(str(make_run(tmp_path, environment=environment)), ""))
+
+    assert command({"device": "cpu", "threads": 1})[-1] == "device.threads=1"
+    assert not any("threads" in word for word in command({"device": "cuda", "threads": 1}))
+    typed = ["dataset=digits", "device.threads=3"]
+    assert command({"device": "cpu", "threads": 3, "overrides": typed}).count("device.threads=3") == 1
+
+
 def test_a_data_set_that_lies_elsewhere_by_now_is_looked_for_in_its_own_place():
     """As for a study that was published from another machine."""
     (directory, *_) = sorted((REPOSITORY / "docs" / "study" / "cifar10" / "runs").glob("*/*/"))

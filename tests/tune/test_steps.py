@@ -97,6 +97,17 @@ def test_the_smallest_grid_says_how_many_are_confirmed(tmp_path):
         plan(*words, confirm=3)
 
 
+def test_an_optimizer_on_which_no_factor_acts_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "optimizer").mkdir()
+    text = "_target_: torch.optim.ASGD\n_partial_: true\nname: own\nalpha: 0.75\n"
+    (tmp_path / "optimizer" / "own.yaml").write_text(text)
+    own = ("--config-dir", str(tmp_path))
+    with pytest.raises(BadInput, match=r"^optimizer=own: has one setting, .* no number of these names .*call what"):
+        plan("optimizer=sgd,own", *own)
+    alone = plan("optimizer=own", *own, "lr_factor=1", "decay_factor=1", "optimizer.alpha=0.6,0.7,0.8")
+    assert alone.describe()[0].startswith("search: 3 runs of own, seed 101;")
+
+
 REFUSED = {
     ("optimizer=sgd,loin",): "optimizer=loin: there is no such optimizer; did you mean -m optimizer=sgd,lion?",
     ("lr=0.1",): "lr=0.1: there is no option 'lr'; write optimizer.lr=0.1",
