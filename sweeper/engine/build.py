@@ -100,18 +100,20 @@ def build_optimizer(optimizer: dict[str, Any], model: nn.Module, decay_norms_and
     groups = _parameter_groups(model, hidden, decay_all=decay_norms_and_biases or not decays)
     on_cuda = next(model.parameters()).is_cuda
     built = _call("optimizer", optimizer, target, groups, **(_without_host(optimizer, target) if on_cuda else {}))
-    needs_closure = getattr(built, "needs_closure", False)  # the loop provides one: `Step.again`
-    if not isinstance(built, Optimizer) or (_needs_arguments(built.step) and not needs_closure):
+    made = f"optimizer={_name(optimizer)}: {optimizer['_target_']}"
+    if not isinstance(built, Optimizer):
+        raise BadInput(f"{made} makes no torch.optim.Optimizer; name a class of one, or a function that returns one")
+    if _needs_arguments(built.step) and not getattr(built, "needs_closure", False):  # the loop has one: `Step.again`
         raise BadInput(
-            f"optimizer={_name(optimizer)}: {optimizer['_target_']} isn't a torch.optim.Optimizer whose step() needs "
-            "no arguments, such as a closure"
+            f"{made}: its step() needs arguments, and gets none; a class that computes the gradients again says so by "
+            "needs_closure = True, and gets a closure"
         )
     grouped = [id(p) for group in built.param_groups for p in group["params"]]
     trainable = [id(p) for p in model.parameters() if p.requires_grad]
     if sorted(grouped) != sorted(trainable):
         raise BadInput(
-            f"optimizer={_name(optimizer)}: {optimizer['_target_']} has {counted(len(grouped), 'parameter')} in its "
-            f"groups, of {len(trainable)} that the model trains; each must be in exactly one group"
+            f"{made} has {counted(len(grouped), 'parameter')} in its groups, of {len(trainable)} that the model "
+            "trains; each must be in exactly one group"
         )
     for group in built.param_groups:
         group.setdefault("lr", 1.0)  # for schedules; a class that names no rate doesn't read it

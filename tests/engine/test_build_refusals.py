@@ -69,8 +69,8 @@ def test_a_model_of_square_images_refuses_others():
             "newton_schulz_steps=2.5: must be an integer",
         ),
         (load_choice("optimizer", "muon", adamw_betas=[0.9]), r"adamw_betas=\[0.9\]: must be two numbers"),
-        (node("torch.optim.LBFGS", lr=1.0), "torch.optim.LBFGS isn't a torch.optim.Optimizer whose step.* a closure"),
-        (node("builtins.list"), "optimizer=own: builtins.list isn't a torch.optim.Optimizer whose step"),
+        (node("torch.optim.LBFGS", lr=1.0), "torch.optim.LBFGS: its step.* needs arguments.* needs_closure = True"),
+        (node("builtins.list"), "optimizer=own: builtins.list makes no torch.optim.Optimizer"),
         (node("torch.nn.Linear", out_features=3), "optimizer=own: torch.nn.Linear: "),
     ],
 )
