@@ -23,7 +23,6 @@ from sweeper.system.text import counted, percent, printable, shortened
 
 if TYPE_CHECKING:
     from sweeper.aggregate.tables import Shown
-    from sweeper.aggregate.tasks import Task
     from sweeper.runs.copies import LeftOut
     from sweeper.runs.results import Results
     from sweeper.runs.rows import Run
@@ -77,6 +76,7 @@ def aggregate(
     from sweeper.aggregate.frame import to_frame
     from sweeper.aggregate.paper import paper_files
     from sweeper.aggregate.summary import summarize
+    from sweeper.aggregate.sweep_answers import describe_sweep
     from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
     from sweeper.aggregate.tasks import group_tasks
     from sweeper.aggregate.verdict import answer_task
@@ -91,7 +91,8 @@ def aggregate(
     if sweep is None:
         first, shown = [], show(of_these, {task.label: answer_task(task, margin) for task in tasks})
     else:
-        first, shown = [*_answers(tasks), ""], show(of_these)
+        in_folder = tasks if len(own.runs) == len(results.runs) else group_tasks(results.runs)
+        first, shown = [*describe_sweep(tasks, in_folder, f"{outputs[0]}/"), ""], show(of_these)
     files = {
         RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
         SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
@@ -167,18 +168,6 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
         own = replace(run, values=values, comparisons=arms, unnamed=not arms, tuned=words, untuned=not words)
         runs.append(own)
     return Results(runs, left_out) if runs else results
-
-
-def _answers(tasks: Sequence["Task"]) -> list[str]:
-    """The answer on each task; no empty line among them."""
-    from sweeper.aggregate.verdict import answers_of_sweep
-
-    answers = answers_of_sweep(tasks)
-    if len(answers) == 1:
-        return answers
-    return [f"{task.label}: {words}" for task, words in zip(tasks, answers, strict=True)] or [
-        "No run can be read, so there is no verdict."
-    ]
 
 
 def _formats(given: str) -> list[str]:

@@ -18,25 +18,6 @@ from sweeper.runs.status import Status
 from sweeper.system.text import counted, few, listed
 
 
-def answer_sweep(task: Task) -> str:
-    """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
-    if task.chosen_by == "validation":
-        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in task.compared if s.final()]
-        return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
-    return headline_task(task)
-
-
-def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
-    """The answer on each task. Where the settings of one optimizer are all that differs, or an arm is alone, the last
-    says what to do."""
-    answers = [answer_sweep(task) for task in tasks]
-    for k in [k for k, task in enumerate(tasks) if _is_ablation(task)][-1:]:
-        answers[k] = f"{answers[k]} {_how_to_choose(tasks[k])}"
-    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and _is_alone(task)][-1:]:
-        answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
-    return answers
-
-
 def headline_task(task: Task, margin: float | None = None) -> str:
     """`answer_task`; where no interval separates any two, who leads and by how much."""
     words = answer_task(task, margin)
@@ -49,13 +30,13 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return "No run has completed on this task, so there is no verdict."
     if not task.comparison.methods:
         return "Every finished run on this task diverged, so there is no verdict."
-    if _is_ablation(task):
+    if is_ablation(task):
         count, name = sum(bool(setting.scores()) for setting in task.settings), task.compared[0].optimizer
         none = f"no verdict between its {count} settings: that would be a choice on test images"
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
         return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
-    if _is_alone(task):
+    if is_alone(task):
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
     return answer(task.comparison, margin)
@@ -77,14 +58,14 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     said = [answer_task(task, margin)]
     if not task.comparison.methods:
         return said
-    if _is_ablation(task):
-        return [*said, "The one of highest test accuracy stands here, which flatters it.", _how_to_choose(task)]
+    if is_ablation(task):
+        return [*said, "The one of highest test accuracy stands here, which flatters it.", how_to_choose(task)]
     if task.chosen_by == "test":
         said.append(
             f"Some {task.noun}s were run with several settings and no images were held out for validation, so the best "
             "by test accuracy stands here."
         )
-        return [*said, "That flatters whoever was given more settings.", _how_to_choose(task)]
+        return [*said, "That flatters whoever was given more settings.", how_to_choose(task)]
     if len(task.compared) == 1:
         said.append("No other has finished a run, so nothing can be compared.")
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
@@ -103,16 +84,16 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     return said
 
 
-def _is_alone(task: Task) -> bool:
+def is_alone(task: Task) -> bool:
     return len(task.compared) == 1 and task.chosen_by != "test"
 
 
-def _is_ablation(task: Task) -> bool:
+def is_ablation(task: Task) -> bool:
     """Whether all that differs is the settings of one optimizer or arm, without images that may choose."""
     return task.chosen_by == "test" and len(task.compared) == 1
 
 
-def _how_to_choose(task: Task) -> str:
+def how_to_choose(task: Task) -> str:
     own = "each setting as an arm of its own" if task.noun == "arm" else "settings as arms"
     return f"Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare {own}, by --arm."
 

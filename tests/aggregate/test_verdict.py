@@ -6,8 +6,9 @@ import re
 import pytest
 from made_runs import change_record, make_run
 
+from sweeper.aggregate.sweep_answers import answers_of_sweep
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, answers_of_sweep, describe_limits, describe_task
+from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results

@@ -10,9 +10,9 @@ from made_runs import change_record, make_run
 
 from sweeper.aggregate.search import chosen_settings, confirmed_accuracies
 from sweeper.aggregate.summary import summarize
+from sweeper.aggregate.sweep_answers import answer_sweep
 from sweeper.aggregate.tables import show
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_sweep
 from sweeper.choose import confirm as module
 from sweeper.choose.choice import choose
 from sweeper.choose.command import main

@@ -1,0 +1,65 @@
+"""What a sweep says at its end, first of all: the answer on each of its tasks, of its own runs."""
+
+from collections.abc import Sequence
+
+from sweeper.aggregate.tables import accuracy
+from sweeper.aggregate.tasks import Task
+from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
+
+
+def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
+    """A line for each task, and one for each of which the folder's runs say something else; no empty line.
+
+    Args:
+        in_folder: the tasks of all runs that lie there.
+    """
+    if not tasks:
+        return ["No run can be read, so there is no verdict."]
+    lines = []
+    for task, words in zip(tasks, answers_of_sweep(tasks), strict=True):
+        named = f"{task.label}: " * (len(tasks) > 1)
+        lines.append(f"{named}{words}")
+        scatter = task.comparison.scatter
+        if scatter is not None and any(d.excludes_zero for d in task.comparison.differences):
+            lines.append(f"{named}{scatter.words}, which the intervals don't allow for: the error may be above 5 %.")
+        whole = _with_more(task, in_folder)
+        if whole is not None and (said := headline_task(whole)) != words:
+            lines.append(f"{named}with the other runs of this task in {folder}: {said}")
+    return lines
+
+
+def answer_sweep(task: Task) -> str:
+    """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
+    if task.chosen_by == "validation":
+        said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in task.compared if s.final()]
+        return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
+    return headline_task(task)
+
+
+def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
+    """The answer on each task. Where the settings of one optimizer are all that differs, or an arm is alone, the last
+    says what to do."""
+    answers = [answer_sweep(task) for task in tasks]
+    for k in [k for k, task in enumerate(tasks) if is_ablation(task)][-1:]:
+        answers[k] = f"{answers[k]} {how_to_choose(tasks[k])}"
+    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and is_alone(task)][-1:]:
+        answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
+    return answers
+
+
+def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
+    """The folder's task in which the sweep's own settings have other seeds, too, or the only one has others beside it.
+
+    None where settings would have to be chosen there.
+    """
+    own = {setting.optimizer: setting for setting in task.compared}
+    if not own or task.chosen_by:
+        return None
+    for whole in in_folder:
+        there = {setting.optimizer: setting for setting in whole.compared}
+        same = all(name in there and there[name].config == setting.config for name, setting in own.items())
+        if same and not whole.chosen_by:
+            more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
+            if more or len(own) == 1 < len(there):
+                return whole
+    return None

@@ -1,0 +1,69 @@
+"""What a sweep says at its end: of its own runs, and of those beside them in its folder."""
+
+from made_runs import make_run
+
+from sweeper.aggregate.sweep_answers import describe_sweep
+from sweeper.aggregate.tasks import group_tasks
+from sweeper.runs.results import read_results
+
+SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003)
+
+
+def tasks_of(folder, **sought):
+    runs = read_results([folder]).runs
+    return group_tasks([run for run in runs if all(run.values[name] in those for name, those in sought.items())])
+
+
+def study(folder, optimizers=("sgd", "adam"), **options):
+    for k, optimizer in enumerate(optimizers):
+        for seed in range(5):
+            accuracy = 0.9 - 0.02 * k + SCATTER[(seed + k) % 5]
+            make_run(folder, optimizer=optimizer, seed=seed, accuracy=accuracy, **options)
+
+
+def test_seeds_that_are_added_are_told_with_those_that_were_there(tmp_path):
+    study(tmp_path)
+    said = describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")
+    assert said[0].startswith("No winner yet: sgd leads adam by ")
+    assert said[1:] == ["with the other runs of this task in outputs/: sgd > adam"]
+
+
+def test_an_optimizer_that_comes_later_is_told_beside_those_that_were_there(tmp_path):
+    study(tmp_path, ("sgd", "adam", "lion"))
+    said = describe_sweep(tasks_of(tmp_path, optimizer=("lion",)), tasks_of(tmp_path), "outputs/")
+    assert said == [
+        "There is one optimizer only: lion with 86.00 ± 0.27 % (n = 5).",
+        "with the other runs of this task in outputs/: sgd > adam > lion",
+    ]
+
+
+def test_of_several_tasks_each_line_names_its_own(tmp_path):
+    study(tmp_path)
+    study(tmp_path, epochs=9)
+    both = tasks_of(tmp_path)
+    said = describe_sweep(tasks_of(tmp_path, seed=(3, 4)), both, "outputs/")
+    assert [line.partition(": ")[0] for line in said] == [label for task in both for label in (task.label,) * 2]
+
+
+def test_nothing_is_added_where_the_folder_says_the_same_or_has_settings_to_choose_from(tmp_path):
+    study(tmp_path)
+    whole = tasks_of(tmp_path)
+    assert describe_sweep(whole, whole, "outputs/") == ["sgd > adam"]
+    of_these = tasks_of(tmp_path, seed=(0, 1, 2, 3))
+    assert describe_sweep(of_these, whole, "outputs/") == ["sgd > adam"]
+    make_run(tmp_path, optimizer="sgd", optimizer__lr=9.0, seed=0)
+    assert len(describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")) == 1
+
+
+def test_one_that_scatters_plainly_more_is_told_where_something_is_claimed(tmp_path):
+    study(tmp_path, ("sgd", "adam", "adamw", "muon"))
+    for seed in range(5):
+        make_run(tmp_path, optimizer="lion", seed=seed, accuracy=0.4 + 30 * SCATTER[seed])
+    tasks = tasks_of(tmp_path)
+    answer, told = describe_sweep(tasks, tasks, "outputs/")
+    assert answer == "{sgd, adam, adamw, muon} > lion" and told.startswith("lion scatters ")
+    assert told.endswith(" the others, which the intervals don't allow for: the error may be above 5 %.")
+
+
+def test_without_a_run_there_is_no_verdict():
+    assert describe_sweep([], [], "outputs/") == ["No run can be read, so there is no verdict."]
