@@ -104,8 +104,9 @@ def test_a_file_names_a_folder_and_its_usual_task(records, tmp_path):
         read_field("studdy", [])
 
 
-def test_the_study_is_a_field():
-    field = read_field("study", ["dataset=cifar10"])
+@pytest.mark.parametrize("name", ["study", "study_cifar10"])
+def test_the_study_is_a_field(name):
+    field = read_field(name, ["dataset=cifar10"])
     assert field.values("epochs") == ["100", "200"] and field.values("batch_size") == ["128"]
     assert len(field.seeds) >= 3 and {"sgd", "adamw", "lion", "muon"} <= set(field.runs)
 
