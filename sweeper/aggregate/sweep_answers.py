@@ -18,14 +18,20 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
     lines = []
     for task, words in zip(tasks, answers_of_sweep(tasks), strict=True):
         named = f"{task.label}: " * (len(tasks) > 1)
-        lines.append(f"{named}{words}")
-        scatter = task.comparison.scatter
-        if scatter is not None and any(d.excludes_zero for d in task.comparison.differences):
-            lines.append(f"{named}{scatter.words}, which the intervals don't allow for: the error may be above 5 %.")
+        lines += [f"{named}{words}", *(f"{named}{said}" for said in _scatter(task))]
         whole = _with_more(task, in_folder)
         if whole is not None and (said := headline_task(whole)) != words:
-            lines.append(f"{named}with the other runs of this task in {folder}: {said}")
+            with_them = f"{named}with the other runs of this task in {folder}: "
+            lines += [f"{with_them}{said}", *(f"{with_them}{more}" for more in _scatter(whole))]
     return lines
+
+
+def _scatter(task: Task) -> list[str]:
+    """That one scatters plainly more, where a difference is claimed; nothing is claimed where settings were chosen."""
+    scatter = task.comparison.scatter
+    if scatter is None or task.chosen_by or not any(d.excludes_zero for d in task.comparison.differences):
+        return []
+    return [f"{scatter.words}, which the intervals don't allow for: the error may be above 5 %."]
 
 
 def answer_sweep(task: Task) -> str:

@@ -65,5 +65,21 @@ def test_one_that_scatters_plainly_more_is_told_where_something_is_claimed(tmp_p
     assert told.endswith(" the others, which the intervals don't allow for: the error may be above 5 %.")
 
 
+    whole = tasks_of(tmp_path)
+    said = describe_sweep(tasks_of(tmp_path, optimizer=("sgd", "adam"), seed=(0, 1, 2)), whole, "outputs/")
+    assert [line for line in said if "scatters" in line] == [f"with the other runs of this task in outputs/: {told}"]
+
+
+def test_where_settings_were_chosen_nothing_is_claimed_so_no_scatter_is_told(tmp_path):
+    study(tmp_path, ("sgd", "adam", "adamw", "muon"))
+    study(tmp_path, ("sgd",), optimizer__lr=9.0)
+    for seed in range(5):
+        make_run(tmp_path, optimizer="lion", seed=seed, accuracy=0.4 + 30 * SCATTER[seed])
+    tasks = tasks_of(tmp_path)
+    assert describe_sweep(tasks, tasks, "outputs/") == [
+        "No verdict between optimizers: settings were chosen by test accuracy."
+    ]
+
+
 def test_without_a_run_there_is_no_verdict():
     assert describe_sweep([], [], "outputs/") == ["No run can be read, so there is no verdict."]
