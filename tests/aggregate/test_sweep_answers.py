@@ -64,7 +64,6 @@ def test_one_that_scatters_plainly_more_is_told_where_something_is_claimed(tmp_p
     assert answer == "{sgd, adam, adamw, muon} > lion" and told.startswith("lion scatters ")
     assert told.endswith(" the others, which the intervals don't allow for: the error may be above 5 %.")
 
-
     whole = tasks_of(tmp_path)
     said = describe_sweep(tasks_of(tmp_path, optimizer=("sgd", "adam"), seed=(0, 1, 2)), whole, "outputs/")
     assert [line for line in said if "scatters" in line] == [f"with the other runs of this task in outputs/: {told}"]
