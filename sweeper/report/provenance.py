@@ -44,12 +44,12 @@ def cpu_threads(environment: dict[str, Any]) -> int | None:
 def shown_command(run: Run) -> str:
     """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded.
 
-    It names the threads of a run on a CPU. `read_words` doesn't: what trains another seed on this machine, as a
-    confirmation does, has its own cores.
+    It names the threads that a run on a CPU had, whatever was typed: one that goes on keeps those it began with.
+    `read_words` doesn't: what trains another seed on this machine, as a confirmation does, has its own cores.
     """
     words = read_words(run)
-    if words and "device.threads" not in map(_key, words) and (threads := _threads(run)):
-        words.append(f"device.threads={threads}")
+    if words and (threads := _threads(run)):
+        words = [*(word for word in words if _key(word) != "device.threads"), f"device.threads={threads}"]
     return shlex.join(map(without_path, words))
 
 
