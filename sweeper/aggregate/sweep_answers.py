@@ -16,16 +16,22 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
     if not tasks:
         return ["No run can be read, so there is no verdict."]
     lines = []
-    for task, words in zip(tasks, answers_of_sweep(tasks), strict=True):
+    with_more = [_with_more(task, in_folder) for task in tasks]
+    for task, words, whole in zip(tasks, answers_of_sweep(tasks, with_more), with_more, strict=True):
         named = f"{task.label}: " * (len(tasks) > 1)
-        lines.append(f"{named}{words}")
-        scatter = task.comparison.scatter
-        if scatter is not None and any(d.excludes_zero for d in task.comparison.differences):
-            lines.append(f"{named}{scatter.words}, which the intervals don't allow for: the error may be above 5 %.")
-        whole = _with_more(task, in_folder)
+        lines += [f"{named}{words}", *(f"{named}{said}" for said in _scatter(task))]
         if whole is not None and (said := headline_task(whole)) != words:
-            lines.append(f"{named}with the other runs of this task in {folder}: {said}")
+            with_them = f"{named}with the other runs of this task in {folder}: "
+            lines += [f"{with_them}{said}", *(f"{with_them}{more}" for more in _scatter(whole))]
     return lines
+
+
+def _scatter(task: Task) -> list[str]:
+    """That one scatters plainly more, where a difference is claimed; nothing is claimed where settings were chosen."""
+    scatter = task.comparison.scatter
+    if scatter is None or task.chosen_by or not any(d.excludes_zero for d in task.comparison.differences):
+        return []
+    return [f"{scatter.words}, which the intervals don't allow for: the error may be above 5 %."]
 
 
 def answer_sweep(task: Task) -> str:
@@ -36,13 +42,18 @@ def answer_sweep(task: Task) -> str:
     return headline_task(task)
 
 
-def answers_of_sweep(tasks: Sequence[Task]) -> list[str]:
+def answers_of_sweep(tasks: Sequence[Task], with_more: Sequence[Task | None] = ()) -> list[str]:
     """The answer on each task. Where the settings of one optimizer are all that differs, or an arm is alone, the last
-    says what to do."""
+    says what to do.
+
+    Args:
+        with_more: for each task the one of the folder that says more, in which an arm isn't alone.
+    """
     answers = [answer_sweep(task) for task in tasks]
     for k in [k for k, task in enumerate(tasks) if is_ablation(task)][-1:]:
         answers[k] = f"{answers[k]} {how_to_choose(tasks[k])}"
-    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and is_alone(task)][-1:]:
+    compared = {k for k, whole in enumerate(with_more) if whole is not None and not is_alone(whole)}
+    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and is_alone(task) and k not in compared][-1:]:
         answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
     return answers
 

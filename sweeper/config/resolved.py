@@ -98,10 +98,12 @@ def _plain(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
 
 
 def _refers_to(options: Iterable[str], cfg: DictConfig) -> bool:
-    """Whether a value is an interpolation with one of these names, such as `${optimizer.lr}` or `${.lr}`."""
-    nodes = filter(OmegaConf.is_config, (cfg._get_node(group) for group in GROUPS))
-    texts = [str(value) for node in nodes for _, value in flat(OmegaConf.to_container(node, resolve=False) or {})]
-    name = re.compile(rf"\b({'|'.join(options)})\b")
+    """Whether a value is an interpolation with one of these names, such as `${optimizer.lr}` or `${.lr}`, or with the
+    optimizer as a whole."""
+    nodes = {key: cfg._get_node(key) for key in cfg if key != "hydra"}
+    written = {k: OmegaConf.to_container(n) if OmegaConf.is_config(n) else str(n) for k, n in nodes.items()}
+    texts = [str(value) for _, value in flat(written)]
+    name = re.compile(rf"\b({'|'.join(options)}|optimizer)\b")
     return any("${" in text and name.search(text) for text in texts)
 
 

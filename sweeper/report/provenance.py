@@ -26,12 +26,9 @@ def read_words(run: Run) -> list[str]:
     try:
         record = read_run(Path(run.path))
         config = _with_paths_from_here(record["config"], run.path)
-        words = repeat_words(config, record["environment"].get("overrides"))
+        return repeat_words(config, record["environment"].get("overrides"))
     except Damaged:
         return []
-    if (threads := cpu_threads(record["environment"])) and words and "device.threads" not in map(_key, words):
-        words.append(f"device.threads={threads}")
-    return words
 
 
 def cpu_threads(environment: dict[str, Any]) -> int | None:
@@ -45,8 +42,22 @@ def cpu_threads(environment: dict[str, Any]) -> int | None:
 
 
 def shown_command(run: Run) -> str:
-    """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded."""
-    return shlex.join(map(without_path, read_words(run)))
+    """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded.
+
+    It names the threads that a run on a CPU had, whatever was typed: one that goes on keeps those it began with.
+    `read_words` doesn't: what trains another seed on this machine, as a confirmation does, has its own cores.
+    """
+    words = read_words(run)
+    if words and (threads := _threads(run)):
+        words = [*(word for word in words if _key(word) != "device.threads"), f"device.threads={threads}"]
+    return shlex.join(map(without_path, words))
+
+
+def _threads(run: Run) -> int | None:
+    try:
+        return cpu_threads(read_run(Path(run.path))["environment"])
+    except Damaged:
+        return None
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:

@@ -68,9 +68,14 @@ def _tasks_and_runs(outputs):
 
 def test_an_arm_that_is_given_alone_is_told_how_it_is_compared(decay):
     outputs, own = decay
-    line = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(decayed=own[:3])).splitlines()[0]
-    assert line.startswith("There is one arm only: decayed with ")
-    assert line.endswith(" To compare it with arms that are there, give one of them beside it, by its name.")
+    later = make_arm(outputs, 0.92, optimizer="lion")
+    name_arms(outputs, later=later)
+    alone = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(later=later)).splitlines()
+    assert alone[0].startswith("There is one arm only: later with ") and alone[1] == ""
+    assert alone[0].endswith(" To compare it with arms that are there, give one of them beside it, by its name.")
+    compared = aggregate([str(outputs)], None, ["csv"], sweep=asked_as(decayed=own[:3])).splitlines()
+    assert compared[0].startswith("There is one arm only: decayed with ") and "give one" not in compared[0]
+    assert compared[1] == f"with the other runs of this task in {outputs}/: decayed > undecayed"
 
 
 def test_what_differs_between_the_arms_is_said_and_other_runs_stay_a_task_of_their_own(decay):

@@ -1,6 +1,8 @@
 """What a sweep says at its end: of its own runs, and of those beside them in its folder."""
 
-from made_runs import make_run
+from pathlib import Path
+
+from made_runs import make_arm, make_run, name_arms
 
 from sweeper.aggregate.sweep_answers import describe_sweep
 from sweeper.aggregate.tasks import group_tasks
@@ -55,6 +57,18 @@ def test_nothing_is_added_where_the_folder_says_the_same_or_has_settings_to_choo
     assert len(describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")) == 1
 
 
+def test_an_arm_that_gets_seeds_alone_is_told_where_it_is_compared_and_not_how_it_could_be(tmp_path):
+    arms = {name: make_arm(tmp_path, 0.9 - rate, optimizer__lr=rate) for name, rate in (("a", 0.1), ("b", 0.5))}
+    name_arms(tmp_path, **arms)
+    more = make_arm(tmp_path, 0.8, (4, 5), optimizer__lr=0.1)
+    name_arms(tmp_path, a=more)
+    own = group_tasks([run for run in read_results([tmp_path]).runs if Path(run.path) in more])
+    alone, compared = describe_sweep(own, tasks_of(tmp_path), "outputs/")
+    assert alone.startswith("There is one arm only: a with ") and "give one of them" not in alone
+    assert compared == "with the other runs of this task in outputs/: a > b"
+    assert describe_sweep(own, own, "outputs/")[0].endswith("give one of them beside it, by its name.")
+
+
 def test_one_that_scatters_plainly_more_is_told_where_something_is_claimed(tmp_path):
     study(tmp_path, ("sgd", "adam", "adamw", "muon"))
     for seed in range(5):
@@ -63,6 +77,21 @@ def test_one_that_scatters_plainly_more_is_told_where_something_is_claimed(tmp_p
     answer, told = describe_sweep(tasks, tasks, "outputs/")
     assert answer == "{sgd, adam, adamw, muon} > lion" and told.startswith("lion scatters ")
     assert told.endswith(" the others, which the intervals don't allow for: the error may be above 5 %.")
+
+    whole = tasks_of(tmp_path)
+    said = describe_sweep(tasks_of(tmp_path, optimizer=("sgd", "adam"), seed=(0, 1, 2)), whole, "outputs/")
+    assert [line for line in said if "scatters" in line] == [f"with the other runs of this task in outputs/: {told}"]
+
+
+def test_where_settings_were_chosen_nothing_is_claimed_so_no_scatter_is_told(tmp_path):
+    study(tmp_path, ("sgd", "adam", "adamw", "muon"))
+    study(tmp_path, ("sgd",), optimizer__lr=9.0)
+    for seed in range(5):
+        make_run(tmp_path, optimizer="lion", seed=seed, accuracy=0.4 + 30 * SCATTER[seed])
+    tasks = tasks_of(tmp_path)
+    assert describe_sweep(tasks, tasks, "outputs/") == [
+        "No verdict between optimizers: settings were chosen by test accuracy."
+    ]
 
 
 def test_without_a_run_there_is_no_verdict():

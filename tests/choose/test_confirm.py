@@ -30,6 +30,7 @@ def add(outputs, lr, validation, seed=101, decay=0.0005, status="completed", opt
     change_record(run, result__final_val_accuracy=validation)
     if again:
         record_confirmation(outputs, [run])
+    return run
 
 
 @pytest.fixture
@@ -159,6 +160,18 @@ def test_the_runs_are_named_before_they_begin(tmp_path, monkeypatch):
     assert commands[-1][3:5] == ["--config-dir", str(tmp_path / "own")] and "--config-dir" not in commands[0]
     assert [len(runs) for runs in seen] == [4, 8] and seen[0] < seen[1]
     assert all("-seed102-" in run or "-seed103-" in run for run in seen[1])
+
+
+def test_this_machines_cores_train_it_not_those_that_the_search_had(tmp_path, monkeypatch):
+    """64 threads on 2 cores take a hundred times as long."""
+    commands = []
+    monkeypatch.setattr(module, "run", lambda command, variables: commands.append(command) or 0)
+    monkeypatch.setattr("sweeper.datasets.here.ImagesHere.hash", lambda self, config: "d" * 8)
+    monkeypatch.setattr(module, "_check", lambda grid, arms: None)
+    for lr in (0.01, 0.03, 0.1, 0.3):
+        run = add(tmp_path, lr, 0.5 + lr)
+        change_record(run, environment__device="cpu", environment__threads=64)
+    assert confirm([str(tmp_path)], 2) == 0 and not any("threads" in word for word in commands[0])
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def test_what_refers_to_a_multiplied_value_sees_the_product(tmp_path):
     assert (both["lr"], both["weight_decay"]) == (0.05, 0.002)
 
 
+def test_an_option_of_no_group_and_the_optimizer_as_a_whole_see_it_too(tmp_path):
+    (tmp_path / "schedule").mkdir()
+    (tmp_path / "schedule" / "own.yaml").write_text("_target_: own.schedule\n_partial_: true\nof: ${optimizer}\n")
+    found = cell("lr_factor=0.5", "optimizer=sgd", "tag='lr${optimizer.lr}'").config
+    assert found["tag"] == f"lr{found['optimizer']['lr']}" == "lr0.05"
+    own = (f"hydra.searchpath=['file://{tmp_path}']", "optimizer=sgd", "schedule=own")
+    assert cell(*own, "lr_factor=0.5").config["schedule"]["of"]["lr"] == 0.05
+
+
 def test_a_factor_of_0_is_refused(refusal):
     assert refusal("dataset=digits", "lr_factor=0") == "lr_factor=0.0: must be a number above 0"
 

@@ -9,7 +9,7 @@ from conftest import REPOSITORY, merged
 from made_runs import make_config, make_run, name_as_configured
 
 from sweeper.config.grid import compose_grid
-from sweeper.report.provenance import read_words, repeat_words
+from sweeper.report.provenance import read_words, repeat_words, shown_command
 from sweeper.runs.identity import run_hash, run_name, with_relative_paths
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import read_row
@@ -104,12 +104,13 @@ def test_a_run_on_a_cpu_is_repeated_with_the_threads_that_its_bits_depend_on(tmp
     """A run of a sweep had some of the cores; the command alone would take all."""
 
     def command(environment):
-        return read_words(read_row(str(make_run(tmp_path, environment=environment)), ""))
+        return shown_command(read_row(str(make_run(tmp_path, environment=environment)), "")).split()
 
     assert command({"device": "cpu", "threads": 1})[-1] == "device.threads=1"
     assert not any("threads" in word for word in command({"device": "cuda", "threads": 1}))
-    typed = ["dataset=digits", "device.threads=3"]
-    assert command({"device": "cpu", "threads": 3, "overrides": typed}).count("device.threads=3") == 1
+    for typed in ("3", "4", "null"):  # a run that goes on keeps those it began with
+        words = command({"device": "cpu", "threads": 3, "overrides": ["dataset=digits", f"device.threads={typed}"]})
+        assert [word for word in words if "threads" in word] == ["device.threads=3"]
 
 
 def test_a_data_set_that_lies_elsewhere_by_now_is_looked_for_in_its_own_place():
