@@ -90,7 +90,7 @@ def describe_control(tasks: Sequence[Task], published: Sequence[Task]) -> str:
             for one in controls(task, other):
                 failed += [one.optimizer] * one.failed
                 rows.append(_row(one))
-            missing += _missing(other)
+            missing += _missing(other, [setting.optimizer for setting in task.compared])
     header = ["optimizer", "chosen", "published values", "difference", "95 % interval of it alone"]
     verdict = f"**Worse than the published values: {', '.join(failed)}. The protocol failed.**"
     fine = "No chosen setting is worse than the published one by more than chance."
@@ -155,9 +155,10 @@ def _row(one: Control) -> list[str]:
     return [one.optimizer, *words, points(one.difference), f"{points(one.low)} to {points(one.high)}"]
 
 
-def _missing(published: Task) -> list[str]:
-    """The seeds that some settings have and others lack."""
-    scores = {setting.optimizer: setting.scores() for setting in published.compared}
+def _missing(published: Task, optimizers: Sequence[str]) -> list[str]:
+    """The seeds that one of these has and others lack."""
+    found = {setting.optimizer: setting.scores() for setting in published.compared}
+    scores = {name: found.get(name, {}) for name in optimizers}
     seeds = sorted({seed for by_seed in scores.values() for seed in by_seed})
     lacking = {name: [f"{seed}" for seed in seeds if seed not in by_seed] for name, by_seed in scores.items()}
     return [f"{name} seed {', '.join(lacks)}" for name, lacks in sorted(lacking.items()) if lacks]

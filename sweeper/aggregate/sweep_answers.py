@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sweeper.aggregate.tables import accuracy
-from sweeper.aggregate.tasks import Task
+from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
 
 
@@ -68,9 +68,13 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
         return None
     for whole in in_folder:
         there = {setting.optimizer: setting for setting in whole.compared}
-        same = all(name in there and there[name].config == setting.config for name, setting in own.items())
-        if same and not whole.chosen_by:
+        with_these = all(name in there and _paths(setting) <= _paths(there[name]) for name, setting in own.items())
+        if with_these and not whole.chosen_by:  # of other images the same settings are another task
             more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
             if more or len(own) == 1 < len(there):
                 return whole
     return None
+
+
+def _paths(setting: Setting) -> set[str]:
+    return {run.path for run in setting.runs}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from made_runs import make_arm, make_run, name_arms
+from made_runs import change_record, make_arm, make_run, name_arms
 
 from sweeper.aggregate.sweep_answers import describe_sweep
 from sweeper.aggregate.tasks import group_tasks
@@ -92,6 +92,16 @@ def test_where_settings_were_chosen_nothing_is_claimed_so_no_scatter_is_told(tmp
     assert describe_sweep(tasks, tasks, "outputs/") == [
         "No verdict between optimizers: settings were chosen by test accuracy."
     ]
+
+
+def test_runs_of_other_images_are_no_other_runs_of_the_task(tmp_path):
+    study(tmp_path)
+    for path in tmp_path.glob("*/*-seed[34]-*"):
+        change_record(path, environment__data_digest="a" * 64)
+    for path in tmp_path.glob("*/*-seed[012]-*"):
+        change_record(path, environment__data_digest="b" * 64)
+    assert len(group_tasks(read_results([tmp_path]).runs)) == 2
+    assert len(describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")) == 1
 
 
 def test_without_a_run_there_is_no_verdict():

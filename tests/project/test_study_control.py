@@ -77,4 +77,7 @@ def test_a_control_that_lacks_a_run_says_which(tmp_path):
     tasks = [group_tasks(read_results([tmp_path / folder]).runs) for folder in ("chosen", "published")]
     assert control.describe_control(*tasks).endswith("\n\nNot trained yet, of the published values: sgd seed 3.")
     assert control.failure(tasks[0][0], tasks[1]) is None
+    make_run(tmp_path / "chosen", optimizer="adam", seed=1)
+    (task,) = group_tasks(read_results([tmp_path / "chosen"]).runs)
+    assert control.describe_control([task], tasks[1]).endswith(": adam seed 1, 2, 3 and sgd seed 3.")
     assert control.describe_control(tasks[0], []) == ""
