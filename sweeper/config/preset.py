@@ -18,7 +18,7 @@ from sweeper.runs.checks import is_number
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.files import CONF, read_file
 from sweeper.system.limits import SETTINGS_BYTES
-from sweeper.system.text import shortened
+from sweeper.system.text import counted, shortened
 
 MARK = "# Written by `python -m sweeper.choose --write`"
 LONGEST_NAME = 40
@@ -145,7 +145,7 @@ def _no_name(name: str) -> str:
     if not name:
         return "is empty"
     if len(name) > LONGEST_NAME:
-        return f"has {len(name)} characters, and a name has {LONGEST_NAME} at most"
+        return f"has {counted(len(name), 'character')}, and a name has {LONGEST_NAME} at most"
     if name.lower() in _NO_TEXT:
         return "is read as a value, not as a text, in YAML or in experiment=NAME"
     if not _NAME.fullmatch(name):

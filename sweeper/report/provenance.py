@@ -23,12 +23,8 @@ _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 def read_words(run: Run) -> list[str]:
     """The command that repeats a run in words, see `repeat_words`; none if its record can't be read any more."""
-    try:
-        record = read_run(Path(run.path))
-        config = _with_paths_from_here(record["config"], run.path)
-        return repeat_words(config, record["environment"].get("overrides"))
-    except Damaged:
-        return []
+    words, _ = _words_and_threads(run)
+    return words
 
 
 def cpu_threads(environment: dict[str, Any]) -> int | None:
@@ -47,17 +43,20 @@ def shown_command(run: Run) -> str:
     It names the threads that a run on a CPU had, whatever was typed: one that goes on keeps those it began with.
     `read_words` doesn't: what trains another seed on this machine, as a confirmation does, has its own cores.
     """
-    words = read_words(run)
-    if words and (threads := _threads(run)):
+    words, threads = _words_and_threads(run)
+    if words and threads:
         words = [*(word for word in words if _key(word) != "device.threads"), f"device.threads={threads}"]
     return shlex.join(map(without_path, words))
 
 
-def _threads(run: Run) -> int | None:
+def _words_and_threads(run: Run) -> tuple[list[str], int | None]:
     try:
-        return cpu_threads(read_run(Path(run.path))["environment"])
+        record = read_run(Path(run.path))
+        config = _with_paths_from_here(record["config"], run.path)
+        words = repeat_words(config, record["environment"].get("overrides"))
+        return words, cpu_threads(record["environment"])
     except Damaged:
-        return None
+        return [], None
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:

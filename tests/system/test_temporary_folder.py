@@ -14,7 +14,9 @@ from sweeper.system.temporary_folder import temporary_folder
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
+    yield tmp_path
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted(function):
