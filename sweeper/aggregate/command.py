@@ -75,6 +75,7 @@ def aggregate(
     """
     from sweeper.aggregate.frame import to_frame
     from sweeper.aggregate.paper import paper_files
+    from sweeper.aggregate.robustness import find_robustness
     from sweeper.aggregate.summary import summarize
     from sweeper.aggregate.sweep_answers import describe_sweep
     from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
@@ -115,7 +116,9 @@ def aggregate(
         return json.dumps(describe_results(own, tasks, margin, written), indent=1, allow_nan=False)
     in_rows = any(row["mixed"] for row in of_these.rows)
     counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
-    return "\n".join([*first, *_summary_lines(shown, columns), *counts, f"written: {', '.join(written)}"])
+    robust = [] if sweep else [f"{one.label}: {one.headline(margin)}" for one in find_robustness(tasks)]
+    more = [*robust, *([""] if robust else [])]
+    return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, f"written: {', '.join(written)}"])
 
 
 def _parser() -> Parser:

@@ -55,8 +55,8 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         return f"{d.a} and {d.b}: {said[0].lower()}{said[1:]}" if named else said
     lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
-        higher = f"{'is ' * (named or bool(lost))}higher{f' than {d.b}' * named}"
-        said = f"{d.a} {higher} by {size(d.difference)} points ({_interval(d)})."
+        better = comparison.better if named or lost else comparison.better.removeprefix("is ")
+        said = f"{d.a} {better}{f' than {d.b}' * named} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
         said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
-from sweeper.aggregate.pairs import pair_rows
+from sweeper.aggregate.conclusions import answer
+from sweeper.aggregate.pairs import pair_rows, rows_of
+from sweeper.aggregate.robustness import Robustness, find_robustness
+from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.summary import COUNTS, FIGURES, STATISTICS, VALIDATION, describe_mixture
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.aggregate.verdict import answer_task, headline_task
@@ -35,6 +39,7 @@ def describe_results(
         "left_out": _describe_left_out(results.left_out),
         "mixed": describe_mixture(results.runs) or None,
         "tasks": [_describe_task(task, margin) for task in tasks],
+        "robustness": [_describe_robustness(one, margin) for one in find_robustness(tasks)],
         "written": list(written),
     }
 
@@ -64,6 +69,23 @@ def _describe_task(task: Task, margin: float | None) -> dict[str, Any]:
         "optimizers": [_describe_setting(task, setting) for setting in compared],
         "pairs": [{k: v for k, v in row.items() if k != "task"} for row in pair_rows([task], margin)],
     }
+
+
+def _describe_robustness(one: Robustness, margin: float | None) -> dict[str, Any]:
+    """What wrong labels cost; the first of a pair loses less, by the difference."""
+    return {
+        "task": task_title(one.noisy),
+        "clean_task": task_title(one.clean),
+        "answer": answer(one.comparison, margin),
+        "headline": one.headline(margin),
+        "drops": [_describe_drops(method, list(one.drops[method].values())) for method in one.methods],
+        "pairs": rows_of(one.comparison, margin),
+    }
+
+
+def _describe_drops(method: str, drops: list[float]) -> dict[str, Any]:
+    deviation = standard_deviation(drops)
+    return {"method": method, "n": len(drops), "mean": mean(drops), "std": None if isnan(deviation) else deviation}
 
 
 def _describe_setting(task: Task, setting: Setting) -> dict[str, Any]:

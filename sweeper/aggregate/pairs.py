@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sweeper.aggregate.comparisons import Difference
+from sweeper.aggregate.comparisons import Comparison, Difference
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.main_table import describe_test
@@ -32,14 +32,24 @@ COLUMNS = [
 def pair_rows(tasks: Iterable[Task], margin: float | None = None) -> list[dict[str, Any]]:
     """A row for each pair of each task; none of a task whose settings were chosen on the test images."""
     return [
-        {"task": task_title(task), "first": d.a, "second": d.b, "n": d.n}
+        {"task": task_title(task)} | row
+        for task in tasks
+        if task.chosen_by != "test"
+        for row in rows_of(task.comparison, margin)
+    ]
+
+
+def rows_of(comparison: Comparison, margin: float | None = None) -> list[dict[str, Any]]:
+    """A row for each pair, without the task."""
+    return [
+        {"first": d.a, "second": d.b, "n": d.n}
         | {"difference": _known(d.difference), "standard_error": _known(d.error)}
         | {"ci95_low": _known(d.low), "ci95_high": _known(d.high)}
-        | {"residual_deviation": _known(task.comparison.deviation), "df": task.comparison.df}
+        | {"residual_deviation": _known(comparison.deviation), "df": comparison.df}
         | {"excludes_zero": d.excludes_zero if d.has_interval else None}
-        | {f"n_diverged_{end}": task.comparison.diverged.get(m, 0) for end, m in (("first", d.a), ("second", d.b))}
-        | {"verdict": describe_difference(task.comparison, d, margin, named=True)}
-        for task, d in _pairs(tasks)
+        | {f"n_diverged_{end}": comparison.diverged.get(m, 0) for end, m in (("first", d.a), ("second", d.b))}
+        | {"verdict": describe_difference(comparison, d, margin, named=True)}
+        for d in comparison.differences
     ]
 
 
@@ -47,7 +57,7 @@ def pairs_in_latex(tasks: Sequence[Task]) -> str:
     """A float for each task that has pairs; "" if none has."""
     floats: list[str] = []
     for task in tasks:
-        pairs = [d for of, d in _pairs([task])]
+        pairs = task.comparison.differences if task.chosen_by != "test" else ()
         if pairs:
             rows = [_row(d) for d in pairs]
             header = ["pair", "n", "difference", r"95\,\% interval"]
@@ -60,12 +70,6 @@ def pairs_in_latex(tasks: Sequence[Task]) -> str:
             caption += f" Diverged runs, which enter no difference: {in_latex(', '.join(lost))}." if lost else ""
             floats.append(floating(tabular("lrrr", header, rows), caption, f"tab:pairs-{len(floats) + 1}"))
     return "\n\n".join(floats)
-
-
-def _pairs(tasks: Iterable[Task]) -> Iterable[tuple[Task, Difference]]:
-    for task in tasks:
-        for d in task.comparison.differences if task.chosen_by != "test" else ():
-            yield task, d
 
 
 def _known(value: float) -> float | None:

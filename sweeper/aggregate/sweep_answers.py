@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
 
 
 def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
-    """A line for each task, and one for each of which the folder's runs say something else; no empty line.
+    """A line for each task, one for each of which the folder's runs say something else, and who is more robust to wrong
+    labels; no empty line.
 
     Args:
         in_folder: the tasks of all runs that lie there.
@@ -23,7 +25,16 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
         if whole is not None and (said := headline_task(whole)) != words:
             with_them = f"{named}with the other runs of this task in {folder}: "
             lines += [f"{with_them}{said}", *(f"{with_them}{more}" for more in _scatter(whole))]
-    return lines
+    return [*lines, *_robustness(tasks, in_folder, folder)]
+
+
+def _robustness(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
+    """By the sweep's own runs, and by all of the folder where these say something else or the sweep's alone nothing."""
+    own = [f"{one.label}: {one.headline()}" for one in find_robustness(tasks)]
+    runs = {run.path for task in tasks for run in task.runs()}
+    of_these = (one for one in find_robustness(in_folder) if runs & {run.path for run in one.runs()})
+    with_others = [f"with the other runs in {folder}: {one.label}: {one.headline()}" for one in of_these]
+    return [*own, *(line for line in with_others if not line.endswith(tuple(f": {words}" for words in own)))]
 
 
 def _scatter(task: Task) -> list[str]:

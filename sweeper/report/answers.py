@@ -113,9 +113,9 @@ def answer_card(task: Task, looks: Mapping[str, Look], margin: float | None = No
         )
     return Card(
         task_title(task),
-        _unbroken(headline_task(task, margin)),
+        unbroken(headline_task(task, margin)),
         describe_order(task),
-        [_unbroken(sentence) for sentence in describe_task(task, margin)[1:]],
+        [unbroken(sentence) for sentence in describe_task(task, margin)[1:]],
         pairs_table(task, margin),
         rows,
         None if first is None else place(first),
@@ -162,7 +162,7 @@ def _lost(setting: Setting) -> str:
     return f"{setting.diverged()} of {len(setting.scores())} diverged" if setting.diverged() else ""
 
 
-def _unbroken(sentence: str) -> str:
+def unbroken(sentence: str) -> str:
     """A sentence without line breaks between a number, its deviation and its unit."""
     return sentence.replace(" ± ", "\u00a0±\u00a0").replace(" %", "\u00a0%")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sweeper.aggregate.labels import is_clean, noise_words, texts
+from sweeper.aggregate.robustness import but_for_labels
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task, epochs_words, independent
@@ -175,21 +176,16 @@ def _noise_series(tasks: Sequence[Task]) -> dict[str, dict[str, dict[float, Sett
         noise = task.config["noise"]
         if not noise.get("rate"):
             continue
-        others = _without_noise(task)
+        others = but_for_labels(task)
         options = {k: v for k, v in texts(noise).items() if k != "rate"}
         key = repr((sorted(options.items()), others))
         name = keys.setdefault(key, _chart_name(task, list(keys.values())))
         series = found.setdefault(name, {})
-        for one in [task, *(c for c in clean if _without_noise(c) == others)]:
+        for one in [task, *(c for c in clean if but_for_labels(c) == others)]:
             for setting in one.compared:
                 rates = series.setdefault(setting.optimizer, {})
                 rates[100 * (one.config["noise"].get("rate") or 0)] = setting
     return {n: s for n, s in found.items() if len({rate for rates in s.values() for rate in rates}) > 1}
-
-
-def _without_noise(task: Task) -> list[tuple[str, str]]:
-    values = texts({k: v for k, v in task.config.items() if k != "noise"})
-    return sorted((values | {"noun": task.noun, "tuned": str(bool(task.tuned))}).items())
 
 
 def _chart_name(task: Task, taken: list[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweeper import __version__
+from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import answer_card
@@ -20,6 +21,7 @@ from sweeper.report.decision import ShownDecision
 from sweeper.report.looks import script_looks, style_sheet
 from sweeper.report.packed_tables import pack_tables, take_commands
 from sweeper.report.places import note_on
+from sweeper.report.robustness import losses_table, robustness_card
 from sweeper.report.sections import chart_sections
 from sweeper.report.tables import (
     across_table,
@@ -42,6 +44,7 @@ SECTIONS = {
     "verdict": "Answer",
     "decision": "Decision",
     "ranking": "Ranking",
+    "robustness": "Robustness",
     "curves": "Learning curves",
     "profile": "Steps to target",
     "across": "All tasks",
@@ -52,6 +55,7 @@ SECTIONS = {
 }
 NOT_SHOWN = {
     "ranking": "a ranking (no run that could be read)",
+    "robustness": "what wrong labels cost (no two optimizers with right and with wrong labels)",
     "curves": "learning curves (no epoch was finished)",
     "profile": "steps to a target (no target_accuracy that all runs of a task share)",
     "across": "statistics over tasks (one task, or no two optimizers on all)",
@@ -94,7 +98,9 @@ def build_page(
     drawn = [task for task in curve_data(tasks, curves) if task["settings"]]
     every_run = runs_table(runs, commands)
     others = [task for task in tasks if not any(task is one for one in latest)]
+    robust = find_robustness(tasks)
     cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
+    cards += [robustness_card(one, margin) for one in robust]
     rankings = [(task.label, ranking_table(task)) for task in tasks]
     bad = bad_table(runs)
     taken = take_commands(every_run)  # before the tables are packed
@@ -113,6 +119,7 @@ def build_page(
         "cards": cards,
         "of_latest": len(latest) if others else 0,
         "rankings": rankings,
+        "robustness": [(one.noisy.label, losses_table(one)) for one in robust],
         "packed": bool(data["tables"]["of"]),
         "decisions": decisions,
         "shared_colors": len({look.hue for look in of_optimizer.values()}) < len(of_optimizer),
@@ -146,6 +153,7 @@ def build_page(
         "verdict": True,
         "decision": bool(decisions),
         "ranking": bool(tasks),
+        "robustness": bool(robust),
     }
     titles = _with_charts(SECTIONS, {section.name: section.short for section in charts_of})
     absent = _with_charts(NOT_SHOWN, {section.name: section.absent for section in charts_of})
