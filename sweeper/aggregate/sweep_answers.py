@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from sweeper.aggregate.robustness import find_robustness
+from sweeper.aggregate.comparisons import Comparison
+from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
@@ -30,17 +31,25 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
 
 def _robustness(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
     """By the sweep's own runs, and by all of the folder where these say something else or the sweep's alone nothing."""
-    own = [f"{one.label}: {one.headline()}" for one in find_robustness(tasks)]
+    own = [line for one in find_robustness(tasks) for line in _of_losses(one)]
     runs = {run.path for task in tasks for run in task.runs()}
     of_these = (one for one in find_robustness(in_folder) if runs & {run.path for run in one.runs()})
-    with_others = [f"with the other runs in {folder}: {one.label}: {one.headline()}" for one in of_these]
-    return [*own, *(line for line in with_others if not line.endswith(tuple(f": {words}" for words in own)))]
+    others = [line for one in of_these for line in _of_losses(one) if line not in own]
+    return [*own, *(f"with the other runs in {folder}: {line}" for line in others)]
+
+
+def _of_losses(one: Robustness) -> list[str]:
+    return [f"{one.label}: {said}" for said in (one.headline(), *_scatter_of(one.comparison))]
 
 
 def _scatter(task: Task) -> list[str]:
     """That one scatters plainly more, where a difference is claimed; nothing is claimed where settings were chosen."""
-    scatter = task.comparison.scatter
-    if scatter is None or task.chosen_by or not any(d.excludes_zero for d in task.comparison.differences):
+    return [] if task.chosen_by else _scatter_of(task.comparison)
+
+
+def _scatter_of(comparison: Comparison) -> list[str]:
+    scatter = comparison.scatter
+    if scatter is None or not any(d.excludes_zero for d in comparison.differences):
         return []
     return [f"{scatter.words}, which the intervals don't allow for: the error may be above 5 %."]
 

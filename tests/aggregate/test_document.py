@@ -159,3 +159,23 @@ def _pages_headline(folder, margin=None) -> str:
     tasks = group_tasks(read_results([folder]).runs)
     (card,) = [answer_card(task, looks_of(tasks), margin) for task in tasks]
     return card.headline.replace("\u00a0", " ")
+
+
+def test_it_tells_what_wrong_labels_cost(tmp_path, capsys):
+    noise = {"noise": {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}}
+    for seed, scatter in enumerate((0.0, 0.01, 0.005)):
+        for optimizer, lost in (("sgd", 0.2 + scatter), ("lion", 0.1)):
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=0.9)
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=0.9 - lost, **noise)
+    document = described(capsys, tmp_path)
+    (one,) = document["robustness"]
+    assert one["task"].startswith("digits, cnn, 20 % symmetric") and one["clean_task"].startswith(
+        "digits, cnn, no label"
+    )
+    assert one["answer"] == one["headline"] == "lion > sgd"
+    lion, sgd = one["drops"]
+    assert lion == {"method": "lion", "n": 3, "mean": pytest.approx(0.1), "std": pytest.approx(0)}
+    assert (sgd["mean"], sgd["std"]) == (pytest.approx(0.205), pytest.approx(0.005))
+    (pair,) = one["pairs"]
+    assert (pair["first"], pair["second"], pair["difference"]) == ("lion", "sgd", pytest.approx(0.105))
+    assert described(capsys, tmp_path / "digits-cnn")["robustness"] == [one]

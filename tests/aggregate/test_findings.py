@@ -30,7 +30,8 @@ def test_intervals_groups_and_summary_have_the_numbers_of_the_tables(study):
     found = sweeper.compare(sweeper.load_results(study))
     results = read_results([study])
     tasks = group_tasks(results.runs)
-    assert len(tasks) == 2 and list(found.sentences) == [task.label for task in tasks]
+    labels = [task.label for task in tasks]
+    assert len(tasks) == 2 and list(found.sentences) == [*labels, f"robustness, {labels[1]}"]
     for task in tasks:
         pairs = found.intervals[found.intervals.task == task.label]
         shown = [row[:4] for row in texts(pairs_table(task))]
@@ -93,3 +94,17 @@ def test_damaged_rows_change_nothing_and_a_run_that_is_gone_is_named(tmp_path):
     damaged.rmdir()
     with pytest.raises(BadInput, match="there is no such run; load the results again"):
         sweeper.compare(results)
+
+
+def test_what_wrong_labels_cost_stands_beside_the_tasks(tmp_path):
+    noise = {"noise": {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}}
+    for seed, scatter in enumerate((0.0, 0.01, 0.005)):
+        for optimizer, lost in (("sgd", 0.2 + scatter), ("lion", 0.1)):
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=0.9)
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=0.9 - lost, **noise)
+    found = sweeper.compare(tmp_path)
+    label = "robustness, digits, cnn, 20 % symmetric label noise"
+    assert found.answer.splitlines()[-1] == f"{label}: lion > sgd" and found.sentences[label][0] == "lion > sgd"
+    (row,) = found.intervals[found.intervals.task == label].itertuples()
+    assert (row.optimizer, row.other, row.better) == ("lion", "sgd", True)
+    assert row.difference == pytest.approx(0.105) and row.conclusion.startswith("lion loses less than sgd by")

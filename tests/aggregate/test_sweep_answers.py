@@ -106,3 +106,23 @@ def test_runs_of_other_images_are_no_other_runs_of_the_task(tmp_path):
 
 def test_without_a_run_there_is_no_verdict():
     assert describe_sweep([], [], "outputs/") == ["No run can be read, so there is no verdict."]
+
+
+def test_who_loses_less_by_wrong_labels_is_told_and_with_the_folders_runs_where_these_say_more(tmp_path):
+    noise = {"noise": {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}}
+    study(tmp_path)
+    for k, (optimizer, lost) in enumerate((("sgd", 0.2), ("adam", 0.1))):
+        for seed in range(5):
+            accuracy = 0.9 - 0.02 * k + SCATTER[(seed + k) % 5] - lost - 0.004 * k * (seed % 2)
+            make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=accuracy, **noise)
+    whole = tasks_of(tmp_path)
+    told = "robustness, digits, cnn, 20 % symmetric label noise: adam > sgd"
+    assert describe_sweep(whole, whole, "outputs/")[-1] == told
+    noisy = tasks_of(tmp_path, noise=("symmetric",))
+    assert describe_sweep(noisy, whole, "outputs/") == ["adam > sgd", f"with the other runs in outputs/: {told}"]
+    few = tasks_of(tmp_path, seed=(0,))
+    said = describe_sweep(few, whole, "outputs/")
+    assert [line for line in said if "robustness" in line] == [
+        f"{told.partition(': ')[0]}: No order: one seed tells nothing of chance; three or more give intervals",
+        f"with the other runs in outputs/: {told}",
+    ]
