@@ -55,7 +55,7 @@ def tree(tmp_path_factory):
 @pytest.mark.parametrize(
     ("preset", "narrowed", "runs"),
     [
-        ("robustness", ["optimizer=sgd", "seed=1"], 2),
+        ("robustness", ["optimizer=sgd,lion", "seed=1,2"], 8),
         ("tune", ["optimizer=lion", "decay_factor=1.0", "hydra.sweeper.extensions=0"], 3),
     ],
 )
@@ -73,6 +73,8 @@ def test_a_preset_trains_100_classes(tree, tmp_path, preset, narrowed, runs):
     if preset == "robustness":
         assert {row["noise_rate"] for row in rows} == {"0.0", "0.2"}
         assert all((float(row["noise_rate"]) > 0) == bool(noisy(tmp_path, row)) for row in rows)
+        (told,) = (line for line in done.stdout.splitlines() if line.startswith("robustness, "))
+        assert told.startswith("robustness, cifar100, mlp, 20 % symmetric label noise: ") and "sgd" in told
     if preset == "tune":
         assert all(row["final_val_accuracy"] for row in rows)
         assert run_all_forked("choose", cwd=tmp_path).stdout.count("\nlion:") == 1
