@@ -87,8 +87,8 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     for line in said:
         tell(line)
     if not to_do:
-        record_arms(grid.outputs, own)
-        return 0 if update_tables(str(grid.outputs), own) else 1
+        recorded = record_arms(grid.outputs, own)
+        return 0 if update_tables(str(grid.outputs), own) and recorded else 1
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
@@ -101,13 +101,14 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
             begin(grid)
             begun = begun + to_do
             own = replace(own, runs=[cell.directory for cell in grid.cells])
-        record_arms(grid.outputs, own)  # again: another sweep may have named the same runs since
+        recorded = record_arms(grid.outputs, own)  # again: another sweep may have named the same runs since
         left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
         written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
         if left:
             tell(f"{left} more not begun; the same command goes on")
-        whole = written and grid.widening is None
-        return _exit_code(begun, signals, stop.reason(), whole, launcher.cancels) or (0 if written else 1)
+        whole = written and recorded and grid.widening is None
+        code = _exit_code(begun, signals, stop.reason(), whole, launcher.cancels)
+        return code or (0 if written and recorded else 1)
 
 
 def _finished(grid: Grid, records: list[dict[str, Any] | None]) -> list[Finished]:
