@@ -131,10 +131,11 @@ def _launch(
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
-    later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    record_arms(grid.outputs, own)
-    labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
-    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled, arm_of_each(grid.arms)))
+    record_arms(grid.outputs, own)  # first: lines name a run by its arm
+    labelled = {cell.directory: Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells}
+    waiting = ", after the others" if waits else ""
+    later = tell_of_the_dead((labelled[cell.directory] for cell in to_do), waiting)
+    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled.values(), arm_of_each(grid.arms)))
     show_sweep(grid.outputs)
     launches = Launches(to_do, launcher, stop, {cell.directory: grid.jobs[cell.number] for cell in to_do})
     traces = _traces(to_do)
@@ -176,7 +177,7 @@ def _carry_out_one(cell: Cell, record: dict[str, Any] | None, asked: argparse.Na
         return 0
     if sys.stderr.isatty():  # the imports take seconds
         tell(f"{cell.directory}: preparing")
-    tell_of_the_dead([cell.directory])
+    tell_of_the_dead([Labelled(cell.directory, cell.config, ())])
     _rehearse([cell])
     signals = StopSignals(of_command=True)
     train_by_hydra(asked, Task())
