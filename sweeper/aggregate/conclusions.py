@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 
 from sweeper.aggregate.comparisons import Comparison, Difference
+from sweeper.aggregate.labels import quoted
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted, few
 
@@ -40,7 +41,7 @@ def headline(comparison: Comparison) -> str:
     d = comparison.between(*comparison.methods[:2])
     if d.difference == 0:
         return answer(comparison)
-    lead = f"{d.a} leads {d.b} by {size(d.difference)} points ({_interval(d)})"
+    lead = f"{quoted(d.a)} leads {quoted(d.b)} by {size(d.difference)} points ({_interval(d)})"
     return "".join([f"No winner yet: {lead}", *_lost(comparison)])
 
 
@@ -50,17 +51,18 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
     Args:
         named: name both, for a text; a table names them in columns of its own.
     """
+    a, b = quoted(d.a), quoted(d.b)
     if not d.has_interval:
         said = _no_difference(comparison, d)
-        return f"{d.a} and {d.b}: {said[0].lower()}{said[1:]}" if named else said
-    lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
+        return f"{a} and {b}: {said[0].lower()}{said[1:]}" if named else said
+    lost = [f"{quoted(m)} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
         better = comparison.better if named or lost else comparison.better.removeprefix("is ")
-        said = f"{d.a} {better}{f' than {d.b}' * named} by {size(d.difference)} points ({_interval(d)})."
+        said = f"{a} {better}{f' than {b}' * named} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
         said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."
-        said = f"{d.a} and {d.b}: {said}" if named else said
+        said = f"{a} and {b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
         return f"{lost[0]}; among finished runs {said}" if short else f"{', '.join(lost)}. Among finished runs {said}"
@@ -197,7 +199,7 @@ def _pairs_of_note(comparison: Comparison) -> list[str]:
 def _equivalent(comparison: Comparison, margin: float) -> list[str]:
     """The pairs whose interval lies within the margin. Who diverged is equivalent to none."""
     whole = [d for d in comparison.differences if not {d.a, d.b} & comparison.diverged.keys()]
-    return [f"{d.a} and {d.b}" for d in whole if d.within(margin)]
+    return [f"{quoted(d.a)} and {quoted(d.b)}" for d in whole if d.within(margin)]
 
 
 def _equivalence(comparison: Comparison, margin: float) -> list[str]:
@@ -235,7 +237,7 @@ def _limits(comparison: Comparison) -> list[str]:
 
 
 def _lost(comparison: Comparison) -> list[str]:
-    return [f"; {m} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
+    return [f"; {quoted(m)} diverged in {_of_seeds(comparison, m)}" for m in comparison.diverged]
 
 
 def _of_seeds(comparison: Comparison, method: str) -> str:
@@ -258,8 +260,8 @@ def seeds_note(what: str = "order") -> str:
 
 
 def _braces(names: Sequence[str]) -> str:
-    """The names of a group; one with a sign that the order itself has, as an arm's may, stands in quotes."""
-    told = [f'"{name}"' if set(name) & set(",;{}>") else name for name in names]
+    """The names of a group."""
+    told = [*map(quoted, names)]
     return told[0] if len(told) == 1 else f"{{{', '.join(told)}}}"
 
 

@@ -44,6 +44,15 @@ def noise_words(noise: dict[str, Any]) -> str:
     return f"{rate}{noise.get('name')} label noise"
 
 
+def quoted(name: str) -> str:
+    """A method's name in a sentence: one with a sign that an order has, as an arm's may, stands in quotes.
+
+    >>> quoted("sgd"), quoted("a > b")
+    ('sgd', '"a > b"')
+    """
+    return f'"{name}"' if set(name) & set(",;{}>") else name
+
+
 def length_words(epochs: int | str) -> str:
     """`1 epoch`, `8 epochs`, `epochs by arm`."""
     if epochs == BY_ARM:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtri
 
+from sweeper.aggregate.labels import quoted
+
 TRIGGER = 0.05  # level of Cochran's test of the largest variance
 
 # The family-wise error of nominal 5 %, by the number of methods, where one of them scatters so many times as much as
@@ -44,7 +46,7 @@ class Scatter:
     @property
     def words(self) -> str:
         times = "far more than" if math.isinf(self.ratio) else f"{self.ratio:.1f} times as much as"
-        return f"{self.method} scatters {times} the others"
+        return f"{quoted(self.method)} scatters {times} the others"
 
     @property
     def beyond(self) -> bool:

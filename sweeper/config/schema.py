@@ -12,8 +12,8 @@ from omegaconf import MISSING
 from sweeper.runs.checks import is_plain_number
 from sweeper.system.errors import BadInput, nearest
 from sweeper.system.limits import LARGEST_SEED, MOST_EPOCHS
+from sweeper.system.machine import DEVICE_KINDS
 
-DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 SWITCHES = ("auto", "true", "false")
 # Options whose value is a text. They have no type here: OmegaConf would turn what YAML has read as a number into a text

@@ -76,16 +76,18 @@ class Arms:
         asked = [(arm, seed) for arm in arms for seed in self.seeds[:seeds]]
         return [self.cells[arm][seed].directory for arm, seed in asked if seed not in results[arm]]
 
-    def record(self, arms: Collection[str], seeds: int) -> None:
+    def record(self, arms: Collection[str], seeds: int) -> bool:
         """Record in `arms.json` that these arms' first `seeds` seeds are compared, for the tables and the page.
 
         The sweeps that train them don't say it all: they have only those that are missing.
+        Returns whether it is recorded; if not, a line says so.
         """
         cells = {arm: [self.cells[arm][seed] for seed in self.seeds[:seeds]] for arm in self.words if arm in arms}
-        if cells:
-            configs = {cell.directory: cell.config for runs in cells.values() for cell in runs}
-            compared = {arm: [cell.directory for cell in runs] for arm, runs in cells.items()}
-            record_arms(self.outputs, asked_runs(configs, [compared]))
+        if not cells:
+            return True
+        configs = {cell.directory: cell.config for runs in cells.values() for cell in runs}
+        compared = {arm: [cell.directory for cell in runs] for arm, runs in cells.items()}
+        return record_arms(self.outputs, asked_runs(configs, [compared]))
 
     def command(self, arms: tuple[str, ...], seeds: int, results: dict[str, dict[int, Result]]) -> list[str]:
         """The command that trains these arms' first `seeds` seeds, from the first that hasn't ended.

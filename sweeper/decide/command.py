@@ -42,7 +42,8 @@ field of finished runs only the newcomer is trained, as the field was, and compa
   --json                   print one JSON document, for programs; all else goes to standard error
   --version                print sweeper's version
 
-Exit codes: 0 decided, or the most seeds or the time are used up; 1 a run failed; 2 bad input; 130 by Ctrl-C.
+Exit codes: 0 decided, or the most seeds or the time are used up; 1 a run failed, or page or
+arms.json couldn't be written; 2 bad input; 130 by Ctrl-C.
 """
 _JSON = "--json"
 _OWN = ("--margin", "--level", "--looks", "--most-seeds", "--within")
@@ -96,7 +97,7 @@ def _decide(arguments: list[str], found: Told) -> int:
         check_data(asked, decision, here if decision.waits and not trained else None)
         check_looks(asked.outputs, recorded, decision)
         for look in decision.looks[told:]:
-            asked.record(look.arms, look.seeds)
+            code = code if asked.record(look.arms, look.seeds) else 1
             say("\n".join(describe_look(look, rule)))
         told = len(decision.looks)
         if told:
@@ -109,7 +110,7 @@ def _decide(arguments: list[str], found: Told) -> int:
             break
         ended = run(asked.command(decision.waits, decision.next_seeds, results))
         if ended != 2:  # else nothing was started
-            asked.record(decision.playing, decision.next_seeds)
+            code = code if asked.record(decision.playing, decision.next_seeds) else 1
         trained = True  # from now on records tell
         if ended not in (0, 1):
             if ended > 128:

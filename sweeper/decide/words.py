@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from sweeper.aggregate.labels import quoted
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, Decision, Look, Result, Verdict
 from sweeper.decide.rule import Rule
@@ -22,7 +23,7 @@ def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) 
     Args:
         diverged: the number of diverged runs of each arm that has any.
     """
-    lost = [f"{arm} diverged in {diverged[arm]}" for arm in (v.a, v.b) if diverged and arm in diverged]
+    lost = [f"{quoted(arm)} diverged in {diverged[arm]}" for arm in (v.a, v.b) if diverged and arm in diverged]
     said = _said(v, rule)
     if not lost:
         return said
@@ -31,14 +32,15 @@ def describe(v: Verdict, rule: Rule, diverged: Mapping[str, int] | None = None) 
 
 
 def _said(v: Verdict, rule: Rule) -> str:
+    a, b = quoted(v.a), quoted(v.b)
     if math.isnan(v.difference):
-        return f"{v.a} and {v.b}: no seed of which both have a completed run."
+        return f"{a} and {b}: no seed of which both have a completed run."
     if v.verdict == DIFFERENT:
-        return f"{v.a} is higher than {v.b} by {interval(v)}."
+        return f"{a} is higher than {b} by {interval(v)}."
     if v.verdict == EQUIVALENT:
         assert rule.margin is not None
         within = f"equivalent within {margin_words(rule.margin)}"
-        return f"{v.a} and {v.b} are {within} (n = {v.n}); {v.a} leads by {interval(v, rule.margin)}."
+        return f"{a} and {b} are {within} (n = {v.n}); {a} leads by {interval(v, rule.margin)}."
     if math.isnan(v.low):
         missing = "no scatter to judge it by" if v.n > 1 else "too few seeds in common to judge it by"
         return f"{_lead(v)} (n = {v.n}); {missing}."
@@ -47,8 +49,8 @@ def _said(v: Verdict, rule: Rule) -> str:
 
 def _lead(v: Verdict) -> str:
     if v.difference == 0:
-        return f"{v.a} and {v.b} are level"
-    return f"{v.a} leads {v.b} by {size(v.difference)} points"
+        return f"{quoted(v.a)} and {quoted(v.b)} are level"
+    return f"{quoted(v.a)} leads {quoted(v.b)} by {size(v.difference)} points"
 
 
 def interval(v: Verdict, margin: float | None = None) -> str:
@@ -68,7 +70,7 @@ def answer(decision: Decision, rule: Rule, ended_by: str = "") -> str:
     if len(verdicts) == 1 and decided:
         return f"Decided after {seeds} seeds: {describe(verdicts[0], rule, diverged)}"
     lost = {arm: count for look in decision.looks for arm, count in look.diverged.items()}
-    also = "".join(f"; {arm} diverged in {count}" for arm, count in lost.items())
+    also = "".join(f"; {quoted(arm)} diverged in {count}" for arm, count in lost.items())
     if decided and not decision.open:
         return f"Decided after {seeds} seeds: {', '.join(map(_short, decided))}{also}."
     why = ended_by or f"no look comes after {seeds} seeds"
@@ -112,10 +114,10 @@ def describe_failed(decision: Decision, results: Mapping[str, Mapping[int, Resul
 def seeds_words(seeds_of: Mapping[str, Sequence[int]]) -> str:
     """`sgd with seeds 1, 2, lion with seed 1`"""
     return ", ".join(
-        f"{arm} with {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+        f"{quoted(arm)} with {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
         for arm, seeds in seeds_of.items()
     )
 
 
 def _short(v: Verdict) -> str:
-    return f"{v.a} > {v.b}" if v.verdict == DIFFERENT else f"{v.a} = {v.b}"
+    return f"{quoted(v.a)} > {quoted(v.b)}" if v.verdict == DIFFERENT else f"{quoted(v.a)} = {quoted(v.b)}"

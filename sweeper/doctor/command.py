@@ -27,11 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweeper.config.schema import DEVICE_KINDS
 from sweeper.doctor import facts as checkup
 from sweeper.system.command import Parser, exit_code_of
 from sweeper.system.errors import BadInput
-from sweeper.system.machine import cores, probe_kind
+from sweeper.system.machine import DEVICE_KINDS, cores, probe_kind
 from sweeper.system.terminal import say, tell
 
 PATIENCE = 90.0  # seconds until a device of an idle machine counts as hung; a GPU's first kernels take half a minute

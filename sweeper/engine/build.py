@@ -28,8 +28,8 @@ NOT_OPTIONS = ("name", "_target_", "_partial_")
 def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_classes: int, seed: int) -> nn.Module:
     """Build the network on the CPU in training mode; its initial weights depend on `seed` only.
 
-    The target gets `num_classes`, and `in_channels` and `image_size` (the side of square images) if it has such
-    parameters.
+    The target gets `num_classes`, and `in_channels`, `image_shape` (channels, height, width) and `image_size` (the side
+    of square images) if it has such parameters.
 
     Args:
         data_shape: (channels, height, width) of an image.
@@ -40,9 +40,11 @@ def build_model(model: dict[str, Any], data_shape: tuple[int, int, int], num_cla
     """
     channels, height, width = data_shape
     target = load_target("model._target_", model["_target_"])
-    given = {"num_classes": num_classes}
+    given: dict[str, Any] = {"num_classes": num_classes}
     if _takes(target, "in_channels"):
         given["in_channels"] = channels
+    if _takes(target, "image_shape") and "image_shape" not in model:
+        given["image_shape"] = data_shape
     if _takes(target, "image_size") and "image_size" not in model:
         if height != width:
             raise BadInput(f"model={_name(model)}: takes square images only; these are {height}×{width}")

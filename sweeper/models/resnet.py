@@ -1,11 +1,13 @@
 """Networks for small images. Weights are initialized by torch's defaults, as in the code that the optimizers' values
 come from.
 
-Each function gets `num_classes` and, if it needs them, `in_channels` and `image_size` from the data set; its other
-options are in `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes). A `width`
-below 1 or a negative `depth` raises ValueError, since torch would build a network of width 0 that learns only biases.
+Each function gets `num_classes` and, if it needs them, `in_channels`, `image_shape` and `image_size` from the data set;
+its other options are in `conf/model/`. Each network maps images (n, in_channels, h, w) to logits (n, num_classes). A
+`width` below 1 or a negative `depth` raises ValueError, since torch would build a network of width 0 that learns only
+biases.
 """
 
+import math
 from collections import OrderedDict
 
 import torch
@@ -75,11 +77,11 @@ def cnn1d(num_classes: int, in_channels: int, width: int) -> nn.Module:
     )
 
 
-def mlp(num_classes: int, in_channels: int, image_size: int, width: int, depth: int) -> nn.Module:
+def mlp(num_classes: int, image_shape: tuple[int, int, int], width: int, depth: int) -> nn.Module:
     """`depth` hidden layers of `width` units, each with layer norm, which lets one learning rate serve any depth."""
     check_least("width", width)
     check_least("depth", depth, 0)
-    inputs = in_channels * image_size**2
+    inputs = math.prod(image_shape)
     hidden = [_linear_norm_relu(inputs if k == 0 else width, width) for k in range(depth)]
     classifier = nn.Linear(width if hidden else inputs, num_classes)
     return nn.Sequential(OrderedDict(flatten=nn.Flatten(), hidden=nn.Sequential(*hidden), classifier=classifier))

@@ -12,6 +12,7 @@ from sweeper.runs.checks import Damaged
 from sweeper.runs.identity import GROUPS, HUB, PRECISION, is_identity, named_precision
 from sweeper.runs.record import read_run
 from sweeper.runs.rows import Run
+from sweeper.system.machine import DEVICE_KINDS
 
 # Options on the command line that don't belong to the run itself, and that a repetition leaves out.
 _NOT_REPEATED = ("outputs", "rerun", "fail_fast", "price_per_hour")
@@ -23,7 +24,7 @@ _NAMES_CODE = re.compile(r"_target_|\bloader\s*[=:]|\$\{")
 
 def read_words(run: Run) -> list[str]:
     """The command that repeats a run in words, see `repeat_words`; none if its record can't be read any more."""
-    words, _ = _words_and_threads(run)
+    words, _ = _words_and_environment(run)
     return words
 
 
@@ -40,23 +41,35 @@ def cpu_threads(environment: dict[str, Any]) -> int | None:
 def shown_command(run: Run) -> str:
     """The command that repeats a run, for a POSIX shell and without paths of this machine; "" if it isn't recorded.
 
-    It names the threads that a run on a CPU had, whatever was typed: one that goes on keeps those it began with.
-    `read_words` doesn't: what trains another seed on this machine, as a confirmation does, has its own cores.
+    It names the device that the run had, also where `auto` chose it: on another one the result is another. It names the
+    threads that a run on a CPU had, whatever was typed: one that goes on keeps those it began with.
+    `read_words` doesn't: what trains another seed on this machine, as a confirmation does, has its own of both.
     """
-    words, threads = _words_and_threads(run)
-    if words and threads:
+    words, environment = _words_and_environment(run)
+    if words:
+        words = _on_device(words, environment.get("device"))
+    if words and (threads := cpu_threads(environment)):
         words = [*(word for word in words if _key(word) != "device.threads"), f"device.threads={threads}"]
     return shlex.join(map(without_path, words))
 
 
-def _words_and_threads(run: Run) -> tuple[list[str], int | None]:
+def _on_device(words: list[str], kind: Any) -> list[str]:
+    """The words with the kind of device that was used; as they are if it isn't recorded."""
+    if kind not in DEVICE_KINDS:
+        return words
+    plain = {f"device={name}" for name in DEVICE_KINDS}
+    words = [word for word in words if word not in plain and _key(word) != "device.kind"]
+    own = any(_key(word) == "device" for word in words)  # a choice of the user's, which may have other options too
+    return [*words, f"device.kind={kind}" if own else f"device={kind}"]
+
+
+def _words_and_environment(run: Run) -> tuple[list[str], dict[str, Any]]:
     try:
         record = read_run(Path(run.path))
         config = _with_paths_from_here(record["config"], run.path)
-        words = repeat_words(config, record["environment"].get("overrides"))
-        return words, cpu_threads(record["environment"])
+        return repeat_words(config, record["environment"].get("overrides")), record["environment"]
     except Damaged:
-        return [], None
+        return [], {}
 
 
 def _with_paths_from_here(config: dict[str, Any], directory: str) -> dict[str, Any]:

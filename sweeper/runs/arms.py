@@ -21,7 +21,7 @@ from typing import Any
 from sweeper.runs.asked import AskedRuns, arm_of_each
 from sweeper.runs.layout import ARMS_FILE
 from sweeper.runs.shared_record import damaged, one_writer, read_shared, write_shared
-from sweeper.system.files import say_what_failed
+from sweeper.system.command import ROOM
 from sweeper.system.terminal import tell
 from sweeper.system.text import shortened
 
@@ -58,28 +58,32 @@ class _Content:
     untuned: list[str] = field(default_factory=list)
 
 
-def record_arms(outputs: Path, asked: AskedRuns) -> None:
+def record_arms(outputs: Path, asked: AskedRuns) -> bool:
     """Record which comparisons the runs of a sweep are in, so far as their own records don't say it.
 
-    If the file can't be written, a line says so: the runs are trained without it.
+    Returns whether they are recorded. If the file can't be written, a line says so: the runs are trained without it,
+    and the same command records it later.
 
     Raises:
         BadInput: the file is damaged.
     """
     new = [_by_run(arms, outputs) for arms in asked.comparisons]
     if not new and not asked.tuned and not any(asked.before.values()) and not (outputs / ARMS_FILE).exists():
-        return
+        return True
     path = outputs / ARMS_FILE
     try:
         if _with(before := _read(outputs), outputs, new, asked) == before:
-            return
+            return True
         with one_writer(path):
             after = _with(_read(outputs), outputs, new, asked)
             write_shared(path, {name: value for name, value in vars(after).items() if value or name == "comparisons"})
     except OSError as error:
         if path not in _told:  # a sweep records them when it begins, and at its end
-            tell(f"{path}: can't be written, so later tables don't know {_SAYS}: {say_what_failed(error)}")
+            what = f"can't be written, so later tables don't know {_SAYS}: {error.strerror or error}"
+            tell(f"{path}: {what}; {ROOM}; the same command records it")
         _told.add(path)
+        return False
+    return True
 
 
 def _with(before: _Content, outputs: Path, new: list[Arms], asked: AskedRuns) -> _Content:

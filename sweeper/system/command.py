@@ -131,7 +131,8 @@ def is_about_itself(arguments: Sequence[str], text: str) -> bool:
     return True
 
 
-MAKE_ROOM = "make room there, or make it writable; the same command goes on"
+ROOM = "make room there, or make it writable"
+MAKE_ROOM = f"{ROOM}; the same command goes on"
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+DEVICE_KINDS = ("auto", "cuda", "mps", "cpu")
 PROCESS_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
 # The files of the limit and of the usage, and the prefix of the names in memory.stat; two for version 2, one for

@@ -22,7 +22,7 @@ from sweeper.system.files import write_atomically
 from sweeper.system.lock import Locked, is_alive, read_lock
 from sweeper.system.processes import describe, is_known
 from sweeper.system.terminal import tell
-from sweeper.train.label import label_run, name_run
+from sweeper.train.label import Labelled, label_run, name_run
 from sweeper.train.launchers.interface import Launcher
 
 PASSED_OVER = "SWEEPER_PASSED_OVER"  # the number of a launch's list of runs that the launcher's workers must skip
@@ -37,14 +37,15 @@ def dead_owner(directory: Path) -> dict[str, Any] | None:
     return seen if seen is not None and is_known(seen) and not is_alive(directory / LOCK_FILE, seen) else None
 
 
-def tell_of_the_dead(directories: Iterable[Path], then: str = "") -> list[Path]:
-    """Report each run in which an earlier command's process died. Returns these runs."""
+def tell_of_the_dead(runs: Iterable[Labelled], then: str = "") -> list[Path]:
+    """Report each run in which an earlier command's process died. Returns their directories."""
     dead = []
-    for directory in directories:
-        if (owner := dead_owner(directory)) is not None:
-            dead.append(directory)
+    for run in runs:
+        if (owner := dead_owner(run.directory)) is not None:
+            dead.append(run.directory)
             what = f"{describe(owner)} ended in the middle of it (killed, a crash, or os._exit)"
-            tell(f"{directory}: {what}; it goes on from its checkpoint{then}")
+            name = name_run(label_run(run.config, run.overrides), run.directory)
+            tell(f"{name}: {what}; it goes on from its checkpoint{then}")
     return dead
 
 

@@ -43,7 +43,8 @@ def label_run(config: dict[str, Any], overrides: Sequence[str] = ()) -> str:
     Args:
         overrides: the run's own. A factor of lr x weight decay stands for the values that it gives: `decay ×0.3162`.
     """
-    varies = _varies()
+    if not (varies := _varies()):
+        return ""
     arm = "" if "" in varies else _arm(config)
     words = _values(config, overrides, varies.get(arm.partition(EQUAL)[0], []))
     return ", ".join([arm, *words] if arm else words)

@@ -87,8 +87,8 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
     for line in said:
         tell(line)
     if not to_do:
-        record_arms(grid.outputs, own)
-        return 0 if update_tables(str(grid.outputs), own) else 1
+        recorded = record_arms(grid.outputs, own)
+        return 0 if update_tables(str(grid.outputs), own) and recorded else 1
     launcher = find_launcher(grid.launcher_options)
     if advice := launcher.advice(grid.launcher_options, [cell.config for cell in to_do], len(grid.cells)):
         tell(advice)
@@ -101,13 +101,14 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
             begin(grid)
             begun = begun + to_do
             own = replace(own, runs=[cell.directory for cell in grid.cells])
-        record_arms(grid.outputs, own)  # again: another sweep may have named the same runs since
+        recorded = record_arms(grid.outputs, own)  # again: another sweep may have named the same runs since
         left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
         written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
         if left:
             tell(f"{left} more not begun; the same command goes on")
-        whole = written and grid.widening is None
-        return _exit_code(begun, signals, stop.reason(), whole, launcher.cancels) or (0 if written else 1)
+        whole = written and recorded and grid.widening is None
+        code = _exit_code(begun, signals, stop.reason(), whole, launcher.cancels)
+        return code or (0 if written and recorded else 1)
 
 
 def _finished(grid: Grid, records: list[dict[str, Any] | None]) -> list[Finished]:
@@ -130,10 +131,11 @@ def _launch(
     plan = [(cell.directory, cell.config["epochs"], cell.config["rerun"]) for cell in grid.cells]
     train = partial(train_by_hydra, asked, Task(grid.jobs, {cell.number for cell in to_do}))
     waits = len(to_do) > 1 and not launcher.elsewhere
-    later = tell_of_the_dead((cell.directory for cell in to_do), ", after the others" if waits else "")
-    record_arms(grid.outputs, own)
-    labelled = [Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells]
-    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled, arm_of_each(grid.arms)))
+    record_arms(grid.outputs, own)  # first: lines name a run by its arm
+    labelled = {cell.directory: Labelled(cell.directory, cell.config, grid.jobs[cell.number]) for cell in grid.cells}
+    waiting = ", after the others" if waits else ""
+    later = tell_of_the_dead((labelled[cell.directory] for cell in to_do), waiting)
+    write_sweep(grid.outputs, stop.key, plan, label_rows(labelled.values(), arm_of_each(grid.arms)))
     show_sweep(grid.outputs)
     launches = Launches(to_do, launcher, stop, {cell.directory: grid.jobs[cell.number] for cell in to_do})
     traces = _traces(to_do)
@@ -175,7 +177,7 @@ def _carry_out_one(cell: Cell, record: dict[str, Any] | None, asked: argparse.Na
         return 0
     if sys.stderr.isatty():  # the imports take seconds
         tell(f"{cell.directory}: preparing")
-    tell_of_the_dead([cell.directory])
+    tell_of_the_dead([Labelled(cell.directory, cell.config, ())])
     _rehearse([cell])
     signals = StopSignals(of_command=True)
     train_by_hydra(asked, Task())

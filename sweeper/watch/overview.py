@@ -56,6 +56,7 @@ class Sighting:
             record.
         in_sweep: it belongs to a running sweep.
         label: what distinguishes it in that; "" if nothing does.
+        sweep: the path of that sweep's file; "" if it is in none.
     """
 
     run: str
@@ -75,6 +76,7 @@ class Sighting:
     pace: float | None = None
     age: float = 0.0
     label: str = ""
+    sweep: str = ""
 
 
 @dataclass
@@ -225,7 +227,7 @@ def _as_planned(planned: Planned, sweep: Sweep, seen: Sighting | None) -> Sighti
         seen = Sighting(seen.run, Status.WAITING, planned.done, planned.epochs, settings=seen.settings)
     elif seen.epochs is None:  # it has begun and has no record yet
         seen.epochs = planned.epochs
-    seen.in_sweep, seen.label = True, planned.label
+    seen.in_sweep, seen.label, seen.sweep = True, planned.label, str(sweep.path)
     return seen
 
 

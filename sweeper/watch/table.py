@@ -44,16 +44,34 @@ def watch_table(overview: Overview, machine: dict[str, Any], width: int, height:
     fit = len(rows) if height is None else max(0, height - len(below) - 2)
     rows = rows[:fit]
     lines: list[RenderableType] = [leaderboard(rows, width)] if rows else []
+    names = _names(runs)
     room = len(runs) if height is None else max(0 if rows else FEWEST_ROWS, height - len(below) - 4 - len(rows))
     shown, rest = (runs, []) if len(runs) <= room else (runs[: max(0, room - 1)], runs[max(0, room - 1) :])
     if shown or not rows:
-        lines.append(_table(shown, width))
+        lines.append(_table(shown, names, width))
     if rest and (shown or not rows or height is None or height - len(below) - len(rows) > 2):
         lines.append(_dim(f"and {_told(rest)}"))
     return Group(*lines, *below)
 
 
-def _table(runs: list[Sighting], width: int) -> Table:
+def _names(runs: list[Sighting]) -> list[str]:
+    """Each run by what varies in its sweep. If several sweeps at once have several folders, its own stands before it:
+    `digits-cnn sgd, seed 1`. Without such words, and if they are another's, too, by its directory."""
+    labelled = [run for run in runs if run.label]
+    folders = {_folder(run) for run in labelled} if len({run.sweep for run in labelled}) > 1 else set()
+    said = {id(run): f"{_folder(run)} {run.label}" if len(folders) > 1 else run.label for run in labelled}
+    counts = Counter((run.settings.get(ARM), said[id(run)]) for run in labelled)
+    alone = {id(run) for run in labelled if counts[run.settings.get(ARM), said[id(run)]] == 1}
+    return [said[id(run)] if id(run) in alone else run.run for run in runs]
+
+
+def _folder(run: Sighting) -> str:
+    """Of its task, e.g. `digits-cnn`."""
+    return run.run.rpartition("/")[0]
+
+
+def _table(runs: list[Sighting], names: list[str], width: int) -> Table:
+    """A row a run, by the first of the names."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", width=width)
     by_arm = any(run.settings.get(ARM) for run in runs)
     if by_arm:
@@ -68,11 +86,11 @@ def _table(runs: list[Sighting], width: int) -> Table:
     if width >= WITH_SPEED:
         table.add_column("images/s", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
-    for run in runs:
+    for run, name in zip(runs, names, strict=False):
         speed = "" if run.images_per_second is None or run.status is Status.WAITING else f"{run.images_per_second:,.0f}"
         table.add_row(
             *([Text(run.settings.get(ARM) or "")] if by_arm else []),
-            Text(printable(run.label or run.run)),
+            Text(printable(name)),
             Text(run.status, style=COLORS[run.status]) if width >= WITH_STATUS else Text(*mark(run)),
             *(["" if run.epochs is None else f"{run.epoch}/{run.epochs}"] if width >= WITH_EPOCH else []),
             percent(run.val_accuracy if validated else run.test_accuracy) if run.status is not Status.WAITING else "",

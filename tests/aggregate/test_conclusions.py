@@ -74,6 +74,32 @@ def test_a_name_with_a_sign_of_the_order_stands_in_quotes():
     assert answer(compare(by_seed(**scores))) == '"a > b" > "256, long" > "256, short"'
 
 
+@pytest.mark.parametrize(
+    ("scores", "lost"),
+    [
+        ({"a": 0.95 + SCATTER[:7], "b": 0.93 + SCATTER[::-1], "c": 0.90 + SCATTER}, {"a": 1}),
+        ({"a": 0.95 + SCATTER[:7], "b": 0.93 + SCATTER[::-1][:7]}, {"a": 1, "b": 1}),
+        ({"a": 0.9 + SCATTER, "b": 0.9 + SCATTER[::-1], "c": 0.9 - SCATTER, "d": 0.9 + 12 * np.roll(SCATTER, 1)}, {}),
+        ({"a": 0.9 + SCATTER, "b": 0.9001 + SCATTER[::-1]}, {}),
+        ({"a": [0.5], "b": [0.6]}, {}),
+    ],
+)
+def test_each_sentence_quotes_such_a_name(scores, lost):
+    def said(name_of):
+        found = compare(
+            by_seed(**{name_of[m]: of for m, of in scores.items()}), {name_of[m]: n for m, n in lost.items()}
+        )
+        pairs = [describe_difference(found, d, 0.002, named) for d in found.differences for named in (False, True)]
+        return [answer(found, 0.002), headline(found), *describe_comparison(found, 0.002), *pairs]
+
+    names = {m: f"{m} name" for m in scores}
+    odd = {m: f"{m} name; {sign}" for m, sign in zip(scores, "{>,}", strict=False)}
+    quoted = said(odd)
+    for m in scores:
+        quoted = [line.replace(f'"{odd[m]}"', names[m]) for line in quoted]
+    assert quoted == said(names)
+
+
 def test_overlapping_groups_are_told_pair_by_pair():
     line = "muon > {adamw, adam, lion}, sgd > {adam, lion}, adamw > lion"
     assert answer(compare(by_seed(**STUDY[100]))) == line

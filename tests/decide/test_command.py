@@ -115,6 +115,25 @@ def test_a_command_that_was_stopped_before_tables_and_page_makes_them_when_given
     assert told.out.splitlines()[-1] == answer and told.err.startswith("outputs/report.html: can't be written: ")
 
 
+def test_arms_that_can_not_be_recorded_are_told_with_exit_code_1(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sweeper.runs.arms._told", set())
+    make_field(tmp_path / "outputs", *RUN, "optimizer=sgd,lion", "seed=1,2")
+    asked = ["--arm", "sgd: optimizer=sgd", "--arm", "lion: optimizer=lion", *RUN, "--looks", "2"]
+
+    def refuse(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as full:
+        full.setattr("sweeper.runs.arms.write_shared", refuse)
+        assert main(asked) == 1
+    told = capsys.readouterr()
+    assert told.err.startswith("outputs/arms.json: can't be written, ") and told.err.count("\n") == 1
+    answer = told.out.splitlines()[-1]
+    assert main(asked) == 0 and capsys.readouterr().out.splitlines()[-1] == answer
+    assert (tmp_path / "outputs" / "arms.json").exists()
+
+
 def test_a_run_that_failed_is_told_with_the_answer_and_page_and_tables_are_made(tmp_path, monkeypatch, capsys):
     """Given again, too: it isn't tried again after its look, and trains nothing."""
     monkeypatch.chdir(tmp_path)

@@ -1,13 +1,14 @@
 """A decision's sentences: read off the intervals, and no longer than 25 words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sweeper.aggregate.scatter import Scatter
 from sweeper.decide.judge import DIFFERENT, EQUIVALENT, OPEN, Decision, Look, Verdict
 from sweeper.decide.rule import Rule
-from sweeper.decide.words import answer, describe, describe_look, describe_scatter, interval
+from sweeper.decide.words import answer, describe, describe_look, describe_scatter, interval, seeds_words
 
 RULE = Rule(margin=0.002, looks=(3, 5))
 BETTER = Verdict("lion", "sgd", 3, 0.0069, 0.0028, 0.011, DIFFERENT)
@@ -30,6 +31,18 @@ def test_a_pair():
     level = Verdict("a", "b", 3, 0.0, -0.01, 0.01, OPEN)
     assert describe(level, RULE) == "open: a and b are level (interval −1.00 to +1.00)."
     assert describe(BETTER, RULE, {"lion": 1}).startswith("lion diverged in 1; among finished runs lion is higher")
+
+
+def test_a_name_with_a_sign_of_the_order_stands_in_quotes():
+    odd, lost = "lr 1, long", {"lr 1, long": 1}
+    for verdict in (BETTER, EQUAL, NONE, FLAT):
+        named = replace(verdict, a=odd)
+        assert describe(named, RULE, lost).replace('"lr 1, long"', verdict.a) == describe(verdict, RULE, {verdict.a: 1})
+    two = decision([replace(BETTER, a=odd), EQUAL])
+    assert answer(two, RULE) == 'Decided after 5 seeds: "lr 1, long" > sgd, lion = adam.'
+    assert seeds_words({odd: [1]}) == '"lr 1, long" with seed 1'
+    look = Look(3, 0.05, (odd, "sgd"), (BETTER,), scatter=Scatter(odd, 3.14, 3))
+    assert describe_look(look, RULE)[-1] == '  "lr 1, long" scatters 3.1 times as much as the others.'
 
 
 def decision(verdicts, waits=()):

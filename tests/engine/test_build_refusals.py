@@ -40,7 +40,9 @@ def test_a_model_that_cannot_be_built(given, words):
 
 
 def test_a_model_of_square_images_refuses_others():
-    refused("model=mlp: takes square images only; these are 8×9", model, load_choice("model", "mlp"), (1, 8, 9))
+    refused(
+        "model=vit_tiny: takes square images only; these are 8×9", model, load_choice("model", "vit_tiny"), (1, 8, 9)
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_seeds_and_trained_weights_make_no_difference():
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: resnet.mlp(10, 3, 8, width=16, depth=2),
+        lambda: resnet.mlp(10, (3, 8, 8), width=16, depth=2),
         lambda: zoo.densenet(10, 3, growth_rate=4, layers_per_stage=1),
         lambda: zoo.mobilenet(10, 3, width_multiplier=0.25),
         NETWORKS["torchvision"],

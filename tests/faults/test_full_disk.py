@@ -4,6 +4,7 @@ By errors put in at the writing of each file, and, where one may mount, on a sma
 """
 
 import errno
+import json
 import os
 import random
 import re
@@ -90,6 +91,23 @@ def fail(folder: Path, untouched, name: str, number: int, after: int) -> None:
 def test_a_run_that_can_not_write_says_so_and_goes_on_later(tmp_path, untouched, name, number, after):
     """The short form."""
     fail(tmp_path, untouched, name, number, after)
+
+
+@pytest.mark.slow
+def test_arms_that_can_not_be_recorded_are_told_and_the_same_command_records_them(tmp_path):
+    """All runs are trained nevertheless. Given again, too, while there is no room."""
+    asked = ("-m", *SWEEP[4:], "epochs=1", "--arm", "slow: optimizer.lr=0.01", "--arm", "fast: optimizer.lr=0.1")
+    no_room = FAILING.format(name="arms.json", number=errno.ENOSPC, after=0)
+    line = "outputs/arms.json: can't be written, so later tables don't know which arms were compared: No space left on "
+    line += "device; make room there, or make it writable; the same command records it"
+    for done in (0, 2):
+        code, text = run("train", *asked, cwd=tmp_path, patch=no_room + TABLES_HERE)
+        assert code == 1 and text.splitlines().count(line) == 1 and f"2 runs, {done} done already" in text, text
+        assert len([*tmp_path.glob("outputs/*/*/model.safetensors")]) == 2
+    code, text = run("train", *asked, cwd=tmp_path, patch=TABLES_HERE)
+    assert code == 0 and line not in text and "2 runs, 2 done already" in text, text
+    (comparison,) = json.loads((tmp_path / "outputs" / "arms.json").read_text())["comparisons"]
+    assert sorted(comparison) == ["fast", "slow"]
 
 
 @pytest.mark.slow

@@ -1,16 +1,22 @@
 """The networks are the published ones, and their first weights belong to the seed alone."""
 
 import ast
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from forked import run_forked
+from PIL import Image
 from torch import nn
 
+from sweeper import load_model
 from sweeper.engine.build import build_model
 from sweeper.models import resnet as models
 from sweeper.models import zoo
 from sweeper.models.resnet import GlobalMeanPool
+from sweeper.system.random_streams import numpy_stream
 from tests.engine.test_build import load_choice
 
 
@@ -27,12 +33,33 @@ def build(choice: str, shape=(3, 32, 32), num_classes: int = 10, seed: int = 1, 
         ("cnn", (1, 8, 8), 10, 24_058),
         ("cnn1d", (1, 1, 40), 10, 4_285),
         ("mlp", (1, 8, 8), 10, 43_402),
+        ("mlp", (1, 1, 40), 10, 40_330),
     ],
 )
 def test_parameter_counts(choice, shape, num_classes, parameters):
     net = build(choice, shape, num_classes)
     assert sum(p.numel() for p in net.parameters()) == parameters
     assert net.training
+
+
+@pytest.mark.slow
+def test_the_mlp_trains_on_images_that_are_not_square_cropped_and_flipped_too(tmp_path):
+    colours = numpy_stream("mlp").integers(0, 256, (40, 6, 4, 3), dtype=np.uint8)
+    for k, pixels in enumerate(colours):
+        folder = tmp_path / "pets" / ("test" if k < 10 else "train") / f"class{k % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{k}.png")
+    usual = ("model=mlp", "model.width=8", "epochs=1", "batch_size=10", "device=cpu", "device.threads=1")
+    changed = ("dataset=folder", "dataset.root=pets", "dataset.crop_padding=2", "dataset.flip=true")
+    for data in (changed, ("dataset=mnist1d", "dataset.train_limit=100")):
+        done = run_forked("train", *data, *usual, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    shapes = [
+        json.loads(run.read_text())["environment"]["image_shape"] for run in tmp_path.glob("outputs/*/*/run.json")
+    ]
+    assert sorted(shapes) == [[1, 1, 40], [3, 6, 4]]
+    (run,) = tmp_path.glob("outputs/folder-mlp/*")
+    assert load_model(run).hidden[0][0].in_features == 3 * 6 * 4
 
 
 def test_resnet20_with_the_papers_shortcuts_has_the_papers_count():
@@ -56,6 +83,8 @@ def test_resnet20_with_the_papers_shortcuts_has_the_papers_count():
         ("cnn1d", (1, 1, 40)),
         ("cnn1d", (3, 1, 33)),
         ("mlp", (3, 5, 5)),
+        ("mlp", (3, 5, 4)),
+        ("mlp", (1, 1, 40)),
     ],
 )
 def test_logits_and_gradients_for_every_shape_of_image(choice, shape):

@@ -31,10 +31,10 @@ def test_what_was_built_for_the_probe_is_not_counted_for_the_sweep(tmp_path, mon
     """A model that, as Triton, builds its kernels when they aren't in the cache on disk, for two seconds."""
     (tmp_path / "builds.py").write_text(
         "import os, pathlib, time\nfrom sweeper.models import mlp\n"
-        "def build(num_classes, in_channels, image_size, **options):\n"
+        "def build(num_classes, image_shape, **options):\n"
         "    kernels = pathlib.Path(os.environ['TRITON_CACHE_DIR'])\n"
         "    if not kernels.is_dir():\n        time.sleep(2)\n        (kernels / 'kernel').mkdir(parents=True)\n"
-        "    return mlp(num_classes, in_channels, image_size, **options)\n"
+        "    return mlp(num_classes, image_shape, **options)\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")

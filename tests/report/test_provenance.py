@@ -5,7 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, merged
+from conftest import REPOSITORY, TINY, merged
+from forked import run_forked
 from made_runs import make_config, make_run, name_as_configured
 
 from sweeper.config.grid import compose_grid
@@ -111,6 +112,40 @@ def test_a_run_on_a_cpu_is_repeated_with_the_threads_that_its_bits_depend_on(tmp
     for typed in ("3", "4", "null"):  # a run that goes on keeps those it began with
         words = command({"device": "cpu", "threads": 3, "overrides": ["dataset=digits", f"device.threads={typed}"]})
         assert [word for word in words if "threads" in word] == ["device.threads=3"]
+
+
+def test_a_run_is_repeated_on_the_kind_of_device_that_it_had(tmp_path):
+    """The page's reader may have another one, by which `auto` would train another run under the same name."""
+
+    def devices(used, *typed):
+        environment = {"device": used, "threads": 1, "overrides": ["dataset=digits", *typed]}
+        words = shown_command(read_row(str(make_run(tmp_path, environment=environment)), "")).split()
+        assert composed(shlex.join(words))["device"]["kind"] == used
+        return [word for word in words if word.startswith("device") and "threads" not in word]
+
+    for used in ("cpu", "cuda", "mps"):
+        for typed in ([], ["device=auto"], [f"device={used}"], ["device.kind=auto"], ["device=mps", "device.kind=cpu"]):
+            assert devices(used, *typed) == [f"device={used}"]
+    assert devices("cpu", "device=cpu", "device.deterministic=true") == ["device.deterministic=true", "device=cpu"]
+
+
+def test_the_choice_of_a_device_of_ones_own_stays(tmp_path):
+    environment = {"device": "cpu", "threads": 1, "overrides": ["dataset=digits", "device=mine"]}
+    command = shown_command(read_row(str(make_run(tmp_path, environment=environment)), ""))
+    assert command.split()[-3:] == ["device=mine", "device.kind=cpu", "device.threads=1"]
+
+
+@pytest.mark.slow
+def test_the_command_of_the_page_is_answered_from_disk_where_it_was_trained(tmp_path):
+    asked = (*(word for word in TINY if not word.startswith("device")), "model=mlp", "epochs=1")
+    assert run_forked("train", *asked, cwd=tmp_path).returncode == 0
+    (record,) = tmp_path.glob("outputs/*/*/run.json")
+    used = json.loads(record.read_text())["environment"]["device"]
+    words = shlex.split(shown_command(read_row(str(record.parent), "")))
+    assert f"device={used}" in words
+    again = run_forked("train", *words[3:], cwd=tmp_path)
+    assert again.returncode == 0 and "completed already" in again.stdout and "made with" not in again.stdout
+    assert [*tmp_path.glob("outputs/*/*/run.json")] == [record]
 
 
 def test_a_data_set_that_lies_elsewhere_by_now_is_looked_for_in_its_own_place():

@@ -16,7 +16,7 @@ def runs(folder, *names):
 
 
 def record(outputs, comparisons, asked, **more):
-    record_arms(outputs, AskedRuns(asked, comparisons, **more))
+    return record_arms(outputs, AskedRuns(asked, comparisons, **more))
 
 
 def names(outputs):
@@ -188,12 +188,14 @@ def test_a_file_that_can_not_be_written_is_told(tmp_path, monkeypatch, capsys):
 
     record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
     monkeypatch.setattr(module, "write_shared", refuse)
-    record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
+    assert record(tmp_path, [{"mine": runs(tmp_path, "a")}], runs(tmp_path, "a"))
     assert not capsys.readouterr().err, "they are recorded already"
     for _ in range(2):  # when a sweep begins, and at its end
-        record(tmp_path, [{"new": runs(tmp_path, "b")}], runs(tmp_path, "b"))
+        assert not record(tmp_path, [{"new": runs(tmp_path, "b")}], runs(tmp_path, "b"))
     said = capsys.readouterr().err
     assert said.count("arms.json: can't be written, so later tables don't know which arms were compared") == 1
+    why = "Permission denied; make room there, or make it writable; the same command records it"
+    assert said.endswith(f"which arms were compared: {why}\n") and said.count("\n") == 1
 
 
 def test_a_name_can_not_harm_a_terminal(tmp_path):

@@ -16,7 +16,7 @@ from sweeper.runs.sweep_files import SweepStop, tidy_folder, write_sweep
 from sweeper.system.processes import this_process
 from sweeper.train import deaths
 from sweeper.train.deaths import Deaths, dead_owner, is_passed_over, passing_over, tell_of_the_dead
-from sweeper.train.label import VARIES_VARIABLE
+from sweeper.train.label import VARIES_VARIABLE, Labelled
 from sweeper.train.launchers.joblib import Joblib
 
 
@@ -42,13 +42,31 @@ def status(cell):
     return read_run(cell.directory)["status"]
 
 
-def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, capsys):
+def test_a_run_whose_process_is_gone_is_told_with_its_name(cells, monkeypatch, capsys):
     pid = die(cells[0])
     assert dead_owner(cells[0].directory)["pid"] == pid
     assert dead_owner(cells[1].directory) is None
-    assert tell_of_the_dead([cell.directory for cell in cells]) == [cells[0].directory]
+    runs = [Labelled(cell.directory, cell.config, ()) for cell in cells]
+    assert tell_of_the_dead(runs) == [cells[0].directory]
     line = f"{cells[0].directory}: process {pid} on host {this_process()['host']} ended in the middle of it "
-    assert capsys.readouterr().err == f"{line}(killed, a crash, or os._exit); it goes on from its checkpoint\n"
+    line += "(killed, a crash, or os._exit); it goes on from its checkpoint\n"
+    assert capsys.readouterr().err == line
+    monkeypatch.setenv(VARIES_VARIABLE, json.dumps({"": ["optimizer", "seed"]}))  # of a sweep
+    tell_of_the_dead(runs)
+    name = cells[0].config["optimizer"]["name"]
+    assert capsys.readouterr().err == f"{name}, seed 1, in {line}"
+
+
+def test_a_sweep_of_arms_names_it_by_its_arm(call, monkeypatch):
+    """Also if the sweep in which its process died was none of arms."""
+    monkeypatch.setattr("sweeper.train.sweep._prepare", lambda *given: None)
+    monkeypatch.setattr("sweeper.train.sweep.train_by_hydra", lambda *given: None)
+    asked = ["-m", *TINY, "--arm", "slow: optimizer.lr=0.01", "--arm", "fast: optimizer.lr=0.1", "seed=1,2"]
+    cell = compose_grid(asked).cells[0]
+    die(cell)
+    _, _, told = call(*asked, "hydra/launcher=basic")
+    assert f"slow, seed 1, in {cell.directory}: process " in told
+    assert "ended in the middle of it (killed, a crash, or os._exit); it goes on from its checkpoint, after " in told
 
 
 def test_nobody_waits_to_learn_whether_a_hidden_process_lives(cells, monkeypatch):

@@ -220,7 +220,7 @@ def test_after_the_sweeps_own_process_died_the_same_command_names_the_run_and_tr
     assert dead["status"] == "running"
     again = run_forked("train", *arguments, **given)
     lines = [line for line in again.stderr.splitlines() if "ended in the middle of it" in line]
-    assert len(lines) == 1 and lines[0].startswith(f"outputs/digits-mlp/{dead['run']}: process ")
+    assert len(lines) == 1 and lines[0].startswith(f"does os_exit, in outputs/digits-mlp/{dead['run']}: process ")
     assert lines[0].endswith("it goes on from its checkpoint, after the others")
     status = sorted(row["status"] for row in rows(tmp_path / "outputs" / "results.csv"))
     assert status.count("completed") == 1  # before the other one ended the process again

@@ -84,6 +84,16 @@ def test_json_has_what_the_live_table_shows_of_a_run_that_trains(tmp_path, capsy
     assert all(label in table for label in labels.values())
 
 
+def test_the_same_optimizers_in_two_sweeps_at_once_are_told_apart(tmp_path, capsys):
+    for key, data, model in (("one", "digits", "cnn"), ("two", "mnist1d", "cnn1d")):
+        coming = [tmp_path / f"{data}-{model}" / f"{name}-seed1-0000000{k}" for k, name in enumerate(("sgd", "adam"))]
+        labels = dict(zip(coming, ("sgd", "adam"), strict=True))
+        write_sweep(tmp_path, key, [(run, 2, False) for run in coming], labels)
+    assert main([str(tmp_path), "--once"]) == 0
+    table = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines() if "waiting " in line]
+    assert sorted(table) == ["digits-cnn adam", "digits-cnn sgd", "mnist1d-cnn1d adam", "mnist1d-cnn1d sgd"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

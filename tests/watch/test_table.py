@@ -164,6 +164,37 @@ def test_a_run_is_named_by_what_varies_where_that_is_known():
     ]
 
 
+def named(*runs) -> list[str]:
+    return [line.split("  ")[0] for line in shown(runs, width=100) if "running" in line and "/50" in line]
+
+
+def test_runs_of_several_sweeps_at_once_are_told_apart():
+    """Of other data by the folder; of another length, say, by their directories."""
+    other = Sighting("mnist1d-cnn1d/adamw-seed1-4567cdef", Status.RUNNING, epoch=3, epochs=50)
+    other.label, other.sweep = "adamw, seed 1", "second"
+    own = sighting(label="adamw, seed 1", sweep="first")
+    assert named(own, other) == ["digits-cnn adamw, seed 1", "mnist1d-cnn1d adamw, seed 1"]
+    longer = Sighting("digits-cnn/adamw-seed1-89ab0123", Status.RUNNING, epoch=3, epochs=50)
+    longer.label, longer.sweep = "adamw, seed 1", "second"
+    second = sighting(2, label="adamw, seed 2", sweep="first")
+    assert named(own, second, longer) == [own.run, "adamw, seed 2", longer.run]
+
+
+def test_of_one_sweep_what_varies_says_the_folder_already():
+    runs = [sighting(label="cnn, seed 1", sweep="first"), sighting(2, label="mlp, seed 1", sweep="first")]
+    runs[1].run = "digits-mlp/adamw-seed1-0123abcd"
+    assert named(*runs) == ["cnn, seed 1", "mlp, seed 1"]
+
+
+def test_arms_with_the_same_seeds_are_told_apart_by_their_column():
+    runs = [sighting(label="seed 1", sweep="first"), sighting(2, label="seed 1", sweep="first")]
+    for run, arm in zip(runs, ("usual", "slow"), strict=True):
+        run.settings["arm"] = arm
+    assert [line.split() for line in named(*runs)] == [["usual"], ["slow"]]
+    runs[1].settings["arm"] = "usual"
+    assert all(run.run in "\n".join(shown(runs, width=100)) for run in runs)
+
+
 @pytest.mark.parametrize("height", [24, 12, 7])
 def test_what_was_trained_again_is_told_whole_where_it_fits(height):
     said = "1 repeat has another result: of each run the one with the earlier start counts"

@@ -132,7 +132,7 @@ def _carry_on(work: _AtWork, launch: Launch) -> list[Sequence[Any]]:
         if work.stop.requested():
             break
         batch = _ask(work, range(start, min(start + work.at_once, budget)))
-        tell_of_the_dead(asked.cell.directory for asked in batch)
+        tell_of_the_dead(Labelled(asked.cell.directory, asked.cell.config, asked.overrides) for asked in batch)
         own = {asked.cell.directory: asked.overrides for asked in batch}
         launches = Launches([asked.cell for asked in batch], work.launcher, work.stop, own)
         while batch := [asked for asked in batch if not _told(work, asked)]:
