@@ -14,7 +14,7 @@ from sweeper.aggregate.comparisons import Comparison, Difference
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted, few
 
-MOST = 1.0  # no accuracy differs by more from another; an interval isn't bounded
+MOST = 1.0  # no accuracy differs by more from another, no loss by more than twice that; an interval isn't bounded
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 EXACT = 6  # methods up to which `chance_lead` goes through all orders
 DRAWS = 10_000_000  # pairs of simulated methods by which it is estimated for more
@@ -40,7 +40,8 @@ def headline(comparison: Comparison) -> str:
     d = comparison.between(*comparison.methods[:2])
     if d.difference == 0:
         return answer(comparison)
-    lead = f"{d.a} leads {d.b} by {size(d.difference)} points ({_interval(d)})"
+    leads = "loses less than" if comparison.losses else "leads"
+    lead = f"{d.a} {leads} {d.b} by {size(d.difference)} points ({_interval(d)})"
     return "".join([f"No winner yet: {lead}", *_lost(comparison)])
 
 
@@ -55,11 +56,12 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         return f"{d.a} and {d.b}: {said[0].lower()}{said[1:]}" if named else said
     lost = [f"{m} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
-        better = comparison.better if named or lost else comparison.better.removeprefix("is ")
+        better = "loses less" if comparison.losses else "is higher" if named or lost else "higher"
         said = f"{d.a} {better}{f' than {d.b}' * named} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."
+        gap = size(min(d.gap, _most(comparison)), margin)
+        said = f"no significant difference ({n}); a gap up to {gap} points remains possible."
         said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
@@ -87,9 +89,11 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({degrees} of freedom).")
     found = comparison.detectable
     true = (
-        f"A true difference of {size(found)} points is" if found < MOST else "With such scatter no true difference is"
+        f"A true difference of {size(found)} points"
+        if found < _most(comparison)
+        else "With such scatter no true difference"
     )
-    said.append(f"{true} found in four studies of five.")
+    said.append(f"{true} is found in four studies of five.")
     if margin is not None:
         said += _equivalence(comparison, margin)
     return said + _limits(comparison)
@@ -219,10 +223,13 @@ def _limits(comparison: Comparison) -> list[str]:
         said.append("No seed connects some pairs, so these have no interval.")
     chance = chance_lead(len(comparison.methods), n) if n > 1 else 0.0
     if chance >= RARE:
-        equal = f"{len(comparison.methods)} equal {comparison.noun}s"
-        equal += " one" if len(comparison.methods) == 2 else " some pair"
+        leads = "one leads" if len(comparison.methods) == 2 else "some pair leads"
+        if comparison.losses:
+            leads = f"one loses less than {'the other' if len(comparison.methods) == 2 else 'another'}"
         share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
-        said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
+        seeds = "both" if n == 2 else f"all {n}"
+        equal = f"With {len(comparison.methods)} equal {comparison.noun}s"
+        said.append(f"{equal} {leads} in {seeds} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated
         said.append(f"{scatter.words}, which the pooled deviation doesn't show.")
@@ -232,6 +239,10 @@ def _limits(comparison: Comparison) -> list[str]:
         none = "is no number" if comparison.ignored == 1 else "are no numbers"
         said.append(f"{comparison.ignored} of the results {none} and left out.")
     return said
+
+
+def _most(comparison: Comparison) -> float:
+    return 2 * MOST if comparison.losses else MOST
 
 
 def _lost(comparison: Comparison) -> list[str]:
