@@ -60,8 +60,8 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         said = f"{d.a} {better}{f' than {d.b}' * named} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        gap = size(min(d.gap, _most(comparison)), margin)
-        said = f"no significant difference ({n}); a gap up to {gap} points remains possible."
+        most = _most(comparison)
+        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, most), margin)} points remains possible."
         said = f"{d.a} and {d.b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
@@ -227,9 +227,8 @@ def _limits(comparison: Comparison) -> list[str]:
         if comparison.losses:
             leads = f"one loses less than {'the other' if len(comparison.methods) == 2 else 'another'}"
         share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
-        seeds = "both" if n == 2 else f"all {n}"
         equal = f"With {len(comparison.methods)} equal {comparison.noun}s"
-        said.append(f"{equal} {leads} in {seeds} seeds in {share} of studies.")
+        said.append(f"{equal} {leads} in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated
         said.append(f"{scatter.words}, which the pooled deviation doesn't show.")

@@ -55,7 +55,7 @@ class Robustness:
         """The answer, what a loss is, why the answer holds, and what it doesn't show."""
         each = "settings that were tuned for each" if self.tuned_apart else "the same setting"
         what = f"Lost: final test accuracy with right labels minus that with wrong ones, in each seed, by {each}."
-        same = "All runs have the same wrong labels; others may turn the order."
+        same = "All runs with wrong labels have the same ones; others may turn the order."
         return [answer(self.comparison, margin), what, *describe_comparison(self.comparison, margin), same]
 
     @property

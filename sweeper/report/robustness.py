@@ -14,7 +14,8 @@ from sweeper.report.tables import Cell, Line, PageTable, sort_key
 def robustness_card(one: Robustness, margin: float | None = None) -> Card:
     said = one.describe(margin)[1:]
     pairs = losses_pairs_table(one, margin)
-    note = f"What wrong labels cost each {one.noisy.noun}; > means: loses less. {_order_note(one)}".strip()
+    sign = "; > means: loses less" if one.comparison.order.better else ""
+    note = f"What wrong labels cost each {one.noisy.noun}{sign}. {_order_note(one)}".strip()
     return Card(
         f"robustness, {task_title(one.noisy)}",
         unbroken(one.headline(margin)),

@@ -65,6 +65,7 @@ def test_one_seed_gives_no_rank_and_a_page_without_wrong_labels_says_that_it_has
     assert "what wrong labels cost (" in (tmp_path / "report.html").read_text(encoding="utf-8")
     for optimizer in ("sgd", "lion"):
         make_run(tmp_path, optimizer=optimizer, accuracy=0.8, **NOISE)
+    assert robustness_card(read(tmp_path)).note == "What wrong labels cost each optimizer."  # no sign to be explained
     assert [row[3:] for row in texts(losses_table(read(tmp_path)))] == [["10.00 (n = 1)", "–", "–", "10.00"]] * 2
 
 
