@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sweeper.aggregate.comparisons import Comparison
+from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
@@ -31,12 +32,13 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
 
 def _robustness(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
     """By the sweep's own runs, and by all of the folder where these have more seeds of the sweep's own methods and say
-    something else, or the sweep's alone say nothing."""
+    something else, or the sweep's alone say nothing. A sweep with wrong labels asks for these alone."""
     own = find_robustness(tasks)
     lines = [f"{one.label}: {said}" for one in own for said in _of_losses(one)]
-    runs = {run.path for task in tasks for run in task.runs()}
+    noisy = [task for task in tasks if not is_clean(task.config["noise"])]
+    asked = {run.path for task in noisy or tasks for run in task.runs()}
     for one in find_robustness(in_folder):
-        if runs & {run.path for run in one.runs()}:
+        if asked & {run.path for run in one.runs()}:
             mine = next((each for each in own if _is_part(each, one)), None)
             if mine is None or any(_seeds(mine, method) != _seeds(one, method) for method in mine.drops):
                 told, label = ([], one.label) if mine is None else (_of_losses(mine), mine.label)

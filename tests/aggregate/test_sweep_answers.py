@@ -141,3 +141,14 @@ def test_in_a_folder_with_other_lengths_or_optimizers_what_wrong_labels_cost_is_
     make_run(tmp_path, "diverged", optimizer="lion", seed=9, **noise)
     said = describe_sweep(tasks_of(tmp_path, epochs=(3,), optimizer=("sgd", "adam")), tasks_of(tmp_path), "outputs/")
     assert [line for line in said if "robustness" in line] == [told]
+
+
+def test_a_sweep_with_wrong_labels_tells_nothing_of_other_wrong_labels(tmp_path):
+    study(tmp_path)
+    for rate in (0.2, 0.4):
+        study(tmp_path, noise={"name": "symmetric", "kind": "symmetric", "rate": rate, "seed": 0})
+    both, right = tasks_of(tmp_path, noise_rate=(0.0, 0.2)), tasks_of(tmp_path, noise_rate=(0.0,))
+    told = [
+        [line for line in describe_sweep(own, tasks_of(tmp_path), "o/") if "robust" in line] for own in (both, right)
+    ]
+    assert [["40 %" in line for line in lines] for lines in told] == [[False], [False, True]]
