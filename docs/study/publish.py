@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cells import table
+from cells import shown, table
 from control import Failure, describe_control, failure
 from headlines import answer, describe_over_studies, headlines
 from own_scatter import describe_own_scatter
@@ -32,7 +32,7 @@ from sweeper.aggregate.tasks import Task, group_tasks, task_title
 from sweeper.aggregate.verdict import describe_limits, describe_task
 from sweeper.choose.choice import choose
 from sweeper.report.command import report
-from sweeper.report.tables import PageTable, pairs_table, ranking_table
+from sweeper.report.tables import pairs_table, ranking_table
 from sweeper.runs.layout import CONFIRMATIONS_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.record import read_run
 from sweeper.runs.results import Results, read_results
@@ -190,8 +190,8 @@ def fill(file: Path, places: dict[str, str]) -> None:
 def _task(task: Task) -> str:
     """The answer in a line, below it what it stands on, and the tables."""
     pairs = pairs_table(task)
-    parts = [answer(task), " ".join(describe_task(task)[1:]), _shown(ranking_table(task))]
-    return "\n\n".join(filter(None, [*parts, _shown(pairs) if pairs.rows else "", describe_own_scatter(task)]))
+    parts = [answer(task), " ".join(describe_task(task)[1:]), shown(ranking_table(task))]
+    return "\n\n".join(filter(None, [*parts, shown(pairs) if pairs.rows else "", describe_own_scatter(task)]))
 
 
 def _equal(usual: Task, equal: Sequence[Task]) -> str:
@@ -203,10 +203,6 @@ def _figures(study: Path) -> str:
     words = "Every seed's curve: [report.html](report.html). A row a run: [results.csv](results.csv). "
     words += "A row a configuration: [summary.csv](summary.csv)."
     return "\n\n".join([*(f"![{FIGURES[name]}](figures/{name}.png)" for name in there), words])
-
-
-def _shown(of: PageTable) -> str:
-    return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])
 
 
 def _cost(parts: dict[str, Results | None]) -> str:

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from cells import table
+from cells import shown
 
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, group_tasks
 from sweeper.report.robustness import losses_pairs_table, losses_table
-from sweeper.report.tables import PageTable
 from sweeper.runs.record import read_run
 from sweeper.runs.results import read_results
 
@@ -25,10 +24,6 @@ def describe_robustness(wrong: Task, study: Path) -> str:
                     f"Right labels: [{other.name}](../{other.name}/README.md), of commit {', '.join(sorted(commits))}."
                 )
                 answer, *why = found.describe()
-                tables = [_shown(losses_table(found)), _shown(losses_pairs_table(found))]
+                tables = [shown(losses_table(found)), shown(losses_pairs_table(found))]
                 return "\n\n".join([f"**{answer}**", " ".join(why), *tables, said])
     return ""
-
-
-def _shown(of: PageTable) -> str:
-    return table(of.header, [[cell.text for cell in line.cells] for line in of.rows])

@@ -116,7 +116,7 @@ def aggregate(
         return json.dumps(describe_results(own, tasks, margin, written), indent=1, allow_nan=False)
     in_rows = any(row["mixed"] for row in of_these.rows)
     counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
-    robust = [] if sweep else [f"{one.label}: {one.headline(margin)}" for one in find_robustness(tasks)]
+    robust = [] if sweep else [f"{one.label}: {one.said(margin)}" for one in find_robustness(tasks)]
     more = [*robust, *([""] if robust else [])]
     return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, f"written: {', '.join(written)}"])
 

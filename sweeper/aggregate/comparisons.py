@@ -75,7 +75,7 @@ class Comparison:
         estimates: what each method is ranked by, see `Fit.estimates`.
         complete: whether all have the same seeds.
         adjusted: whether the estimates aren't the means, since seeds are missing.
-        better: what is said of the better one of a pair.
+        losses: whether the scores are losses of accuracy with their sign changed: the better one of a pair loses less.
     """
 
     methods: tuple[str, ...]
@@ -90,7 +90,7 @@ class Comparison:
     estimates: Mapping[str, float] = field(default_factory=dict)
     complete: bool = True
     adjusted: bool = False
-    better: str = "is higher"
+    losses: bool = False
 
     @cached_property
     def order(self) -> Order:

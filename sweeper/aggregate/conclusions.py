@@ -15,7 +15,7 @@ from sweeper.aggregate.labels import quoted
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted, few
 
-MOST = 1.0  # no accuracy differs by more from another; an interval isn't bounded
+MOST = 1.0  # no accuracy differs by more from another, no loss by more than twice that; an interval isn't bounded
 RARE = 0.05  # an order that equal optimizers show less often needs no warning
 EXACT = 6  # methods up to which `chance_lead` goes through all orders
 DRAWS = 10_000_000  # pairs of simulated methods by which it is estimated for more
@@ -41,7 +41,8 @@ def headline(comparison: Comparison) -> str:
     d = comparison.between(*comparison.methods[:2])
     if d.difference == 0:
         return answer(comparison)
-    lead = f"{quoted(d.a)} leads {quoted(d.b)} by {size(d.difference)} points ({_interval(d)})"
+    leads = "loses less than" if comparison.losses else "leads"
+    lead = f"{quoted(d.a)} {leads} {quoted(d.b)} by {size(d.difference)} points ({_interval(d)})"
     return "".join([f"No winner yet: {lead}", *_lost(comparison)])
 
 
@@ -57,11 +58,12 @@ def describe_difference(comparison: Comparison, d: Difference, margin: float | N
         return f"{a} and {b}: {said[0].lower()}{said[1:]}" if named else said
     lost = [f"{quoted(m)} diverged in {_of_seeds(comparison, m)}" for m in (d.a, d.b) if m in comparison.diverged]
     if d.excludes_zero:
-        better = comparison.better if named or lost else comparison.better.removeprefix("is ")
+        better = "loses less" if comparison.losses else "is higher" if named or lost else "higher"
         said = f"{a} {better}{f' than {b}' * named} by {size(d.difference)} points ({_interval(d)})."
     else:
         n = f"n = {d.n}" if d.n else "no seed in common"
-        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, MOST), margin)} points remains possible."
+        most = _most(comparison)
+        said = f"no significant difference ({n}); a gap up to {size(min(d.gap, most), margin)} points remains possible."
         said = f"{a} and {b}: {said}" if named else said
     if lost:
         short = len(lost) == 1 and d.excludes_zero
@@ -89,9 +91,11 @@ def describe_comparison(comparison: Comparison, margin: float | None = None) -> 
     said.append(f"The residual deviation is {size(comparison.deviation)} points ({degrees} of freedom).")
     found = comparison.detectable
     true = (
-        f"A true difference of {size(found)} points is" if found < MOST else "With such scatter no true difference is"
+        f"A true difference of {size(found)} points"
+        if found < _most(comparison)
+        else "With such scatter no true difference"
     )
-    said.append(f"{true} found in four studies of five.")
+    said.append(f"{true} is found in four studies of five.")
     if margin is not None:
         said += _equivalence(comparison, margin)
     return said + _limits(comparison)
@@ -221,10 +225,12 @@ def _limits(comparison: Comparison) -> list[str]:
         said.append("No seed connects some pairs, so these have no interval.")
     chance = chance_lead(len(comparison.methods), n) if n > 1 else 0.0
     if chance >= RARE:
-        equal = f"{len(comparison.methods)} equal {comparison.noun}s"
-        equal += " one" if len(comparison.methods) == 2 else " some pair"
+        leads = "one leads" if len(comparison.methods) == 2 else "some pair leads"
+        if comparison.losses:
+            leads = f"one loses less than {'the other' if len(comparison.methods) == 2 else 'another'}"
         share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
-        said.append(f"With {equal} leads in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
+        equal = f"With {len(comparison.methods)} equal {comparison.noun}s"
+        said.append(f"{equal} {leads} in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated
         said.append(f"{scatter.words}, which the pooled deviation doesn't show.")
@@ -234,6 +240,10 @@ def _limits(comparison: Comparison) -> list[str]:
         none = "is no number" if comparison.ignored == 1 else "are no numbers"
         said.append(f"{comparison.ignored} of the results {none} and left out.")
     return said
+
+
+def _most(comparison: Comparison) -> float:
+    return 2 * MOST if comparison.losses else MOST
 
 
 def _lost(comparison: Comparison) -> list[str]:

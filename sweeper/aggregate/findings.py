@@ -46,7 +46,8 @@ class Findings:
     """What a comparison of runs shows, from `sweeper.compare`. Accuracies and differences are shares in [0, 1].
 
     Attributes:
-        answer: a line for each task, e.g. `muon > {sgd, adamw} > lion`.
+        answer: a line for each task, e.g. `muon > {sgd, adamw} > lion`, then a line `robustness, …` for each with wrong
+            labels of which the same with right ones is there: who loses less.
         sentences: the verdict of each task, by its label: the answer, why it holds, and what it doesn't show.
         intervals: a row for each pair of a task: the difference `optimizer` - `other` of final test accuracies with its
             simultaneous 95 % interval. `better` says whether `optimizer` is better. There is none for a task whose

@@ -19,6 +19,7 @@ from sweeper.system.text import printable
 
 # What images judge a run: arms that differ in them aren't compared.
 JUDGED_BY = tuple(f"dataset.{name}" for name in ("name", "loader", "test_limit", "test_fraction", "image_size"))
+UNKNOWN = "?"  # in place of the images' hash, of runs whose records don't tell it
 
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)")
 
@@ -113,11 +114,11 @@ def _tasks(runs: Sequence[Run], config_of: dict[str, Config], names: dict[str, s
     for run in runs:
         key = key_of[run.configuration]
         if len(known.get(key, ())) > 1:
-            key += run.conditions.get("data") or "?"
+            key += run.conditions.get("data") or UNKNOWN
         by_task.setdefault(key, {}).setdefault(run.configuration, []).append(run)
     found = []
     for group in by_task.values():
-        digests = {run.conditions.get("data") or "?" for same in group.values() for run in same}
+        digests = {run.conditions.get("data") or UNKNOWN for same in group.values() for run in same}
         config = plain(config_of[next(iter(group))]) | {"data": ", ".join(sorted(digests))}
         found.append(TaskRuns("", config, group, {text: names[text] for text in group if names.get(text)}))
     return found

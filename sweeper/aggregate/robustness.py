@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from sweeper.aggregate.comparisons import Comparison, compare
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline
-from sweeper.aggregate.labels import is_clean, texts
+from sweeper.aggregate.grouping import UNKNOWN
+from sweeper.aggregate.labels import BY_ARM, is_clean, texts
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.runs.rows import Run
 
@@ -20,7 +21,7 @@ class Robustness:
         drops: the final test accuracy with right labels less that with wrong ones, as a share, of the seeds that
             completed both.
         comparison: of these by method and seed, as accuracies are compared; the better one loses less. A seed that
-            diverged with either labels is diverged.
+            diverged with either labels is diverged, whether it has the other one or not.
     """
 
     clean: Task
@@ -34,7 +35,7 @@ class Robustness:
 
     @property
     def methods(self) -> list[str]:
-        """Those with a drop, the smallest first."""
+        """Those with a drop, who loses least first; where seeds are missing, by the model's estimates."""
         return [method for method in self.comparison.methods if self.drops[method]]
 
     def runs(self) -> list[Run]:
@@ -46,11 +47,16 @@ class Robustness:
         words = answer(self.comparison, margin)
         return headline(self.comparison) if words == answer(self.comparison) else words
 
+    def said(self, margin: float | None = None) -> str:
+        """The headline for a terminal, which has no other sentence beside it: with what the sign means."""
+        return f"{self.headline(margin)}{' (> means: loses less)' if self.comparison.order.better else ''}"
+
     def describe(self, margin: float | None = None) -> list[str]:
         """The answer, what a loss is, why the answer holds, and what it doesn't show."""
-        each = "each setting tuned for its own labels" if self.tuned_apart else "the same setting"
-        what = f"Lost: final test accuracy with right labels less that with wrong ones, in each seed, {each}."
-        return [answer(self.comparison, margin), what, *describe_comparison(self.comparison, margin)]
+        each = "settings that were tuned for each" if self.tuned_apart else "the same setting"
+        what = f"Lost: final test accuracy with right labels minus that with wrong ones, in each seed, by {each}."
+        same = "All runs with wrong labels have the same ones; others may turn the order."
+        return [answer(self.comparison, margin), what, *describe_comparison(self.comparison, margin), same]
 
     @property
     def tuned_apart(self) -> bool:
@@ -63,9 +69,9 @@ def find_robustness(tasks: Sequence[Task]) -> list[Robustness]:
     """One for each task with wrong labels of which the same with right ones is there, in the order of the tasks.
 
     A method counts by a setting that is the same in both, or tuned in both. Where test or validation images of these
-    very runs chose settings, nothing is told.
+    very runs chose settings, nothing is told, nor of arms with unlike labels: they would lose by unlike causes.
     """
-    usable = [task for task in tasks if task.compared and not task.chosen_by]
+    usable = [task for task in tasks if task.compared and not task.chosen_by and task.config["noise"]["name"] != BY_ARM]
     clean: dict[str, list[Task]] = {}
     for task in (task for task in usable if is_clean(task.config["noise"])):
         clean.setdefault(repr(but_for_labels(task)), []).append(task)
@@ -73,9 +79,8 @@ def find_robustness(tasks: Sequence[Task]) -> list[Robustness]:
     for noisy in (task for task in usable if not is_clean(task.config["noise"])):
         each = [robustness(one, noisy) for one in clean.get(repr(but_for_labels(noisy)), ())]
         # No noise and a rate of 0 are two tasks; that with more common runs tells more.
-        best = max(each, key=lambda one: sum(map(len, one.drops.values())), default=None)
-        if best is not None and len(best.comparison.methods) > 1:
-            found.append(best)
+        several = [one for one in each if len(one.methods) > 1]
+        found += sorted(several, key=lambda one: -sum(map(len, one.drops.values())))[:1]
     return found
 
 
@@ -85,17 +90,17 @@ def robustness(clean: Task, noisy: Task) -> Robustness:
     for method, before, after in _in_both(clean, noisy):
         right, wrong = before.final(), after.final()
         drops[method] = {seed: right[seed] - wrong[seed] for seed in sorted(right.keys() & wrong.keys())}
-        both = before.scores().keys() & after.scores().keys()
-        diverged[method] = len(both) - len(drops[method])
+        diverged[method] = len((before.scores().keys() - right.keys()) | (after.scores().keys() - wrong.keys()))
     gains = {method: {seed: -drop for seed, drop in by_seed.items()} for method, by_seed in drops.items()}
-    compared = replace(compare(gains, diverged, noun=noisy.noun), better="loses less")
-    return Robustness(clean, noisy, drops, compared)
+    return Robustness(clean, noisy, drops, replace(compare(gains, diverged, noun=noisy.noun), losses=True))
 
 
 def but_for_labels(task: Task) -> list[tuple[str, str]]:
-    """What two tasks have in common that differ in their labels alone."""
-    values = texts({k: v for k, v in task.config.items() if k != "noise"})
-    return sorted((values | {"noun": task.noun, "tuned": str(bool(task.tuned))}).items())
+    """What two tasks have in common that differ in their labels alone. A run whose record doesn't tell its images, as
+    one that failed before it had them, sets its task apart from none."""
+    values = texts({k: v for k, v in task.config.items() if k not in ("noise", "data")})
+    data = ", ".join(sorted({*str(task.config.get("data", UNKNOWN)).split(", ")} - {UNKNOWN}))
+    return sorted((values | {"data": data, "noun": task.noun, "tuned": str(bool(task.tuned))}).items())
 
 
 def _in_both(clean: Task, noisy: Task) -> Iterator[tuple[str, Setting, Setting]]:

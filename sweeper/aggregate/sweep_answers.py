@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sweeper.aggregate.comparisons import Comparison
+from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
@@ -30,16 +31,36 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
 
 
 def _robustness(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
-    """By the sweep's own runs, and by all of the folder where these say something else or the sweep's alone nothing."""
-    own = [line for one in find_robustness(tasks) for line in _of_losses(one)]
-    runs = {run.path for task in tasks for run in task.runs()}
-    of_these = (one for one in find_robustness(in_folder) if runs & {run.path for run in one.runs()})
-    others = [line for one in of_these for line in _of_losses(one) if line not in own]
-    return [*own, *(f"with the other runs in {folder}: {line}" for line in others)]
+    """By the sweep's own runs, and by all of the folder where these have more seeds of the sweep's own methods and say
+    something else, or the sweep's alone say nothing. A sweep with wrong labels asks for these alone."""
+    own = find_robustness(tasks)
+    lines = [f"{one.label}: {said}" for one in own for said in _of_losses(one)]
+    noisy = [task for task in tasks if not is_clean(task.config["noise"])]
+    asked = {run.path for task in noisy or tasks for run in task.runs()}
+    for one in find_robustness(in_folder):
+        if asked & {run.path for run in one.runs()}:
+            mine = next((each for each in own if _is_part(each, one)), None)
+            if mine is None or any(_seeds(mine, method) != _seeds(one, method) for method in mine.drops):
+                told, label = ([], one.label) if mine is None else (_of_losses(mine), mine.label)
+                more = [said for said in _of_losses(one) if said not in told]
+                lines += [f"with the other runs in {folder}: {label}: {said}" for said in more]
+    return lines
+
+
+def _is_part(mine: Robustness, whole: Robustness) -> bool:
+    """Whether it is of some of the other's methods and runs, or of all. Its label may be shorter: in a folder more may
+    set tasks apart."""
+    own, others = ({run.path for run in one.noisy.runs()} for one in (mine, whole))
+    return mine.drops.keys() <= whole.drops.keys() and own <= others
+
+
+def _seeds(one: Robustness, method: str) -> tuple[set[int], int]:
+    """Those with a loss, and in how many it diverged."""
+    return set(one.drops[method]), one.comparison.diverged.get(method, 0)
 
 
 def _of_losses(one: Robustness) -> list[str]:
-    return [f"{one.label}: {said}" for said in (one.headline(), *_scatter_of(one.comparison))]
+    return [one.said(), *_scatter_of(one.comparison)]
 
 
 def _scatter(task: Task) -> list[str]:

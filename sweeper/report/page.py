@@ -13,7 +13,7 @@ from sweeper import __version__
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.aggregate.verdict import describe_limits
-from sweeper.report.answers import answer_card
+from sweeper.report.answers import Card, answer_card
 from sweeper.report.charts import looks_of, profile_tables
 from sweeper.report.curve_data import curve_data, share_places
 from sweeper.report.curves import MOST_EPOCHS, Curve
@@ -55,7 +55,7 @@ SECTIONS = {
 }
 NOT_SHOWN = {
     "ranking": "a ranking (no run that could be read)",
-    "robustness": "what wrong labels cost (no two optimizers with right and with wrong labels)",
+    "robustness": "what wrong labels cost (no two optimizers completed a seed with right and with wrong labels)",
     "curves": "learning curves (no epoch was finished)",
     "profile": "steps to a target (no target_accuracy that all runs of a task share)",
     "across": "statistics over tasks (one task, or no two optimizers on all)",
@@ -99,8 +99,11 @@ def build_page(
     every_run = runs_table(runs, commands)
     others = [task for task in tasks if not any(task is one for one in latest)]
     robust = find_robustness(tasks)
-    cards = [answer_card(task, of_optimizer, margin) for task in (*latest, *others)]
-    cards += [robustness_card(one, margin) for one in robust]
+    cards: list[Card] = []
+    for of_sweep in (latest, others):
+        cards += [answer_card(task, of_optimizer, margin) for task in of_sweep]
+        cards += [robustness_card(one, margin) for one in robust if any(task is one.noisy for task in of_sweep)]
+    of_latest = len(latest) + sum(any(task is one.noisy for task in latest) for one in robust)
     rankings = [(task.label, ranking_table(task)) for task in tasks]
     bad = bad_table(runs)
     taken = take_commands(every_run)  # before the tables are packed
@@ -117,7 +120,7 @@ def build_page(
     longest = max((len(curve["epoch"]) for curve in curves.values() if curve), default=0)
     view: dict[str, Any] = {
         "cards": cards,
-        "of_latest": len(latest) if others else 0,
+        "of_latest": of_latest if others else 0,
         "rankings": rankings,
         "robustness": [(one.noisy.label, losses_table(one)) for one in robust],
         "packed": bool(data["tables"]["of"]),

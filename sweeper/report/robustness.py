@@ -1,12 +1,12 @@
 """What wrong labels cost, on the page: a card with the answer, and a table of what each method loses."""
 
-from sweeper.aggregate.conclusions import describe_difference
+from sweeper.aggregate.conclusions import describe_difference, seeds_note
 from sweeper.aggregate.labels import noise_words
 from sweeper.aggregate.points import points
 from sweeper.aggregate.robustness import Robustness
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import accuracy
-from sweeper.aggregate.tasks import Task
+from sweeper.aggregate.tasks import Task, task_title
 from sweeper.report.answers import Card, unbroken
 from sweeper.report.tables import Cell, Line, PageTable, sort_key
 
@@ -14,15 +14,25 @@ from sweeper.report.tables import Cell, Line, PageTable, sort_key
 def robustness_card(one: Robustness, margin: float | None = None) -> Card:
     said = one.describe(margin)[1:]
     pairs = losses_pairs_table(one, margin)
-    note = "Compared is what wrong labels cost each; > means that it loses less."
-    return Card(one.label, unbroken(one.headline(margin)), note, list(map(unbroken, said)), pairs, (), None, ())
+    sign = "; > means: loses less" if one.comparison.order.better else ""
+    note = f"What wrong labels cost each {one.noisy.noun}{sign}. {_order_note(one)}".strip()
+    return Card(
+        f"robustness, {task_title(one.noisy)}",
+        unbroken(one.headline(margin)),
+        note,
+        list(map(unbroken, said)),
+        pairs,
+        (),
+        None,
+        (),
+    )
 
 
 def losses_table(one: Robustness) -> PageTable:
     """A row for each method in both tasks, who loses least first. Accuracies are of all seeds, losses of those that
     completed both."""
     header = [one.noisy.noun, noise_words(one.clean.config["noise"]), noise_words(one.noisy.config["noise"])]
-    table = PageTable([*header, "lost, points", "rank", "group", "lost by seed, points"])
+    table = PageTable([*header, "lost, points", "rank", "group", "lost by seed, points"], note=_order_note(one))
     order = one.comparison.order
     ranked = any(d.has_interval for d in one.comparison.differences)
     for method in one.methods:
@@ -53,6 +63,10 @@ def losses_pairs_table(one: Robustness, margin: float | None = None) -> PageTabl
         ]
         table.rows.append(Line(cells))
     return table
+
+
+def _order_note(one: Robustness) -> str:
+    return seeds_note() if one.comparison.adjusted else ""
 
 
 def _accuracy(task: Task, method: str) -> Cell:

@@ -32,7 +32,7 @@ RUNS_VARIABLE = "SWEEPER_RUNS"  # the largest number of runs at a time, for the 
 
 @dataclass
 class Tables:
-    """What `update_tables` wrote and told: an answer for each task, the tables' paths, and the page's."""
+    """What `update_tables` wrote and told: answers, the tables' paths, and the page's."""
 
     answers: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

@@ -97,6 +97,47 @@ def test_where_runs_choose_their_settings_nothing_is_told(tmp_path):
     assert found(tmp_path) == []
 
 
+def test_who_leads_without_an_interval_is_said_to_lose_less(tmp_path):
+    study(tmp_path, ("lion", "adam"))
+    (one,) = found(tmp_path)
+    assert one.headline().startswith("No winner yet: adam loses less than lion by 0.")
+    assert one.said() == one.headline() and "leads" not in " ".join(one.describe())
+    assert "With 2 equal optimizers one loses less than the other in all 4 seeds in 12 % of studies." in one.describe()
+
+
+def test_two_losses_may_differ_by_up_to_200_points(tmp_path):
+    for labels, accuracies in ((CLEAN, (0.9, 0.9)), (NOISY, (0.1, 0.9))):
+        for seed, accuracy in enumerate(accuracies):
+            make_run(tmp_path, optimizer="sgd", seed=seed, accuracy=accuracy, **labels)
+            make_run(tmp_path, optimizer="lion", seed=seed, accuracy=0.8, **labels)
+    (one,) = found(tmp_path)
+    assert (
+        "lion and sgd: no significant difference (n = 2); a gap up to 200.00 points remains possible." in one.describe()
+    )
+
+
+def test_a_run_that_failed_before_its_images_were_read_hides_nothing(tmp_path):
+    study(tmp_path)
+    make_run(tmp_path, "failed", optimizer="sgd", seed=9, environment={"data_digest": None}, **CLEAN)
+    assert [one.headline() for one in found(tmp_path)] == ["lion > sgd"]
+
+
+def test_of_two_tasks_with_right_labels_one_with_a_single_common_optimizer_hides_nothing(tmp_path):
+    study(tmp_path)
+    for seed in range(4, 13):
+        make_run(tmp_path, optimizer="sgd", seed=seed, accuracy=0.8, **NOISY)
+    for seed in range(13):
+        make_run(tmp_path, optimizer="sgd", seed=seed, accuracy=0.9, **noise(0.0))
+    assert [one.headline() for one in found(tmp_path)] == ["lion > sgd"]
+
+
+def test_who_diverged_in_a_seed_of_which_the_other_labels_are_missing_wins_no_pair(tmp_path):
+    study(tmp_path)
+    make_run(tmp_path, "diverged", optimizer="lion", seed=9, **NOISY)
+    (one,) = found(tmp_path)
+    assert "lion >" not in one.headline() and one.headline().endswith("lion diverged in 1 of 5 seeds")
+
+
 def test_who_diverged_with_either_labels_loses_less_than_none(tmp_path):
     study(tmp_path, ("sgd", "lion", "adam"))
     make_run(tmp_path, "diverged", optimizer="lion", seed=3, **noise())
@@ -126,11 +167,26 @@ def test_arms_are_compared_too(tmp_path):
     assert (one.clean.noun, one.headline()) == ("arm", "short > long")
 
 
+def test_arms_with_unlike_labels_are_not_compared(tmp_path):
+    for k, rates in enumerate(((0.0, 0.0), (0.2, 0.4))):
+        arms = {
+            arm: [
+                make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=0.9 - rate + seed * k / 300, **noise(rate))
+                for seed in (1, 2, 3)
+            ]
+            for arm, optimizer, rate in zip(("one", "other"), ("sgd", "lion"), rates, strict=True)
+        }
+        name_arms(tmp_path, **arms)
+    assert len(group_tasks(read_results([tmp_path]).runs)) == 2 and found(tmp_path) == []
+
+
 def test_the_command_tells_it_below_its_tables(tmp_path, capsys):
     study(tmp_path)
     assert main([str(tmp_path)]) == 0
-    told = "robustness, digits, cnn, 20 % symmetric label noise: lion > sgd\n\n8 runs"
-    assert told.replace("8 runs", "16 runs: 16 completed") in capsys.readouterr().out
+    told = (
+        "robustness, digits, cnn, 20 % symmetric label noise: lion > sgd (> means: loses less)\n\n16 runs: 16 completed"
+    )
+    assert told in capsys.readouterr().out
     change_record(next(tmp_path.rglob("lion-symmetric-seed1*")), result__final_test_accuracy=0.2)
     assert main([str(tmp_path), "--margin", "80"]) == 0
     assert "20 % symmetric label noise: No significant difference" in capsys.readouterr().out

@@ -116,7 +116,7 @@ def test_who_loses_less_by_wrong_labels_is_told_and_with_the_folders_runs_where_
             accuracy = 0.9 - 0.02 * k + SCATTER[(seed + k) % 5] - lost - 0.004 * k * (seed % 2)
             make_run(tmp_path, optimizer=optimizer, seed=seed, accuracy=accuracy, **noise)
     whole = tasks_of(tmp_path)
-    told = "robustness, digits, cnn, 20 % symmetric label noise: adam > sgd"
+    told = "robustness, digits, cnn, 20 % symmetric label noise: adam > sgd (> means: loses less)"
     assert describe_sweep(whole, whole, "outputs/")[-1] == told
     noisy = tasks_of(tmp_path, noise=("symmetric",))
     assert describe_sweep(noisy, whole, "outputs/") == ["adam > sgd", f"with the other runs in outputs/: {told}"]
@@ -126,3 +126,29 @@ def test_who_loses_less_by_wrong_labels_is_told_and_with_the_folders_runs_where_
         f"{told.partition(': ')[0]}: No order: one seed tells nothing of chance; three or more give intervals",
         f"with the other runs in outputs/: {told}",
     ]
+
+
+def test_in_a_folder_with_other_lengths_or_optimizers_what_wrong_labels_cost_is_told_once(tmp_path):
+    """Other lengths put the length into the label of the folder's task; other optimizers add no seed to the sweep's."""
+    noise = {"noise": {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}}
+    study(tmp_path, ("sgd", "adam", "lion"))
+    study(tmp_path, ("sgd", "adam", "lion"), **noise)
+    study(tmp_path, epochs=9)
+    said = describe_sweep(tasks_of(tmp_path, epochs=(3,)), tasks_of(tmp_path), "outputs/")
+    words = "No order: all optimizers have the same result in every seed"
+    told = f"robustness, digits, cnn, 20 % symmetric label noise: {words}"
+    assert [line for line in said if "robustness" in line] == [told]
+    make_run(tmp_path, "diverged", optimizer="lion", seed=9, **noise)
+    said = describe_sweep(tasks_of(tmp_path, epochs=(3,), optimizer=("sgd", "adam")), tasks_of(tmp_path), "outputs/")
+    assert [line for line in said if "robustness" in line] == [told]
+
+
+def test_a_sweep_with_wrong_labels_tells_nothing_of_other_wrong_labels(tmp_path):
+    study(tmp_path)
+    for rate in (0.2, 0.4):
+        study(tmp_path, noise={"name": "symmetric", "kind": "symmetric", "rate": rate, "seed": 0})
+    both, right = tasks_of(tmp_path, noise_rate=(0.0, 0.2)), tasks_of(tmp_path, noise_rate=(0.0,))
+    told = [
+        [line for line in describe_sweep(own, tasks_of(tmp_path), "o/") if "robust" in line] for own in (both, right)
+    ]
+    assert [["40 %" in line for line in lines] for lines in told] == [[False], [False, True]]

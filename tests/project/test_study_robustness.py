@@ -43,7 +43,7 @@ def tell(tmp_path):
 
 def test_the_page_tells_the_losses_beside_the_study_of_right_labels(tell):
     told = tell(sgd=0.80, lion=0.86)
-    assert told.startswith("**lion > sgd**\n\nLost: final test accuracy with right labels less that with wrong ones")
+    assert told.startswith("**lion > sgd**\n\nLost: final test accuracy with right labels minus that with wrong ones")
     assert "| lion | 90.07 ± 0.06 % (n = 3) | 86.10 ± 0.10 % (n = 3) | 3.97 ± 0.15 (n = 3) | 1 | a |" in told
     assert "| sgd − lion | +6.10 |" in told and "lion loses less by 6.10" in told
     assert told.endswith("Right labels: [right](../right/README.md), of commit abc1234.") and "diverged" not in told

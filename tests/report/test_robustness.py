@@ -1,11 +1,13 @@
 """What wrong labels cost, on the page."""
 
+import markupsafe
 import pytest
 from made_runs import make_run
 
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.report.command import report
+from sweeper.report.page import build_page
 from sweeper.report.robustness import losses_pairs_table, losses_table, robustness_card
 from sweeper.runs.results import read_results
 
@@ -47,7 +49,8 @@ def test_a_pair_tells_what_the_second_loses_more(study):
 
 def test_its_card_stands_with_the_answers_and_its_table_on_the_page(study):
     card = robustness_card(read(study))
-    assert card.headline == "lion > sgd" and card.note.endswith("> means that it loses less.") and not card.rows
+    assert card.headline == "lion > sgd" and card.note == "What wrong labels cost each optimizer; > means: loses less."
+    assert card.label.endswith(", 3 epochs") and not card.rows
     report([str(study)], str(study), None)
     page = (study / "report.html").read_text(encoding="utf-8")
     verdict, _, below = page.partition('<section id="ranking">')
@@ -62,4 +65,34 @@ def test_one_seed_gives_no_rank_and_a_page_without_wrong_labels_says_that_it_has
     assert "what wrong labels cost (" in (tmp_path / "report.html").read_text(encoding="utf-8")
     for optimizer in ("sgd", "lion"):
         make_run(tmp_path, optimizer=optimizer, accuracy=0.8, **NOISE)
+    assert robustness_card(read(tmp_path)).note == "What wrong labels cost each optimizer."  # no sign to be explained
     assert [row[3:] for row in texts(losses_table(read(tmp_path)))] == [["10.00 (n = 1)", "–", "–", "10.00"]] * 2
+
+
+def test_where_seeds_are_missing_it_says_that_the_order_is_not_by_the_means(study):
+    make_run(study, optimizer="sgd", seed=7, accuracy=0.9)
+    make_run(study, optimizer="sgd", seed=7, accuracy=0.4, **NOISE)
+    note = "Seeds differ: order by the model's estimates, not by the means shown."
+    assert losses_table(read(study)).note == note and robustness_card(read(study)).note.endswith(f"loses less. {note}")
+    report([str(study)], str(study), None)
+    assert (
+        f'<p class="note">{markupsafe.escape(note)}</p>'
+        in (study / "report.html").read_text().partition('id="robustness"')[2]
+    )
+
+
+def test_the_card_of_the_latest_sweep_stands_with_its_tasks(study):
+    for optimizer in ("sgd", "lion"):
+        make_run(study, optimizer=optimizer, epochs=9)
+    results = read_results([study])
+    tasks = group_tasks(results.runs)
+    latest = [task for task in tasks if task.config["epochs"] == 3]
+    curves = {run.path: {} for run in results.runs}
+    page = build_page(results, tasks, curves, {}, latest=latest).decode()
+    cards = page.split('<article class="card">')[1:]
+    assert [("latest sweep" in card, "<h2>robustness" in card) for card in cards] == [
+        (True, False),
+        (True, False),
+        (True, True),
+        (False, False),
+    ]
