@@ -56,7 +56,9 @@ def test_no_title_leaves_its_panel_beside_long_names(tmp_path, count):
             for optimizer in ("a_rather_long_name", "another_quite_long_name"):
                 accuracy = 0.9 + 0.01 * seed * (1 + 0.1 * len(optimizer))
                 dataset = {"name": "a data set of long name"}
-                make_run(tmp_path, accuracy=accuracy / 2, optimizer=optimizer, seed=seed, epochs=epochs, dataset=dataset)
+                make_run(
+                    tmp_path, accuracy=accuracy / 2, optimizer=optimizer, seed=seed, epochs=epochs, dataset=dataset
+                )
     figure = forest_figure(group_tasks(read_results([tmp_path]).runs))
     figure.draw_without_rendering()
     columns = min(count, 2)
