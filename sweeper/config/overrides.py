@@ -84,6 +84,8 @@ def _how_to_write(texts: list[str], k: int, reason: str) -> str:
         return f"{text}: a value is missing between two commas{write}"
     if write and re.fullmatch(r"\([^()'\"]*\)|[\w.-]+(;[\w.-]+)+", value) and shlex.split(write)[-1] != text:
         return f"{text}: can't be read{write}"
+    if (call := re.fullmatch(r"(?:range|choice|interval)\([^()]*", value)) is not None:
+        return f"{text}: a bracket isn't closed; write {shlex.join(['-m', f'{name}={call[0]})'])}"
     return f"{text}: can't be read{_how_to_quote(name, value)} ({reason})"
 
 
