@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             own, columns = None, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
         else:
             own, columns = OwnRuns.from_json(sys.stdin.read()), arguments.sweep
-        formats = _formats(arguments.format)
+        formats = _formats(arguments.format, arguments.outputs)
         given = arguments.outputs, arguments.into, formats, margin, own, columns, arguments.json
         say(aggregate(*given), styled=not arguments.json)
 
@@ -173,13 +173,18 @@ def _own(results: "Results", sweep: OwnRuns) -> "Results":
     return Results(runs, left_out) if runs else results
 
 
-def _formats(given: str) -> list[str]:
+def _formats(given: str, folders: Sequence[str]) -> list[str]:
     formats = [name.strip() for name in given.split(",")]
     for name in formats:
+        if not name:
+            raise BadInput(f"--format {given}: a name is missing; write them with commas alone, e.g. csv,latex")
         if name not in FORMATS:
-            raise BadInput(f"--format {name}: {nearest(name, FORMATS)}")
+            raise BadInput(f"--format {name}: there is no such format; {nearest(name, FORMATS)}")
     if "parquet" in formats and not is_installed("pyarrow"):
         raise BadInput(f"--format parquet: needs pyarrow; {install('parquet')}")
+    if apart := [name for name in folders if name in FORMATS and not Path(name).exists()]:
+        whole = ",".join([given, *apart])
+        raise BadInput(f"{apart[0]}: there is no such folder; several formats are one word, --format {whole}")
     return formats
 
 

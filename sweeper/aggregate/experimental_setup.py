@@ -36,9 +36,9 @@ def describe_setup(tasks: Sequence[Task], searched: Sequence[Task]) -> str:
 def _compared(tasks: Sequence[Task]) -> str:
     """The optimizers with their references, after the arms if there are some."""
     cited = [(name, key_of(name)) for name in _names(tasks)]
-    optimizers = ", ".join(in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited)
+    optimizers = listed([in_latex(name) + (rf"~\cite{{{key}}}" if key else "") for name, key in cited] or ["none"])
     arms = sorted({setting.arm for task in tasks for setting in task.compared if setting.arm})
-    return f"the arms {in_latex(', '.join(arms))} of {optimizers}" if arms else optimizers
+    return f"the arms {in_latex(listed(arms))} of {optimizers}" if arms else optimizers
 
 
 def _names(tasks: Iterable[Task]) -> list[str]:

@@ -102,9 +102,12 @@ def answers_of_sweep(tasks: Sequence[Task], with_more: Sequence[Task | None] = (
 def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
     """The folder's task in which the sweep's own settings have other seeds, too, or the only one has others beside it.
 
-    None where settings would have to be chosen there.
+    None where settings would have to be chosen there, unless the sweep is of one optimizer: its settings may have taken
+    away a verdict that was there.
     """
     own = {setting.optimizer: setting for setting in task.compared}
+    if is_ablation(task):
+        return _without_verdict(task, in_folder)
     if not own or task.chosen_by:
         return None
     for whole in in_folder:
@@ -114,7 +117,14 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
             more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
             if more or len(own) == 1 < len(there):
                 return whole
-    return None
+    return _without_verdict(task, in_folder) if is_alone(task) else None
+
+
+def _without_verdict(task: Task, in_folder: Sequence[Task]) -> Task | None:
+    """The folder's task of these runs and other optimizers', without a verdict: test accuracy chose settings."""
+    runs = {run.path for run in task.runs()}
+    beside = [one for one in in_folder if one.chosen_by == "test" and runs <= {run.path for run in one.runs()}]
+    return next((one for one in beside if len(one.compared) > 1), None)
 
 
 def _paths(setting: Setting) -> set[str]:

@@ -1,5 +1,6 @@
 """The verdict on a task in words, and the limits of all verdicts."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -125,6 +126,9 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
     if _one_data_set(tasks):
         said.append("One data set says nothing about others.")
+    if any(not math.isnan(d.low) for task in tasks for d in task.comparison.differences):
+        of_seeds = "The intervals allow for other seeds, not for other test images"
+        said.append(f"{of_seeds}: where these are few, others could turn the order.")
     return said
 
 

@@ -69,6 +69,8 @@ def _how_to_write(texts: list[str], k: int, reason: str) -> str:
     name, given, value = (text := texts[k]).partition("=")
     if not given and ":" in text and (option := suggestions.known_option(text.partition(":")[0])) is not None:
         return f"{text}: options are given as name=value; write {spelling.meant(option, [text.partition(':')[2]])}"
+    if (arm := re.fullmatch(r"--arm[ =](['\"])([^'\"]*)\1", text)) is not None:
+        return f'{text}: --arm stands before the quotes; write --arm "{arm[2]}"'
     if not given or not name:
         groups = spelling.groups_with(text)
         write = f"; write {groups[0]}={text}" if len(groups) == 1 else ""
@@ -84,6 +86,8 @@ def _how_to_write(texts: list[str], k: int, reason: str) -> str:
         return f"{text}: a value is missing between two commas{write}"
     if write and re.fullmatch(r"\([^()'\"]*\)|[\w.-]+(;[\w.-]+)+", value) and shlex.split(write)[-1] != text:
         return f"{text}: can't be read{write}"
+    if (call := re.fullmatch(r"(?:range|choice|interval)\([^()]*", value)) is not None:
+        return f"{text}: a bracket isn't closed; write {shlex.join(['-m', f'{name}={call[0]})'])}"
     return f"{text}: can't be read{_how_to_quote(name, value)} ({reason})"
 
 

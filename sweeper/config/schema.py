@@ -115,7 +115,7 @@ def check_config(config: dict[str, Any]) -> None:
     _one_of("device.kind", config["device"]["kind"], DEVICE_KINDS)
     _one_of("device.precision", config["device"]["precision"], PRECISIONS)
     _one_of("device.compile", str(config["device"]["compile"]).lower(), SWITCHES)
-    _within("noise.rate", config["noise"]["rate"], 0, 1)
+    _within("noise.rate", config["noise"]["rate"], 0, 1, example=0.2)
     _within("dataset.validation_fraction", config["dataset"]["validation_fraction"], 0, 1, above_ok=False)
     test_fraction = config["dataset"].get("test_fraction")
     _within("dataset.test_fraction", test_fraction, 0, 1, below_ok=False, above_ok=False, example=0.2)
@@ -127,6 +127,7 @@ def check_config(config: dict[str, Any]) -> None:
     _within("price_per_hour", config["price_per_hour"], 0, math.inf, above_ok=False)
     if config["noise"]["kind"] == "none" and config["noise"]["rate"]:
         told = "noise=none has no rate; choose e.g. noise=symmetric, or noise.rate=0"
+        told += "; for both leave it out, or give two commands"
         raise BadInput(f"noise.rate={config['noise']['rate']}: {told}")
     for group in ("model", "optimizer", "schedule"):
         if not isinstance(config[group].get("_target_"), str):

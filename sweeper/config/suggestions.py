@@ -53,11 +53,12 @@ NAMES = {
     "clip": "clip_grad_norm",
     "gradclip": "clip_grad_norm",
 }
+_WHOLE = "no run ends early; its length is epochs=N, and the page has each run's best epoch"
 # What other programs have and this one does otherwise.
 _OTHERWISE = {
     "resume": "a run goes on by itself; give the same command again",
-    "patience": "no run ends early; its length is epochs=N",
-    "earlystopping": "no run ends early; its length is epochs=N",
+    "patience": _WHOLE,
+    "earlystopping": _WHOLE,
     "amp": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
     "mixedprecision": "the device chooses the precision, or device.precision=bf16, fp16 or fp32",
     "gpus": "a run trains on one device; -m hydra/launcher=packed trains a sweep's runs on all GPUs",
@@ -95,7 +96,7 @@ def otherwise(name: str) -> str | None:
     """How this program does what an option of other programs is for; None for any other name.
 
     >>> otherwise("--early-stopping")
-    'no run ends early; its length is epochs=N'
+    "no run ends early; its length is epochs=N, and the page has each run's best epoch"
     """
     return _OTHERWISE.get(squeezed(name))
 

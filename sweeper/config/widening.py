@@ -69,7 +69,12 @@ def find_widening(part: Part, cell: Callable[[list[str]], tuple[Cell, list[str]]
         return None
     alone = {"optimizer", "seed", *factors}
     if others := [key for key, texts in part.texts.items() if len(texts) > 1 and key not in alone]:
-        raise BadInput(f"{others[0]}: a tuning has one value of it; give one, or hydra.sweeper.extensions=0")
+        factor = f"{others[0].rpartition('.')[2]}_factor"
+        of_grid = f", which the grid multiplies by {factor}" if factor in FACTORS else ""
+        raise BadInput(
+            f"{others[0]}: a tuning has one value of it{of_grid}; give one, or end the grid's growth by "
+            "hydra.sweeper.extensions=0"
+        )
     values = {
         key: sorted({float(str(parse_overrides([text])[0].value())) for text in texts})
         for key, texts in factors.items()

@@ -67,8 +67,9 @@ def load_tree(dataset: dict[str, Any], title: str, class_part: int) -> RawData:
     test = find_images(root, splits.test, class_part) if splits.test is not None else None
     classes = sorted(set(train.classes))
     if test is not None and (odd := sorted(set(classes) ^ set(test.classes))):
+        advice = "add some to the other, or move the class elsewhere"
         where, left = f"{splits.train}/ and {splits.test}/", say_left(train.left + test.left)
-        raise BadInput(f"dataset.root={root}: class {odd[0]!r} has images in only one of {where}{left}")
+        raise BadInput(f"dataset.root={root}: class {odd[0]!r} has images in only one of {where}; {advice}{left}")
     files, names = train.images, train.classes
     if test is not None:
         files, names = files + test.images, names + test.classes

@@ -42,8 +42,9 @@ def hold_out_test(raw: RawData, order: np.ndarray, fraction: float) -> RawData:
         held = round(fraction * len(members))
         if held in (0, len(members)):
             left = "training" if held else "test"
+            advice = "add images to it or remove it, or choose another fraction"
             members_of = f"{counted(len(members), 'image')} of class {raw.classes[label]!r}"
-            raise BadInput(f"dataset.test_fraction={fraction}: leaves no {left} images of the {members_of}")
+            raise BadInput(f"dataset.test_fraction={fraction}: leaves no {left} images of the {members_of}; {advice}")
         is_test[members[keyed_order(len(members), "data", "test")[:held]]] = True
     counts, semicolon, rest = raw.files.partition(";")
     return replace(

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import math
+import re
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -115,10 +116,21 @@ def read_arms(words: list[str], most: int) -> Arms:
     asked, seeds = read_words(words), tuple(range(1, most + 1))
     grid = compose(words, seeds)
     if len(grid.arms) < 2:
-        raise BadInput('a decision needs two arms or more: --arm "sgd: optimizer=sgd" --arm "lion: optimizer=lion"')
+        raise BadInput(f"a decision needs two arms or more: {_as_arms(asked.overrides)}")
     cells = cells_of(grid, seeds)
     check_alike({arm: by_seed[1] for arm, by_seed in cells.items()}, grid.words)
     return Arms(grid.outputs, cells, as_flags(grid), shared_words(asked), seeds)
+
+
+def _as_arms(overrides: Sequence[str]) -> str:
+    """How to write the first option with several values as arms; if there is none, an example.
+
+    >>> _as_arms(["dataset=mnist1d", "optimizer=sgd,adamw"])
+    '--arm "sgd: optimizer=sgd" --arm "adamw: optimizer=adamw"'
+    """
+    several = (re.fullmatch(r"([\w./]+)=([\w.-]+(?:,[\w.-]+)+)", word) for word in overrides)
+    name, values = next((found.groups() for found in several if found), ("optimizer", "sgd,lion"))
+    return " ".join(f'--arm "{value}: {name}={value}"' for value in values.split(","))
 
 
 def read_words(words: Sequence[str]) -> argparse.Namespace:

@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(f"written: {path}")
         if arguments.figures and len(written) == 1:
             say("no figures: no run has completed yet")
+        if arguments.figures and (older := _older(Path(arguments.figures), written)):
+            say(f"of an earlier report, and no longer of these runs: {', '.join(map(str, older))}; remove them")
 
     return exit_code_of(command)
 
@@ -114,6 +116,12 @@ def _parser() -> Parser:
     figures = "also draw figures for a paper there, as PNG, SVG and PDF"
     parser.add_argument("--figures", metavar="DIR", type=given_folder, help=figures)
     return parser
+
+
+def _older(folder: Path, written: Sequence[Path]) -> list[Path]:
+    from sweeper.report.figures import older_figures
+
+    return older_figures(folder, written)
 
 
 def _write(path: Path, content: bytes, advice: str) -> Path:

@@ -50,6 +50,15 @@ def title(text: str, width: int = 50) -> str:
     return "\n".join(textwrap.wrap(label(text, 120), width))
 
 
+def center_titles(figure: "Figure", places: Sequence["Axes"]) -> None:
+    """Center each title on its panel, labels of the axis included: beside long ones it would leave the figure."""
+    figure.draw_without_rendering()  # lays the panels out
+    columns = min(len(places), 2)
+    for k, axes in enumerate(places):
+        middle = (k % columns + 0.5) / columns * figure.bbox.width
+        axes.title.set_x(axes.transAxes.inverted().transform((middle, 0))[0])
+
+
 def label(text: str, longest: int = 48) -> str:
     """A text for a title or legend; matplotlib leaves out those that begin with an underscore."""
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"

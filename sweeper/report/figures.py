@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.aggregate.paper import shown_tasks
@@ -10,7 +11,7 @@ from sweeper.aggregate.tables import BEST
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.report.charts import JITTER, NEAR, Curves, looks_of, noise_charts
 from sweeper.report.curves import at_epochs, epochs_of
-from sweeper.report.drawing import STYLE, files, label, legend, line_style, panels, title
+from sweeper.report.drawing import FORMS, STYLE, files, label, legend, line_style, panels, title
 from sweeper.report.jitter import levels
 from sweeper.report.paper_figures import critical_difference_figure, forest_figure, lengths_figure, time_figure
 from sweeper.report.tuning import tuning_charts
@@ -20,6 +21,7 @@ from sweeper.runs.status import Status
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NAMES = ("curves", "seeds", "noise", "forest", "lengths", "time", "critical_difference", "tuning", "expected_best")
 EARLY = 0.1  # share of the first epochs that the curves' axis ignores: their steep rise would squeeze the rest
 RARE = 0.02  # share of the later epochs whose bands reach farthest down, or up, that it ignores: single dips
 
@@ -53,6 +55,12 @@ def draw_figures(tasks: Sequence[Task], curves: Curves) -> Iterator[tuple[str, b
         for name, figure in more.items():
             if figure is not None:
                 yield from files(name, figure)
+
+
+def older_figures(folder: Path, written: Sequence[Path]) -> list[Path]:
+    """Figures that an earlier report has drawn into a folder and the files just written don't replace."""
+    names = (folder / f"{name}.{form}" for name in NAMES for form in FORMS)
+    return [path for path in names if path.is_file() and path not in written]
 
 
 def _curves(tasks: Sequence[Task], curves: Curves) -> "Figure":

@@ -11,7 +11,7 @@ from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tasks import Setting, Task, task_title
 from sweeper.report.charts import looks_of
 from sweeper.report.curves import comparable_seconds
-from sweeper.report.drawing import PANEL, label, line_style, log_scale, panels, title
+from sweeper.report.drawing import PANEL, center_titles, label, line_style, log_scale, panels, title
 from sweeper.runs.status import Status
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def forest_figure(tasks: Sequence[Task]) -> "Figure | None":
             title=title(task_title(task), 36),
             xlabel=f"difference (points){'; †: a seed diverged' * bool(task.comparison.diverged)}",
         )
+    center_titles(figure, places)
     return figure
 
 

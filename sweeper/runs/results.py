@@ -1,5 +1,6 @@
 """Folders of runs as a table: every run is one row, copies and repeats have none, unreadable runs are reported."""
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,7 @@ from sweeper.runs.layout import METRICS_FILE, PREVIOUS_FOLDER, RUN_FILE, RUN_FIL
 from sweeper.runs.metrics import FROM_RESULT, METRICS
 from sweeper.runs.rows import ARM, ASIDES, FROM_CONFIG, Run, damaged_row, read_row
 from sweeper.runs.tuned_on import by_images
-from sweeper.system.errors import BadInput
+from sweeper.system.errors import BadInput, close_matches
 from sweeper.system.text import printable
 
 COLUMNS = (
@@ -121,11 +122,21 @@ def _check_folder(folder: Path) -> None:
         wrong = "there is no such folder"
         if "=" in folder.name:
             advice = "overrides are for sweeper.train; here name a folder of runs"
+        elif (near := _near(folder)) is not None:
+            advice = f"did you mean {near}?"
     except NotADirectoryError:
         wrong = "this is no folder"
     except OSError as error:
         wrong, advice = f"can't be read: {error.strerror or error}", "make it readable, or name another"
     raise BadInput(f"{folder}: {wrong}; {advice}")
+
+
+def _near(folder: Path) -> Path | None:
+    """The folder beside a missing one that is spelt most like it."""
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder.parent) as entries:
+        close = close_matches(folder.name, sorted(entry.name for entry in entries if entry.is_dir()))
+        return folder.with_name(close[0]) if close else None
+    return None
 
 
 def _read_folder(folder: str, seen: set[str], read: Callable[[str, str], Run]) -> Iterator[Run]:

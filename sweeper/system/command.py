@@ -80,7 +80,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def with_meant(message: str, parser: argparse.ArgumentParser) -> str:
-    """A parser's message with the flag that an unknown one probably meant."""
+    """A parser's message with the flag that an unknown one probably meant; of one without a value, what to do."""
+    if alone := re.fullmatch(r"argument (?:.*/)?(--[\w-]+): expected one argument", message):
+        return f"{alone[1]}: nothing is given; give a value, or leave it out"
     unknown = re.match(r"unrecognized arguments: (--[^ ]+)", message)
     meant = unknown and like_flag(unknown[1], parser._option_string_actions)
     return f"{message} (did you mean {meant}?)" if meant else message

@@ -17,6 +17,7 @@ ALIASES = {
     "float32": "fp32",
     "bfloat16": "bf16",
     "float16": "fp16",
+    "md": "markdown",
 }
 MOST_NAMES = 20  # in an error message; of more choices the nearest are named
 # What a user's code may raise when it is imported or called; a KeyboardInterrupt ends the command.

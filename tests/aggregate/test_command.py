@@ -212,13 +212,13 @@ FORMATS = "(there are: csv, latex, markdown, parquet)"
         (["empty"], "empty: there are no runs in this folder; sweeper.train makes them"),
         (["--into", "file"], f"file: can't be written: File exists; {ELSEWHERE}"),
         (["--into", "file/x"], f"file/x: can't be written: Not a directory; {ELSEWHERE}"),
-        (["--format", "cvs"], f"--format cvs: did you mean 'csv'? {FORMATS}"),
-        (["--format", "csv,excel"], "--format excel: there are: csv, latex, markdown, parquet"),
+        (["--format", "cvs"], f"--format cvs: there is no such format; did you mean 'csv'? {FORMATS}"),
+        (["--format", "csv,excel"], f"--format excel: there is no such format; {FORMATS[1:-1]}"),
         (
             ["--frmat", "csv"],
             "unrecognized arguments: --frmat (did you mean --format?); see python -m sweeper.aggregate --help",
         ),
-        (["--into"], "argument --into: expected one argument; see python -m sweeper.aggregate --help"),
+        (["--into"], "--into: nothing is given; give a value, or leave it out; see python -m sweeper.aggregate --help"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(aggregate, outputs, tmp_path, arguments, message):

@@ -22,7 +22,7 @@ def test_settings_seeds_compute_and_versions(tmp_path):
     text = described(tmp_path)
     check_latex(text)
     for words in (
-        r"adam~\cite{adam}, my\_own on digits, cnn, no label noise, 3 epochs.",
+        r"adam~\cite{adam} and my\_own on digits, cnn, no label noise, 3 epochs.",
         "Seeds: 1 and 2;",
         "Batch size: 64. Schedule: cosine.",
         "adam 0.1, weight decay 0.0005;",

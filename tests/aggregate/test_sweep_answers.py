@@ -57,6 +57,22 @@ def test_nothing_is_added_where_the_folder_says_the_same_or_has_settings_to_choo
     assert len(describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")) == 1
 
 
+def test_settings_that_are_added_and_take_the_verdict_away_are_told(tmp_path):
+    study(tmp_path)
+    one, other = (str(make_run(tmp_path, optimizer="sgd", optimizer__lr=rate, seed=0)) for rate in (3.0, 9.0))
+    runs = read_results([tmp_path]).runs
+    added = group_tasks([run for run in runs if run.path in (one, other)])
+    own, whole = describe_sweep(added, tasks_of(tmp_path), "outputs/")
+    assert own.startswith("There is one optimizer only, sgd, and no verdict between its 2 settings")
+    told = "No verdict between optimizers: settings were chosen by test accuracy."
+    assert whole == f"with the other runs of this task in outputs/: {told}"
+    assert len(describe_sweep(added, added, "outputs/")) == 1
+    alone, beside = describe_sweep(
+        group_tasks([run for run in runs if run.path == one]), tasks_of(tmp_path), "outputs/"
+    )
+    assert alone.startswith("There is one optimizer only: sgd with ") and beside == whole
+
+
 def test_an_arm_that_gets_seeds_alone_is_told_where_it_is_compared_and_not_how_it_could_be(tmp_path):
     arms = {name: make_arm(tmp_path, 0.9 - rate, optimizer__lr=rate) for name, rate in (("a", 0.1), ("b", 0.5))}
     name_arms(tmp_path, **arms)

@@ -143,6 +143,15 @@ def test_the_same_images_under_two_names_are_one_data_set(digest, one, tmp_path)
     assert ("One data set says nothing about others." in describe_limits(group_tasks(runs), runs)) is one
 
 
+def test_that_other_test_images_are_not_allowed_for_is_said_beside_intervals(tmp_path):
+    told = "The intervals allow for other seeds, not for other test images: "
+    told += "where these are few, others could turn the order."
+    tasks, runs = study(tmp_path, 3, 0.001)
+    assert told in describe_limits(tasks, runs)
+    one_seed = [run for run in runs if run.values["seed"] == runs[0].values["seed"]]
+    assert told not in describe_limits(group_tasks(one_seed), one_seed)
+
+
 def test_limits_name_what_is_mixed_and_missing(tmp_path):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, seed=2, environment={"device": "cuda"})

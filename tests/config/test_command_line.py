@@ -101,7 +101,7 @@ def test_flags_and_overrides_come_in_any_order():
         (["--batch-size=64"], "--batch-size=64: options have no dashes; write batch_size=64"),
         (["seed=1", "--lr", "0.1", "epochs=3"], "--lr 0.1: options have no dashes; write optimizer.lr=0.1"),
         (["--seeds", "1", "2"], "--seeds 1 2: options have no dashes; write -m seed=1,2"),
-        (["--arm"], "argument --arm: expected one argument"),
+        (["--arm"], "--arm: nothing is given; give a value, or leave it out"),
         (["--config-path", "x"], "--config-path isn't for this command; --config-dir adds groups of yours"),
         (["--config-dir", "a", "--config-dir=b"], "--config-dir is given twice: a and b; give one"),
         (["-cd", "a", "-m", "-cd", "b"], "--config-dir is given twice: a and b; give one"),

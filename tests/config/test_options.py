@@ -22,7 +22,8 @@ BAD = {
     "betas=[0.9,0.99]": "this optimizer has no option 'optimizer.betas'; there are: optimizer.",
     "threads=2": "there is no option 'threads'; write device.threads=2",
     "launcher=joblib": "there is no option 'launcher'; write hydra/launcher=joblib",
-    "patience=5": "patience=5: there is no such option: no run ends early; its length is epochs=N",
+    "patience=5": "patience=5: there is no such option: no run ends early; its length is epochs=N, "
+    "and the page has each run's best epoch",
     "rerun=maybe": "rerun=maybe: must be true or false",
     "optimizer=adam optimizer.momentum=0.9": "there are: optimizer.amsgrad, optimizer.betas, ",
     "optimizer.nesterov=Flase": "optimizer.nesterov=Flase: must be true or false",

@@ -43,6 +43,8 @@ BAD = {
     "seed=extend_list(1)": "seed=extend_list(1): can't be read",  # Hydra 1.4 has it, 1.5 won't
     "tag=[": "can't be read; quote the value for Hydra and all of it for the shell: \"tag='['\"",
     "=": "=: options are given as name=value",
+    "seed=range(1,3": "seed=range(1,3: a bracket isn't closed; write -m 'seed=range(1,3)'",
+    "--arm 'a: seed=1'": '--arm stands before the quotes; write --arm "a: seed=1"',
     "seed=1,": "seed=1,: a value is missing after the last comma",
     "optimizer=[adam,sgd]": "a run has one optimizer; several are a sweep: -m optimizer=adam,sgd",
     "+optimizer=adam": "+optimizer=adam: leave out the +",

@@ -17,7 +17,8 @@ BAD = {
     "optimizer.lr=null": "optimizer.lr=null: must be a number above 0",
     "optimizer.weight_decay=-1": "optimizer.weight_decay=-1: must be from 0",
     "optimizer.momentum=1": "optimizer.momentum=1: must be from 0 and below 1",
-    "noise.rate=0.2": "noise=none has no rate; choose e.g. noise=symmetric",
+    "noise.rate=0.2": "choose e.g. noise=symmetric, or noise.rate=0; for both leave it out, or give two commands",
+    "noise.rate=20": "noise.rate=20: must be from 0 to 1, such as 0.2",
     "device.precision=bf17": "did you mean 'bf16'?",
     "device.threads=0": "device.threads=0: must be an integer of at least 1",
     "dataset.train_limit=0": "dataset.train_limit=0: must be an integer of at least 1",
@@ -60,7 +61,7 @@ def test_runs_in_a_place_that_hydra_would_replace_are_refused(refusal, tmp_path,
 
 
 def test_noise_rate_above_one_is_refused(refusal):
-    assert refusal("noise=symmetric", "noise.rate=1.5") == "noise.rate=1.5: must be from 0 to 1"
+    assert refusal("noise=symmetric", "noise.rate=1.5") == "noise.rate=1.5: must be from 0 to 1, such as 0.2"
 
 
 def test_one_bad_cell_stops_the_whole_sweep_before_it_starts(refusal):

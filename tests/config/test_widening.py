@@ -89,7 +89,11 @@ def test_a_grid_that_is_not_extended(words):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["noise=symmetric", "noise.rate=0.1,0.2"], "noise.rate: a tuning has one value of it; give one, or hydra.sw"),
+        (["noise=symmetric", "noise.rate=0.1,0.2"], "noise.rate: a tuning has one value of it; give one, or end the"),
+        (
+            ["optimizer.lr=0.1,0.2"],
+            "optimizer.lr: a tuning has one value of it, which the grid multiplies by lr_factor; ",
+        ),
         (["dataset.validation_fraction=0"], "a search chooses by validation images alone"),
         (["hydra.sweeper.extensions=-1"], "hydra.sweeper.extensions=-1: must be an integer of at least 0"),
     ],

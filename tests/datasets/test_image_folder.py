@@ -218,7 +218,8 @@ def test_the_line_of_what_was_read(tree):
 def test_a_class_of_one_split_alone_is_refused_with_what_was_not_taken(tree):
     root, _ = tree
     (root / "test/dog/0.png").rename(root / "test/dog/0.heic")
-    words = r"class 'dog' has images in only one of train/ and test/; not taken: 1 \.heic$"
+    advice = "add some to the other, or move the class elsewhere"
+    words = rf"class 'dog' has images in only one of train/ and test/; {advice}; not taken: 1 \.heic$"
     with pytest.raises(BadInput, match=words):
         read(root)
 

@@ -10,6 +10,8 @@ from sweeper.datasets.raw import RawData
 from sweeper.datasets.splits import hold_out_test, hold_out_validation, limit
 from sweeper.system.errors import BadInput
 
+ADVICE = "add images to it or remove it, or choose another fraction"
+
 
 def make_raw(counts=(30, 20, 10)):
     images = np.random.default_rng(0).integers(0, 256, (sum(counts), 2, 2, 1), np.uint8)
@@ -67,9 +69,9 @@ def test_held_out_images_stay_what_they_are():
 @pytest.mark.parametrize(
     ("fraction", "message"),
     [
-        (0.01, "dataset.test_fraction=0.01: leaves no test images of the 30 images of class 'a'"),
-        (0.04, "dataset.test_fraction=0.04: leaves no test images of the 10 images of class 'c'"),
-        (0.97, "dataset.test_fraction=0.97: leaves no training images of the 10 images of class 'c'"),
+        (0.01, f"dataset.test_fraction=0.01: leaves no test images of the 30 images of class 'a'; {ADVICE}"),
+        (0.04, f"dataset.test_fraction=0.04: leaves no test images of the 10 images of class 'c'; {ADVICE}"),
+        (0.97, f"dataset.test_fraction=0.97: leaves no training images of the 10 images of class 'c'; {ADVICE}"),
     ],
 )
 def test_a_fraction_that_leaves_a_class_without_images_is_refused(fraction, message):

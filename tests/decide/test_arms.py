@@ -39,6 +39,7 @@ def test_a_failed_seed_of_an_earlier_look_is_not_trained_again(monkeypatch):
 
 BAD = {
     (*SGD,): "a decision needs two arms or more",
+    ("optimizer=sgd,adamw",): 'two arms or more: --arm "sgd: optimizer=sgd" --arm "adamw: optimizer=adamw"',
     (*SGD, *LION, "seed=1,2"): "seed=1,2: the seeds follow from the looks",
     (*SGD, "--arm", "two: optimizer.lr=0.1,0.2"): "arm 'two': it has 2 settings; a decision needs one an arm",
     (*SGD, "--arm", "four: optimizer=lion seed=4"): "arm 'four': seed=4: the seeds follow from the looks",

@@ -1,5 +1,7 @@
 """Figures as files that a paper takes."""
 
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +10,9 @@ import pytest
 from made_runs import change_record, make_rows, make_run, make_study
 
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.report.command import report
+from sweeper.report.command import main, report
 from sweeper.report.curves import read_curve
-from sweeper.report.figures import _curves, draw_figures
+from sweeper.report.figures import NAMES, _curves, draw_figures
 from sweeper.runs.directory import RunDirectory
 from sweeper.runs.results import read_results
 
@@ -45,6 +47,26 @@ def test_without_results_nothing_is_drawn_and_it_says_so(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.endswith("no figures: no run has completed yet\n")
     assert not Path(tmp_path, "figures").exists()
+
+
+def test_figures_that_stay_from_an_earlier_report_are_named(tmp_path, monkeypatch, capsys):
+    """A setting that is added takes the verdict away, and with it the figure of the intervals."""
+    monkeypatch.chdir(tmp_path)
+    for seed in (1, 2, 3):
+        for optimizer, accuracy in (("sgd", 0.9), ("lion", 0.8)):
+            make_run(tmp_path / "outputs", optimizer=optimizer, seed=seed, accuracy=accuracy**seed)
+    assert main(["--figures", "figures"]) == 0 and "earlier" not in capsys.readouterr().out
+    make_run(tmp_path / "outputs", optimizer="lion", optimizer__lr=9.0, accuracy=0.99)
+    assert main(["--figures", "figures"]) == 0
+    files = "figures/forest.png, figures/forest.svg, figures/forest.pdf"
+    told = f"of an earlier report, and no longer of these runs: {files}; remove them\n"
+    assert capsys.readouterr().out.endswith(told) and Path("figures/forest.png").exists()
+
+
+def test_every_figure_that_can_be_drawn_is_among_the_names():
+    drawn = inspect.getsource(draw_figures)
+    assert [name for name in NAMES if f'"{name}"' not in drawn] == []
+    assert set(re.findall(r'(?:files\(|^ +)"(\w+)"[,:]', drawn, re.M)) == set(NAMES)
 
 
 def test_the_curves_axis_shows_what_differs_late(tmp_path):

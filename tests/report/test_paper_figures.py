@@ -49,6 +49,25 @@ def test_who_diverged_is_marked_and_better_than_none(tmp_path):
     assert [line.get_color() for line in axes.lines if line.get_marker() == "o"] != [CLEAR]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_title_leaves_its_panel_beside_long_names(tmp_path, count):
+    for epochs in range(3, 3 + count):
+        for seed in (1, 2, 3):
+            for optimizer in ("a_rather_long_name", "another_quite_long_name"):
+                accuracy = 0.9 + 0.01 * seed * (1 + 0.1 * len(optimizer))
+                dataset = {"name": "a data set of long name"}
+                make_run(
+                    tmp_path, accuracy=accuracy / 2, optimizer=optimizer, seed=seed, epochs=epochs, dataset=dataset
+                )
+    figure = forest_figure(group_tasks(read_results([tmp_path]).runs))
+    figure.draw_without_rendering()
+    columns = min(count, 2)
+    for k, axes in enumerate(figure.axes):
+        left = k % columns / columns * figure.bbox.width
+        box = axes.title.get_window_extent()
+        assert left <= box.x0 and box.x1 <= left + figure.bbox.width / columns
+
+
 def test_lengths_are_one_panel_for_tasks_alike_in_all_else(tasks):
     (axes,) = lengths_figure(tasks).axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["3", "6", "12", "24", "48"]

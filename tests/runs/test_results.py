@@ -59,6 +59,7 @@ def test_a_folder_without_runs_is_named_with_what_to_do(tmp_path):
     for name, message in {
         "gone": "there is no such folder; name one that sweeper.train has written runs into",
         "file": "this is no folder; name one that sweeper.train has written runs into",
+        "outptus": f"there is no such folder; did you mean {tmp_path / 'outputs'}?",
         "empty": "there are no runs in this folder; sweeper.train makes them",
     }.items():
         with pytest.raises(BadInput) as error:
