@@ -7,7 +7,7 @@ from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
+from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone, near_guessing
 
 
 def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
@@ -23,7 +23,7 @@ def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str
     with_more = [_with_more(task, in_folder) for task in tasks]
     for task, words, whole in zip(tasks, answers_of_sweep(tasks, with_more), with_more, strict=True):
         named = f"{task.label}: " * (len(tasks) > 1)
-        lines += [f"{named}{words}", *(f"{named}{said}" for said in _scatter(task))]
+        lines += [f"{named}{said}" for said in (words, *_scatter(task), *near_guessing(task))]
         if whole is not None and (said := headline_task(whole)) != words:
             with_them = f"{named}with the other runs of this task in {folder}: "
             lines += [f"{with_them}{said}", *(f"{with_them}{more}" for more in _scatter(whole))]

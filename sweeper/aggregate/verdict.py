@@ -18,6 +18,8 @@ from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
 from sweeper.system.text import counted, few, listed
 
+LEARNT = 0.05  # of the way from guessing to no error: who stays below has learnt little
+
 
 def headline_task(task: Task, margin: float | None = None) -> str:
     """`answer_task`; where no interval separates any two, who leads and by how much."""
@@ -121,6 +123,7 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     if apart:
         compared = "as arms alone" if any(task.arms_differ_in() for task in tasks) else "with none"
         said.append(f"Runs of different {listed(apart)} stand as tasks of their own and are compared {compared}.")
+    said += dict.fromkeys(sentence for task in tasks for sentence in near_guessing(task))
     said += describe_own_schedules(tasks)
     said += _one_setting(tasks)
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
@@ -130,6 +133,19 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
         of_seeds = "The intervals allow for other seeds, not for other test images"
         said.append(f"{of_seeds}: where these are few, others could turn the order.")
     return said
+
+
+def near_guessing(task: Task) -> list[str]:
+    """That none of several has learnt much: an order of such is one of noise."""
+    classes = {run.classes for setting in task.compared for run in setting.runs if run.classes}
+    means = [mean(list(values.values())) for setting in task.compared if (values := setting.final())]
+    if len(classes) != 1 or len(means) < 2:
+        return []
+    (count,) = classes
+    guess = 1 / count
+    if max(means) > guess + LEARNT * (1 - guess):
+        return []
+    return [f"No {task.noun} ends far above guessing, which is {100 * guess:.3g} % with {count} classes."]
 
 
 def _one_data_set(tasks: Sequence[Task]) -> bool:

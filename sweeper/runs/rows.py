@@ -64,6 +64,7 @@ class Run:
         confirms: whether `sweeper.choose --confirm` named it to confirm a search.
         device_seconds: the device time that it took, its share where others ran beside it; None if it isn't recorded.
         device_name: "" if it isn't recorded.
+        classes: the number of classes of its images; None if it isn't recorded.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Run:
     confirms: bool = False
     device_seconds: float | None = None
     device_name: str = ""
+    classes: int | None = None
 
     @property
     def arm(self) -> str | None:
@@ -186,6 +188,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         {name: value for name, value in flat(config) if isinstance(value, list)},
         device_seconds=spent,
         device_name=sys.intern(_text(environment.get("device_name"))),
+        classes=COUNT.check("environment.num_classes", environment.get("num_classes")),
     )
 
 

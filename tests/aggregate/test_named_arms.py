@@ -103,7 +103,7 @@ def test_the_csvs_end_with_the_arm(decay):
     assert set(sweeper.load_results(outputs).arm.dropna()) == {"decayed", "undecayed"}
     for file in ("summary.tex", "table.tex", "setup.tex"):
         assert "undecayed" in (outputs / file).read_text()
-    assert r"the arms decayed, undecayed of adam~\cite" in (outputs / "setup.tex").read_text()
+    assert r"the arms decayed and undecayed of adam~\cite" in (outputs / "setup.tex").read_text()
 
 
 def test_the_page_and_python_show_them(decay):
