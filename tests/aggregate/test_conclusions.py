@@ -240,7 +240,8 @@ def test_a_lead_in_every_seed_by_chance(methods, seeds, percent):
     # The first seed's order may be fixed, since names are arbitrary. A bit for each pair that stands in it still.
     sets = [sum((o[a] < o[b]) << k for k, (a, b) in enumerate(pairs)) for o in itertools.permutations(range(methods))]
     found, counts = np.unique(sets, return_counts=True)
-    left = np.eye(2 ** len(pairs))[-1]
+    left = np.zeros(2 ** len(pairs))
+    left[-1] = 1
     for _ in range(seeds - 1):
         there = np.flatnonzero(left)
         weights = np.outer(left[there], counts / len(sets)).ravel()
