@@ -129,10 +129,27 @@ def describe_limits(tasks: Sequence[Task], runs: Sequence[Run], left_out: Sequen
     said += dict.fromkeys(sentence for task in tasks for sentence in (*_chosen_by_these(task), *_unequal(task)))
     if _one_data_set(tasks):
         said.append("One data set says nothing about others.")
-    if any(not math.isnan(d.low) for task in tasks for d in task.comparison.differences):
-        of_seeds = "The intervals allow for other seeds, not for other test images"
-        said.append(f"{of_seeds}: where these are few, others could turn the order.")
+    if with_intervals := [t for t in tasks if any(not math.isnan(d.low) for d in t.comparison.differences)]:
+        said.append(f"The intervals allow for other seeds, not for other test images: {_of_images(with_intervals)}.")
     return said
+
+
+def _of_images(tasks: Sequence[Task]) -> str:
+    """How closely so many test images tell an accuracy, where it is told least closely.
+
+    By the binomial distribution of one network's errors, which is wider than that of a mean over seeds.
+    """
+    widest = (0.0, 0)
+    for setting in (setting for task in tasks for setting in task.compared):
+        if not (values := list(setting.final().values())):
+            continue
+        counts = {run.test_images for run in setting.runs}
+        if not all(counts):  # runs of earlier versions don't tell
+            return "where these are few, others could turn the order"
+        count, share = min(filter(None, counts)), mean(values)
+        widest = max(widest, (1.96 * math.sqrt(share * (1 - share) / count), count))
+    width, count = widest
+    return f"an accuracy on {count:,} lies within ±{100 * width:.2g} points of that on all such images (95 %)"
 
 
 def near_guessing(task: Task) -> list[str]:

@@ -65,6 +65,7 @@ class Run:
         device_seconds: the device time that it took, its share where others ran beside it; None if it isn't recorded.
         device_name: "" if it isn't recorded.
         classes: the number of classes of its images; None if it isn't recorded.
+        test_images: how many it was tested on; None if it isn't recorded.
     """
 
     path: str
@@ -84,6 +85,7 @@ class Run:
     device_seconds: float | None = None
     device_name: str = ""
     classes: int | None = None
+    test_images: int | None = None
 
     @property
     def arm(self) -> str | None:
@@ -189,6 +191,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         device_seconds=spent,
         device_name=sys.intern(_text(environment.get("device_name"))),
         classes=COUNT.check("environment.num_classes", environment.get("num_classes")),
+        test_images=COUNT.check("environment.test_images", environment.get("test_images")),
     )
 
 

@@ -52,6 +52,7 @@ def describe_environment(
         **({"data_files": data.files} if data.files else {}),  # how many files were read, and which weren't
         "image_shape": list(data.image_shape),
         "num_classes": len(data.classes),
+        "test_images": len(data.test.labels),
         "host": socket.gethostname() if config["record_host"] else None,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),  # UTC; when the run started or resumed
         "overrides": overrides,  # those that repeat this run

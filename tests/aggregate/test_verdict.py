@@ -152,6 +152,20 @@ def test_that_other_test_images_are_not_allowed_for_is_said_beside_intervals(tmp
     assert told not in describe_limits(group_tasks(one_seed), one_seed)
 
 
+def test_so_many_test_images_tell_an_accuracy_so_closely(tmp_path):
+    """sqrt(0.9 · 0.1 / 400) = 0.015; of two tasks the one whose accuracies are told less closely counts."""
+    for optimizer, accuracy in (("sgd", 0.9), ("lion", 0.95)):
+        for seed in (1, 2, 3):
+            for model, images in (("small", 400), ("large", 10_000)):
+                own = {"optimizer": optimizer, "seed": seed, "model__name": model}
+                scatter = SCATTER[seed + (optimizer == "sgd")] / 10
+                make_run(tmp_path, accuracy=accuracy + scatter, environment={"test_images": images}, **own)
+    runs = read_results([tmp_path]).runs
+    told = "The intervals allow for other seeds, not for other test images: "
+    told += "an accuracy on 400 lies within ±2.9 points of that on all such images (95 %)."
+    assert told in describe_limits(group_tasks(runs), runs)
+
+
 def test_limits_name_what_is_mixed_and_missing(tmp_path):
     make_run(tmp_path, seed=1)
     make_run(tmp_path, seed=2, environment={"device": "cuda"})

@@ -191,6 +191,7 @@ def test_cifar10_from_a_tree_of_images(tmp_path):
     assert "40 training and 20 test images; CIFAR-10 has 50000 and 10000" in done.stderr
     run = json.loads(next((tmp_path / "outputs" / "cifar10-resnet18").glob("*/run.json")).read_text())
     assert run["environment"]["data_form"] == "CIFAR-10 from a tree of images in ../../../tree"
+    assert run["environment"]["test_images"] == 20
     assert run["environment"]["data_files"] == files
     again = run_all_forked("train", *overrides, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert "completed already" in again.stdout and "it was made with" not in again.stdout
