@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sweeper.aggregate.conclusions import n_words, seeds_note
 from sweeper.aggregate.latex import floating, in_latex, tabular
+from sweeper.aggregate.limits import describe_own_schedules
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.verdict import describe_own_schedules
 from sweeper.system.text import counted
 
 CELL_WIDTH = 16  # characters of `94.12 ± 0.15` with letters and the space between columns

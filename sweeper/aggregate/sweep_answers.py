@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sweeper.aggregate.comparisons import Comparison
 from sweeper.aggregate.labels import is_clean
+from sweeper.aggregate.limits import near_guessing
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone, near_guessing
+from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
 
 
 def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
@@ -102,14 +103,15 @@ def answers_of_sweep(tasks: Sequence[Task], with_more: Sequence[Task | None] = (
 def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
     """The folder's task in which the sweep's own settings have other seeds, too, or the only one has others beside it.
 
-    None where settings would have to be chosen there, unless the sweep is of one optimizer: its settings may have taken
-    away a verdict that was there.
+    Where settings would have to be chosen there, the task that has no verdict for that: a page that has none beside an
+    answer here would be a riddle.
     """
     own = {setting.optimizer: setting for setting in task.compared}
     if is_ablation(task):
         return _without_verdict(task, in_folder)
     if not own or task.chosen_by:
         return None
+    has_verdict = False
     for whole in in_folder:
         there = {setting.optimizer: setting for setting in whole.compared}
         with_these = all(name in there and _paths(setting) <= _paths(there[name]) for name, setting in own.items())
@@ -117,7 +119,8 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
             more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
             if more or len(own) == 1 < len(there):
                 return whole
-    return _without_verdict(task, in_folder) if is_alone(task) else None
+            has_verdict = True
+    return None if has_verdict and not is_alone(task) else _without_verdict(task, in_folder)
 
 
 def _without_verdict(task: Task, in_folder: Sequence[Task]) -> Task | None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweeper import __version__
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
-from sweeper.aggregate.verdict import describe_limits
 from sweeper.report.answers import Card, answer_card
 from sweeper.report.charts import looks_of, profile_tables
 from sweeper.report.curve_data import curve_data, share_places

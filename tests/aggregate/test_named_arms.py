@@ -8,8 +8,9 @@ from made_runs import change_record, make_arm, make_run, name_arms
 
 import sweeper
 from sweeper.aggregate.command import aggregate
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import answer_task, describe_limits, describe_task
+from sweeper.aggregate.verdict import answer_task, describe_task
 from sweeper.choose.command import main as choose
 from sweeper.report.command import report
 from sweeper.report.paper_figures import lengths_figure

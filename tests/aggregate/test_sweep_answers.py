@@ -1,12 +1,13 @@
 """What a sweep says at its end: of its own runs, and of those beside them in its folder."""
 
+import shutil
 from pathlib import Path
 
 from made_runs import change_record, make_arm, make_run, name_arms
 
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.sweep_answers import describe_sweep
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import describe_limits
 from sweeper.runs.results import read_results
 
 SCATTER = (0.0, 0.004, -0.002, 0.001, -0.003)
@@ -48,14 +49,25 @@ def test_of_several_tasks_each_line_names_its_own(tmp_path):
     assert [line.partition(": ")[0] for line in said] == [label for task in both for label in (task.label,) * 2]
 
 
-def test_nothing_is_added_where_the_folder_says_the_same_or_has_settings_to_choose_from(tmp_path):
+def test_nothing_is_added_where_the_folder_says_the_same(tmp_path):
     study(tmp_path)
     whole = tasks_of(tmp_path)
     assert describe_sweep(whole, whole, "outputs/") == ["sgd > adam"]
     of_these = tasks_of(tmp_path, seed=(0, 1, 2, 3))
     assert describe_sweep(of_these, whole, "outputs/") == ["sgd > adam"]
-    make_run(tmp_path, optimizer="sgd", optimizer__lr=9.0, seed=0)
-    assert len(describe_sweep(tasks_of(tmp_path, seed=(3, 4)), tasks_of(tmp_path), "outputs/")) == 1
+
+
+def test_a_sweep_that_meets_other_settings_tells_that_the_folder_has_no_verdict(tmp_path):
+    study(tmp_path)
+    own = tasks_of(tmp_path, seed=(0, 1, 2, 3))
+    other = make_run(tmp_path, optimizer="sgd", optimizer__lr=9.0, seed=0)
+    told = "No verdict between optimizers: settings were chosen by test accuracy."
+    assert describe_sweep(own, tasks_of(tmp_path), "outputs/") == [
+        "sgd > adam",
+        f"with the other runs of this task in outputs/: {told}",
+    ]
+    shutil.rmtree(other)
+    assert describe_sweep(own, tasks_of(tmp_path), "outputs/") == ["sgd > adam"]
 
 
 def test_settings_that_are_added_and_take_the_verdict_away_are_told(tmp_path):

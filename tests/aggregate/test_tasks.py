@@ -3,8 +3,9 @@
 import pytest
 from made_runs import change_record, make_run
 
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.tasks import group_tasks, task_title
-from sweeper.aggregate.verdict import describe_limits, describe_task
+from sweeper.aggregate.verdict import describe_task
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns
 from sweeper.runs.results import read_results

@@ -3,8 +3,9 @@
 import pytest
 from made_runs import make_run
 
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.aggregate.verdict import describe_limits, describe_task
+from sweeper.aggregate.verdict import describe_task
 from sweeper.report.command import latest_tasks
 from sweeper.runs.arms import record_arms
 from sweeper.runs.asked import AskedRuns, OwnRuns
