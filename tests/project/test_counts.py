@@ -21,6 +21,7 @@ SEVERAL = {
         "ratio",
     },
     "aggregate.sample_size": {"sizes", "seeds"},  # lists
+    "aggregate.limits": {"count"},
     "aggregate.verdict": {"count", "finished"},
     "choose.confirm": {"len(tried)", "tied"},  # more than are confirmed
     "config.compared": {"config['epochs']"},  # the second of a list
