@@ -74,6 +74,7 @@ def aggregate(
         BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
     from sweeper.aggregate.frame import to_frame
+    from sweeper.aggregate.older_tables import describe_older
     from sweeper.aggregate.paper import paper_files
     from sweeper.aggregate.robustness import find_robustness
     from sweeper.aggregate.summary import summarize
@@ -118,7 +119,8 @@ def aggregate(
     counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
     robust = [] if sweep else [f"{one.label}: {one.said(margin)}" for one in find_robustness(tasks)]
     more = [*robust, *([""] if robust else [])]
-    return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, f"written: {', '.join(written)}"])
+    last = [f"written: {', '.join(written)}", *describe_older(folder, files, outputs, results.runs)]
+    return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, *last])
 
 
 def _parser() -> Parser:
