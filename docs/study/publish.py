@@ -27,9 +27,10 @@ from timescale import describe_equal_averaging, describe_timescales
 from wrong_labels import describe_wrong_labels
 
 from sweeper.aggregate.command import aggregate
+from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.points import points
 from sweeper.aggregate.tasks import Task, group_tasks, task_title
-from sweeper.aggregate.verdict import describe_limits, describe_task
+from sweeper.aggregate.verdict import describe_task
 from sweeper.choose.choice import choose
 from sweeper.report.command import report
 from sweeper.report.tables import pairs_table, ranking_table
