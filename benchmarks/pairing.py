@@ -33,9 +33,9 @@ PAIRS = (("nadam", "adam"), ("sgd", "adam"), ("sgd", "nadam"))
 STEPS = 23  # of an epoch: 1,438 images in batches of 64
 
 
-def train(outputs: Path) -> list[dict[str, Any]]:
+def train(outputs: Path, sweep: Sequence[str] = SWEEP) -> list[dict[str, Any]]:
     """The rows of the CSV, one per run."""
-    command = [sys.executable, "-m", "sweeper", "train", "-m", *SWEEP, "device=cpu", f"outputs={outputs}"]
+    command = [sys.executable, "-m", "sweeper", "train", "-m", *sweep, "device=cpu", f"outputs={outputs}"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     subprocess.run(command, check=True, cwd=outputs.parent, env=environment, stdout=sys.stderr)
     today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
