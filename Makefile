@@ -66,7 +66,7 @@ test-cuda: $(VENV)/.installed-test
 	$(BIN)/pytest -m cuda
 
 test-extras: $(VENV)/.installed-extras browser slurm docs
-	$(BIN)/pytest -m "(cluster and not slow) or browser or tracker or hub or notebook or site"
+	$(BIN)/pytest -n auto --dist loadscope -m "(cluster and not slow) or browser or tracker or hub or notebook or site" --durations=8
 
 slurm-test: $(VENV)/.installed-extras slurm
 	$(BIN)/pytest tests/clusters/test_on_slurm.py -m cluster -rs --durations=0
