@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -14,10 +14,11 @@ from PIL import Image, ImageOps
 from sweeper.datasets.image_files import ImageFile
 from sweeper.system.errors import BadInput, one_line
 from sweeper.system.machine import cores, memory
-from sweeper.system.text import counted
+from sweeper.system.text import counted, few
 
 # Incremented when the same files would be decoded differently.
 DECODING_VERSION = 2
+MOST_BROKEN = 50  # then no more are sought: all may be, as on a disk that went away
 FILES_AT_A_TIME = 256  # decoded by one task of a thread
 # Below this mean file size, in bytes, one thread is fastest, because threads contend for Python's lock. Measured on
 # two cores, microseconds per image with one and two threads: 32x32 PNG 91, 195; 128x128 PNG 721, 345.
@@ -56,7 +57,7 @@ def decode(root: Path, files: Images, side: int | None, workers: int | None) -> 
     """Decode the images in threads, since Pillow releases Python's lock; returns (n, h, w, c) uint8.
 
     Raises:
-        BadInput: an image is unreadable, or sizes differ; the error names the file. Or the images don't fit into this
+        BadInput: images are unreadable, or sizes differ; the error names the files. Or the images don't fit into this
             machine's memory.
     """
     if side is not None:
@@ -71,18 +72,36 @@ def _decode_in_threads(root: Path, files: Images, side: int | None, workers: int
         file = files[k]
         return root / file.path if isinstance(file, ImageFile) else file
 
-    first, _ = read_image(place(0), side)
+    broken: dict[int, BadInput] = {}
+
+    def read(k: int) -> tuple[np.ndarray, bool] | None:
+        try:
+            return read_image(place(k), side)
+        except BadInput as error:
+            broken[k] = error
+            if len(broken) >= MOST_BROKEN:
+                raise _naming_all(broken, place) from error
+            return None
+
+    for sample in range(len(files)):
+        if (found := read(sample)) is not None:
+            first = found[0]
+            break
+    else:
+        raise _naming_all(broken, place)
     _check_memory(f"dataset.root={root}", len(files), *first.shape[:2])
     images = np.empty((len(files), *first.shape), dtype=np.uint8)
 
     def decode_some(start: int) -> bool:
         all_gray = True
         for k in range(start, min(start + FILES_AT_A_TIME, len(files))):
-            image, gray = read_image(place(k), side)
+            if (found := read(k)) is None:
+                continue
+            image, gray = found
             if image.shape != first.shape:
                 sizes = [f"{shape[1]}x{shape[0]}" for shape in (image.shape, first.shape)]
                 raise BadInput(
-                    f"{place(k)}: {sizes[0]} pixels, but {files[0].path} has {sizes[1]}; make them one "
+                    f"{place(k)}: {sizes[0]} pixels, but {files[sample].path} has {sizes[1]}; make them one "
                     "size, or set dataset.image_size"
                 )
             images[k] = image
@@ -93,7 +112,18 @@ def _decode_in_threads(root: Path, files: Images, side: int | None, workers: int
     threads = max(1, workers) if workers is not None else 1 if small else cores()
     with ThreadPoolExecutor(threads) as pool:
         gray = list(pool.map(decode_some, range(0, len(files), FILES_AT_A_TIME)))
+    if broken:
+        raise _naming_all(broken, place)
     return np.ascontiguousarray(images[..., :1]) if all(gray) else images
+
+
+def _naming_all(broken: dict[int, BadInput], place: Callable[[int], object]) -> BadInput:
+    """What is wrong with the first of them, and which others are broken, so that a user mends all at once."""
+    first, *others = sorted(broken.copy())  # of threads that go on meanwhile
+    if not others:
+        return broken[first]
+    more = f"{counted(len(others), 'more image')} can't be read, too: {few([str(place(k)) for k in others], 10)}"
+    return BadInput(f"{broken[first]}; {more}")
 
 
 def read_image(path: Path | EncodedImage, side: int | None) -> tuple[np.ndarray, bool]:

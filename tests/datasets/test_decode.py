@@ -1,5 +1,6 @@
 """Images are decoded as a viewer shows them, in whatever form they are stored; a broken file is named."""
 
+import re
 import struct
 import warnings
 
@@ -184,6 +185,25 @@ def test_an_unreadable_image_is_named(save, content):
     with pytest.raises(BadInput, match=r"0\.png: unreadable image") as caught:
         read(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_all_broken_images_are_named_at_once(save, workers, monkeypatch):
+    monkeypatch.setattr("sweeper.datasets.decode.FILES_AT_A_TIME", 2)
+    root = save(PHOTO, "0.png").parent
+    files = [ImageFile(save(PHOTO, f"{k}.png").name, 100, 0, 0) for k in range(8)]
+    for k in (0, 3, 6):
+        (root / f"{k}.png").write_bytes(b"no image")
+    with pytest.raises(BadInput) as caught:
+        decode(root, files, None, workers)
+    words = rf"{root}/0\.png: unreadable image .*; 2 more images can't be read, too: {root}/3\.png, {root}/6\.png"
+    assert re.fullmatch(words, str(caught.value))
+
+    for k in range(8):
+        (root / f"{k}.png").write_bytes(b"")
+    monkeypatch.setattr("sweeper.datasets.decode.MOST_BROKEN", 4)
+    with pytest.raises(BadInput, match="; 3 more images can't be read, too: "):
+        decode(root, files, None, workers)
 
 
 def test_a_photo_cut_off_is_unreadable_even_if_its_exif_is_whole(save):
