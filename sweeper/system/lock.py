@@ -176,15 +176,17 @@ def is_alive(path: Path, seen: dict[str, Any], wait: bool = True) -> bool:
         except OSError:
             return False
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    while True:
+        last = time.monotonic() >= deadline  # looked at then, too: this process may have been stopped meanwhile
         with contextlib.suppress(OSError):  # a shared folder may be unreadable for a moment
             now = _parse(_read_bytes(path))
             if now is None:
                 return False
             if (now.get("owner"), now.get("beat")) != (seen.get("owner"), seen.get("beat")):
                 return True
+        if last:
+            return False
         time.sleep(HEARTBEAT / 5)
-    return False
 
 
 def _read_bytes(path: Path) -> bytes | None:

@@ -50,15 +50,27 @@ def elsewhere(beat: int) -> str:
     )
 
 
-def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_says(tmp_path):
+def grows_meanwhile(path, content, monkeypatch, stopped=0):
+    """The first pause of whoever waits takes so many seconds more, and the counter grows in it."""
+    pause, now = time.sleep, time.monotonic
+
+    def meanwhile(seconds):
+        path.write_text(content)
+        monkeypatch.setattr(lock_module.time, "sleep", pause)
+        monkeypatch.setattr(lock_module.time, "monotonic", lambda: now() + stopped)
+
+    monkeypatch.setattr(lock_module.time, "sleep", meanwhile)
+
+
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_an_owner_elsewhere_lives_while_its_counter_grows_whatever_its_clock_says(tmp_path, monkeypatch, stopped):
+    """Also where the command that waits for it was stopped, by Ctrl-Z, for longer than its patience."""
     path = tmp_path / "run.lock"
     path.write_text(elsewhere(0))
     os.utime(path, (0, 0))  # a clock that is decades behind
-    timer = threading.Timer(0.2, path.write_text, [elsewhere(1)])
-    timer.start()
+    grows_meanwhile(path, elsewhere(1), monkeypatch, stopped)
     with pytest.raises(Locked, match="process 1 on host elsewhere"), Lock(path):
         pass
-    timer.join()
 
 
 def test_a_folder_that_can_not_be_read_for_a_moment_makes_no_owner_dead(tmp_path, monkeypatch):
@@ -171,11 +183,9 @@ def test_an_owner_that_this_machine_hides_lives_while_its_counter_grows(tmp_path
     path, here = tmp_path / "run.lock", {**json.loads(elsewhere(0)), **this_process(), "pid": 1}
     path.write_text(json.dumps(here))
     assert is_alive(path, here, wait=False)
-    timer = threading.Timer(0.2, path.write_text, [json.dumps(here | {"beat": 1})])
-    timer.start()
+    grows_meanwhile(path, json.dumps(here | {"beat": 1}), monkeypatch)
     with pytest.raises(Locked, match="process 1 on host"), Lock(path):
         pass
-    timer.join()
     os.utime(path, (0, 0))
     assert not is_alive(path, here, wait=False)
     with Lock(path):  # it beats no more
