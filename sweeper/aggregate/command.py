@@ -119,7 +119,7 @@ def aggregate(
     counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
     robust = [] if sweep else [f"{one.label}: {one.said(margin)}" for one in find_robustness(tasks)]
     more = [*robust, *([""] if robust else [])]
-    last = [f"written: {', '.join(written)}", *describe_older(folder, files, outputs, results.runs)]
+    last = [f"written: {', '.join(written)}", *describe_older(folder, files, outputs, results.runs, margin)]
     return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, *last])
 
 

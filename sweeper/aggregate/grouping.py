@@ -56,7 +56,8 @@ def group_runs(runs: Iterable[Run]) -> list[TaskRuns]:
     found = []
     for own in compared:
         config_of = _by_arm(task_configs({text: configs[text] for text in own}))
-        found += _tasks([run for run in readable if run.configuration in own], config_of, own)
+        asked = [run for run in readable if run.configuration in own and (run.comparisons or run.confirms)]
+        found += _tasks(asked, config_of, own)
     only_by_arm = {text for arm_of in compared for text in arm_of} - {
         run.configuration for run in readable if run.unnamed and not run.confirms
     }

@@ -60,7 +60,7 @@ def _of_images(tasks: Sequence[Task]) -> str:
     for setting in (setting for task in tasks for setting in task.compared):
         if not (values := list(setting.final().values())):
             continue
-        counts = {run.test_images for run in setting.runs}
+        counts = {run.test_images for run in setting.runs if run.values.get("final_test_accuracy") is not None}
         if not all(counts):  # runs of earlier versions don't tell
             return "where these are few, others could turn the order"
         count, share = min(filter(None, counts)), mean(values)

@@ -57,6 +57,18 @@ def test_the_same_arms_with_other_seeds_are_the_same_comparison(tmp_path):
     assert answer_task(task) == "a > b > c"
 
 
+def test_seeds_that_no_sweep_of_arms_asked_for_are_not_the_arms(tmp_path):
+    """A later sweep without arms trains both settings with seeds of its own: the arms keep their answer."""
+    low, high = ({"optimizer__lr": rate} for rate in (0.1, 0.5))
+    name_arms(tmp_path, low=make_arm(tmp_path, 0.9, (1, 2), **low), high=make_arm(tmp_path, 0.8, (1, 2), **high))
+    before = [answer_task(task) for task in group_tasks(read_results([tmp_path]).runs)]
+    plain = [*make_arm(tmp_path, 0.7, (3, 4, 5), **low), *make_arm(tmp_path, 0.95, (3, 4, 5), **high)]
+    record_arms(tmp_path, AskedRuns(plain, []))
+    tasks = group_tasks(read_results([tmp_path]).runs)
+    assert [answer_task(task) for task in tasks if task.noun == "arm"] == before
+    assert sorted(len(run) for run in ([*task.runs()] for task in tasks)) == [4, 6]
+
+
 def test_what_one_sweep_compares_by_an_axis_another_may_compare_as_arms(tmp_path):
     """Each sees its own answers at its end, whatever the others named, and the page has all of them."""
     shared = [

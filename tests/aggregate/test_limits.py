@@ -44,6 +44,9 @@ def test_so_many_test_images_tell_an_accuracy_so_closely(tmp_path):
     told = "The intervals allow for other seeds, not for other test images: "
     told += "an accuracy on 400 images lies within ±2.94 points of that on all such (95 %)."
     assert told in describe_limits(group_tasks(runs), runs)
+    make_run(tmp_path, "failed", optimizer="sgd", seed=4, model__name="small")  # has no accuracy, and no number
+    runs = read_results([tmp_path]).runs
+    assert told in describe_limits(group_tasks(runs), runs)
 
 
 def test_limits_name_what_is_mixed_and_missing(tmp_path):

@@ -28,6 +28,7 @@ def test_tables_of_earlier_runs_are_named_and_the_command_makes_them_anew(tmp_pa
     assert written == last[0]
     older, _, command = told.removeprefix("of earlier runs: ").removesuffix(" makes them anew").partition("; ")
     assert {"my runs/summary.md", "my runs/summary.tex", "my runs/setup.tex"} <= set(older.split(", "))
+    assert " --margin 0.5 --format markdown,latex makes" in aggregate("--margin", "0.5")[-1]
     assert aggregate("--format", "markdown")[-1].endswith("--format latex makes them anew")
 
     os.utime(record, (later - 600, later - 600))
