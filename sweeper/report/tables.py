@@ -260,8 +260,8 @@ def _interval(low: float, high: float, form: str) -> Cell:
 
 
 def sort_key(value: float | None) -> float | str:
-    """Of a cell with a number; what is none sorts last."""
-    return "" if value is None or math.isnan(value) else value
+    """Of a cell with a number, in nine digits, which every CPU computes alike; what is none sorts last."""
+    return "" if value is None or math.isnan(value) else float(f"{value:.9g}")
 
 
 def _ratio(a: float | None, b: float) -> float | None:

@@ -7,7 +7,15 @@ from made_runs import change_record, make_run, make_study
 from sweeper.aggregate.bootstrap import interquartile_mean, min_max
 from sweeper.aggregate.improvement import probability_of_improvement
 from sweeper.aggregate.tasks import group_tasks
-from sweeper.report.tables import across_table, differences_table, pairs_table, ranking_table, runs_table, speed_table
+from sweeper.report.tables import (
+    across_table,
+    differences_table,
+    pairs_table,
+    ranking_table,
+    runs_table,
+    sort_key,
+    speed_table,
+)
 from sweeper.runs.results import read_results
 
 
@@ -170,3 +178,8 @@ def test_what_a_run_has_not_sorts_last(tmp_path):
     (line,) = runs_table(runs, {}).rows
     assert (line.cells[1].text, line.cells[1].sort) == ("–", "") and line.cells[-1].text == "–"
     assert not any(isinstance(cell.sort, float) and math.isnan(cell.sort) for cell in line.cells)
+
+
+def test_sort_keys_are_the_same_on_every_cpu():
+    """Kernels of other CPUs round the last digits of a mean otherwise."""
+    assert sort_key(0.1 + 0.2) == sort_key(0.3) and sort_key(0.9001) != sort_key(0.9002)
