@@ -15,6 +15,7 @@ from sweeper.system.places import prepare_caches
 from sweeper.system.terminal import say
 
 if TYPE_CHECKING:
+    from sweeper.aggregate.contents import Contents
     from sweeper.aggregate.tasks import Task
 
 
@@ -24,14 +25,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = _parser().parse_args(argv)
         sweep = OwnRuns.from_json(sys.stdin.read() if arguments.sweep else "")
-        given = arguments.outputs, arguments.into, arguments.figures, margin_share(arguments.margin), sweep
-        written = report(*given)
+        outputs, margin = arguments.outputs, margin_share(arguments.margin)
+        contents = _read(outputs)
+        written = report(outputs, arguments.into, arguments.figures, margin, sweep, contents=contents)
         for path in written:
             say(f"written: {path}")
         if arguments.figures and len(written) == 1:
             say("no figures: no run has completed yet")
         if arguments.figures and (older := _older(Path(arguments.figures), written)):
             say(f"of an earlier report, and no longer of these runs: {', '.join(map(str, older))}; remove them")
+        if not arguments.sweep:  # a sweep's end makes its tables at the same time, and tells of others
+            from sweeper.aggregate.beside import describe_others
+
+            for line in describe_others(written[0].parent, [PAGE_FILE], contents, outputs, margin):
+                say(line)
 
     return exit_code_of(command)
 
@@ -43,6 +50,7 @@ def report(
     margin: float | None = None,
     sweep: OwnRuns | None = None,
     dated: bool = True,
+    contents: "Contents | None" = None,
 ) -> list[Path]:
     """Write the page of the runs below `outputs`.
 
@@ -52,6 +60,7 @@ def report(
         margin: of equivalence, as a share; None: the page says nothing of it.
         sweep: the runs of a sweep that ends: the cards of its tasks come first.
         dated: whether the page says when it was made.
+        contents: of these runs, where they were read already.
 
     Returns:
         The written files.
@@ -59,15 +68,13 @@ def report(
     Raises:
         BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
-    from sweeper.aggregate.tasks import group_tasks
     from sweeper.report.curves import read_curve
     from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
     from sweeper.report.provenance import shown_command
-    from sweeper.runs.results import read_results
 
-    results = read_results(outputs)
-    tasks = group_tasks(results.runs)
+    contents = contents or _read(outputs)
+    results, tasks = contents.results, contents.tasks
     readable = [run for run in results.runs if run.configuration]
     curves = {run.path: read_curve(run) for run in readable}
     commands = {run.path: shown_command(run) for run in readable}
@@ -116,6 +123,13 @@ def _parser() -> Parser:
     figures = "also draw figures for a paper there, as PNG, SVG and PDF"
     parser.add_argument("--figures", metavar="DIR", type=given_folder, help=figures)
     return parser
+
+
+def _read(outputs: Sequence[str]) -> "Contents":
+    from sweeper.aggregate.contents import Contents
+    from sweeper.runs.results import read_results
+
+    return Contents(read_results(outputs))
 
 
 def _older(folder: Path, written: Sequence[Path]) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeper import __version__
 from sweeper.aggregate.limits import describe_limits
+from sweeper.aggregate.page_mark import Mark, digest_of
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.report.answers import Card, answer_card
@@ -168,6 +169,7 @@ def build_page(
         made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
+        of_runs=Markup(Mark(digest_of(results), margin).element()),
         css=Markup(style_sheet() + _read("report.css")),
         js=Markup(script),
         js_hash=hash_source(script),

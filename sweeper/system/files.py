@@ -159,6 +159,16 @@ def read_file(path: Path, most: int) -> bytes:
         return file.read(size)
 
 
+def read_start(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a file, or all of a smaller one.
+
+    Raises:
+        OSError: as for `read_file`.
+    """
+    with _open_regular(path) as file:
+        return file.read(size)
+
+
 def is_written(path: Path, content: bytes) -> bool:
     """Whether the file is there with this content."""
     with contextlib.suppress(OSError):
