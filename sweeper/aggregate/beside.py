@@ -85,7 +85,6 @@ def _tables(folder: Path, written: Collection[str], contents: Contents, margin: 
 
 
 def _page(path: Path, contents: Contents, margin: float | None) -> Iterator[_Other]:
-    """A page without a mark may be of these runs, or no page of ours."""
     if not path.is_file():
         return
     try:
@@ -94,6 +93,7 @@ def _page(path: Path, contents: Contents, margin: float | None) -> Iterator[_Oth
         yield _Other(path, None, margin, _reason(error))
         return
     if mark is None:
+        yield _Other(path, None, margin, "it doesn't say of which runs it is")
         return
     wanted = Mark(digest_of(contents.results), mark.margin if margin is None else margin)
     if mark != wanted:
@@ -103,19 +103,17 @@ def _page(path: Path, contents: Contents, margin: float | None) -> Iterator[_Oth
 def _line(group: Sequence[_Other], folder: Path, outputs: Sequence[str]) -> str:
     first = group[0]
     within = [] if first.margin is None else ["--margin", f"{100 * first.margin:.12g}"]
-    words = [*map(as_argument, outputs), *([] if str(folder) == outputs[0] else ["--into", str(folder)]), *within]
+    into = [] if str(folder) == outputs[0] else ["--into", as_argument(str(folder))]
+    words = [*map(as_argument, outputs), *into, *within]
     if first.form is None:
         command = f"{called('report')} {shlex.join(words)}"
     else:
         forms = ",".join(form for form in FILES_OF if any(one.form == form for one in group))
         command = f"{called('aggregate')} {shlex.join([*words, '--format', forms])}"
+    them = "it" if len(group) == 1 else "them"
     files = ", ".join(f"{one.path}{f' ({one.unread})' if one.unread else ''}" for one in group)
     given = " ".join(["what the runs in", listed(outputs), "give", *(["with", *within] if within else [])])
-    return f"not {'compared with ' * bool(first.unread)}{given}: {files}; {command} makes {_them(group)} anew"
-
-
-def _them(group: Sequence[_Other]) -> str:
-    return "it" if len(group) == 1 else "them"
+    return f"not {'compared with ' * bool(first.unread)}{given}: {files}; {command} makes {them} anew"
 
 
 def _reason(error: OSError) -> str:

@@ -11,6 +11,7 @@ from sweeper.system import files
 from sweeper.system.files import (
     create_whole,
     move,
+    read_start,
     remove_file,
     remove_leftovers,
     say_what_failed,
@@ -107,6 +108,14 @@ def test_reading_is_no_writing(line):
 def test_a_file_is_created_once(tmp_path: Path):
     assert create_whole(tmp_path / "lock", "first") and not create_whole(tmp_path / "lock", "second")
     assert [path.name for path in tmp_path.iterdir()] == ["lock"] and (tmp_path / "lock").read_text() == "first"
+
+
+def test_the_start_of_a_file_is_read_whatever_its_size(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert read_start(tmp_path / "file", 2) == b"ab" and read_start(tmp_path / "file", 9) == b"abc"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a file"):
+        read_start(tmp_path / "pipe", 2)
 
 
 def test_moving_replaces_and_removing_again_is_well(tmp_path: Path):
