@@ -95,7 +95,7 @@ def _page(path: Path, contents: Contents, margin: float | None) -> Iterator[_Oth
     if mark is None:
         yield _Other(path, None, margin, "it doesn't say of which runs it is")
         return
-    wanted = Mark(digest_of(contents.results), mark.margin if margin is None else margin)
+    wanted = Mark(digest_of(contents), mark.margin if margin is None else margin)
     if mark != wanted:
         yield _Other(path, None, wanted.margin)
 

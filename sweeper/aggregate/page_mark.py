@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeper.aggregate.contents import Contents
 from sweeper.aggregate.tables import to_csv
-from sweeper.runs.results import Results
 from sweeper.system.files import read_start
 
 NAME = "sweeper-runs"
@@ -32,12 +32,12 @@ class Mark:
         return f'<meta name="{NAME}" content="{self.digest}{"" if self.margin is None else f" {self.margin!r}"}">'
 
 
-def digest_of(results: Results) -> str:
-    """The SHA-256 of the rows of `results.csv`, in any order, and without the folders' names, which depend on where a
-    command is called."""
-    columns = [name for name in results.columns() if name != "outputs"]
-    rows = sorted(to_csv(columns, [run.values]) for run in results.runs)
-    return hashlib.sha256(b"".join(rows)).hexdigest()
+def digest_of(contents: Contents) -> str:
+    """The SHA-256 of the summary, which has what is compared with what, and of the rows of `results.csv`, without the
+    folders' names, which depend on where a command is called."""
+    columns = [name for name in contents.results.columns() if name != "outputs"]
+    rows = sorted(to_csv(columns, [run.values]) for run in contents.results.runs)
+    return hashlib.sha256(b"".join([*rows, *contents.files("markdown").values()])).hexdigest()
 
 
 def read_mark(page: Path) -> Mark | None:

@@ -68,6 +68,7 @@ def report(
     Raises:
         BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
+    from sweeper.aggregate.page_mark import Mark, digest_of
     from sweeper.report.curves import read_curve
     from sweeper.report.decision import read_decisions
     from sweeper.report.page import build_page
@@ -79,7 +80,8 @@ def report(
     curves = {run.path: read_curve(run) for run in readable}
     commands = {run.path: shown_command(run) for run in readable}
     latest = [] if sweep is None else latest_tasks(tasks, sweep)
-    page = build_page(results, tasks, curves, commands, margin, read_decisions(outputs), latest, dated)
+    mark = Mark(digest_of(contents), margin)
+    page = build_page(results, tasks, curves, commands, margin, read_decisions(outputs), latest, dated, mark)
     written = [_write(Path(into or outputs[0]) / PAGE_FILE, page, elsewhere("report", outputs))]
     if figures is not None:
         prepare_caches()

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweeper import __version__
 from sweeper.aggregate.limits import describe_limits
-from sweeper.aggregate.page_mark import Mark, digest_of
+from sweeper.aggregate.page_mark import Mark
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
 from sweeper.report.answers import Card, answer_card
@@ -73,6 +73,7 @@ def build_page(
     decisions: Sequence[ShownDecision] = (),
     latest: Sequence[Task] = (),
     dated: bool = True,
+    mark: Mark | None = None,
 ) -> bytes:
     """The page in UTF-8.
 
@@ -83,6 +84,7 @@ def build_page(
         decisions: of `sweeper.decide`, in these folders.
         latest: the tasks of the sweep that has just ended: their cards come first, and say so beside others.
         dated: whether it says when it was made; without that the same runs give the same bytes.
+        mark: of these runs.
     """
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
@@ -169,7 +171,7 @@ def build_page(
         made=f"Made by sweeper {__version__}{time.strftime(', %Y-%m-%d %H:%M UTC', time.gmtime()) * dated}.",
         sections=[(name, title) for name, title in titles.items() if shown[name]],
         not_shown="; ".join(words for name, words in absent.items() if not shown[name]),
-        of_runs=Markup(Mark(digest_of(results), margin).element()),
+        of_runs=Markup(mark.element() if mark else ""),
         css=Markup(style_sheet() + _read("report.css")),
         js=Markup(script),
         js_hash=hash_source(script),

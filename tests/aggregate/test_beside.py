@@ -6,11 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_runs import make_arm, make_run
+from made_runs import make_arm, make_run, name_arms
 from permissions import run_held
 
 from sweeper.aggregate.command import main as aggregate
 from sweeper.report.command import main as report
+from sweeper.runs.arms import record_arms
+from sweeper.runs.asked import AskedRuns
 from sweeper.train.sweep_end import update_tables
 
 OF = "not what the runs in "
@@ -161,3 +163,12 @@ def test_the_end_of_a_sweep_names_tables_and_makes_its_page(folders, told, capfd
     first, *_, last = capfd.readouterr().out.splitlines()
     assert last == f"{OF}A give: A/summary.md; python -m sweeper.aggregate A --format markdown makes it anew"
     assert "report.html; " not in first and told(report, "A") == [last]
+
+
+def test_a_page_is_of_comparisons_too(folders, told):
+    arms = {name: sorted(Path("A").glob(f"*/*{name}*")) for name in ("adam", "sgd")}
+    name_arms(Path("A"), one=arms["adam"], two=arms["sgd"])
+    told(aggregate, "A", "--into", "T")
+    told(report, "A", "--into", "T")
+    record_arms(Path("A"), AskedRuns([*arms["adam"], *arms["sgd"]], []))  # by a sweep without arms
+    assert [line.partition("; ")[0] for line in told(aggregate, "A", "--into", "T")] == [f"{OF}A give: T/report.html"]

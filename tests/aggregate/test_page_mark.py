@@ -5,9 +5,14 @@ import shutil
 import pytest
 from made_runs import make_run
 
+from sweeper.aggregate.contents import Contents
 from sweeper.aggregate.page_mark import NAME, Mark, digest_of, read_mark
 from sweeper.report.command import main
 from sweeper.runs.results import read_results
+
+
+def digest(*folders):
+    return digest_of(Contents(read_results(folders)))
 
 
 def test_the_mark_of_a_page_is_that_of_its_runs(tmp_path):
@@ -15,24 +20,24 @@ def test_the_mark_of_a_page_is_that_of_its_runs(tmp_path):
     for seed in (1, 2):
         make_run(outputs, seed=seed)
     assert main([str(outputs), "--margin", "0.3"]) == 0
-    assert read_mark(outputs / "report.html") == Mark(digest_of(read_results([outputs])), 0.003)
+    assert read_mark(outputs / "report.html") == Mark(digest(outputs), 0.003)
     assert main([str(outputs)]) == 0
-    assert read_mark(outputs / "report.html") == Mark(digest_of(read_results([outputs])), None)
+    assert read_mark(outputs / "report.html") == Mark(digest(outputs), None)
 
 
 def test_the_digest_is_of_the_runs_and_not_of_the_place_from_which_they_are_read(tmp_path, monkeypatch):
     for seed, name in enumerate("AB"):
         make_run(tmp_path / name, seed=seed)
     monkeypatch.chdir(tmp_path)
-    both = digest_of(read_results(["A", "B"]))
-    assert digest_of(read_results([tmp_path / "B", tmp_path / "A"])) == both
-    assert digest_of(read_results(["A"])) != both
+    both = digest("A", "B")
+    assert digest(tmp_path / "B", tmp_path / "A") == both
+    assert digest("A") != both
     make_run(tmp_path / "B", seed=1, accuracy=0.8)
-    changed = digest_of(read_results(["A", "B"]))
+    changed = digest("A", "B")
     assert changed != both
     shutil.rmtree("B")
     make_run(tmp_path / "B", seed=1)
-    assert digest_of(read_results(["A", "B"])) == both
+    assert digest("A", "B") == both
 
 
 @pytest.mark.parametrize(
