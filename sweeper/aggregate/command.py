@@ -73,39 +73,30 @@ def aggregate(
     Raises:
         BadInput: a folder doesn't exist, has no runs, or can't be written.
     """
-    from sweeper.aggregate.frame import to_frame
-    from sweeper.aggregate.older_tables import describe_older
-    from sweeper.aggregate.paper import paper_files
+    from sweeper.aggregate.beside import describe_others
+    from sweeper.aggregate.contents import Contents
     from sweeper.aggregate.robustness import find_robustness
     from sweeper.aggregate.summary import summarize
     from sweeper.aggregate.sweep_answers import describe_sweep
-    from sweeper.aggregate.tables import show, to_csv, to_latex, to_markdown
+    from sweeper.aggregate.tables import show
     from sweeper.aggregate.tasks import group_tasks
     from sweeper.aggregate.verdict import answer_task
     from sweeper.runs.results import read_results
     from sweeper.system.files import make_folder, write_together
 
     results = read_results(outputs)
-    summary = summarize(results.runs)
+    contents = Contents(results)
     own = results if sweep is None else _own(results, sweep)
-    of_these = summary if sweep is None else summarize(own.runs)
-    tasks = group_tasks(own.runs)
+    of_these = contents.summary if sweep is None else summarize(own.runs)
+    tasks = contents.tasks if sweep is None else group_tasks(own.runs)
     if sweep is None:
         first, shown = [], show(of_these, {task.label: answer_task(task, margin) for task in tasks})
     else:
-        in_folder = tasks if len(own.runs) == len(results.runs) else group_tasks(results.runs)
+        in_folder = tasks if len(own.runs) == len(results.runs) else contents.tasks
         first, shown = [*describe_sweep(tasks, in_folder, f"{outputs[0]}/"), ""], show(of_these)
-    files = {
-        RESULTS_FILE: to_csv(results.columns(), (run.values for run in results.runs)),
-        SUMMARY_FILE: to_csv(summary.columns(), summary.rows),
-    }
-    if "parquet" in formats:
-        files[FORMATS["parquet"]] = to_frame(results).to_parquet(index=False)
-    if "markdown" in formats:
-        files[FORMATS["markdown"]] = to_markdown(shown)
-    if "latex" in formats:
-        files[FORMATS["latex"]] = to_latex(shown)
-        files |= paper_files(tasks, margin)
+    files: dict[str, bytes] = {}
+    for form in FORMATS:
+        files |= contents.files(form, margin) if form == "csv" or form in formats else {}
     folder = Path(into or outputs[0])
     with writing(folder, elsewhere("aggregate", outputs)):
         make_folder(folder)
@@ -119,8 +110,9 @@ def aggregate(
     counts = _lines(own, len(results.runs) - len(own.runs), folder, in_rows)
     robust = [] if sweep else [f"{one.label}: {one.said(margin)}" for one in find_robustness(tasks)]
     more = [*robust, *([""] if robust else [])]
-    last = [f"written: {', '.join(written)}", *describe_older(folder, files, outputs, results.runs, margin)]
-    return "\n".join([*first, *_summary_lines(shown, columns), *more, *counts, *last])
+    others = describe_others(folder, files, contents, outputs, margin)
+    lines = [*first, *_summary_lines(shown, columns), *more, *counts, f"written: {', '.join(written)}", *others]
+    return "\n".join(lines)
 
 
 def _parser() -> Parser:

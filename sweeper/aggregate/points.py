@@ -1,6 +1,7 @@
 """Differences of accuracies as texts, in percentage points. All take shares in [0, 1]."""
 
 import math
+import re
 
 from sweeper.system.text import counted
 
@@ -35,3 +36,16 @@ def points(share: float, plus: str = "+", margin: float | None = None) -> str:
 def margin_words(margin: float) -> str:
     """A margin of equivalence as it was given: rounded it would claim another one. E.g. `±0.125 points`."""
     return f"±{counted(f'{100 * margin:.12g}', 'point')}"
+
+
+_STATED = re.compile(r"[Ee]quivalent within (?:±|\$\\pm\$)([\d.e-]+) points?\b")
+
+
+def stated_margin(text: str) -> float | None:
+    """The margin within which a table, in whatever format, first calls two equivalent; None if it calls none so."""
+    found = _STATED.search(text)
+    try:
+        margin = float(found[1]) / 100 if found else math.nan
+    except ValueError:
+        return None
+    return margin if 0 < margin < 1 else None

@@ -28,6 +28,9 @@ PAIRS_LATEX_FILE = "pairs.tex"
 SETUP_FILE = "setup.tex"  # a paragraph
 REFERENCES_FILE = "references.bib"
 PAPER_FILES = (MAIN_TABLE_FILE, PAIRS_FILE, PAIRS_LATEX_FILE, SETUP_FILE, REFERENCES_FILE)
+# All files of each format.
+_MORE = {"csv": (SUMMARY_FILE,), "latex": PAPER_FILES}
+FILES_OF = {name: (file, *_MORE.get(name, ())) for name, file in FORMATS.items()}
 PAGE_FILE = "report.html"
 SEARCH_FILE = "search.csv"  # every trial of a search
 CHOSEN_FILE = "chosen.yaml"  # the best setting of each optimizer

@@ -17,3 +17,4 @@ NOTE_BYTES = 2**12  # a file of one line
 SOURCE_BYTES = 2**22  # a module
 SETTINGS_BYTES = 2**20  # YAML
 LABELS_BYTES = 2**28  # one label a line
+TABLE_BYTES = 2**28  # results.csv of some 400,000 runs

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper.aggregate.latex import in_latex
 from sweeper.aggregate.margin import margin_share
-from sweeper.aggregate.points import margin_words, points, size
+from sweeper.aggregate.points import margin_words, points, size, stated_margin
 
 SHARES = st.floats(-1, 1).map(lambda share: 0.0 if abs(share) < 1e-12 else share)
 
@@ -50,3 +51,17 @@ def test_no_more_decimals_than_the_margin_asks_for():
         "0.2486",
         "0.25",
     ]
+
+
+@pytest.mark.parametrize("given", ["0.2", "1", "0.125", "3", "0.00001"])
+def test_a_table_states_the_margin_that_it_was_given(given):
+    margin = margin_share(given)
+    for text in (f"x; equivalent within {margin_words(margin)}: a and b", f"Equivalent within {margin_words(margin)}."):
+        assert stated_margin(text) == stated_margin(in_latex(text)) == margin
+
+
+@pytest.mark.parametrize(
+    "words", ["", "equivalent within ±x points", "equivalent within ±0 points", "equivalent within ±1.2.3 points"]
+)
+def test_what_states_no_margin(words):
+    assert stated_margin(words) is None
