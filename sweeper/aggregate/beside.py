@@ -50,9 +50,9 @@ def describe_others(
     into = [] if str(folder) == outputs[0] else ["--into", as_argument(str(folder))]
     words = [*map(as_argument, outputs), *into, *within, "--format", ",".join(dict.fromkeys(found.values()))]
     given = " ".join([f"what the runs in {listed(outputs)} give", *(["with", *within] if within else [])])
-    files = ", ".join(str(folder / name) for name in found)
+    named = ", ".join(str(folder / name) for name in found)
     them = "it" if len(found) == 1 else "them"
-    return [f"not {given}: {files}; {called('aggregate')} {shlex.join(words)} makes {them} anew"]
+    return [f"not {given}: {named}; {called('aggregate')} {shlex.join(words)} makes {them} anew"]
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sweeper.aggregate.labels import text
 from sweeper.aggregate.search import (
-    at_edge,
     chosen_settings,
     confirmed_accuracies,
     is_done,
@@ -16,7 +15,7 @@ from sweeper.aggregate.search import (
     searched_values,
     tried_settings,
 )
-from sweeper.aggregate.search_axes import PRODUCT, on_axes
+from sweeper.aggregate.search_axes import PRODUCT, edges, on_axes
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tasks import Setting, Task
 from sweeper.runs.checks import is_number
@@ -43,6 +42,7 @@ class Trial:
     Attributes:
         values: of the searched options.
         place: its values on the axes of the grid, see `search_axes`.
+        edges: the axes on which it has the `highest` or `lowest` value tried.
         accuracy: on validation images, after the last epoch; of a pruned one the best until it was stopped; 0 of a
             diverged one, as a search counts it.
         ended: `completed`, `pruned` or `diverged`.
@@ -50,6 +50,7 @@ class Trial:
 
     values: dict[str, Any]
     place: dict[str, Any]
+    edges: dict[str, str]
     accuracy: float
     ended: str
 
@@ -60,7 +61,6 @@ class Tuning:
 
     Attributes:
         axes: what was searched over, of what it has.
-        edges: the options whose chosen value is the `highest` or `lowest` tried.
         epochs: of all its trials together.
         still_open: the number of trials that aren't over.
         confirmed: if its best trials were run again, their accuracies in these runs, the chosen one's first.
@@ -71,7 +71,6 @@ class Tuning:
     axes: list[str]
     trials: list[Trial]
     chosen: Trial
-    edges: dict[str, str]
     epochs: int
     still_open: int
     confirmed: list[float]
@@ -83,9 +82,14 @@ class Tuning:
         return max(trial.accuracy for trial in self.trials if trial.ended == "completed")
 
     @property
-    def near(self) -> int:
-        """How many trials came within half a point of the best, itself included."""
-        return sum(t.ended == "completed" and t.accuracy >= self.best - NEAR - 1e-9 for t in self.trials)
+    def near(self) -> list[Trial]:
+        """Those that came within half a point of the best, itself included."""
+        return [t for t in self.trials if t.ended == "completed" and t.accuracy >= self.best - NEAR - 1e-9]
+
+    @property
+    def edges(self) -> dict[str, str]:
+        """The chosen one's."""
+        return self.chosen.edges
 
     def expected(self) -> list[float]:
         return expected_best([trial.accuracy for trial in self.trials])
@@ -122,15 +126,13 @@ def tunings(task: Task) -> list[Tuning]:
         if len(done) > 1:
             again = task.confirmed_by.get(chosen.optimizer, frozenset())
             values = [searched_values(setting, names) for setting in done]
-            placed = on_axes(values)
-            trials = [_trial(s, own, place) for s, own, place in zip(done, values, placed, strict=True)]
+            trials = [_trial(*one) for one in zip(done, values, on_axes(values), edges(values), strict=True)]
             found.append(
                 Tuning(
                     chosen.optimizer,
-                    sorted({name for place in placed for name in place}, key=lambda name: (name != "lr", name)),
+                    sorted({name for trial in trials for name in trial.place}, key=lambda name: (name != "lr", name)),
                     trials,
                     trials[done.index(chosen)],
-                    at_edge(task, chosen, names),
                     sum(run.epochs_done for setting in tried for run in setting.runs),
                     len(tried) - len(done),
                     list(confirmed_accuracies(task, chosen.optimizer).values()),
@@ -144,7 +146,7 @@ def tuning_rows(found: Iterable[Tuning]) -> list[dict[str, Any]]:
     """The rows of `tuning.csv`: one for each optimizer and number of trials. Accuracies are of the own seeds."""
     return [
         {"optimizer": one.optimizer, "trials": n, "expected_best_val_accuracy": expected}
-        | {"best_val_accuracy": one.best, "within_half_point": one.near}
+        | {"best_val_accuracy": one.best, "within_half_point": len(one.near)}
         | {"edge": edge_words(one), "space": space_words(one), "epochs": one.epochs}
         for one in found
         for n, expected in enumerate(one.expected(), 1)
@@ -153,7 +155,7 @@ def tuning_rows(found: Iterable[Tuning]) -> list[dict[str, Any]]:
 
 def describe_tuning(one: Tuning) -> str:
     """The space, the budget, how many trials came near the best, and where the chosen one lies, in a line."""
-    near = f"{one.near} within half a point of the best"
+    near = f"{len(one.near)} within half a point of the best"
     again = f"; {confirmed_words(one)}" if one.confirmed else ""
     return f"{one.optimizer}: {space_words(one)}; {budget_words(one)}; {near}{again}; chosen: {edge_words(one)}"
 
@@ -184,10 +186,15 @@ def budget_words(one: Tuning) -> str:
 
 
 def edge_words(one: Tuning) -> str:
-    """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be."""
-    if not one.edges:
+    """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be, or others that
+    chance alone may have put behind them."""
+    if one.edges:
+        return f"{_edges(one)}, on the edge: extend"
+    near = [trial.edges for trial in one.near if trial.edges]
+    if not near:
         return "inside the space"
-    return f"{_edges(one)}, on the edge: extend"
+    ends = sorted({f"{name} {end}" for found in near for name, end in found.items()})
+    return f"inside the space, but {len(near)} within half a point of the best on its edge ({', '.join(ends)})"
 
 
 def edge_advice(one: Tuning) -> str:
@@ -209,13 +216,13 @@ def place_words(one: Tuning) -> str:
     return ", ".join(f"{name} {_short(one.chosen.place[name])}" for name in map_axes(one))
 
 
-def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any]) -> Trial:
+def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any], edges: dict[str, str]) -> Trial:
     if setting.diverged():
-        return Trial(values, place, 0.0, "diverged")
+        return Trial(values, place, edges, 0.0, "diverged")
     if is_pruned(setting):
         best = [run.values.get("best_val_accuracy") or 0.0 for run in setting.runs]
-        return Trial(values, place, mean(best), "pruned")
-    return Trial(values, place, searched_accuracy(setting), "completed")
+        return Trial(values, place, edges, mean(best), "pruned")
+    return Trial(values, place, edges, searched_accuracy(setting), "completed")
 
 
 def _tried(one: Tuning, name: str) -> str:

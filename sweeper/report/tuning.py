@@ -59,7 +59,7 @@ def tuning_table(tasks: Sequence[Task]) -> PageTable:
             Cell(chosen_words(one), kind="wide"),
             Cell(f"{100 * one.chosen.accuracy:.2f}", one.chosen.accuracy, "number"),
             Cell(edge_words(one), kind="wide"),
-            Cell(f"{one.near} of {len(one.trials)}", one.near, "number"),
+            Cell(f"{len(one.near)} of {len(one.trials)}", len(one.near), "number"),
             Cell(space_words(one), kind="wide"),
             Cell(budget_words(one), one.epochs),
             *[Cell(task_title(task))] * several,

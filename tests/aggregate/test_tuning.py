@@ -54,11 +54,24 @@ def search(tmp_path):
 
 def test_a_choice_inside_the_grid(search):
     cells = {(lr, decay): 0.8 for lr in (0.01, 0.1, 1.0) for decay in (0.1, 0.2, 0.3)}
-    found = search(cells | {(0.1, 0.2): 0.9, (0.01, 0.1): 0.895, (1.0, 0.1): 0.8949})
-    assert (edge_words(found), found.near, chosen_words(found)) == ("inside the space", 2, "lr 0.1, weight_decay 0.2")
+    found = search(cells | {(0.1, 0.2): 0.9, (0.01, 0.1): 0.8949})
+    assert (edge_words(found), len(found.near), chosen_words(found)) == (
+        "inside the space",
+        1,
+        "lr 0.1, weight_decay 0.2",
+    )
     assert describe_tuning(found) == (
         "sgd: lr 0.01, 0.1, 1 × weight_decay 0.1, 0.2, 0.3; 9 trials, 27 epochs; "
-        "2 within half a point of the best; chosen: inside the space"
+        "1 within half a point of the best; chosen: inside the space"
+    )
+
+
+def test_a_choice_inside_the_grid_says_which_nearly_equal_ones_are_on_its_edge(search):
+    cells = {(lr, decay): 0.8 for lr in (0.01, 0.1, 1.0) for decay in (0.1, 0.2, 0.3)}
+    found = search(cells | {(0.1, 0.2): 0.9, (0.01, 0.1): 0.895, (0.1, 0.1): 0.898, (1.0, 0.1): 0.8949})
+    assert len(found.near) == 3
+    assert edge_words(found) == (
+        "inside the space, but 2 within half a point of the best on its edge (lr lowest, weight_decay lowest)"
     )
 
 
