@@ -168,7 +168,7 @@ def _none_besides(comparison: Comparison) -> str:
 def _no_interval(comparison: Comparison) -> str:
     """Why there is no interval at all."""
     if len(comparison.methods) < 2:
-        return f"one {comparison.noun} only" if comparison.methods else "no completed run"
+        return f"only {quoted(comparison.methods[0])} completed" if comparison.methods else "no completed run"
     if all(d.n == 0 for d in comparison.differences):
         return f"no two {comparison.noun}s have a seed in common"
     if comparison.df == 0 and max(d.n for d in comparison.differences) == 1:

@@ -8,7 +8,14 @@ from sweeper.aggregate.limits import near_guessing
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
+from sweeper.aggregate.verdict import (
+    answer_task,
+    describe_incomplete,
+    headline_task,
+    how_to_choose,
+    is_ablation,
+    is_alone,
+)
 
 
 def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
@@ -80,7 +87,8 @@ def answer_sweep(task: Task) -> str:
     """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
     if task.chosen_by == "validation":
         said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in task.compared if s.final()]
-        return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
+        said += filter(None, [describe_incomplete(task)])
+        return f"Best by validation accuracy: {'; '.join(said)}." if task.comparison.methods else answer_task(task)
     return headline_task(task)
 
 
@@ -107,6 +115,7 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
     answer here would be a riddle.
     """
     own = {setting.optimizer: setting for setting in task.compared}
+    nothing_to_compare = len(task.comparison.methods) < 2
     if is_ablation(task):
         return _without_verdict(task, in_folder)
     if not own or task.chosen_by:
@@ -117,10 +126,10 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
         with_these = all(name in there and _paths(setting) <= _paths(there[name]) for name, setting in own.items())
         if with_these and not whole.chosen_by:  # of other images the same settings are another task
             more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
-            if more or len(own) == 1 < len(there):
+            if more or (nothing_to_compare and len(own) < len(there)):
                 return whole
             has_verdict = True
-    return None if has_verdict and not is_alone(task) else _without_verdict(task, in_folder)
+    return None if has_verdict and not nothing_to_compare else _without_verdict(task, in_folder)
 
 
 def _without_verdict(task: Task, in_folder: Sequence[Task]) -> Task | None:

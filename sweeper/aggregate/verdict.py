@@ -1,12 +1,27 @@
 """The verdict on a task in words."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline, seeds_note
+from sweeper.aggregate.labels import quoted
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
+from sweeper.runs.rows import Run
 from sweeper.runs.status import Status
-from sweeper.system.text import listed
+from sweeper.system.text import counted, few, listed
+
+MOST = 4  # of those without a completed run, named in an answer
+_ITS_ONE = "its one run"
+_ENDS = {  # what is said of runs that didn't complete
+    Status.DIVERGED: "diverged",
+    Status.FAILED: "failed",
+    Status.PRUNED: "ended early (pruned)",
+    Status.INTERRUPTED: "did not finish",
+    Status.RUNNING: "did not finish",
+}
 
 
 def headline_task(task: Task, margin: float | None = None) -> str:
@@ -21,12 +36,20 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return "No run has completed on this task, so there is no verdict."
     if not task.comparison.methods:
         return "Every finished run on this task diverged, so there is no verdict."
+    only = only_completed(task)
     if is_ablation(task):
-        count, name = sum(bool(setting.scores()) for setting in task.settings), task.compared[0].optimizer
+        name = task.comparison.methods[0]
+        count = sum(bool(setting.scores()) for setting in task.settings if setting.optimizer == name)
         none = f"no verdict between its {count} settings: that would be a choice on test images"
+        if only is not None:
+            return f"Only {quoted(name)} completed, and there is {none}; {_others(task)}."
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
         return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
+    if only is not None:
+        values = only.label.removeprefix(only.optimizer).removeprefix(", ")
+        told = "; ".join([accuracy(only.row, "final_test_accuracy"), *_own_losses(only), _others(task)])
+        return f"Only {quoted(only.optimizer)} completed, {f'by {values} ' * bool(values)}with {told}."
     if is_alone(task):
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
@@ -57,7 +80,9 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
             "by test accuracy stands here."
         )
         return [*said, "That flatters whoever was given more settings.", how_to_choose(task)]
-    if len(task.compared) == 1:
+    if only_completed(task):
+        said.append("No other completed a run, so nothing can be compared.")
+    elif len(task.compared) == 1:
         said.append("No other has finished a run, so nothing can be compared.")
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
     else:
@@ -75,18 +100,66 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
     return said
 
 
+def only_completed(task: Task) -> Setting | None:
+    """The setting of the only optimizer or arm with a completed run, where others were run, too; else None."""
+    methods = task.comparison.methods
+    return task.setting_of(methods[0]) if len(methods) == 1 and _incomplete(task) else None
+
+
+def describe_incomplete(task: Task) -> str:
+    """What became of the optimizers or arms without a completed run; "" if each has one."""
+    return _others(task) if _incomplete(task) else ""
+
+
 def is_alone(task: Task) -> bool:
-    return len(task.compared) == 1 and task.chosen_by != "test"
+    """Whether no other optimizer or arm was run."""
+    return len(task.compared) == 1 and task.chosen_by != "test" and not _incomplete(task)
 
 
 def is_ablation(task: Task) -> bool:
-    """Whether all that differs is the settings of one optimizer or arm, without images that may choose."""
-    return task.chosen_by == "test" and len(task.compared) == 1
+    """Whether only the settings of one optimizer or arm completed, and no images may choose among them."""
+    return task.chosen_by == "test" and len(task.comparison.methods) == 1
 
 
 def how_to_choose(task: Task) -> str:
     own = "each setting as an arm of its own" if task.noun == "arm" else "settings as arms"
     return f"Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare {own}, by --arm."
+
+
+def _incomplete(task: Task) -> dict[str, list[Run]]:
+    """The runs of each optimizer or arm that has no result to compare, by its name."""
+    found: dict[str, list[Run]] = {}
+    for setting in task.settings:
+        if setting.optimizer not in task.comparison.methods:
+            found.setdefault(setting.optimizer, []).extend(setting.runs)
+    return found
+
+
+def _others(task: Task) -> str:
+    names: dict[str, list[str]] = {}
+    for name, runs in _incomplete(task).items():
+        names.setdefault(_ends(runs), []).append(quoted(name))
+    return "; ".join(
+        f"{alike[0]} {end}" if len(alike) == 1 else f"{_together(alike)} {end.replace(_ITS_ONE, 'one run')} each"
+        for end, alike in names.items()
+    )
+
+
+def _together(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= MOST else few(names, MOST)
+
+
+def _ends(runs: Sequence[Run]) -> str:
+    """`diverged in 3 of 3 runs`, `failed in 2 and diverged in 1 of 3 runs`, `failed in its one run`."""
+    counts = Counter(_ENDS.get(run.status, "has no result") for run in runs)
+    if len(runs) == 1:
+        return f"{next(iter(counts))} in {_ITS_ONE}"
+    return f"{listed(f'{end} in {count:,}' for end, count in counts.most_common())} of {counted(len(runs), 'run')}"
+
+
+def _own_losses(setting: Setting) -> list[str]:
+    lost, finished = setting.diverged(), counted(len(setting.scores()), "finished run")
+    return [f"it diverged in {lost} of {finished}"] if lost else []
 
 
 def _divergence(setting: Setting) -> str:
