@@ -206,7 +206,7 @@ def _summary_lines(shown: "Shown", columns: int) -> Iterator[str]:
     yield ""
     for block in shown.blocks:
         table = Table(box=box.SIMPLE_HEAD if columns else None, pad_edge=False)
-        for name in shown.header:
+        for name in block.header:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:
             table.add_row(*map(Text, row))

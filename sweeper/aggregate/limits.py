@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweeper.aggregate.grouping import tuned_at
-from sweeper.aggregate.labels import BY_ARM, quoted, set_apart_by, texts
+from sweeper.aggregate.labels import BY_ARM, kind_of, quoted, set_apart_by, texts
 from sweeper.aggregate.search import tried_settings
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
@@ -97,7 +97,7 @@ def _one_setting(tasks: Sequence[Task]) -> list[str]:
     untuned = [one.optimizer for _, one in compared if not tuned_at(one.runs)]
     if not untuned:
         return []
-    whom = f"Each {' or '.join(sorted({task.noun for task in tasks}, reverse=True))} was run with one setting"
+    whom = f"Each {kind_of(setting.arm for task in tasks for setting in task.settings)} was run with one setting"
     if len(untuned) < len(compared):
         names = sorted(set(untuned))
         whom = f"{_some(names)} {'was run with one setting' if len(names) == 1 else 'were run with one setting each'}"

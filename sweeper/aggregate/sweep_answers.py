@@ -103,7 +103,7 @@ def answers_of_sweep(tasks: Sequence[Task], with_more: Sequence[Task | None] = (
     for k in [k for k, task in enumerate(tasks) if is_ablation(task)][-1:]:
         answers[k] = f"{answers[k]} {how_to_choose(tasks[k])}"
     compared = {k for k, whole in enumerate(with_more) if whole is not None and not is_alone(whole)}
-    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and is_alone(task) and k not in compared][-1:]:
+    for k in [k for k, task in enumerate(tasks) if task.has_arms and is_alone(task) and k not in compared][-1:]:
         answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
     return answers
 

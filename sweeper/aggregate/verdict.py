@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline, seeds_note
-from sweeper.aggregate.labels import quoted
+from sweeper.aggregate.labels import plural, quoted
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import accuracy
@@ -45,7 +45,7 @@ def answer_task(task: Task, margin: float | None = None) -> str:
             return f"Only {quoted(name)} completed, and there is {none}; {_others(task)}."
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
-        return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
+        return f"No verdict between {plural(task.noun)}: settings were chosen by test accuracy."
     if only is not None:
         values = only.label.removeprefix(only.optimizer).removeprefix(", ")
         told = "; ".join([accuracy(only.row, "final_test_accuracy"), *_own_losses(only), _others(task)])
@@ -76,8 +76,8 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         return [*said, "The one of highest test accuracy stands here, which flatters it.", how_to_choose(task)]
     if task.chosen_by == "test":
         said.append(
-            f"Some {task.noun}s were run with several settings and no images were held out for validation, so the best "
-            "by test accuracy stands here."
+            f"Some {plural(task.noun)} were run with several settings and no images were held out for validation, so "
+            "the best by test accuracy stands here."
         )
         return [*said, "That flatters whoever was given more settings.", how_to_choose(task)]
     if only_completed(task):
@@ -122,7 +122,7 @@ def is_ablation(task: Task) -> bool:
 
 
 def how_to_choose(task: Task) -> str:
-    own = "each setting as an arm of its own" if task.noun == "arm" else "settings as arms"
+    own = "each setting as an arm of its own" if task.is_of_arms else "settings as arms"
     return f"Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare {own}, by --arm."
 
 

@@ -95,7 +95,7 @@ def write_choice(
     """
     options = searched_options(task)
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
-    columns += [ARM] * (task.noun == "arm")
+    columns += [ARM] * task.has_arms
     if any(run.confirms for run in task.runs()):  # then "final_val_accuracy" is of the search's own seeds alone
         columns += [SEARCH_SEEDS, CONFIRMED, CONFIRMING_SEEDS]
     text = describe_choice(task, options)
