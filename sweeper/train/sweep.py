@@ -42,7 +42,7 @@ from sweeper.train.other_images import Finished, check_images
 from sweeper.train.search.carry_out import carry_out_search
 from sweeper.train.search.widen import widen
 from sweeper.train.signals import StopSignals
-from sweeper.train.sweep_end import sweep_at_work, update_tables
+from sweeper.train.sweep_end import not_begun_words, sweep_at_work, update_tables
 from sweeper.train.task import Task, train_by_hydra
 
 
@@ -105,7 +105,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
         written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
         if left:
-            tell(f"{left} more not begun; the same command goes on")
+            tell(not_begun_words(left, len(begun), len(grid.cells)))
         whole = written and recorded and grid.widening is None
         code = _exit_code(begun, signals, stop.reason(), whole, launcher.cancels)
         return code or (0 if written and recorded else 1)
