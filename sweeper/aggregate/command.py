@@ -274,8 +274,9 @@ def _lines(results: "Results", others: int, folder: Path, in_rows: bool) -> Iter
         yield f"these runs were not all made alike ({mixture}); {where}"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield f"some held out validation images: choose among these by final_val_accuracy; {called('choose')} does"
-    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
-    for row in bad[:MOST_REASONS]:
-        yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
+    bad = [run for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
+    for run in bad[:MOST_REASONS]:
+        mend = f"; {run.mend}" if run.mend else ""
+        yield f"{run.status}: {run.values['run']}: {run.values.get('error') or 'no reason was recorded'}{mend}"
     if len(bad) > MOST_REASONS:
         yield f"and {len(bad) - MOST_REASONS} more in {RESULTS_FILE}"

@@ -185,7 +185,8 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
     for run in runs:
         status = run.status
         if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED) or run.values.get("error"):
-            reason = Cell(without_folders(run.values.get("error") or "no reason was recorded"), kind="wide")
+            told = "; ".join(filter(None, (run.values.get("error") or "no reason was recorded", run.mend)))
+            reason = Cell(without_folders(told), kind="wide")
             cells = [
                 Cell(run.values["run"]),
                 Cell(status, kind=f"number {status}"),

@@ -214,7 +214,7 @@ def _answer(cell: Cell, run: dict[str, Any], whole: bool = False, arm: str = "")
     say(f"{arm}{': ' if arm else ''}{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
     row = read_row(str(cell.directory), cell.directory.name)
     if row.status is Status.DAMAGED:
-        say(f"  tables call it damaged: {row.values['error']}")
+        say(f"  tables call it damaged: {row.values['error']}; {row.mend}")
     for other in (metrics_disagreement(cell.directory, run), weights_disagreement(cell.directory, run, whole)):
         if other is not None:
             say(f"  {other}; put the run's own file back, or train again")
