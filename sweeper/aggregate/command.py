@@ -198,7 +198,7 @@ def _summary_lines(shown: "Shown", columns: int) -> Iterator[str]:
     yield ""
     for block in shown.blocks:
         table = Table(box=box.SIMPLE_HEAD if columns else None, pad_edge=False)
-        for name in shown.header:
+        for name in block.header:
             table.add_column(Text(name), overflow="fold", no_wrap=name == FIGURE_NAMES["final_test_accuracy"])
         for row in block.rows:
             table.add_row(*map(Text, row))
@@ -266,8 +266,9 @@ def _lines(results: "Results", others: int, folder: Path, in_rows: bool) -> Iter
         yield f"these runs were not all made alike ({mixture}); {where}"
     if any(run.values.get("final_val_accuracy") is not None for run in runs):
         yield f"some held out validation images: choose among these by final_val_accuracy; {called('choose')} does"
-    bad = [run.values for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
-    for row in bad[:MOST_REASONS]:
-        yield f"{row['status']}: {row['run']}: {row.get('error') or 'no reason was recorded'}"
+    bad = [run for run in runs if run.status in (Status.FAILED, Status.DAMAGED) or _has_damaged_file(run)]
+    for run in bad[:MOST_REASONS]:
+        mend = f"; {run.mend}" if run.mend else ""
+        yield f"{run.status}: {run.values['run']}: {run.values.get('error') or 'no reason was recorded'}{mend}"
     if len(bad) > MOST_REASONS:
         yield f"and {len(bad) - MOST_REASONS} more in {RESULTS_FILE}"

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from sweeper.aggregate.comparisons import Comparison, Difference
-from sweeper.aggregate.labels import quoted
+from sweeper.aggregate.labels import plural, quoted
 from sweeper.aggregate.points import margin_words, points, size
 from sweeper.system.text import counted, few
 
@@ -33,14 +33,14 @@ def answer(comparison: Comparison, margin: float | None = None) -> str:
     return "".join([_order(comparison), *lost, equal])
 
 
-def headline(comparison: Comparison) -> str:
-    """`answer`; where no interval separates any two, who leads and by how much."""
-    pairs = comparison.differences
-    if not pairs or not all(d.has_interval and not d.excludes_zero for d in pairs):
-        return answer(comparison)
+def headline(comparison: Comparison, margin: float | None = None) -> str:
+    """`answer`; where no interval separates any two, and none are equivalent, who leads and by how much."""
+    said, pairs = answer(comparison, margin), comparison.differences
+    if said != answer(comparison) or not pairs or not all(d.has_interval and not d.excludes_zero for d in pairs):
+        return said
     d = comparison.between(*comparison.methods[:2])
     if d.difference == 0:
-        return answer(comparison)
+        return said
     leads = "loses less than" if comparison.losses else "leads"
     lead = f"{quoted(d.a)} {leads} {quoted(d.b)} by {size(d.difference)} points ({_interval(d)})"
     return "".join([f"No winner yet: {lead}", *_lost(comparison)])
@@ -168,15 +168,15 @@ def _none_besides(comparison: Comparison) -> str:
 def _no_interval(comparison: Comparison) -> str:
     """Why there is no interval at all."""
     if len(comparison.methods) < 2:
-        return f"one {comparison.noun} only" if comparison.methods else "no completed run"
+        return f"only {quoted(comparison.methods[0])} completed" if comparison.methods else "no completed run"
     if all(d.n == 0 for d in comparison.differences):
-        return f"no two {comparison.noun}s have a seed in common"
+        return f"no two {plural(comparison.noun)} have a seed in common"
     if comparison.df == 0 and max(d.n for d in comparison.differences) == 1:
         return "one seed tells nothing of chance; three or more give intervals"
     if comparison.df == 0:
         return "too few seeds in common for an interval"
     if all(d.difference == 0 for d in comparison.differences):
-        return f"all {comparison.noun}s have the same result in every seed"
+        return f"all {plural(comparison.noun)} have the same result in every seed"
     return "every seed shows the same difference, so there is no scatter to judge it by"
 
 
@@ -229,7 +229,7 @@ def _limits(comparison: Comparison) -> list[str]:
         if comparison.losses:
             leads = f"one loses less than {'the other' if len(comparison.methods) == 2 else 'another'}"
         share = "over 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
-        equal = f"With {len(comparison.methods)} equal {comparison.noun}s"
+        equal = f"With {len(comparison.methods)} equal {plural(comparison.noun)}"
         said.append(f"{equal} {leads} in {'both' if n == 2 else f'all {n}'} seeds in {share} of studies.")
     if (scatter := comparison.scatter) is not None:
         ratio, rate = scatter.simulated

@@ -1,6 +1,6 @@
 """Labels tasks and settings in tables: by the names that readers know, and by the options in which they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sweeper.aggregate.search_axes import followers
@@ -88,6 +88,21 @@ def method_names(arms: Sequence[str | None], optimizers: Sequence[str]) -> list[
     names = [arm or optimizer for arm, optimizer in zip(arms, optimizers, strict=True)]
     several = {name: len({o for n, o in zip(names, optimizers, strict=True) if n == name}) > 1 for name in names}
     return [f"{n} {o}" if several[n] else n for n, o in zip(names, optimizers, strict=True)]
+
+
+def kind_of(arms: Iterable[str | None]) -> str:
+    """What methods with these arms are, in words: `optimizer` without any, `arm` if each has one, else both.
+
+    >>> kind_of([None, None]), kind_of(["a", "b"]), kind_of(["a", None])
+    ('optimizer', 'arm', 'optimizer or arm')
+    """
+    having = {bool(arm) for arm in arms}
+    return " or ".join(["optimizer"] * (having != {True}) + ["arm"] * (True in having))
+
+
+def plural(kind: str) -> str:
+    """`optimizers`, `arms`, `optimizers or arms`."""
+    return " or ".join(f"{word}s" for word in kind.split(" or "))
 
 
 def setting_labels(methods: Sequence[str], configs: Sequence[dict[str, Any]]) -> list[str]:

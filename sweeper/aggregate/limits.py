@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sweeper.aggregate.grouping import tuned_at
-from sweeper.aggregate.labels import BY_ARM, set_apart_by, texts
+from sweeper.aggregate.labels import BY_ARM, kind_of, quoted, set_apart_by, texts
 from sweeper.aggregate.search import tried_settings
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import describe_mixture
@@ -70,16 +70,17 @@ def _of_images(tasks: Sequence[Task]) -> str:
 
 
 def near_guessing(task: Task) -> list[str]:
-    """That none of several has learnt much: an order of such is one of noise."""
+    """That none has learnt much: an order of such is one of noise, and one alone shows little."""
     classes = {run.classes for setting in task.compared for run in setting.runs if run.classes}
-    means = [mean(list(values.values())) for setting in task.compared if (values := setting.final())]
-    if len(classes) != 1 or len(means) < 2:
+    means = {s.optimizer: mean(list(values.values())) for s in task.compared if (values := s.final())}
+    if len(classes) != 1 or not means:
         return []
     (count,) = classes
     guess = 1 / count
-    if max(means) > guess + LEARNT * (1 - guess):
+    if max(means.values()) > guess + LEARNT * (1 - guess):
         return []
-    return [f"No {task.noun} ends far above guessing, which is {100 * guess:.3g} % with {count} classes."]
+    whom = f"No {task.noun} ends" if len(means) > 1 else f"{quoted(*means)} does not end"
+    return [f"{whom} far above guessing, which is {100 * guess:.3g} % with {count} classes."]
 
 
 def _one_data_set(tasks: Sequence[Task]) -> bool:
@@ -96,7 +97,7 @@ def _one_setting(tasks: Sequence[Task]) -> list[str]:
     untuned = [one.optimizer for _, one in compared if not tuned_at(one.runs)]
     if not untuned:
         return []
-    whom = f"Each {' or '.join(sorted({task.noun for task in tasks}, reverse=True))} was run with one setting"
+    whom = f"Each {kind_of(setting.arm for task in tasks for setting in task.settings)} was run with one setting"
     if len(untuned) < len(compared):
         names = sorted(set(untuned))
         whom = f"{_some(names)} {'was run with one setting' if len(names) == 1 else 'were run with one setting each'}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.aggregate.conclusions import n_words, seeds_note
+from sweeper.aggregate.labels import kind_of, plural
 from sweeper.aggregate.latex import floating, in_latex, tabular
 from sweeper.aggregate.limits import describe_own_schedules
 from sweeper.aggregate.tasks import Task, task_title
@@ -44,7 +45,7 @@ def main_table(tasks: Sequence[Task]) -> str:
     parts = [
         tabular(
             "l" * (1 + len(columns)),
-            [shown[0].noun, *(heads[k] for k in columns)],
+            [_noun(shown), *(heads[k] for k in columns)],
             [[r[0], *(r[1 + k] for k in columns)] for r in rows],
         )
         for columns in _beside(titles, shared)
@@ -103,7 +104,7 @@ def _cell(task: Task, marks: Marks, optimizer: str) -> str:
 def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str], shared: str) -> str:
     said = [rf"Final test accuracy (\%), mean $\pm$ standard deviation over n seeds{': ' * bool(shared)}"]
     said[0] += f"{in_latex(shared)}."
-    noun = tasks[0].noun
+    noun = _noun(tasks)
     tests = [describe_test(task) for task in tasks]
     alike = len(set(tests)) == 1
     if any(one.best for one in marks):
@@ -112,7 +113,7 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
         said.append(seeds_note(what))
     if any(one.letters for one in marks):
         said.append("Underlined: not significantly below it.")
-        said.append(f"Two {noun}s share a letter exactly if neither is significantly better.")
+        said.append(f"Two {plural(noun)} share a letter exactly if neither is significantly better.")
         said.append(
             rf"Test: a pooled block model per task, score $\sim$ {noun} + seed, and Tukey's simultaneous 95\,\% "
             r"intervals of all pairs~\cite{tukey1953,kramer1956}; letters after~\cite{piepho2004}."
@@ -126,6 +127,10 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
         said.append(f"Of several settings of an {noun}, the one of highest validation accuracy.")
     said += [in_latex(sentence) for sentence in describe_own_schedules(tasks)]
     return "\n".join(said)
+
+
+def _noun(tasks: Sequence[Task]) -> str:
+    return kind_of(setting.arm for task in tasks for setting in task.settings)
 
 
 def _by_estimates(tasks: Sequence[Task], marks: Sequence[Marks]) -> str:

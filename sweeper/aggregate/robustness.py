@@ -44,8 +44,7 @@ class Robustness:
         return [run for setting in settings if setting for run in setting.runs]
 
     def headline(self, margin: float | None = None) -> str:
-        words = answer(self.comparison, margin)
-        return headline(self.comparison) if words == answer(self.comparison) else words
+        return headline(self.comparison, margin)
 
     def said(self, margin: float | None = None) -> str:
         """The headline for a terminal, which has no other sentence beside it: with what the sign means."""
@@ -100,7 +99,7 @@ def but_for_labels(task: Task) -> list[tuple[str, str]]:
     one that failed before it had them, sets its task apart from none."""
     values = texts({k: v for k, v in task.config.items() if k not in ("noise", "data")})
     data = ", ".join(sorted({*str(task.config.get("data", UNKNOWN)).split(", ")} - {UNKNOWN}))
-    return sorted((values | {"data": data, "noun": task.noun, "tuned": str(bool(task.tuned))}).items())
+    return sorted((values | {"data": data, "by_arm": str(task.is_of_arms), "tuned": str(bool(task.tuned))}).items())
 
 
 def _in_both(clean: Task, noisy: Task) -> Iterator[tuple[str, Setting, Setting]]:

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from sweeper.aggregate.comparisons import Comparison
+from sweeper.aggregate.incomplete import describe_incomplete
 from sweeper.aggregate.labels import is_clean
 from sweeper.aggregate.limits import near_guessing
 from sweeper.aggregate.robustness import Robustness, find_robustness
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task
-from sweeper.aggregate.verdict import answer_task, headline_task, how_to_choose, is_ablation, is_alone
+from sweeper.aggregate.verdict import (
+    answer_task,
+    headline_task,
+    how_to_choose,
+    is_ablation,
+    is_alone,
+)
 
 
 def describe_sweep(tasks: Sequence[Task], in_folder: Sequence[Task], folder: str) -> list[str]:
@@ -80,7 +87,8 @@ def answer_sweep(task: Task) -> str:
     """The answer in a line at a sweep's end: who leads, too. Where settings are tuned, the best by validation."""
     if task.chosen_by == "validation":
         said = [f"{s.label} with {accuracy(s.row, 'final_val_accuracy')}" for s in task.compared if s.final()]
-        return f"Best by validation accuracy: {'; '.join(said)}." if said else answer_task(task)
+        said += filter(None, [describe_incomplete(task)])
+        return f"Best by validation accuracy: {'; '.join(said)}." if task.comparison.methods else answer_task(task)
     return headline_task(task)
 
 
@@ -95,7 +103,7 @@ def answers_of_sweep(tasks: Sequence[Task], with_more: Sequence[Task | None] = (
     for k in [k for k, task in enumerate(tasks) if is_ablation(task)][-1:]:
         answers[k] = f"{answers[k]} {how_to_choose(tasks[k])}"
     compared = {k for k, whole in enumerate(with_more) if whole is not None and not is_alone(whole)}
-    for k in [k for k, task in enumerate(tasks) if task.noun == "arm" and is_alone(task) and k not in compared][-1:]:
+    for k in [k for k, task in enumerate(tasks) if task.has_arms and is_alone(task) and k not in compared][-1:]:
         answers[k] = f"{answers[k]} To compare it with arms that are there, give one of them beside it, by its name."
     return answers
 
@@ -107,6 +115,7 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
     answer here would be a riddle.
     """
     own = {setting.optimizer: setting for setting in task.compared}
+    nothing_to_compare = len(task.comparison.methods) < 2
     if is_ablation(task):
         return _without_verdict(task, in_folder)
     if not own or task.chosen_by:
@@ -117,10 +126,10 @@ def _with_more(task: Task, in_folder: Sequence[Task]) -> Task | None:
         with_these = all(name in there and _paths(setting) <= _paths(there[name]) for name, setting in own.items())
         if with_these and not whole.chosen_by:  # of other images the same settings are another task
             more = any(there[name].scores().keys() - setting.scores().keys() for name, setting in own.items())
-            if more or len(own) == 1 < len(there):
+            if more or (nothing_to_compare and len(own) < len(there)):
                 return whole
             has_verdict = True
-    return None if has_verdict and not is_alone(task) else _without_verdict(task, in_folder)
+    return None if has_verdict and not nothing_to_compare else _without_verdict(task, in_folder)
 
 
 def _without_verdict(task: Task, in_folder: Sequence[Task]) -> Task | None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.aggregate.conclusions import seeds_note
-from sweeper.aggregate.labels import text
+from sweeper.aggregate.labels import kind_of, text
 from sweeper.aggregate.latex import in_latex, tabular
 from sweeper.aggregate.search_axes import followers
 from sweeper.aggregate.summary import FIGURES, HEAD, VALIDATION, Block, Row, Summary
 from sweeper.runs.rows import ARM
 from sweeper.system.text import counted
 
+NUMBERS = ("lr", "weight_decay", "epochs", "batch_size")  # no label of a task may tell them
 BEST = "best epoch (chosen on test)"
 FIGURE_NAMES = {"final_test_accuracy": "final", "best_test_accuracy": BEST, VALIDATION: "validation"}
 
@@ -31,10 +32,12 @@ class ShownBlock:
 
     Attributes:
         title: the task's label, "" if there is one task only, and its answer in a line.
+        header: its columns. Tasks with arms have those in which arms differ, other tasks only their own.
         note: stands below the rows.
     """
 
     title: str
+    header: list[str]
     rows: list[list[str]]
     note: str = ""
 
@@ -44,7 +47,6 @@ class Shown:
     """A summary for readers: a block for each task, so that no order goes across tasks."""
 
     title: str
-    header: list[str]
     blocks: list[ShownBlock]
 
 
@@ -74,9 +76,7 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
         shared = [name for name in shared if name != "noise"]
     told = [*HEAD, *(name for name in summary.differing if not _follows(name, rows))]
     own = {name for name in told if _differs(name, blocks)}
-    if not any(row[ARM] not in (None, row["optimizer"]) for row in rows):
-        own -= {"optimizer"}  # the first column says it
-    columns = [name for name in told if name in own]
+    columns_of = [[name for name in told if name in own and _has_column(name, block, blocks)] for block in blocks]
     counts = [name for name in ("n_diverged", "n_failed", "n_pruned") if any(row[name] for row in rows)]
     words = ", ".join(filter(None, (_words(name, rows[0]) for name in shared)))
     several = len(blocks) > 1
@@ -88,14 +88,14 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
     return Shown(
         f"{words}{': ' if words else ''}{kind}accuracy, mean ± standard deviation over n seeds",
         [
-            "arm" if by_arm else "optimizer",
-            *map(_heading, columns),
-            *(FIGURE_NAMES[f] for f in figures),
-            *(name.removeprefix("n_") for name in counts),
-        ],
-        [
             ShownBlock(
                 ": ".join(filter(None, (block.label * several, (answers or {}).get(block.label, "")))),
+                [
+                    kind_of(row[ARM] for row in block.rows),
+                    *map(_heading, columns),
+                    *(FIGURE_NAMES[f] for f in figures),
+                    *(name.removeprefix("n_") for name in counts),
+                ],
                 [
                     [
                         row[ARM] or row["optimizer"],
@@ -107,9 +107,18 @@ def show(summary: Summary, answers: Mapping[str, str] | None = None) -> Shown:
                 ],
                 seeds_note() if block.adjusted else "",
             )
-            for block in blocks
+            for block, columns in zip(blocks, columns_of, strict=True)
         ],
     )
+
+
+def _has_column(name: str, block: Block, blocks: Sequence[Block]) -> bool:
+    """Whether a value that differs within some task has a column in this one. The columns are those of all tasks, but
+    what differs between arms alone is in the tables of arms: other tasks' labels and titles tell what they are."""
+    having = any(row[ARM] for row in block.rows)
+    if name == "optimizer":  # elsewhere the first column says it
+        return any(row[ARM] not in (None, row["optimizer"]) for row in block.rows)
+    return having or name in NUMBERS or _differs(name, [one for one in blocks if not any(row[ARM] for row in one.rows)])
 
 
 def _differs(name: str, blocks: Sequence[Block]) -> bool:
@@ -141,7 +150,7 @@ def accuracy(row: Row, figure: str) -> str:
 def to_markdown(shown: Shown) -> bytes:
     parts = [_in_markdown(shown.title)]
     for block in shown.blocks:
-        lines = [shown.header, ["---"] * len(shown.header), *block.rows]
+        lines = [block.header, ["---"] * len(block.header), *block.rows]
         table = ("| " + " | ".join(_in_markdown(cell) for cell in line) + " |" for line in lines)
         parts += [_in_markdown(block.title)] if block.title else []
         parts += ["\n".join(table), *([_in_markdown(block.note)] if block.note else [])]
@@ -152,7 +161,7 @@ def to_latex(shown: Shown) -> bytes:
     """A LaTeX `tabular` for each task, with the rules of the package booktabs."""
     parts = [f"% {shown.title}\n" + r"% \usepackage{booktabs}"]
     for block in shown.blocks:
-        header, *rows = [[in_latex(cell) for cell in line] for line in (shown.header, *block.rows)]
+        header, *rows = [[in_latex(cell) for cell in line] for line in (block.header, *block.rows)]
         title = [f"{in_latex(block.title)}\n"] if block.title else []
         note = [f"\n{in_latex(block.note)}"] if block.note else []
         parts.append("\n".join([*title, tabular("l" * len(header), header, rows), *note]))

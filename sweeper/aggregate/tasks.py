@@ -8,7 +8,7 @@ from typing import Any
 from sweeper.aggregate.comparisons import Comparison, compare
 from sweeper.aggregate.confirmation import confirmation_seeds, is_confirmed, judging_runs
 from sweeper.aggregate.grouping import TaskRuns, group_runs, plain
-from sweeper.aggregate.labels import BY_ARM, length_words, method_names, setting_labels, texts
+from sweeper.aggregate.labels import BY_ARM, kind_of, length_words, method_names, setting_labels, texts
 from sweeper.aggregate.search_axes import edges
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.summary import confirmations, summary_row
@@ -77,8 +77,17 @@ class Task:
 
     @property
     def noun(self) -> str:
-        """What is compared: `optimizer` or `arm`."""
-        return "arm" if any(setting.arm for setting in self.settings) else "optimizer"
+        """What is compared: `optimizer`, `arm`, or `optimizer or arm` where a sweep named some alone."""
+        return kind_of(setting.arm for setting in self.settings)
+
+    @property
+    def has_arms(self) -> bool:
+        return any(setting.arm for setting in self.settings)
+
+    @property
+    def is_of_arms(self) -> bool:
+        """Whether all of them are."""
+        return self.has_arms and all(setting.arm for setting in self.settings)
 
     @property
     def ranked(self) -> bool:
@@ -134,7 +143,7 @@ def independent(tasks: Sequence[Task]) -> list[Task]:
     """Those of the tasks that have no run in common, for what is counted over tasks. What arms compare comes last."""
     seen: set[str] = set()
     found = []
-    for task in sorted(tasks, key=lambda task: task.noun == "arm"):
+    for task in sorted(tasks, key=lambda task: task.has_arms):
         paths = {run.path for run in task.runs()}
         if not paths & seen:
             seen |= paths

@@ -1,18 +1,20 @@
 """The verdict on a task in words."""
 
 from sweeper.aggregate.conclusions import answer, describe_comparison, headline, seeds_note
+from sweeper.aggregate.incomplete import describe_incomplete, only_completed, runs_without_result
+from sweeper.aggregate.labels import plural, quoted
 from sweeper.aggregate.sample_size import describe_seeds
 from sweeper.aggregate.statistics import mean
 from sweeper.aggregate.tables import accuracy
 from sweeper.aggregate.tasks import Setting, Task, epochs_words
 from sweeper.runs.status import Status
-from sweeper.system.text import listed
+from sweeper.system.text import counted, listed
 
 
 def headline_task(task: Task, margin: float | None = None) -> str:
     """`answer_task`; where no interval separates any two, who leads and by how much."""
     words = answer_task(task, margin)
-    return headline(task.comparison) if words == answer(task.comparison) else words
+    return headline(task.comparison, margin) if words == answer(task.comparison, margin) else words
 
 
 def answer_task(task: Task, margin: float | None = None) -> str:
@@ -21,12 +23,20 @@ def answer_task(task: Task, margin: float | None = None) -> str:
         return "No run has completed on this task, so there is no verdict."
     if not task.comparison.methods:
         return "Every finished run on this task diverged, so there is no verdict."
+    only = only_completed(task)
     if is_ablation(task):
-        count, name = sum(bool(setting.scores()) for setting in task.settings), task.compared[0].optimizer
+        name = task.comparison.methods[0]
+        count = sum(bool(setting.scores()) for setting in task.settings if setting.optimizer == name)
         none = f"no verdict between its {count} settings: that would be a choice on test images"
+        if only is not None:
+            return f"Only {quoted(name)} completed, and there is {none}; {describe_incomplete(task)}."
         return f"There is one {task.noun} only, {name}, and {none}."
     if task.chosen_by == "test":
-        return f"No verdict between {task.noun}s: settings were chosen by test accuracy."
+        return f"No verdict between {plural(task.noun)}: settings were chosen by test accuracy."
+    if only is not None:
+        values = only.label.removeprefix(only.optimizer).removeprefix(", ")
+        told = "; ".join([accuracy(only.row, "final_test_accuracy"), *_own_losses(only), describe_incomplete(task)])
+        return f"Only {quoted(only.optimizer)} completed, {f'by {values} ' * bool(values)}with {told}."
     if is_alone(task):
         (only,) = task.compared
         return f"There is one {task.noun} only: {only.label} with {accuracy(only.row, 'final_test_accuracy')}."
@@ -53,11 +63,13 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
         return [*said, "The one of highest test accuracy stands here, which flatters it.", how_to_choose(task)]
     if task.chosen_by == "test":
         said.append(
-            f"Some {task.noun}s were run with several settings and no images were held out for validation, so the best "
-            "by test accuracy stands here."
+            f"Some {plural(task.noun)} were run with several settings and no images were held out for validation, so "
+            "the best by test accuracy stands here."
         )
         return [*said, "That flatters whoever was given more settings.", how_to_choose(task)]
-    if len(task.compared) == 1:
+    if only_completed(task):
+        said.append("No other completed a run, so nothing can be compared.")
+    elif len(task.compared) == 1:
         said.append("No other has finished a run, so nothing can be compared.")
         said += [_divergence(setting) for setting in task.compared if setting.diverged()]
     else:
@@ -76,17 +88,23 @@ def describe_task(task: Task, margin: float | None = None) -> list[str]:
 
 
 def is_alone(task: Task) -> bool:
-    return len(task.compared) == 1 and task.chosen_by != "test"
+    """Whether no other optimizer or arm was run."""
+    return len(task.compared) == 1 and task.chosen_by != "test" and not runs_without_result(task)
 
 
 def is_ablation(task: Task) -> bool:
-    """Whether all that differs is the settings of one optimizer or arm, without images that may choose."""
-    return task.chosen_by == "test" and len(task.compared) == 1
+    """Whether only the settings of one optimizer or arm completed, and no images may choose among them."""
+    return task.chosen_by == "test" and len(task.comparison.methods) == 1
 
 
 def how_to_choose(task: Task) -> str:
-    own = "each setting as an arm of its own" if task.noun == "arm" else "settings as arms"
+    own = "each setting as an arm of its own" if task.is_of_arms else "settings as arms"
     return f"Choose by held-out images, dataset.validation_fraction=0.1 or experiment=tune; or compare {own}, by --arm."
+
+
+def _own_losses(setting: Setting) -> list[str]:
+    lost, finished = setting.diverged(), counted(len(setting.scores()), "finished run")
+    return [f"it diverged in {lost} of {finished}"] if lost else []
 
 
 def _divergence(setting: Setting) -> str:

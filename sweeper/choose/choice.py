@@ -29,11 +29,14 @@ from sweeper.config.preset import Places, to_yaml
 from sweeper.runs.layout import CHOSEN_FILE, SEARCH_FILE, TUNING_FILE
 from sweeper.runs.results import read_results
 from sweeper.runs.rows import ARM
+from sweeper.runs.status import Status
 from sweeper.system.command import writing
 from sweeper.system.errors import BadInput
 from sweeper.system.files import is_written, make_folder, remove_file, write_together
 from sweeper.system.terminal import tell
 from sweeper.system.text import counted, printable
+
+MOST_DAMAGED = 10  # runs that are told
 
 
 def choose(
@@ -60,12 +63,12 @@ def choose(
         BadInput: there isn't one search among the runs, the preset has no place, or the records, which may be
             anybody's, hold what isn't to be copied into a configuration.
     """
-    (task, repeats), folder = read_search(outputs), Path(into or outputs[0])
+    (task, asides), folder = read_search(outputs), Path(into or outputs[0])
     places = None if write is None else _places(write, config_dir)
     with writing(folder, "choose another folder by --into DIR" + (" or --write DIR" if places else "")):
         said = write_choice(task, folder, places, name, replace)
-    if repeats:
-        tell(repeats)
+    for line in asides:
+        tell(line)
     if places and (unnamed := describe_unnamed(task, places)):
         tell(unnamed)
     for one in tunings(task):
@@ -95,7 +98,7 @@ def write_choice(
     """
     options = searched_options(task)
     columns = ["optimizer", *options, "n", "n_diverged", "n_failed", "n_pruned", "final_val_accuracy", "chosen"]
-    columns += [ARM] * (task.noun == "arm")
+    columns += [ARM] * task.has_arms
     if any(run.confirms for run in task.runs()):  # then "final_val_accuracy" is of the search's own seeds alone
         columns += [SEARCH_SEEDS, CONFIRMED, CONFIRMING_SEEDS]
     text = describe_choice(task, options)
@@ -131,9 +134,9 @@ def _places(write: str, config_dir: str | None) -> Places:
     return Places(Path(write), None if config_dir is None else Path(config_dir))
 
 
-def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> tuple[Task, str]:
-    """The search among the runs, of some optimizers alone, of none given all; and which of its runs were trained again,
-    "" if none were.
+def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> tuple[Task, list[str]]:
+    """The search among the runs, of some optimizers alone, of none given all; and in a line each which of its runs were
+    trained again, and which runs can't be read.
 
     Raises:
         BadInput: there isn't one, or it was confirmed on other images.
@@ -146,7 +149,10 @@ def read_search(outputs: Sequence[str], optimizers: Collection[str] = ()) -> tup
         if run.confirms and run.configuration in settings and images and run.conditions.get("data", images) != images:
             told = f"confirms on other images (hash {run.conditions['data']}) than the search had (hash {images})"
             raise BadInput(f"{run.path}: {told}; move it away, put the search's back, and confirm again")
-    return task, results.repeats_of(task.runs())
+    bad = [run for run in results.runs if run.status is Status.DAMAGED]
+    lines = [f"{run.path}: {run.values['error']}; {run.mend}" for run in bad[:MOST_DAMAGED]]
+    lines += [f"{counted(len(bad) - MOST_DAMAGED, 'more damaged run')}"] * (len(bad) > MOST_DAMAGED)
+    return task, [*filter(None, [results.repeats_of(task.runs())]), *lines]
 
 
 def the_search(tasks: Sequence[Task], outputs: Sequence[str]) -> Task:

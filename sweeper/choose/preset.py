@@ -28,7 +28,7 @@ def build_preset(
 ) -> tuple[dict[Path, bytes], list[Path]]:
     """The preset's files, and those of another choice that go."""
     folder = places.folder
-    if task.noun == "arm":
+    if task.has_arms:
         raise BadInput(f"--write {folder}: a preset has no arms; put the values of {CHOSEN_FILE} into the arms")
     if folder.resolve().name == "optimizer":
         raise BadInput(f"{folder}: defaults aren't written to; give a folder for presets, e.g. --write conf")

@@ -159,9 +159,9 @@ def tune(tuning: Tuning, here: ImagesHere) -> int:
     """
     if code := carry_out_search(tuning.words, tuning.placing, once=len(tuning.axes) == 1, here=here):
         return code
-    task, repeats = read_search([str(tuning.folder)])
-    if repeats:
-        tell(repeats)
+    task, asides = read_search([str(tuning.folder)])
+    for line in asides:
+        tell(line)
     with writing(tuning.folder, MAKE_ROOM):
         write_choice(task, tuning.folder)
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeper.aggregate.labels import plural
 from sweeper.aggregate.sample_size import seeds_words
 from sweeper.config.schema import RECIPE
 from sweeper.datasets.facts import MADE
@@ -190,7 +191,7 @@ def _show_needed(entry: dict[str, Any], task: str, show: Any) -> None:
     points = counted(f"{100 * entry['deviation']:.2g}", "point")
     scatter = f"{points} ({counted(df, 'degree')} of freedom)"
     power = f"{100 * entry['power']:.0f} % power for a pair"
-    show(f"{task}{k} {entry['noun']}s at a residual deviation of {scatter}, {power}")
+    show(f"{task}{k} {plural(entry['noun'])} at a residual deviation of {scatter}, {power}")
     table = _table(("to find, points", True), ("seeds", True), ("runs", True), ("time from the beginning", True))
     for need in entry["needed"]:
         runs, seconds = need["runs"], need["seconds"]

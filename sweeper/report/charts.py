@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweeper.aggregate.labels import is_clean, noise_words, texts
+from sweeper.aggregate.labels import is_clean, kind_of, noise_words, texts
 from sweeper.aggregate.robustness import but_for_labels
 from sweeper.aggregate.statistics import mean, standard_deviation
 from sweeper.aggregate.tables import BEST
@@ -112,6 +112,7 @@ def profile_tables(tasks: Sequence[Task]) -> dict[str, Any] | None:
     axes = {"x": {"title": "times the fastest optimizer's steps"}, "y": {"title": "tasks solved, %", "from_zero": True}}
     return {
         "chart": {"title": "", **axes, "series": series},
+        "kind": kind_of(s.arm for task in aimed for s in task.settings if s.optimizer in names),
         "tasks": [(task.label, task.target()) for task in aimed],
         "rows": [
             (name, [times[name][k] for k in range(len(aimed))], profile_score(row.tolist()))

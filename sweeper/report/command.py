@@ -94,7 +94,10 @@ def latest_tasks(tasks: "Sequence[Task]", sweep: OwnRuns) -> "list[Task]":
 
     having = [task for task in tasks if runs_in(task.runs(), sweep.tuned)]
     of_arms, tuned = bool(sweep.comparisons), any(sweep.tuned.values())
-    alike = [task for task in having if (task.noun == "arm") == of_arms and (of_arms or bool(task.tuned) == tuned)]
+    if of_arms:
+        alike = [task for task in having if task.has_arms]
+    else:
+        alike = [task for task in having if not task.is_of_arms and bool(task.tuned) == tuned]
     shown = alike if not sweep.comparisons else []
     for arms in sweep.comparisons:
         held = [(task, {run.path for run in runs_in(task.runs(), arms)}) for task in alike]

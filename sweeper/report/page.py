@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweeper import __version__
+from sweeper.aggregate.labels import kind_of
 from sweeper.aggregate.limits import describe_limits
 from sweeper.aggregate.robustness import find_robustness
 from sweeper.aggregate.tasks import Task, task_title
@@ -36,7 +37,7 @@ from sweeper.runs.copies import count
 from sweeper.runs.results import Results, Run
 from sweeper.runs.status import TOLD
 from sweeper.system.files import PACKAGE
-from sweeper.system.text import counted, duration, few
+from sweeper.system.text import counted, duration, few, listed
 
 FOLDER = PACKAGE / "report" / "template"
 
@@ -210,14 +211,18 @@ def hash_source(script: str) -> str:
 def _head(results: Results, tasks: Sequence[Task]) -> dict[str, Any]:
     runs = results.runs
     counts = Counter(run.status for run in runs)
-    optimizers = sorted({s.optimizer for task in tasks for s in task.settings})
+    settings = [setting for task in tasks for setting in task.settings]
+    optimizers = sorted({setting.optimizer for setting in settings if not setting.arm})
+    arms = sorted({setting.optimizer for setting in settings if setting.arm})
     seeds = sorted({run.values["seed"] for run in runs if run.values.get("seed") is not None})
     started = sorted(run.started for run in runs if run.started)
     devices = sorted({run.device_name for run in runs if run.device_name})
     copies = count(results.left_out).copies
-    noun = "arm" if any(task.noun == "arm" for task in tasks) else "optimizer"
+    whom = [counted(len(optimizers), "optimizer")] * bool(optimizers or not arms)
+    whom += [counted(len(arms), "arm")] * bool(arms)
     facts = [
-        (f"{noun}s", ", ".join(optimizers)),
+        ("optimizers", ", ".join(optimizers)),
+        ("arms", ", ".join(arms)),
         ("tasks", "; ".join(task_title(task) for task in tasks)),
         ("seeds", few([str(seed) for seed in seeds])),
         ("devices", ", ".join(devices)),
@@ -226,8 +231,8 @@ def _head(results: Results, tasks: Sequence[Task]) -> dict[str, Any]:
         ("copies", _copies_words(copies, len(runs))),
     ]
     return {
-        "title": _title(optimizers, noun, tasks),
-        "lead": f"{counted(len(runs), 'run')} of {counted(len(optimizers), noun)} on {counted(len(tasks), 'task')}",
+        "title": _title([*optimizers, *arms], kind_of(setting.arm for setting in settings), tasks),
+        "lead": f"{counted(len(runs), 'run')} of {listed(whom)} on {counted(len(tasks), 'task')}",
         "counts": [(name, counts[name]) for name in TOLD if counts[name]],
         "facts": [(name, text) for name, text in facts if text],
     }
@@ -244,12 +249,12 @@ def _device_time(runs: Sequence[Run]) -> str:
     return f"{duration(sum(seconds))}, with set-up and evaluation{shared if training > sum(seconds) else ''}"
 
 
-def _title(optimizers: list[str], noun: str, tasks: Sequence[Task]) -> str:
-    names = sorted({task.config["dataset"]["name"] for task in tasks})
-    if not names:
+def _title(names: list[str], noun: str, tasks: Sequence[Task]) -> str:
+    sets = sorted({task.config["dataset"]["name"] for task in tasks})
+    if not sets:
         return "Runs that can't be read"
-    where = ", ".join(names) if len(names) <= 3 else f"{len(names)} data sets"
-    return f"Which {noun} is better on {where}?" if len(optimizers) > 1 else f"{', '.join(optimizers)} on {where}"
+    where = ", ".join(sets) if len(sets) <= 3 else f"{len(sets)} data sets"
+    return f"Which {noun} is better on {where}?" if len(names) > 1 else f"{', '.join(names)} on {where}"
 
 
 def _period(started: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sweeper.aggregate.bootstrap import interquartile_mean, min_max, stratified_interval
 from sweeper.aggregate.conclusions import describe_difference
 from sweeper.aggregate.improvement import improvement_interval, probability_of_improvement
-from sweeper.aggregate.labels import differing, text
+from sweeper.aggregate.labels import differing, kind_of, text
 from sweeper.aggregate.points import points
 from sweeper.aggregate.summary import VALIDATION
 from sweeper.aggregate.tables import BEST, accuracy
@@ -106,7 +106,7 @@ def pairs_table(task: Task, margin: float | None = None) -> PageTable:
 
 def profile_table(found: Mapping[str, Any]) -> PageTable:
     """The scores and times of `profile_tables`."""
-    header = ["optimizer", "score", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"])]
+    header = [found["kind"], "score", *(f"{label}: {100 * target:g} %" for label, target in found["tasks"])]
     table = PageTable(header)
     for name, times, score in sorted(found["rows"], key=lambda row: -row[2]):
         steps = [Cell("not reached" if t == math.inf else f"{t:,.0f}", t, "number") for t in times]
@@ -126,7 +126,8 @@ def across_table(tasks: Sequence[Task]) -> tuple[PageTable, str]:
         return PageTable(), ""
     scores_of = [{s.optimizer: list(s.scores().values()) for s in task.compared} for task in used]
     by_task = [min_max([of[name] for name in names]) for of in scores_of]
-    table = PageTable(["optimizer", "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
+    kind = kind_of(s.arm for task in used for s in task.compared if s.optimizer in names)
+    table = PageTable([kind, "IQM, normalized", "95 % interval", "improvement, %", "95 % interval", "runs"])
     lines = []
     single = any(len(scores) < 2 for methods in by_task for scores in methods)
     for k, name in enumerate(names):
@@ -184,7 +185,8 @@ def bad_table(runs: Sequence[Run]) -> PageTable:
     for run in runs:
         status = run.status
         if status in (Status.DIVERGED, Status.PRUNED, Status.FAILED, Status.DAMAGED) or run.values.get("error"):
-            reason = Cell(without_folders(run.values.get("error") or "no reason was recorded"), kind="wide")
+            told = "; ".join(filter(None, (run.values.get("error") or "no reason was recorded", run.mend)))
+            reason = Cell(without_folders(told), kind="wide")
             cells = [
                 Cell(run.values["run"]),
                 Cell(status, kind=f"number {status}"),

@@ -159,7 +159,8 @@ def _read_folder(folder: str, seen: set[str], read: Callable[[str, str], Run]) -
         except FileNotFoundError:
             continue  # removed while we looked
         except OSError as error:
-            yield damaged_row(path, name, f"the folder can't be read: {error.strerror or error}")
+            reason = f"the folder can't be read: {error.strerror or error}"
+            yield damaged_row(path, name, reason, "make it readable")
             continue
         is_run = _is_run(path, {entry.name for entry in entries})
         if is_run:

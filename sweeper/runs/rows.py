@@ -13,7 +13,7 @@ from sweeper.runs.identity import contradiction, flat, identity_config, named_pr
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
 from sweeper.runs.own_code import code_of_parts
-from sweeper.runs.record import effective_status, read_run
+from sweeper.runs.record import Refused, effective_status, find_finished, read_run
 from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
 from sweeper.system.files import when_written
@@ -24,6 +24,11 @@ MOST_VALUES = 1000  # in one configuration
 READS = 3  # of a run whose record changes while it is read, at most
 CODE_OF = "code of "  # and a module of the user's own: in `Run.conditions`
 ARM = "arm"  # the column of `Run.arm`
+# What is to be done about damaged files, in words that follow the error.
+LEFT_OUT = "left out of means and verdicts"
+TRAIN_ANEW = "its own command trains it again"
+GO_ON = "its own command goes on"
+PUT_BACK = "its result counts; put the run's own file back, or train it again by rerun=true"
 
 # Columns, their dotted names in the configuration, and the kinds of their values.
 FROM_CONFIG: dict[str, tuple[str, Kind]] = {
@@ -66,6 +71,7 @@ class Run:
         device_name: "" if it isn't recorded.
         classes: the number of classes of its images; None if it isn't recorded.
         test_images: how many it was tested on; None if it isn't recorded.
+        mend: what is to be done about a damaged file, in words that follow `error`; "" if none is.
     """
 
     path: str
@@ -86,6 +92,7 @@ class Run:
     device_name: str = ""
     classes: int | None = None
     test_images: int | None = None
+    mend: str = ""
 
     @property
     def arm(self) -> str | None:
@@ -114,11 +121,25 @@ def _read_once(path: str, name: str) -> Run:
         reason = str(damage).removeprefix(f"{path}/")
     except RecursionError:
         reason = f"{RUN_FILE}: nested too deep"
-    return damaged_row(path, name, reason)
+    return damaged_row(path, name, reason, _mend(path))
 
 
-def damaged_row(path: str, name: str, reason: str) -> Run:
-    return Run(path, {"run": printable(name), "status": Status.DAMAGED.value, "error": shortened(reason)})
+def damaged_row(path: str, name: str, reason: str, mend: str) -> Run:
+    """
+    Args:
+        mend: what is to be done, beside what `reason` says; "" for nothing.
+    """
+    values = {"run": printable(name), "status": Status.DAMAGED.value, "error": shortened(reason)}
+    return Run(path, values, mend="; ".join(filter(None, (LEFT_OUT, mend))))
+
+
+def _mend(path: str) -> str:
+    """What `sweeper.train` does with a run that is no row of the table."""
+    try:
+        finished = find_finished(Path(path))
+    except Refused:
+        return ""  # its error says what to do
+    return TRAIN_ANEW if finished is None else f"{TRAIN_ANEW} by rerun=true"
 
 
 def _read(directory: Path, name: str) -> Run:
@@ -148,13 +169,13 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         values[column] = kind.check(f"environment.{column}", environment.get(column))
     status = effective_status(run, directory)
     target = SHARE.check("target_accuracy", config.get("target_accuracy"))
-    other_files = ""
+    other_files = mend = ""
     if status.goes_on:
         rows, damage = read_metrics(directory / METRICS_FILE)
         result = {**result, **figures_so_far(rows, target)}
-        error = error or damage
+        error, mend = error or damage, GO_ON if damage and not error and status is Status.INTERRUPTED else ""
     elif status.finished and (other_files := disagreement(directory, run) or ""):
-        error = f"{error}; {other_files}" if error else other_files
+        error, mend = f"{error}; {other_files}" if error else other_files, PUT_BACK
     values |= _result_values(result, status)
     # Less device time than training time: the run shared the device, or it was killed and the count is incomplete.
     spent = SECONDS.check("environment.device_seconds", environment.get("device_seconds"))
@@ -192,6 +213,7 @@ def _row(run: dict[str, Any], directory: Path, name: str) -> Run:
         device_name=sys.intern(_text(environment.get("device_name"))),
         classes=COUNT.check("environment.num_classes", environment.get("num_classes")),
         test_images=COUNT.check("environment.test_images", environment.get("test_images")),
+        mend=mend,
     )
 
 

@@ -42,7 +42,7 @@ from sweeper.train.other_images import Finished, check_images
 from sweeper.train.search.carry_out import carry_out_search
 from sweeper.train.search.widen import widen
 from sweeper.train.signals import StopSignals
-from sweeper.train.sweep_end import sweep_at_work, update_tables
+from sweeper.train.sweep_end import not_begun_words, sweep_at_work, update_tables
 from sweeper.train.task import Task, train_by_hydra
 
 
@@ -105,7 +105,7 @@ def carry_out(grid: Grid, asked: argparse.Namespace, begin: Callable[[Grid], Non
         left = sum(_status(cell) is None for cell in begun) if stop.reason() is not None else 0
         written = (left == len(grid.cells) and stop.reason() is not None) or update_tables(str(grid.outputs), own)
         if left:
-            tell(f"{left} more not begun; the same command goes on")
+            tell(not_begun_words(left, len(begun), len(grid.cells)))
         whole = written and recorded and grid.widening is None
         code = _exit_code(begun, signals, stop.reason(), whole, launcher.cancels)
         return code or (0 if written and recorded else 1)
@@ -214,7 +214,7 @@ def _answer(cell: Cell, run: dict[str, Any], whole: bool = False, arm: str = "")
     say(f"{arm}{': ' if arm else ''}{cell.directory}: {run['status']} already, {outcome} (rerun=true trains again)")
     row = read_row(str(cell.directory), cell.directory.name)
     if row.status is Status.DAMAGED:
-        say(f"  tables call it damaged: {row.values['error']}")
+        say(f"  tables call it damaged: {row.values['error']}; {row.mend}")
     for other in (metrics_disagreement(cell.directory, run), weights_disagreement(cell.directory, run, whole)):
         if other is not None:
             say(f"  {other}; put the run's own file back, or train again")

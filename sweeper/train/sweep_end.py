@@ -21,6 +21,7 @@ from sweeper.system.errors import RunFailed
 from sweeper.system.files import remove_file
 from sweeper.system.paths import as_argument
 from sweeper.system.terminal import say, tell
+from sweeper.system.text import counted
 from sweeper.train.deaths import how_ended
 from sweeper.train.label import VARIES_VARIABLE, varies_in
 from sweeper.train.live_table import end_show
@@ -129,6 +130,22 @@ def update_tables(outputs: str, own: AskedRuns | None = None) -> bool:
         last = (reasons.strip().splitlines() or [_end(report.returncode)])[-1]
         tell(f"no report.html: {last.removeprefix('error: ')}")
     return aggregated == report.returncode == 0
+
+
+def not_begun_words(left: int, to_do: int, runs: int) -> str:
+    """What a sweep that was stopped says of its runs without a record.
+
+    Args:
+        left: how many there are, one at least.
+        to_do: how many weren't finished when the sweep began.
+        runs: how many it has.
+    """
+    if left < to_do:
+        return f"{left:,} more not begun; the same command goes on"
+    other = "other " if to_do < runs else ""
+    if to_do == 1:
+        return f"the {other}run has not begun; the same command begins it"
+    return f"none of {'the ' * bool(other)}{counted(to_do, f'{other}run')} begun; the same command goes on"
 
 
 def _end(code: int) -> str:

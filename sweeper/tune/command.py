@@ -95,9 +95,9 @@ def _choose(steps: "Steps", found: Told) -> tuple[list["Tuning"], str]:
     from sweeper.aggregate.tuning import edge_words, tunings
     from sweeper.choose.choice import read_search, write_choice
 
-    (task, repeats), options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
-    if repeats:
-        tell(repeats)
+    (task, asides), options, places = read_search([str(steps.folder)], steps.optimizers), steps.options, steps.places
+    for line in asides:
+        tell(line)
     beside = options.write is None  # beside the search there is no other's preset
     with writing(steps.folder, MAKE_ROOM):
         write_choice(task, steps.folder, places, options.name, options.replace or beside, keep=beside)

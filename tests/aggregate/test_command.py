@@ -108,7 +108,7 @@ def test_it_may_be_called_while_a_sweep_runs(aggregate, outputs):
     assert (code, err) == (0, "")
     assert "9 runs: 3 completed, 1 diverged, 1 failed, 2 interrupted, 1 running, 1 damaged\n" in out
     assert "\nfailed: digits-cnn/adam-seed1-" in out and ": RuntimeError: out of memory\n" in out
-    assert "\ndamaged: digits-cnn/radam-seed1-" in out and ": run.json: not whole JSON\n" in out
+    assert "\ndamaged: digits-cnn/radam-seed1-" in out and ": run.json: not whole JSON; left out of" in out
     rows = {row["optimizer"] or "damaged": row for row in read(outputs / "results.csv")}
     assert rows["muon"]["status"] == "interrupted" and rows["muon"]["best_test_accuracy"] == "0.91"
     assert rows["nadam"]["error"] == "metrics.csv: cut off after 2 whole rows"

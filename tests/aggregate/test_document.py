@@ -86,7 +86,7 @@ def test_what_can_not_be_compared_is_there_with_its_reason(tmp_path, capsys):
         ("sgd", True, None),
         ("lion", False, None),
     ]
-    assert task["pairs"] == [] and task["answer"].startswith("There is one optimizer only: sgd")
+    assert task["pairs"] == [] and task["answer"].startswith("Only sgd completed, with ")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from made_runs import make_config
 
-from sweeper.aggregate.labels import noise_words, set_apart_by, setting_labels, task_labels
+from sweeper.aggregate.labels import kind_of, noise_words, plural, set_apart_by, setting_labels, task_labels
 
 NAMES = ("dataset", "model", "noise", "epochs", "batch_size", "schedule")
 
@@ -74,3 +74,9 @@ def test_settings_are_named_by_the_options_that_differ():
     configs = [{"optimizer": {"lr": lr, "momentum": 0.9}} for lr in (0.1, 0.2)]
     assert setting_labels(["sgd", "sgd"], configs) == ["sgd, lr 0.1", "sgd, lr 0.2"]
     assert setting_labels(["sgd", "adam"], configs) == ["sgd", "adam"]
+
+
+def test_kinds_have_their_plurals():
+    kinds = [kind_of(arms) for arms in ([], [None], ["a", "b"], ["a", None])]
+    assert kinds == ["optimizer", "optimizer", "arm", "optimizer or arm"]
+    assert list(map(plural, kinds[1:])) == ["optimizers", "arms", "optimizers or arms"]

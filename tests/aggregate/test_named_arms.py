@@ -111,7 +111,7 @@ def test_the_page_and_python_show_them(decay):
     outputs, _ = decay
     (page,) = report([str(outputs)])
     text = page.read_text()
-    assert "Which arm is better on digits?" in text and "undecayed" in text
+    assert "Which optimizer or arm is better on digits?" in text and "undecayed" in text
     found = sweeper.compare(outputs)
     assert ["decayed", "undecayed"] in found.intervals[["optimizer", "other"]].values.tolist()
 

@@ -199,3 +199,56 @@ def test_where_none_learns_much_that_is_said_beside_who_leads(tmp_path):
         whole = tasks_of(tmp_path / str(accuracy))
         assert describe_sweep(whole, whole, "outputs/") == ["sgd > adam", *said]
         assert [one for one in describe_limits(whole, whole[0].runs()) if "guessing" in one] == said
+
+
+def test_where_the_only_one_with_a_result_learns_little_that_is_said_too(tmp_path):
+    """Alone, beside one that diverged, beside one that failed; one seed is enough."""
+    said = "sgd does not end far above guessing, which is 10 % with 10 classes."
+    for status in ("", "diverged", "failed"):
+        for accuracy, told in ((0.14, [said]), (0.15, [])):
+            folder = tmp_path / f"{status}{accuracy}"
+            make_run(folder, accuracy=accuracy, environment={"num_classes": 10})
+            if status:
+                make_run(folder, status, optimizer="lion", environment={"num_classes": 10})
+            whole = tasks_of(folder)
+            assert describe_sweep(whole, whole, "outputs/")[1:] == told
+            assert [one for one in describe_limits(whole, whole[0].runs()) if "guessing" in one] == told
+
+
+def test_a_task_with_one_result_is_told_beside_one_that_is_whole(tmp_path):
+    """With wrong labels adam diverged in every seed."""
+    study(tmp_path)
+    noise = {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}
+    for seed in range(5):
+        make_run(tmp_path, seed=seed, noise=noise, accuracy=0.1, environment={"num_classes": 10})
+        make_run(tmp_path, "diverged", optimizer="adam", seed=seed, noise=noise, environment={"num_classes": 10})
+    whole = tasks_of(tmp_path)
+    assert describe_sweep(whole, whole, "outputs/") == [
+        "digits, cnn, no label noise: sgd > adam",
+        "digits, cnn, 20 % symmetric label noise: Only sgd completed, with 10.00 ± 0.00 % (n = 5); "
+        "adam diverged in 5 of 5 runs.",
+        "digits, cnn, 20 % symmetric label noise: sgd does not end far above guessing, which is 10 % with 10 classes.",
+    ]
+
+
+def test_a_sweep_of_which_one_completed_is_told_with_who_is_there_besides(tmp_path):
+    study(tmp_path)
+    make_run(tmp_path, "diverged", optimizer="lion", seed=0)
+    own = tasks_of(tmp_path, optimizer=("sgd", "lion"), seed=(0, 1))
+    assert describe_sweep(own, tasks_of(tmp_path), "outputs/") == [
+        "Only sgd completed, with 90.20 ± 0.28 % (n = 2); lion diverged in its one run.",
+        "with the other runs of this task in outputs/: sgd > adam; lion diverged in its one seed",
+    ]
+    whole = tasks_of(tmp_path, optimizer=("sgd", "lion", "adam"), seed=(0, 1))
+    alike = describe_sweep(tasks_of(tmp_path, optimizer=("sgd", "lion"), seed=(0, 1)), whole, "outputs/")
+    assert len(alike) == 2 and "adam" in alike[1]
+
+
+def test_an_arm_beside_one_that_failed_is_not_told_to_be_given_another(tmp_path):
+    for status in ("failed", "diverged"):
+        folder = tmp_path / status
+        lost = [make_run(folder, status, optimizer__lr=9.0)]
+        name_arms(folder, a=make_arm(folder, 0.9), b=lost)
+        own = tasks_of(folder)
+        (said,) = describe_sweep(own, own, "outputs/")
+        assert said == f"Only a completed, with 90.00 ± 0.76 % (n = 3); b {status} in its one run."

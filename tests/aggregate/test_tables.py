@@ -8,7 +8,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made_runs import make_run
+from made_runs import make_arm, make_run, name_arms
 from markdown_it import MarkdownIt
 
 from sweeper.aggregate.labels import text
@@ -72,7 +72,7 @@ def in_markdown(shown: Shown) -> tuple[str, list[list[str]]]:
 @example("a|b")
 @example("~~gone~~ <b>bold</b> &amp; **x** `code` [a](b) ![c](d) \\| $x$")
 def test_markdown_shows_every_text_as_it_is(cell):
-    shown = Shown(f"x {cell}", ["optimizer", cell], [ShownBlock("", [["sgd", cell], [cell, "lion"]])])
+    shown = Shown(f"x {cell}", [ShownBlock("", ["optimizer", cell], [["sgd", cell], [cell, "lion"]])])
     assert in_markdown(shown) == (f"x {cell}", [["optimizer", cell], ["sgd", cell], [cell, "lion"]])
 
 
@@ -98,7 +98,7 @@ TOKEN = re.compile("|".join([*map(re.escape, IN_LATEX), r"[^\\~^<>|&%$#_{}\[\]*]
 @given(PRINTABLE.filter(lambda cell: "--" not in cell))
 @example(r"50% of \alpha_1 & {x} ~ ^ # $5 [a] *")
 def test_latex_sets_every_text_as_it_is(cell):
-    shown = Shown("title", ["optimizer", "tag"], [ShownBlock("", [[cell, "x"]])])
+    shown = Shown("title", [ShownBlock("", ["optimizer", "tag"], [[cell, "x"]])])
     line = to_latex(shown).decode().split("\\midrule\n")[1].split("\n\\bottomrule")[0]
     assert line.endswith(r" & x \\")
     written = line.removesuffix(r" & x \\")
@@ -108,8 +108,10 @@ def test_latex_sets_every_text_as_it_is(cell):
 
 
 def test_latex_is_a_table_of_booktabs_for_each_task():
-    blocks = [ShownBlock("a: sgd > lion", [["sgd", "1.00 ± 0.10 % (n = 2)"]]), ShownBlock("b", [["lion", "–"]])]
-    assert to_latex(Shown("digits: 3 epochs", ["optimizer", "final"], blocks)).decode() == "\n".join(
+    header = ["optimizer", "final"]
+    blocks = [ShownBlock("a: sgd > lion", header, [["sgd", "1.00 ± 0.10 % (n = 2)"]])]
+    blocks += [ShownBlock("b", header, [["lion", "–"]])]
+    assert to_latex(Shown("digits: 3 epochs", blocks)).decode() == "\n".join(
         [
             "% digits: 3 epochs",
             r"% \usepackage{booktabs}",
@@ -165,8 +167,8 @@ def test_the_title_has_what_all_rows_share_and_columns_what_they_differ_in(tmp_p
         "digits, cnn, no label noise, weight decay 0.0005, 3 epochs, batch size 64: "
         "test accuracy, mean ± standard deviation over n seeds"
     )
-    assert shown.header == ["optimizer", "lr", "optimizer.eps", "final", "best epoch (chosen on test)", "diverged"]
     (block,) = shown.blocks
+    assert block.header == ["optimizer", "lr", "optimizer.eps", "final", "best epoch (chosen on test)", "diverged"]
     assert block.title == "one line"
     assert block.rows == [
         ["sgd", "0.1", "–", "91.50 ± 0.71 % (n = 2)", "92.50 ± 0.71 % (n = 2)", "0"],
@@ -191,6 +193,28 @@ def test_a_title_over_several_rates_of_noise_names_none(tmp_path):
     assert "noise" not in show(summarize(read_results([tmp_path]).runs)).title
 
 
+def test_tasks_without_arms_have_no_column_of_theirs(tmp_path):
+    for k, optimizer in enumerate(("sgd", "lion")):
+        make_arm(tmp_path, 0.9 - k / 20, optimizer=optimizer)
+    figures = ["final", "best epoch (chosen on test)"]
+    assert [block.header for block in show(summarize(read_results([tmp_path]).runs)).blocks] == [
+        ["optimizer", *figures]
+    ]
+    schedules = {
+        name: make_arm(
+            tmp_path, 0.9 - place / 20, model__name="net", schedule={"name": name}, optimizer__lr=0.1 * 3**place
+        )
+        for place, name in enumerate(("cosine", "constant"))
+    }
+    name_arms(tmp_path, **schedules)
+    plain, arms = show(summarize(read_results([tmp_path]).runs)).blocks
+    assert (plain.header, plain.rows[0][:2]) == (["optimizer", "lr", *figures], ["sgd", "0.1"])  # not in the title now
+    assert arms.header == ["arm", "optimizer", "lr", "schedule.name", *figures]
+    name_arms(tmp_path, mine=make_arm(tmp_path, 0.95, optimizer="muon"))
+    plain, arms = show(summarize(read_results([tmp_path]).runs)).blocks
+    assert plain.header[:2] == ["optimizer or arm", "optimizer"] and plain.rows[0][:2] == ["mine", "muon"]
+
+
 def test_each_task_is_a_block_and_no_order_goes_across_tasks(tmp_path):
     """Among these: 100 and 200 epochs, and another recipe."""
     make_run(tmp_path, optimizer="sgd", epochs=100, accuracy=0.8)
@@ -207,7 +231,7 @@ def test_each_task_is_a_block_and_no_order_goes_across_tasks(tmp_path):
         ("digits, cnn, no label noise, 200 epochs, decay_norms_and_biases –", ["lion", "sgd"]),
         ("digits, cnn, 20 % pair label noise, 100 epochs", ["sgd"]),
     ]
-    assert shown.header[:1] == ["optimizer"] and "epochs" not in shown.header
+    assert all(block.header[:1] == ["optimizer"] and "epochs" not in block.header for block in shown.blocks)
     assert summary.rows == [row for block in summary.blocks for row in block.rows]
     assert to_markdown(shown).count(b"| optimizer |") == to_latex(shown).count(rb"\begin{tabular}") == 4
 

@@ -91,13 +91,6 @@ def test_without_results_there_is_no_verdict(tmp_path, status, said):
     assert answer_task(task).startswith(said) and len(describe_task(task)) == 1
 
 
-def test_one_completed_beside_one_that_only_diverged(tmp_path):
-    make_run(tmp_path)
-    make_run(tmp_path, "diverged", optimizer="lion")
-    (task,) = group_tasks(read_results([tmp_path]).runs)
-    assert describe_task(task) == ["No order: one optimizer only; lion diverged in its one seed"]
-
-
 def test_settings_chosen_on_the_test_images_get_no_verdict(tmp_path):
     study(tmp_path, 3, 0.05)
     for seed in range(3):

@@ -127,7 +127,7 @@ def test_a_grid_of_one_axis_is_confirmed_once(planned, monkeypatch, one_axis):
 
 def test_a_trial_that_was_trained_again_is_told(planned, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(tuned, "carry_out_search", lambda *words, **more: 0)
-    monkeypatch.setattr(tuned, "read_search", lambda folders: ("the search", "1 repeat of these runs"))
+    monkeypatch.setattr(tuned, "read_search", lambda folders: ("the search", ["1 repeat of these runs"]))
     monkeypatch.setattr(tuned, "write_choice", lambda task, folder: None)
     assert tune(replace(planned, folder=tmp_path), ImagesHere()) == 0
     assert capsys.readouterr().err == "1 repeat of these runs\n"

@@ -1,9 +1,11 @@
 """What keeps a page whole; what it shows is tested in test_command.py and tests/browser/."""
 
 import json
+import re
+from pathlib import Path
 
 from conftest import REPOSITORY
-from made_runs import change_record, make_run
+from made_runs import change_record, make_arm, make_run, name_arms
 
 from sweeper.report.command import main
 from sweeper.report.looks import KNOWN, MARKS, Look, looks
@@ -111,3 +113,54 @@ def test_a_margin_is_an_option(tmp_path, capsys):
     assert "Equivalent within ±1 point: lion and sgd." in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert main([str(tmp_path), "--margin", "none"]) == 2
     assert "must be a number of percentage points above 0" in capsys.readouterr().err
+
+
+NOISE = {"name": "symmetric", "kind": "symmetric", "rate": 0.2, "seed": 0}
+
+
+def _study(folder: Path) -> None:
+    """Three optimizers, with right labels and with wrong ones."""
+    for k, optimizer in enumerate(("adam", "lion", "sgd")):
+        make_arm(folder, 0.9 - 0.03 * k, optimizer=optimizer)
+        make_arm(folder, 0.8 - 0.03 * k, optimizer=optimizer, noise=NOISE)
+
+
+def _shown(folder: Path) -> tuple[str, dict[str, str]]:
+    """What stands above the answers, and the tables' heads and rows as text, by the title above each."""
+    assert main([str(folder)]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    tables = re.findall(r"<h3>(.*?)</h3>.*?<table[^>]*>(.*?)</table>", page, re.DOTALL)
+    head, facts = page.partition("<header>")[2].partition("</header>")[0], re.findall(r"<dl.*?</dl>", page, re.DOTALL)
+    plain = [" ".join(re.sub(r"<[^>]*>", " ", text).split()) for text in (head, *facts)]
+    return " | ".join(plain), {title: " ".join(re.sub(r"<[^>]*>", " ", text).split()) for title, text in tables}
+
+
+def test_arms_beside_optimizers_are_counted_apart_and_change_no_other_task(tmp_path):
+    _study(tmp_path)
+    before, plain = _shown(tmp_path)
+    assert before.startswith("Which optimizer is better on digits? 18 runs of 3 optimizers on 2 tasks: ")
+    schedules = {
+        name: make_arm(tmp_path, 0.9 - place / 20, model__name="net", schedule={"name": name})
+        for place, name in enumerate(("cosine", "constant"))
+    }
+    name_arms(tmp_path, **schedules)
+    head, tables = _shown(tmp_path)
+    assert head.startswith(
+        "Which optimizer or arm is better on digits? 24 runs of 3 optimizers and 2 arms on 3 tasks: "
+    )
+    assert "| optimizers adam, lion, sgd arms constant, cosine tasks " in head
+    assert tables.pop("digits, net, no label noise").startswith("arm final ")
+    assert tables == plain and all(table.startswith("optimizer ") for table in plain.values())
+
+
+def test_an_arm_in_a_task_of_optimizers_is_named_as_one_and_they_as_what_they_are(tmp_path):
+    """An arm alone only names: it is compared with the optimizers that are there."""
+    _study(tmp_path)
+    _, plain = _shown(tmp_path)
+    name_arms(tmp_path, mine=make_arm(tmp_path, 0.95, optimizer="muon"))
+    head, tables = _shown(tmp_path)
+    assert head.startswith("Which optimizer or arm is better on digits? 21 runs of 3 optimizers and 1 arm on 2 tasks: ")
+    assert "| optimizers adam, lion, sgd arms mine tasks " in head
+    assert tables["digits, cnn, no label noise"].startswith("optimizer or arm final ")
+    noisy = "digits, cnn, 20 % symmetric label noise"
+    assert tables[noisy] == plain[noisy]

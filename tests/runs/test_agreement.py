@@ -99,7 +99,8 @@ def test_table_and_page_report_it(tmp_path, capsys, damage):
     damage(directory)
     error = read_row(str(directory), "a").values["error"]
     assert aggregate.main([str(tmp_path)]) == 0
-    assert f"\ncompleted: {directory.parent.name}/{directory.name}: {error}\n" in capsys.readouterr().out
+    told = f"{error}; its result counts; put the run's own file back, or train it again by rerun=true"
+    assert f"\ncompleted: {directory.parent.name}/{directory.name}: {told}\n" in capsys.readouterr().out
     assert error in (tmp_path / "results.csv").read_text().replace('"', "")
     (page,) = report([str(tmp_path)])
     assert error.partition("'")[2] in page.read_text()

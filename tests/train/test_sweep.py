@@ -85,7 +85,7 @@ def test_a_sweep_that_began_no_run_makes_no_tables(tmp_path, monkeypatch, capfd)
         for number, handler in handlers.items():
             signal.signal(number, handler)
     out, error = capfd.readouterr()
-    assert out == "" and error.endswith("\n2 more not begun; the same command goes on\n") and "error" not in error
+    assert out == "" and error.endswith("\nnone of 2 runs begun; the same command goes on\n") and "error" not in error
     assert not list(tmp_path.glob("outputs/*.*"))
 
 

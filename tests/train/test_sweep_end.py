@@ -12,7 +12,7 @@ from forked import run_forked
 from made_runs import change_record, make_run
 
 from sweeper.runs.asked import AskedRuns
-from sweeper.train.sweep_end import update_tables
+from sweeper.train.sweep_end import not_begun_words, update_tables
 
 # Python calls this module at its start.
 KILLED = """
@@ -184,3 +184,18 @@ def test_a_sweep_without_its_tables_has_not_ended_well(tmp_path):
     )  # nothing to do but them
     assert run_forked("train", *arguments, cwd=tmp_path).returncode == 0
     assert (tmp_path / "outputs" / "results.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("left", "to_do", "runs", "said"),
+    [
+        (9, 9, 9, "none of 9 runs begun; the same command goes on"),
+        (4, 4, 9, "none of the 4 other runs begun; the same command goes on"),
+        (1, 1, 1, "the run has not begun; the same command begins it"),
+        (1, 1, 9, "the other run has not begun; the same command begins it"),
+        (1, 4, 9, "1 more not begun; the same command goes on"),
+        (1999, 2000, 2000, "1,999 more not begun; the same command goes on"),
+    ],
+)
+def test_what_a_stopped_sweep_did_not_begin_is_more_only_where_something_began(left, to_do, runs, said):
+    assert not_begun_words(left, to_do, runs) == said
