@@ -58,7 +58,7 @@ def test_one_command_publishes_runs_and_again_to_the_same_bytes(tmp_path, study,
         ("20 %", "sgd"),
         ("20 %", "lion"),
     ]
-    assert "| sgd | 0.3 | 90.00 | 3 | highest lr |" in page["search"]
+    assert "| sgd | 0.3 | 90.00 | 3 | 1 | highest lr |" in page["search"]
     assert "| search | 3 | 9 | 0.3 |" in page["cost"]
     assert "| study | 12 | 48 | not recorded | Some CPU |" in page["cost"]
     summary = marked(tmp_path / "README.md")["studies"]

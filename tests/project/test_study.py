@@ -192,7 +192,7 @@ def test_the_published_runs_are_records_and_curves_without_names_of_hosts():
 
 @of_each("tuning")
 def test_the_search_has_all_the_trials_that_its_protocol_begins_with_or_the_page_has_no_result(study):
-    (command,) = re.findall(
+    command, *_ = re.findall(
         r"^    python -m sweeper\.train (.* experiment=tune .*)$", (study / "README.md").read_text(), re.M
     )
     cells = compose_grid(shlex.split(command)).cells
