@@ -45,7 +45,7 @@ def describe_search(searched: Results, study: Path) -> str:
 
 
 def _edges(one: Tuning | None) -> tuple[str, str]:
-    """How many there are that chance alone may have put behind the best; and of the chosen one."""
+    """How many lie there within half a point of the best, itself included; and the chosen one's."""
     if one is None:  # a search of a single trial
         return "–", "–"
     near = sum(bool(trial.edges) for trial in one.near)

@@ -16,7 +16,7 @@ _ENDS = {  # what is said of runs that didn't complete
     Status.FAILED: "failed",
     Status.PRUNED: "ended early (pruned)",
     Status.INTERRUPTED: "did not finish",
-    Status.RUNNING: "did not finish",
+    Status.RUNNING: "did not finish yet",
 }
 
 
@@ -52,7 +52,7 @@ def _together(names: Sequence[str]) -> str:
 
 def _ends(runs: Sequence[Run]) -> str:
     """`diverged in 3 of 3 runs`, `failed in 2 and diverged in 1 of 3 runs`, `failed in its one run`."""
-    counts = Counter(_ENDS.get(run.status, "has no result") for run in runs)
+    counts = Counter(_ENDS.get(run.status, "gave no result") for run in runs)
     if len(runs) == 1:
         return f"{next(iter(counts))} in {_ITS_ONE}"
     return f"{listed(f'{end} in {count:,}' for end, count in counts.most_common())} of {counted(len(runs), 'run')}"

@@ -115,8 +115,8 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
         said.append("Underlined: not significantly below it.")
         said.append(f"Two {plural(noun)} share a letter exactly if neither is significantly better.")
         said.append(
-            rf"Test: a pooled block model per task, score $\sim$ {noun} + seed, and Tukey's simultaneous 95\,\% "
-            r"intervals of all pairs~\cite{tukey1953,kramer1956}; letters after~\cite{piepho2004}."
+            rf"Test: a pooled block model per task, score $\sim$ {_in_model(noun)} + seed, and Tukey's simultaneous "
+            r"95\,\% intervals of all pairs~\cite{tukey1953,kramer1956}; letters after~\cite{piepho2004}."
         )
     each = [f"{name}: {test}" if name else test for name, test in zip(names, tests, strict=True)]
     said.append(in_latex(f"{tests[0] if alike else '; '.join(each)}."))
@@ -131,6 +131,10 @@ def _caption(tasks: Sequence[Task], marks: Sequence[Marks], names: Sequence[str]
 
 def _noun(tasks: Sequence[Task]) -> str:
     return kind_of(setting.arm for task in tasks for setting in task.settings)
+
+
+def _in_model(noun: str) -> str:
+    return noun if " " not in noun else "method"
 
 
 def _by_estimates(tasks: Sequence[Task], marks: Sequence[Marks]) -> str:

@@ -32,7 +32,7 @@ class ShownBlock:
 
     Attributes:
         title: the task's label, "" if there is one task only, and its answer in a line.
-        header: its columns. Tasks with arms have those in which arms differ, other tasks only their own.
+        header: its columns. Tasks with arms have those in which arms differ, other tasks not.
         note: stands below the rows.
     """
 

@@ -46,6 +46,7 @@ class Trial:
         accuracy: on validation images, after the last epoch; of a pruned one the best until it was stopped; 0 of a
             diverged one, as a search counts it.
         ended: `completed`, `pruned` or `diverged`.
+        confirmed: whether it was run again with other seeds.
     """
 
     values: dict[str, Any]
@@ -53,6 +54,7 @@ class Trial:
     edges: dict[str, str]
     accuracy: float
     ended: str
+    confirmed: bool
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class Tuning:
     def near(self) -> list[Trial]:
         """Those that came within half a point of the best, itself included."""
         return [t for t in self.trials if t.ended == "completed" and t.accuracy >= self.best - NEAR - 1e-9]
+
+    @property
+    def is_best_unconfirmed(self) -> bool:
+        """Whether others were run again and it was not: a trial that was added after the confirmation."""
+        best = [t for t in self.trials if t.ended == "completed" and t.accuracy == self.best]
+        return bool(self.confirmed) and not any(t.confirmed for t in best)
 
     @property
     def edges(self) -> dict[str, str]:
@@ -126,7 +134,11 @@ def tunings(task: Task) -> list[Tuning]:
         if len(done) > 1:
             again = task.confirmed_by.get(chosen.optimizer, frozenset())
             values = [searched_values(setting, names) for setting in done]
-            trials = [_trial(*one) for one in zip(done, values, on_axes(values), edges(values), strict=True)]
+            confirmed = confirmed_accuracies(task, chosen.optimizer)
+            runs_again = [setting.label in confirmed for setting in done]
+            trials = [
+                _trial(*one) for one in zip(done, values, on_axes(values), edges(values), runs_again, strict=True)
+            ]
             found.append(
                 Tuning(
                     chosen.optimizer,
@@ -135,7 +147,7 @@ def tunings(task: Task) -> list[Tuning]:
                     trials[done.index(chosen)],
                     sum(run.epochs_done for setting in tried for run in setting.runs),
                     len(tried) - len(done),
-                    list(confirmed_accuracies(task, chosen.optimizer).values()),
+                    list(confirmed.values()),
                     sorted(again),
                 )
             )
@@ -188,17 +200,23 @@ def budget_words(one: Tuning) -> str:
 def edge_words(one: Tuning) -> str:
     """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be, or others that
     chance alone may have put behind them."""
+    where = f"{_edges(one)}, on the edge: extend" if one.edges else "inside the space"
+    if one.is_best_unconfirmed:
+        return f"{where}; but the best, {100 * one.best:.2f} %, was not run again: confirm again"
     if one.edges:
-        return f"{_edges(one)}, on the edge: extend"
+        return where
     near = [trial.edges for trial in one.near if trial.edges]
     if not near:
-        return "inside the space"
+        return where
     ends = sorted({f"{name} {end}" for found in near for name, end in found.items()})
-    return f"inside the space, but {len(near)} within half a point of the best on its edge ({', '.join(ends)})"
+    return f"{where}, but {len(near)} within half a point of the best on its edge ({', '.join(ends)})"
 
 
 def edge_advice(one: Tuning) -> str:
-    """What to do about a confirmed choice on the edge."""
+    """What to do about a confirmed choice on the edge, or behind a trial that came later."""
+    if one.is_best_unconfirmed:
+        came = f"the best trial, {100 * one.best:.2f} %, came after the confirmation"
+        return f"{one.optimizer}: {came}; confirm again"
     again = "a grid of experiment=tune is extended by the same command given again; then confirm again"
     return f"{one.optimizer}: the confirmed choice lies on the edge, {_edges(one)}; {again}"
 
@@ -216,13 +234,15 @@ def place_words(one: Tuning) -> str:
     return ", ".join(f"{name} {_short(one.chosen.place[name])}" for name in map_axes(one))
 
 
-def _trial(setting: Setting, values: dict[str, Any], place: dict[str, Any], edges: dict[str, str]) -> Trial:
+def _trial(
+    setting: Setting, values: dict[str, Any], place: dict[str, Any], edges: dict[str, str], confirmed: bool
+) -> Trial:
     if setting.diverged():
-        return Trial(values, place, edges, 0.0, "diverged")
+        return Trial(values, place, edges, 0.0, "diverged", confirmed)
     if is_pruned(setting):
         best = [run.values.get("best_val_accuracy") or 0.0 for run in setting.runs]
-        return Trial(values, place, edges, mean(best), "pruned")
-    return Trial(values, place, edges, searched_accuracy(setting), "completed")
+        return Trial(values, place, edges, mean(best), "pruned", confirmed)
+    return Trial(values, place, edges, searched_accuracy(setting), "completed", confirmed)
 
 
 def _tried(one: Tuning, name: str) -> str:

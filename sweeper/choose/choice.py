@@ -72,7 +72,7 @@ def choose(
     if places and (unnamed := describe_unnamed(task, places)):
         tell(unnamed)
     for one in tunings(task):
-        if one.edges and one.confirmed:
+        if (one.edges and one.confirmed) or one.is_best_unconfirmed:
             tell(printable(edge_advice(one)))
     return said
 

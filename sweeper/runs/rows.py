@@ -13,7 +13,7 @@ from sweeper.runs.identity import contradiction, flat, identity_config, named_pr
 from sweeper.runs.layout import LOCK_FILE, METRICS_FILE, RUN_FILE
 from sweeper.runs.metrics import check_figures, figures_so_far, read_metrics
 from sweeper.runs.own_code import code_of_parts
-from sweeper.runs.record import Refused, effective_status, find_finished, read_run
+from sweeper.runs.record import OfAnotherRun, Refused, effective_status, find_finished, read_run
 from sweeper.runs.status import Status
 from sweeper.runs.tuned_on import by_images
 from sweeper.system.files import when_written
@@ -117,6 +117,8 @@ def read_row(path: str, name: str) -> Run:
 def _read_once(path: str, name: str) -> Run:
     try:
         return _read(Path(path), printable(name))
+    except OfAnotherRun as damage:
+        return damaged_row(path, name, str(damage), "rename the folder back, or move it away")
     except Damaged as damage:
         reason = str(damage).removeprefix(f"{path}/")
     except RecursionError:
@@ -154,7 +156,7 @@ def _read(directory: Path, name: str) -> Run:
     except Damaged as damage:
         raise Damaged(f"{RUN_FILE}: {damage}") from damage
     if (other := contradiction(directory, run)) is not None:  # after values, whose error says more
-        raise Damaged(f"{RUN_FILE}: {other}")
+        raise OfAnotherRun(f"{RUN_FILE}: {other}")
     return row
 
 

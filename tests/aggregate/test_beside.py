@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -78,10 +79,27 @@ def test_a_margin_is_that_of_the_command_or_else_of_the_tables(told):
     assert " --margin 5 --format " in told("A")[0]
 
 
-def test_a_table_is_not_compared_without_the_package_that_writes_it(told, monkeypatch):
-    Path("A/results.parquet").touch()
-    monkeypatch.setattr("sweeper.aggregate.beside.is_installed", lambda package: False)
+def test_each_form_has_the_margin_that_it_states(told):
+    told("A", "--format", "markdown", "--margin", "5")
+    told("A", "--format", "latex")
     assert told("A") == []
+    make_run(Path("A"), optimizer="adam", seed=4)
+    with_margin, without = told("A")
+    assert with_margin.endswith(" A --margin 5 --format markdown makes it anew")
+    assert without.endswith(" A --format latex makes them anew")
+
+
+def test_what_is_edited_by_hand_or_holds_the_version_of_its_writer_is_not_compared(told):
+    told("A", "--format", "latex")
+    for name in ("setup.tex", "references.bib", "results.parquet"):
+        Path("A", name).write_text("mine", encoding="utf-8")
+    assert told("A") == []
+
+
+def test_a_long_row_of_digits_takes_no_time(told):
+    Path("A/summary.md").write_text("1" * 1_000_000, encoding="utf-8")
+    began = time.monotonic()
+    assert len(told("A")) == 1 and time.monotonic() - began < 20
 
 
 def test_damaged_tables_are_named_and_what_is_no_file_is_not(told, monkeypatch):

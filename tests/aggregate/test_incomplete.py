@@ -6,7 +6,9 @@ from made_runs import change_record, make_run
 from sweeper.aggregate.sweep_answers import answers_of_sweep
 from sweeper.aggregate.tasks import group_tasks
 from sweeper.aggregate.verdict import answer_task, describe_task, headline_task
+from sweeper.runs.layout import LOCK_FILE
 from sweeper.runs.results import read_results
+from sweeper.system.lock import Lock
 
 
 def _beside_sgd(folder, **ends):
@@ -39,6 +41,13 @@ def test_one_that_completed_beside_others_that_did_not_is_told_with_what_became_
         "No other completed a run, so nothing can be compared.",
     ]
     assert answers_of_sweep([task]) == [headline_task(task)] == [answer_task(task)]
+
+
+def test_one_that_still_trains_is_not_lost(tmp_path):
+    make_run(tmp_path, optimizer="sgd")
+    with Lock(make_run(tmp_path, "running", optimizer="lion") / LOCK_FILE):
+        (task,) = group_tasks(read_results([tmp_path]).runs)
+    assert answer_task(task) == "Only sgd completed, with 90.00 % (n = 1); lion did not finish yet in its one run."
 
 
 def test_what_diverged_of_the_only_one_that_completed_is_told_too(tmp_path):

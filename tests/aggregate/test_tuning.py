@@ -1,6 +1,7 @@
 """How an optimizer was tuned, in numbers and words."""
 
 import itertools
+import json
 import random
 from statistics import fmean
 
@@ -12,11 +13,13 @@ from sweeper.aggregate.tuning import (
     COLUMNS,
     chosen_words,
     describe_tuning,
+    edge_advice,
     edge_words,
     expected_best,
     tuning_rows,
     tunings,
 )
+from sweeper.runs.layout import CONFIRMATIONS_FILE
 from sweeper.runs.results import read_results
 
 
@@ -73,6 +76,20 @@ def test_a_choice_inside_the_grid_says_which_nearly_equal_ones_are_on_its_edge(s
     assert edge_words(found) == (
         "inside the space, but 2 within half a point of the best on its edge (lr lowest, weight_decay lowest)"
     )
+
+
+def test_a_best_trial_that_came_after_the_confirmation_asks_for_another(tmp_path):
+    for lr, search, again in ((0.1, 0.80, 0.81), (0.3, 0.79, 0.78), (1.0, 0.91, None)):
+        change_record(make_run(tmp_path, seed=101, optimizer__lr=lr), result__final_val_accuracy=search)
+        if again:
+            change_record(make_run(tmp_path, seed=102, optimizer__lr=lr), result__final_val_accuracy=again)
+    names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*seed102*"))
+    (tmp_path / CONFIRMATIONS_FILE).write_text(json.dumps({"runs": names}))
+    (task,) = group_tasks(read_results([tmp_path]).runs)
+    (found,) = tunings(task)
+    assert found.chosen.values == {"lr": 0.1} and found.is_best_unconfirmed
+    assert edge_words(found).endswith("; but the best, 91.00 %, was not run again: confirm again")
+    assert edge_advice(found) == "sgd: the best trial, 91.00 %, came after the confirmation; confirm again"
 
 
 def test_a_choice_on_the_edge_says_so_and_lost_trials_count(search):

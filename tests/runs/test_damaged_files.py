@@ -45,6 +45,17 @@ def test_what_to_do_about_a_damaged_file_is_said_in_its_line_and_on_the_page(tmp
     assert told.startswith("error: ") and told.count("\n") == 1
 
 
+def test_a_folder_that_was_renamed_is_to_be_renamed_back(tmp_path, capsys):
+    run = make_run(tmp_path)
+    run.rename(run.with_name(f"{run.name[:-8]}deadbeef"))
+    make_run(tmp_path, seed=2)
+    assert aggregate([str(tmp_path)]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "of another run" in one]
+    assert run.name in line and line.endswith(
+        "; left out of means and verdicts; rename the folder back, or move it away"
+    )
+
+
 def test_an_interrupted_run_with_damaged_metrics_goes_on_by_its_own_command(tmp_path, capsys):
     file = make_run(tmp_path, "interrupted") / "metrics.csv"
     file.write_text(file.read_text()[:-9])
