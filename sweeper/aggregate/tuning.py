@@ -197,10 +197,14 @@ def budget_words(one: Tuning) -> str:
     return f"{trials}, {counted(one.epochs, 'epoch')}"
 
 
+def where_words(one: Tuning) -> str:
+    """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be."""
+    return f"{_edges(one)}, on the edge: extend" if one.edges else "inside the space"
+
+
 def edge_words(one: Tuning) -> str:
-    """Whether the chosen values lie on the edge of what was tried, beyond which better ones may be, or others that
-    chance alone may have put behind them."""
-    where = f"{_edges(one)}, on the edge: extend" if one.edges else "inside the space"
+    """The same, and whether others lie there that chance alone may have put behind them."""
+    where = where_words(one)
     if one.is_best_unconfirmed:
         return f"{where}; but the best, {100 * one.best:.2f} %, was not run again: confirm again"
     if one.edges:

@@ -15,6 +15,7 @@ from sweeper.aggregate.tuning import (
     place_words,
     space_words,
     tunings,
+    where_words,
 )
 from sweeper.report.charts import Chart, looks_of
 from sweeper.report.looks import Look
@@ -92,7 +93,7 @@ def _map(one: Tuning, where: str) -> Chart | None:
     top = max(value for drawn in series for value in drawn.get("heat", [0]))
     low = min(value for drawn in series for value in drawn.get("heat", [100]))
     return {
-        "title": f"{where}{one.optimizer}: chosen {place_words(one)}; {edge_words(one)}",
+        "title": f"{where}{one.optimizer}: chosen {place_words(one)}; {where_words(one)}",
         **{axis: _axis(name, values) for axis, name, values in zip("xy", names, axes, strict=True)},
         "series": series,
         "legend": False,
