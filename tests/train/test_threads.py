@@ -83,7 +83,7 @@ def test_a_sweep_stopped_at_its_last_run_ends_as_if_it_had_not_been(tmp_path):
 def begun(tmp_path_factory):
     """A single run, which has all cores, stopped after an epoch, and the same run never stopped."""
     folder = tmp_path_factory.mktemp("begun")
-    run = (*RUN, "epochs=8", "seed=1")
+    run = (*RUN, "epochs=40", "seed=1")
     stop_when("1", run, folder / "stopped")
     (folder / "whole").mkdir()
     assert run_forked("train", *run, cwd=folder / "whole").returncode == 0
@@ -96,7 +96,7 @@ def begun(tmp_path_factory):
 def go_on(begun: Path, folder: Path, *arguments: str, before: tuple[str, ...] = ()) -> str:
     """The stopped run, gone on with to its end in a copy of its folder; returns what was said."""
     shutil.copytree(begun / "stopped", folder / "copy")
-    words = merged(*RUN, "epochs=8", "seed=1", *arguments)
+    words = merged(*RUN, "epochs=40", "seed=1", *arguments)
     if before:
         command = [*before, sys.executable, "-m", "sweeper.train", *words]
         done = subprocess.run(command, cwd=folder / "copy", capture_output=True, text=True, timeout=300, check=False)
